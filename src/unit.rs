@@ -1,0 +1,168 @@
+//! Numbers that know what they are: accuracies, seconds, epochs, parameters, floating-point operations, seeds.
+//!
+//! A new quantity is one tuple struct here, with its unit in the first line of its documentation.
+
+use std::fmt;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The fraction of images classified correctly, 0 to 1. Prints as a percentage.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Accuracy(f32);
+
+impl Accuracy {
+    /// Makes an accuracy of a fraction; `None` if it is not a number from 0 to 1.
+    #[must_use]
+    pub fn from_fraction(fraction: f32) -> Option<Self> {
+        (0.0..=1.0).contains(&fraction).then_some(Self(fraction))
+    }
+
+    /// Counts `correct` of `total` images; `None` without images or with more correct than there are.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of images are far below 2^24")]
+    pub fn from_counts(correct: usize, total: usize) -> Option<Self> {
+        (total > 0 && correct <= total).then(|| Self(correct as f32 / total as f32))
+    }
+
+    /// The fraction, 0 to 1.
+    #[must_use]
+    pub fn fraction(self) -> f32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Accuracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} %", f64::from(self.0) * 100.0)
+    }
+}
+
+/// A span of time in seconds. Prints as `42.1 s`, `3 min 20 s` or `2 h 5 min`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+impl fmt::Display for Seconds {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a clamped number of seconds")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.round().max(0.0) as u64;
+        match whole {
+            0..60 => write!(f, "{:.1} s", self.0),
+            60..3600 => write!(f, "{} min {:02} s", whole / 60, whole % 60),
+            _ => write!(f, "{} h {:02} min", whole / 3600, whole % 3600 / 60),
+        }
+    }
+}
+
+impl From<std::time::Duration> for Seconds {
+    fn from(duration: std::time::Duration) -> Self {
+        Self(duration.as_secs_f64())
+    }
+}
+
+impl std::ops::AddAssign for Seconds {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+/// A training budget: how many times a training sees its images. Each budget is trained on its own, with its own schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epochs(pub u16);
+
+impl fmt::Display for Epochs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A number of trainable parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Parameters(pub u32);
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Floating-point operations of one forward pass of one image, two per multiply-add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flops(pub u64);
+
+impl fmt::Display for Flops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The start of a sequence of random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(pub u64);
+
+impl Seed {
+    /// Derives the seed of one purpose, so that drawing more numbers for one purpose never moves another's.
+    #[must_use]
+    pub fn derive(self, purpose: &str) -> Self {
+        let digest = Sha256::new().chain_update(self.0.to_le_bytes()).chain_update(purpose).finalize();
+        Self::from_digest(&digest)
+    }
+
+    /// Takes the first eight bytes of a digest, little-endian.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the digest has fewer than eight bytes.
+    #[must_use]
+    pub fn from_digest(digest: &[u8]) -> Self {
+        Self(u64::from_le_bytes(digest[..8].try_into().expect("a digest has at least eight bytes")))
+    }
+
+    /// Starts the generator that every random number of this crate comes from: the same sequence on every machine.
+    #[must_use]
+    pub fn rng(self) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.0)
+    }
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accuracy_is_a_fraction() {
+        assert_eq!(Accuracy::from_counts(1, 4).map(Accuracy::fraction), Some(0.25));
+        assert_eq!(Accuracy::from_counts(0, 0), None);
+        assert_eq!(Accuracy::from_counts(5, 4), None);
+        assert_eq!(Accuracy::from_fraction(f32::NAN), None);
+        assert_eq!(Accuracy::from_fraction(1.5), None);
+    }
+
+    #[test]
+    fn seconds_print_in_the_unit_a_person_would_choose() {
+        let printed: Vec<_> = [0.25, 59.0, 61.0, 7_500.0].map(|s| Seconds(s).to_string()).into();
+        assert_eq!(printed, ["0.2 s", "59.0 s", "1 min 01 s", "2 h 05 min"]);
+    }
+
+    #[test]
+    fn purposes_have_seeds_of_their_own() {
+        let seed = Seed(7);
+        assert_eq!(seed.derive("weights"), seed.derive("weights"));
+        assert_ne!(seed.derive("weights"), seed.derive("batches"));
+        assert_ne!(seed.derive("weights"), Seed(8).derive("weights"));
+    }
+}
