@@ -1,3 +1,4 @@
 //! x
+pub mod dataset;
 pub mod space;
 pub mod unit;

@@ -1,0 +1,199 @@
+//! What is wrong with a data set or its files.
+
+use std::path::PathBuf;
+
+use super::{DATASETS, ImageShape};
+
+/// What is wrong with a data set or its files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No data set has this name.
+    #[error("unknown data set `{name}` (known: {})", known_datasets())]
+    UnknownDataset {
+        /// The name given.
+        name: String,
+    },
+    /// The data set is not part of the program and no folder was named.
+    #[error("data set `{name}` needs a folder (`--data-dir`) with {}\nhint: {origin}", quoted(.files))]
+    NeedsFolder {
+        /// The data set.
+        name: &'static str,
+        /// The files that the folder must hold.
+        files: &'static [&'static str],
+        /// Where they can be had.
+        origin: &'static str,
+    },
+    /// The data set is part of the program, but a folder was named.
+    #[error(
+        "data set `{name}` is part of the program and reads no folder, found `{}`\nhint: leave out `--data-dir`",
+        .folder.display()
+    )]
+    Embedded {
+        /// The data set.
+        name: &'static str,
+        /// The folder given.
+        folder: PathBuf,
+    },
+    /// The folder lacks a file.
+    #[error("`{}` holds no `{file}`\nhint: {origin}", .folder.display())]
+    MissingFile {
+        /// The folder.
+        folder: PathBuf,
+        /// The file; `[.gz]` at its end says that a packed one will do.
+        file: String,
+        /// Where it can be had.
+        origin: &'static str,
+    },
+    /// A file could not be read; the cause names it.
+    #[error("could not read the images")]
+    Read(#[from] std::io::Error),
+    /// A file that begins as a gzip file does is no whole one.
+    #[error("could not unpack `{}`", .path.display())]
+    Unpack {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file is of another kind.
+    #[error("`{}` begins with {found:#010x}, expected {expected:#010x}", .path.display())]
+    MagicNumber {
+        /// The file.
+        path: PathBuf,
+        /// The number that such files begin with.
+        expected: u32,
+        /// The number that this file begins with.
+        found: u32,
+    },
+    /// A header speaks of no values at all, or of more than we read.
+    #[error("`{}` speaks of {found} values, expected 1 to {limit} in all", .path.display())]
+    Dimensions {
+        /// The file.
+        path: PathBuf,
+        /// The most values that are read from one file.
+        limit: u64,
+        /// The dimensions of the header, outermost first.
+        found: String,
+    },
+    /// A file ends before its last value.
+    #[error("`{}` ends after {found} bytes (unpacked), expected {expected}", .path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The bytes that there should be.
+        expected: u64,
+        /// The bytes that there are.
+        found: u64,
+    },
+    /// A file goes on after its last value.
+    #[error("`{}` goes on after its {expected} bytes (unpacked)", .path.display())]
+    TrailingBytes {
+        /// The file.
+        path: PathBuf,
+        /// The bytes that there should be.
+        expected: u64,
+    },
+    /// A file of labels is not as long as the file of images.
+    #[error("`{}` holds {found} labels, expected {expected}: one for each image", .path.display())]
+    LabelCount {
+        /// The file of labels.
+        path: PathBuf,
+        /// The number of images.
+        expected: usize,
+        /// The number of labels.
+        found: usize,
+    },
+    /// A file has a label that stands for no class.
+    #[error("`{}` gives image {image} label {found}, expected less than {classes}", .path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The image, from 0.
+        image: usize,
+        /// The number of classes.
+        classes: usize,
+        /// The label.
+        found: u8,
+    },
+    /// A file holds images of another size than the data set has.
+    #[error("`{}` holds images of {found}, expected {expected}", .path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The shape of the data set's images.
+        expected: ImageShape,
+        /// The shape of this file's images.
+        found: ImageShape,
+    },
+    /// A file holds more or fewer images than the data set has.
+    #[error("`{}` holds {found} images, expected {expected}", .path.display())]
+    ImageCount {
+        /// The file.
+        path: PathBuf,
+        /// The number of images that the data set has.
+        expected: usize,
+        /// The number of images in this file.
+        found: usize,
+    },
+    /// A shape leaves no room for a pixel.
+    #[error("images of {shape}: expected at least one channel, row and column")]
+    EmptyShape {
+        /// The shape.
+        shape: ImageShape,
+    },
+    /// The pixels do not make up the images.
+    #[error("{found} pixel values for {images} images of {shape}")]
+    PixelCount {
+        /// The shape of each image.
+        shape: ImageShape,
+        /// The number of labels, and so of images.
+        images: usize,
+        /// The number of pixel values.
+        found: usize,
+    },
+    /// A split has no images.
+    #[error("the {split} split has no images")]
+    EmptySplit {
+        /// `training`, `validation` or `test`.
+        split: &'static str,
+    },
+    /// The images of a split have another shape than the training images.
+    #[error("the images of the {split} split are {found}, expected {expected}")]
+    SplitShape {
+        /// `validation` or `test`.
+        split: &'static str,
+        /// The shape of the training images.
+        expected: ImageShape,
+        /// The shape of this split's images.
+        found: ImageShape,
+    },
+    /// A split has a label that stands for no class.
+    #[error("image {image} of the {split} split has label {found}, expected less than {classes}")]
+    SplitLabel {
+        /// `training`, `validation` or `test`.
+        split: &'static str,
+        /// The image, from 0.
+        image: usize,
+        /// The number of classes.
+        classes: usize,
+        /// The label.
+        found: u8,
+    },
+    /// A normalisation has other than one mean and one positive deviation per channel.
+    #[error("{mean:?} and {deviation:?} are no means and positive deviations, expected one of each per channel")]
+    Normalisation {
+        /// The means given.
+        mean: Vec<f32>,
+        /// The deviations given.
+        deviation: Vec<f32>,
+    },
+}
+
+fn known_datasets() -> String {
+    DATASETS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(files: &[&str]) -> String {
+    files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,365 @@
+//! Images, their labels and their splits: what models are trained on, validated on and tested on.
+//!
+//! A new data set is ONE file with an `ENTRY`, one `mod` line and one line of [`DATASETS`]. A new file format is one file
+//! beside [`idx`]. Pixels stay bytes up to [`Batch::fill`], which makes them the numbers that a network sees.
+//!
+//! ```
+//! use nasbench::dataset;
+//!
+//! let images = dataset::find("fashion-14")?.load(None)?;
+//! assert_eq!((images.shape().to_string().as_str(), images.train().len()), ("1 × 14 × 14", 6_000));
+//! # Ok::<(), dataset::Error>(())
+//! ```
+
+mod augment;
+mod batch;
+mod cifar;
+mod cifar_10;
+mod error;
+mod fashion_14;
+mod fashion_mnist;
+pub mod idx;
+mod images;
+mod mnist;
+mod preprocess;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+pub use augment::Augmentation;
+pub use batch::{Batch, shuffled};
+pub use error::Error;
+pub use images::{ImageShape, Images};
+pub use preprocess::Normalisation;
+
+/// Every data set, in the order in which they are listed.
+pub const DATASETS: &[Entry] = &[fashion_14::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY];
+
+/// A data set that can be loaded by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The name, in kebab case.
+    pub name: &'static str,
+    /// One line that says what is in it.
+    pub about: &'static str,
+    /// Who published it, and where.
+    pub source: &'static str,
+    /// The shape of each image.
+    pub shape: ImageShape,
+    /// The names of the classes, by label.
+    pub classes: &'static [&'static str],
+    /// How many images each split has.
+    pub sizes: Sizes,
+    /// Where the images are.
+    pub place: Place,
+}
+
+/// Where the images of a data set are.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// In the program itself.
+    Embedded {
+        /// Unpacks them.
+        load: fn(&Entry) -> Result<Dataset, Error>,
+    },
+    /// In a folder that the caller names.
+    Folder {
+        /// The files that must be there; `[.gz]` at the end says that a packed file will do.
+        files: &'static [&'static str],
+        /// Where these files can be had.
+        origin: &'static str,
+        /// Reads them.
+        load: fn(&Entry, &Path) -> Result<Dataset, Error>,
+    },
+}
+
+impl Entry {
+    /// Loads the data set, from `folder` if it is not embedded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsFolder`] or [`Error::Embedded`] if a folder is missing or of no use; otherwise what is wrong with
+    /// its files.
+    pub fn load(&self, folder: Option<&Path>) -> Result<Dataset, Error> {
+        match (self.place, folder) {
+            (Place::Embedded { load }, None) => load(self),
+            (Place::Folder { load, .. }, Some(folder)) => load(self, folder),
+            (Place::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name: self.name, folder: folder.to_owned() }),
+            (Place::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name: self.name, files, origin }),
+        }
+    }
+
+    /// Whether [`load`](Self::load) wants a folder.
+    #[must_use]
+    pub const fn needs_folder(&self) -> bool {
+        matches!(self.place, Place::Folder { .. })
+    }
+
+    /// Puts the splits together under this entry's name and classes.
+    fn dataset(&self, train: Images, validation: Images, test: Images) -> Result<Dataset, Error> {
+        let classes = self.classes.iter().map(|&class| class.to_owned()).collect();
+        Dataset::new(self.name, classes, train, validation, test)
+    }
+
+    /// Finds a file in a folder, packed or not if the file's name ends in `[.gz]`.
+    fn locate(&self, folder: &Path, file: &str) -> Result<PathBuf, Error> {
+        let candidates = match file.strip_suffix("[.gz]") {
+            Some(plain) => vec![folder.join(plain), folder.join(format!("{plain}.gz"))],
+            None => vec![folder.join(file)],
+        };
+        candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| Error::MissingFile {
+            folder: folder.to_owned(),
+            file: file.to_owned(),
+            origin: match self.place {
+                Place::Embedded { .. } => "it is part of the program",
+                Place::Folder { origin, .. } => origin,
+            },
+        })
+    }
+}
+
+/// Finds a data set by its name.
+///
+/// # Errors
+///
+/// [`Error::UnknownDataset`] with the names that are known.
+pub fn find(name: &str) -> Result<&'static Entry, Error> {
+    DATASETS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownDataset { name: name.to_owned() })
+}
+
+/// How many images each split has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The images that models are trained on.
+    pub train: usize,
+    /// The images that searches see the accuracy of.
+    pub validation: usize,
+    /// The images that only verification and reports see the accuracy of.
+    pub test: usize,
+}
+
+/// Three splits of images with one shape and one list of classes.
+///
+/// No split is empty and every label has a class, so nothing downstream checks it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    name: String,
+    classes: Vec<String>,
+    train: Images,
+    validation: Images,
+    test: Images,
+}
+
+impl Dataset {
+    /// Puts three splits together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptySplit`], [`Error::SplitShape`] or [`Error::SplitLabel`] for the first split that does not fit.
+    pub fn new(name: &str, classes: Vec<String>, train: Images, validation: Images, test: Images) -> Result<Self, Error> {
+        let expected = train.shape();
+        for (split, images) in [("training", &train), ("validation", &validation), ("test", &test)] {
+            if images.is_empty() {
+                return Err(Error::EmptySplit { split });
+            }
+            if images.shape() != expected {
+                return Err(Error::SplitShape { split, expected, found: images.shape() });
+            }
+            if let Some((image, found)) = images.label_beyond(classes.len()) {
+                return Err(Error::SplitLabel { split, image, classes: classes.len(), found });
+            }
+        }
+        Ok(Self { name: name.to_owned(), classes, train, validation, test })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of the classes, by label.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The shape of every image.
+    #[must_use]
+    pub const fn shape(&self) -> ImageShape {
+        self.train.shape()
+    }
+
+    /// The images that models are trained on.
+    #[must_use]
+    pub const fn train(&self) -> &Images {
+        &self.train
+    }
+
+    /// The images that searches see the accuracy of.
+    #[must_use]
+    pub const fn validation(&self) -> &Images {
+        &self.validation
+    }
+
+    /// The images that only verification and reports see the accuracy of.
+    #[must_use]
+    pub const fn test(&self) -> &Images {
+        &self.test
+    }
+
+    /// How many images each split has.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes { train: self.train.len(), validation: self.validation.len(), test: self.test.len() }
+    }
+
+    /// Keeps the first images of each split, at most as many as `sizes` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptySplit`] if a split would be left without images.
+    pub fn take(&self, sizes: Sizes) -> Result<Self, Error> {
+        Self::new(
+            &self.name,
+            self.classes.clone(),
+            self.train.take(sizes.train),
+            self.validation.take(sizes.validation),
+            self.test.take(sizes.test),
+        )
+    }
+
+    /// Digests the data as used, as 64 hex digits: of the three splits in turn the number of images, channels, rows and
+    /// columns (64 bits each, little-endian), the labels and the pixels. Names are left out.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut sha256 = Sha256::new();
+        for images in [&self.train, &self.validation, &self.test] {
+            let ImageShape { channels, height, width } = images.shape();
+            for number in [images.len(), channels, height, width] {
+                sha256.update((number as u64).to_le_bytes());
+            }
+            sha256.update(images.labels());
+            sha256.update(images.all_pixels());
+        }
+        sha256.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const SHAPE: ImageShape = ImageShape { channels: 1, height: 1, width: 2 };
+
+    fn images(labels: &[u8]) -> Images {
+        let pixels = labels.iter().flat_map(|&label| [label, 9]).collect();
+        Images::new(SHAPE, pixels, labels.to_vec()).unwrap()
+    }
+
+    fn small() -> Dataset {
+        let classes = vec!["coat".to_owned(), "boot".to_owned()];
+        Dataset::new("small", classes, images(&[0, 1, 1]), images(&[1, 0]), images(&[0])).unwrap()
+    }
+
+    #[test]
+    fn names_are_unique_and_in_kebab_case() {
+        let names: HashSet<_> = DATASETS.iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), DATASETS.len());
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(names.iter().all(|name| !name.is_empty() && name.chars().all(fits)));
+    }
+
+    #[test]
+    fn entries_describe_themselves() {
+        for entry in DATASETS {
+            assert!(!entry.about.is_empty() && !entry.about.ends_with('.'), "{}", entry.name);
+            assert!(entry.source.contains("http"), "{} has no address", entry.name);
+            let classes: HashSet<_> = entry.classes.iter().collect();
+            assert_eq!(classes.len(), entry.classes.len(), "{} names a class twice", entry.name);
+            assert!(entry.classes.len() > 1 && entry.shape.values() > 0, "{}", entry.name);
+            assert!(entry.sizes.train > 0 && entry.sizes.validation > 0 && entry.sizes.test > 0, "{}", entry.name);
+            if let Place::Folder { files, origin, .. } = entry.place {
+                assert!(!files.is_empty() && origin.contains("http"), "{}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn embedded_sets_are_what_their_entry_says() {
+        for entry in DATASETS.iter().filter(|entry| !entry.needs_folder()) {
+            let dataset = entry.load(None).unwrap();
+            assert_eq!((dataset.name(), dataset.shape(), dataset.sizes()), (entry.name, entry.shape, entry.sizes));
+            assert_eq!(dataset.classes(), entry.classes);
+        }
+    }
+
+    #[test]
+    fn a_name_finds_its_entry_and_an_unknown_one_lists_the_known() {
+        for entry in DATASETS {
+            assert_eq!(find(entry.name).unwrap().name, entry.name);
+        }
+        assert_eq!(
+            find("cifar").unwrap_err().to_string(),
+            "unknown data set `cifar` (known: fashion-14, fashion-mnist, mnist, cifar-10)"
+        );
+    }
+
+    #[test]
+    fn a_missing_folder_says_what_it_should_hold_and_where_that_is_had() {
+        assert_eq!(
+            find("fashion-mnist").unwrap().load(None).unwrap_err().to_string(),
+            "data set `fashion-mnist` needs a folder (`--data-dir`) with `train-images-idx3-ubyte[.gz]`, \
+             `train-labels-idx1-ubyte[.gz]`, `t10k-images-idx3-ubyte[.gz]`, `t10k-labels-idx1-ubyte[.gz]`\n\
+             hint: Debian's package `dataset-fashion-mnist` has them in `/usr/share/datasets/fashion-mnist`; \
+             otherwise https://github.com/zalandoresearch/fashion-mnist"
+        );
+    }
+
+    #[test]
+    fn an_embedded_set_refuses_a_folder() {
+        assert_eq!(
+            find("fashion-14").unwrap().load(Some(Path::new("/data"))).unwrap_err().to_string(),
+            "data set `fashion-14` is part of the program and reads no folder, found `/data`\n\
+             hint: leave out `--data-dir`"
+        );
+    }
+
+    #[test]
+    fn a_data_set_refuses_splits_that_do_not_fit() {
+        let new = |validation, test| Dataset::new("x", vec!["coat".into()], images(&[0, 0]), validation, test);
+        let message = |result: Result<Dataset, Error>| result.unwrap_err().to_string();
+        assert_eq!(message(new(images(&[]), images(&[0]))), "the validation split has no images");
+        assert_eq!(message(new(images(&[0]), images(&[0, 1]))), "image 1 of the test split has label 1, expected less than 1");
+        let wide = Images::new(ImageShape { width: 3, ..SHAPE }, vec![0; 3], vec![0]).unwrap();
+        assert_eq!(message(new(wide, images(&[0]))), "the images of the validation split are 1 × 1 × 3, expected 1 × 1 × 2");
+    }
+
+    #[test]
+    fn the_digest_covers_labels_pixels_shapes_and_splits() {
+        let digest = small().sha256();
+        assert_eq!(digest.len(), 64);
+        assert_eq!(digest, Dataset { name: "another".into(), ..small() }.sha256());
+        let tall = ImageShape { height: 2, width: 1, ..SHAPE };
+        let others = [
+            Dataset { train: images(&[0, 1, 0]), ..small() },
+            Dataset { test: Images::new(SHAPE, vec![0, 8], vec![0]).unwrap(), ..small() },
+            Dataset { test: Images::new(tall, vec![0, 9], vec![0]).unwrap(), ..small() },
+            Dataset { train: images(&[0, 1]), validation: images(&[1, 1, 0]), ..small() },
+        ];
+        for other in others {
+            assert_ne!(digest, other.sha256(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn taking_keeps_the_first_images_of_each_split() {
+        let sizes = Sizes { train: 2, validation: 5, test: 1 };
+        let taken = small().take(sizes).unwrap();
+        assert_eq!((taken.train().labels(), taken.validation().len(), taken.test().len()), (&[0, 1][..], 2, 1));
+        assert!(matches!(small().take(Sizes { test: 0, ..sizes }), Err(Error::EmptySplit { split: "test" })));
+    }
+}
