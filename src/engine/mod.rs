@@ -1,0 +1,145 @@
+//! Runs a plan: forward, backward and the optimizer's step, on the CPU or any GPU through burn.
+//!
+//! Initial weights and optimizer are our own, so that every device follows the same formulas from the same numbers.
+
+pub mod burn;
+mod optimizer;
+mod weights;
+
+pub use optimizer::Optimizer;
+pub use weights::initial;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What an engine cannot do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No device has this name.
+    #[error("unknown device `{name}` (known: cpu, gpu, gpu:0, gpu:1, …)")]
+    UnknownDevice {
+        /// The name given.
+        name: String,
+    },
+    /// This build has no support for the device.
+    #[error("device `{device}` needs a build with GPU support: `cargo build --release --features gpu`")]
+    NotBuilt {
+        /// The device asked for.
+        device: Device,
+    },
+    /// There are fewer GPUs.
+    #[error("device `{device}` does not exist: {found} GPU adapters were found")]
+    NoDevice {
+        /// The device asked for.
+        device: Device,
+        /// How many there are.
+        found: usize,
+    },
+    /// The device stopped answering.
+    #[error("device `{device}` failed: {reason}")]
+    Failed {
+        /// The device.
+        device: Device,
+        /// What burn says.
+        reason: String,
+    },
+}
+
+/// Where a model trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// This machine's processor, one thread for each model.
+    Cpu,
+    /// A GPU through wgpu; without an index the one that wgpu prefers.
+    Gpu {
+        /// The position among the adapters found.
+        index: Option<usize>,
+    },
+}
+
+/// A kind of device, as `nasbench list devices` shows it.
+#[derive(Debug)]
+pub struct Entry {
+    /// The word to give to `--device`.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Whether this build supports it.
+    pub built: bool,
+}
+
+/// Every kind of device.
+pub const DEVICES: &[Entry] = &[
+    Entry { name: "cpu", about: "the processor, one thread for each model (burn-flex)", built: true },
+    Entry {
+        name: "gpu[:index]",
+        about: "a GPU over Vulkan, Metal or DX12 (burn-wgpu, cargo feature `gpu`)",
+        built: cfg!(feature = "gpu"),
+    },
+];
+
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownDevice { name: name.to_owned() };
+        match name.split_once(':') {
+            None if name == "cpu" => Ok(Self::Cpu),
+            None if name == "gpu" => Ok(Self::Gpu { index: None }),
+            Some(("gpu", index)) => Ok(Self::Gpu { index: Some(index.parse().map_err(|_| unknown())?) }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu { index: None } => f.write_str("gpu"),
+            Self::Gpu { index: Some(index) } => write!(f, "gpu:{index}"),
+        }
+    }
+}
+
+/// How a step changes a model, beside the learning rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The rule that turns gradients into changes.
+    pub optimizer: Optimizer,
+    /// Decay of every trainable value, batch normalisation's included, through the loss: `½ · weight_decay · w²`.
+    pub weight_decay: f64,
+    /// How much of the running statistics of batch normalisation each step keeps, 0 to 1.
+    pub batch_norm_momentum: f64,
+    /// What is added to the variance in batch normalisation.
+    pub batch_norm_epsilon: f64,
+}
+
+/// What a step found before it changed the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Mean cross-entropy of the batch, in nats, without weight decay.
+    pub loss: f32,
+    /// How many images of the batch were classified correctly.
+    pub correct: usize,
+    /// The Euclidean norm of the gradient of all parameters, weight decay included.
+    pub gradient_norm: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_reads_back_as_it_prints() {
+        for name in ["cpu", "gpu", "gpu:1"] {
+            assert_eq!(name.parse::<Device>().unwrap().to_string(), name);
+        }
+        assert!("gpu:first".parse::<Device>().is_err());
+        assert_eq!("tpu".parse::<Device>().unwrap_err().to_string(), "unknown device `tpu` (known: cpu, gpu, gpu:0, gpu:1, …)");
+    }
+}

@@ -1,0 +1,79 @@
+//! The initial weights of a model, drawn by our own generator so that every engine starts from the same numbers.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::network::{Operator, Plan, Step};
+use crate::unit::Seed;
+
+/// The standard deviation of a normal distribution cut off at two: dividing by it gives the wanted one again.
+const TRUNCATED_DEVIATION: f32 = 0.879_625_6;
+
+/// Draws the parameters of a plan, step by step: kernel, scale and offset of a convolution; matrix and bias of the dense.
+///
+/// # Shapes
+///
+/// - kernel `[out, in, side, side]`, scale and offset `[out]`, matrix `[in, out]`, bias `[out]`, all flat and row-major
+///
+/// # Source
+///
+/// As the published program of NAS-Bench-101: kernels by variance scaling over the inputs (a normal distribution cut off
+/// at two standard deviations, variance 1/inputs), the matrix by Glorot & Bengio, AISTATS 2010 (uniform).
+#[must_use]
+pub fn initial(plan: &Plan, seed: Seed) -> Vec<Vec<f32>> {
+    let mut rng = seed.rng();
+    plan.steps().iter().flat_map(|step| of_step(step, &mut rng)).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "channel counts are far below 2^24")]
+fn of_step(step: &Step, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
+    let (from, to) = (step.input_channels(), step.output.channels);
+    match step.operator {
+        Operator::Convolution { kernel } => {
+            let fan_in = kernel * kernel * from;
+            let deviation = (1.0 / fan_in as f32).sqrt() / TRUNCATED_DEVIATION;
+            let weights = (0..to * fan_in).map(|_| deviation * truncated_normal(rng)).collect();
+            vec![weights, vec![1.0; to], vec![0.0; to]]
+        }
+        Operator::Dense => {
+            let limit = (6.0 / (from + to) as f32).sqrt();
+            vec![(0..from * to).map(|_| rng.random_range(-limit..limit)).collect(), vec![0.0; to]]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A standard normal number between −2 and 2, by Marsaglia's polar method.
+fn truncated_normal(rng: &mut ChaCha8Rng) -> f32 {
+    loop {
+        let (u, v) = (rng.random_range(-1.0..1.0_f32), rng.random_range(-1.0..1.0_f32));
+        let square = u * u + v * v;
+        if square > 0.0 && square < 1.0 {
+            let normal = u * (-2.0 * square.ln() / square).sqrt();
+            if normal.abs() <= 2.0 {
+                return normal;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Skeleton;
+    use crate::space::Space;
+
+    #[test]
+    fn weights_have_the_wanted_spread_and_count() {
+        let cell = Space::nas_bench_101().cells()[0];
+        let plan = Plan::compile(&cell, &Skeleton::nas_bench_101()).unwrap();
+        let weights = initial(&plan, Seed(1));
+        assert_eq!(weights.iter().map(Vec::len).sum::<usize>(), plan.cost().parameters.0 as usize);
+        let projection = &weights[3];
+        assert_eq!(projection.len(), 128 * 128);
+        let variance = projection.iter().map(|w| w * w).sum::<f32>() / projection.len() as f32;
+        assert!((variance * 128.0 - 1.0).abs() < 0.05, "variance {variance}");
+        assert_eq!(weights, initial(&plan, Seed(1)));
+        assert_ne!(weights, initial(&plan, Seed(2)));
+    }
+}

@@ -1,0 +1,328 @@
+//! The plan of a network: steps in order, each reading buffers and writing one.
+
+use super::{Cost, Error, Skeleton, channels};
+use crate::dataset::ImageShape;
+use crate::space::{Cell, Operation};
+use crate::unit::{Flops, Parameters};
+
+/// What a step computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// Convolution without bias, stride 1, 'same' zero padding, then batch normalisation and ReLU.
+    Convolution {
+        /// The side of the kernel, odd.
+        kernel: usize,
+    },
+    /// 3×3 max-pooling, stride 1, 'same' padding.
+    MaxPool,
+    /// 2×2 max-pooling, stride 2, 'same' padding: an odd last row or column makes a window of its own.
+    Halve,
+    /// The sum of the inputs.
+    Sum,
+    /// The inputs' channels, one after the other.
+    Concatenate,
+    /// The mean of each channel.
+    AveragePool,
+    /// A matrix product and a bias: the logits of the classes.
+    Dense,
+}
+
+/// A buffer that a step reads, as far as its first `channels`: wider buffers are truncated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The number of the buffer: 0 is the images, `i + 1` what step `i` wrote.
+    pub buffer: usize,
+    /// How many of its channels are read.
+    pub channels: usize,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is computed.
+    pub operator: Operator,
+    /// What is read, in order.
+    pub inputs: Vec<Input>,
+    /// The shape of what is written, for one image.
+    pub output: ImageShape,
+}
+
+impl Step {
+    /// The channels that are read from all inputs together.
+    #[must_use]
+    pub fn input_channels(&self) -> usize {
+        self.inputs.iter().map(|input| input.channels).sum()
+    }
+
+    /// Trainable parameters: kernel, scale and offset of a convolution; matrix and bias of a dense step.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let (from, to) = (self.input_channels() as u64, self.output.channels as u64);
+        match self.operator {
+            Operator::Convolution { kernel } => (kernel * kernel) as u64 * from * to + 2 * to,
+            Operator::Dense => from * to + to,
+            _ => 0,
+        }
+    }
+
+    /// Operations for one image, two per multiply-add; only convolutions and dense steps count, as is usual.
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        let (from, to) = (self.input_channels() as u64, self.output.channels as u64);
+        let pixels = (self.output.height * self.output.width) as u64;
+        match self.operator {
+            Operator::Convolution { kernel } => 2 * (kernel * kernel) as u64 * from * to * pixels,
+            Operator::Dense => 2 * from * to,
+            _ => 0,
+        }
+    }
+}
+
+/// A network as a list of steps; the last one writes the logits.
+///
+/// ```
+/// use nasbench::network::{Plan, Skeleton};
+/// use nasbench::space::Space;
+///
+/// let identity = Space::nas_bench_101().cells()[0];
+/// let plan = Plan::compile(&identity, &Skeleton::nas_bench_101())?;
+/// assert_eq!(plan.cost().parameters.0, 882_570);
+/// # Ok::<(), nasbench::network::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    skeleton: Skeleton,
+    steps: Vec<Step>,
+    last_readers: Vec<usize>,
+    cost: Cost,
+}
+
+impl Plan {
+    /// Compiles the network that a skeleton makes of a cell.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Zero`], [`Error::TooFewChannels`] or [`Error::TooManyParameters`].
+    pub fn compile(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
+        skeleton.check()?;
+        let mut writer = Writer { images: skeleton.image, steps: Vec::new() };
+        let mut channels = skeleton.stem_channels;
+        let mut buffer = writer.convolution(3, 0, skeleton.image.channels, channels);
+        for stack in 0..skeleton.stacks {
+            if stack > 0 {
+                buffer = writer.halve(buffer);
+                channels *= 2;
+            }
+            for _ in 0..skeleton.cells_per_stack {
+                buffer = writer.cell(cell, buffer, channels)?;
+            }
+        }
+        buffer = writer.average_pool(buffer);
+        writer.dense(buffer, skeleton.classes);
+        Self::of_steps(cell, *skeleton, writer.steps)
+    }
+
+    fn of_steps(cell: &Cell, skeleton: Skeleton, steps: Vec<Step>) -> Result<Self, Error> {
+        let parameters = steps.iter().map(Step::parameters).sum();
+        let counted = u32::try_from(parameters).map_err(|_| Error::TooManyParameters { cell: *cell, found: parameters })?;
+        let cost = Cost {
+            parameters: Parameters(counted),
+            flops: Flops(steps.iter().map(Step::flops).sum()),
+            activation_bytes: steps.iter().map(|step| step.output.values() as u64 * 4).sum(),
+        };
+        let mut last_readers = vec![0; steps.len()];
+        for (position, step) in steps.iter().enumerate() {
+            for input in &step.inputs {
+                last_readers[input.buffer] = position;
+            }
+        }
+        Ok(Self { skeleton, steps, last_readers, cost })
+    }
+
+    /// The skeleton that the plan was made for.
+    #[must_use]
+    pub fn skeleton(&self) -> &Skeleton {
+        &self.skeleton
+    }
+
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The last step that reads a buffer: afterwards it may be freed. Of the buffers 0 to `steps − 1`.
+    #[must_use]
+    pub fn last_reader(&self, buffer: usize) -> usize {
+        self.last_readers[buffer]
+    }
+
+    /// What the network costs.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+}
+
+/// Appends steps and hands out the numbers of their buffers.
+struct Writer {
+    images: ImageShape,
+    steps: Vec<Step>,
+}
+
+impl Writer {
+    fn shape(&self, buffer: usize) -> ImageShape {
+        if buffer == 0 { self.images } else { self.steps[buffer - 1].output }
+    }
+
+    fn push(&mut self, operator: Operator, inputs: Vec<Input>, output: ImageShape) -> usize {
+        self.steps.push(Step { operator, inputs, output });
+        self.steps.len()
+    }
+
+    fn convolution(&mut self, kernel: usize, buffer: usize, inputs: usize, outputs: usize) -> usize {
+        let output = ImageShape { channels: outputs, ..self.shape(buffer) };
+        self.push(Operator::Convolution { kernel }, vec![Input { buffer, channels: inputs }], output)
+    }
+
+    fn halve(&mut self, buffer: usize) -> usize {
+        let shape = self.shape(buffer);
+        let output = ImageShape { height: shape.height.div_ceil(2), width: shape.width.div_ceil(2), ..shape };
+        self.push(Operator::Halve, vec![Input { buffer, channels: shape.channels }], output)
+    }
+
+    fn average_pool(&mut self, buffer: usize) -> usize {
+        let shape = self.shape(buffer);
+        let output = ImageShape { height: 1, width: 1, ..shape };
+        self.push(Operator::AveragePool, vec![Input { buffer, channels: shape.channels }], output)
+    }
+
+    fn dense(&mut self, buffer: usize, classes: usize) -> usize {
+        let shape = self.shape(buffer);
+        let output = ImageShape { channels: classes, ..shape };
+        self.push(Operator::Dense, vec![Input { buffer, channels: shape.channels }], output)
+    }
+
+    /// A 1×1 convolution of all channels of a buffer: how the cell's input reaches a vertex.
+    fn projection(&mut self, buffer: usize, outputs: usize) -> usize {
+        self.convolution(1, buffer, self.shape(buffer).channels, outputs)
+    }
+
+    /// The sum of the first `channels` of some buffers; one buffer is read where it stands.
+    fn sum(&mut self, buffers: &[usize], channels: usize) -> Input {
+        if let [buffer] = *buffers {
+            return Input { buffer, channels };
+        }
+        let output = ImageShape { channels, ..self.shape(buffers[0]) };
+        let inputs = buffers.iter().map(|buffer| Input { buffer: *buffer, channels }).collect();
+        Input { buffer: self.push(Operator::Sum, inputs, output), channels }
+    }
+
+    fn cell(&mut self, cell: &Cell, input: usize, outputs: usize) -> Result<usize, Error> {
+        let last = cell.vertices() - 1;
+        let channels = channels::of_vertices(cell, self.shape(input).channels, outputs)?;
+        let mut buffers = vec![input; last];
+        for vertex in 1..last {
+            buffers[vertex] = self.vertex(cell, vertex, &buffers, channels[vertex]);
+        }
+        let feeders: Vec<_> = cell.predecessors(last).filter(|vertex| *vertex != 0).map(|vertex| buffers[vertex]).collect();
+        let mut terms = Vec::new();
+        match *feeders {
+            [] => {}
+            [only] => terms.push(only),
+            _ => {
+                let inputs: Vec<_> =
+                    feeders.iter().map(|buffer| Input { buffer: *buffer, channels: self.shape(*buffer).channels }).collect();
+                let output = ImageShape { channels: outputs, ..self.shape(input) };
+                terms.push(self.push(Operator::Concatenate, inputs, output));
+            }
+        }
+        if cell.has_edge(0, last) {
+            terms.push(self.projection(input, outputs));
+        }
+        Ok(self.sum(&terms, outputs).buffer)
+    }
+
+    /// A vertex: the truncated sum of its interior sources and of a projection of the cell's input, then its operation.
+    fn vertex(&mut self, cell: &Cell, vertex: usize, buffers: &[usize], channels: usize) -> usize {
+        let mut terms: Vec<_> = cell.predecessors(vertex).filter(|x| *x != 0).map(|x| buffers[x]).collect();
+        if cell.has_edge(0, vertex) {
+            terms.push(self.projection(buffers[0], channels));
+        }
+        let input = self.sum(&terms, channels);
+        let output = ImageShape { channels, ..self.shape(input.buffer) };
+        let operator = match cell.operation(vertex).expect("an interior vertex has an operation") {
+            Operation::Conv3x3 => Operator::Convolution { kernel: 3 },
+            Operation::Conv1x1 => Operator::Convolution { kernel: 1 },
+            Operation::MaxPool3x3 => Operator::MaxPool,
+        };
+        self.push(operator, vec![input], output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cells whose parameters the official program printed.
+    const KNOWN: [(&str, &str, u32); 4] = [
+        ("0100", "input,output", 882_570),
+        ("0101001000010000", "input,conv3x3-bn-relu,conv3x3-bn-relu,output", 20_346_506),
+        (
+            "0111010000000100000010000100000000100000010000000",
+            "input,conv1x1-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,maxpool3x3,output",
+            2_694_282,
+        ),
+        (
+            "0100110001000000010010000010000001000000010000000",
+            "input,conv3x3-bn-relu,maxpool3x3,conv3x3-bn-relu,conv3x3-bn-relu,conv1x1-bn-relu,output",
+            8_555_530,
+        ),
+    ];
+
+    fn small() -> Skeleton {
+        let image = ImageShape { channels: 1, height: 7, width: 6 };
+        Skeleton { image, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1 }
+    }
+
+    #[test]
+    fn known_cells_have_their_official_number_of_parameters() {
+        for (adjacency, operations, parameters) in KNOWN {
+            let cell = Cell::from_texts(adjacency, operations).unwrap();
+            assert_eq!(Plan::compile(&cell, &Skeleton::nas_bench_101()).unwrap().cost().parameters.0, parameters);
+        }
+    }
+
+    #[test]
+    fn the_cost_of_a_small_network_is_what_counting_by_hand_gives() {
+        // Stem 3×3 1→4 on 7×6, projection 4→4, halve to 4×3, projection 4→8, mean, dense 8→3.
+        let plan = Plan::compile(&Cell::from_texts("0100", "input,output").unwrap(), &small()).unwrap();
+        let cost = plan.cost();
+        assert_eq!(cost.parameters.0, (9 * 4 + 8) + (16 + 8) + (32 + 16) + (24 + 3));
+        assert_eq!(cost.flops.0, 2 * (9 * 4 * 42 + 16 * 42 + 32 * 12 + 24));
+        assert_eq!(cost.activation_bytes, 4 * (4 * 42 + 4 * 42 + 4 * 12 + 8 * 12 + 8 + 3));
+    }
+
+    #[test]
+    fn steps_read_only_what_is_written_and_long_enough() {
+        let space = crate::space::Space::nas_bench_101().with_max_vertices(5).unwrap();
+        let skeleton = Skeleton { stem_channels: 5, ..small() };
+        for cell in space.cells() {
+            let plan = Plan::compile(&cell, &skeleton).unwrap();
+            for (position, step) in plan.steps().iter().enumerate() {
+                for input in &step.inputs {
+                    assert!(input.buffer <= position && plan.last_reader(input.buffer) >= position);
+                    let written = if input.buffer == 0 { skeleton.image } else { plan.steps()[input.buffer - 1].output };
+                    assert!(input.channels <= written.channels, "{cell}: step {position} reads too many channels");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_skeleton_without_stacks_is_refused() {
+        let cell = Cell::from_texts("0100", "input,output").unwrap();
+        let error = Plan::compile(&cell, &Skeleton { stacks: 0, ..small() }).unwrap_err();
+        assert_eq!(error.to_string(), "the skeleton has stacks = 0, expected at least 1");
+    }
+}

@@ -1,0 +1,53 @@
+//! Random search: the baseline that every algorithm must beat.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::space::{Sampler, Space};
+use crate::unit::Epochs;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "random",
+    about: "independent random cells; `sampler` says which cells it favours",
+    source: "Bergstra & Bengio, JMLR 13, 2012; in this space: Ying et al., ICML 2019, supplement S2",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(Random::new(setup)?)),
+};
+
+/// The most proposals at once, so that an oracle can work on many.
+const BATCH: usize = 64;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    sampler: Sampler,
+}
+
+#[derive(Debug)]
+struct Random {
+    space: Space,
+    epochs: Epochs,
+    sampler: Sampler,
+}
+
+impl Random {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let Options { sampler } = setup.options(ENTRY.name)?;
+        Ok(Self { space: setup.space, epochs: setup.epochs, sampler })
+    }
+}
+
+impl Searcher for Random {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        let draw = |_| {
+            let spec = self.sampler.draw(&self.space, rng);
+            let cell = spec.prune().expect("a sampler draws connected specs");
+            Proposal { cell, epochs: self.epochs }
+        };
+        (0..room.min(BATCH)).map(draw).collect()
+    }
+
+    fn tell(&mut self, _: &[Trial]) {}
+}

@@ -1,0 +1,147 @@
+//! Search algorithms: each asks an oracle about cells and learns from the answers.
+//!
+//! A new algorithm is one file in `algorithm/` with an `ENTRY`, its `mod` line and its line in [`ALGORITHMS`]. Its options
+//! are a private struct with `#[serde(default, deny_unknown_fields)]` and the paper's defaults; [`run`](run()) owns the
+//! budget, the seed and the history.
+
+mod algorithm;
+mod run;
+
+pub use algorithm::ALGORITHMS;
+pub use run::{Budget, History, run};
+
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::oracle::{self, Measurement, Proposal};
+use crate::space::Space;
+use crate::unit::Epochs;
+
+/// What is wrong with a search.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No algorithm has this name.
+    #[error("unknown algorithm `{name}` (known: {})", known())]
+    UnknownAlgorithm {
+        /// The name given.
+        name: String,
+    },
+    /// The algorithm has no such option, or it has another type.
+    #[error("the options of `{algorithm}` do not fit")]
+    Options {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// Which option, and what was expected.
+        source: serde_json::Error,
+    },
+    /// An option has a value that makes no sense.
+    #[error("`{algorithm}` has {option} = {found}, expected {expected}")]
+    Option {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// The option.
+        option: &'static str,
+        /// The value.
+        found: String,
+        /// Which values make sense.
+        expected: &'static str,
+    },
+    /// The algorithm proposed more than there was room for.
+    #[error("`{algorithm}` proposed {found} cells where {room} were left of the budget")]
+    OverBudget {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// The evaluations left.
+        room: usize,
+        /// The proposals made.
+        found: usize,
+    },
+    /// The oracle could not answer.
+    #[error(transparent)]
+    Oracle(#[from] oracle::Error),
+}
+
+fn known() -> String {
+    ALGORITHMS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A proposal and what the oracle said of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trial {
+    /// What was asked.
+    pub proposal: Proposal,
+    /// The answer.
+    pub measurement: Measurement,
+}
+
+impl Trial {
+    /// What a search minimises: the validation error, 1 for a training that diverged.
+    #[must_use]
+    pub fn loss(&self) -> f32 {
+        self.measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.fraction())
+    }
+}
+
+/// A search algorithm at work.
+pub trait Searcher {
+    /// Proposes what to measure next: at most `room`; nothing means that the search is over.
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal>;
+
+    /// Learns from the last proposals: all of them, in the order asked.
+    fn tell(&mut self, trials: &[Trial]);
+}
+
+/// What every algorithm is built from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Where to search.
+    pub space: Space,
+    /// The budget of each training, for algorithms that use one.
+    pub epochs: Epochs,
+    /// The options given, as a JSON object; the rest have the paper's defaults.
+    pub options: serde_json::Value,
+}
+
+impl Setup {
+    /// A set-up with every option at its default.
+    #[must_use]
+    pub fn new(space: Space, epochs: Epochs) -> Self {
+        Self { space, epochs, options: serde_json::Value::Object(serde_json::Map::new()) }
+    }
+
+    /// Reads the options of an algorithm.
+    fn options<T: DeserializeOwned>(&self, algorithm: &'static str) -> Result<T, Error> {
+        T::deserialize(&self.options).map_err(|source| Error::Options { algorithm, source })
+    }
+}
+
+/// An algorithm, as the registry lists it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// The paper that describes it.
+    pub source: &'static str,
+    /// The options with their defaults, as a JSON object.
+    pub defaults: fn() -> serde_json::Value,
+    /// Builds it.
+    pub build: fn(&Setup) -> Result<Box<dyn Searcher>, Error>,
+}
+
+/// Finds an algorithm by its name.
+///
+/// # Errors
+///
+/// [`Error::UnknownAlgorithm`] with the known ones.
+pub fn find(name: &str) -> Result<&'static Entry, Error> {
+    ALGORITHMS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownAlgorithm { name: name.to_owned() })
+}
+
+/// The defaults of an algorithm's options, for its [`Entry`].
+fn defaults_of<T: Default + Serialize>() -> serde_json::Value {
+    serde_json::to_value(T::default()).expect("options are plain data")
+}

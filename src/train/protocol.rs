@@ -1,0 +1,308 @@
+//! How a cell becomes a trained model: everything that must be equal for two records to be comparable.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::dataset::{Augmentation, Dataset, ImageShape, Normalisation, Sizes};
+use crate::engine::{Optimizer, Settings};
+use crate::network::Skeleton;
+use crate::unit::Epochs;
+
+/// A preset, as `nasbench list protocols` shows it.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name to give to `--protocol`.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Makes the protocol.
+    pub build: fn() -> Protocol,
+}
+
+/// Every preset.
+pub const PROTOCOLS: &[Entry] = &[
+    Entry {
+        name: "quick",
+        about: "small networks and few images: a whole space in minutes on a laptop, for any data set",
+        build: quick,
+    },
+    Entry {
+        name: "nas-bench-101",
+        about: "the official one: CIFAR-10, 128 channels, 3 stacks of 3 cells, 4 to 108 epochs, for GPUs",
+        build: nas_bench_101,
+    },
+];
+
+pub(super) fn known() -> String {
+    PROTOCOLS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A protocol of training. Written as TOML it is a file for `--protocol`; `nasbench list protocols --format json` shows
+/// the presets in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// What it is called; no part of a benchmark's identity.
+    pub name: String,
+    /// The epoch budgets of a recording, ascending; no part of a benchmark's identity.
+    pub budgets: Vec<Epochs>,
+    /// How often each cell is trained at each budget; no part of a benchmark's identity.
+    pub repeats: u16,
+    /// The images of one step.
+    pub batch_size: usize,
+    /// The size of the network around the cells.
+    pub network: Network,
+    /// How many images are used.
+    pub images: Images,
+    /// The learning rate.
+    pub learning_rate: Schedule,
+    /// How a step changes the model.
+    pub update: Settings,
+    /// How training images are varied.
+    #[serde(default)]
+    pub augmentation: Augmentation,
+}
+
+/// The size of the network around the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The size of the images; the data set's if left out.
+    pub image: Option<ImageShape>,
+    /// How many classes are told apart; the data set's if left out.
+    pub classes: Option<usize>,
+    /// The output channels of the stem and of the cells of the first stack.
+    pub stem_channels: usize,
+    /// The number of stacks.
+    pub stacks: usize,
+    /// The number of cells in each stack.
+    pub cells_per_stack: usize,
+}
+
+/// How many images are used, always the first ones of each part of the data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Images {
+    /// Training images.
+    pub train: usize,
+    /// Validation images.
+    pub validation: usize,
+    /// Test images.
+    pub test: usize,
+    /// The training images on which the train accuracy is measured.
+    pub train_accuracy: usize,
+    /// The validation images on which the curve of each epoch is measured.
+    pub curve: usize,
+}
+
+/// The learning rate: half a cosine, per step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The rate of the first step.
+    pub peak: f64,
+    /// Whether step 0 has rate 0, as in the official program.
+    pub idle_first_step: bool,
+}
+
+/// The protocol of NAS-Bench-101.
+///
+/// Followed exactly except for its two TPU shards, which normalised their halves of a batch apart: here a batch is whole.
+/// Their other effect, gradients summed over both, is the doubled learning rate.
+///
+/// # Source
+///
+/// Ying et al., ICML 2019, section 2.3 and supplement, and the published program.
+fn nas_bench_101() -> Protocol {
+    Protocol {
+        name: "nas-bench-101".to_owned(),
+        budgets: [4, 12, 36, 108].map(Epochs).to_vec(),
+        repeats: 3,
+        batch_size: 256,
+        network: Network {
+            image: Some(ImageShape { channels: 3, height: 32, width: 32 }),
+            classes: Some(10),
+            stem_channels: 128,
+            stacks: 3,
+            cells_per_stack: 3,
+        },
+        images: Images { train: 40_000, validation: 39 * 256, test: 39 * 256, train_accuracy: 256, curve: 39 * 256 },
+        learning_rate: Schedule { peak: 0.2, idle_first_step: true },
+        update: Settings {
+            optimizer: Optimizer::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
+            weight_decay: 1e-4,
+            batch_norm_momentum: 0.997,
+            batch_norm_epsilon: 1e-5,
+        },
+        augmentation: Augmentation { padding: 4, flip: true },
+    }
+}
+
+/// A protocol that trains a hundred small cells in minutes on two cores.
+fn quick() -> Protocol {
+    Protocol {
+        name: "quick".to_owned(),
+        budgets: [1, 4].map(Epochs).to_vec(),
+        repeats: 2,
+        batch_size: 50,
+        network: Network { image: None, classes: None, stem_channels: 8, stacks: 2, cells_per_stack: 1 },
+        images: Images { train: 2_000, validation: 2_000, test: 2_000, train_accuracy: 500, curve: 500 },
+        learning_rate: Schedule { peak: 0.1, idle_first_step: false },
+        update: Settings {
+            optimizer: Optimizer::Nesterov { momentum: 0.9 },
+            weight_decay: 1e-4,
+            batch_norm_momentum: 0.9,
+            batch_norm_epsilon: 1e-5,
+        },
+        augmentation: Augmentation::default(),
+    }
+}
+
+impl Protocol {
+    /// Takes a preset by its name, or reads a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProtocol`], [`Error::Read`], [`Error::Parse`] or [`Error::Value`].
+    pub fn find(name: &str) -> Result<Self, Error> {
+        if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
+            return Ok((entry.build)());
+        }
+        let path = Path::new(name);
+        if path.extension().is_none() && !path.exists() {
+            return Err(Error::UnknownProtocol { name: name.to_owned() });
+        }
+        let text = fs_err::read_to_string(path).map_err(|source| Error::Read { source })?;
+        let protocol: Self =
+            toml::from_str(&text).map_err(|error| Error::Parse { path: path.to_owned(), source: Box::new(error) })?;
+        protocol.check()?;
+        Ok(protocol)
+    }
+
+    /// Passes a protocol whose values make sense.
+    fn check(&self) -> Result<(), Error> {
+        let expect = |holds: bool, name, found: String, expected| {
+            if holds { Ok(()) } else { Err(Error::Value { name, found, expected }) }
+        };
+        let Images { train, validation, test, train_accuracy, curve } = self.images;
+        for (name, found) in [
+            ("repeats", usize::from(self.repeats)),
+            ("batch_size", self.batch_size),
+            ("network.stem_channels", self.network.stem_channels),
+            ("network.stacks", self.network.stacks),
+            ("network.cells_per_stack", self.network.cells_per_stack),
+            ("images.train", train),
+            ("images.validation", validation),
+            ("images.test", test),
+            ("images.train_accuracy", train_accuracy),
+            ("images.curve", curve),
+        ] {
+            expect(found > 0, name, found.to_string(), "at least 1")?;
+        }
+        expect(train_accuracy <= train, "images.train_accuracy", train_accuracy.to_string(), "at most images.train")?;
+        expect(curve <= validation, "images.curve", curve.to_string(), "at most images.validation")?;
+        expect(self.batch_size <= train, "batch_size", self.batch_size.to_string(), "at most images.train")?;
+        let budgets = &self.budgets;
+        let ascending = budgets.is_sorted_by(|a, b| a < b) && budgets.first().is_some_and(|first| first.0 > 0);
+        expect(ascending, "budgets", format!("{budgets:?}"), "epochs from 1 on, ascending, at least one")?;
+        let peak = self.learning_rate.peak;
+        expect(peak.is_finite() && peak > 0.0, "learning_rate.peak", peak.to_string(), "a positive number")?;
+        let Settings { weight_decay, batch_norm_momentum, batch_norm_epsilon, .. } = self.update;
+        expect(weight_decay >= 0.0, "update.weight_decay", weight_decay.to_string(), "0 or more")?;
+        let momentum = batch_norm_momentum;
+        expect((0.0..1.0).contains(&momentum), "update.batch_norm_momentum", momentum.to_string(), "0 to below 1")?;
+        expect(batch_norm_epsilon > 0.0, "update.batch_norm_epsilon", batch_norm_epsilon.to_string(), "a positive number")
+    }
+
+    /// Fills in what the protocol leaves to the data set, after which it says everything about a training.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ImageShape`] or [`Error::Classes`] if the data set is not what the protocol is for.
+    pub fn resolve(mut self, dataset: &Dataset) -> Result<Self, Error> {
+        let (shape, classes) = (dataset.shape(), dataset.classes().len());
+        let name = || dataset.name().to_owned();
+        let expected = *self.network.image.get_or_insert(shape);
+        if expected != shape {
+            return Err(Error::ImageShape { dataset: name(), expected, found: shape });
+        }
+        let expected = *self.network.classes.get_or_insert(classes);
+        if expected != classes {
+            return Err(Error::Classes { dataset: name(), expected, found: classes });
+        }
+        Ok(self)
+    }
+
+    /// The skeleton of the networks; `None` before [`resolve`](Self::resolve) if the protocol leaves it to the data set.
+    #[must_use]
+    pub fn skeleton(&self) -> Option<Skeleton> {
+        let Network { image, classes, stem_channels, stacks, cells_per_stack } = self.network;
+        Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack })
+    }
+
+    /// The part that must be equal for two records to be comparable: all but the name, the budgets and the repeats.
+    #[must_use]
+    pub fn identity(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).expect("a protocol is plain data");
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|name, _| !["name", "budgets", "repeats"].contains(&name.as_str()));
+        }
+        value
+    }
+
+    /// The images of the data set that the protocol uses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dataset`] if the data set has fewer.
+    pub fn select(&self, dataset: &Dataset) -> Result<Dataset, Error> {
+        let Images { train, validation, test, .. } = self.images;
+        Ok(dataset.take(Sizes { train, validation, test })?)
+    }
+
+    /// The normalisation of the images: mean and deviation of each channel of the training images in use.
+    #[must_use]
+    pub fn normalisation(&self, dataset: &Dataset) -> Normalisation {
+        Normalisation::of(dataset.train())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_reads_back_from_its_toml() {
+        for entry in PROTOCOLS {
+            let protocol = (entry.build)();
+            protocol.check().unwrap();
+            assert_eq!(protocol.name, entry.name);
+            let text = toml::to_string(&protocol).unwrap();
+            assert_eq!(toml::from_str::<Protocol>(&text).unwrap(), protocol);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_the_known_ones() {
+        let message = Protocol::find("quik").unwrap_err().to_string();
+        assert_eq!(message, "unknown protocol `quik` (known: quick, nas-bench-101; or the path of a TOML file)");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named() {
+        let broken = Protocol { budgets: vec![Epochs(4), Epochs(4)], ..quick() };
+        let message = broken.check().unwrap_err().to_string();
+        assert!(message.starts_with("the protocol has budgets = [Epochs(4), Epochs(4)]"), "{message}");
+        let broken = Protocol { batch_size: 0, ..quick() };
+        assert_eq!(broken.check().unwrap_err().to_string(), "the protocol has batch_size = 0, expected at least 1");
+    }
+
+    #[test]
+    fn budgets_and_repeats_are_no_part_of_the_identity() {
+        let grown = Protocol { budgets: vec![Epochs(9)], repeats: 7, name: "mine".to_owned(), ..quick() };
+        assert_eq!(grown.identity(), quick().identity());
+        assert_ne!(Protocol { batch_size: 51, ..quick() }.identity(), quick().identity());
+    }
+}

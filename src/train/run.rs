@@ -1,0 +1,360 @@
+//! The loop: one model, trained and measured.
+
+use std::time::Instant;
+
+use cpu_time::ThreadTime;
+
+use super::{Error, Protocol};
+use crate::dataset::{self, Batch, Dataset, Normalisation, shuffled};
+use crate::engine::{Device, StepReport, burn::Model};
+use crate::network::Plan;
+use crate::space::Cell;
+use crate::unit::{Accuracy, Epochs, Seconds, Seed};
+
+/// The images of a protocol, ready for training.
+#[derive(Debug)]
+pub struct Data {
+    dataset: Dataset,
+    normalisation: Normalisation,
+}
+
+impl Data {
+    /// Selects the images that a protocol uses.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dataset`] if the data set has fewer images than the protocol uses.
+    pub fn select(protocol: &Protocol, dataset: &Dataset) -> Result<Self, Error> {
+        let dataset = protocol.select(dataset)?;
+        let normalisation = protocol.normalisation(&dataset);
+        Ok(Self { dataset, normalisation })
+    }
+
+    /// The images in use.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+}
+
+/// A training to be done: everything that its result depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Training<'a> {
+    /// The cell of the network.
+    pub cell: &'a Cell,
+    /// The budget.
+    pub epochs: Epochs,
+    /// The source of the initial weights, the order of the images and their variation.
+    pub seed: Seed,
+    /// How to train; resolved.
+    pub protocol: &'a Protocol,
+    /// What to train on.
+    pub data: &'a Data,
+    /// Where to train.
+    pub device: Device,
+}
+
+/// How far a training is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Training images seen so far.
+    pub images: usize,
+    /// Training images to be seen in all.
+    pub of: usize,
+}
+
+/// The accuracies at one moment of a training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// What the training steps had cost by then: thread CPU seconds on a CPU, seconds of the device on a GPU.
+    pub training_time: Seconds,
+    /// On the first training images.
+    pub train_accuracy: Accuracy,
+    /// On the validation images.
+    pub validation_accuracy: Accuracy,
+    /// On the test images.
+    pub test_accuracy: Accuracy,
+}
+
+/// One value per epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curves {
+    /// Mean cross-entropy of the images as they were trained on, in nats.
+    pub train_loss: Vec<f32>,
+    /// Accuracy on the images as they were trained on.
+    pub train_accuracy: Vec<f32>,
+    /// Accuracy on the first validation images, after the epoch.
+    pub validation_accuracy: Vec<f32>,
+    /// The learning rate of the last step.
+    pub learning_rate: Vec<f32>,
+    /// The mean norm of the gradients.
+    pub gradient_norm: Vec<f32>,
+}
+
+/// What a training came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// Before the first step.
+    pub start: Evaluation,
+    /// After half of the steps; `None` if the training diverged before.
+    pub halfway: Option<Evaluation>,
+    /// After the last step; `None` if the training diverged.
+    pub end: Option<Evaluation>,
+    /// One value per finished epoch.
+    pub curves: Curves,
+    /// What the training steps cost in all.
+    pub training_time: Seconds,
+    /// Wall-clock time of everything, evaluations included.
+    pub wall_time: Seconds,
+    /// Training images per second of the training steps.
+    pub images_per_second: f32,
+}
+
+impl Training<'_> {
+    /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
+    ///
+    /// `observe` is told after each step how far it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the network cannot be built, the budget makes no step, or the device fails. A training that diverges
+    /// is no error.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn run(&self, observe: &mut dyn FnMut(Progress)) -> Result<Trained, Error> {
+        let started = Instant::now();
+        let skeleton = self.protocol.skeleton().expect("the protocol is resolved");
+        let plan = Plan::compile(self.cell, &skeleton)?;
+        let model = Model::new(plan, self.protocol.update, self.seed.derive("weights"), self.device)?;
+        let mut run = Run::new(self, model)?;
+        let start = run.evaluate()?;
+        let (mut halfway, mut end) = (None, None);
+        while run.step < run.steps {
+            if !run.train_step()? {
+                break;
+            }
+            observe(Progress { images: run.step * self.protocol.batch_size, of: run.steps * self.protocol.batch_size });
+            if run.step == run.steps.div_ceil(2) {
+                halfway = Some(run.evaluate()?);
+            }
+            if run.step == run.steps {
+                end = Some(run.evaluate()?);
+            }
+            run.close_epoch()?;
+        }
+        let seconds = run.training_time.0.max(f64::MIN_POSITIVE);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
+        let images_per_second = ((run.step * self.protocol.batch_size) as f64 / seconds) as f32;
+        let (training_time, curves) = (run.training_time, run.curves);
+        Ok(Trained { start, halfway, end, curves, training_time, wall_time: started.elapsed().into(), images_per_second })
+    }
+}
+
+/// A training on its way.
+struct Run<'a> {
+    training: &'a Training<'a>,
+    model: Model,
+    stream: Stream,
+    batch: Batch,
+    augmentation: rand_chacha::ChaCha8Rng,
+    step: usize,
+    steps: usize,
+    epoch: EpochTotals,
+    curves: Curves,
+    training_time: Seconds,
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Default)]
+struct EpochTotals {
+    steps: usize,
+    loss: f64,
+    correct: usize,
+    gradient_norm: f64,
+}
+
+impl<'a> Run<'a> {
+    fn new(training: &'a Training<'a>, model: Model) -> Result<Self, Error> {
+        let (images, batch) = (training.protocol.images.train, training.protocol.batch_size);
+        let steps = usize::from(training.epochs.0) * images / batch;
+        if steps == 0 {
+            return Err(Error::NoStep { epochs: training.epochs, images, batch });
+        }
+        Ok(Self {
+            training,
+            model,
+            stream: Stream::new(images, training.seed.derive("batches")),
+            batch: Batch::new(training.data.dataset.shape(), batch),
+            augmentation: training.seed.derive("augmentation").rng(),
+            step: 0,
+            steps,
+            epoch: EpochTotals::default(),
+            curves: Curves::default(),
+            training_time: Seconds::default(),
+        })
+    }
+
+    /// Takes one step; false if the loss was not finite, which ends the training.
+    fn train_step(&mut self) -> Result<bool, Error> {
+        let Protocol { batch_size, learning_rate, augmentation, .. } = self.training.protocol;
+        let (data, device) = (self.training.data, self.training.device);
+        let indices = self.stream.next(*batch_size);
+        let clock = Clock::start(device);
+        self.batch.fill(data.dataset.train(), &indices, &data.normalisation);
+        self.batch.augment(*augmentation, &mut self.augmentation);
+        let rate = learning_rate.learning_rate(self.step, self.steps);
+        let StepReport { loss, correct, gradient_norm } = self.model.step(self.batch.values(), self.batch.labels(), rate)?;
+        self.training_time += clock.elapsed();
+        if !loss.is_finite() || !gradient_norm.is_finite() {
+            return Ok(false);
+        }
+        self.step += 1;
+        self.epoch.steps += 1;
+        self.epoch.loss += f64::from(loss);
+        self.epoch.correct += correct;
+        self.epoch.gradient_norm += f64::from(gradient_norm);
+        Ok(true)
+    }
+
+    /// Adds a point to the curves if the last step was the last one of an epoch.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "means of single-precision numbers")]
+    fn close_epoch(&mut self) -> Result<(), Error> {
+        let Protocol { batch_size, images, learning_rate, .. } = self.training.protocol;
+        let finished = self.step * batch_size / images.train;
+        if finished <= self.curves.train_loss.len() && self.step < self.steps {
+            return Ok(());
+        }
+        let totals = std::mem::take(&mut self.epoch);
+        let accuracy = self.measure(self.training.data.dataset.validation(), images.curve)?;
+        self.curves.train_loss.push((totals.loss / totals.steps as f64) as f32);
+        self.curves.train_accuracy.push(totals.correct as f32 / (totals.steps * batch_size) as f32);
+        self.curves.validation_accuracy.push(accuracy.fraction());
+        self.curves.learning_rate.push(learning_rate.learning_rate(self.step - 1, self.steps) as f32);
+        self.curves.gradient_norm.push((totals.gradient_norm / totals.steps as f64) as f32);
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<Evaluation, Error> {
+        let images = self.training.protocol.images;
+        let dataset = &self.training.data.dataset;
+        Ok(Evaluation {
+            training_time: self.training_time,
+            train_accuracy: self.measure(dataset.train(), images.train_accuracy)?,
+            validation_accuracy: self.measure(dataset.validation(), images.validation)?,
+            test_accuracy: self.measure(dataset.test(), images.test)?,
+        })
+    }
+
+    /// The accuracy on the first `count` images.
+    fn measure(&mut self, images: &dataset::Images, count: usize) -> Result<Accuracy, Error> {
+        let count = count.min(images.len());
+        let mut correct = 0;
+        let indices: Vec<u32> = (0..).take(count).collect();
+        for part in indices.chunks(self.training.protocol.batch_size) {
+            self.batch.fill(images, part, &self.training.data.normalisation);
+            correct += self.model.count_correct(self.batch.values(), self.batch.labels())?;
+        }
+        Ok(Accuracy::from_counts(correct, count).expect("an evaluation has images"))
+    }
+}
+
+/// The images in the order in which they are trained on: one shuffled epoch after the other, without a gap between.
+struct Stream {
+    images: usize,
+    rng: rand_chacha::ChaCha8Rng,
+    waiting: Vec<u32>,
+}
+
+impl Stream {
+    fn new(images: usize, seed: Seed) -> Self {
+        Self { images, rng: seed.rng(), waiting: Vec::new() }
+    }
+
+    fn next(&mut self, count: usize) -> Vec<u32> {
+        while self.waiting.len() < count {
+            self.waiting.extend(shuffled(self.images, &mut self.rng));
+        }
+        self.waiting.drain(..count).collect()
+    }
+}
+
+/// Measures what a training pays for.
+enum Clock {
+    Thread(ThreadTime),
+    Wall(Instant),
+}
+
+impl Clock {
+    fn start(device: Device) -> Self {
+        match device {
+            Device::Cpu => Self::Thread(ThreadTime::now()),
+            Device::Gpu { .. } => Self::Wall(Instant::now()),
+        }
+    }
+
+    fn elapsed(&self) -> Seconds {
+        match self {
+            Self::Thread(start) => start.elapsed().into(),
+            Self::Wall(start) => start.elapsed().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Space;
+
+    #[test]
+    #[ignore = "scratch"]
+    fn scratch() {
+        let get = |name: &str, default: f64| std::env::var(name).ok().map_or(default, |v| v.parse().unwrap());
+        let mut protocol = Protocol::find("quick").unwrap();
+        protocol.network.stem_channels = get("C", 8.0) as usize;
+        protocol.network.stacks = get("S", 2.0) as usize;
+        protocol.batch_size = get("B", 50.0) as usize;
+        protocol.images.train = get("N", 2000.0) as usize;
+        protocol.learning_rate.peak = get("LR", 0.1);
+        protocol.update.weight_decay = get("WD", 1e-4);
+        let epochs: Vec<u16> = std::env::var("E").unwrap_or("1,4".into()).split(',').map(|e| e.parse().unwrap()).collect();
+        let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let protocol = protocol.resolve(&dataset).unwrap();
+        let data = Data::select(&protocol, &dataset).unwrap();
+        let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
+        let cells: Vec<_> = cells.into_iter().step_by(get("STEP", 10.0) as usize).collect();
+        let repeats = get("R", 2.0) as u64;
+        for e in epochs {
+        let queue = std::sync::atomic::AtomicUsize::new(0);
+        let rows = std::sync::Mutex::new(vec![]);
+        let t = Instant::now();
+        std::thread::scope(|s| for _ in 0..2 { s.spawn(|| loop {
+            let i = queue.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if i >= cells.len() * repeats as usize { break; }
+            let (c, r) = (i / repeats as usize, i % repeats as usize);
+            let training = Training { cell: &cells[c], epochs: Epochs(e), seed: Seed(1000 + i as u64), protocol: &protocol, data: &data, device: Device::Cpu };
+            let trained = training.run(&mut |_| {}).unwrap();
+            rows.lock().unwrap().push((c, r, trained));
+        }); });
+        let wall = t.elapsed().as_secs_f64();
+        let mut rows = rows.into_inner().unwrap();
+        rows.sort_by_key(|r| (r.0, r.1));
+        let acc = |t: &Trained| t.end.map_or(0.0, |e| f64::from(e.validation_accuracy.fraction()));
+        let n = rows.len() as f64;
+        let cpu: f64 = rows.iter().map(|r| r.2.training_time.0).sum::<f64>();
+        let all: f64 = rows.iter().map(|r| r.2.wall_time.0).sum::<f64>();
+        let means: Vec<f64> = rows.chunks(repeats as usize).map(|c| c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64).collect();
+        let noise: f64 = (rows.chunks(repeats as usize).map(|c| { let m = c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64; c.iter().map(|r| (acc(&r.2) - m).powi(2)).sum::<f64>() / (c.len() as f64 - 1.0) }).sum::<f64>() / means.len() as f64).sqrt();
+        let mean = means.iter().sum::<f64>() / means.len() as f64;
+        let sd = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (means.len() as f64 - 1.0)).sqrt();
+        let (a, b): (Vec<f64>, Vec<f64>) = rows.chunks(repeats as usize).map(|c| (acc(&c[0].2), acc(&c[1].2))).unzip();
+        let ma = a.iter().sum::<f64>() / a.len() as f64; let mb = b.iter().sum::<f64>() / b.len() as f64;
+        let cov: f64 = a.iter().zip(&b).map(|(x, y)| (x - ma) * (y - mb)).sum();
+        let va: f64 = a.iter().map(|x| (x - ma).powi(2)).sum(); let vb: f64 = b.iter().map(|x| (x - mb).powi(2)).sum();
+        let imgs = f64::from(e) * protocol.images.train as f64;
+        println!("E {e}: {n} models, wall {wall:.1} s, per model {:.2} s thread (train {:.2} s, {:.0} images/s), min {:.4} mean {mean:.4} max {:.4} sd {sd:.4} noise {noise:.4} r {:.3}; identity {:.4}", all / n, cpu / n, imgs * n / cpu,
+            means.iter().copied().fold(1.0, f64::min), means.iter().copied().fold(0.0, f64::max), cov / (va * vb).sqrt(), means[0]);
+        }
+    }
+}
