@@ -1,3 +1,4 @@
 //! x
+pub mod report;
 pub mod space;
 pub mod unit;
