@@ -1,0 +1,103 @@
+//! Draws a cell as a graph: a box for each vertex, an arrow for each edge, from top to bottom.
+
+mod layout;
+
+use layout::{Arrow, BOX, Layout, Place};
+
+use super::grid::escape;
+use super::plot::{BLUE, GREEN, INK, ORANGE, hex};
+use crate::space::{Cell, INPUT, OUTPUT, Operation};
+
+/// The length of an arrow's head.
+const HEAD: f64 = 7.0;
+const FONT: f64 = 13.0;
+
+/// Draws a cell as SVG.
+pub(super) fn of(cell: Cell) -> String {
+    let layout = Layout::of(cell);
+    let ink = hex(INK);
+    let arrows: Vec<_> = layout.arrows.iter().map(|arrow| drawn_arrow(arrow, &ink)).collect();
+    let boxes: Vec<_> = layout.boxes.iter().enumerate().map(|(vertex, at)| drawn_box(cell, vertex, *at)).collect();
+    format!(
+        "<svg class=\"cell\" viewBox=\"0 0 {:.0} {:.0}\" width=\"{:.0}\" role=\"img\" aria-label=\"{}\">\n{}{}</svg>\n",
+        layout.width,
+        layout.height,
+        layout.width,
+        escape(&description(cell)),
+        arrows.concat(),
+        boxes.concat()
+    )
+}
+
+/// The graph in words, for those who cannot see it.
+fn description(cell: Cell) -> String {
+    let name = |vertex: usize| match (vertex, cell.operation(vertex)) {
+        (0, _) => INPUT.to_owned(),
+        (_, Some(operation)) => format!("{} ({vertex})", label(operation)),
+        (_, None) => OUTPUT.to_owned(),
+    };
+    let edges: Vec<_> = cell.edges().map(|(x, y)| format!("{} to {}", name(x), name(y))).collect();
+    format!("Cell: {}", edges.join(", "))
+}
+
+const fn label(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Conv3x3 => "3×3 conv",
+        Operation::Conv1x1 => "1×1 conv",
+        Operation::MaxPool3x3 => "3×3 max-pool",
+    }
+}
+
+fn drawn_box(cell: Cell, vertex: usize, (x, y): Place) -> String {
+    let ink = hex(INK);
+    let (text, color) = match cell.operation(vertex) {
+        Some(operation @ Operation::Conv3x3) => (label(operation), hex(BLUE)),
+        Some(operation @ Operation::Conv1x1) => (label(operation), hex(GREEN)),
+        Some(operation @ Operation::MaxPool3x3) => (label(operation), hex(ORANGE)),
+        None if vertex == 0 => (INPUT, ink.clone()),
+        None => (OUTPUT, ink.clone()),
+    };
+    let (left, top) = (x - BOX.0 / 2.0, y - BOX.1 / 2.0);
+    format!(
+        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{}\" height=\"{}\" rx=\"6\" fill=\"{color}\" fill-opacity=\"0.16\" stroke=\"{color}\" \
+         stroke-width=\"1.5\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"{FONT}\" fill=\"{ink}\">{text}</text>\n",
+        BOX.0,
+        BOX.1,
+        y + FONT * 0.35,
+    )
+}
+
+fn drawn_arrow(arrow: &Arrow, ink: &str) -> String {
+    let (x, y) = arrow.to;
+    let mut path = vec![format!("M{:.1} {:.1}", arrow.from.0, arrow.from.1)];
+    let mut here = arrow.from;
+    for lane in &arrow.lanes {
+        let (top, bottom) = (lane.1 - BOX.1 / 2.0, lane.1 + BOX.1 / 2.0);
+        path.push(format!("{} V{bottom:.1}", turn(here, (lane.0, top))));
+        here = (lane.0, bottom);
+    }
+    path.push(turn(here, (x, y - HEAD)));
+    let path = path.concat();
+    let head = format!("M{x:.1} {y:.1}l-4 -{HEAD}h8z");
+    format!("<path d=\"{path}\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.5\"/><path d=\"{head}\" fill=\"{ink}\"/>\n")
+}
+
+/// A curve that starts and ends vertically and stays between the heights of its ends.
+fn turn((from_x, from_y): Place, (to_x, to_y): Place) -> String {
+    let middle = f64::midpoint(from_y, to_y);
+    format!(" C{from_x:.1} {middle:.1} {to_x:.1} {middle:.1} {to_x:.1} {to_y:.1}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_has_a_box_for_each_vertex_and_says_its_edges_in_words() {
+        let cell = Cell::from_texts("011001000", "input,maxpool3x3,output").unwrap();
+        let svg = of(cell);
+        assert_eq!(svg.matches("<rect").count(), 3);
+        assert!(svg.contains("input to 3×3 max-pool (1), input to output, 3×3 max-pool (1) to output"), "{svg}");
+        crate::report::sample::assert_well_formed(&svg);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the main job found, as text for the terminal and as one page that opens without a network.
+//!
+//! A [`Report`] holds plain values that the pipeline fills in; nothing here measures anything. A new table is one function in
+//! `tables.rs` (page and terminal both use it), a new plot one function in `plot/figures.rs`, a new section one function in
+//! `page.rs`. Parts that are empty leave a sentence behind, never a panic.
+
+mod drawing;
+mod grid;
+mod number;
+mod page;
+pub mod pareto;
+mod parts;
+mod plot;
+#[cfg(test)]
+mod sample;
+mod summary;
+mod tables;
+mod text;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+pub use parts::{
+    BudgetAgreement, DataSet, Header, Judge, LearningCurve, Machine, Prediction, Protocol, RankCorrelations, RecordedCell,
+    Records, RepeatAgreement, Role, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, Verdict,
+    Verification, Verified,
+};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A plot could not be drawn.
+    #[error("could not draw the plot `{plot}`")]
+    Plot {
+        /// Its title.
+        plot: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The page could not be put into its place; what stood there before is untouched.
+    #[error("could not write the report")]
+    Write(#[source] std::io::Error),
+}
+
+/// Everything that one run of the main job has to tell, in the order in which it happened.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was run, on which data and machine, and how long it took.
+    pub header: Header,
+    /// The cells trained for the benchmark.
+    pub records: Records,
+    /// How well the surrogates predict cells they have not seen.
+    pub surrogates: Surrogates,
+    /// The searches, one run each.
+    pub searches: Vec<SearchRun>,
+    /// The cells retrained to check the surrogate.
+    pub verification: Verification,
+}
+
+impl Report {
+    /// Tells the run in a screenful of aligned plain text, without colours; ends with a line break.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text::of(self)
+    }
+
+    /// Makes the HTML page: style and plots are inside, nothing is loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plot`] if a plot could not be drawn.
+    pub fn page(&self) -> Result<String, Error> {
+        page::of(self)
+    }
+
+    /// Writes the page to `path` at once or not at all: a temporary name beside it, then a rename.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plot`] if a plot could not be drawn, [`Error::Write`] if the file could not be written.
+    pub fn write_page(&self, path: &Path) -> Result<(), Error> {
+        let page = self.page()?;
+        let partial = partial_name(path);
+        write_synced(&partial, page.as_bytes()).and_then(|()| fs_err::rename(&partial, path)).map_err(|error| {
+            // What is left half-written helps nobody; that removing it may fail as well changes nothing.
+            let _ = fs_err::remove_file(&partial);
+            Error::Write(error)
+        })
+    }
+}
+
+/// The name under which a file is written before it takes its own.
+fn partial_name(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.partial", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = fs_err::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_takes_its_place_at_once_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.html");
+        fs_err::write(&path, "an older page").unwrap();
+        sample::full().write_page(&path).unwrap();
+        assert!(fs_err::read_to_string(&path).unwrap().ends_with("</html>\n"));
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_written_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("report.html");
+        fs_err::create_dir(&taken).unwrap();
+        let error = sample::empty().write_page(&taken).unwrap_err();
+        assert_eq!(error.to_string(), "could not write the report");
+        assert!(taken.is_dir());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(sample::empty().write_page(&folder.path().join("missing/report.html")).is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! The plots of the page. Each is `None` where there is nothing to show.
+
+use super::axis::Axis;
+use super::canvas::{Plot, Point, Series, Shape, Stroke};
+use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, VERMILLION};
+use crate::report::number::{self, real};
+use crate::report::parts::Makeup;
+use crate::report::{Error, LearningCurve, Prediction, RecordedCell, Records, Report, Role, SearchRun, Step};
+use crate::report::{Surrogates, Verification, Verified, tables};
+use crate::space::Cell;
+use crate::unit::Accuracy;
+
+const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
+const VALIDATION: &str = "validation accuracy (%)";
+
+type Drawing = Result<Option<Figure>, Error>;
+
+/// Validation accuracy against parameters, with the front of the cells that no smaller one beats.
+pub(in crate::report) fn accuracy_against_parameters(records: &Records) -> Drawing {
+    let point = |recorded: &RecordedCell| {
+        let validation = recorded.validation.filter(|_| recorded.parameters.0 > 0)?;
+        let tip = format!("{}\n{}, {} parameters", named(recorded.cell), validation, number::thousands(recorded.parameters.0));
+        Some(Point { tip, ..Point::at(recorded.parameters.0.into(), percent(validation)) })
+    };
+    let points: Vec<_> = records.cells.iter().filter_map(|cell| Some((Makeup::of(cell.cell), point(cell)?))).collect();
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let x = Axis::logarithmic("trainable parameters", points.iter().map(|(_, point)| point.x));
+    let y = Axis::linear(VALIDATION, points.iter().map(|(_, point)| point.y));
+    let front: Vec<_> = tables::front(records).into_iter().filter_map(point).map(|point| Point::at(point.x, point.y)).collect();
+    let mut series = vec![Series::line("Pareto front", INK, Stroke::Solid, steps(&front, 10_f64.powf(x.range.end)))];
+    for ((makeup, color), shape) in Makeup::ALL.into_iter().zip(PALETTE).zip(SHAPES) {
+        let own = points.iter().filter(|(other, _)| *other == makeup).map(|(_, point)| point.clone()).collect();
+        series.push(Series::points(makeup.name(), color, shape, own));
+    }
+    series.push(Series::points("", INK, Shape::Ring, front));
+    let caption = "Each mark is a recorded cell. The line is the Pareto front: no smaller cell is better than the cells on it.";
+    Plot { title: "Accuracy against size", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// Repeat 0 against repeat 1 of each cell at the largest budget.
+pub(in crate::report) fn repeats(records: &Records) -> Drawing {
+    let pair = |recorded: &RecordedCell| {
+        let [Some(first), Some(second), ..] = recorded.repeats[..] else { return None };
+        let tip = format!("{}\n{first} and {second}", named(recorded.cell));
+        Some(Point { tip, ..Point::at(percent(first), percent(second)) })
+    };
+    let points: Vec<_> = records.cells.iter().filter_map(pair).collect();
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let both = || points.iter().flat_map(|point| [point.x, point.y]);
+    let x = Axis::linear("repeat 0: validation accuracy (%)", both());
+    let y = Axis::linear("repeat 1: validation accuracy (%)", both());
+    let series = vec![diagonal(&x, &y, "equal"), Series::points("a recorded cell", BLUE, Shape::Circle, points)];
+    let caption = "Two trainings of the same cell with different seeds. How far the marks lie from the diagonal is the noise that no \
+                   surrogate can predict.";
+    Plot { title: "One training against another", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// What the forest said of held-out recorded cells against what was measured.
+pub(in crate::report) fn held_out(surrogates: &Surrogates) -> Drawing {
+    let points = held_out_points(surrogates);
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let both = || points.iter().flat_map(|point| [point.x, point.y]);
+    let (x, y) = predicted_and_measured(both(), both());
+    let series = vec![diagonal(&x, &y, "as predicted"), Series::points("a recorded cell, held out", BLUE, Shape::Circle, points)];
+    let caption = "The random forest on recorded cells, each predicted by a forest that was fitted without it.";
+    Plot { title: "Predicted against measured: unseen cells", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// Predicted against measured for the retrained cells, with the held-out records around them.
+pub(in crate::report) fn verified(report: &Report) -> Drawing {
+    let Verification { cells, .. } = &report.verification;
+    let point = |verified: &Verified| {
+        let (predicted, measured) = (verified.predicted?, verified.measured?);
+        let tip = format!(
+            "{}: {}\npredicted {predicted}, measured {} %",
+            verified.role.name(),
+            named(verified.cell),
+            tables::measured(verified)
+        );
+        let deviation = verified.deviation.map(|deviation| deviation * 100.0);
+        Some(Point { x: percent(predicted), y: percent(measured), deviation, tip })
+    };
+    let points: Vec<_> = cells.iter().filter_map(|cell| Some((cell.role, point(cell)?))).collect();
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let (x, y) =
+        predicted_and_measured(points.iter().map(|(_, point)| point.x), points.iter().flat_map(|(_, point)| point.reach()));
+    let mut around = Series::points("a recorded cell, held out", AXIS, Shape::Circle, held_out_points(&report.surrogates));
+    around.opacity = 0.35;
+    around.points.retain(|point| x.place(point.x).is_some() && y.place(point.y).is_some());
+    let mut series = vec![diagonal(&x, &y, "as predicted"), around];
+    let marks = [
+        (Role::Control, GREEN, Shape::Square),
+        (Role::BestRecorded, INK, Shape::Triangle),
+        (Role::Winner, VERMILLION, Shape::Diamond),
+    ];
+    for (role, color, shape) in marks {
+        let own = points.iter().filter(|(other, _)| *other == role).map(|(_, point)| point.clone()).collect();
+        series.push(Series::points(role.name(), color, shape, own));
+    }
+    let caption =
+        "Retrained cells; bars are one standard deviation over the seeds. Above the diagonal a cell is better than promised.";
+    Plot { title: "Predicted against measured: retrained cells", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// The best predicted accuracy so far against the number of evaluations, one line for each search.
+pub(in crate::report) fn trajectories(searches: &[SearchRun], best_recorded: Option<Accuracy>) -> Drawing {
+    let steps_of = |search: &SearchRun| -> Vec<Point> {
+        let tip = |step: &Step| format!("{}: {} after {} evaluations", search.name, step.best, step.evaluation);
+        search
+            .trajectory
+            .iter()
+            .map(|step| Point { tip: tip(step), ..Point::at(real(step.evaluation), percent(step.best)) })
+            .collect()
+    };
+    let runs: Vec<_> =
+        searches.iter().map(|search| (search, steps_of(search))).filter(|(_, points)| !points.is_empty()).collect();
+    if runs.is_empty() {
+        return Ok(None);
+    }
+    let ends = runs.iter().map(|(search, _)| real(search.evaluations));
+    let x = Axis::logarithmic(
+        "evaluations of the surrogate",
+        runs.iter().flat_map(|(_, points)| points).map(|point| point.x).chain(ends),
+    );
+    let reference = best_recorded.map(percent);
+    let y = Axis::linear(
+        "best predicted accuracy so far (%)",
+        runs.iter().flat_map(|(_, points)| points).map(|point| point.y).chain(reference),
+    );
+    let mut series = Vec::new();
+    if let Some(best) = reference {
+        let ends = [x.range.start, x.range.end].map(|end| Point::at(10_f64.powf(end), best));
+        series.push(Series::line("best recorded cell, measured", AXIS, Stroke::Dashed, ends.into()));
+    }
+    for ((search, points), (color, shape)) in runs.iter().zip(PALETTE.into_iter().zip(SHAPES).cycle()) {
+        series.push(Series::line("", color, Stroke::Solid, steps(points, real(search.evaluations))));
+        let line = Series::line(&search.name, color, Stroke::Solid, Vec::new());
+        series.push(Series { shape: Some(shape), points: points.clone(), stroke: None, ..line });
+    }
+    let caption =
+        "A mark stands wherever a search found a cell that the surrogate expects more of. The accuracies are predictions.";
+    Plot { title: "Best prediction so far", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// Accuracy against epochs for the retrained cells: validation solid, training dashed.
+pub(in crate::report) fn learning_curves(verification: &Verification) -> Drawing {
+    let curves: Vec<_> = verification.curves.iter().filter(|curve| !curve.validation.is_empty()).take(PALETTE.len()).collect();
+    if curves.is_empty() {
+        return Ok(None);
+    }
+    let per_epoch = |accuracies: &[Accuracy]| -> Vec<Point> {
+        (1..).zip(accuracies).map(|(epoch, accuracy)| Point::at(f64::from(epoch), percent(*accuracy))).collect()
+    };
+    let all = || curves.iter().flat_map(|curve| per_epoch(&curve.train).into_iter().chain(per_epoch(&curve.validation)));
+    let x = Axis::whole("epochs", all().map(|point| point.x));
+    let y = Axis::linear("accuracy (%)", all().map(|point| point.y));
+    let mut series = Vec::new();
+    for (curve, color) in curves.iter().zip(PALETTE) {
+        series.push(Series::line("", color, Stroke::Dashed, per_epoch(&curve.train)));
+    }
+    for ((curve, color), shape) in curves.iter().zip(PALETTE).zip(SHAPES.into_iter().cycle()) {
+        let tip =
+            |point: Point| Point { tip: format!("{}\n{:.2} % after epoch {}", named(curve.cell), point.y, point.x), ..point };
+        let points = per_epoch(&curve.validation).into_iter().map(tip).collect();
+        let line = Series::line(&curve_name(curve), color, Stroke::Solid, points);
+        series.push(Series { shape: Some(shape), ..line });
+    }
+    if curves.iter().any(|curve| !curve.train.is_empty()) {
+        // A line of its own for the legend: the dashed ones have the colours of their cells.
+        series.push(Series::line("on the training images", INK, Stroke::Dashed, vec![Point::at(f64::NAN, f64::NAN)]));
+    }
+    let caption = "Means over the seeds: solid on the validation images, dashed on the training images.";
+    Plot { title: "Learning curves", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+fn curve_name(curve: &LearningCurve) -> String {
+    format!("{} {}", curve.role.name(), number::short(curve.cell.hash()))
+}
+
+fn held_out_points(surrogates: &Surrogates) -> Vec<Point> {
+    let point = |prediction: &Prediction| {
+        let tip = format!("{}\npredicted {}, measured {}", named(prediction.cell), prediction.predicted, prediction.measured);
+        Point { tip, ..Point::at(percent(prediction.predicted), percent(prediction.measured)) }
+    };
+    surrogates.held_out.iter().map(point).collect()
+}
+
+fn predicted_and_measured(predicted: impl Iterator<Item = f64>, measured: impl Iterator<Item = f64>) -> (Axis, Axis) {
+    (Axis::linear("predicted validation accuracy (%)", predicted), Axis::linear("measured validation accuracy (%)", measured))
+}
+
+/// The line on which both axes are equal, as far as both show it.
+fn diagonal(x: &Axis, y: &Axis, name: &str) -> Series {
+    let (low, high) = (x.range.start.max(y.range.start), x.range.end.min(y.range.end));
+    let ends = if low < high { vec![Point::at(low, low), Point::at(high, high)] } else { Vec::new() };
+    Series::line(name, AXIS, Stroke::Dashed, ends)
+}
+
+/// A staircase through points of ascending `x`: each value holds until the next one, the last one until `end`.
+fn steps(points: &[Point], end: f64) -> Vec<Point> {
+    let nexts = points.iter().skip(1).map(|next| next.x).chain(std::iter::once(end));
+    points.iter().zip(nexts).flat_map(|(point, next)| [Point::at(point.x, point.y), Point::at(next, point.y)]).collect()
+}
+
+fn percent(accuracy: Accuracy) -> f64 {
+    f64::from(accuracy.fraction()) * 100.0
+}
+
+fn named(cell: Cell) -> String {
+    format!("{}: {cell}", number::short(cell.hash()))
+}

@@ -1,0 +1,44 @@
+//! Plots as SVG, and the colours they are drawn in. A new plot is one function in `figures.rs`.
+
+mod axis;
+mod canvas;
+pub(super) mod figures;
+
+use plotters::style::RGBColor;
+
+/// Colours that people with any colour vision tell apart.
+///
+/// # Source
+///
+/// Okabe & Ito, "Color Universal Design", 2008: black, yellow and the light blue are left out, which are hard to see on a dark
+/// or a light page.
+pub(super) const PALETTE: [RGBColor; 5] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE];
+
+pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
+pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+pub(super) const PURPLE: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
+pub(super) const ORANGE: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
+
+/// Writing, fronts and outlines. The style sheet turns this and the next two around on a dark page, and lightens blue and green.
+pub(super) const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
+/// Axes and lines for reference.
+pub(super) const AXIS: RGBColor = RGBColor(0x7B, 0x87, 0x94);
+/// Grid lines.
+pub(super) const GRID: RGBColor = RGBColor(0xE4, 0xE7, 0xEB);
+
+/// A plot, ready for the page.
+#[derive(Clone, Debug)]
+pub(super) struct Figure {
+    pub(super) title: &'static str,
+    /// What to see in it.
+    pub(super) caption: String,
+    /// Small SVGs of the marks and what they mean.
+    pub(super) legend: Vec<(String, String)>,
+    pub(super) svg: String,
+}
+
+/// A colour as the SVG has it.
+pub(super) fn hex(color: RGBColor) -> String {
+    format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2)
+}

@@ -1,0 +1,281 @@
+//! Invented reports to test with.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    BudgetAgreement, DataSet, Header, Judge, LearningCurve, Machine, Prediction, Protocol, RankCorrelations, RecordedCell,
+    Records, RepeatAgreement, Report, Role, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, Verdict,
+    Verification, Verified, number,
+};
+use crate::space::{Cell, Operation, Sampler, Space};
+use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
+
+/// A report that looks like one of a real run.
+pub(super) fn full() -> Report {
+    let mut rng = Seed(3).rng();
+    let records = records(&mut rng);
+    let held_out = records.cells.iter().filter_map(|recorded| {
+        let measured = recorded.validation?;
+        let predicted = accuracy(0.6 * f64::from(measured.fraction()) + 0.4 * worth(recorded.cell) + noise(&mut rng, 0.008))?;
+        Some(Prediction { cell: recorded.cell, predicted, measured })
+    });
+    let held_out = held_out.collect();
+    let searches = [("random", "draws cells at random"), ("regularized-evolution", "mutates the best of a sample")]
+        .map(|(name, about)| search(name, about, &mut rng));
+    let verification = verification(&records, &mut rng);
+    Report { header: header(), records, surrogates: surrogates(held_out), searches: searches.into(), verification }
+}
+
+/// A report of a run that has not got anywhere.
+pub(super) fn empty() -> Report {
+    let (records, surrogates, verification) = <(Records, Surrogates, Verification)>::default();
+    let mut header = header();
+    header.stages.clear();
+    header.protocol.lines.clear();
+    header.machine.cpu = None;
+    Report { header, records, surrogates, searches: Vec::new(), verification }
+}
+
+/// Reports with parts missing, single, equal or diverged.
+pub(super) fn odd() -> Vec<Report> {
+    let full = full();
+    let only = |keep: fn(&mut Report)| {
+        let mut report = full.clone();
+        keep(&mut report);
+        report
+    };
+    vec![
+        empty(),
+        only(|report| report.records.cells.truncate(1)),
+        only(|report| report.records.cells.iter_mut().for_each(|cell| cell.validation = Accuracy::from_fraction(0.5))),
+        only(|report| {
+            report.records.cells.iter_mut().for_each(diverge);
+        }),
+        only(|report| report.records.cells.iter_mut().for_each(|cell| cell.parameters = Parameters(0))),
+        only(|report| report.verification = Verification::default()),
+        only(|report| report.verification.cells.iter_mut().for_each(|cell| (cell.measured, cell.deviation) = (None, None))),
+        only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.predicted = None)),
+        only(|report| report.verification.cells.truncate(1)),
+        only(|report| report.verification.curves.iter_mut().for_each(|curve| curve.train.clear())),
+        only(|report| report.verification.curves.iter_mut().for_each(|curve| curve.validation.truncate(1))),
+        only(|report| report.surrogates.models.iter_mut().for_each(|model| model.kendall = None)),
+        only(|report| report.searches.iter_mut().for_each(|search| search.trajectory.clear())),
+        only(|report| report.searches.truncate(1)),
+        only(|report| report.records.rows.clear()),
+    ]
+}
+
+fn diverge(recorded: &mut RecordedCell) {
+    recorded.validation = None;
+    recorded.repeats = vec![None, None];
+}
+
+/// Checks that tags are closed in the order in which they were opened, that attributes are quoted and `&` starts an entity.
+pub(super) fn assert_well_formed(markup: &str) {
+    let mut open = Vec::new();
+    let mut rest = markup;
+    while let Some((before, after)) = rest.split_once('<') {
+        assert!(!before.contains('>'), "a bare `>` in `{before}`");
+        for part in before.split('&').skip(1) {
+            assert!(part.split_once(';').is_some_and(|(name, _)| name.len() <= 6), "a bare `&` before `{part}`");
+        }
+        let (tag, after) = after.split_once('>').unwrap_or_else(|| panic!("a tag that does not end: {after}"));
+        rest = after;
+        assert_eq!(tag.matches('"').count() % 2, 0, "quotes of <{tag}>");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closes another tag than the last one");
+        } else if !tag.ends_with('/') && !tag.starts_with('!') {
+            open.push(tag.split_whitespace().next().unwrap());
+        }
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+}
+
+fn header() -> Header {
+    let stages =
+        [("enumerate", 0.004), ("train and record", 402.7), ("fit", 1.9), ("search", 0.31), ("verify", 61.2), ("report", 0.05)];
+    let lines = [
+        ("training", "12 epochs at most, batches of 64, SGD with Nesterov momentum 0.9"),
+        ("network", "3 stacks of 1 cell, stem width 8"),
+    ];
+    Header {
+        title: "NAS benchmark: fashion-14, at most 4 vertices".to_owned(),
+        command: "nasbench run --out runs/first --seed 0".to_owned(),
+        seed: Seed(0),
+        dataset: DataSet {
+            name: "fashion-14".to_owned(),
+            train_images: 6_000,
+            validation_images: 4_000,
+            test_images: 4_000,
+            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+        },
+        protocol: Protocol {
+            name: "quick".to_owned(),
+            lines: lines.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        },
+        machine: Machine { device: "cpu".to_owned(), cpu: Some("Intel(R) Xeon(R) Processor @ 2.60GHz".to_owned()), cores: 2 },
+        tool_version: "0.1.0".to_owned(),
+        started: "2026-01-31 12:00:00 UTC".to_owned(),
+        stages: stages.map(|(name, wall)| Stage { name: name.to_owned(), wall: Seconds(wall) }).into(),
+    }
+}
+
+fn records(rng: &mut ChaCha8Rng) -> Records {
+    let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
+    let cells: Vec<_> = cells.into_iter().map(|cell| recorded(cell, rng)).collect();
+    let count = |epochs, diverged| RowCount { epochs: Epochs(epochs), ok: 182 - diverged, diverged, failed: 0 };
+    let agreement = |epochs, pearson, spearman, noise| RepeatAgreement {
+        epochs: Epochs(epochs),
+        cells: 91,
+        pearson: Some(pearson),
+        spearman: Some(spearman),
+        noise: Some(noise),
+    };
+    Records {
+        space: "all cells of at most 4 vertices".to_owned(),
+        budget: Some(Epochs(12)),
+        cells,
+        rows: vec![count(4, 1), count(12, 0)],
+        repeats: vec![agreement(4, 0.913, 0.887, 0.0091), agreement(12, 0.954, 0.921, 0.0058)],
+        budgets: vec![BudgetAgreement { lower: Epochs(4), upper: Epochs(12), spearman: Some(0.903), kendall: Some(0.744) }],
+    }
+}
+
+fn recorded(cell: Cell, rng: &mut ChaCha8Rng) -> RecordedCell {
+    let repeats: Vec<_> = (0..2).map(|_| accuracy(worth(cell) + noise(rng, 0.006))).collect();
+    let mean = repeats.iter().flatten().map(|repeat| f64::from(repeat.fraction())).sum::<f64>() / 2.0;
+    RecordedCell {
+        cell,
+        parameters: size(cell),
+        flops: Flops(u64::from(size(cell).0) * 310),
+        repeats,
+        validation: accuracy(mean),
+        test: accuracy(mean - 0.006 + noise(rng, 0.003)),
+    }
+}
+
+fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
+    let spread = |mean, deviation| Some(Spread { mean, deviation: Some(deviation) });
+    let model = |name: &str, worse: f64| SurrogateQuality {
+        name: name.to_owned(),
+        kendall: spread(0.712 - worse, 0.061),
+        spearman: spread(0.874 - worse, 0.043),
+        r_squared: spread(0.803 - 2.0 * worse, 0.094),
+        rmse: spread(0.0094 + worse / 20.0, 0.0011),
+        top5_regret: spread(0.0011 + worse / 40.0, 0.0017),
+    };
+    let rules = "conv3x3 <= 0.5\n├── yes: longest path <= 2.5\n│   ├── yes: not promising (31 cells)\n│   └── no:  not promising (14 cells)\n\
+                 └── no:  parameters <= 9,120\n    ├── yes: not promising (27 cells)\n    └── no:  promising (19 cells)\n";
+    Surrogates {
+        validation: "5 folds, grouped by cell hash".to_owned(),
+        models: vec![model("random-forest", 0.0), model("svr", 0.035)],
+        held_out,
+        judge: Some(Judge {
+            question: "is this cell among the best 20 %?".to_owned(),
+            rules: rules.to_owned(),
+            precision: Some(0.714),
+            recall: Some(0.789),
+            base_rate: 0.209,
+        }),
+    }
+}
+
+fn search(name: &str, about: &str, rng: &mut ChaCha8Rng) -> SearchRun {
+    let space = Space::nas_bench_101().with_max_vertices(5).unwrap();
+    let mut run = SearchRun {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        trajectory: Vec::new(),
+        evaluations: 2_000,
+        distinct_cells: 1_204,
+        wall: Seconds(0.187),
+        best: None,
+    };
+    for evaluation in 1..=run.evaluations {
+        let cell = space.cell(&Sampler::Official.draw(&space, rng)).unwrap();
+        let predicted = accuracy(worth(cell) + noise(rng, 0.002)).unwrap();
+        if run.trajectory.last().is_none_or(|step| step.best < predicted) {
+            run.trajectory.push(Step { evaluation, best: predicted });
+            run.best = Some(cell);
+        }
+    }
+    run
+}
+
+fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
+    let space = Space::nas_bench_101().with_max_vertices(5).unwrap();
+    let mut cells: Vec<_> = space.cells().into_iter().filter(|cell| cell.vertices() == 5).collect();
+    cells.sort_by(|a, b| worth(*b).total_cmp(&worth(*a)));
+    let winners = [0, 2, 5, 9].map(|i| verified(Role::Winner, cells[i], rng));
+    let controls: Vec<_> = (0..8).map(|i| verified(Role::Control, cells[i * 290 + 100], rng)).collect();
+    let best = verified(Role::BestRecorded, records.best().unwrap().0.cell, rng);
+    let curves = winners.iter().map(|winner| curve(winner, rng)).collect();
+    Verification {
+        training: "3 fresh seeds at 12 epochs".to_owned(),
+        cells: winners.into_iter().chain([best]).chain(controls).collect(),
+        verdict: Some(Verdict {
+            held: true,
+            text: "The promise held: the best winner reaches what the forest said within two standard deviations of the repeats."
+                .to_owned(),
+        }),
+        rank_correlation: RankCorrelations { all: Some(0.891), winners: Some(-0.2), controls: Some(0.833) },
+        curves,
+    }
+}
+
+fn verified(role: Role, cell: Cell, rng: &mut ChaCha8Rng) -> Verified {
+    let measured = worth(cell) - 0.003 + noise(rng, 0.004);
+    Verified {
+        role,
+        cell,
+        parameters: size(cell),
+        predicted: accuracy(worth(cell)),
+        measured: accuracy(measured),
+        deviation: Some(0.003 + noise(rng, 0.001)),
+        seeds: 3,
+        test: accuracy(measured - 0.005),
+    }
+}
+
+fn curve(winner: &Verified, rng: &mut ChaCha8Rng) -> LearningCurve {
+    let end = f64::from(winner.measured.unwrap().fraction());
+    let mut after = |epoch: u8, ahead: f64| {
+        let rise = 1.0 - (-f64::from(epoch) / 2.5).exp();
+        accuracy(0.45 + (end + ahead - 0.45) * rise + noise(rng, 0.004)).unwrap()
+    };
+    let validation = (1..=12).map(|epoch| after(epoch, 0.0)).collect();
+    let train = (1..=12).map(|epoch| after(epoch, 0.03)).collect();
+    LearningCurve { cell: winner.cell, role: winner.role, train, validation }
+}
+
+/// An invented truth: convolutions help, 3×3 ones more, depth a little.
+fn worth(cell: Cell) -> f64 {
+    let gain = |operation| match operation {
+        Operation::Conv3x3 => 0.034,
+        Operation::Conv1x1 => 0.016,
+        Operation::MaxPool3x3 => -0.004,
+    };
+    let gain: f64 = cell.operations().map(gain).sum();
+    0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * number::real(cell.edge_count())
+}
+
+fn size(cell: Cell) -> Parameters {
+    let cost = |operation| match operation {
+        Operation::Conv3x3 => 6_912,
+        Operation::Conv1x1 => 864,
+        Operation::MaxPool3x3 => 0,
+    };
+    let operations: u32 = cell.operations().map(cost).sum();
+    Parameters(1_650 + operations + 130 * u32::try_from(cell.edge_count()).unwrap())
+}
+
+/// A sum of uniform numbers: near enough to a normal one.
+fn noise(rng: &mut ChaCha8Rng, deviation: f64) -> f64 {
+    ((0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0) * deviation
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an invented accuracy")]
+fn accuracy(fraction: f64) -> Option<Accuracy> {
+    Accuracy::from_fraction(fraction as f32)
+}

@@ -1,0 +1,229 @@
+//! The tables of a report: the page and the terminal print the same ones.
+
+use super::grid::Entry::{Graph, Hash};
+use super::grid::Grid;
+use super::grid::Side::{Left, Right};
+use super::{Header, RecordedCell, Records, Report, Role, SearchRun, Surrogates, Verification, Verified, number, pareto};
+
+pub(super) fn stages(header: &Header) -> Grid {
+    let mut grid = Grid::new(&[("stage", Left), ("wall time", Right)]);
+    for stage in &header.stages {
+        grid.push([stage.name.as_str().into(), stage.wall.to_string().into()]);
+    }
+    if header.stages.len() > 1 {
+        let total = crate::unit::Seconds(header.stages.iter().map(|stage| stage.wall.0).sum());
+        grid.push(["together".into(), total.to_string().into()]);
+    }
+    grid
+}
+
+pub(super) fn rows(records: &Records) -> Grid {
+    let mut grid = Grid::new(&[("epochs", Right), ("rows", Right), ("ok", Right), ("diverged", Right), ("failed", Right)]);
+    for count in &records.rows {
+        let entry = |rows: usize| number::thousands(rows as u64).into();
+        grid.push([
+            count.epochs.to_string().into(),
+            entry(count.total()),
+            entry(count.ok),
+            entry(count.diverged),
+            entry(count.failed),
+        ]);
+    }
+    grid
+}
+
+pub(super) fn repeats(records: &Records) -> Grid {
+    let mut grid =
+        Grid::new(&[("epochs", Right), ("cells", Right), ("Pearson", Right), ("Spearman", Right), ("noise, points", Right)]);
+    for agreement in &records.repeats {
+        grid.push([
+            agreement.epochs.to_string().into(),
+            number::thousands(agreement.cells as u64).into(),
+            number::plain(agreement.pearson).into(),
+            number::plain(agreement.spearman).into(),
+            agreement.noise.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
+        ]);
+    }
+    grid
+}
+
+pub(super) fn budgets(records: &Records) -> Grid {
+    let mut grid = Grid::new(&[("epochs", Right), ("against", Right), ("Spearman", Right), ("Kendall τ", Right)]);
+    for agreement in &records.budgets {
+        grid.push([
+            agreement.lower.to_string().into(),
+            agreement.upper.to_string().into(),
+            number::plain(agreement.spearman).into(),
+            number::plain(agreement.kendall).into(),
+        ]);
+    }
+    grid
+}
+
+/// The recorded cells, the best first, those without an accuracy last.
+pub(super) fn cells(records: &Records) -> Grid {
+    let front = front(records);
+    let mut grid = Grid::new(&[
+        ("rank", Right),
+        ("cell", Left),
+        ("validation %", Right),
+        ("repeats %", Left),
+        ("test %", Right),
+        ("parameters", Right),
+        ("MFLOPs", Right),
+        ("vertices", Right),
+        ("Pareto", Left),
+        ("edges and operations", Left),
+    ]);
+    let ranked = records.ranked().into_iter().map(|(cell, _)| cell);
+    let without = records.cells.iter().filter(|cell| cell.validation.is_none());
+    for (position, recorded) in ranked.chain(without).enumerate() {
+        let repeats: Vec<_> = recorded.repeats.iter().map(|repeat| number::accuracy(*repeat)).collect();
+        let on_front = front.iter().any(|cell| cell.cell == recorded.cell);
+        let rank = recorded.validation.map_or_else(|| number::NOTHING.to_owned(), |_| (position + 1).to_string());
+        grid.push([
+            rank.into(),
+            Hash(recorded.cell.hash()),
+            number::accuracy(recorded.validation).into(),
+            repeats.join("  ").into(),
+            number::accuracy(recorded.test).into(),
+            number::thousands(recorded.parameters.0).into(),
+            number::millions(recorded.flops).into(),
+            recorded.cell.vertices().to_string().into(),
+            if on_front { "●" } else { "" }.into(),
+            Graph(recorded.cell),
+        ]);
+    }
+    grid
+}
+
+/// The recorded cells that no smaller one beats, the smallest first.
+pub(super) fn front(records: &Records) -> Vec<&RecordedCell> {
+    let points: Vec<_> = records.cells.iter().map(|cell| (cell.parameters, cell.validation)).collect();
+    pareto::front(&points).into_iter().map(|position| &records.cells[position]).collect()
+}
+
+pub(super) fn surrogates(surrogates: &Surrogates) -> Grid {
+    let mut grid = Grid::new(&[
+        ("surrogate", Left),
+        ("Kendall τ", Right),
+        ("Spearman", Right),
+        ("R²", Right),
+        ("RMSE, points", Right),
+        ("top-5 regret, points", Right),
+    ]);
+    for model in &surrogates.models {
+        grid.push([
+            model.name.as_str().into(),
+            number::spread(model.kendall).into(),
+            number::spread(model.spearman).into(),
+            number::spread(model.r_squared).into(),
+            number::percent_spread(model.rmse).into(),
+            number::percent_spread(model.top5_regret).into(),
+        ]);
+    }
+    grid
+}
+
+pub(super) fn searches(searches: &[SearchRun]) -> Grid {
+    let mut grid = Grid::new(&[
+        ("search", Left),
+        ("evaluations", Right),
+        ("distinct cells", Right),
+        ("best predicted %", Right),
+        ("found at", Right),
+        ("wall time", Right),
+        ("best cell", Left),
+    ]);
+    for search in searches {
+        let last = search.trajectory.last();
+        grid.push([
+            search.name.as_str().into(),
+            number::thousands(search.evaluations as u64).into(),
+            number::thousands(search.distinct_cells as u64).into(),
+            number::accuracy(last.map(|step| step.best)).into(),
+            last.map_or_else(|| number::NOTHING.to_owned(), |step| number::thousands(step.evaluation as u64)).into(),
+            format!("{:.3} s", search.wall.0).into(),
+            search.best.map_or_else(|| number::NOTHING.into(), |cell| Hash(cell.hash())),
+        ]);
+    }
+    grid
+}
+
+pub(super) fn verified(verification: &Verification) -> Grid {
+    let mut grid = Grid::new(&[
+        ("role", Left),
+        ("cell", Left),
+        ("predicted %", Right),
+        ("measured %", Right),
+        ("difference, points", Right),
+        ("seeds", Right),
+        ("test %", Right),
+        ("parameters", Right),
+        ("edges and operations", Left),
+    ]);
+    for verified in [Role::Winner, Role::BestRecorded, Role::Control].into_iter().flat_map(|role| verification.of_role(role)) {
+        grid.push([
+            verified.role.name().into(),
+            Hash(verified.cell.hash()),
+            number::accuracy(verified.predicted).into(),
+            measured(verified).into(),
+            number::points(verified.difference()).into(),
+            verified.seeds.to_string().into(),
+            number::accuracy(verified.test).into(),
+            number::thousands(verified.parameters.0).into(),
+            Graph(verified.cell),
+        ]);
+    }
+    grid
+}
+
+/// The mean over the seeds and the deviation, as percentages.
+pub(super) fn measured(verified: &Verified) -> String {
+    number::with_deviation(&number::accuracy(verified.measured), verified.deviation.map(number::percent))
+}
+
+pub(super) fn ranks(verification: &Verification) -> Grid {
+    let mut grid = Grid::new(&[("predicted against measured over", Left), ("cells", Right), ("Spearman", Right)]);
+    let ranks = verification.rank_correlation;
+    let count = |role| verification.of_role(role).len();
+    let all = verification.cells.len();
+    for (name, cells, value) in [
+        ("all retrained cells", all, ranks.all),
+        ("the winners alone", count(Role::Winner), ranks.winners),
+        ("the random controls alone", count(Role::Control), ranks.controls),
+    ] {
+        if cells > 0 {
+            grid.push([name.into(), cells.to_string().into(), number::plain(value).into()]);
+        }
+    }
+    grid
+}
+
+/// Where the run came from: names and values.
+pub(super) fn setting(report: &Report) -> Vec<(String, String)> {
+    let Header { dataset, protocol, machine, .. } = &report.header;
+    let images = |count: usize| number::thousands(count as u64);
+    let mut lines = vec![
+        ("data set".to_owned(), dataset.name.clone()),
+        (
+            "images".to_owned(),
+            format!(
+                "{} to train on, {} for validation, {} for the test",
+                images(dataset.train_images),
+                images(dataset.validation_images),
+                images(dataset.test_images)
+            ),
+        ),
+        ("sha256 of the data".to_owned(), dataset.sha256.clone()),
+        ("protocol".to_owned(), protocol.name.clone()),
+    ];
+    lines.extend(protocol.lines.iter().cloned());
+    lines.push(("seed".to_owned(), report.header.seed.to_string()));
+    lines.push(("device".to_owned(), machine.device.clone()));
+    let cores = number::counted(machine.cores, "core");
+    lines.push(("processor".to_owned(), machine.cpu.as_ref().map_or_else(|| cores.clone(), |cpu| format!("{cpu}, {cores}"))));
+    lines.push(("started".to_owned(), report.header.started.clone()));
+    lines.push(("tool".to_owned(), format!("nasbench {}", report.header.tool_version)));
+    lines
+}
