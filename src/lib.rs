@@ -1,3 +1,4 @@
 //! x
 pub mod space;
+pub mod table;
 pub mod unit;
