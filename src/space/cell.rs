@@ -3,15 +3,26 @@
 use std::fmt;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash::{self, ModuleHash};
 use super::{Error, Spec};
 
 /// A cell: a [`Spec`] that is pruned and connected, so that nothing downstream checks it again.
 ///
 /// It reads like a spec, through [`Deref`]. Two equal cells are the same labelled graph; isomorphic cells share a
-/// [`hash`](Self::hash).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// [`hash`](Self::hash). It is serialized as the two texts of a record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Texts", into = "Texts")]
 pub struct Cell(Spec);
+
+/// A cell as [`Cell::from_texts`] reads it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Texts {
+    adjacency: String,
+    operations: String,
+}
 
 impl Cell {
     /// Wraps a spec of which every vertex is on a path from the input to the output.
@@ -41,6 +52,20 @@ impl Cell {
     }
 }
 
+impl TryFrom<Texts> for Cell {
+    type Error = Error;
+
+    fn try_from(texts: Texts) -> Result<Self, Error> {
+        Self::from_texts(&texts.adjacency, &texts.operations)
+    }
+}
+
+impl From<Cell> for Texts {
+    fn from(cell: Cell) -> Self {
+        Self { adjacency: cell.adjacency_text(), operations: cell.operations_text() }
+    }
+}
+
 impl Deref for Cell {
     type Target = Spec;
 
@@ -58,5 +83,20 @@ impl fmt::Display for Cell {
 impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cell({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_serialized_as_its_two_texts() {
+        let cell = Cell::from_texts("010001000", "input,maxpool3x3,output").unwrap();
+        let text = r#"{"adjacency":"010001000","operations":"input,maxpool3x3,output"}"#;
+        assert_eq!(serde_json::to_string(&cell).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Cell>(text).unwrap(), cell);
+        let broken = serde_json::from_str::<Cell>(&text.replace("maxpool3x3", "maxpool")).unwrap_err();
+        assert!(broken.to_string().starts_with("unknown operation `maxpool`"), "{broken}");
     }
 }

@@ -3,14 +3,16 @@
 use std::fmt::{self, Write as _};
 
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 
 use super::Cell;
 
 const INPUT_LABEL: i8 = -1;
 const OUTPUT_LABEL: i8 = -2;
 
-/// The hash by which NAS-Bench-101 names a cell. Prints as 32 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The hash by which NAS-Bench-101 names a cell. Prints, and is serialized, as 32 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ModuleHash([u8; 16]);
 
 impl ModuleHash {
@@ -25,6 +27,26 @@ impl ModuleHash {
             *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         }
         Some(Self(bytes))
+    }
+
+    /// The hash as bytes, for hashing it further.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl TryFrom<String> for ModuleHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::from_hex(&text).ok_or_else(|| format!("`{text}` is no module hash: expected 32 hex digits"))
+    }
+}
+
+impl From<ModuleHash> for String {
+    fn from(hash: ModuleHash) -> Self {
+        hash.to_string()
     }
 }
 
@@ -128,5 +150,13 @@ mod tests {
         assert_eq!(hash.to_string(), KNOWN[0].2);
         assert_eq!(ModuleHash::from_hex("28cf"), None);
         assert_eq!(ModuleHash::from_hex(&"g".repeat(32)), None);
+    }
+
+    #[test]
+    fn a_hash_is_serialized_as_its_text() {
+        let text = format!("\"{}\"", KNOWN[0].2);
+        let hash: ModuleHash = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&hash).unwrap(), text);
+        assert!(serde_json::from_str::<ModuleHash>("\"28cf\"").is_err());
     }
 }

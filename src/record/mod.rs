@@ -1,0 +1,93 @@
+//! Recording a benchmark: what is to be trained, by how many workers, and how every finished model survives a crash.
+//!
+//! A [`plan`] lists the tasks; a [`Recorder`] takes those that are not recorded yet and hands them to workers. Each worker
+//! appends what it finished to a journal of its own, which is rolled into Parquet shards. A process that is killed loses
+//! the models in training and nothing else: opening a recorder again brings the journals in.
+
+#[cfg(test)]
+mod fixture;
+mod journal;
+mod lock;
+mod plan;
+mod recorder;
+mod shard;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::table::{self, Key};
+
+pub use plan::{Task, plan};
+pub use recorder::{Event, Recorder};
+
+/// Why a recording could not go on. What was recorded until then stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written; the message names it.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// The benchmark could not be read or written.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// Another recorder is at work in the folder.
+    #[error("`{}` is being recorded by {}", folder.display(), lock::holder(*process))]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// The id of the process that holds it, if it says so.
+        process: Option<u32>,
+    },
+    /// A journal is damaged before its end, so that this is no torn tail of a killed process.
+    #[error("`{}` is damaged: expected a record at byte {offset}, the next one is at byte {next}", file.display())]
+    Damaged {
+        /// The journal.
+        file: PathBuf,
+        /// Where the damage starts.
+        offset: usize,
+        /// Where the next whole record starts.
+        next: usize,
+    },
+    /// A journal holds something else than records of this version.
+    #[error("`{}` holds no record of this version at byte {offset}", file.display())]
+    Payload {
+        /// The journal.
+        file: PathBuf,
+        /// Where the record starts.
+        offset: usize,
+        /// What is wrong with it.
+        source: ciborium::de::Error<io::Error>,
+    },
+    /// A model could not be trained.
+    #[error("could not train {task}")]
+    Training {
+        /// Which one.
+        task: Task,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A training panicked.
+    #[error("the training of {task} panicked: {message}")]
+    Panicked {
+        /// Which one.
+        task: Task,
+        /// What the panic said.
+        message: String,
+    },
+    /// A training returned the record of something else.
+    #[error("the training of {task} returned a record of {found}")]
+    AnotherRecord {
+        /// What was to be trained.
+        task: Task,
+        /// What the record is about.
+        found: Box<Key>,
+    },
+    /// Journals were removed by somebody else while their workers wrote them.
+    #[error("{rows} finished records are gone from `{}`: its journals were removed", folder.display())]
+    Lost {
+        /// The folder that was being recorded.
+        folder: PathBuf,
+        /// How many records.
+        rows: usize,
+    },
+}

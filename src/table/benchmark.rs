@@ -1,0 +1,451 @@
+//! The folder of a benchmark: `benchmark.toml` and Parquet files.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toml::value::Datetime;
+
+use super::manifest::{self, FORMAT_VERSION};
+use super::writer::{sync_folder, temporary_name, write_text};
+use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
+use crate::space::ModuleHash;
+use crate::unit::{Epochs, Seed};
+
+/// The repeat with which rows of verification start, so that no key stands in both parts.
+pub const FIRST_VERIFIED_REPEAT: u16 = 100;
+
+const MANIFEST_FILE: &str = "benchmark.toml";
+const COMPACTED_FILE: &str = "records.parquet";
+const SHARDS_FOLDER: &str = "shards";
+const VERIFIED_FOLDER: &str = "verified";
+const PARQUET: &str = "parquet";
+
+const HEADING: &str = "# What this benchmark is a benchmark of. Written by nasbench; a changed file is refused.\n\n";
+
+/// The two kinds of rows that a benchmark keeps apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The rows that searches and surrogates see.
+    Recorded,
+    /// The rows that were trained again to verify what a search found.
+    Verified,
+}
+
+/// A benchmark on disk.
+///
+/// Its parts are laid out alike: `shards/*.parquet`, written while recording, and `records.parquet` once compacted. The
+/// recorded part lies in the folder itself, the verified one in `verified/`.
+#[derive(Clone, Debug)]
+pub struct Benchmark {
+    folder: PathBuf,
+    identity: Identity,
+    manifest: Manifest,
+    operations: BTreeMap<String, u8>,
+}
+
+/// What `benchmark.toml` holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format_version: u32,
+    identity: Identity,
+    tool_version: String,
+    created_at: Datetime,
+    seed: Seed,
+    dataset: Dataset,
+    operations: BTreeMap<String, u8>,
+    protocol: serde_json::Value,
+}
+
+/// What `benchmark.toml` holds in every version.
+#[derive(Deserialize)]
+struct Version {
+    format_version: Option<toml::Value>,
+}
+
+impl Benchmark {
+    /// Opens the benchmark of a folder, or creates it if the folder is empty or not there.
+    ///
+    /// Nothing that lies in the folder is overwritten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AnotherBenchmark`] if it holds a benchmark of something else, [`Error::Occupied`] or [`Error::NotAFolder`]
+    /// if it holds no benchmark but something, [`Error::File`] if it cannot be written, and as [`open`](Self::open).
+    pub fn create_or_open(folder: impl Into<PathBuf>, manifest: &Manifest) -> Result<Self, Error> {
+        let folder = folder.into();
+        if is_vacant(&folder)? {
+            create(&folder, manifest.canonical())?;
+        }
+        let benchmark = Self::open(folder)?;
+        if benchmark.identity == manifest.identity(&manifest::operations(), FORMAT_VERSION) {
+            return Ok(benchmark);
+        }
+        let differences = manifest.differences(&benchmark.manifest, &benchmark.operations);
+        Err(Error::AnotherBenchmark { folder: benchmark.folder, differences })
+    }
+
+    /// Opens a benchmark.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBenchmark`] if the folder holds none, [`Error::FormatVersion`], [`Error::Manifest`] or
+    /// [`Error::Altered`] if its `benchmark.toml` is of another version, unreadable or changed.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, Error> {
+        let folder = folder.into();
+        let file = folder.join(MANIFEST_FILE);
+        let text = match fs::read_to_string(&file) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Err(Error::NoBenchmark { folder });
+            }
+            text => text?,
+        };
+        let Stored { identity, seed, dataset, operations, protocol, .. } = Stored::from_toml(&text, &file)?;
+        Ok(Self { folder, identity, manifest: Manifest { seed, dataset, protocol }, operations })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of a part. That of the verified one may not be there yet.
+    #[must_use]
+    pub fn part(&self, part: Part) -> PathBuf {
+        match part {
+            Part::Recorded => self.folder.clone(),
+            Part::Verified => self.folder.join(VERIFIED_FOLDER),
+        }
+    }
+
+    /// The folder of a part's shards. It may not be there yet.
+    #[must_use]
+    pub fn shards(&self, part: Part) -> PathBuf {
+        self.part(part).join(SHARDS_FOLDER)
+    }
+
+    /// What makes the records comparable with others, as a hash.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// What this is a benchmark of.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The seed of one training: the first 8 bytes, little-endian, of the sha256 of the identity (32 bytes), the module
+    /// hash (16), epochs and repeat (2 each, little-endian).
+    #[must_use]
+    pub fn training_seed(&self, hash: ModuleHash, epochs: Epochs, repeat: u16) -> Seed {
+        let digest = Sha256::new()
+            .chain_update(self.identity.to_bytes())
+            .chain_update(hash.to_bytes())
+            .chain_update(epochs.0.to_le_bytes())
+            .chain_update(repeat.to_le_bytes())
+            .finalize();
+        Seed::from_digest(&digest)
+    }
+
+    /// Reads the rows that searches and surrogates may see, sorted by key, each key once.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for the first damaged file.
+    pub fn records(&self) -> Result<Vec<Record>, Error> {
+        self.read(Part::Recorded)
+    }
+
+    /// Reads the rows of verification, sorted by key, each key once.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for the first damaged file.
+    pub fn verified(&self) -> Result<Vec<Record>, Error> {
+        self.read(Part::Verified)
+    }
+
+    /// Reads the rows of a part, sorted by key. Of rows with one key the first is kept: the compacted file's, then that of
+    /// the shard whose name comes first.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for the first damaged file.
+    pub fn read(&self, part: Part) -> Result<Vec<Record>, Error> {
+        let mut records = Vec::new();
+        for file in self.files(part)? {
+            records.append(&mut read(&file, self.identity)?);
+        }
+        records.sort_by_key(Record::key);
+        records.dedup_by_key(|record| record.key());
+        Ok(records)
+    }
+
+    /// Lists the Parquet files of a part: the compacted one, then the shards by name.
+    fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
+        let compacted = self.part(part).join(COMPACTED_FILE);
+        let mut files = Vec::new();
+        if let Some(entries) = read_folder(&self.shards(part))? {
+            files = entries.into_iter().filter(|file| is_shard(file)).collect();
+            files.sort_unstable();
+        }
+        if fs::exists(&compacted)? {
+            files.insert(0, compacted);
+        }
+        Ok(files)
+    }
+}
+
+impl Stored {
+    fn from_toml(text: &str, file: &Path) -> Result<Self, Error> {
+        let broken = |source| Error::Manifest { file: file.to_owned(), source: Box::new(source) };
+        let Version { format_version: version } = toml::from_str(text).map_err(broken)?;
+        if version.as_ref().and_then(toml::Value::as_integer) != Some(i64::from(FORMAT_VERSION)) {
+            let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            return Err(Error::FormatVersion { file: file.to_owned(), found });
+        }
+        let stored: Self = toml::from_str(text).map_err(broken)?;
+        let manifest = Manifest { seed: stored.seed, dataset: stored.dataset.clone(), protocol: stored.protocol.clone() };
+        let found = manifest.identity(&stored.operations, stored.format_version);
+        if found != stored.identity {
+            return Err(Error::Altered { file: file.to_owned(), stated: stored.identity, found });
+        }
+        Ok(stored)
+    }
+}
+
+/// Whether a benchmark can be created in a folder: it is not there, or empty but for what a killed creation left.
+fn is_vacant(folder: &Path) -> Result<bool, Error> {
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error.into()),
+        Ok(metadata) if !metadata.is_dir() => return Err(Error::NotAFolder { path: folder.to_owned() }),
+        Ok(_) => {}
+    }
+    if fs::exists(folder.join(MANIFEST_FILE))? {
+        return Ok(false);
+    }
+    let left_over = temporary_name(MANIFEST_FILE);
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, Error>>()?;
+    match names.iter().filter(|name| **name != *left_over).min() {
+        None => Ok(true),
+        Some(name) => Err(Error::Occupied { folder: folder.to_owned(), found: name.to_string_lossy().into_owned() }),
+    }
+}
+
+fn create(folder: &Path, manifest: Manifest) -> Result<(), Error> {
+    let operations = manifest::operations();
+    let stored = Stored {
+        format_version: FORMAT_VERSION,
+        identity: manifest.identity(&operations, FORMAT_VERSION),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        created_at: Timestamp::now().to_string().parse().expect("a moment prints as in RFC 3339, which TOML reads"),
+        seed: manifest.seed,
+        dataset: manifest.dataset,
+        operations,
+        protocol: manifest.protocol,
+    };
+    let text = toml::to_string(&stored).map_err(|source| Error::Protocol { source })?;
+    fs::create_dir_all(folder)?;
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_folder(parent)?;
+    }
+    write_text(&folder.join(MANIFEST_FILE), &(HEADING.to_owned() + &text))
+}
+
+/// The paths of a folder, or `None` if it is not there.
+fn read_folder(folder: &Path) -> Result<Option<Vec<PathBuf>>, Error> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        entries => Ok(Some(entries?.map(|entry| Ok(entry?.path())).collect::<Result<_, Error>>()?)),
+    }
+}
+
+/// Whether a path is that of a whole shard.
+fn is_shard(path: &Path) -> bool {
+    let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    path.extension() == Some(OsStr::new(PARQUET)) && !is_hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::space::Cell;
+    use crate::table::write;
+
+    fn manifest() -> Manifest {
+        let protocol = json!({
+            "rate": 0.1, "batch": 32, "momentum": f64::from(0.9_f32), "decay": null, "schedule": { "kind": "cosine", "steps": [1, 2.5] }
+        });
+        Manifest { seed: Seed(u64::MAX), dataset: Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) }, protocol }
+    }
+
+    fn record(epochs: u16, repeat: u16) -> Record {
+        Record::blank(Cell::from_texts("0100", "input,output").unwrap(), Epochs(epochs), repeat)
+    }
+
+    fn message<T>(result: Result<T, Error>) -> String {
+        let Err(error) = result else { panic!("expected an error") };
+        error.to_string()
+    }
+
+    #[test]
+    fn a_benchmark_opens_again_with_the_identity_it_was_created_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/benchmark");
+        let created = Benchmark::create_or_open(&path, &manifest()).unwrap();
+        let before = fs::read_to_string(path.join(MANIFEST_FILE)).unwrap();
+        for opened in [Benchmark::open(&path).unwrap(), Benchmark::create_or_open(&path, &manifest()).unwrap()] {
+            assert_eq!(opened.identity(), created.identity());
+            assert_eq!(*opened.manifest(), manifest().canonical());
+        }
+        assert_eq!(fs::read_to_string(path.join(MANIFEST_FILE)).unwrap(), before);
+        assert_eq!(created.records().unwrap(), []);
+        assert_eq!(created.verified().unwrap(), []);
+    }
+
+    #[test]
+    fn what_makes_the_identity_can_be_read_by_people() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        let text = fs::read_to_string(folder.path().join(MANIFEST_FILE)).unwrap();
+        let (head, rest) = text.split_once("created_at = ").unwrap();
+        let (created_at, rest) = rest.split_once('\n').unwrap();
+        assert!(created_at.starts_with("20") && created_at.ends_with('Z'), "{created_at}");
+        assert_eq!(
+            head,
+            format!("{HEADING}format_version = 1\nidentity = \"{}\"\ntool_version = \"0.1.0\"\n", benchmark.identity())
+        );
+        let sha256 = "ab".repeat(32);
+        assert_eq!(
+            rest,
+            format!(
+                "seed = 18446744073709551615\n\n[dataset]\nname = \"tiny\"\nsha256 = \"{sha256}\"\n\n[operations]\n\
+                conv1x1-bn-relu = 1\nconv3x3-bn-relu = 0\nmaxpool3x3 = 2\n\n[protocol]\nbatch = 32\n\
+                momentum = 0.8999999761581421\nrate = 0.1\n\n[protocol.schedule]\nkind = \"cosine\"\nsteps = [1, 2.5]\n"
+            )
+        );
+    }
+
+    #[test]
+    fn another_benchmark_in_the_folder_is_refused_with_what_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        let before = fs::read(folder.path().join(MANIFEST_FILE)).unwrap();
+        let mut other = Manifest { seed: Seed(1), ..manifest() };
+        other.protocol["rate"] = json!(0.2);
+        let dataset = Dataset { name: "small".to_owned(), sha256: "cd".repeat(32) };
+        assert_eq!(
+            message(Benchmark::create_or_open(folder.path(), &other)),
+            format!(
+                "`{}` holds another benchmark: `protocol.rate` is 0.1, expected 0.2; `seed` is 18446744073709551615, expected 1",
+                folder.path().display()
+            )
+        );
+        let refused = message(Benchmark::create_or_open(folder.path(), &Manifest { dataset, ..manifest() }));
+        assert!(refused.contains("`dataset` is \"tiny (sha256 abab"), "{refused}");
+        assert_eq!(fs::read(folder.path().join(MANIFEST_FILE)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_folder_with_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "precious").unwrap();
+        let path = folder.path().display();
+        assert_eq!(
+            message(Benchmark::create_or_open(folder.path(), &manifest())),
+            format!("`{path}` holds something else (`thesis.tex`) and no benchmark: expected an empty or a new folder")
+        );
+        assert_eq!(message(Benchmark::open(folder.path())), format!("`{path}` holds no benchmark: there is no `benchmark.toml`"));
+        let file = folder.path().join("thesis.tex");
+        assert_eq!(
+            message(Benchmark::create_or_open(&file, &manifest())),
+            format!("`{}` is a file: expected a folder", file.display())
+        );
+        assert!(message(Benchmark::open(&file)).contains("holds no benchmark"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let refused = message(Benchmark::create_or_open("/dev/null/benchmark", &manifest()));
+        assert!(refused.contains("/dev/null/benchmark"), "{refused}");
+    }
+
+    #[test]
+    fn a_creation_that_was_killed_is_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".benchmark.toml.tmp"), "format_ver").unwrap();
+        Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_changed_or_unknown_benchmark_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        let file = folder.path().join(MANIFEST_FILE);
+        let text = fs::read_to_string(&file).unwrap();
+        for (from, to, part) in [
+            ("rate = 0.1", "rate = 0.2", "was changed after it was written"),
+            ("format_version = 1", "format_version = 2", "has format version 2: expected 1"),
+            ("format_version = 1", "", "has format version none: expected 1"),
+            ("batch = 32", "batch = ", "could not understand"),
+            ("[dataset]", "[data]", "could not understand"),
+        ] {
+            fs::write(&file, text.replace(from, to)).unwrap();
+            let refused = message(Benchmark::open(folder.path()));
+            assert!(refused.contains(part) && refused.contains("benchmark.toml"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_that_toml_cannot_hold_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("benchmark");
+        let protocol = json!({ "steps": [1, null] });
+        let refused = message(Benchmark::create_or_open(&path, &Manifest { protocol, ..manifest() }));
+        assert_eq!(refused, "could not write the protocol as TOML");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn rows_that_stand_twice_are_read_once_and_sorted() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
+        fs::create_dir_all(benchmark.shards(Part::Verified)).unwrap();
+        let shard = |part, name: &str| benchmark.shards(part).join(name);
+        write(&shard(Part::Recorded, "2.parquet"), &[record(4, 1), record(2, 0)], benchmark.identity()).unwrap();
+        write(&shard(Part::Recorded, "1.parquet"), &[record(4, 1), record(2, 1)], benchmark.identity()).unwrap();
+        write(&folder.path().join(COMPACTED_FILE), &[record(4, 0), record(4, 1)], benchmark.identity()).unwrap();
+        write(&shard(Part::Verified, "1.parquet"), &[record(4, 100)], benchmark.identity()).unwrap();
+        fs::write(shard(Part::Recorded, ".3.parquet.tmp"), "half a sh").unwrap();
+        fs::write(shard(Part::Recorded, ".3.parquet"), "hidden").unwrap();
+        assert_eq!(benchmark.records().unwrap(), [record(2, 0), record(2, 1), record(4, 0), record(4, 1)]);
+        assert_eq!(benchmark.verified().unwrap(), [record(4, 100)]);
+    }
+
+    #[test]
+    fn every_training_has_a_seed_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
+        let hash = record(1, 0).hash;
+        let mut bytes = benchmark.identity().to_bytes().to_vec();
+        bytes.extend(hash.to_bytes());
+        bytes.extend([4, 1, 2, 0]);
+        assert_eq!(benchmark.training_seed(hash, Epochs(260), 2), Seed::from_digest(&Sha256::digest(&bytes)));
+        let seeds = [(1, 0), (1, 1), (2, 0)].map(|(epochs, repeat)| benchmark.training_seed(hash, Epochs(epochs), repeat));
+        assert!(seeds[0] != seeds[1] && seeds[0] != seeds[2] && seeds[1] != seeds[2]);
+    }
+}

@@ -1,0 +1,236 @@
+//! What makes the records of a benchmark comparable, written down and hashed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::space::{OPERATIONS, Operation};
+use crate::unit::Seed;
+
+/// The version of the folder and its columns. Another version is refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The sha256 of what makes two records comparable. Prints, and is serialized, as 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    /// Reads 64 hex digits; `None` for any other text.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The identity as bytes, for hashing it further.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({self})")
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::from_hex(&text).ok_or_else(|| format!("`{text}` is no identity: expected 64 hex digits"))
+    }
+}
+
+impl From<Identity> for String {
+    fn from(identity: Identity) -> Self {
+        identity.to_string()
+    }
+}
+
+/// A data set as it was used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// What people call it. Not part of the identity.
+    pub name: String,
+    /// The sha256, in hex digits, of its images and labels after subsetting and splitting.
+    pub sha256: String,
+}
+
+/// What a benchmark is a benchmark of. The operations are added to it from [`OPERATIONS`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The base seed, of which every training's own seed is derived.
+    pub seed: Seed,
+    /// The data set.
+    pub dataset: Dataset,
+    /// How a model is trained: an object. A key whose value is null counts as no key.
+    pub protocol: Value,
+}
+
+/// One thing in which two benchmarks differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Which thing, as a path with dots: `protocol.learning_rate`.
+    pub what: String,
+    /// What the benchmark on disk has, or `none`.
+    pub found: String,
+    /// What was expected, or `none`.
+    pub expected: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}, expected {}", self.what, self.found, self.expected)
+    }
+}
+
+/// The differences as one text.
+pub(super) fn listed(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The operations of this program with their labels.
+pub(super) fn operations() -> BTreeMap<String, u8> {
+    OPERATIONS.iter().copied().map(|operation: Operation| (operation.name().to_owned(), operation.label())).collect()
+}
+
+impl Manifest {
+    /// The same manifest as it is stored: keys sorted, keys without a value gone.
+    pub(super) fn canonical(&self) -> Self {
+        Self { protocol: canonical(&self.protocol), ..self.clone() }
+    }
+
+    /// Hashes what makes records comparable. Limits of the space, budgets and repeats are not part of it: they may grow.
+    pub(super) fn identity(&self, operations: &BTreeMap<String, u8>, format_version: u32) -> Identity {
+        let text = canonical(&json!({
+            "base_seed": self.seed,
+            "dataset": self.dataset.sha256,
+            "format_version": format_version,
+            "operations": operations,
+            "protocol": self.protocol,
+        }))
+        .to_string();
+        Identity(Sha256::digest(text).into())
+    }
+
+    /// Says in what the manifest of a benchmark on disk differs from this one.
+    pub(super) fn differences(&self, found: &Self, found_operations: &BTreeMap<String, u8>) -> Vec<Difference> {
+        let readable = |manifest: &Self, operations| {
+            json!({
+                "seed": manifest.seed,
+                "dataset": format!("{} (sha256 {})", manifest.dataset.name, manifest.dataset.sha256),
+                "operations": operations,
+                "protocol": canonical(&manifest.protocol),
+            })
+        };
+        let mut differences = Vec::new();
+        compare("", Some(&readable(found, found_operations)), Some(&readable(self, &operations())), &mut differences);
+        differences
+    }
+}
+
+/// Sorts the keys of all objects and leaves out those without a value, so that equal things have one text.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.iter().filter(|(_, value)| !value.is_null()).collect();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            Value::Object(entries.into_iter().map(|(key, value)| (key.clone(), canonical(value))).collect::<Map<_, _>>())
+        }
+        Value::Array(values) => Value::Array(values.iter().map(canonical).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Walks through two values and notes where they part.
+fn compare(what: &str, found: Option<&Value>, expected: Option<&Value>, differences: &mut Vec<Difference>) {
+    if let (Some(Value::Object(found)), Some(Value::Object(expected))) = (found, expected) {
+        let mut keys: Vec<_> = found.keys().chain(expected.keys()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            let path = if what.is_empty() { key.clone() } else { format!("{what}.{key}") };
+            compare(&path, found.get(key), expected.get(key), differences);
+        }
+    } else if found != expected {
+        let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), ToString::to_string);
+        differences.push(Difference { what: what.to_owned(), found: text(found), expected: text(expected) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(protocol: Value) -> Manifest {
+        Manifest { seed: Seed(1), dataset: Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) }, protocol }
+    }
+
+    fn identity(manifest: &Manifest) -> Identity {
+        manifest.identity(&operations(), FORMAT_VERSION)
+    }
+
+    #[test]
+    fn an_identity_is_the_hash_of_a_text_that_anyone_can_write() {
+        let text = format!(
+            "{{\"base_seed\":1,\"dataset\":\"{}\",\"format_version\":1,\"operations\":{{\"conv1x1-bn-relu\":1,\
+            \"conv3x3-bn-relu\":0,\"maxpool3x3\":2}},\"protocol\":{{\"batch\":32,\"rate\":0.1}}}}",
+            "ab".repeat(32)
+        );
+        let found = identity(&manifest(json!({ "rate": 0.1, "batch": 32 })));
+        assert_eq!(found, Identity(Sha256::digest(text).into()));
+        assert_eq!(Identity::from_hex(&found.to_string()), Some(found));
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_no_key() {
+        let one = manifest(json!({ "rate": 0.1, "decay": null }));
+        assert_eq!(identity(&one), identity(&manifest(json!({ "rate": 0.1 }))));
+        assert_eq!(one.canonical(), manifest(json!({ "rate": 0.1 })));
+    }
+
+    #[test]
+    fn whatever_makes_records_incomparable_changes_the_identity() {
+        let one = manifest(json!({ "rate": 0.1 }));
+        let others = [
+            Manifest { seed: Seed(2), ..one.clone() },
+            Manifest { dataset: Dataset { sha256: "cd".repeat(32), ..one.dataset.clone() }, ..one.clone() },
+            manifest(json!({ "rate": 0.2 })),
+        ];
+        assert!(others.iter().all(|other| identity(other) != identity(&one)));
+        assert_ne!(one.identity(&operations(), FORMAT_VERSION + 1), identity(&one));
+        let renamed = Manifest { dataset: Dataset { name: "small".to_owned(), ..one.dataset.clone() }, ..one.clone() };
+        assert_eq!(identity(&renamed), identity(&one));
+    }
+
+    #[test]
+    fn differences_are_named_by_their_path() {
+        let expected = manifest(json!({ "rate": 0.1, "stem": { "channels": 16 } }));
+        let found = Manifest { seed: Seed(7), ..manifest(json!({ "stem": { "channels": 32 }, "flip": true })) };
+        assert_eq!(
+            listed(&expected.differences(&found, &operations())),
+            "`protocol.flip` is true, expected none; `protocol.rate` is none, expected 0.1; \
+            `protocol.stem.channels` is 32, expected 16; `seed` is 7, expected 1"
+        );
+    }
+}

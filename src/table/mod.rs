@@ -1,0 +1,150 @@
+//! A benchmark on disk: its rows, its columns, its files, and what makes two of them comparable.
+//!
+//! A [`Benchmark`] is a folder with `benchmark.toml` and Parquet files. One row, a [`Record`], is one trained model. A new
+//! column is one field of [`Record`] and one entry of the list in `column.rs`. Every Parquet file of ours is written here.
+
+mod benchmark;
+mod column;
+mod manifest;
+mod reader;
+mod record;
+mod schema;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+
+use parquet::errors::ParquetError;
+
+pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
+pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Manifest};
+pub use reader::read;
+pub use record::{Curves, Evaluation, Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
+pub use schema::schema;
+pub(crate) use writer::sync_folder;
+pub use writer::write;
+
+/// What is wrong with a benchmark or one of its files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written; the message names it.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// A file is no whole Parquet file, or could not be written as one.
+    #[error("could not read or write `{}` as Parquet", file.display())]
+    Parquet {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: ParquetError,
+    },
+    /// A file lacks a column, or has it with another type.
+    #[error("`{}`, column `{column}`: expected {expected}, found {found}", file.display())]
+    Column {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: &'static str,
+        /// The type it should have.
+        expected: String,
+        /// The type it has, or `no such column`.
+        found: String,
+    },
+    /// A value cannot be right.
+    #[error("`{}`, row {row}, column `{column}`: expected {expected}, found {found}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// The row, from 0.
+        row: usize,
+        /// The column.
+        column: &'static str,
+        /// What would be right.
+        expected: String,
+        /// The value.
+        found: String,
+    },
+    /// A record was to be written that no reader would accept.
+    #[error("{key}, column `{column}`: expected {expected}, found {found}")]
+    Unwritable {
+        /// The row.
+        key: Box<Key>,
+        /// The column.
+        column: &'static str,
+        /// What would be right.
+        expected: String,
+        /// The value.
+        found: String,
+    },
+    /// A file holds rows of another benchmark.
+    #[error("`{}` holds rows of another benchmark: expected identity {expected}, found {found}", file.display())]
+    ForeignRows {
+        /// The file.
+        file: PathBuf,
+        /// The identity of the benchmark in whose folder it lies.
+        expected: Identity,
+        /// The identity that the file states, or `none`.
+        found: String,
+    },
+    /// A folder holds no benchmark.
+    #[error("`{}` holds no benchmark: there is no `benchmark.toml`", folder.display())]
+    NoBenchmark {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A benchmark cannot be created where something else lies.
+    #[error("`{}` holds something else (`{found}`) and no benchmark: expected an empty or a new folder", folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+        /// The name of something in it.
+        found: String,
+    },
+    /// A file lies where the folder should be.
+    #[error("`{}` is a file: expected a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder holds a benchmark whose records are not comparable with those to be recorded.
+    #[error("`{}` holds another benchmark: {}", folder.display(), manifest::listed(differences))]
+    AnotherBenchmark {
+        /// The folder.
+        folder: PathBuf,
+        /// In what the two differ.
+        differences: Vec<Difference>,
+    },
+    /// The file has a format that this version does not read.
+    #[error("`{}` has format version {found}: expected {expected}", file.display(), expected = FORMAT_VERSION)]
+    FormatVersion {
+        /// The file.
+        file: PathBuf,
+        /// The version that the file states, or `none`.
+        found: String,
+    },
+    /// `benchmark.toml` is not what this program writes.
+    #[error("could not understand `{}`", file.display())]
+    Manifest {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: Box<toml::de::Error>,
+    },
+    /// The contents of `benchmark.toml` do not fit the identity that it states.
+    #[error("`{}` was changed after it was written: it states identity {stated}, its contents have {found}", file.display())]
+    Altered {
+        /// The file.
+        file: PathBuf,
+        /// The identity that it states.
+        stated: Identity,
+        /// The identity of its contents.
+        found: Identity,
+    },
+    /// A protocol has no form in TOML.
+    #[error("could not write the protocol as TOML")]
+    Protocol {
+        /// Why not.
+        source: toml::ser::Error,
+    },
+}

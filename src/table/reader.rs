@@ -1,0 +1,172 @@
+//! Reading records from Parquet files, each value checked.
+
+use std::path::Path;
+
+use fs_err as fs;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::FileMetaData;
+
+use super::writer::{IDENTITY_KEY, VERSION_KEY};
+use super::{Error, FORMAT_VERSION, Identity, Record, schema};
+
+/// Reads all records of a file, in their order.
+///
+/// # Errors
+///
+/// [`Error::File`] or [`Error::Parquet`] if it is no whole Parquet file, [`Error::FormatVersion`] or
+/// [`Error::ForeignRows`] if it is not of a benchmark with this identity, [`Error::Column`] or [`Error::Value`] for the first
+/// value that cannot be right.
+pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
+    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    let open = fs::File::open(file)?.into_file();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open).map_err(broken)?;
+    check_metadata(builder.metadata().file_metadata(), file, identity)?;
+    let mut records = Vec::new();
+    for batch in builder.build().map_err(broken)? {
+        let batch = batch.map_err(|source| broken(source.into()))?;
+        records.append(&mut schema::from_batch(&batch, file, records.len())?);
+    }
+    Ok(records)
+}
+
+fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+    let stated = |key: &str| {
+        let entries = metadata.key_value_metadata()?;
+        entries.iter().find(|entry| entry.key == key)?.value.clone()
+    };
+    let found = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let version = found(stated(VERSION_KEY));
+    if version != FORMAT_VERSION.to_string() {
+        return Err(Error::FormatVersion { file: file.to_owned(), found: version });
+    }
+    let stated_identity = found(stated(IDENTITY_KEY));
+    if stated_identity != identity.to_string() {
+        return Err(Error::ForeignRows { file: file.to_owned(), expected: identity, found: stated_identity });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::write;
+    use super::*;
+    use crate::space::{Cell, Sampler, Space};
+    use crate::table::{Curves, Evaluation, SOURCES, STATUSES, Telemetry, Timestamp};
+    use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
+
+    fn identity(digit: &str) -> Identity {
+        Identity::from_hex(&digit.repeat(64)).unwrap()
+    }
+
+    fn cell() -> impl Strategy<Value = Cell> {
+        any::<u64>().prop_map(|seed| {
+            let space = Space::nas_bench_101();
+            space.cell(&Sampler::Official.draw(&space, &mut Seed(seed).rng())).unwrap()
+        })
+    }
+
+    fn evaluation() -> impl Strategy<Value = Evaluation> {
+        let accuracy = || proptest::option::of((0.0..=1.0_f32).prop_map(|fraction| Accuracy::from_fraction(fraction).unwrap()));
+        (0.0..1e6_f64, accuracy(), accuracy(), accuracy()).prop_map(
+            |(seconds, train_accuracy, validation_accuracy, test_accuracy)| Evaluation {
+                training_time: Seconds(seconds),
+                train_accuracy,
+                validation_accuracy,
+                test_accuracy,
+            },
+        )
+    }
+
+    fn curves() -> impl Strategy<Value = Curves> {
+        let curve = || proptest::collection::vec(any::<f32>(), 0..5);
+        (curve(), curve(), curve(), curve(), curve()).prop_map(
+            |(train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm)| Curves {
+                train_loss,
+                train_accuracy,
+                validation_accuracy,
+                learning_rate,
+                gradient_norm,
+            },
+        )
+    }
+
+    fn telemetry() -> impl Strategy<Value = Telemetry> {
+        let number = || proptest::option::of(0.0..1e6_f32);
+        (number(), any::<Option<u64>>(), number(), number()).prop_map(
+            |(images_per_second, peak_memory, macro_roc_auc, macro_f1)| Telemetry {
+                images_per_second,
+                peak_memory,
+                macro_roc_auc,
+                macro_f1,
+            },
+        )
+    }
+
+    /// Any record that a training could have made.
+    fn record() -> impl Strategy<Value = Record> {
+        let ended = (proptest::sample::select(STATUSES), proptest::sample::select(SOURCES));
+        let provenance = (any::<Option<u64>>(), any::<Option<String>>(), any::<Option<i64>>(), "[ -~]{0,9}", 0.0..1e6_f64);
+        let numbers = (any::<u16>(), any::<u16>(), any::<u32>(), any::<u64>(), proptest::option::of(0.0..1e6_f64));
+        (cell(), numbers, [evaluation(), evaluation(), evaluation()], curves(), telemetry(), ended, provenance).prop_map(
+            |(cell, (epochs, repeat, parameters, flops, wall), [start, halfway, end], curves, telemetry, ended, provenance)| {
+                Record {
+                    seed: provenance.0.map(Seed),
+                    parameters: Parameters(parameters),
+                    flops: Flops(flops),
+                    start,
+                    halfway,
+                    end,
+                    total_time: Seconds(provenance.4),
+                    wall_time: wall.map(Seconds),
+                    curves,
+                    telemetry,
+                    status: ended.0,
+                    source: ended.1,
+                    device: provenance.1,
+                    recorded_at: provenance.2.map(Timestamp),
+                    tool_version: provenance.3,
+                    ..Record::blank(cell, Epochs(epochs), repeat)
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn records_come_back_as_they_were_written(records in proptest::collection::vec(record(), 0..20)) {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("a.parquet");
+            write(&file, &records, identity("5")).unwrap();
+            prop_assert_eq!(read(&file, identity("5")).unwrap(), records);
+        }
+    }
+
+    #[test]
+    fn rows_of_another_benchmark_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.parquet");
+        write(&file, &[], identity("5")).unwrap();
+        let message = read(&file, identity("6")).unwrap_err().to_string();
+        assert!(message.contains("a.parquet` holds rows of another benchmark: expected identity 666"), "{message}");
+        assert!(message.ends_with("found 5555555555555555555555555555555555555555555555555555555555555555"), "{message}");
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.parquet");
+        let cell = Cell::from_texts("0100", "input,output").unwrap();
+        write(&file, &[Record::blank(cell, Epochs(1), 0)], identity("5")).unwrap();
+        let whole = fs::read(&file).unwrap();
+        for length in (0..whole.len()).step_by(53) {
+            fs::write(&file, &whole[..length]).unwrap();
+            let error = read(&file, identity("5")).unwrap_err();
+            assert!(matches!(&error, Error::Parquet { file: named, .. } if *named == file), "{length}: {error}");
+        }
+    }
+}

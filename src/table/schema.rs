@@ -1,0 +1,187 @@
+//! Rows as arrow sees them: the schema, and records to batches and back.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
+
+use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS};
+use super::{Error, Record};
+use crate::space::Cell;
+use crate::unit::Epochs;
+
+static SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(Schema::new(COLUMNS.iter().map(Column::field).collect::<Vec<_>>())));
+
+/// The schema of every file of a benchmark.
+#[must_use]
+pub fn schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// Makes a batch of records.
+pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
+    let columns = COLUMNS.iter().map(|column| column.gather(records)).collect();
+    RecordBatch::try_new(schema(), columns).expect("the columns make the schema")
+}
+
+/// Makes records of a batch. Columns that this version does not know are left out.
+///
+/// `first` is the row of the file with which the batch starts.
+///
+/// # Errors
+///
+/// [`Error::Column`] or [`Error::Value`] for the first column or value that cannot be right.
+pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
+    let mut records = blank_records(batch, file, first)?;
+    for column in COLUMNS {
+        let array = find(batch, column, file)?;
+        column.scatter(array, &mut records).map_err(|Misfit { row, expected, found }| Error::Value {
+            file: file.to_owned(),
+            row: first + row,
+            column: column.name,
+            expected,
+            found,
+        })?;
+    }
+    Ok(records)
+}
+
+/// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
+fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
+    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| {
+        let column = COLUMNS.iter().find(|column| column.name == name).expect("the list has the columns of the cell");
+        find(batch, column, file)
+    });
+    let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
+    (0..batch.num_rows())
+        .map(|row| {
+            let text =
+                |texts: &arrow::array::StringArray| if texts.is_null(row) { String::new() } else { texts.value(row).to_owned() };
+            let (adjacency, operations) = (text(adjacencies), text(operations));
+            let cell = Cell::from_texts(&adjacency, &operations).map_err(|problem| Error::Value {
+                file: file.to_owned(),
+                row: first + row,
+                column: ADJACENCY,
+                expected: "a cell".to_owned(),
+                found: format!("`{adjacency}` with `{operations}`: {problem}"),
+            })?;
+            Ok(Record::blank(cell, Epochs(0), 0))
+        })
+        .collect()
+}
+
+fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {
+    let wrong = |found: String| Error::Column {
+        file: file.to_owned(),
+        column: column.name,
+        expected: column.data_type().to_string(),
+        found,
+    };
+    let array = batch.column_by_name(column.name).ok_or_else(|| wrong("no such column".to_owned()))?;
+    if *array.data_type() == column.data_type() { Ok(array) } else { Err(wrong(array.data_type().to_string())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float32Array, StringArray, UInt8Array};
+
+    use super::*;
+    use crate::table::Status;
+
+    fn record() -> Record {
+        Record::blank(Cell::from_texts("010001000", "input,maxpool3x3,output").unwrap(), Epochs(4), 0)
+    }
+
+    /// The message about a batch of three records in which one column is replaced.
+    fn message_with(column: &str, array: ArrayRef) -> String {
+        let batch = to_batch(&[record(), record(), record()]);
+        let mut columns = batch.columns().to_vec();
+        let index = schema().index_of(column).unwrap();
+        let mut fields: Vec<_> = schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+        fields[index] = fields[index].clone().with_data_type(array.data_type().clone()).with_nullable(true);
+        columns[index] = array;
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        from_batch(&batch, Path::new("a.parquet"), 10).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_of_columns_are_unique() {
+        let mut names: Vec<_> = COLUMNS.iter().map(|column| column.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COLUMNS.len());
+    }
+
+    #[test]
+    fn the_columns_are_those_that_are_documented() {
+        let names: Vec<_> = COLUMNS.iter().map(|column| column.name).collect();
+        let documented = "module_hash module_adjacency module_operations vertices edges epochs repeat seed trainable_parameters \
+            flops start_training_time start_train_accuracy start_validation_accuracy start_test_accuracy halfway_training_time \
+            halfway_train_accuracy halfway_validation_accuracy halfway_test_accuracy final_training_time final_train_accuracy \
+            final_validation_accuracy final_test_accuracy total_time wall_time curve_train_loss curve_train_accuracy \
+            curve_validation_accuracy curve_learning_rate curve_gradient_norm images_per_second peak_memory macro_roc_auc \
+            macro_f1 status source device recorded_at tool_version";
+        assert_eq!(names, documented.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_a_source_lacks_is_null() {
+        let batch = to_batch(&[record()]);
+        let nulls: Vec<_> = COLUMNS.iter().filter(|column| batch[column.name].is_null(0)).map(|column| column.name).collect();
+        let lacking = "seed start_train_accuracy start_validation_accuracy start_test_accuracy halfway_train_accuracy \
+            halfway_validation_accuracy halfway_test_accuracy final_train_accuracy final_validation_accuracy final_test_accuracy \
+            wall_time curve_train_loss curve_train_accuracy curve_validation_accuracy curve_learning_rate curve_gradient_norm \
+            images_per_second peak_memory macro_roc_auc macro_f1 device recorded_at";
+        assert_eq!(nulls, lacking.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_status_reads_back() {
+        let records: Vec<_> = crate::table::STATUSES.iter().map(|status| Record { status: *status, ..record() }).collect();
+        assert_eq!(from_batch(&to_batch(&records), Path::new("a.parquet"), 0).unwrap(), records);
+        assert_eq!(records[1].status, Status::Diverged);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_right_is_named_with_file_row_and_column() {
+        let hash = record().hash.to_string();
+        let hashes = StringArray::from(vec![hash.as_str(), hash.as_str(), "28cfc7874f6d200472e1a9dcd8650aa0"]);
+        assert_eq!(
+            message_with("module_hash", Arc::new(hashes)),
+            format!(
+                "`a.parquet`, row 12, column `module_hash`: expected {hash}, the hash of the cell, \
+                found \"28cfc7874f6d200472e1a9dcd8650aa0\""
+            )
+        );
+        let accuracies = Float32Array::from(vec![None, Some(1.5), None]);
+        assert_eq!(
+            message_with("final_test_accuracy", Arc::new(accuracies)),
+            "`a.parquet`, row 11, column `final_test_accuracy`: expected a fraction from 0 to 1, found 1.5"
+        );
+        let labels =
+            vec!["ok", "ok", "perfect"].into_iter().collect::<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>>();
+        assert_eq!(
+            message_with("status", Arc::new(labels)),
+            "`a.parquet`, row 12, column `status`: expected one of ok, diverged, failed, found \"perfect\""
+        );
+        let edges = UInt8Array::from(vec![Some(2), None, Some(2)]);
+        assert_eq!(message_with("edges", Arc::new(edges)), "`a.parquet`, row 11, column `edges`: expected a value, found null");
+        let adjacencies = StringArray::from(vec!["010001000", "000000000", "010001000"]);
+        assert_eq!(
+            message_with("module_adjacency", Arc::new(adjacencies)),
+            "`a.parquet`, row 11, column `module_adjacency`: expected a cell, found `000000000` with `input,maxpool3x3,output`: \
+            the cell is disconnected: no path leads from the input to the output"
+        );
+    }
+
+    #[test]
+    fn a_column_of_another_type_is_named() {
+        let numbers = Float32Array::from(vec![1.0, 2.0, 3.0]);
+        assert_eq!(message_with("epochs", Arc::new(numbers)), "`a.parquet`, column `epochs`: expected UInt16, found Float32");
+        let batch = to_batch(&[record()]).project(&[0]).unwrap();
+        let message = from_batch(&batch, Path::new("a.parquet"), 0).unwrap_err().to_string();
+        assert_eq!(message, "`a.parquet`, column `module_adjacency`: expected Utf8, found no such column");
+    }
+}
