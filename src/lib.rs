@@ -1,12 +1,57 @@
-//! x
-pub mod dataset;
-pub mod engine;
-pub mod network;
-pub mod oracle;
-pub mod record;
-pub mod report;
-pub mod search;
-pub mod space;
-pub mod table;
-pub mod train;
+//! Regenerates, queries and searches tabular benchmarks of neural architecture search.
+//!
+//! Data flows one way, and so do the modules, each of which knows only those before it:
+//!
+//! ```text
+//! space ──► network ──► train ──► record ──► table ──► surrogate ──► search ──► verify ──► report
+//! (cells)   (plans)    (models)  (shards)   (rows)     (fits)       (trials)   (retrains)  (page)
+//! ```
+//!
+//! The keystone is the [`Oracle`](oracle::Oracle): a table, a surrogate and real training all answer the same question, how
+//! good a cell is at a budget. [`pipeline`] runs everything from end to end, as `nasbench run` does.
+//!
+//! # Example
+//!
+//! ```
+//! use nasbench::network::{Plan, Skeleton};
+//! use nasbench::space::Space;
+//!
+//! let space = Space::nas_bench_101().with_max_vertices(4)?;
+//! let cells = space.cells();
+//! assert_eq!(cells.len(), 91);
+//! let plan = Plan::compile(&cells[90], &Skeleton::nas_bench_101())?;
+//! println!("{} has {} parameters", cells[90].hash(), plan.cost().parameters);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod unit;
+
+pub mod statistics;
+
+pub mod space;
+
+pub mod oracle;
+
+pub mod dataset;
+
+pub mod network;
+
+pub mod engine;
+
+pub mod train;
+
+pub mod table;
+
+pub mod record;
+
+pub mod surrogate;
+
+pub mod search;
+
+pub mod verify;
+
+pub mod report;
+
+pub mod pipeline;
+
+pub mod cli;

@@ -8,8 +8,8 @@ impl Space {
     pub fn adjacency_columns(&self) -> Vec<String> {
         let vertices = self.max_vertices();
         let edges = (1..vertices).flat_map(|y| (0..y).map(move |x| format!("edge_{x}_{y}")));
-        let operations =
-            (1..vertices - 1).flat_map(|vertex| OPERATIONS.iter().map(move |operation| format!("operation_{vertex}_{operation}")));
+        let operations = (1..vertices - 1)
+            .flat_map(|vertex| OPERATIONS.iter().map(move |operation| format!("operation_{vertex}_{operation}")));
         edges.chain(operations).collect()
     }
 

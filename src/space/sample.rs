@@ -35,8 +35,7 @@ impl Sampler {
 /// Fair coins for the edges, fair dice for the operations.
 fn random_spec(vertices: usize, rng: &mut ChaCha8Rng) -> Spec {
     let edges = rng.random_range(0..1_u64 << (vertices * (vertices - 1) / 2));
-    let operations: Vec<Operation> =
-        (0..vertices - 2).map(|_| *OPERATIONS.choose(rng).expect("there are operations")).collect();
+    let operations: Vec<Operation> = (0..vertices - 2).map(|_| *OPERATIONS.choose(rng).expect("there are operations")).collect();
     Spec::from_bits(edges, &operations)
 }
 

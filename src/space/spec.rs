@@ -36,7 +36,8 @@ impl Spec {
         let vertices = operations.len() + 2;
         assert!(vertices <= CAPACITY, "a spec has at most {CAPACITY} vertices");
         assert!(edges < 1 << (vertices * (vertices - 1) / 2), "an edge of a vertex that does not exist");
-        let labels = operations.iter().rev().fold(0, |packed, operation| (packed << OPERATION_BITS) | u64::from(operation.label()));
+        let labels =
+            operations.iter().rev().fold(0, |packed, operation| (packed << OPERATION_BITS) | u64::from(operation.label()));
         Self(((vertices as u64) << VERTICES_SHIFT) | (labels << EDGE_BITS) | edges)
     }
 
@@ -264,7 +265,10 @@ mod tests {
         assert_eq!(message(&[&[0, 1], &[0]], &NAMES), "row 1 of the matrix has 1 values, expected 2: it is not square");
         assert_eq!(message(&[&[0, 1], &[0, 0]], &NAMES), "3 operations for 2 vertices");
         assert_eq!(message(&[&[0, 2], &[0, 0]], &[INPUT, OUTPUT]), "the matrix holds 2 at row 0, column 1: expected 0 or 1");
-        assert_eq!(message(&[&[0, 1], &[1, 0]], &[INPUT, OUTPUT]), "the matrix has an edge at row 1, column 0: it is not upper triangular");
+        assert_eq!(
+            message(&[&[0, 1], &[1, 0]], &[INPUT, OUTPUT]),
+            "the matrix has an edge at row 1, column 0: it is not upper triangular"
+        );
         assert_eq!(message(&[&[0, 1], &[0, 0]], &[OUTPUT, OUTPUT]), "the operation of vertex 0 is `output`, expected `input`");
     }
 

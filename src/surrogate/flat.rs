@@ -1,0 +1,201 @@
+//! A forest of regression trees laid out for scoring.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Prediction, Rows};
+
+/// Rows that one thread scores at a time: small enough that they stay in its cache while all trees pass by.
+const BLOCK: usize = 256;
+
+/// Trees one after the other; the right child of a node stands next to the left one.
+#[derive(Debug, PartialEq)]
+pub(super) struct Flat {
+    nodes: Vec<Node>,
+    /// The first node of each tree.
+    roots: Vec<u32>,
+}
+
+/// Twelve bytes. A leaf is its own left child.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Node {
+    /// The threshold of a split, the value of a leaf.
+    value: f32,
+    feature: u32,
+    left: u32,
+}
+
+/// A node of a tree that is not flat yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Branch {
+    /// Left if the feature is at most the threshold.
+    Split { feature: u32, threshold: f64, left: usize, right: usize },
+    /// Where a row ends.
+    Leaf { value: f64 },
+}
+
+impl Flat {
+    /// Lays out trees. The first branch of each is its root; children are positions in the same tree.
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 nodes; values to seven digits")]
+    pub(super) fn of_trees<'a>(trees: impl IntoIterator<Item = &'a [Branch]>) -> Self {
+        let mut flat = Self { nodes: Vec::new(), roots: Vec::new() };
+        for tree in trees {
+            let root = flat.nodes.len();
+            flat.roots.push(root as u32);
+            flat.nodes.push(Node { value: 0.0, feature: 0, left: 0 });
+            let mut open = vec![(root, 0)];
+            while let Some((place, branch)) = open.pop() {
+                flat.nodes[place] = match tree[branch] {
+                    Branch::Leaf { value } => Node { value: value as f32, feature: 0, left: place as u32 },
+                    Branch::Split { feature, threshold, left, right } => {
+                        let children = flat.nodes.len();
+                        flat.nodes.extend([Node { value: 0.0, feature: 0, left: 0 }; 2]);
+                        open.extend([(children, left), (children + 1, right)]);
+                        Node { value: rounded_down(threshold), feature, left: children as u32 }
+                    }
+                };
+            }
+        }
+        flat
+    }
+
+    /// Scores rows: the mean of the trees and the standard deviation between them.
+    pub(super) fn predict(&self, rows: &Rows) -> Vec<Prediction> {
+        let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
+        if rows.len() <= BLOCK {
+            self.predict_block(&rows.values, rows.width, &mut predictions);
+        } else {
+            predictions
+                .par_chunks_mut(BLOCK)
+                .zip(rows.values.par_chunks(BLOCK * rows.width))
+                .for_each(|(predictions, values)| self.predict_block(values, rows.width, predictions));
+        }
+        predictions
+    }
+
+    /// Trees outside, rows inside: a tree stays in the cache while the rows of the block pass through it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "values to seven digits, a few hundred trees"
+    )]
+    fn predict_block(&self, values: &[f32], width: usize, predictions: &mut [Prediction]) {
+        let mut sums = vec![(0.0_f64, 0.0_f64); predictions.len()];
+        for root in &self.roots {
+            for ((sum, squares), row) in sums.iter_mut().zip(values.chunks_exact(width)) {
+                let value = f64::from(self.leaf(*root as usize, row));
+                *sum += value;
+                *squares += value * value;
+            }
+        }
+        let trees = self.roots.len() as f64;
+        for (prediction, (sum, squares)) in predictions.iter_mut().zip(sums) {
+            let mean = sum / trees;
+            let variance = (squares / trees - mean * mean).max(0.0);
+            *prediction = Prediction { mean: mean as f32, spread: Some(variance.sqrt() as f32) };
+        }
+    }
+
+    /// The value of the leaf where a row ends.
+    fn leaf(&self, root: usize, row: &[f32]) -> f32 {
+        let mut place = root;
+        loop {
+            let node = self.nodes[place];
+            let left = node.left as usize;
+            if left == place {
+                return node.value;
+            }
+            place = left + usize::from(row[node.feature as usize] > node.value);
+        }
+    }
+
+    /// Whether every child and every feature exists, and every path ends: what a file must prove before it is scored.
+    fn is_sound(&self, width: usize) -> bool {
+        let sound = |(place, node): (usize, &Node)| {
+            let left = node.left as usize;
+            node.value.is_finite()
+                && (left == place || (left > place && left + 1 < self.nodes.len() && (node.feature as usize) < width))
+        };
+        !self.roots.is_empty()
+            && self.roots.iter().all(|root| (*root as usize) < self.nodes.len())
+            && self.nodes.iter().enumerate().all(sound)
+    }
+}
+
+/// The largest single-precision number that is not above: `x <= threshold` stays what it was for every `x` in single precision.
+#[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
+pub(super) fn rounded_down(threshold: f64) -> f32 {
+    let nearest = threshold as f32;
+    if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
+}
+
+/// A flat forest as it stands in a file: columns are a third of the size of a list of nodes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Columns {
+    width: usize,
+    roots: Vec<u32>,
+    values: Vec<f32>,
+    features: Vec<u32>,
+    left: Vec<u32>,
+}
+
+impl Columns {
+    pub(super) fn of(flat: &Flat, width: usize) -> Self {
+        Self {
+            width,
+            roots: flat.roots.clone(),
+            values: flat.nodes.iter().map(|node| node.value).collect(),
+            features: flat.nodes.iter().map(|node| node.feature).collect(),
+            left: flat.nodes.iter().map(|node| node.left).collect(),
+        }
+    }
+
+    /// The forest and the width of its rows; `None` if the columns describe no forest.
+    pub(super) fn into_flat(self) -> Option<(Flat, usize)> {
+        let equally_long = self.values.len() == self.features.len() && self.values.len() == self.left.len();
+        let nodes = self.values.into_iter().zip(self.features).zip(self.left);
+        let nodes = nodes.map(|((value, feature), left)| Node { value, feature, left }).collect();
+        let flat = Flat { nodes, roots: self.roots };
+        (equally_long && flat.is_sound(self.width)).then_some((flat, self.width))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stump(threshold: f64) -> Vec<Branch> {
+        vec![Branch::Split { feature: 1, threshold, left: 2, right: 1 }, Branch::Leaf { value: 5.0 }, Branch::Leaf { value: 3.0 }]
+    }
+
+    #[test]
+    fn a_row_on_the_threshold_goes_left() {
+        let flat = Flat::of_trees([stump(0.5).as_slice(), &[Branch::Leaf { value: 1.0 }]]);
+        let mut rows = Rows::new(2);
+        rows.push(&[9.0, 0.5]).unwrap();
+        rows.push(&[9.0, 0.500_001]).unwrap();
+        let predictions = flat.predict(&rows);
+        assert_eq!(predictions[0], Prediction { mean: 2.0, spread: Some(1.0) });
+        assert_eq!(predictions[1], Prediction { mean: 3.0, spread: Some(2.0) });
+    }
+
+    #[test]
+    fn a_threshold_between_two_numbers_separates_them_still() {
+        let low = 0.1_f32;
+        let high = low.next_up();
+        let flat = Flat::of_trees([stump(f64::midpoint(low.into(), high.into())).as_slice()]);
+        assert!((flat.leaf(0, &[0.0, low]) - 3.0).abs() < f32::EPSILON);
+        assert!((flat.leaf(0, &[0.0, high]) - 5.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn columns_that_describe_no_forest_are_refused() {
+        let columns = || Columns::of(&Flat::of_trees([stump(0.5).as_slice()]), 2);
+        assert!(columns().into_flat().is_some());
+        assert!(Columns { width: 1, ..columns() }.into_flat().is_none(), "a feature that rows lack");
+        assert!(Columns { left: vec![1, 0, 2], ..columns() }.into_flat().is_none(), "a path without end");
+        assert!(Columns { roots: vec![7], ..columns() }.into_flat().is_none(), "a root that does not exist");
+        assert!(Columns { values: vec![0.5], ..columns() }.into_flat().is_none(), "columns of different lengths");
+    }
+}

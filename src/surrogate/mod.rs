@@ -1,0 +1,444 @@
+//! Surrogates: models that, fitted on measured cells, predict the others.
+//!
+//! [`features`] makes a row of numbers of a cell, an [`Entry`] of [`SURROGATES`] fits rows and targets, [`quality`] says how
+//! far to trust the fit, [`store`] keeps it, and [`SurrogateOracle`] answers searches with it. [`judge`] is the readable
+//! companion: a small tree that says which cells are promising. A new surrogate is one file with an `ENTRY`, one `mod` line
+//! and one line of [`SURROGATES`].
+
+pub mod features;
+mod flat;
+mod forest;
+pub mod judge;
+mod oracle;
+pub mod quality;
+pub mod store;
+mod svr;
+
+use std::path::PathBuf;
+
+pub use judge::Judge;
+pub use oracle::{CostOf, SurrogateOracle};
+pub use store::{Model, Quantity, Target};
+
+use crate::unit::{Epochs, Seed};
+
+/// Every surrogate.
+pub const SURROGATES: &[Entry] = &[forest::ENTRY, svr::ENTRY];
+
+/// What went wrong with a surrogate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No surrogate has this name.
+    #[error("unknown surrogate `{name}` (known: {})", known_surrogates())]
+    UnknownSurrogate {
+        /// The name given.
+        name: String,
+    },
+    /// A row is longer or shorter than the others, or than the rows that the surrogate was fitted on.
+    #[error("rows of {found} features, expected {expected}")]
+    Width {
+        /// The features expected.
+        expected: usize,
+        /// The features given.
+        found: usize,
+    },
+    /// A feature is not a number.
+    #[error("feature {column} of row {row} is {found}, expected a finite number")]
+    Feature {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The value.
+        found: f32,
+    },
+    /// A target is not a number.
+    #[error("the target of row {row} is {found}, expected a finite number")]
+    NotFinite {
+        /// The row, from 0.
+        row: usize,
+        /// The value.
+        found: f32,
+    },
+    /// There are not as many targets (or hashes, or labels) as rows.
+    #[error("{found} {what} for {expected} rows")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// The number of rows.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Too little to fit on.
+    #[error("{found} rows to fit on, expected at least {expected}")]
+    TooFewRows {
+        /// The fewest rows.
+        expected: usize,
+        /// The rows given.
+        found: usize,
+    },
+    /// More parts than there are cells to put in them, or fewer than two.
+    #[error("{folds} folds of {cells} cells, expected 2 to {cells}")]
+    Folds {
+        /// The folds asked for.
+        folds: usize,
+        /// The different cells.
+        cells: usize,
+    },
+    /// A judge needs promising cells and others.
+    #[error("{promising} of {rows} cells are promising: a judge needs some that are and some that are not")]
+    OneClass {
+        /// The promising rows.
+        promising: usize,
+        /// All rows.
+        rows: usize,
+    },
+    /// The library that fits failed.
+    #[error("could not fit `{surrogate}`")]
+    Fit {
+        /// The surrogate.
+        surrogate: &'static str,
+        /// What the library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The model answers for another quantity or budget.
+    #[error("the model predicts {found}, expected {expected}")]
+    Target {
+        /// What was asked.
+        expected: Target,
+        /// What the model predicts.
+        found: Target,
+    },
+    /// No model was fitted for this budget.
+    #[error("no model predicts {epochs} epochs (known: {})", listed(known))]
+    Budget {
+        /// The budget asked for.
+        epochs: Epochs,
+        /// The budgets that have models.
+        known: Vec<Epochs>,
+    },
+    /// A prediction is not a number.
+    #[error("the model predicts a {quantity} of {found}")]
+    Prediction {
+        /// What was predicted.
+        quantity: Quantity,
+        /// The value.
+        found: f32,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// A file is no model.
+    #[error("`{}` is not a model of this tool", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A file was written in another format.
+    #[error("`{}` has format version {found}, expected {expected}: fit the model again", path.display())]
+    FormatVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that this tool reads.
+        expected: u32,
+        /// The version of the file.
+        found: u32,
+    },
+    /// A file holds another kind of model.
+    #[error("`{}` holds a model `{found}`, expected {expected}", path.display())]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        expected: String,
+        /// The model of the file.
+        found: String,
+    },
+    /// A model was fitted on features that this tool does not compute.
+    #[error("`{}` was fitted on other features, first at column {column}: fit the model again", path.display())]
+    OtherFeatures {
+        /// The file.
+        path: PathBuf,
+        /// The first column that differs, from 0.
+        column: usize,
+    },
+}
+
+fn known_surrogates() -> String {
+    SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+fn listed(budgets: &[Epochs]) -> String {
+    budgets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Rows of features, one after the other.
+///
+/// # Shapes
+///
+/// - `[len, width]`, row-major
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    /// Starts without rows.
+    ///
+    /// # Panics
+    ///
+    /// Panics for a width of 0.
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        assert!(width > 0, "a row has features");
+        Self { width, values: Vec::new() }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Width`] if it is not as wide as the others, [`Error::Feature`] if a value is not finite.
+    pub fn push(&mut self, row: &[f32]) -> Result<(), Error> {
+        if row.len() != self.width {
+            return Err(Error::Width { expected: self.width, found: row.len() });
+        }
+        if let Some(column) = row.iter().position(|value| !value.is_finite()) {
+            return Err(Error::Feature { row: self.len(), column, found: row[column] });
+        }
+        self.values.extend_from_slice(row);
+        Ok(())
+    }
+
+    /// The number of features of a row.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The number of rows.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// A row.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such row.
+    #[must_use]
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.width..(index + 1) * self.width]
+    }
+
+    /// The rows, in order.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// Some of the rows, in the order of `indices`.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let values = indices.iter().flat_map(|index| self.row(*index)).copied().collect();
+        Self { width: self.width, values }
+    }
+
+    /// One feature of all rows.
+    fn column(&self, column: usize) -> impl Iterator<Item = f32> {
+        self.values.iter().skip(column).step_by(self.width).copied()
+    }
+
+    /// Passes rows as wide as those of the fit.
+    const fn check_width(&self, expected: usize) -> Result<(), Error> {
+        if self.width == expected { Ok(()) } else { Err(Error::Width { expected, found: self.width }) }
+    }
+}
+
+/// What a surrogate says of a row, in the unit of its targets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// The value expected.
+    pub mean: f32,
+    /// How far the parts of the model disagree: the standard deviation between the trees of a forest. It tells where the
+    /// model has seen little; it is no calibrated error bar. `None` for a model of one part.
+    pub spread: Option<f32>,
+}
+
+/// A fitted model.
+pub trait Surrogate: Send + Sync + std::fmt::Debug {
+    /// Predicts rows, in their order.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[n, width]`, as wide as the rows of the fit
+    /// - returns: `[n]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Width`].
+    fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error>;
+
+    /// The parameters, as its [`Entry::restore`] reads them.
+    ///
+    /// # Errors
+    ///
+    /// None but what serde has to say.
+    fn parameters(&self) -> serde_json::Result<serde_json::Value>;
+}
+
+/// What comes of a fit.
+type Fitted = Result<Box<dyn Surrogate>, Error>;
+
+/// A kind of surrogate.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name on the command line and in files.
+    pub name: &'static str,
+    /// One line that says what it is.
+    pub about: &'static str,
+    /// Where it was described.
+    pub source: &'static str,
+    fit: fn(&Rows, &[f32], Seed) -> Fitted,
+    restore: fn(serde_json::Value) -> serde_json::Result<Box<dyn Surrogate>>,
+}
+
+/// Fewer rows than this teach nothing.
+const FEWEST_ROWS: usize = 5;
+
+impl Entry {
+    /// Fits rows and targets. The fit is a function of its arguments, on any number of threads.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[n, width]`
+    /// - `targets`: `[n]`, in any unit: predictions have the same
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`], [`Error::TooFewRows`] for fewer than 5, [`Error::NotFinite`], or [`Error::Fit`].
+    pub fn fit(&self, rows: &Rows, targets: &[f32], seed: Seed) -> Result<Box<dyn Surrogate>, Error> {
+        check_count("targets", targets.len(), rows)?;
+        if rows.len() < FEWEST_ROWS {
+            return Err(Error::TooFewRows { expected: FEWEST_ROWS, found: rows.len() });
+        }
+        if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
+            return Err(Error::NotFinite { row, found: targets[row] });
+        }
+        (self.fit)(rows, targets, seed)
+    }
+}
+
+/// Passes one thing for each row.
+const fn check_count(what: &'static str, found: usize, rows: &Rows) -> Result<(), Error> {
+    if found == rows.len() { Ok(()) } else { Err(Error::Count { what, expected: rows.len(), found }) }
+}
+
+/// Finds a surrogate by its name.
+///
+/// # Errors
+///
+/// [`Error::UnknownSurrogate`] with the names that there are.
+pub fn find(name: &str) -> Result<&'static Entry, Error> {
+    SURROGATES.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownSurrogate { name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rand::RngExt as _;
+
+    use super::*;
+    use crate::network::Cost;
+    use crate::space::{Cell, Space};
+    use crate::unit::{Flops, Parameters};
+
+    /// Rows of six numbers from 0 to 1, and a smooth function of the first three.
+    pub(super) fn synthetic(n: usize, seed: Seed) -> (Rows, Vec<f32>) {
+        let mut rng = seed.rng();
+        let mut rows = Rows::new(6);
+        let values: Vec<[f32; 6]> = (0..n).map(|_| std::array::from_fn(|_| rng.random_range(0.0..1.0))).collect();
+        for row in &values {
+            rows.push(row).unwrap();
+        }
+        let targets = values.iter().map(|row| 0.5 * row[0] + 0.3 * row[1] * row[1] + 0.1 * (6.0 * row[2]).sin()).collect();
+        (rows, targets)
+    }
+
+    /// The first cells of the space.
+    pub(super) fn cells(n: usize) -> Vec<Cell> {
+        let mut cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
+        cells.truncate(n);
+        cells
+    }
+
+    /// A cost that is the same for isomorphic cells.
+    pub(super) fn cost(cell: Cell) -> Cost {
+        let work: u32 = cell.operations().map(|operation| [9_000, 1_000, 0][usize::from(operation.label())]).sum();
+        Cost { parameters: Parameters(1_000 + work), flops: Flops(u64::from(work) * 50 + 1), activation_bytes: 4_000 }
+    }
+
+    /// Cells as rows, and accuracies that follow from them.
+    pub(super) fn encoded_cells(n: usize) -> (Rows, Vec<f32>) {
+        let cells = cells(n);
+        let rows = features::rows(cells.iter().map(|cell| (cell, cost(*cell))));
+        let accuracies = rows.iter().map(|row| 0.2 + 0.1 * row[0] + 0.05 * row[1] + 0.02 * row[3]).collect();
+        (rows, accuracies)
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let names: HashSet<_> = SURROGATES.iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), SURROGATES.len());
+        for entry in SURROGATES {
+            assert_eq!(find(entry.name).unwrap().about, entry.about);
+        }
+        assert_eq!(find("oracle").unwrap_err().to_string(), "unknown surrogate `oracle` (known: random-forest, svr)");
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_named() {
+        let (rows, mut targets) = synthetic(20, Seed(1));
+        for entry in SURROGATES {
+            let message = |rows: &Rows, targets: &[f32]| entry.fit(rows, targets, Seed(1)).unwrap_err().to_string();
+            assert_eq!(message(&rows, &targets[..3]), "3 targets for 20 rows");
+            assert_eq!(message(&rows.select(&[0, 1, 2]), &targets[..3]), "3 rows to fit on, expected at least 5");
+            let model = entry.fit(&rows, &targets, Seed(1)).unwrap();
+            assert_eq!(model.predict(&Rows::new(4)).unwrap_err().to_string(), "rows of 4 features, expected 6");
+        }
+        targets[7] = f32::NAN;
+        let error = SURROGATES[0].fit(&rows, &targets, Seed(1)).unwrap_err();
+        assert_eq!(error.to_string(), "the target of row 7 is NaN, expected a finite number");
+    }
+
+    #[test]
+    fn rows_refuse_what_is_no_row() {
+        let mut rows = Rows::new(2);
+        assert!(matches!(rows.push(&[1.0]), Err(Error::Width { expected: 2, found: 1 })));
+        assert!(matches!(rows.push(&[1.0, f32::INFINITY]), Err(Error::Feature { row: 0, column: 1, .. })));
+        assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn one_seed_gives_one_model_and_no_rows_no_predictions() {
+        let (rows, targets) = synthetic(50, Seed(1));
+        for entry in SURROGATES {
+            let fit = |seed| entry.fit(&rows, &targets, seed).unwrap();
+            assert_eq!(fit(Seed(1)).predict(&rows).unwrap(), fit(Seed(1)).predict(&rows).unwrap(), "{}", entry.name);
+            assert_eq!(fit(Seed(1)).predict(&Rows::new(6)).unwrap(), []);
+        }
+    }
+}

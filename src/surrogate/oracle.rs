@@ -1,0 +1,198 @@
+//! Fitted models as an oracle: a search cannot tell them from a table.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Error, Model, Prediction, Quantity, Target, features};
+use crate::network::Cost;
+use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::space::Cell;
+use crate::unit::{Accuracy, Epochs, Seconds};
+
+/// What a cell costs, or why that cannot be said.
+pub type CostOf = Box<dyn Fn(&Cell) -> Result<Cost, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
+
+/// Answers with the predictions of two models per budget: one of the accuracy, one of the training time.
+///
+/// A proposal is predicted once: asked again, it has the same answer. Accuracies are clamped to 0..=1. Nothing here is random.
+/// Isomorphic cells have equal answers if they have equal costs, so the closure should give the cost of the stored
+/// representative.
+pub struct SurrogateOracle {
+    budgets: BTreeMap<Epochs, Models>,
+    cost_of: CostOf,
+    known: HashMap<Proposal, Measurement>,
+}
+
+struct Models {
+    accuracy: Model,
+    time: Model,
+}
+
+impl std::fmt::Debug for SurrogateOracle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let budgets: Vec<_> = self.budgets.keys().collect();
+        f.debug_struct("SurrogateOracle").field("budgets", &budgets).field("known", &self.known.len()).finish_non_exhaustive()
+    }
+}
+
+impl SurrogateOracle {
+    /// Starts without models.
+    #[must_use]
+    pub fn new(cost_of: CostOf) -> Self {
+        Self { budgets: BTreeMap::new(), cost_of, known: HashMap::new() }
+    }
+
+    /// Adds the models of a budget: that of the accuracy says which. Earlier models of that budget are replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Target`] if a model predicts another quantity, or the two predict different budgets.
+    pub fn with_models(mut self, accuracy: Model, time: Model) -> Result<Self, Error> {
+        let epochs = accuracy.target().epochs;
+        for (model, quantity) in [(&accuracy, Quantity::ValidationAccuracy), (&time, Quantity::TrainingTime)] {
+            let expected = Target { quantity, epochs };
+            if model.target() != expected {
+                return Err(Error::Target { expected, found: model.target() });
+            }
+        }
+        self.budgets.insert(epochs, Models { accuracy, time });
+        self.known.retain(|proposal, _| proposal.epochs != epochs);
+        Ok(self)
+    }
+
+    /// The budgets that can be asked.
+    pub fn budgets(&self) -> impl Iterator<Item = Epochs> {
+        self.budgets.keys().copied()
+    }
+
+    /// Predicts new proposals of one budget.
+    fn predict(&mut self, proposals: &[Proposal]) -> Result<(), oracle::Error> {
+        let Some(first) = proposals.first() else {
+            return Ok(());
+        };
+        let Some(models) = self.budgets.get(&first.epochs) else {
+            let known = self.budgets.keys().copied().collect();
+            return Err(refused(*first, Error::Budget { epochs: first.epochs, known }));
+        };
+        let mut costs = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            costs.push((self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?);
+        }
+        let rows = features::rows(proposals.iter().map(|proposal| &proposal.cell).zip(costs));
+        let accuracies = models.accuracy.predict(&rows).map_err(|source| refused(*first, source))?;
+        let times = models.time.predict(&rows).map_err(|source| refused(*first, source))?;
+        for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
+            let measurement = measurement(accuracy, time).map_err(|source| refused(*proposal, source))?;
+            self.known.insert(*proposal, measurement);
+        }
+        Ok(())
+    }
+}
+
+fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> oracle::Error {
+    oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: source.into() }
+}
+
+fn measurement(accuracy: Prediction, time: Prediction) -> Result<Measurement, Error> {
+    let fraction = Accuracy::from_fraction(accuracy.mean.clamp(0.0, 1.0))
+        .ok_or(Error::Prediction { quantity: Quantity::ValidationAccuracy, found: accuracy.mean })?;
+    if !time.mean.is_finite() {
+        return Err(Error::Prediction { quantity: Quantity::TrainingTime, found: time.mean });
+    }
+    Ok(Measurement { validation_accuracy: Some(fraction), training_time: Seconds(time.mean.max(0.0).into()) })
+}
+
+impl Oracle for SurrogateOracle {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+        let mut met = HashSet::new();
+        let mut new: BTreeMap<Epochs, Vec<Proposal>> = BTreeMap::new();
+        for proposal in proposals {
+            if !self.known.contains_key(proposal) && met.insert(*proposal) {
+                new.entry(proposal.epochs).or_default().push(*proposal);
+            }
+        }
+        for proposals in new.values() {
+            self.predict(proposals)?;
+        }
+        Ok(proposals.iter().map(|proposal| self.known[proposal]).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::find;
+    use super::super::tests::{cells, cost, encoded_cells};
+    use super::*;
+    use crate::unit::Seed;
+
+    fn model(quantity: Quantity, epochs: u16, factor: f32) -> Model {
+        let (rows, values) = encoded_cells(60);
+        let values: Vec<f32> = values.iter().map(|value| value * factor).collect();
+        let target = Target { quantity, epochs: Epochs(epochs) };
+        Model::fit(find("random-forest").unwrap(), target, &rows, &values, Seed(1)).unwrap()
+    }
+
+    fn oracle(cost_of: CostOf, factor: f32) -> SurrogateOracle {
+        let (accuracy, time) = (model(Quantity::ValidationAccuracy, 12, factor), model(Quantity::TrainingTime, 12, 100.0));
+        SurrogateOracle::new(cost_of).with_models(accuracy, time).unwrap()
+    }
+
+    fn proposals(epochs: u16) -> Vec<Proposal> {
+        cells(80).into_iter().map(|cell| Proposal { cell, epochs: Epochs(epochs) }).collect()
+    }
+
+    #[test]
+    fn a_batch_has_the_answers_of_its_proposals_one_by_one() {
+        let batch = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&proposals(12)).unwrap();
+        let mut single = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0);
+        for (proposal, expected) in proposals(12).iter().zip(&batch) {
+            assert_eq!(single.measure(&[*proposal]).unwrap(), [*expected]);
+        }
+        assert!(batch.iter().all(|measurement| measurement.training_time.0 > 0.0));
+    }
+
+    #[test]
+    fn a_cell_is_predicted_once() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let cost_of = move |cell: &Cell| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok(cost(*cell))
+        };
+        let mut oracle = oracle(Box::new(cost_of), 1.0);
+        let twice: Vec<_> = proposals(12).into_iter().chain(proposals(12)).collect();
+        let answers = oracle.measure(&twice).unwrap();
+        assert_eq!(answers[..80], answers[80..]);
+        assert_eq!(oracle.measure(&proposals(12)).unwrap(), answers[..80]);
+        assert_eq!(asked.load(Ordering::Relaxed), 80);
+    }
+
+    #[test]
+    fn accuracies_stay_fractions() {
+        let mut oracle = oracle(Box::new(|cell| Ok(cost(*cell))), 5.0);
+        let answers = oracle.measure(&proposals(12)).unwrap();
+        assert!(answers.iter().any(|answer| answer.validation_accuracy == Accuracy::from_fraction(1.0)));
+        assert!(answers.iter().all(|answer| answer.validation_accuracy.is_some()));
+    }
+
+    #[test]
+    fn failures_name_the_cell_and_the_cause() {
+        let mut broken = oracle(Box::new(|_| Err("too large".into())), 1.0);
+        let error = broken.measure(&proposals(12)).unwrap_err();
+        assert_eq!((error.cell, error.source.to_string().as_str()), (cells(1)[0], "too large"));
+        let error = broken.measure(&proposals(36)).unwrap_err();
+        assert_eq!(error.source.to_string(), "no model predicts 36 epochs (known: 12)");
+    }
+
+    #[test]
+    fn models_of_something_else_are_refused() {
+        let start = || SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+        let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
+        let swapped = start().with_models(model(time, 12, 1.0), model(accuracy, 12, 1.0)).unwrap_err();
+        let expected = "the model predicts training time at 12 epochs, expected validation accuracy at 12 epochs";
+        assert_eq!(swapped.to_string(), expected);
+        assert!(start().with_models(model(accuracy, 12, 1.0), model(time, 36, 1.0)).is_err());
+    }
+}

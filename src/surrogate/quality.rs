@@ -1,0 +1,314 @@
+//! How far to trust a surrogate: cross-validation in which no cell stands on both sides.
+
+use std::collections::BTreeMap;
+
+use rand::seq::SliceRandom as _;
+
+use super::judge::{Judge, Verdict};
+use super::{Entry, Error, Prediction, Rows, check_count};
+use crate::space::ModuleHash;
+use crate::statistics::{kendall_tau_b, mean, r_squared, rmse, spearman, standard_deviation};
+use crate::unit::Seed;
+
+/// How many of the predicted best are looked at for the regret.
+pub const TOP: usize = 5;
+
+/// A measure over the folds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// The mean of the folds in which the measure is defined.
+    pub mean: f64,
+    /// The sample standard deviation between those folds; `None` of a single one.
+    pub standard_deviation: Option<f64>,
+    /// How many those are.
+    pub folds: usize,
+}
+
+impl Summary {
+    fn of(values: &[f64]) -> Option<Self> {
+        Some(Self { mean: mean(values)?, standard_deviation: standard_deviation(values), folds: values.len() })
+    }
+}
+
+/// What a cross-validation says of a surrogate. `None`: undefined in every fold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quality {
+    /// Kendall's τ-b between targets and predictions: how well the order is kept.
+    pub kendall_tau: Option<Summary>,
+    /// Spearman's rank correlation.
+    pub spearman: Option<Summary>,
+    /// The share of the variance that is predicted.
+    pub r_squared: Option<Summary>,
+    /// The root of the mean squared error, in the unit of the targets.
+    pub rmse: Option<Summary>,
+    /// The best target of the held-out rows minus the best among the [`TOP`] predicted best, where higher is better: at least
+    /// 0, in the unit of the targets.
+    pub top_regret: Option<Summary>,
+    /// For each row, what the model predicted that had not seen its cell.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Cross-validates a surrogate.
+///
+/// # Shapes
+///
+/// - `rows`: `[n, width]`
+/// - `cells`: `[n]`, the hash of each row's cell
+/// - `targets`: `[n]`
+///
+/// # Errors
+///
+/// [`Error::Folds`] for fewer than two folds or more than there are different cells; else as [`Entry::fit`].
+pub fn cross_validate(
+    entry: &Entry,
+    rows: &Rows,
+    cells: &[ModuleHash],
+    targets: &[f32],
+    folds: usize,
+    seed: Seed,
+) -> Result<Quality, Error> {
+    check_count("targets", targets.len(), rows)?;
+    let fold_of = split(rows, cells, folds, seed)?;
+    let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
+    let mut measured = Measured::default();
+    for fold in 0..folds {
+        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
+        let kept_targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
+        let model = entry.fit(&rows.select(&kept), &kept_targets, seed.derive(&format!("fold {fold}")))?;
+        let predicted = model.predict(&rows.select(&held_out))?;
+        let truth: Vec<f64> = held_out.iter().map(|row| targets[*row].into()).collect();
+        measured.add(&truth, &predicted.iter().map(|prediction| prediction.mean.into()).collect::<Vec<f64>>());
+        held_out.into_iter().zip(predicted).for_each(|(row, prediction)| predictions[row] = prediction);
+    }
+    Ok(measured.summarised(predictions))
+}
+
+/// The measures of each fold.
+#[derive(Default)]
+struct Measured {
+    kendall_tau: Vec<f64>,
+    spearman: Vec<f64>,
+    r_squared: Vec<f64>,
+    rmse: Vec<f64>,
+    top_regret: Vec<f64>,
+}
+
+impl Measured {
+    fn add(&mut self, truth: &[f64], predicted: &[f64]) {
+        self.kendall_tau.extend(kendall_tau_b(truth, predicted));
+        self.spearman.extend(spearman(truth, predicted));
+        self.r_squared.extend(r_squared(truth, predicted));
+        self.rmse.extend(rmse(truth, predicted));
+        self.top_regret.extend(top_regret(truth, predicted));
+    }
+
+    fn summarised(self, predictions: Vec<Prediction>) -> Quality {
+        Quality {
+            kendall_tau: Summary::of(&self.kendall_tau),
+            spearman: Summary::of(&self.spearman),
+            r_squared: Summary::of(&self.r_squared),
+            rmse: Summary::of(&self.rmse),
+            top_regret: Summary::of(&self.top_regret),
+            predictions,
+        }
+    }
+}
+
+/// What is lost by trying only the predicted best; `None` of nothing.
+fn top_regret(truth: &[f64], predicted: &[f64]) -> Option<f64> {
+    let mut order: Vec<usize> = (0..truth.len()).collect();
+    order.sort_by(|a, b| predicted[*b].total_cmp(&predicted[*a]));
+    let best = truth.iter().copied().reduce(f64::max)?;
+    let tried = order.iter().take(TOP).map(|row| truth[*row]).reduce(f64::max)?;
+    Some(best - tried)
+}
+
+/// Deals the cells to folds of nearly equal size: all rows of a cell into one. The deal depends on which cells there are, not
+/// on the order of the rows.
+fn split(rows: &Rows, cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<usize>, Error> {
+    check_count("hashes", cells.len(), rows)?;
+    let mut different = cells.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    if folds < 2 || folds > different.len() {
+        return Err(Error::Folds { folds, cells: different.len() });
+    }
+    different.shuffle(&mut seed.derive("folds").rng());
+    let fold_of: BTreeMap<ModuleHash, usize> =
+        different.into_iter().enumerate().map(|(place, cell)| (cell, place % folds)).collect();
+    Ok(cells.iter().map(|cell| fold_of[cell]).collect())
+}
+
+/// What a cross-validation says of a judge: counts of rows that it had not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgeQuality {
+    /// Promising rows that were called so.
+    pub true_positives: usize,
+    /// Other rows that were called promising.
+    pub false_positives: usize,
+    /// Promising rows that were missed.
+    pub false_negatives: usize,
+    /// Other rows that were called so.
+    pub true_negatives: usize,
+    /// For each row, what the judge said that had not seen its cell.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl JudgeQuality {
+    /// The share of what was called promising that is; `None` if nothing was called so.
+    #[must_use]
+    pub fn precision(&self) -> Option<f64> {
+        share(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// The share of the promising that was called so.
+    #[must_use]
+    pub fn recall(&self) -> Option<f64> {
+        share(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// The share of all rows that was called right.
+    #[must_use]
+    pub fn accuracy(&self) -> Option<f64> {
+        share(self.true_positives + self.true_negatives, self.rows())
+    }
+
+    /// The accuracy of always giving the commoner answer: what a judge must beat.
+    #[must_use]
+    pub fn base_accuracy(&self) -> Option<f64> {
+        let promising = self.true_positives + self.false_negatives;
+        share(promising.max(self.rows() - promising), self.rows())
+    }
+
+    /// The share of promising rows: the precision of calling all of them so.
+    #[must_use]
+    pub fn base_rate(&self) -> Option<f64> {
+        share(self.true_positives + self.false_negatives, self.rows())
+    }
+
+    const fn rows(&self) -> usize {
+        self.true_positives + self.false_positives + self.false_negatives + self.true_negatives
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Cross-validates a judge.
+///
+/// # Shapes
+///
+/// - `rows`: `[n, width]`
+/// - `names`: `[width]`, of the features
+/// - `cells`: `[n]`, the hash of each row's cell
+/// - `promising`: `[n]`, as [`judge::best`](super::judge::best) says of all rows together
+///
+/// # Errors
+///
+/// As [`cross_validate`] and [`Judge::fit`].
+pub fn cross_validate_judge<N: AsRef<str>>(
+    rows: &Rows,
+    names: &[N],
+    cells: &[ModuleHash],
+    promising: &[bool],
+    folds: usize,
+    seed: Seed,
+) -> Result<JudgeQuality, Error> {
+    check_count("labels", promising.len(), rows)?;
+    let fold_of = split(rows, cells, folds, seed)?;
+    let mut verdicts = vec![Verdict { promising: false, share: 0.0 }; rows.len()];
+    for fold in 0..folds {
+        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
+        let labels: Vec<bool> = kept.iter().map(|row| promising[*row]).collect();
+        let said = Judge::fit(&rows.select(&kept), names, &labels)?.judge(&rows.select(&held_out))?;
+        held_out.into_iter().zip(said).for_each(|(row, verdict)| verdicts[row] = verdict);
+    }
+    let count = |said: bool, is: bool| {
+        verdicts.iter().zip(promising).filter(|(verdict, truth)| (verdict.promising, **truth) == (said, is)).count()
+    };
+    Ok(JudgeQuality {
+        true_positives: count(true, true),
+        false_positives: count(true, false),
+        false_negatives: count(false, true),
+        true_negatives: count(false, false),
+        verdicts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cells, synthetic};
+    use super::super::{SURROGATES, find, judge};
+    use super::*;
+    use crate::space::Cell;
+
+    #[test]
+    fn a_cell_is_never_seen_and_held_out() {
+        let (rows, _) = synthetic(90, Seed(1));
+        let hashes: Vec<_> = cells(30).into_iter().cycle().take(90).map(|cell| cell.hash()).collect();
+        let fold_of = split(&rows, &hashes, 4, Seed(2)).unwrap();
+        for (row, hash) in hashes.iter().enumerate() {
+            assert!((0..90).all(|other| hashes[other] != *hash || fold_of[other] == fold_of[row]));
+        }
+        for fold in 0..4 {
+            assert!((21..=24).contains(&fold_of.iter().filter(|of| **of == fold).count()));
+        }
+    }
+
+    #[test]
+    fn folds_do_not_depend_on_the_order_of_the_rows() {
+        let (rows, _) = synthetic(30, Seed(1));
+        let hashes: Vec<_> = cells(30).iter().map(Cell::hash).collect();
+        let reversed: Vec<_> = hashes.iter().rev().copied().collect();
+        let mut of_reversed = split(&rows, &reversed, 5, Seed(2)).unwrap();
+        of_reversed.reverse();
+        assert_eq!(split(&rows, &hashes, 5, Seed(2)).unwrap(), of_reversed);
+    }
+
+    #[test]
+    fn every_surrogate_orders_what_can_be_learned() {
+        let (rows, targets) = synthetic(90, Seed(1));
+        let hashes: Vec<_> = cells(90).iter().map(Cell::hash).collect();
+        for entry in SURROGATES {
+            let quality = cross_validate(entry, &rows, &hashes, &targets, 5, Seed(3)).unwrap();
+            assert!(quality.kendall_tau.unwrap().mean > 0.4, "{}: {:?}", entry.name, quality.kendall_tau);
+            assert!(quality.top_regret.unwrap().mean >= 0.0);
+            assert_eq!(quality.kendall_tau.unwrap().folds, 5);
+            assert_eq!(quality, cross_validate(entry, &rows, &hashes, &targets, 5, Seed(3)).unwrap(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn folds_beyond_the_cells_are_refused() {
+        let (rows, targets) = synthetic(6, Seed(1));
+        let hashes: Vec<_> = cells(3).into_iter().cycle().take(6).map(|cell| cell.hash()).collect();
+        let validate = |folds| cross_validate(find("svr").unwrap(), &rows, &hashes, &targets, folds, Seed(3));
+        assert_eq!(validate(4).unwrap_err().to_string(), "4 folds of 3 cells, expected 2 to 3");
+        assert!(matches!(validate(1), Err(Error::Folds { .. })));
+    }
+
+    #[test]
+    fn regret_is_what_the_five_predicted_best_miss() {
+        let truth = [0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+        assert_eq!(top_regret(&truth, &truth), Some(0.0));
+        let backwards: Vec<f64> = truth.iter().map(|value| -value).collect();
+        assert!((top_regret(&truth, &backwards).unwrap() - 0.4).abs() < 1e-12);
+        assert_eq!(top_regret(&[], &[]), None);
+    }
+
+    #[test]
+    fn a_judge_is_measured_against_the_base_rate() {
+        let (rows, targets) = synthetic(90, Seed(1));
+        let hashes: Vec<_> = cells(90).iter().map(Cell::hash).collect();
+        let names: Vec<String> = (0..rows.width()).map(|column| format!("feature {column}")).collect();
+        let promising = judge::best(&targets, 0.2).unwrap();
+        let quality = cross_validate_judge(&rows, &names, &hashes, &promising, 5, Seed(3)).unwrap();
+        assert_eq!(quality.base_rate(), Some(0.2));
+        assert_eq!(quality.base_accuracy(), Some(0.8));
+        assert!(quality.precision().unwrap() > 0.4, "{quality:?}");
+        assert!(quality.recall().unwrap() > 0.2, "{quality:?}");
+        assert_eq!(quality.verdicts.len(), 90);
+    }
+}
