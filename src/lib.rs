@@ -53,5 +53,3 @@ pub mod verify;
 pub mod report;
 
 pub mod pipeline;
-
-pub mod cli;

@@ -28,6 +28,14 @@ impl Accuracy {
         (total > 0 && correct <= total).then(|| Self(correct as f32 / total as f32))
     }
 
+    /// The arithmetic mean; `None` of nothing.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean of single-precision numbers")]
+    pub fn mean(accuracies: &[Self]) -> Option<Self> {
+        let sum: f64 = accuracies.iter().map(|accuracy| f64::from(accuracy.0)).sum();
+        (!accuracies.is_empty()).then(|| Self((sum / accuracies.len() as f64) as f32))
+    }
+
     /// The fraction, 0 to 1.
     #[must_use]
     pub fn fraction(self) -> f32 {

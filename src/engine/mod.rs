@@ -2,15 +2,17 @@
 //!
 //! Initial weights and optimizer are our own, so that every device follows the same formulas from the same numbers.
 
-pub mod burn;
+mod burn;
 mod optimizer;
 mod weights;
 
+pub use self::burn::Model;
 pub use optimizer::Optimizer;
 pub use weights::initial;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +95,29 @@ impl FromStr for Device {
             _ => Err(unknown()),
         }
     }
+}
+
+impl Device {
+    /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
+    #[must_use]
+    pub fn description(self) -> String {
+        match self {
+            Self::Cpu => processor().map_or_else(|| self.to_string(), |model| format!("{self}: {model}")),
+            Self::Gpu { .. } => self.to_string(),
+        }
+    }
+}
+
+/// The model of the processor; `None` where the system does not say it.
+#[must_use]
+pub fn processor() -> Option<&'static str> {
+    static MODEL: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let text = fs_err::read_to_string("/proc/cpuinfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    MODEL.get_or_init(read).as_deref()
 }
 
 impl fmt::Display for Device {

@@ -61,11 +61,11 @@ fn truncated_normal(rng: &mut ChaCha8Rng) -> f32 {
 mod tests {
     use super::*;
     use crate::network::Skeleton;
-    use crate::space::Space;
+    use crate::space::Cell;
 
     #[test]
     fn weights_have_the_wanted_spread_and_count() {
-        let cell = Space::nas_bench_101().cells()[0];
+        let cell = Cell::from_texts("0100", "input,output").unwrap();
         let plan = Plan::compile(&cell, &Skeleton::nas_bench_101()).unwrap();
         let weights = initial(&plan, Seed(1));
         assert_eq!(weights.iter().map(Vec::len).sum::<usize>(), plan.cost().parameters.0 as usize);

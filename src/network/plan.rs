@@ -82,12 +82,12 @@ impl Step {
 ///
 /// ```
 /// use nasbench::network::{Plan, Skeleton};
-/// use nasbench::space::Space;
+/// use nasbench::space::Cell;
 ///
-/// let identity = Space::nas_bench_101().cells()[0];
+/// let identity = Cell::from_texts("0100", "input,output")?;
 /// let plan = Plan::compile(&identity, &Skeleton::nas_bench_101())?;
 /// assert_eq!(plan.cost().parameters.0, 882_570);
-/// # Ok::<(), nasbench::network::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {

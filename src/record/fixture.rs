@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{Task, plan};
 use crate::space::Space;
-use crate::table::{Benchmark, Curves, Dataset, Evaluation, Manifest, Record};
+use crate::table::{Benchmark, Dataset, Manifest, Record};
+use crate::train::{Curves, Evaluation};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
 /// A new benchmark in a folder.

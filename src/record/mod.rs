@@ -11,6 +11,7 @@ mod lock;
 mod plan;
 mod recorder;
 mod shard;
+mod trainer;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::table::{self, Key};
 
 pub use plan::{Task, plan};
 pub use recorder::{Event, Recorder};
+pub use trainer::Trainer;
 
 /// Why a recording could not go on. What was recorded until then stays.
 #[derive(Debug, thiserror::Error)]

@@ -21,10 +21,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use parts::{
-    BudgetAgreement, DataSet, Header, Judge, LearningCurve, Machine, Prediction, Protocol, RankCorrelations, RecordedCell,
-    Records, RepeatAgreement, Role, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, Verdict,
-    Verification, Verified,
+    BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
+    SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
 };
+
+use crate::verify::Verification;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]

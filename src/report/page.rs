@@ -2,8 +2,9 @@
 
 use super::grid::{Grid, escape};
 use super::plot::{Figure, figures};
-use super::{Error, Judge, Records, Report, Role, SearchRun, Surrogates, Verification, drawing, number, summary, tables};
+use super::{Error, Judge, Records, Report, SearchRun, Surrogates, drawing, number, summary, tables};
 use crate::space::Cell;
+use crate::verify::{Role, Verification};
 
 const STYLE: &str = include_str!("page.css");
 /// Refuses everything that would have to be loaded.

@@ -2,6 +2,7 @@
 
 use crate::space::{Cell, Operation};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
+use crate::verify::{Role, Verification, Verified};
 
 /// What was run, on which data and machine, and how long it took.
 #[derive(Clone, Debug)]
@@ -244,106 +245,6 @@ pub struct Step {
     pub evaluation: usize,
     /// The best predicted accuracy so far.
     pub best: Accuracy,
-}
-
-/// The cells retrained to check the surrogate.
-#[derive(Clone, Debug, Default)]
-pub struct Verification {
-    /// How they were retrained, in words: `3 fresh seeds at 12 epochs`.
-    pub training: String,
-    /// The retrained cells, in any order.
-    pub cells: Vec<Verified>,
-    /// Whether the promise held.
-    pub verdict: Option<Verdict>,
-    /// How well the predictions rank the retrained cells.
-    pub rank_correlation: RankCorrelations,
-    /// The learning curves to plot, usually the winners'.
-    pub curves: Vec<LearningCurve>,
-}
-
-/// Why a cell was retrained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// A search found it: the surrogate expects much of it.
-    Winner,
-    /// The best cell of the records, for comparison.
-    BestRecorded,
-    /// A random cell of the searched space, for comparison.
-    Control,
-}
-
-impl Role {
-    /// The role in words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Winner => "winner",
-            Self::BestRecorded => "best recorded",
-            Self::Control => "random control",
-        }
-    }
-}
-
-/// A cell retrained on fresh seeds.
-#[derive(Clone, Debug)]
-pub struct Verified {
-    /// Why it was retrained.
-    pub role: Role,
-    /// The cell.
-    pub cell: Cell,
-    /// Its trainable parameters in the protocol's network.
-    pub parameters: Parameters,
-    /// The validation accuracy that the surrogate expects.
-    pub predicted: Option<Accuracy>,
-    /// The mean final validation accuracy over the seeds; `None` if every training diverged.
-    pub measured: Option<Accuracy>,
-    /// The standard deviation over the seeds, as a fraction; `None` of fewer than two.
-    pub deviation: Option<f64>,
-    /// The seeds whose trainings reached their end.
-    pub seeds: usize,
-    /// The mean final test accuracy over the seeds.
-    pub test: Option<Accuracy>,
-}
-
-impl Verified {
-    /// By how much the measurement exceeds the prediction, as a fraction.
-    #[must_use]
-    pub fn difference(&self) -> Option<f64> {
-        Some(f64::from(self.measured?.fraction()) - f64::from(self.predicted?.fraction()))
-    }
-}
-
-/// Whether the surrogate's promise held.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// The answer.
-    pub held: bool,
-    /// The answer with its reasons, in a sentence or two.
-    pub text: String,
-}
-
-/// Rank correlations between predicted and measured accuracies; `None` where there are too few cells.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RankCorrelations {
-    /// Over all retrained cells.
-    pub all: Option<f64>,
-    /// Over the winners alone.
-    pub winners: Option<f64>,
-    /// Over the random controls alone.
-    pub controls: Option<f64>,
-}
-
-/// How a cell learned, averaged over its seeds.
-#[derive(Clone, Debug)]
-pub struct LearningCurve {
-    /// The cell.
-    pub cell: Cell,
-    /// Why it was retrained.
-    pub role: Role,
-    /// The training accuracy after each epoch.
-    pub train: Vec<Accuracy>,
-    /// The validation accuracy after each epoch.
-    pub validation: Vec<Accuracy>,
 }
 
 /// Which kinds of operations a cell has: what the plots colour cells by.

@@ -3,11 +3,8 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{
-    BudgetAgreement, DataSet, Header, Judge, LearningCurve, Machine, Prediction, Protocol, RankCorrelations, RecordedCell,
-    Records, RepeatAgreement, Report, Role, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, Verdict,
-    Verification, Verified, number,
-};
+use super::{BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, number};
+use crate::verify::{LearningCurve, RankCorrelations, Role, Verdict, Verification, Verified};
 use crate::space::{Cell, Operation, Sampler, Space};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 

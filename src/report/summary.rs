@@ -3,7 +3,8 @@
 use crate::unit::Accuracy;
 
 use super::number::{self, counted};
-use super::{Records, Report, Role, RowCount, Spread, Surrogates, Verification, Verified};
+use super::{Records, Report, RowCount, Spread, Surrogates};
+use crate::verify::{Role, Verification, Verified};
 
 /// A figure worth a tile at the top of the page.
 pub(super) struct Tile {

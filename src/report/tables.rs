@@ -3,7 +3,8 @@
 use super::grid::Entry::{Graph, Hash};
 use super::grid::Grid;
 use super::grid::Side::{Left, Right};
-use super::{Header, RecordedCell, Records, Report, Role, SearchRun, Surrogates, Verification, Verified, number, pareto};
+use super::{Header, RecordedCell, Records, Report, SearchRun, Surrogates, number, pareto};
+use crate::verify::{Role, Verification, Verified};
 
 pub(super) fn stages(header: &Header) -> Grid {
     let mut grid = Grid::new(&[("stage", Left), ("wall time", Right)]);

@@ -1,6 +1,7 @@
 //! Fitted models as an oracle: a search cannot tell them from a table.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Error, Model, Prediction, Quantity, Target, features};
 use crate::network::Cost;
@@ -23,8 +24,8 @@ pub struct SurrogateOracle {
 }
 
 struct Models {
-    accuracy: Model,
-    time: Model,
+    accuracy: Arc<Model>,
+    time: Arc<Model>,
 }
 
 impl std::fmt::Debug for SurrogateOracle {
@@ -46,7 +47,8 @@ impl SurrogateOracle {
     /// # Errors
     ///
     /// [`Error::Target`] if a model predicts another quantity, or the two predict different budgets.
-    pub fn with_models(mut self, accuracy: Model, time: Model) -> Result<Self, Error> {
+    pub fn with_models(mut self, accuracy: impl Into<Arc<Model>>, time: impl Into<Arc<Model>>) -> Result<Self, Error> {
+        let (accuracy, time) = (accuracy.into(), time.into());
         let epochs = accuracy.target().epochs;
         for (model, quantity) in [(&accuracy, Quantity::ValidationAccuracy), (&time, Quantity::TrainingTime)] {
             let expected = Target { quantity, epochs };
@@ -119,7 +121,6 @@ impl Oracle for SurrogateOracle {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::find;

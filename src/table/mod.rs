@@ -9,6 +9,7 @@ mod manifest;
 mod reader;
 mod record;
 mod schema;
+mod trials;
 mod writer;
 
 use std::io;
@@ -19,8 +20,9 @@ use parquet::errors::ParquetError;
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Manifest};
 pub use reader::read;
-pub use record::{Curves, Evaluation, Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
+pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use trials::{TrialRow, write_trials};
 pub(crate) use writer::sync_folder;
 pub use writer::write;
 

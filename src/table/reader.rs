@@ -54,7 +54,8 @@ mod tests {
     use super::super::write;
     use super::*;
     use crate::space::{Cell, Sampler, Space};
-    use crate::table::{Curves, Evaluation, SOURCES, STATUSES, Telemetry, Timestamp};
+    use crate::table::{SOURCES, STATUSES, Telemetry, Timestamp};
+    use crate::train::{Curves, Evaluation};
     use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
     fn identity(digit: &str) -> Identity {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::space::{Cell, ModuleHash};
-use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
+use crate::train::{Curves, Evaluation};
+use crate::unit::{Epochs, Flops, Parameters, Seconds, Seed};
 
 /// What makes a row unique: which cell, at which budget, which of its repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -159,56 +160,6 @@ impl Record {
     }
 }
 
-/// What was measured at one moment of a training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// What the training had cost by then; of a training that ended before, what it had cost when it ended.
-    pub training_time: Seconds,
-    /// The accuracy on the images trained on.
-    pub train_accuracy: Option<Accuracy>,
-    /// The accuracy by which searches choose.
-    pub validation_accuracy: Option<Accuracy>,
-    /// The accuracy that a search never sees.
-    pub test_accuracy: Option<Accuracy>,
-}
-
-/// One value per epoch each; empty where the source has none.
-///
-/// Two curves are equal if their values are, and `NaN` equals `NaN`: two trainings that diverged alike are the same.
-///
-/// # Shapes
-///
-/// - each: `[epochs]`, or shorter for a training that ended before
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Curves {
-    /// The mean loss of the training steps.
-    pub train_loss: Vec<f32>,
-    /// The accuracy on the images trained on, as a fraction.
-    pub train_accuracy: Vec<f32>,
-    /// The accuracy on the validation images, as a fraction.
-    pub validation_accuracy: Vec<f32>,
-    /// The learning rate of the last step.
-    pub learning_rate: Vec<f32>,
-    /// The mean norm of the gradient.
-    pub gradient_norm: Vec<f32>,
-}
-
-impl PartialEq for Curves {
-    fn eq(&self, other: &Self) -> bool {
-        let all = |curves: &Self| {
-            [
-                &curves.train_loss,
-                &curves.train_accuracy,
-                &curves.validation_accuracy,
-                &curves.learning_rate,
-                &curves.gradient_norm,
-            ]
-            .map(|curve| curve.iter().map(|value| if value.is_nan() { None } else { Some(*value) }).collect::<Vec<_>>())
-        };
-        all(self) == all(other)
-    }
-}
-
 /// What is measured beside accuracy and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
@@ -303,6 +254,7 @@ impl fmt::Display for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::Accuracy;
 
     fn record() -> Record {
         let cell = Cell::from_texts("010001000", "input,maxpool3x3,output").unwrap();

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use arrow::array::RecordBatch;
 use fs_err as fs;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -46,6 +47,18 @@ fn properties(identity: Identity) -> WriterProperties {
         .set_created_by(concat!("nasbench ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value)).into()))
         .build()
+}
+
+/// Writes one batch of columns to a Parquet file that appears whole or not at all.
+pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error> {
+    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    replace(file, |open| {
+        let mut writer = ArrowWriter::try_new(open, batch.schema(), Some(properties)).map_err(broken)?;
+        writer.write(batch).map_err(broken)?;
+        writer.close().map_err(broken)?;
+        Ok(())
+    })
 }
 
 /// Writes a text file that appears whole or not at all.

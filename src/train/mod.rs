@@ -5,9 +5,11 @@
 mod protocol;
 mod run;
 mod schedule;
+mod trained;
 
 pub use protocol::{Images, Network, PROTOCOLS, Protocol, Schedule};
-pub use run::{Curves, Data, Evaluation, Progress, Trained, Training};
+pub use run::{Data, Progress, Training};
+pub use trained::{Curves, Evaluation, Trained};
 
 use std::path::PathBuf;
 

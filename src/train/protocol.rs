@@ -252,6 +252,34 @@ impl Protocol {
         value
     }
 
+    /// The protocol in words, as name and text of each part.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let Network { stem_channels, stacks, cells_per_stack, .. } = self.network;
+        let Settings { optimizer, weight_decay, batch_norm_momentum, .. } = self.update;
+        let budgets: Vec<_> = self.budgets.iter().map(ToString::to_string).collect();
+        let optimizer = match optimizer {
+            Optimizer::RmsProp { decay, momentum, epsilon } => {
+                format!("RMSProp, decay {decay}, momentum {momentum}, ε {epsilon}")
+            }
+            Optimizer::Nesterov { momentum } => format!("SGD with Nesterov momentum {momentum}"),
+        };
+        let augmentation = match self.augmentation {
+            Augmentation { padding: 0, flip: false } => "none".to_owned(),
+            Augmentation { padding, flip } => format!("pad {padding} and crop{}", if flip { ", flip" } else { "" }),
+        };
+        [
+            ("network", format!("stem of {stem_channels} channels, stacks × cells: {stacks} × {cells_per_stack}")),
+            ("budgets", format!("{} epochs, {} repeats each", budgets.join(", "), self.repeats)),
+            ("steps", format!("batches of {}, {optimizer}, weight decay {weight_decay}", self.batch_size)),
+            ("learning rate", format!("{} falling along a cosine", self.learning_rate.peak)),
+            ("batch normalisation", format!("running statistics keep {batch_norm_momentum} per step")),
+            ("augmentation", augmentation),
+        ]
+        .map(|(name, text)| (name.to_owned(), text))
+        .to_vec()
+    }
+
     /// The images of the data set that the protocol uses.
     ///
     /// # Errors

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use cpu_time::ThreadTime;
 
-use super::{Error, Protocol};
+use super::{Curves, Error, Evaluation, Protocol, Trained};
 use crate::dataset::{self, Batch, Dataset, Normalisation, shuffled};
-use crate::engine::{Device, StepReport, burn::Model};
+use crate::engine::{Device, Model, StepReport};
 use crate::network::Plan;
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -57,57 +57,10 @@ pub struct Training<'a> {
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Training images seen so far.
-    pub images: usize,
-    /// Training images to be seen in all.
+    /// Steps of the optimizer taken so far.
+    pub steps: usize,
+    /// Steps to be taken in all.
     pub of: usize,
-}
-
-/// The accuracies at one moment of a training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evaluation {
-    /// What the training steps had cost by then: thread CPU seconds on a CPU, seconds of the device on a GPU.
-    pub training_time: Seconds,
-    /// On the first training images.
-    pub train_accuracy: Accuracy,
-    /// On the validation images.
-    pub validation_accuracy: Accuracy,
-    /// On the test images.
-    pub test_accuracy: Accuracy,
-}
-
-/// One value per epoch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Curves {
-    /// Mean cross-entropy of the images as they were trained on, in nats.
-    pub train_loss: Vec<f32>,
-    /// Accuracy on the images as they were trained on.
-    pub train_accuracy: Vec<f32>,
-    /// Accuracy on the first validation images, after the epoch.
-    pub validation_accuracy: Vec<f32>,
-    /// The learning rate of the last step.
-    pub learning_rate: Vec<f32>,
-    /// The mean norm of the gradients.
-    pub gradient_norm: Vec<f32>,
-}
-
-/// What a training came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trained {
-    /// Before the first step.
-    pub start: Evaluation,
-    /// After half of the steps; `None` if the training diverged before.
-    pub halfway: Option<Evaluation>,
-    /// After the last step; `None` if the training diverged.
-    pub end: Option<Evaluation>,
-    /// One value per finished epoch.
-    pub curves: Curves,
-    /// What the training steps cost in all.
-    pub training_time: Seconds,
-    /// Wall-clock time of everything, evaluations included.
-    pub wall_time: Seconds,
-    /// Training images per second of the training steps.
-    pub images_per_second: f32,
 }
 
 impl Training<'_> {
@@ -124,18 +77,16 @@ impl Training<'_> {
     ///
     /// Panics if the protocol is not resolved.
     pub fn run(&self, observe: &mut dyn FnMut(Progress)) -> Result<Trained, Error> {
-        let started = Instant::now();
+        let clock = Clock::start(self.device);
         let skeleton = self.protocol.skeleton().expect("the protocol is resolved");
         let plan = Plan::compile(self.cell, &skeleton)?;
+        let cost = plan.cost();
         let model = Model::new(plan, self.protocol.update, self.seed.derive("weights"), self.device)?;
         let mut run = Run::new(self, model)?;
         let start = run.evaluate()?;
         let (mut halfway, mut end) = (None, None);
-        while run.step < run.steps {
-            if !run.train_step()? {
-                break;
-            }
-            observe(Progress { images: run.step * self.protocol.batch_size, of: run.steps * self.protocol.batch_size });
+        while run.step < run.steps && run.train_step()? {
+            observe(Progress { steps: run.step, of: run.steps });
             if run.step == run.steps.div_ceil(2) {
                 halfway = Some(run.evaluate()?);
             }
@@ -144,11 +95,16 @@ impl Training<'_> {
             }
             run.close_epoch()?;
         }
-        let seconds = run.training_time.0.max(f64::MIN_POSITIVE);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
-        let images_per_second = ((run.step * self.protocol.batch_size) as f64 / seconds) as f32;
-        let (training_time, curves) = (run.training_time, run.curves);
-        Ok(Trained { start, halfway, end, curves, training_time, wall_time: started.elapsed().into(), images_per_second })
+        let without = Evaluation { training_time: run.training_time, ..Evaluation::default() };
+        Ok(Trained {
+            cost,
+            start,
+            halfway: halfway.unwrap_or(without),
+            end: end.unwrap_or(without),
+            images_per_second: run.images_per_second(),
+            curves: run.curves,
+            total_time: clock.elapsed(),
+        })
     }
 }
 
@@ -241,10 +197,16 @@ impl<'a> Run<'a> {
         let dataset = &self.training.data.dataset;
         Ok(Evaluation {
             training_time: self.training_time,
-            train_accuracy: self.measure(dataset.train(), images.train_accuracy)?,
-            validation_accuracy: self.measure(dataset.validation(), images.validation)?,
-            test_accuracy: self.measure(dataset.test(), images.test)?,
+            train_accuracy: Some(self.measure(dataset.train(), images.train_accuracy)?),
+            validation_accuracy: Some(self.measure(dataset.validation(), images.validation)?),
+            test_accuracy: Some(self.measure(dataset.test(), images.test)?),
         })
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
+    fn images_per_second(&self) -> f32 {
+        let images = (self.step * self.training.protocol.batch_size) as f64;
+        (images / self.training_time.0.max(f64::MIN_POSITIVE)) as f32
     }
 
     /// The accuracy on the first `count` images.
@@ -326,35 +288,69 @@ mod tests {
         let cells: Vec<_> = cells.into_iter().step_by(get("STEP", 10.0) as usize).collect();
         let repeats = get("R", 2.0) as u64;
         for e in epochs {
-        let queue = std::sync::atomic::AtomicUsize::new(0);
-        let rows = std::sync::Mutex::new(vec![]);
-        let t = Instant::now();
-        std::thread::scope(|s| for _ in 0..2 { s.spawn(|| loop {
-            let i = queue.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            if i >= cells.len() * repeats as usize { break; }
-            let (c, r) = (i / repeats as usize, i % repeats as usize);
-            let training = Training { cell: &cells[c], epochs: Epochs(e), seed: Seed(1000 + i as u64), protocol: &protocol, data: &data, device: Device::Cpu };
-            let trained = training.run(&mut |_| {}).unwrap();
-            rows.lock().unwrap().push((c, r, trained));
-        }); });
-        let wall = t.elapsed().as_secs_f64();
-        let mut rows = rows.into_inner().unwrap();
-        rows.sort_by_key(|r| (r.0, r.1));
-        let acc = |t: &Trained| t.end.map_or(0.0, |e| f64::from(e.validation_accuracy.fraction()));
-        let n = rows.len() as f64;
-        let cpu: f64 = rows.iter().map(|r| r.2.training_time.0).sum::<f64>();
-        let all: f64 = rows.iter().map(|r| r.2.wall_time.0).sum::<f64>();
-        let means: Vec<f64> = rows.chunks(repeats as usize).map(|c| c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64).collect();
-        let noise: f64 = (rows.chunks(repeats as usize).map(|c| { let m = c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64; c.iter().map(|r| (acc(&r.2) - m).powi(2)).sum::<f64>() / (c.len() as f64 - 1.0) }).sum::<f64>() / means.len() as f64).sqrt();
-        let mean = means.iter().sum::<f64>() / means.len() as f64;
-        let sd = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (means.len() as f64 - 1.0)).sqrt();
-        let (a, b): (Vec<f64>, Vec<f64>) = rows.chunks(repeats as usize).map(|c| (acc(&c[0].2), acc(&c[1].2))).unzip();
-        let ma = a.iter().sum::<f64>() / a.len() as f64; let mb = b.iter().sum::<f64>() / b.len() as f64;
-        let cov: f64 = a.iter().zip(&b).map(|(x, y)| (x - ma) * (y - mb)).sum();
-        let va: f64 = a.iter().map(|x| (x - ma).powi(2)).sum(); let vb: f64 = b.iter().map(|x| (x - mb).powi(2)).sum();
-        let imgs = f64::from(e) * protocol.images.train as f64;
-        println!("E {e}: {n} models, wall {wall:.1} s, per model {:.2} s thread (train {:.2} s, {:.0} images/s), min {:.4} mean {mean:.4} max {:.4} sd {sd:.4} noise {noise:.4} r {:.3}; identity {:.4}", all / n, cpu / n, imgs * n / cpu,
-            means.iter().copied().fold(1.0, f64::min), means.iter().copied().fold(0.0, f64::max), cov / (va * vb).sqrt(), means[0]);
+            let queue = std::sync::atomic::AtomicUsize::new(0);
+            let rows = std::sync::Mutex::new(vec![]);
+            let t = Instant::now();
+            std::thread::scope(|s| {
+                for _ in 0..2 {
+                    s.spawn(|| {
+                        loop {
+                            let i = queue.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                            if i >= cells.len() * repeats as usize {
+                                break;
+                            }
+                            let (c, r) = (i / repeats as usize, i % repeats as usize);
+                            let training = Training {
+                                cell: &cells[c],
+                                epochs: Epochs(e),
+                                seed: Seed(1000 + i as u64),
+                                protocol: &protocol,
+                                data: &data,
+                                device: Device::Cpu,
+                            };
+                            let trained = training.run(&mut |_| {}).unwrap();
+                            rows.lock().unwrap().push((c, r, trained));
+                        }
+                    });
+                }
+            });
+            let wall = t.elapsed().as_secs_f64();
+            let mut rows = rows.into_inner().unwrap();
+            rows.sort_by_key(|r| (r.0, r.1));
+            let acc = |t: &Trained| t.end.validation_accuracy.map_or(0.0, |e| f64::from(e.fraction()));
+            let n = rows.len() as f64;
+            let cpu: f64 = rows.iter().map(|r| r.2.end.training_time.0).sum::<f64>();
+            let all: f64 = rows.iter().map(|r| r.2.total_time.0).sum::<f64>();
+            let means: Vec<f64> =
+                rows.chunks(repeats as usize).map(|c| c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64).collect();
+            let noise: f64 = (rows
+                .chunks(repeats as usize)
+                .map(|c| {
+                    let m = c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64;
+                    c.iter().map(|r| (acc(&r.2) - m).powi(2)).sum::<f64>() / (c.len() as f64 - 1.0)
+                })
+                .sum::<f64>()
+                / means.len() as f64)
+                .sqrt();
+            let mean = means.iter().sum::<f64>() / means.len() as f64;
+            let sd = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (means.len() as f64 - 1.0)).sqrt();
+            let (a, b): (Vec<f64>, Vec<f64>) = rows.chunks(repeats as usize).map(|c| (acc(&c[0].2), acc(&c[1].2))).unzip();
+            let ma = a.iter().sum::<f64>() / a.len() as f64;
+            let mb = b.iter().sum::<f64>() / b.len() as f64;
+            let cov: f64 = a.iter().zip(&b).map(|(x, y)| (x - ma) * (y - mb)).sum();
+            let va: f64 = a.iter().map(|x| (x - ma).powi(2)).sum();
+            let vb: f64 = b.iter().map(|x| (x - mb).powi(2)).sum();
+            let imgs = f64::from(e) * protocol.images.train as f64;
+            println!(
+                "E {e}: {n} models, wall {wall:.1} s, per model {:.2} s thread (train {:.2} s, {:.0} images/s), min {:.4} mean {mean:.4} max {:.4} sd {sd:.4} noise {noise:.4} r {:.3}; identity {:.4}",
+                all / n,
+                cpu / n,
+                imgs * n / cpu,
+                means.iter().copied().fold(1.0, f64::min),
+                means.iter().copied().fold(0.0, f64::max),
+                cov / (va * vb).sqrt(),
+                means[0]
+            );
         }
     }
 }

@@ -5,10 +5,10 @@ use super::canvas::{Plot, Point, Series, Shape, Stroke};
 use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, VERMILLION};
 use crate::report::number::{self, real};
 use crate::report::parts::Makeup;
-use crate::report::{Error, LearningCurve, Prediction, RecordedCell, Records, Report, Role, SearchRun, Step};
-use crate::report::{Surrogates, Verification, Verified, tables};
+use crate::report::{Error, Prediction, RecordedCell, Records, Report, SearchRun, Step, Surrogates, tables};
 use crate::space::Cell;
 use crate::unit::Accuracy;
+use crate::verify::{LearningCurve, Role, Verification, Verified};
 
 const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
 const VALIDATION: &str = "validation accuracy (%)";

@@ -1,0 +1,105 @@
+//! Tables for people and for programs.
+
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, presets};
+use serde_json::Value;
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// A JSON list of objects.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// Rows under named columns. Text prints as it is; lists and objects are for JSON, where people see their JSON text.
+#[derive(Debug)]
+pub(super) struct Table {
+    columns: Vec<&'static str>,
+    /// Columns that are too much for a page: only JSON and CSV have them.
+    details: Vec<&'static str>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    pub(super) fn new(columns: &[&'static str], details: &[&'static str]) -> Self {
+        Self { columns: columns.to_vec(), details: details.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row: a value for each column, then for each detail.
+    pub(super) fn push(&mut self, row: impl Into<Vec<Value>>) {
+        let row = row.into();
+        assert_eq!(row.len(), self.columns.len() + self.details.len(), "a row has a value for each column");
+        self.rows.push(row);
+    }
+
+    /// Prints the table.
+    pub(super) fn print(&self, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+        let names = || self.columns.iter().chain(&self.details);
+        match format {
+            Format::Table => {
+                let mut table = comfy_table::Table::new();
+                table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+                table.set_header(&self.columns);
+                for row in &self.rows {
+                    table.add_row(row.iter().take(self.columns.len()).map(text));
+                }
+                writeln!(out, "{table}")?;
+            }
+            Format::Json => {
+                let object = |row: &Vec<Value>| -> Value {
+                    names()
+                        .zip(row)
+                        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                        .collect::<serde_json::Map<_, _>>()
+                        .into()
+                };
+                let rows: Vec<_> = self.rows.iter().map(object).collect();
+                writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+            }
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(out);
+                writer.write_record(names())?;
+                for row in &self.rows {
+                    writer.write_record(row.iter().map(text))?;
+                }
+                writer.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(format: Format) -> String {
+        let mut table = Table::new(&["name", "about"], &["more"]);
+        table.push([Value::from("a"), "one, \"two\"".into(), serde_json::json!({ "x": 1 })]);
+        let mut out = Vec::new();
+        table.print(format, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn programs_get_everything_and_people_the_columns() {
+        assert_eq!(printed(Format::Csv), "name,about,more\na,\"one, \"\"two\"\"\",\"{\"\"x\"\":1}\"\n");
+        let rows: Value = serde_json::from_str(&printed(Format::Json)).unwrap();
+        assert_eq!(rows[0]["more"]["x"], 1);
+        assert!(printed(Format::Table).contains("one, \"two\"") && !printed(Format::Table).contains("more"));
+    }
+}

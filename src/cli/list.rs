@@ -1,0 +1,110 @@
+//! `nasbench list`: the registries, as the library has them.
+
+use nasbench::dataset::DATASETS;
+use nasbench::engine::DEVICES;
+use nasbench::search::ALGORITHMS;
+use nasbench::space::OPERATIONS;
+use nasbench::surrogate::{SURROGATES, judge};
+use nasbench::train::PROTOCOLS;
+use serde_json::{Value, json};
+
+use super::format::{Format, Table};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// What to list.
+    what: What,
+
+    /// How to print it; `json` and `csv` tell more than the table.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum What {
+    /// Search algorithms, with their options and defaults.
+    Algorithms,
+    /// Surrogates: models that predict cells.
+    Surrogates,
+    /// Data sets, embedded or read from a folder.
+    Datasets,
+    /// Training protocols, in full as JSON.
+    Protocols,
+    /// Kinds of devices.
+    Devices,
+    /// Operations of a cell.
+    Operations,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let table = match arguments.what {
+        What::Algorithms => algorithms(),
+        What::Surrogates => surrogates(),
+        What::Datasets => datasets(),
+        What::Protocols => protocols()?,
+        What::Devices => devices(),
+        What::Operations => operations(),
+    };
+    table.print(arguments.format, &mut std::io::stdout().lock())
+}
+
+fn algorithms() -> Table {
+    let mut table = Table::new(&["name", "about", "options"], &["source", "defaults"]);
+    for entry in ALGORITHMS {
+        let defaults = (entry.defaults)();
+        let options: Vec<_> = defaults.as_object().into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
+        table.push([entry.name.into(), entry.about.into(), options.join(" ").into(), entry.source.into(), defaults]);
+    }
+    table
+}
+
+fn surrogates() -> Table {
+    let mut table = Table::new(&["name", "about"], &["source"]);
+    let entries = SURROGATES.iter().map(|entry| (entry.name, entry.about, entry.source));
+    for (name, about, source) in entries.chain([(judge::NAME, judge::ABOUT, judge::SOURCE)]) {
+        table.push([Value::from(name), about.into(), source.into()]);
+    }
+    table
+}
+
+fn datasets() -> Table {
+    let mut table = Table::new(&["name", "about", "images", "where"], &["source", "classes"]);
+    for entry in DATASETS {
+        let place = if entry.needs_folder() { "--data-dir" } else { "embedded" };
+        let sizes = entry.sizes;
+        let images = format!("{} + {} + {}, {}", sizes.train, sizes.validation, sizes.test, entry.shape);
+        table.push([
+            entry.name.into(),
+            entry.about.into(),
+            images.into(),
+            place.into(),
+            entry.source.into(),
+            json!(entry.classes),
+        ]);
+    }
+    table
+}
+
+fn protocols() -> anyhow::Result<Table> {
+    let mut table = Table::new(&["name", "about"], &["protocol"]);
+    for entry in PROTOCOLS {
+        table.push([Value::from(entry.name), entry.about.into(), serde_json::to_value((entry.build)())?]);
+    }
+    Ok(table)
+}
+
+fn devices() -> Table {
+    let mut table = Table::new(&["name", "about", "in this build"], &[]);
+    for entry in DEVICES {
+        table.push([Value::from(entry.name), entry.about.into(), if entry.built { "yes" } else { "no" }.into()]);
+    }
+    table
+}
+
+fn operations() -> Table {
+    let mut table = Table::new(&["name", "about", "label"], &[]);
+    for operation in OPERATIONS {
+        table.push([Value::from(operation.name()), operation.about().into(), operation.label().into()]);
+    }
+    table
+}

@@ -1,0 +1,112 @@
+//! What a person types and reads: one file per command, in the order of the pipeline. The only place that prints.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+mod completions;
+mod format;
+mod list;
+mod progress;
+mod run;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+/// Regenerates, searches and verifies tabular benchmarks of neural architecture search.
+///
+/// A cell of the NAS-Bench-101 space is trained for real, recorded, and never trained again: searches ask the records, or
+/// a surrogate fitted on them. Start with `nasbench run`, which does all of it on a small scale.
+#[derive(Debug, Parser)]
+#[command(name = "nasbench", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Say more: a line for each trained model.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+
+    /// Say nothing but the result and errors.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto, value_name = "WHEN")]
+    color: clap::ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
+    Run(run::Arguments),
+    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
+    List(list::Arguments),
+    /// Print the completions of a shell.
+    Completions(completions::Arguments),
+}
+
+/// Reads the command line; wrong usage ends the program with exit code 2.
+pub(crate) fn parse() -> Arguments {
+    // The colour of clap's own messages must be known before it reads the arguments.
+    let typed: Vec<_> = std::env::args_os().collect();
+    let matches = Arguments::command().color(typed_color(&typed)).get_matches_from(&typed);
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match arguments.global.color {
+        clap::ColorChoice::Auto => ColorChoice::Auto,
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
+    }
+    .write_global();
+    arguments
+}
+
+fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
+    let texts: Vec<_> = typed.iter().map(|argument| argument.to_string_lossy()).collect();
+    let after = texts.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1].to_string());
+    let joined = texts.iter().filter_map(|text| text.strip_prefix("--color=").map(ToOwned::to_owned));
+    match after.chain(joined).last().as_deref() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
+    }
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    match &arguments.command {
+        Command::Run(run) => run::run(run, &arguments.global),
+        Command::List(list) => list::run(list),
+        Command::Completions(completions) => completions::run(completions),
+    }
+}
+
+/// Prints an error with its causes, in one line, and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let is_closed_pipe = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    // Whoever read our output has enough: `nasbench list protocols | head -1` is no failure.
+    if is_closed_pipe.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    // If standard error is gone there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

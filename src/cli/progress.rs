@@ -1,0 +1,156 @@
+//! How a run tells how far it is: a bar on a terminal, lines where they were asked for.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nasbench::pipeline::{Event, Share, Workload};
+use nasbench::record;
+use nasbench::table::Record;
+use nasbench::unit::Seconds;
+
+/// Ticks of the bar: work is a fraction.
+const TICKS: u64 = 10_000;
+
+/// Watches a run. Nothing is printed where standard error is no terminal, unless every model was asked for.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    quiet: bool,
+    verbose: bool,
+    state: Mutex<State>,
+}
+
+impl Progress {
+    pub(super) fn new(verbose: bool, quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+        let bar = ProgressBar::with_draw_target(Some(TICKS), target);
+        bar.set_style(ProgressStyle::with_template("{bar:30} {wide_msg}").expect("the template is well-formed"));
+        Self { bar, quiet, verbose, state: Mutex::new(State::default()) }
+    }
+
+    pub(super) fn observe(&self, event: Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match event {
+            Event::Stage(name) => self.bar.println(format!("• {name}")),
+            Event::Note(note) => self.bar.println(format!("  {note}")),
+            Event::Workload(workload) => {
+                *state = State::new(workload);
+                if workload.recorded > 0 {
+                    self.bar.println(format!("  {} of {} models are recorded already", workload.recorded, workload.models));
+                }
+                self.bar.enable_steady_tick(Duration::from_secs(1));
+            }
+            Event::Model { worker, share, event } => {
+                state.model(worker, share, event);
+                if let (record::Event::Finished(record), true) = (event, self.verbose && !self.quiet) {
+                    self.say(&line(record));
+                }
+            }
+        }
+        let fraction = state.fraction();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar")]
+        self.bar.set_position((fraction * TICKS as f64) as u64);
+        self.bar.set_message(state.message());
+    }
+
+    fn say(&self, line: &str) {
+        if self.bar.is_hidden() {
+            // If standard error is gone, the run goes on all the same.
+            let _ = writeln!(anstream::stderr(), "{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A line about a finished model.
+fn line(record: &Record) -> String {
+    let accuracy =
+        record.end.validation_accuracy.map_or_else(|| record.status.name().to_owned(), |accuracy| accuracy.to_string());
+    let Record { hash, epochs, repeat, end, cell, .. } = record;
+    format!("{hash} {epochs:>3} epochs, repeat {repeat:>3}: {accuracy:>8} in {}  {cell}", end.training_time)
+}
+
+/// What has been done of a workload.
+#[derive(Debug, Default)]
+struct State {
+    workload: Option<Workload>,
+    started: Option<Instant>,
+    finished: usize,
+    work: f64,
+    images: f64,
+    /// What each worker is at, and how far.
+    at_hand: HashMap<usize, (Share, f64)>,
+}
+
+impl State {
+    fn new(workload: Workload) -> Self {
+        Self { workload: Some(workload), started: Some(Instant::now()), ..Self::default() }
+    }
+
+    fn model(&mut self, worker: usize, share: Share, event: record::Event<'_>) {
+        match event {
+            record::Event::Started(_) => drop(self.at_hand.insert(worker, (share, 0.0))),
+            record::Event::Progressed(_, fraction) => drop(self.at_hand.insert(worker, (share, fraction))),
+            record::Event::Finished(_) => {
+                self.at_hand.remove(&worker);
+                self.finished += 1;
+                self.work += share.work;
+                self.images += share.images;
+            }
+        }
+    }
+
+    /// A sum over what is finished and the done parts of what is at hand.
+    fn done(&self, finished: f64, of: impl Fn(&Share) -> f64) -> f64 {
+        finished + self.at_hand.values().map(|(share, fraction)| of(share) * fraction).sum::<f64>()
+    }
+
+    fn fraction(&self) -> f64 {
+        let total = self.workload.map_or(0.0, |workload| workload.work);
+        if total > 0.0 { (self.done(self.work, |share| share.work) / total).min(1.0) } else { 0.0 }
+    }
+
+    fn message(&self) -> String {
+        let (Some(workload), Some(started)) = (self.workload, self.started) else {
+            return String::new();
+        };
+        if workload.recorded == workload.models {
+            return String::new();
+        }
+        let elapsed = started.elapsed().as_secs_f64();
+        let fraction = self.fraction();
+        let rate = self.done(self.images, |share| share.images) / elapsed.max(1e-3);
+        let eta = if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() };
+        let models = workload.recorded + self.finished;
+        format!("{models}/{} models · {rate:.0} images/s · ETA {eta}", workload.models)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nasbench::space::Cell;
+    use nasbench::unit::Epochs;
+
+    use super::*;
+
+    #[test]
+    fn the_message_counts_models_and_the_fraction_counts_work() {
+        let mut state = State::new(Workload { models: 4, recorded: 1, work: 10.0 });
+        let share = Share { work: 4.0, images: 100.0 };
+        let record = Record::blank(Cell::from_texts("0100", "input,output").unwrap(), Epochs(1), 0);
+        state.model(0, share, record::Event::Finished(&record));
+        state.at_hand.insert(1, (share, 0.5));
+        assert!((state.fraction() - 0.6).abs() < 1e-9);
+        assert!(state.message().starts_with("2/4 models · "), "{}", state.message());
+        state.model(1, share, record::Event::Finished(&record));
+        assert!((state.fraction() - 0.8).abs() < 1e-9 && state.at_hand.is_empty());
+    }
+}

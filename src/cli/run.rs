@@ -1,0 +1,101 @@
+//! `nasbench run`: the main job from end to end.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nasbench::dataset;
+use nasbench::engine::Device;
+use nasbench::pipeline::{self, Job};
+use nasbench::space::Space;
+use nasbench::train::Protocol;
+use nasbench::unit::Seed;
+
+use super::Global;
+use super::progress::Progress;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder of the run. Give it again and the run continues where it was.
+    #[arg(long, default_value = "nasbench-run", value_name = "DIR")]
+    out: PathBuf,
+
+    /// The images; see `nasbench list datasets`.
+    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
+    dataset: String,
+
+    /// The folder with the files of the data set, unless it is embedded.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
+    protocol: String,
+
+    /// Record all cells of at most so many vertices, 3 to 7; searches go one vertex further.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
+    max_vertices: u8,
+
+    /// Where to train: `cpu` or `gpu[:index]`.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+
+    /// Models to train at a time, one thread each [default: the number of cores].
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+
+    /// The source of every random number.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let job = job(arguments)?;
+    let progress = Progress::new(global.verbose, global.quiet);
+    let found = pipeline::run(&job, &|event| progress.observe(event));
+    progress.finish();
+    let report = found.with_context(|| format!("could not finish the run in `{}`", job.out.display()))?;
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", report.text())?;
+    writeln!(out, "\nreport: {}", job.out.join("report.html").display())?;
+    Ok(())
+}
+
+/// What is needed, from what was typed.
+fn job(arguments: &Arguments) -> anyhow::Result<Job> {
+    let device: Device = arguments.device.parse().context("could not choose the device")?;
+    let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
+    let dataset = dataset::find(&arguments.dataset).and_then(|entry| entry.load(arguments.data_dir.as_deref()));
+    let dataset = dataset.context("could not load the data set")?;
+    let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?;
+    let workers = arguments.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    Ok(Job {
+        out: arguments.out.clone(),
+        dataset,
+        protocol,
+        space,
+        device,
+        workers,
+        seed: Seed(arguments.seed),
+        command: command(arguments),
+    })
+}
+
+/// The command line that repeats a run, with what is not the default.
+fn command(arguments: &Arguments) -> String {
+    let mut words = vec!["nasbench run".to_owned()];
+    let mut add = |name: &str, value: String, default: &str| {
+        if value != default {
+            words.push(format!("--{name} {value}"));
+        }
+    };
+    add("out", arguments.out.display().to_string(), "nasbench-run");
+    add("dataset", arguments.dataset.clone(), "fashion-14");
+    add("data-dir", arguments.data_dir.as_ref().map_or_else(String::new, |folder| folder.display().to_string()), "");
+    add("protocol", arguments.protocol.clone(), "quick");
+    add("max-vertices", arguments.max_vertices.to_string(), "4");
+    add("device", arguments.device.clone(), "cpu");
+    add("seed", arguments.seed.to_string(), "");
+    words.join(" ")
+}

@@ -1,0 +1,269 @@
+//! The main job from end to end: enumerate, train and record, fit, search, verify, report.
+//!
+//! Each stage is a function here or a file beside; what it found goes into the [`Report`]. Given the same folder again, a
+//! run continues: models that are recorded are not trained again.
+
+mod fitting;
+mod recorded;
+mod recording;
+mod searching;
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::dataset::Dataset;
+use crate::engine::{Device, processor};
+use crate::network::{Cost, Plan, Skeleton};
+use crate::record;
+use crate::report::{self, DataSet, Header, Machine, Report, Stage};
+use crate::space::{Cell, ModuleHash, Space};
+use crate::table::{self, Benchmark, Manifest, Part, Timestamp};
+use crate::train::{Data, Protocol};
+use crate::unit::{Epochs, Seconds, Seed};
+use crate::verify::{self, Candidate, Role, Verification};
+use crate::{network, search, surrogate, train};
+
+pub use recording::{Share, Workload};
+
+/// What is wrong with a run. What it recorded until then stays.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder holds something, but no run.
+    #[error("`{}` is not empty and holds no run: choose another folder, or empty it", folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file or folder could not be read or written; the message names it.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// The protocol or the images do not fit, or a training failed.
+    #[error(transparent)]
+    Train(#[from] train::Error),
+    /// A network cannot be built.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// The benchmark could not be read or written.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// The recording could not go on.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+    /// No surrogate could be fitted.
+    #[error(transparent)]
+    Surrogate(#[from] surrogate::Error),
+    /// A search could not go on.
+    #[error(transparent)]
+    Search(#[from] search::Error),
+    /// The report could not be drawn or written.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The folder of the run.
+    pub out: PathBuf,
+    /// The images.
+    pub dataset: Dataset,
+    /// How to train.
+    pub protocol: Protocol,
+    /// The cells to record.
+    pub space: Space,
+    /// Where to train.
+    pub device: Device,
+    /// How many models are trained at a time, one thread each.
+    pub workers: NonZeroUsize,
+    /// The source of every random number.
+    pub seed: Seed,
+    /// The command line, for the report.
+    pub command: String,
+}
+
+/// What a run tells whoever watches.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A stage began.
+    Stage(&'a str),
+    /// Models are about to be trained.
+    Workload(Workload),
+    /// A worker began, got on with or finished a model.
+    Model {
+        /// Which worker, from 0.
+        worker: usize,
+        /// What the model is of the workload.
+        share: Share,
+        /// What happened.
+        event: record::Event<'a>,
+    },
+    /// Something worth a line.
+    Note(&'a str),
+}
+
+/// Whoever watches; called by the workers, too.
+pub type Observe<'a> = &'a (dyn Fn(Event<'_>) + Sync);
+
+/// Runs everything, and writes `benchmark/`, `models/`, `trials/` and `report.html` into the folder.
+///
+/// # Errors
+///
+/// [`Error`] for the first stage that could not go on. Giving the same job again continues it.
+pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
+    let started = Timestamp::now();
+    let mut stages = Stages { observe, finished: Vec::new() };
+    let run = Run::prepare(job)?;
+    let (cells, larger) = stages.time("enumerate", || Ok((job.space.cells(), run.search_space.cells())))?;
+    let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());
+    observe(Event::Note(&counts));
+    let costs = Costs::of(run.skeleton, &larger)?;
+    let records = stages.time("train and record", || {
+        run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe)
+    })?;
+    let recorded = recorded::cells(&cells, &records, run.top);
+    let fitted = stages.time("fit", || fitting::fit(&recorded, &costs, run.top, job.seed, &job.out.join("models")))?;
+    let searched = stages
+        .time("search", || searching::search(&fitted, &costs, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
+    let verification = stages.time("verify", || run.verify(&recorded, &larger, &costs, &searched, &fitted, observe))?;
+    let records =
+        recorded::findings(format!("all cells of at most {} vertices", job.space.max_vertices()), &records, &recorded, job);
+    let header = run.header(started, stages.finished);
+    let report = Report { header, records, surrogates: fitted.quality, searches: searched.runs, verification };
+    report.write_page(&job.out.join("report.html"))?;
+    Ok(report)
+}
+
+/// Times the stages.
+struct Stages<'a> {
+    observe: Observe<'a>,
+    finished: Vec<Stage>,
+}
+
+impl Stages<'_> {
+    fn time<T>(&mut self, name: &str, stage: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        (self.observe)(Event::Stage(name));
+        let started = Instant::now();
+        let result = stage()?;
+        self.finished.push(Stage { name: name.to_owned(), wall: Seconds::from(started.elapsed()) });
+        Ok(result)
+    }
+}
+
+/// A job with everything resolved and its benchmark open.
+struct Run<'a> {
+    job: &'a Job,
+    protocol: Protocol,
+    skeleton: Skeleton,
+    data: Data,
+    benchmark: Benchmark,
+    search_space: Space,
+    top: Epochs,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(job: &'a Job) -> Result<Self, Error> {
+        let protocol = job.protocol.clone().resolve(&job.dataset)?;
+        let skeleton = protocol.skeleton().expect("the protocol is resolved");
+        let data = Data::select(&protocol, &job.dataset)?;
+        let top = *protocol.budgets.last().expect("a protocol has budgets");
+        let larger = (job.space.max_vertices() + 1).min(Space::nas_bench_101().max_vertices());
+        let search_space = job.space.with_max_vertices(larger).expect("a limit within the space");
+        occupy(&job.out)?;
+        let manifest = Manifest {
+            seed: job.seed,
+            dataset: table::Dataset { name: job.dataset.name().to_owned(), sha256: data.dataset().sha256() },
+            protocol: protocol.identity(),
+        };
+        let benchmark = Benchmark::create_or_open(job.out.join("benchmark"), &manifest)?;
+        Ok(Self { job, protocol, skeleton, data, benchmark, search_space, top })
+    }
+
+    /// Retrains the best cells that the searches found, the best recorded one and some random ones.
+    fn verify(
+        &self,
+        recorded: &[recorded::Measured],
+        larger: &[Cell],
+        costs: &Costs,
+        searched: &searching::Searched,
+        fitted: &fitting::Fitted,
+        observe: Observe<'_>,
+    ) -> Result<Verification, Error> {
+        let mut taken: HashSet<ModuleHash> = recorded.iter().map(|measured| measured.hash).collect();
+        let winners: Vec<_> =
+            searched.ranking.iter().filter(|cell| !taken.contains(&cell.hash())).take(verify::WINNERS).collect();
+        let best = recorded.iter().filter(|measured| measured.row.validation.is_some());
+        let best = best.max_by(|a, b| a.row.validation.partial_cmp(&b.row.validation).expect("accuracies are numbers"));
+        taken.extend(winners.iter().map(|cell| cell.hash()));
+        let largest: Vec<_> = larger.iter().filter(|cell| cell.vertices() == self.search_space.max_vertices()).copied().collect();
+        let controls = verify::controls(&largest, &taken, self.job.seed);
+        let roles = winners.into_iter().map(|cell| (Role::Winner, *cell));
+        let roles = roles.chain(best.map(|measured| (Role::BestRecorded, measured.row.cell)));
+        let roles: Vec<_> = roles.chain(controls.into_iter().map(|cell| (Role::Control, cell))).collect();
+        let cells: Vec<_> = roles.iter().map(|(_, cell)| *cell).collect();
+        let predicted = fitted.predict(&cells, costs)?;
+        let candidates: Vec<_> =
+            roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
+        let records = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
+        Ok(verify::compare(&candidates, &records, self.top))
+    }
+
+    fn header(&self, started: Timestamp, stages: Vec<Stage>) -> Header {
+        let sizes = self.data.dataset().sizes();
+        Header {
+            title: format!("Neural architecture search on {}, protocol {}", self.job.dataset.name(), self.protocol.name),
+            command: self.job.command.clone(),
+            seed: self.job.seed,
+            dataset: DataSet {
+                name: self.job.dataset.name().to_owned(),
+                train_images: sizes.train,
+                validation_images: sizes.validation,
+                test_images: sizes.test,
+                sha256: self.benchmark.manifest().dataset.sha256.clone(),
+            },
+            protocol: report::Protocol { name: self.protocol.name.clone(), lines: self.protocol.lines() },
+            machine: Machine {
+                device: self.job.device.to_string(),
+                cpu: processor().map(ToOwned::to_owned),
+                cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            },
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: started.to_string(),
+            stages,
+        }
+    }
+}
+
+/// Makes the folder of a run, or passes one that holds a run.
+fn occupy(out: &Path) -> Result<(), Error> {
+    if out.join("benchmark").join("benchmark.toml").exists() {
+        return Ok(());
+    }
+    fs_err::create_dir_all(out)?;
+    // A run that was cut before its benchmark was there leaves at most this folder.
+    let is_foreign = |entry: std::io::Result<fs_err::DirEntry>| entry.map(|entry| entry.file_name() != "benchmark");
+    for entry in fs_err::read_dir(out)? {
+        if is_foreign(entry)? {
+            return Err(Error::Occupied { folder: out.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// The cell that stands for each hash in the searched space, and what it costs.
+///
+/// Parameter counts differ between isomorphic cells, so every cell is looked up as its stored representative.
+struct Costs(HashMap<ModuleHash, (Cell, Cost)>);
+
+impl Costs {
+    fn of(skeleton: Skeleton, cells: &[Cell]) -> Result<Self, Error> {
+        let cost = |cell: &Cell| Ok((cell.hash(), (*cell, Plan::compile(cell, &skeleton)?.cost())));
+        cells.iter().map(cost).collect::<Result<_, network::Error>>().map(Self).map_err(Error::Network)
+    }
+
+    fn get(&self, cell: &Cell) -> (Cell, Cost) {
+        self.0[&cell.hash()]
+    }
+}

@@ -1,0 +1,92 @@
+//! The stage that searches: every algorithm of the registry, against the fitted surrogate.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Instant;
+
+use super::fitting::Fitted;
+use super::{Costs, Error};
+use crate::report::{SearchRun, Step};
+use crate::search::{self, ALGORITHMS, Budget, History, Setup};
+use crate::space::{Cell, Space};
+use crate::surrogate::SurrogateOracle;
+use crate::table::{TrialRow, write_trials};
+use crate::unit::{Epochs, Seconds, Seed};
+
+/// What each algorithm may ask.
+const ASKS: usize = 3_000;
+
+/// What the searches found.
+#[derive(Debug)]
+pub(super) struct Searched {
+    pub(super) runs: Vec<SearchRun>,
+    /// The representatives of the cells that any search asked about, the most promising first.
+    pub(super) ranking: Vec<Cell>,
+}
+
+/// Runs the algorithms and writes their trials.
+pub(super) fn search(
+    fitted: &Fitted,
+    costs: &Costs,
+    space: Space,
+    epochs: Epochs,
+    seed: Seed,
+    folder: &Path,
+) -> Result<Searched, Error> {
+    fs_err::create_dir_all(folder)?;
+    let setup = Setup::new(space, epochs);
+    let mut runs = Vec::new();
+    let mut losses: HashMap<Cell, f32> = HashMap::new();
+    for entry in ALGORITHMS {
+        let started = Instant::now();
+        let mut oracle = fitted.oracle(costs)?;
+        let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
+        let wall = Seconds::from(started.elapsed());
+        write(&history, &folder.join(format!("{}.parquet", entry.name)))?;
+        losses.extend(history.trials.iter().map(|trial| (costs.get(&trial.proposal.cell).0, trial.loss())));
+        runs.push(summary(&history, entry.about, wall, costs));
+    }
+    let mut ranking: Vec<_> = losses.into_iter().collect();
+    // Of equally promising cells the order of the representatives decides, so that two runs choose the same.
+    ranking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    Ok(Searched { runs, ranking: ranking.into_iter().map(|(cell, _)| cell).collect() })
+}
+
+impl Fitted {
+    fn oracle(&self, costs: &Costs) -> Result<SurrogateOracle, Error> {
+        let known = costs.0.clone();
+        let cost_of = move |cell: &Cell| Ok(known[&cell.hash()].1);
+        Ok(SurrogateOracle::new(Box::new(cost_of)).with_models(self.accuracy.clone(), self.time.clone())?)
+    }
+}
+
+fn write(history: &History, file: &Path) -> Result<(), Error> {
+    let row = |(evaluation, trial): (u32, &search::Trial)| TrialRow {
+        algorithm: history.algorithm,
+        seed: history.seed,
+        evaluation,
+        cell: trial.proposal.cell,
+        epochs: trial.proposal.epochs,
+        validation_accuracy: trial.measurement.validation_accuracy,
+        training_time: trial.measurement.training_time,
+    };
+    let rows: Vec<_> = (1..).zip(&history.trials).map(row).collect();
+    Ok(write_trials(file, &rows)?)
+}
+
+fn summary(history: &History, about: &str, wall: Seconds, costs: &Costs) -> SearchRun {
+    let incumbents = history.incumbents();
+    let step = |(position, trial): &(usize, search::Trial)| {
+        Some(Step { evaluation: position + 1, best: trial.measurement.validation_accuracy? })
+    };
+    let distinct: HashSet<_> = history.trials.iter().map(|trial| trial.proposal.cell.hash()).collect();
+    SearchRun {
+        name: history.algorithm.to_owned(),
+        about: about.to_owned(),
+        trajectory: incumbents.iter().filter_map(step).collect(),
+        evaluations: history.trials.len(),
+        distinct_cells: distinct.len(),
+        wall,
+        best: incumbents.last().map(|(_, trial)| costs.get(&trial.proposal.cell).0),
+    }
+}

@@ -1,0 +1,137 @@
+//! What holds for every entry of every list.
+
+use std::collections::HashSet;
+
+use nasbench::dataset::DATASETS;
+use nasbench::engine::DEVICES;
+use nasbench::oracle::{self, Measurement, Oracle, Proposal};
+use nasbench::search::{self, ALGORITHMS, Budget, Setup};
+use nasbench::space::{OPERATIONS, Space};
+use nasbench::surrogate::{Rows, SURROGATES};
+use nasbench::train::PROTOCOLS;
+use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
+
+/// The more edges, the better; every tenth training diverges.
+struct Toy {
+    asked: usize,
+}
+
+impl Oracle for Toy {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+        let measure = |proposal: &Proposal| {
+            self.asked += 1;
+            #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
+            let fraction = proposal.cell.edge_count() as f32 / 10.0;
+            let validation_accuracy = if self.asked % 10 == 0 { None } else { Accuracy::from_fraction(fraction) };
+            Measurement { validation_accuracy, training_time: Seconds(1.0) }
+        };
+        Ok(proposals.iter().map(measure).collect())
+    }
+}
+
+fn setup(max_vertices: usize) -> Setup {
+    Setup::new(Space::nas_bench_101().with_max_vertices(max_vertices).unwrap(), Epochs(4))
+}
+
+#[test]
+fn every_search_repeats_itself_and_keeps_its_budget() {
+    for entry in ALGORITHMS {
+        for evaluations in [1, 7, 350] {
+            let run =
+                |seed| search::run(entry, &setup(6), &mut Toy { asked: 0 }, Budget::Evaluations(evaluations), seed).unwrap();
+            let history = run(Seed(5));
+            assert_eq!(history, run(Seed(5)), "{}", entry.name);
+            assert!(history.trials.len() <= evaluations, "{}", entry.name);
+            assert!(evaluations < 350 || history != run(Seed(6)), "{} ignores its seed", entry.name);
+        }
+    }
+}
+
+#[test]
+fn every_search_stays_in_its_space() {
+    for entry in ALGORITHMS {
+        for max_vertices in [2, 3, 7] {
+            let setup = setup(max_vertices);
+            let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(150), Seed(1)).unwrap();
+            for trial in &history.trials {
+                assert!(setup.space.check(trial.proposal.cell).is_ok(), "{} left the space", entry.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_search_refuses_options_it_does_not_know() {
+    for entry in ALGORITHMS {
+        let mut setup = setup(4);
+        setup.options = (entry.defaults)();
+        assert!((entry.build)(&setup).is_ok(), "{} refuses its own defaults", entry.name);
+        setup.options = serde_json::json!({ "populaton": 3 });
+        let Err(error) = (entry.build)(&setup) else { panic!("{} takes any option", entry.name) };
+        assert!(matches!(error, search::Error::Options { algorithm, .. } if algorithm == entry.name));
+    }
+}
+
+#[test]
+fn evolution_beats_random_search_on_a_smooth_toy() {
+    let best = |name: &str| -> f32 {
+        let entry = search::find(name).unwrap();
+        let loss = |seed| {
+            let history = search::run(entry, &setup(7), &mut Smooth, Budget::Evaluations(400), Seed(seed)).unwrap();
+            history.ranking()[0].loss()
+        };
+        (0..20).map(loss).sum()
+    };
+    assert!(best("regularized-evolution") < best("random"));
+}
+
+/// Rewards 3×3 convolutions and depth: a slope that evolution can climb.
+struct Smooth;
+
+impl Oracle for Smooth {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+        let measure = |proposal: &Proposal| {
+            let good = proposal.cell.operations().filter(|operation| operation.name().starts_with("conv3x3")).count();
+            #[expect(clippy::cast_precision_loss, reason = "a handful of vertices and edges")]
+            let fraction = (good as f32 * 10.0 - proposal.cell.edge_count() as f32) / 60.0;
+            Measurement { validation_accuracy: Accuracy::from_fraction(fraction.clamp(0.0, 1.0)), training_time: Seconds(1.0) }
+        };
+        Ok(proposals.iter().map(measure).collect())
+    }
+}
+
+#[test]
+fn every_surrogate_learns_a_slope_and_repeats_itself() {
+    let mut rows = Rows::new(3);
+    let mut targets = Vec::new();
+    for i in 0..60_u16 {
+        let x = f32::from(i) / 60.0;
+        rows.push(&[x, (x * 17.0).sin(), 1.0]).unwrap();
+        targets.push(0.5 + 0.3 * x);
+    }
+    for entry in SURROGATES {
+        let predict = |seed| entry.fit(&rows, &targets, seed).unwrap().predict(&rows).unwrap();
+        let predictions = predict(Seed(1));
+        assert_eq!(predictions, predict(Seed(1)), "{}", entry.name);
+        assert!(predictions[55].mean > predictions[5].mean + 0.1, "{} learned nothing", entry.name);
+    }
+}
+
+#[test]
+fn names_are_unique_and_in_kebab_case() {
+    let lists: [(&str, Vec<&str>); 6] = [
+        ("algorithms", ALGORITHMS.iter().map(|entry| entry.name).collect()),
+        ("surrogates", SURROGATES.iter().map(|entry| entry.name).collect()),
+        ("datasets", DATASETS.iter().map(|entry| entry.name).collect()),
+        ("protocols", PROTOCOLS.iter().map(|entry| entry.name).collect()),
+        ("devices", DEVICES.iter().map(|entry| entry.name.split('[').next().unwrap()).collect()),
+        ("operations", OPERATIONS.iter().map(|operation| operation.name()).collect()),
+    ];
+    for (list, names) in lists {
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{list}");
+        for name in names {
+            let fine = name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+            assert!(fine && !name.is_empty(), "`{name}` of {list}");
+        }
+    }
+}

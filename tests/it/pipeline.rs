@@ -1,0 +1,110 @@
+//! The main job on a tiny space: everything is there, and giving it again trains nothing.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Mutex;
+
+use nasbench::dataset;
+use nasbench::engine::Device;
+use nasbench::pipeline::{self, Error, Event, Job, Workload};
+use nasbench::report::Report;
+use nasbench::space::Space;
+use nasbench::table::{Benchmark, Record};
+use nasbench::train::Protocol;
+use nasbench::unit::Seed;
+
+/// A protocol that trains a model in milliseconds.
+pub(crate) const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
+
+fn job(out: &Path, workers: usize) -> Job {
+    Job {
+        out: out.to_owned(),
+        dataset: dataset::find("fashion-14").unwrap().load(None).unwrap(),
+        protocol: Protocol::find(TINY).unwrap(),
+        space: Space::nas_bench_101().with_max_vertices(3).unwrap(),
+        device: Device::Cpu,
+        workers: NonZeroUsize::new(workers).unwrap(),
+        seed: Seed(1),
+        command: "nasbench run".to_owned(),
+    }
+}
+
+/// Runs a job; also returns how much it had to train.
+fn run(job: &Job) -> (Report, Vec<Workload>) {
+    let workloads = Mutex::new(Vec::new());
+    let report = pipeline::run(job, &|event| {
+        if let Event::Workload(workload) = event {
+            workloads.lock().unwrap().push(workload);
+        }
+    });
+    (report.unwrap(), workloads.into_inner().unwrap())
+}
+
+pub(crate) fn assert_same(one: &[Record], other: &[Record]) {
+    assert_eq!(one.len(), other.len());
+    for (one, other) in one.iter().zip(other) {
+        assert!(one.is_same_result(other), "{} differs", one.key());
+    }
+}
+
+#[test]
+fn the_whole_job_runs_and_continues_and_repeats_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("one");
+    let (report, workloads) = run(&job(&out, 1));
+    assert!(workloads.iter().all(|workload| workload.recorded == 0));
+    let benchmark = Benchmark::open(out.join("benchmark")).unwrap();
+    let (records, verified) = (benchmark.records().unwrap(), benchmark.verified().unwrap());
+    assert_eq!(records.len(), 7 * 2 * 2);
+    assert_eq!(verified.len(), report.verification.cells.len() * 3);
+    assert!(verified.iter().all(|record| record.repeat >= 100));
+    assert!(records.iter().all(|record| record.curves.validation_accuracy.len() == usize::from(record.epochs.0)));
+    for file in ["report.html", "models/random-forest-validation-accuracy.json", "models/svr-validation-accuracy.json"] {
+        assert!(out.join(file).is_file(), "{file} is missing");
+    }
+    for algorithm in nasbench::search::ALGORITHMS {
+        assert!(out.join("trials").join(format!("{}.parquet", algorithm.name)).is_file());
+    }
+
+    let (again, workloads) = run(&job(&out, 2));
+    assert!(workloads.iter().all(|workload| workload.recorded == workload.models), "a second run trains nothing");
+    assert_eq!(again.verification.rank_correlation.all, report.verification.rank_correlation.all);
+
+    let other = folder.path().join("two");
+    run(&job(&other, 2));
+    let benchmark = Benchmark::open(other.join("benchmark")).unwrap();
+    assert_same(&records, &benchmark.records().unwrap());
+    assert_same(&verified, &benchmark.verified().unwrap());
+    for model in fs_err::read_dir(out.join("models")).unwrap() {
+        let model = model.unwrap();
+        // Times of training are measured, so a model of them differs.
+        if !model.file_name().to_string_lossy().contains("time") {
+            let twin = other.join("models").join(model.file_name());
+            assert_eq!(fs_err::read(model.path()).unwrap(), fs_err::read(twin).unwrap(), "{:?} differs", model.file_name());
+        }
+    }
+}
+
+#[test]
+fn a_folder_with_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("thesis.tex"), "precious").unwrap();
+    let error = pipeline::run(&job(folder.path(), 1), &|_| {}).unwrap_err();
+    assert!(matches!(error, Error::Occupied { .. }), "{error}");
+    assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_with_another_benchmark_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Job { protocol: Protocol { repeats: 1, ..Protocol::find(TINY).unwrap() }, ..job(folder.path(), 2) };
+    run(&first);
+    let manifest = || fs_err::read(folder.path().join("benchmark/benchmark.toml")).unwrap();
+    let before = manifest();
+    let error = pipeline::run(&Job { seed: Seed(2), ..first.clone() }, &|_| {}).unwrap_err();
+    assert!(error.to_string().contains("`seed` is 1, expected 2"), "{error}");
+    assert_eq!(manifest(), before);
+    // More repeats are the same benchmark, grown.
+    let (_, workloads) = run(&job(folder.path(), 2));
+    assert_eq!((workloads[0].models, workloads[0].recorded), (7 * 2 * 2, 7 * 2));
+}
