@@ -257,7 +257,7 @@ impl Rows {
     }
 
     /// One feature of all rows.
-    fn column(&self, column: usize) -> impl Iterator<Item = f32> {
+    fn column(&self, column: usize) -> impl Iterator<Item = f32> + Clone {
         self.values.iter().skip(column).step_by(self.width).copied()
     }
 
@@ -291,7 +291,7 @@ pub trait Surrogate: Send + Sync + std::fmt::Debug {
     /// [`Error::Width`].
     fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error>;
 
-    /// The parameters, as its [`Entry::restore`] reads them.
+    /// The parameters, from which its [`Entry`] restores it.
     ///
     /// # Errors
     ///

@@ -14,7 +14,8 @@ pub type CostOf = Box<dyn Fn(&Cell) -> Result<Cost, Box<dyn std::error::Error + 
 
 /// Answers with the predictions of two models per budget: one of the accuracy, one of the training time.
 ///
-/// A proposal is predicted once: asked again, it has the same answer. Accuracies are clamped to 0..=1. Nothing here is random.
+/// A proposal is predicted once: asked again, it has the same answer. Accuracies are clamped to 0..=1. A training never costs
+/// less than the cheapest that the model was fitted on, so that no search measures for nothing. Nothing here is random.
 /// Isomorphic cells have equal answers if they have equal costs, so the closure should give the cost of the stored
 /// representative.
 pub struct SurrogateOracle {
@@ -83,7 +84,7 @@ impl SurrogateOracle {
         let accuracies = models.accuracy.predict(&rows).map_err(|source| refused(*first, source))?;
         let times = models.time.predict(&rows).map_err(|source| refused(*first, source))?;
         for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
-            let measurement = measurement(accuracy, time).map_err(|source| refused(*proposal, source))?;
+            let measurement = measurement(accuracy, time, models.time.range().0).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
         }
         Ok(())
@@ -94,13 +95,13 @@ fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Sen
     oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: source.into() }
 }
 
-fn measurement(accuracy: Prediction, time: Prediction) -> Result<Measurement, Error> {
+fn measurement(accuracy: Prediction, time: Prediction, shortest: f32) -> Result<Measurement, Error> {
     let fraction = Accuracy::from_fraction(accuracy.mean.clamp(0.0, 1.0))
         .ok_or(Error::Prediction { quantity: Quantity::ValidationAccuracy, found: accuracy.mean })?;
     if !time.mean.is_finite() {
         return Err(Error::Prediction { quantity: Quantity::TrainingTime, found: time.mean });
     }
-    Ok(Measurement { validation_accuracy: Some(fraction), training_time: Seconds(time.mean.max(0.0).into()) })
+    Ok(Measurement { validation_accuracy: Some(fraction), training_time: Seconds(time.mean.max(shortest).max(0.0).into()) })
 }
 
 impl Oracle for SurrogateOracle {
@@ -176,6 +177,16 @@ mod tests {
         let answers = oracle.measure(&proposals(12)).unwrap();
         assert!(answers.iter().any(|answer| answer.validation_accuracy == Accuracy::from_fraction(1.0)));
         assert!(answers.iter().all(|answer| answer.validation_accuracy.is_some()));
+    }
+
+    #[test]
+    fn a_training_costs_at_least_what_the_cheapest_seen_does() {
+        let predicted = |mean| Prediction { mean, spread: None };
+        let measured = |accuracy, time| measurement(predicted(accuracy), predicted(time), 10.0);
+        assert_eq!(measured(-0.5, -3.0).unwrap().training_time, Seconds(10.0));
+        assert_eq!(measured(-0.5, 30.0).unwrap().validation_accuracy, Accuracy::from_fraction(0.0));
+        assert!(matches!(measured(f32::NAN, 30.0), Err(Error::Prediction { quantity: Quantity::ValidationAccuracy, .. })));
+        assert!(matches!(measured(0.5, f32::NAN), Err(Error::Prediction { quantity: Quantity::TrainingTime, .. })));
     }
 
     #[test]

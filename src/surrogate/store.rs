@@ -56,6 +56,8 @@ struct Document {
     model: String,
     target: Target,
     training_rows: usize,
+    /// The lowest and the highest value of the fit; a judge has none.
+    range: Option<(f32, f32)>,
     tool_version: String,
     features: Vec<String>,
     parameters: serde_json::Value,
@@ -74,6 +76,7 @@ impl Document {
             model: model.to_owned(),
             target,
             training_rows,
+            range: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             features: feature_names().iter().map(|name| (*name).to_owned()).collect(),
             parameters,
@@ -116,6 +119,7 @@ pub struct Model {
     name: &'static str,
     target: Target,
     training_rows: usize,
+    range: (f32, f32),
     surrogate: Box<dyn Surrogate>,
 }
 
@@ -131,7 +135,9 @@ impl Model {
     /// [`Error::Width`] for rows of other features; else as [`Entry::fit`].
     pub fn fit(entry: &Entry, target: Target, rows: &Rows, values: &[f32], seed: Seed) -> Result<Self, Error> {
         rows.check_width(feature_names().len())?;
-        Ok(Self { name: entry.name, target, training_rows: rows.len(), surrogate: entry.fit(rows, values, seed)? })
+        let surrogate = entry.fit(rows, values, seed)?;
+        let range = values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+        Ok(Self { name: entry.name, target, training_rows: rows.len(), range, surrogate })
     }
 
     /// The name of the surrogate.
@@ -152,6 +158,12 @@ impl Model {
         self.training_rows
     }
 
+    /// The lowest and the highest value that it was fitted on.
+    #[must_use]
+    pub const fn range(&self) -> (f32, f32) {
+        self.range
+    }
+
     /// Predicts rows of [`features`](super::features).
     ///
     /// # Errors
@@ -168,7 +180,8 @@ impl Model {
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
         let parameters = self.surrogate.parameters().map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        Document::new(self.name, self.target, self.training_rows, parameters).write(path)
+        let document = Document::new(self.name, self.target, self.training_rows, parameters);
+        Document { range: Some(self.range), ..document }.write(path)
     }
 
     /// Reads a model from a file. It predicts exactly what the one that was saved does.
@@ -178,12 +191,14 @@ impl Model {
     /// [`Error::File`], [`Error::Malformed`], [`Error::FormatVersion`], [`Error::OtherFeatures`], or [`Error::OtherModel`] if
     /// it is none of [`SURROGATES`](super::SURROGATES).
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let Document { model, target, training_rows, parameters, .. } = Document::read(path)?;
+        let Document { model, target, training_rows, range, parameters, .. } = Document::read(path)?;
         let Ok(entry) = find(&model) else {
             return Err(Error::OtherModel { path: path.to_owned(), expected: super::known_surrogates(), found: model });
         };
-        let surrogate = (entry.restore)(parameters).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        Ok(Self { name: entry.name, target, training_rows, surrogate })
+        let malformed = |source| Error::Malformed { path: path.to_owned(), source };
+        let range = range.ok_or_else(|| malformed(serde::de::Error::missing_field("range")))?;
+        let surrogate = (entry.restore)(parameters).map_err(malformed)?;
+        Ok(Self { name: entry.name, target, training_rows, range, surrogate })
     }
 }
 
@@ -261,6 +276,7 @@ mod tests {
             let loaded = Model::load(&path).unwrap();
             assert_eq!(loaded.predict(&rows).unwrap(), model.predict(&rows).unwrap(), "{}", entry.name);
             assert_eq!((loaded.name(), loaded.target(), loaded.training_rows()), (entry.name, TARGET, 60));
+            assert_eq!(loaded.range(), model.range());
         }
     }
 
