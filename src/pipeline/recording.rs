@@ -36,7 +36,7 @@ impl Share {
     #[expect(clippy::cast_precision_loss, reason = "operations are an estimate of work")]
     fn of(protocol: &Protocol, flops: Flops, epochs: Epochs) -> Self {
         let (images, epochs) = (protocol.images, f64::from(epochs.0));
-        let evaluated = 3 * (images.train_accuracy + images.validation + images.test);
+        let evaluated = 2 * (images.train_accuracy + images.validation + images.test) + 3 * images.curve;
         let passes = epochs * (3 * images.train + images.curve) as f64 + evaluated as f64;
         Self { work: flops.0 as f64 * passes, images: epochs * images.train as f64 }
     }

@@ -3,10 +3,13 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, number};
-use crate::verify::{LearningCurve, RankCorrelations, Role, Verdict, Verification, Verified};
+use super::{
+    BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report,
+    RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, number,
+};
 use crate::space::{Cell, Operation, Sampler, Space};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
+use crate::verify::{LearningCurve, RankCorrelations, Role, Verdict, Verification, Verified};
 
 /// A report that looks like one of a real run.
 pub(super) fn full() -> Report {

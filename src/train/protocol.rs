@@ -93,7 +93,7 @@ pub struct Images {
     pub test: usize,
     /// The training images on which the train accuracy is measured.
     pub train_accuracy: usize,
-    /// The validation images on which the curve of each epoch is measured.
+    /// The validation images on which the curve of each epoch is measured; of each part, the most before the first step.
     pub curve: usize,
 }
 
@@ -147,8 +147,8 @@ fn quick() -> Protocol {
         budgets: [1, 4].map(Epochs).to_vec(),
         repeats: 2,
         batch_size: 50,
-        network: Network { image: None, classes: None, stem_channels: 8, stacks: 2, cells_per_stack: 1 },
-        images: Images { train: 2_000, validation: 2_000, test: 2_000, train_accuracy: 500, curve: 500 },
+        network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1 },
+        images: Images { train: 2_000, validation: 1_500, test: 1_000, train_accuracy: 200, curve: 300 },
         learning_rate: Schedule { peak: 0.1, idle_first_step: false },
         update: Settings {
             optimizer: Optimizer::Nesterov { momentum: 0.9 },

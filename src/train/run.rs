@@ -83,15 +83,16 @@ impl Training<'_> {
         let cost = plan.cost();
         let model = Model::new(plan, self.protocol.update, self.seed.derive("weights"), self.device)?;
         let mut run = Run::new(self, model)?;
-        let start = run.evaluate()?;
+        let curve = self.protocol.images.curve;
+        let start = run.evaluate(curve)?;
         let (mut halfway, mut end) = (None, None);
         while run.step < run.steps && run.train_step()? {
             observe(Progress { steps: run.step, of: run.steps });
             if run.step == run.steps.div_ceil(2) {
-                halfway = Some(run.evaluate()?);
+                halfway = Some(run.evaluate(usize::MAX)?);
             }
             if run.step == run.steps {
-                end = Some(run.evaluate()?);
+                end = Some(run.evaluate(usize::MAX)?);
             }
             run.close_epoch()?;
         }
@@ -192,14 +193,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn evaluate(&mut self) -> Result<Evaluation, Error> {
+    /// The accuracies on the images of the protocol, on at most so many of each part.
+    fn evaluate(&mut self, most: usize) -> Result<Evaluation, Error> {
         let images = self.training.protocol.images;
         let dataset = &self.training.data.dataset;
         Ok(Evaluation {
             training_time: self.training_time,
-            train_accuracy: Some(self.measure(dataset.train(), images.train_accuracy)?),
-            validation_accuracy: Some(self.measure(dataset.validation(), images.validation)?),
-            test_accuracy: Some(self.measure(dataset.test(), images.test)?),
+            train_accuracy: Some(self.measure(dataset.train(), images.train_accuracy.min(most))?),
+            validation_accuracy: Some(self.measure(dataset.validation(), images.validation.min(most))?),
+            test_accuracy: Some(self.measure(dataset.test(), images.test.min(most))?),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::unit::{Accuracy, Seconds};
 pub struct Trained {
     /// What the network costs.
     pub cost: Cost,
-    /// Before the first step.
+    /// Before the first step, on as many images of each part as the curve uses: an untrained network guesses.
     pub start: Evaluation,
     /// After half of the steps.
     pub halfway: Evaluation,
