@@ -1,7 +1,6 @@
 //! Retrains what a search found on fresh seeds, beside the best recorded cell and random controls, and says plainly whether
 //! the surrogate's promise held.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use rand::seq::IndexedRandom as _;
@@ -37,7 +36,7 @@ pub struct Candidate {
 
 /// Draws cells at random as controls: any that are not `taken`, each once.
 #[must_use]
-pub fn controls(cells: &[Cell], taken: &HashSet<ModuleHash>, seed: Seed) -> Vec<Cell> {
+pub fn controls(cells: &[Cell], taken: &[ModuleHash], seed: Seed) -> Vec<Cell> {
     let free: Vec<_> = cells.iter().filter(|cell| !taken.contains(&cell.hash())).copied().collect();
     free.sample(&mut seed.derive("controls").rng(), CONTROLS).copied().collect()
 }
@@ -229,28 +228,26 @@ impl Verdict {
         let as_predicted = shortfall <= tolerance;
         let controls = measured(Role::Control);
         let beat_controls = controls.is_none_or(|controls| winners > controls);
-        let mut text = format!(
+        let mut sentences = vec![format!(
             "The {} winners were predicted {} and measured {}, {:+.2} points apart (tolerance {:.2}).",
             differences.len(),
             percent(winners + shortfall),
             percent(winners),
             -shortfall * 100.0,
             tolerance * 100.0,
-        );
-        if let Some(controls) = controls {
+        )];
+        sentences.extend(controls.map(|controls| {
             let relation = if beat_controls { "above" } else { "not above" };
-            text += &format!(" They are {relation} the random controls ({}).", percent(controls));
-        }
-        if let Some(recorded) = measured(Role::BestRecorded) {
+            format!("They are {relation} the random controls ({}).", percent(controls))
+        }));
+        sentences.extend(measured(Role::BestRecorded).map(|recorded| {
             let best = of_role(Role::Winner).filter_map(|cell| cell.measured).map(|accuracy| f64::from(accuracy.fraction()));
             let best = best.fold(0.0, f64::max);
             let relation = if best > recorded { "beats" } else { "does not beat" };
-            text += &format!(
-                " The best of them ({}) {relation} the best recorded cell on the same seeds ({}).",
-                percent(best),
-                percent(recorded)
-            );
-        }
+            let (best, recorded) = (percent(best), percent(recorded));
+            format!("The best of them ({best}) {relation} the best recorded cell on the same seeds ({recorded}).")
+        }));
+        let text = sentences.join(" ");
         Some(Self { held: as_predicted && beat_controls, text })
     }
 }
@@ -327,7 +324,7 @@ mod tests {
     #[test]
     fn controls_are_other_cells_and_the_same_for_a_seed() {
         let cells = cells();
-        let taken: HashSet<_> = cells[..80].iter().map(Cell::hash).collect();
+        let taken: Vec<_> = cells[..80].iter().map(Cell::hash).collect();
         let drawn = controls(&cells, &taken, Seed(3));
         assert_eq!(drawn.len(), CONTROLS);
         assert!(drawn.iter().all(|cell| !taken.contains(&cell.hash())));

@@ -98,6 +98,15 @@ impl FromStr for Device {
 }
 
 impl Device {
+    /// Passes a device that this build and this machine have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBuilt`] or [`Error::NoDevice`].
+    pub fn check(self) -> Result<(), Error> {
+        self::burn::open(self).map(drop)
+    }
+
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
     #[must_use]
     pub fn description(self) -> String {

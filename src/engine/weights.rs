@@ -64,6 +64,7 @@ mod tests {
     use crate::space::Cell;
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "16,384 weights")]
     fn weights_have_the_wanted_spread_and_count() {
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let plan = Plan::compile(&cell, &Skeleton::nas_bench_101()).unwrap();

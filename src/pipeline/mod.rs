@@ -8,7 +8,7 @@ mod recorded;
 mod recording;
 mod searching;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -165,6 +165,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn prepare(job: &'a Job) -> Result<Self, Error> {
+        job.device.check().map_err(train::Error::from)?;
         let protocol = job.protocol.clone().resolve(&job.dataset)?;
         let skeleton = protocol.skeleton().expect("the protocol is resolved");
         let data = Data::select(&protocol, &job.dataset)?;
@@ -191,7 +192,7 @@ impl<'a> Run<'a> {
         fitted: &fitting::Fitted,
         observe: Observe<'_>,
     ) -> Result<Verification, Error> {
-        let mut taken: HashSet<ModuleHash> = recorded.iter().map(|measured| measured.hash).collect();
+        let mut taken: Vec<ModuleHash> = recorded.iter().map(|measured| measured.hash).collect();
         let winners: Vec<_> =
             searched.ranking.iter().filter(|cell| !taken.contains(&cell.hash())).take(verify::WINNERS).collect();
         let best = recorded.iter().filter(|measured| measured.row.validation.is_some());

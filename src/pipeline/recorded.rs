@@ -26,7 +26,9 @@ fn by_cell(records: &[Record], epochs: Epochs) -> HashMap<ModuleHash, Vec<&Recor
     for record in records.iter().filter(|record| record.epochs == epochs) {
         rows.entry(record.hash).or_default().push(record);
     }
-    rows.values_mut().for_each(|rows| rows.sort_by_key(|record| record.repeat));
+    for rows in rows.values_mut() {
+        rows.sort_by_key(|record| record.repeat);
+    }
     rows
 }
 

@@ -32,6 +32,10 @@ impl Space {
     /// # Errors
     ///
     /// As [`check`](Self::check).
+    ///
+    /// # Panics
+    ///
+    /// Never: the enumeration holds every cell within the limits.
     pub fn representative(&self, cell: Cell) -> Result<Cell, Error> {
         self.check(cell)?;
         let hash = cell.hash();

@@ -159,7 +159,11 @@ impl Spec {
         (1..spec.vertices() - 1).filter_map(move |vertex| spec.operation(vertex))
     }
 
-    /// The same graph with the edge from `x` to `y` (`x < y`) taken away or added.
+    /// The same graph with the edge from `x` to `y` taken away or added.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless `x < y` are vertices of the graph.
     #[must_use]
     pub fn with_flipped_edge(self, x: usize, y: usize) -> Self {
         assert!(x < y && y < self.vertices(), "an edge of the graph");

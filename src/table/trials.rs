@@ -34,6 +34,10 @@ pub struct TrialRow<'a> {
 /// # Errors
 ///
 /// [`Error::File`] or [`Error::Parquet`] if the disk does not take it.
+///
+/// # Panics
+///
+/// Never: the columns have one length.
 pub fn write_trials(file: &Path, trials: &[TrialRow<'_>]) -> Result<(), Error> {
     let texts = |value: fn(&TrialRow<'_>) -> String| -> ArrayRef {
         Arc::new(trials.iter().map(|trial| Some(value(trial))).collect::<StringArray>())

@@ -148,7 +148,7 @@ fn quick() -> Protocol {
         repeats: 2,
         batch_size: 50,
         network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1 },
-        images: Images { train: 2_000, validation: 1_500, test: 1_000, train_accuracy: 200, curve: 300 },
+        images: Images { train: 2_700, validation: 1_500, test: 1_000, train_accuracy: 200, curve: 300 },
         learning_rate: Schedule { peak: 0.1, idle_first_step: false },
         update: Settings {
             optimizer: Optimizer::Nesterov { momentum: 0.9 },
@@ -243,6 +243,10 @@ impl Protocol {
     }
 
     /// The part that must be equal for two records to be comparable: all but the name, the budgets and the repeats.
+    ///
+    /// # Panics
+    ///
+    /// Never: a protocol is plain data.
     #[must_use]
     pub fn identity(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("a protocol is plain data");

@@ -269,90 +269,90 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Space;
+    use crate::train::PROTOCOLS;
+
+    /// The quick protocol on so few images that a training takes milliseconds.
+    fn tiny() -> Protocol {
+        let mut protocol = (PROTOCOLS[0].build)();
+        protocol.images = crate::train::Images { train: 90, validation: 60, test: 60, train_accuracy: 30, curve: 30 };
+        protocol.batch_size = 20;
+        protocol.network.stem_channels = 4;
+        protocol
+    }
+
+    fn train(protocol: &Protocol, epochs: u16, seed: u64) -> Trained {
+        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let protocol = protocol.clone().resolve(&dataset).unwrap();
+        let data = Data::select(&protocol, &dataset).unwrap();
+        let cell = Cell::from_texts("0100001001010000", "input,conv3x3-bn-relu,maxpool3x3,output").unwrap();
+        let training = Training {
+            cell: &cell,
+            epochs: Epochs(epochs),
+            seed: Seed(seed),
+            protocol: &protocol,
+            data: &data,
+            device: Device::Cpu,
+        };
+        let mut steps = Vec::new();
+        let trained = training.run(&mut |progress| steps.push(progress.steps)).unwrap();
+        assert!(steps.iter().copied().eq(1..=steps.len()));
+        trained
+    }
+
+    fn accuracies(trained: &Trained) -> [Option<Accuracy>; 3] {
+        [trained.end.train_accuracy, trained.end.validation_accuracy, trained.end.test_accuracy]
+    }
 
     #[test]
-    #[ignore = "scratch"]
-    fn scratch() {
-        let get = |name: &str, default: f64| std::env::var(name).ok().map_or(default, |v| v.parse().unwrap());
-        let mut protocol = Protocol::find("quick").unwrap();
-        protocol.network.stem_channels = get("C", 8.0) as usize;
-        protocol.network.stacks = get("S", 2.0) as usize;
-        protocol.batch_size = get("B", 50.0) as usize;
-        protocol.images.train = get("N", 2000.0) as usize;
-        protocol.learning_rate.peak = get("LR", 0.1);
-        protocol.update.weight_decay = get("WD", 1e-4);
-        let epochs: Vec<u16> = std::env::var("E").unwrap_or("1,4".into()).split(',').map(|e| e.parse().unwrap()).collect();
-        let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
+    fn the_same_seed_gives_the_same_bits() {
+        let (one, two) = (train(&tiny(), 2, 1), train(&tiny(), 2, 1));
+        assert_eq!((accuracies(&one), &one.curves), (accuracies(&two), &two.curves));
+        assert_ne!(one.curves, train(&tiny(), 2, 2).curves);
+    }
+
+    #[test]
+    fn a_training_learns_and_has_a_point_of_its_curves_for_each_epoch() {
+        // 90 images make four batches of 20 and a half, so epochs end inside of steps.
+        let trained = train(&tiny(), 5, 1);
+        let Curves { train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm } = &trained.curves;
+        for curve in [train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm] {
+            assert_eq!(curve.len(), 5);
+        }
+        assert!(train_loss[4] < train_loss[0] && learning_rate.is_sorted_by(|a, b| a > b));
+        assert!(!trained.is_diverged() && trained.end.training_time > trained.halfway.training_time);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_ends_the_training() {
+        let mut protocol = tiny();
+        protocol.learning_rate.peak = 1e30;
+        let trained = train(&protocol, 3, 1);
+        assert!(trained.is_diverged() && trained.curves.train_loss.len() < 3);
+        assert!(trained.start.validation_accuracy.is_some());
+    }
+
+    #[test]
+    fn a_stream_shows_every_image_once_in_each_epoch() {
+        let mut stream = Stream::new(7, Seed(3));
+        let mut seen: Vec<u32> = (0..7).flat_map(|_| stream.next(3)).collect();
+        assert_eq!(seen.len(), 21);
+        for epoch in seen.chunks_mut(7) {
+            epoch.sort_unstable();
+            assert!(epoch.iter().copied().eq(0..7));
+        }
+    }
+
+    #[test]
+    fn a_budget_without_a_step_is_refused() {
+        let mut protocol = tiny();
+        protocol.images = crate::train::Images { train: 10, train_accuracy: 10, ..protocol.images };
+        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
         let protocol = protocol.resolve(&dataset).unwrap();
         let data = Data::select(&protocol, &dataset).unwrap();
-        let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
-        let cells: Vec<_> = cells.into_iter().step_by(get("STEP", 10.0) as usize).collect();
-        let repeats = get("R", 2.0) as u64;
-        for e in epochs {
-            let queue = std::sync::atomic::AtomicUsize::new(0);
-            let rows = std::sync::Mutex::new(vec![]);
-            let t = Instant::now();
-            std::thread::scope(|s| {
-                for _ in 0..2 {
-                    s.spawn(|| {
-                        loop {
-                            let i = queue.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                            if i >= cells.len() * repeats as usize {
-                                break;
-                            }
-                            let (c, r) = (i / repeats as usize, i % repeats as usize);
-                            let training = Training {
-                                cell: &cells[c],
-                                epochs: Epochs(e),
-                                seed: Seed(1000 + i as u64),
-                                protocol: &protocol,
-                                data: &data,
-                                device: Device::Cpu,
-                            };
-                            let trained = training.run(&mut |_| {}).unwrap();
-                            rows.lock().unwrap().push((c, r, trained));
-                        }
-                    });
-                }
-            });
-            let wall = t.elapsed().as_secs_f64();
-            let mut rows = rows.into_inner().unwrap();
-            rows.sort_by_key(|r| (r.0, r.1));
-            let acc = |t: &Trained| t.end.validation_accuracy.map_or(0.0, |e| f64::from(e.fraction()));
-            let n = rows.len() as f64;
-            let cpu: f64 = rows.iter().map(|r| r.2.end.training_time.0).sum::<f64>();
-            let all: f64 = rows.iter().map(|r| r.2.total_time.0).sum::<f64>();
-            let means: Vec<f64> =
-                rows.chunks(repeats as usize).map(|c| c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64).collect();
-            let noise: f64 = (rows
-                .chunks(repeats as usize)
-                .map(|c| {
-                    let m = c.iter().map(|r| acc(&r.2)).sum::<f64>() / c.len() as f64;
-                    c.iter().map(|r| (acc(&r.2) - m).powi(2)).sum::<f64>() / (c.len() as f64 - 1.0)
-                })
-                .sum::<f64>()
-                / means.len() as f64)
-                .sqrt();
-            let mean = means.iter().sum::<f64>() / means.len() as f64;
-            let sd = (means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / (means.len() as f64 - 1.0)).sqrt();
-            let (a, b): (Vec<f64>, Vec<f64>) = rows.chunks(repeats as usize).map(|c| (acc(&c[0].2), acc(&c[1].2))).unzip();
-            let ma = a.iter().sum::<f64>() / a.len() as f64;
-            let mb = b.iter().sum::<f64>() / b.len() as f64;
-            let cov: f64 = a.iter().zip(&b).map(|(x, y)| (x - ma) * (y - mb)).sum();
-            let va: f64 = a.iter().map(|x| (x - ma).powi(2)).sum();
-            let vb: f64 = b.iter().map(|x| (x - mb).powi(2)).sum();
-            let imgs = f64::from(e) * protocol.images.train as f64;
-            println!(
-                "E {e}: {n} models, wall {wall:.1} s, per model {:.2} s thread (train {:.2} s, {:.0} images/s), min {:.4} mean {mean:.4} max {:.4} sd {sd:.4} noise {noise:.4} r {:.3}; identity {:.4}",
-                all / n,
-                cpu / n,
-                imgs * n / cpu,
-                means.iter().copied().fold(1.0, f64::min),
-                means.iter().copied().fold(0.0, f64::max),
-                cov / (va * vb).sqrt(),
-                means[0]
-            );
-        }
+        let cell = Cell::from_texts("0100", "input,output").unwrap();
+        let training =
+            Training { cell: &cell, epochs: Epochs(1), seed: Seed(1), protocol: &protocol, data: &data, device: Device::Cpu };
+        let message = training.run(&mut |_| {}).unwrap_err().to_string();
+        assert_eq!(message, "1 epochs of 10 images make no batch of 20");
     }
 }

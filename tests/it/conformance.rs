@@ -22,7 +22,7 @@ impl Oracle for Toy {
             self.asked += 1;
             #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
             let fraction = proposal.cell.edge_count() as f32 / 10.0;
-            let validation_accuracy = if self.asked % 10 == 0 { None } else { Accuracy::from_fraction(fraction) };
+            let validation_accuracy = if self.asked.is_multiple_of(10) { None } else { Accuracy::from_fraction(fraction) };
             Measurement { validation_accuracy, training_time: Seconds(1.0) }
         };
         Ok(proposals.iter().map(measure).collect())

@@ -1,5 +1,7 @@
 //! One binary for all integration tests, so that burn and arrow are linked once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
 mod commands;
 mod conformance;

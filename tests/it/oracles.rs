@@ -45,12 +45,13 @@ fn the_smaller_spaces_never_change() {
     let cells = Space::nas_bench_101().with_max_vertices(5).unwrap().cells();
     let mut hashes: Vec<_> = cells.iter().map(|cell| cell.hash().to_string()).collect();
     hashes.sort();
-    let digest = Sha256::digest(hashes.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digest = nasbench::unit::Seed::from_digest(&Sha256::digest(hashes.join("\n")));
     // Of our own enumeration, whose hashes the published records below confirm.
-    assert_eq!((hashes.len(), digest.as_str()), (2_532, GOLDEN));
+    assert_eq!((hashes.len(), digest.0), (2_532, GOLDEN));
 }
 
-const GOLDEN: &str = "@GOLDEN@";
+/// The first eight bytes of the sha256 of the sorted hashes, one per line.
+const GOLDEN: u64 = 0;
 
 /// Published records that are not part of this repository; where they lie beside it, all of them are checked.
 #[test]

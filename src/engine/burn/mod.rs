@@ -82,6 +82,7 @@ impl Model {
     /// # Panics
     ///
     /// Panics if the lengths do not agree with the plan.
+    #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^24 images")]
     pub fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> Result<StepReport, Error> {
         let images = self.images(images, labels.len()).autodiff();
         let mut observed = Vec::with_capacity(self.statistics.len());
@@ -197,7 +198,7 @@ impl Model {
 }
 
 /// Finds the backend of a device.
-fn open(device: Device) -> Result<Backend, Error> {
+pub(super) fn open(device: Device) -> Result<Backend, Error> {
     match device {
         Device::Cpu => Ok(Backend::flex()),
         #[cfg(not(feature = "gpu"))]
