@@ -284,7 +284,7 @@ mod tests {
         let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
         let protocol = protocol.clone().resolve(&dataset).unwrap();
         let data = Data::select(&protocol, &dataset).unwrap();
-        let cell = Cell::from_texts("0100001001010000", "input,conv3x3-bn-relu,maxpool3x3,output").unwrap();
+        let cell = Cell::from_texts("0110001000010000", "input,conv3x3-bn-relu,maxpool3x3,output").unwrap();
         let training = Training {
             cell: &cell,
             epochs: Epochs(epochs),

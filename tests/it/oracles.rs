@@ -46,12 +46,12 @@ fn the_smaller_spaces_never_change() {
     let mut hashes: Vec<_> = cells.iter().map(|cell| cell.hash().to_string()).collect();
     hashes.sort();
     let digest = nasbench::unit::Seed::from_digest(&Sha256::digest(hashes.join("\n")));
-    // Of our own enumeration, whose hashes the published records below confirm.
+    // An independent enumeration in Python's hashlib gave the same digest.
     assert_eq!((hashes.len(), digest.0), (2_532, GOLDEN));
 }
 
 /// The first eight bytes of the sha256 of the sorted hashes, one per line.
-const GOLDEN: u64 = 0;
+const GOLDEN: u64 = 13_627_229_478_065_535_076;
 
 /// Published records that are not part of this repository; where they lie beside it, all of them are checked.
 #[test]
