@@ -174,7 +174,7 @@ pub struct Verdict {
 /// Rank correlations between predicted and measured accuracies; `None` where there are too few cells.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RankCorrelations {
-    /// Over all retrained cells.
+    /// Over the winners and the controls, none of which the surrogate was fitted on.
     pub all: Option<f64>,
     /// Over the winners alone.
     pub winners: Option<f64>,
@@ -204,7 +204,11 @@ impl RankCorrelations {
                 pairs.map(|(predicted, measured)| (f64::from(predicted.fraction()), f64::from(measured.fraction()))).unzip();
             spearman(&predicted, &measured)
         };
-        Self { all: over(&|_| true), winners: over(&|role| role == Role::Winner), controls: over(&|role| role == Role::Control) }
+        Self {
+            all: over(&|role| role != Role::BestRecorded),
+            winners: over(&|role| role == Role::Winner),
+            controls: over(&|role| role == Role::Control),
+        }
     }
 }
 
@@ -228,12 +232,15 @@ impl Verdict {
         let as_predicted = shortfall <= tolerance;
         let controls = measured(Role::Control);
         let beat_controls = controls.is_none_or(|controls| winners > controls);
+        let held = as_predicted && beat_controls;
+        let answer = if held { "The surrogate's promise held" } else { "The surrogate's promise did not hold" };
         let mut sentences = vec![format!(
-            "The {} winners were predicted {} and measured {}, {:+.2} points apart (tolerance {:.2}).",
+            "{answer}: the {} winners were predicted {} and measured {} on average, {} points apart (they may fall short by {:.2}, \
+             twice the standard error).",
             differences.len(),
             percent(winners + shortfall),
             percent(winners),
-            -shortfall * 100.0,
+            points(-shortfall),
             tolerance * 100.0,
         )];
         sentences.extend(controls.map(|controls| {
@@ -243,13 +250,22 @@ impl Verdict {
         sentences.extend(measured(Role::BestRecorded).map(|recorded| {
             let best = of_role(Role::Winner).filter_map(|cell| cell.measured).map(|accuracy| f64::from(accuracy.fraction()));
             let best = best.fold(0.0, f64::max);
-            let relation = if best > recorded { "beats" } else { "does not beat" };
-            let (best, recorded) = (percent(best), percent(recorded));
-            format!("The best of them ({best}) {relation} the best recorded cell on the same seeds ({recorded}).")
+            format!(
+                "Against the best recorded cell on the same seeds ({}) they are {} points apart on average, and the best of them, \
+                 chosen after measuring, is {} points.",
+                percent(recorded),
+                points(winners - recorded),
+                points(best - recorded),
+            )
         }));
         let text = sentences.join(" ");
-        Some(Self { held: as_predicted && beat_controls, text })
+        Some(Self { held, text })
     }
+}
+
+/// A difference of two fractions in percentage points, with its sign.
+fn points(difference: f64) -> String {
+    format!("{:+.2}", difference * 100.0).replace('-', "−")
 }
 
 fn percent(fraction: f64) -> String {
@@ -296,7 +312,7 @@ mod tests {
         let found = compare(&candidates, &rows(&candidates, &[0.86, 0.84, 0.82, 0.7, 0.65]), EPOCHS);
         let verdict = found.verdict.unwrap();
         assert!(verdict.held, "{}", verdict.text);
-        assert!(verdict.text.contains("beats the best recorded cell"), "{}", verdict.text);
+        assert!(verdict.text.starts_with("The surrogate's promise held: the 2 winners"), "{}", verdict.text);
         assert!((found.rank_correlation.all.unwrap() - 1.0).abs() < 1e-9);
         assert!((found.cells[0].deviation.unwrap() - 0.01).abs() < 1e-6);
         assert_eq!((found.cells[0].seeds, found.curves[0].validation.len()), (3, 2));

@@ -80,6 +80,9 @@ impl Lesson {
 /// Fits, assesses and saves the models.
 pub(super) fn fit(recorded: &[Measured], costs: &Costs, epochs: Epochs, seed: Seed, folder: &Path) -> Result<Fitted, Error> {
     let lesson = Lesson::of(recorded, costs);
+    if lesson.cells.len() < FOLDS {
+        return Err(Error::TooFewAccuracies { found: lesson.cells.len(), cells: recorded.len(), expected: FOLDS });
+    }
     fs_err::create_dir_all(folder)?;
     let target = |quantity| Target { quantity, epochs };
     let fit = |name: &str, quantity, values: &[f32]| -> Result<Model, Error> {

@@ -32,10 +32,22 @@ pub use recording::{Share, Workload};
 #[non_exhaustive]
 pub enum Error {
     /// The folder holds something, but no run.
-    #[error("`{}` is not empty and holds no run: choose another folder, or empty it", folder.display())]
+    #[error("`{}` is not empty and holds no run that can be continued: choose another folder", folder.display())]
     Occupied {
         /// The folder.
         folder: PathBuf,
+    },
+    /// Too few trainings came to an accuracy.
+    #[error(
+        "{found} of {cells} recorded cells have an accuracy, expected at least {expected} to fit a surrogate: the other trainings diverged"
+    )]
+    TooFewAccuracies {
+        /// The cells that have one.
+        found: usize,
+        /// All recorded cells.
+        cells: usize,
+        /// How many a fit needs.
+        expected: usize,
     },
     /// A file or folder could not be read or written; the message names it.
     #[error(transparent)]
@@ -120,9 +132,10 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());
     observe(Event::Note(&counts));
     let costs = Costs::of(run.skeleton, &larger)?;
-    let records = stages.time("train and record", || {
-        run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe)
-    })?;
+    let before = run.benchmark.records()?.len();
+    let training = if before == 0 { "train and record".to_owned() } else { format!("train and record, after {before} rows") };
+    let records =
+        stages.time(&training, || run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe))?;
     let recorded = recorded::cells(&cells, &records, run.top);
     let fitted = stages.time("fit", || fitting::fit(&recorded, &costs, run.top, job.seed, &job.out.join("models")))?;
     let searched = stages

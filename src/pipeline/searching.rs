@@ -42,7 +42,7 @@ pub(super) fn search(
         let mut oracle = fitted.oracle(costs)?;
         let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
         let wall = Seconds::from(started.elapsed());
-        write(&history, &folder.join(format!("{}.parquet", entry.name)))?;
+        write(&history, &format!("surrogate:{}", fitted.accuracy.name()), &folder.join(format!("{}.parquet", entry.name)))?;
         losses.extend(history.trials.iter().map(|trial| (costs.get(&trial.proposal.cell).0, trial.loss())));
         runs.push(summary(&history, entry.about, wall, costs));
     }
@@ -60,9 +60,10 @@ impl Fitted {
     }
 }
 
-fn write(history: &History, file: &Path) -> Result<(), Error> {
+fn write(history: &History, oracle: &str, file: &Path) -> Result<(), Error> {
     let row = |(evaluation, trial): (u32, &search::Trial)| TrialRow {
         algorithm: history.algorithm,
+        oracle,
         seed: history.seed,
         evaluation,
         cell: trial.proposal.cell,

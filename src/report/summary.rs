@@ -20,7 +20,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     [
         Some(recorded(&report.records)),
         best_recorded(&report.records),
-        best_surrogate(&report.surrogates),
+        asked_surrogate(&report.surrogates),
         Some(verified(&report.verification)),
         report.verification.verdict.as_ref().map(|verdict| verdict.text.clone()),
     ]
@@ -42,7 +42,7 @@ pub(super) fn tiles(report: &Report) -> Vec<Tile> {
         let note = format!("over {}, {} parameters", counted(winner.seeds, "seed"), number::thousands(winner.parameters.0));
         tiles.push(Tile { name: "best verified winner", value, note, held: None });
     }
-    if let Some((name, kendall)) = best_model(&report.surrogates) {
+    if let Some((name, kendall)) = asked_model(&report.surrogates) {
         let deviation = kendall.deviation.map(|deviation| format!("{deviation:.2}"));
         let value = format!("τ {}", number::with_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
         tiles.push(Tile { name: "surrogate on unseen cells", value, note: name.to_owned(), held: None });
@@ -94,15 +94,16 @@ fn best_recorded(records: &Records) -> Option<String> {
     ))
 }
 
-fn best_surrogate(surrogates: &Surrogates) -> Option<String> {
-    let (name, kendall) = best_model(surrogates)?;
+/// The first of the surrogates is the one that the searches asked.
+fn asked_surrogate(surrogates: &Surrogates) -> Option<String> {
+    let (name, kendall) = asked_model(surrogates)?;
     let kendall = number::spread(Some(kendall));
-    Some(format!("Of the surrogates, {name} ranks cells that it has not seen best: Kendall τ {kendall}."))
+    Some(format!("The searches asked the {name}, which ranks cells that it has not seen with Kendall τ {kendall}."))
 }
 
-fn best_model(surrogates: &Surrogates) -> Option<(&str, Spread)> {
-    let measured = surrogates.models.iter().filter_map(|model| Some((model.name.as_str(), model.kendall?)));
-    measured.max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
+fn asked_model(surrogates: &Surrogates) -> Option<(&str, Spread)> {
+    let model = surrogates.models.first()?;
+    Some((model.name.as_str(), model.kendall?))
 }
 
 pub(super) fn best_winner(verification: &Verification) -> Option<(&Verified, Accuracy)> {

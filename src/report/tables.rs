@@ -188,9 +188,9 @@ pub(super) fn ranks(verification: &Verification) -> Grid {
     let mut grid = Grid::new(&[("predicted against measured over", Left), ("cells", Right), ("Spearman", Right)]);
     let ranks = verification.rank_correlation;
     let count = |role| verification.of_role(role).len();
-    let all = verification.cells.len();
+    let all = count(Role::Winner) + count(Role::Control);
     for (name, cells, value) in [
-        ("all retrained cells", all, ranks.all),
+        ("the winners and the controls", all, ranks.all),
         ("the winners alone", count(Role::Winner), ranks.winners),
         ("the random controls alone", count(Role::Control), ranks.controls),
     ] {

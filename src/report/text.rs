@@ -1,10 +1,10 @@
 //! The report as plain text for a terminal.
 
 use super::grid::Grid;
-use super::{Report, number, summary, tables};
+use super::{Judge, Report, number, summary, tables};
 
 /// Sentences are wrapped to this many characters.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 const INDENT: usize = 2;
 /// The recorded cells that a terminal shows.
 const BEST: usize = 5;
@@ -31,6 +31,7 @@ pub(super) fn of(report: &Report) -> String {
         }
     };
     let (records, verification) = (&report.records, &report.verification);
+    let judged = report.surrogates.judge.as_ref().map(judge).unwrap_or_default();
     section("records", &[tables::rows(records)]);
     section("two trainings of the same cell", &[tables::repeats(records)]);
     section("a small budget against a larger one", &[tables::budgets(records)]);
@@ -40,11 +41,26 @@ pub(super) fn of(report: &Report) -> String {
     section("verification", &[tables::verified(verification).narrowed()]);
     section("rank correlation", &[tables::ranks(verification)]);
     section("time", &[tables::stages(header)]);
+    text += &judged;
     text += "\n";
     for sentence in summary::sentences(report) {
         text += &wrapped(&sentence);
     }
     text
+}
+
+/// The judge's rules, and how far to trust them.
+fn judge(judge: &Judge) -> String {
+    let share = |value: Option<f64>| value.map_or_else(|| number::NOTHING.to_owned(), number::percent);
+    let rules: Vec<_> = judge.rules.lines().map(|line| format!("{}{line}\n", " ".repeat(INDENT))).collect();
+    format!(
+        "\n{}\n{}  on unseen cells: precision {} %, recall {} %, where guessing has a precision of {} %\n",
+        judge.question,
+        rules.concat(),
+        share(judge.precision),
+        share(judge.recall),
+        number::percent(judge.base_rate),
+    )
 }
 
 /// Breaks a sentence into lines, the later ones indented.

@@ -15,6 +15,8 @@ use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 pub struct TrialRow<'a> {
     /// The algorithm that proposed it.
     pub algorithm: &'a str,
+    /// What answered: `surrogate:random-forest` predicts, it does not measure.
+    pub oracle: &'a str,
     /// The seed of the search.
     pub seed: Seed,
     /// The position in the search, from 1.
@@ -43,8 +45,9 @@ pub fn write_trials(file: &Path, trials: &[TrialRow<'_>]) -> Result<(), Error> {
         Arc::new(trials.iter().map(|trial| Some(value(trial))).collect::<StringArray>())
     };
     let fraction = |trial: &TrialRow<'_>| trial.validation_accuracy.map(Accuracy::fraction);
-    let columns: [(&str, ArrayRef); 9] = [
+    let columns: [(&str, ArrayRef); 10] = [
         ("algorithm", texts(|trial| trial.algorithm.to_owned())),
+        ("oracle", texts(|trial| trial.oracle.to_owned())),
         ("search_seed", Arc::new(trials.iter().map(|trial| trial.seed.0).collect::<UInt64Array>())),
         ("evaluation", Arc::new(trials.iter().map(|trial| trial.evaluation).collect::<UInt32Array>())),
         ("module_hash", texts(|trial| trial.cell.hash().to_string())),

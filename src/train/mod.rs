@@ -70,6 +70,18 @@ pub enum Error {
         /// The number of classes.
         found: usize,
     },
+    /// The protocol wants more images than there are.
+    #[error("the protocol uses {expected} {part} images, `{dataset}` has {found}")]
+    TooFewImages {
+        /// The data set.
+        dataset: String,
+        /// Which part of it.
+        part: &'static str,
+        /// How many the protocol wants.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// A training would not take a single step.
     #[error("{epochs} epochs of {images} images make no batch of {batch}")]
     NoStep {

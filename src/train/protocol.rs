@@ -206,7 +206,8 @@ impl Protocol {
         expect(self.batch_size <= train, "batch_size", self.batch_size.to_string(), "at most images.train")?;
         let budgets = &self.budgets;
         let ascending = budgets.is_sorted_by(|a, b| a < b) && budgets.first().is_some_and(|first| first.0 > 0);
-        expect(ascending, "budgets", format!("{budgets:?}"), "epochs from 1 on, ascending, at least one")?;
+        let listed: Vec<_> = budgets.iter().map(ToString::to_string).collect();
+        expect(ascending, "budgets", format!("[{}]", listed.join(", ")), "epochs from 1 on, ascending, at least one")?;
         let peak = self.learning_rate.peak;
         expect(peak.is_finite() && peak > 0.0, "learning_rate.peak", peak.to_string(), "a positive number")?;
         let Settings { weight_decay, batch_norm_momentum, batch_norm_epsilon, .. } = self.update;
@@ -288,9 +289,17 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// [`Error::Dataset`] if the data set has fewer.
+    /// [`Error::TooFewImages`] if the data set has fewer.
     pub fn select(&self, dataset: &Dataset) -> Result<Dataset, Error> {
         let Images { train, validation, test, .. } = self.images;
+        let sizes = dataset.sizes();
+        for (part, expected, found) in
+            [("training", train, sizes.train), ("validation", validation, sizes.validation), ("test", test, sizes.test)]
+        {
+            if found < expected {
+                return Err(Error::TooFewImages { dataset: dataset.name().to_owned(), part, expected, found });
+            }
+        }
         Ok(dataset.take(Sizes { train, validation, test })?)
     }
 
@@ -326,9 +335,18 @@ mod tests {
     fn a_value_out_of_range_is_named() {
         let broken = Protocol { budgets: vec![Epochs(4), Epochs(4)], ..quick() };
         let message = broken.check().unwrap_err().to_string();
-        assert!(message.starts_with("the protocol has budgets = [Epochs(4), Epochs(4)]"), "{message}");
+        assert!(message.starts_with("the protocol has budgets = [4, 4], expected epochs"), "{message}");
         let broken = Protocol { batch_size: 0, ..quick() };
         assert_eq!(broken.check().unwrap_err().to_string(), "the protocol has batch_size = 0, expected at least 1");
+    }
+
+    #[test]
+    fn more_images_than_there_are_are_refused() {
+        let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let greedy = Protocol { images: Images { train: 6_001, ..quick().images }, ..quick() };
+        let message = greedy.select(&dataset).unwrap_err().to_string();
+        assert_eq!(message, "the protocol uses 6001 training images, `fashion-14` has 6000");
+        assert!(quick().select(&dataset).is_ok());
     }
 
     #[test]

@@ -177,7 +177,8 @@ pub(in crate::report) fn learning_curves(verification: &Verification) -> Drawing
         // A line of its own for the legend: the dashed ones have the colours of their cells.
         series.push(Series::line("on the training images", INK, Stroke::Dashed, vec![Point::at(f64::NAN, f64::NAN)]));
     }
-    let caption = "Means over the seeds: solid on the validation images, dashed on the training images.";
+    let caption = "Means over the seeds: solid on the part of the validation images that curves use, so not quite the accuracies \
+                   of the table; dashed on the training images while they were trained on.";
     Plot { title: "Learning curves", caption: caption.to_owned(), x, y, series }.draw().map(Some)
 }
 

@@ -10,7 +10,7 @@ use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "random",
-    about: "independent random cells; `sampler` says which cells it favours",
+    about: "independent random cells, as a sampler draws them",
     source: "Bergstra & Bengio, JMLR 13, 2012; in this space: Ying et al., ICML 2019, supplement S2",
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Random::new(setup)?)),
