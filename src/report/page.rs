@@ -215,7 +215,7 @@ fn retrained_cards(verification: &Verification) -> Vec<String> {
 fn repeat(report: &Report) -> String {
     let what = format!(
         "The same command with the same version ({}) gives the same accuracies on the same kind of CPU; times differ. In the same \
-         folder it continues and trains nothing twice: give another `--out` to train everything again.",
+         folder it continues and trains nothing twice: another --out trains everything again.",
         report.header.tool_version
     );
     format!("<pre tabindex=\"0\">{}</pre>\n{}", escape(&report.header.command), paragraph(&what))
