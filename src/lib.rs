@@ -24,6 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod file;
+
+pub mod hex;
+
 pub mod unit;
 
 pub mod statistics;

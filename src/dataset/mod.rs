@@ -243,7 +243,7 @@ impl Dataset {
             sha256.update(images.labels());
             sha256.update(images.all_pixels());
         }
-        sha256.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        crate::hex::print(&sha256.finalize())
     }
 }
 

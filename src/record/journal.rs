@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::Error;
-use crate::table::{Record, sync_folder};
+use crate::file::sync_folder;
+use crate::table::Record;
 
 const HEADER: usize = 8;
 /// More than the longest record takes: 65,535 epochs with five curves make 1.6 MB.

@@ -14,7 +14,8 @@ use fs_err as fs;
 use super::journal::Journal;
 use super::lock::Lock;
 use super::{Error, Task, shard};
-use crate::table::{Benchmark, Key, Part, Record, Source, Timestamp, sync_folder};
+use crate::file::sync_folder;
+use crate::table::{Benchmark, Key, Part, Record, Source, Timestamp};
 
 /// The rows after which a journal is rolled into a shard.
 const ROWS_PER_SHARD: usize = 512;

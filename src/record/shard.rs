@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::{Error, journal};
-use crate::table::{self, Benchmark, Key, Part, Record, Timestamp, sync_folder};
+use crate::file::sync_folder;
+use crate::table::{self, Benchmark, Key, Part, Record, Timestamp};
 
 const JOURNALS_FOLDER: &str = "journals";
 const EXTENSION: &str = "journal";

@@ -18,13 +18,14 @@ mod tables;
 mod text;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
     SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
 };
 
+use crate::file;
 use crate::verify::Verification;
 
 /// Why there is no report.
@@ -82,26 +83,8 @@ impl Report {
     /// [`Error::Plot`] if a plot could not be drawn, [`Error::Write`] if the file could not be written.
     pub fn write_page(&self, path: &Path) -> Result<(), Error> {
         let page = self.page()?;
-        let partial = partial_name(path);
-        write_synced(&partial, page.as_bytes()).and_then(|()| fs_err::rename(&partial, path)).map_err(|error| {
-            // What is left half-written helps nobody; that removing it may fail as well changes nothing.
-            let _ = fs_err::remove_file(&partial);
-            Error::Write(error)
-        })
+        file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
     }
-}
-
-/// The name under which a file is written before it takes its own.
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.partial", std::process::id()));
-    path.with_file_name(name)
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = fs_err::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The official hash of a cell: Weisfeiler–Lehman rounds of MD5 over texts that Python would print.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
 use super::Cell;
+use crate::hex;
 
 const INPUT_LABEL: i8 = -1;
 const OUTPUT_LABEL: i8 = -2;
@@ -19,14 +20,7 @@ impl ModuleHash {
     /// Reads 32 hex digits; `None` for any other text.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return None;
-        }
-        let mut bytes = [0; 16];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
-        Some(Self(bytes))
+        hex::parse(text).map(Self)
     }
 
     /// The hash as bytes, for hashing it further.
@@ -52,7 +46,7 @@ impl From<ModuleHash> for String {
 
 impl fmt::Display for ModuleHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::print(&self.0))
     }
 }
 
@@ -78,7 +72,7 @@ pub(super) fn of(cell: &Cell) -> ModuleHash {
                 None => OUTPUT_LABEL,
             };
             let (outgoing, incoming) = (cell.successors(vertex).count(), cell.predecessors(vertex).count());
-            hex(format!("({outgoing}, {incoming}, {label})").as_bytes())
+            md5_hex(format!("({outgoing}, {incoming}, {label})").as_bytes())
         })
         .collect();
     for _ in 0..vertices {
@@ -86,7 +80,7 @@ pub(super) fn of(cell: &Cell) -> ModuleHash {
             .map(|vertex| {
                 let incoming = sorted(cell.predecessors(vertex).map(|x| hashes[x].as_str()));
                 let outgoing = sorted(cell.successors(vertex).map(|y| hashes[y].as_str()));
-                hex(format!("{}|{}|{}", incoming.concat(), outgoing.concat(), hashes[vertex]).as_bytes())
+                md5_hex(format!("{}|{}|{}", incoming.concat(), outgoing.concat(), hashes[vertex]).as_bytes())
             })
             .collect();
     }
@@ -100,11 +94,8 @@ fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     texts
 }
 
-fn hex(text: &[u8]) -> String {
-    Md5::digest(text).iter().fold(String::with_capacity(32), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-        hex
-    })
+fn md5_hex(text: &[u8]) -> String {
+    hex::print(&Md5::digest(text))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::features::feature_names;
 use super::{Entry, Error, Judge, Prediction, Rows, Surrogate, find, judge};
+use crate::file;
 use crate::unit::{Epochs, Seed};
 
 /// The format of the files. It changes when an older tool could not read what is written, or would misread it.
@@ -85,15 +86,8 @@ impl Document {
 
     /// Writes beside the file and renames: a reader sees the old model or the new one, never a part.
     fn write(&self, path: &Path) -> Result<(), Error> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
-        let part = path.with_file_name(name);
         let json = serde_json::to_vec(self).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        let mut file = fs_err::File::create(&part)?;
-        file.write_all(&json)?;
-        file.sync_all()?;
-        fs_err::rename(&part, path)?;
-        Ok(())
+        file::replace(path, |open| Ok(open.write_all(&json)?))
     }
 
     fn read(path: &Path) -> Result<Self, Error> {

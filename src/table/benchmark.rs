@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
 use super::manifest::{self, FORMAT_VERSION};
-use super::writer::{sync_folder, temporary_name, write_text};
+use super::writer::write_text;
 use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
+use crate::file::{sync_folder, temporary_name};
 use crate::space::ModuleHash;
 use crate::unit::{Epochs, Seed};
 

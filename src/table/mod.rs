@@ -23,7 +23,6 @@ pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
 pub use trials::{TrialRow, write_trials};
-pub(crate) use writer::sync_folder;
 pub use writer::write;
 
 /// What is wrong with a benchmark or one of its files.

@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use fs_err as fs;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+
+use crate::file::replace;
 
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 
@@ -66,42 +67,10 @@ pub(super) fn write_text(file: &Path, text: &str) -> Result<(), Error> {
     replace(file, |open| Ok(open.write_all(text.as_bytes())?))
 }
 
-/// The name under which a file is written before it appears. Nobody takes it for a file of the benchmark.
-pub(super) fn temporary_name(name: &str) -> String {
-    format!(".{name}.tmp")
-}
-
-/// Writes a file under a temporary name, and renames it when all of it is on the disk.
-fn replace(file: &Path, write: impl FnOnce(&mut fs::File) -> Result<(), Error>) -> Result<(), Error> {
-    let name = file.file_name().expect("a file of a benchmark has a name").to_string_lossy();
-    let temporary = file.with_file_name(temporary_name(&name));
-    let mut open = fs::File::create(&temporary)?;
-    let written = write(&mut open).and_then(|()| Ok(open.sync_all()?));
-    drop(open);
-    if let Err(error) = written {
-        // It is of no use, but leaving it does no harm either.
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
-    fs::rename(&temporary, file)?;
-    sync_folder(file.parent().expect("a file of a benchmark lies in a folder"))
-}
-
-/// Makes sure that what was created, renamed or removed in a folder is so after a loss of power, too.
-///
-/// # Errors
-///
-/// [`Error::File`] if the folder cannot be opened or synchronised.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    // Only Unix opens folders as files; elsewhere the file system does this by itself.
-    if cfg!(unix) {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
     use crate::space::Cell;
     use crate::unit::Epochs;

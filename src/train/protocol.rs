@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::dataset::{Augmentation, Dataset, ImageShape, Normalisation, Sizes};
+use crate::dataset::{Augmentation, Dataset, ImageShape, Sizes};
 use crate::engine::{Optimizer, Settings};
 use crate::network::Skeleton;
 use crate::unit::Epochs;
@@ -301,12 +301,6 @@ impl Protocol {
             }
         }
         Ok(dataset.take(Sizes { train, validation, test })?)
-    }
-
-    /// The normalisation of the images: mean and deviation of each channel of the training images in use.
-    #[must_use]
-    pub fn normalisation(&self, dataset: &Dataset) -> Normalisation {
-        Normalisation::of(dataset.train())
     }
 }
 

@@ -26,7 +26,7 @@ impl Data {
     /// [`Error::Dataset`] if the data set has fewer images than the protocol uses.
     pub fn select(protocol: &Protocol, dataset: &Dataset) -> Result<Self, Error> {
         let dataset = protocol.select(dataset)?;
-        let normalisation = protocol.normalisation(&dataset);
+        let normalisation = Normalisation::of(dataset.train());
         Ok(Self { dataset, normalisation })
     }
 

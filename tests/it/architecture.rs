@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. A file imports only from its own floor and those before it.
 const FLOORS: &[&[&str]] = &[
-    &["unit", "statistics"],
+    &["file", "hex", "unit", "statistics"],
     &["space"],
     &["oracle"],
     &["dataset"],

@@ -1,0 +1,49 @@
+//! Files that appear whole or not at all, whatever happens meanwhile.
+
+use std::io;
+use std::path::Path;
+
+use fs_err as fs;
+
+/// The name under which a file is written before it appears. Nobody takes it for the file itself.
+#[must_use]
+pub fn temporary_name(name: &str) -> String {
+    format!(".{name}.tmp")
+}
+
+/// Writes a file under a temporary name beside it, and renames it when all of it is on the disk.
+///
+/// One that was there under the name is replaced. An attempt that fails leaves it as it was, and nothing beside it.
+///
+/// # Errors
+///
+/// What `write` says, or an [`io::Error`] if the disk does not take the file.
+pub fn replace<E: From<io::Error>>(file: &Path, write: impl FnOnce(&mut fs::File) -> Result<(), E>) -> Result<(), E> {
+    let Some(name) = file.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{}` names no file", file.display())).into());
+    };
+    let temporary = file.with_file_name(temporary_name(&name.to_string_lossy()));
+    let mut open = fs::File::create(&temporary)?;
+    let written = write(&mut open).and_then(|()| Ok(open.sync_all()?));
+    drop(open);
+    if let Err(error) = written.and_then(|()| Ok(fs::rename(&temporary, file)?)) {
+        // It is of no use, but leaving it does no harm either.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok(sync_folder(folder.unwrap_or(Path::new(".")))?)
+}
+
+/// Makes sure that what was created, renamed or removed in a folder is so after a loss of power, too.
+///
+/// # Errors
+///
+/// An [`io::Error`] if the folder cannot be opened or synchronised.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Only Unix opens folders as files; elsewhere the file system does this by itself.
+    if cfg!(unix) {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
