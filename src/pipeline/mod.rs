@@ -132,10 +132,12 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());
     observe(Event::Note(&counts));
     let costs = Costs::of(run.skeleton, &larger)?;
-    let before = run.benchmark.records()?.len();
-    let training = if before == 0 { "train and record".to_owned() } else { format!("train and record, after {before} rows") };
-    let records =
-        stages.time(&training, || run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe))?;
+    let (records, before) = stages.time("train and record", || {
+        run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe)
+    })?;
+    if before > 0 {
+        stages.note(&format!("after {before} rows"));
+    }
     let recorded = recorded::cells(&cells, &records, run.top);
     let fitted = stages.time("fit", || fitting::fit(&recorded, &costs, run.top, job.seed, &job.out.join("models")))?;
     let searched = stages
@@ -156,6 +158,13 @@ struct Stages<'a> {
 }
 
 impl Stages<'_> {
+    /// Adds a remark to the stage that was timed last.
+    fn note(&mut self, remark: &str) {
+        if let Some(stage) = self.finished.last_mut() {
+            stage.name = format!("{}, {remark}", stage.name);
+        }
+    }
+
     fn time<T>(&mut self, name: &str, stage: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         (self.observe)(Event::Stage(name));
         let started = Instant::now();
@@ -220,7 +229,7 @@ impl<'a> Run<'a> {
         let predicted = fitted.predict(&cells, costs)?;
         let candidates: Vec<_> =
             roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
-        let records = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
+        let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
         Ok(verify::compare(&candidates, &records, self.top))
     }
 

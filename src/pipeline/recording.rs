@@ -43,7 +43,8 @@ impl Share {
 }
 
 impl Run<'_> {
-    /// Trains what is not recorded yet, and reads all rows of these cells, budgets and repeats.
+    /// Trains what is not recorded yet. Returns all rows of these cells, budgets and repeats, and how many rows the part
+    /// had before.
     pub(super) fn record(
         &self,
         part: Part,
@@ -51,7 +52,7 @@ impl Run<'_> {
         budgets: &[Epochs],
         repeats: Range<u16>,
         observe: Observe<'_>,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<(Vec<Record>, usize), Error> {
         let share = |cell: &Cell, epochs| {
             // A cell that cannot be compiled fails with its reason when it is trained.
             let flops = Plan::compile(cell, &self.skeleton).map_or(Flops(0), |plan| plan.cost().flops);
@@ -59,6 +60,7 @@ impl Run<'_> {
         };
         let tasks = record::plan(&self.benchmark, cells, budgets, repeats, |cell, epochs| share(cell, epochs).work);
         let mut recorder = Recorder::open(&self.benchmark, part)?;
+        let before = recorder.recorded().len();
         let remaining = recorder.remaining(&tasks);
         let shares: HashMap<_, _> = remaining.iter().map(|task| (task.key(), share(&task.cell, task.epochs))).collect();
         observe(Event::Workload(Workload {
@@ -78,6 +80,6 @@ impl Run<'_> {
         let wanted: HashSet<_> = tasks.iter().map(Task::key).collect();
         let mut records = self.benchmark.read(part)?;
         records.retain(|record| wanted.contains(&record.key()));
-        Ok(records)
+        Ok((records, before))
     }
 }
