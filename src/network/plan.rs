@@ -15,6 +15,8 @@ pub enum Operator {
     },
     /// 3×3 max-pooling, stride 1, 'same' padding.
     MaxPool,
+    /// 3×3 average pooling, stride 1: the mean of the pixels of the window that lie within the image.
+    MeanPool,
     /// 2×2 max-pooling, stride 2, 'same' padding: an odd last row or column makes a window of its own.
     Halve,
     /// The sum of the inputs.
@@ -255,6 +257,9 @@ impl Writer {
             Operation::Conv3x3 => Operator::Convolution { kernel: 3 },
             Operation::Conv1x1 => Operator::Convolution { kernel: 1 },
             Operation::MaxPool3x3 => Operator::MaxPool,
+            Operation::AvgPool3x3 => Operator::MeanPool,
+            // A sum of one term: it drops the channels that are too many.
+            Operation::Identity => Operator::Sum,
         };
         self.push(operator, vec![input], output)
     }

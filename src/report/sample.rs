@@ -254,7 +254,7 @@ fn worth(cell: Cell) -> f64 {
     let gain = |operation| match operation {
         Operation::Conv3x3 => 0.034,
         Operation::Conv1x1 => 0.016,
-        Operation::MaxPool3x3 => -0.004,
+        _ => -0.004,
     };
     let gain: f64 = cell.operations().map(gain).sum();
     0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * number::real(cell.edge_count())
@@ -264,7 +264,7 @@ fn size(cell: Cell) -> Parameters {
     let cost = |operation| match operation {
         Operation::Conv3x3 => 6_912,
         Operation::Conv1x1 => 864,
-        Operation::MaxPool3x3 => 0,
+        _ => 0,
     };
     let operations: u32 = cell.operations().map(cost).sum();
     Parameters(1_650 + operations + 130 * u32::try_from(cell.edge_count()).unwrap())

@@ -1,6 +1,6 @@
 //! Cells as rows of numbers.
 
-use super::{OPERATIONS, Space, Spec};
+use super::{Space, Spec};
 
 impl Space {
     /// The names of the columns of [`encode_adjacency`](Self::encode_adjacency).
@@ -9,7 +9,7 @@ impl Space {
         let vertices = self.max_vertices();
         let edges = (1..vertices).flat_map(|y| (0..y).map(move |x| format!("edge_{x}_{y}")));
         let operations = (1..vertices - 1)
-            .flat_map(|vertex| OPERATIONS.iter().map(move |operation| format!("operation_{vertex}_{operation}")));
+            .flat_map(|vertex| self.operations().map(move |operation| format!("operation_{vertex}_{operation}")));
         edges.chain(operations).collect()
     }
 
@@ -27,14 +27,14 @@ impl Space {
     pub fn encode_adjacency(&self, spec: &Spec, row: &mut [f32]) {
         let vertices = self.max_vertices();
         let possible_edges = vertices * (vertices - 1) / 2;
-        assert_eq!(row.len(), possible_edges + (vertices - 2) * OPERATIONS.len(), "the width of the row");
+        assert_eq!(row.len(), possible_edges + (vertices - 2) * self.operation_count(), "the width of the row");
         assert!(spec.vertices() <= vertices, "a spec within the space");
         row.fill(0.0);
         for (bit, value) in row[..possible_edges].iter_mut().enumerate() {
             *value = f32::from(u8::from(spec.edge_bits() >> bit & 1 == 1));
         }
         for (vertex, operation) in spec.operations().enumerate() {
-            row[possible_edges + vertex * OPERATIONS.len() + usize::from(operation.label())] = 1.0;
+            row[possible_edges + vertex * self.operation_count() + self.position(operation)] = 1.0;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Cell, Error, OPERATIONS, Operation, Space, Spec};
+use super::{Cell, Error, Operation, Space, Spec};
 
 impl Space {
     /// Lists the cells: one for each hash, and of isomorphic cells the one that the official enumeration meets first.
@@ -22,7 +22,7 @@ impl Space {
             (0..1_u64 << (vertices * (vertices - 1) / 2))
                 .filter(move |edges| edges.count_ones() as usize <= space.max_edges)
                 .filter(move |edges| is_full(vertices, *edges))
-                .flat_map(move |edges| labellings(vertices - 2).map(move |operations| Spec::from_bits(edges, &operations)))
+                .flat_map(move |edges| space.labellings(vertices - 2).map(move |operations| Spec::from_bits(edges, &operations)))
                 .map(Cell::of_pruned)
         })
     }
@@ -43,28 +43,29 @@ impl Space {
         let first = self.labelled_cells().filter(same_size).find(|other| other.hash() == hash);
         Ok(first.expect("the enumeration holds every cell within the limits"))
     }
+
+    /// All lists of operations of a length, the last place changing fastest.
+    fn labellings(&self, length: usize) -> impl Iterator<Item = Vec<Operation>> + use<> {
+        let known: Vec<_> = self.operations().collect();
+        let kinds = known.len();
+        let count = (0..length).fold(1, |count, _| count * kinds);
+        (0..count).map(move |code| {
+            let digits = (0..length).rev().scan(code, |rest, _| {
+                let digit = *rest % kinds;
+                *rest /= kinds;
+                Some(known[digit])
+            });
+            let mut operations: Vec<_> = digits.collect();
+            operations.reverse();
+            operations
+        })
+    }
 }
 
 /// Whether every vertex but the last has an out-edge and every vertex but the first an in-edge.
 fn is_full(vertices: usize, edges: u64) -> bool {
     let spec = Spec::from_bits(edges, &vec![Operation::Conv3x3; vertices - 2]);
     (1..vertices).all(|y| spec.predecessors(y).next().is_some()) && (0..vertices - 1).all(|x| spec.successors(x).next().is_some())
-}
-
-/// All lists of operations of a length, the last place changing fastest.
-fn labellings(length: usize) -> impl Iterator<Item = Vec<Operation>> {
-    let kinds = OPERATIONS.len();
-    let count = (0..length).fold(1, |count, _| count * kinds);
-    (0..count).map(move |code| {
-        let digits = (0..length).rev().scan(code, |rest, _| {
-            let digit = *rest % kinds;
-            *rest /= kinds;
-            Some(OPERATIONS[digit])
-        });
-        let mut operations: Vec<_> = digits.collect();
-        operations.reverse();
-        operations
-    })
 }
 
 #[cfg(test)]
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn operations_come_in_lexicographic_order() {
         use Operation::{Conv1x1, Conv3x3, MaxPool3x3};
-        let pairs: Vec<_> = labellings(2).collect();
+        let pairs: Vec<_> = space(4).labellings(2).collect();
         assert_eq!(pairs.len(), 9);
         assert_eq!(pairs[..4], [[Conv3x3, Conv3x3], [Conv3x3, Conv1x1], [Conv3x3, MaxPool3x3], [Conv1x1, Conv3x3]]);
     }

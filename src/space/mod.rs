@@ -103,35 +103,67 @@ pub enum Error {
         found: String,
     },
     /// No operation has this name.
-    #[error("unknown operation `{name}` (known: {})", known_operations())]
+    #[error("unknown operation `{name}` (known: {})", names(OPERATIONS))]
     UnknownOperation {
         /// The name given.
         name: String,
     },
+    /// The operation is one that the space does not have.
+    #[error("the cell has the operation `{operation}`, which is not one of the space (those are {})", names(operations))]
+    ForeignOperation {
+        /// The operation of the cell.
+        operation: Operation,
+        /// The operations of the space.
+        operations: Vec<Operation>,
+    },
     /// A space with such a limit cannot be enumerated or sampled.
-    #[error("a space of at most {found} vertices, expected 2 to 7")]
+    #[error("a space of at most {found} vertices, expected 2 to {MOST_VERTICES}")]
     VertexLimit {
         /// The limit given.
         found: usize,
     },
+    /// No cell has so few edges, or none can have so many.
+    #[error("a space of at most {found} edges, expected 1 to {MOST_EDGES}")]
+    EdgeLimit {
+        /// The limit given.
+        found: usize,
+    },
+    /// A space needs an operation.
+    #[error("a space without operations, expected some of {}", names(OPERATIONS))]
+    NoOperations,
+    /// A space has more cells than a list of them can hold.
+    #[error("the space has {labelled} labelled cells, too many to list: expected at most {limit}")]
+    TooLarge {
+        /// The labelled cells, isomorphic ones included.
+        labelled: u64,
+        /// The most that are listed.
+        limit: u64,
+    },
 }
 
-fn known_operations() -> String {
-    OPERATIONS.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
+fn names(operations: &[Operation]) -> String {
+    operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// The limits within which cells count.
+/// The most vertices that a space may have: with more, listing its graphs takes hours.
+const MOST_VERTICES: usize = 7;
+/// As many edges as [`MOST_VERTICES`] can have.
+const MOST_EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
+
+/// Which cells count: their operations, and the limits of vertices and edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
+    /// The bit of each operation's label.
+    operations: u8,
     max_vertices: usize,
     max_edges: usize,
 }
 
 impl Space {
-    /// The space of NAS-Bench-101: at most 7 vertices and 9 edges, 423,624 cells.
+    /// The space of NAS-Bench-101: three operations, at most 7 vertices and 9 edges, 423,624 cells.
     #[must_use]
     pub const fn nas_bench_101() -> Self {
-        Self { max_vertices: 7, max_edges: 9 }
+        Self { operations: 0b111, max_vertices: 7, max_edges: 9 }
     }
 
     /// The same space with at most `max_vertices` vertices, the input and the output among them.
@@ -139,11 +171,58 @@ impl Space {
     /// # Errors
     ///
     /// [`Error::VertexLimit`] for fewer than 2 or more than 7.
-    pub fn with_max_vertices(self, max_vertices: usize) -> Result<Self, Error> {
-        if !(2..=7).contains(&max_vertices) {
+    pub const fn with_max_vertices(self, max_vertices: usize) -> Result<Self, Error> {
+        if max_vertices < 2 || max_vertices > MOST_VERTICES {
             return Err(Error::VertexLimit { found: max_vertices });
         }
         Ok(Self { max_vertices, ..self })
+    }
+
+    /// The same space with at most `max_edges` edges.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EdgeLimit`] for none or more than 21, which are those of 7 vertices.
+    pub const fn with_max_edges(self, max_edges: usize) -> Result<Self, Error> {
+        if max_edges == 0 || max_edges > MOST_EDGES {
+            return Err(Error::EdgeLimit { found: max_edges });
+        }
+        Ok(Self { max_edges, ..self })
+    }
+
+    /// The same space with other operations; their order does not count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoOperations`] for an empty list.
+    pub fn with_operations(self, operations: &[Operation]) -> Result<Self, Error> {
+        if operations.is_empty() {
+            return Err(Error::NoOperations);
+        }
+        Ok(Self { operations: operations.iter().fold(0, |bits, operation| bits | 1 << operation.label()), ..self })
+    }
+
+    /// The operations, in the order of their labels.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> + Clone + use<> {
+        let space = *self;
+        OPERATIONS.iter().copied().filter(move |operation| space.has_operation(*operation))
+    }
+
+    /// How many operations there are.
+    #[must_use]
+    pub const fn operation_count(&self) -> usize {
+        self.operations.count_ones() as usize
+    }
+
+    /// Whether an operation is one of the space's.
+    #[must_use]
+    pub const fn has_operation(&self, operation: Operation) -> bool {
+        self.operations >> operation.label() & 1 == 1
+    }
+
+    /// The position of an operation among those of the space.
+    const fn position(&self, operation: Operation) -> usize {
+        (self.operations & ((1 << operation.label()) - 1)).count_ones() as usize
     }
 
     /// The most vertices that a cell may have.
@@ -158,28 +237,59 @@ impl Space {
         self.max_edges
     }
 
-    /// Passes a cell that lies within the limits.
+    /// Passes a cell that lies within the limits, in the order in which the official program checks.
     ///
     /// # Errors
     ///
-    /// [`Error::TooManyVertices`] or [`Error::TooManyEdges`].
-    pub const fn check(&self, cell: Cell) -> Result<Cell, Error> {
-        let (vertices, edges) = (cell.spec().vertices(), cell.spec().edge_count());
+    /// [`Error::TooManyVertices`], [`Error::TooManyEdges`] or [`Error::ForeignOperation`].
+    pub fn check(&self, cell: Cell) -> Result<Cell, Error> {
+        let (vertices, edges) = (cell.vertices(), cell.edge_count());
         if vertices > self.max_vertices {
             return Err(Error::TooManyVertices { limit: self.max_vertices, found: vertices });
         }
         if edges > self.max_edges {
             return Err(Error::TooManyEdges { limit: self.max_edges, found: edges });
         }
+        if let Some(operation) = cell.operations().find(|operation| !self.has_operation(*operation)) {
+            return Err(Error::ForeignOperation { operation, operations: self.operations().collect() });
+        }
         Ok(cell)
     }
 
-    /// Prunes a spec and checks the cell that remains, in the order in which the official program checks.
+    /// Prunes a spec and checks the cell that remains.
     ///
     /// # Errors
     ///
     /// As [`Spec::prune`] and [`check`](Self::check).
     pub fn cell(&self, spec: &Spec) -> Result<Cell, Error> {
         self.check(spec.prune()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_make_no_space_are_refused() {
+        let space = Space::nas_bench_101();
+        let message = |result: Result<Space, Error>| result.unwrap_err().to_string();
+        assert_eq!(message(space.with_max_vertices(8)), "a space of at most 8 vertices, expected 2 to 7");
+        assert_eq!(message(space.with_max_edges(0)), "a space of at most 0 edges, expected 1 to 21");
+        assert!(message(space.with_operations(&[])).starts_with("a space without operations, expected some of conv3x3-bn-relu"));
+    }
+
+    #[test]
+    fn a_cell_with_an_operation_of_another_space_is_refused() {
+        let cell = Cell::from_texts("010001000", "input,identity,output").unwrap();
+        let message = Space::nas_bench_101().check(cell).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the cell has the operation `identity`, which is not one of the space \
+            (those are conv3x3-bn-relu, conv1x1-bn-relu, maxpool3x3)"
+        );
+        let all = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        assert_eq!(all.check(cell).unwrap(), cell);
+        assert_eq!(all.operation_count(), 5);
     }
 }

@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{OPERATIONS, Space, Spec};
+use super::{Space, Spec};
 
 impl Space {
     /// Changes one edge or one operation of a spec, so that the cell stays in the space and becomes another cell.
@@ -28,7 +28,7 @@ impl Space {
         loop {
             // Most edits are fine, so drawing is the fast way; listing decides when luck has run out.
             for _ in 0..8 {
-                let edited = random_edit(from, rng);
+                let edited = self.random_edit(from, rng);
                 if is_another(&edited) {
                     return Some(edited);
                 }
@@ -45,33 +45,36 @@ impl Space {
     /// Lists the specs that one edit makes of a spec and whose cells lie in the space: at most 31 of 7 vertices.
     pub fn neighbours(&self, spec: Spec) -> impl Iterator<Item = Spec> + use<> {
         let space = *self;
-        edits(spec).filter(move |edited| space.cell(edited).is_ok())
+        self.edits(spec).filter(move |edited| space.cell(edited).is_ok())
     }
-}
 
-/// Every flip of an edge and every change of an operation.
-fn edits(spec: Spec) -> impl Iterator<Item = Spec> {
-    let vertices = spec.vertices();
-    let flips = (1..vertices).flat_map(move |y| (0..y).map(move |x| spec.with_flipped_edge(x, y)));
-    let changes = (1..vertices - 1).flat_map(move |vertex| {
-        let others = OPERATIONS.iter().filter(move |operation| spec.operation(vertex) != Some(**operation));
-        others.map(move |operation| spec.with_operation(vertex, *operation))
-    });
-    flips.chain(changes)
-}
-
-/// One edit: each possible edge and each interior operation is picked with the same chance.
-fn random_edit(spec: Spec, rng: &mut ChaCha8Rng) -> Spec {
-    let vertices = spec.vertices();
-    let possible_edges = vertices * (vertices - 1) / 2;
-    let pick = rng.random_range(0..possible_edges + vertices - 2);
-    if pick < possible_edges {
-        let (x, y) = (1..vertices).flat_map(|y| (0..y).map(move |x| (x, y))).nth(pick).expect("a pick below the number of edges");
-        return spec.with_flipped_edge(x, y);
+    /// Every flip of an edge and every change of an operation.
+    fn edits(&self, spec: Spec) -> impl Iterator<Item = Spec> + use<> {
+        let space = *self;
+        let vertices = spec.vertices();
+        let flips = (1..vertices).flat_map(move |y| (0..y).map(move |x| spec.with_flipped_edge(x, y)));
+        let changes = (1..vertices - 1).flat_map(move |vertex| {
+            let others = space.operations().filter(move |operation| spec.operation(vertex) != Some(*operation));
+            others.map(move |operation| spec.with_operation(vertex, operation))
+        });
+        flips.chain(changes)
     }
-    let vertex = pick - possible_edges + 1;
-    let others: Vec<_> = OPERATIONS.iter().copied().filter(|operation| spec.operation(vertex) != Some(*operation)).collect();
-    spec.with_operation(vertex, *others.choose(rng).expect("there is another operation"))
+
+    /// One edit: each possible edge and each interior operation is picked with the same chance.
+    fn random_edit(&self, spec: Spec, rng: &mut ChaCha8Rng) -> Spec {
+        let vertices = spec.vertices();
+        let possible_edges = vertices * (vertices - 1) / 2;
+        let pick = rng.random_range(0..possible_edges + vertices - 2);
+        if pick < possible_edges {
+            let (x, y) =
+                (1..vertices).flat_map(|y| (0..y).map(move |x| (x, y))).nth(pick).expect("a pick below the number of edges");
+            return spec.with_flipped_edge(x, y);
+        }
+        let vertex = pick - possible_edges + 1;
+        let others: Vec<_> = self.operations().filter(|operation| spec.operation(vertex) != Some(*operation)).collect();
+        // A space of one operation has no other to change to: such an edit changes nothing.
+        others.choose(rng).map_or(spec, |operation| spec.with_operation(vertex, *operation))
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +116,6 @@ mod tests {
     #[test]
     fn edits_are_as_many_as_edges_and_other_operations() {
         let spec = Sampler::Official.draw(&Space::nas_bench_101(), &mut Seed(3).rng());
-        assert_eq!(edits(spec).count(), 21 + 10);
+        assert_eq!(Space::nas_bench_101().edits(spec).count(), 21 + 10);
     }
 }

@@ -16,10 +16,15 @@ pub enum Operation {
     Conv1x1 = 1,
     /// 3×3 max-pooling with stride 1.
     MaxPool3x3 = 2,
+    /// 3×3 average pooling with stride 1 over the pixels that there are.
+    AvgPool3x3 = 3,
+    /// Nothing: what comes in goes out.
+    Identity = 4,
 }
 
-/// Every operation, in the order of its label in the official hash.
-pub const OPERATIONS: &[Operation] = &[Operation::Conv3x3, Operation::Conv1x1, Operation::MaxPool3x3];
+/// Every operation, in the order of its label in the official hash. The first three are those of NAS-Bench-101.
+pub const OPERATIONS: &[Operation] =
+    &[Operation::Conv3x3, Operation::Conv1x1, Operation::MaxPool3x3, Operation::AvgPool3x3, Operation::Identity];
 
 /// The official name of the first vertex.
 pub const INPUT: &str = "input";
@@ -27,13 +32,15 @@ pub const INPUT: &str = "input";
 pub const OUTPUT: &str = "output";
 
 impl Operation {
-    /// The official name.
+    /// The name in records: the official one, where NAS-Bench-101 has the operation.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Conv3x3 => "conv3x3-bn-relu",
             Self::Conv1x1 => "conv1x1-bn-relu",
             Self::MaxPool3x3 => "maxpool3x3",
+            Self::AvgPool3x3 => "avgpool3x3",
+            Self::Identity => "identity",
         }
     }
 
@@ -44,6 +51,8 @@ impl Operation {
             Self::Conv3x3 => "3×3 convolution, batch normalisation, ReLU",
             Self::Conv1x1 => "1×1 convolution, batch normalisation, ReLU",
             Self::MaxPool3x3 => "3×3 max-pooling, stride 1",
+            Self::AvgPool3x3 => "3×3 average pooling, stride 1, padding not counted",
+            Self::Identity => "passes its input on",
         }
     }
 

@@ -54,11 +54,14 @@ const fn logarithm(name: &'static str, of: fn(&Facts) -> f32) -> Feature {
     Feature { name, scale: Scale::Logarithm, of }
 }
 
-/// Every feature, in the order of its column. The kinds of operation are 0 (conv3x3), 1 (conv1x1) and 2 (maxpool3x3).
+/// Every feature, in the order of its column. The kinds of operation are their labels: 0 is conv3x3,
+/// 1 conv1x1, 2 maxpool3x3.
 pub const FEATURES: &[Feature] = &[
     count("conv3x3", |facts| facts.operations[0].into()),
     count("conv1x1", |facts| facts.operations[1].into()),
     count("maxpool3x3", |facts| facts.operations[2].into()),
+    count("avgpool3x3", |facts| facts.operations[3].into()),
+    count("identity", |facts| facts.operations[4].into()),
     count("edges", |facts| facts.edges.iter().flatten().sum::<u16>().into()),
     count("joins", |facts| facts.joins.into()),
     count("input_degree", |facts| facts.edges[END].iter().sum::<u16>().into()),

@@ -6,7 +6,7 @@ use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device as Backend, Tensor, TensorData};
 
-use layers::{Window, convolution, max_pool};
+use layers::{Window, convolution, max_pool, mean_pool};
 
 use super::{Device, Error, Optimizer, Settings, StepReport};
 use crate::network::{Operator, Plan, Step};
@@ -243,6 +243,7 @@ fn forward(
                 relu(normalise(convolved, convolutions.next().expect("the range has no end"), next(), next()))
             }
             Operator::MaxPool => max_pool(only, Window::Three, device),
+            Operator::MeanPool => mean_pool(only),
             Operator::Halve => max_pool(only, Window::Two, device),
             Operator::Sum => inputs.into_iter().fold(only, |sum, term| sum + term),
             Operator::Concatenate => {

@@ -5,7 +5,7 @@ mod layout;
 use layout::{Arrow, BOX, Layout, Place};
 
 use super::grid::escape;
-use super::plot::{BLUE, GREEN, INK, ORANGE, hex};
+use super::plot::{AXIS, BLUE, GREEN, INK, ORANGE, hex};
 use crate::space::{Cell, INPUT, OUTPUT, Operation};
 
 /// The length of an arrow's head.
@@ -45,6 +45,8 @@ const fn label(operation: Operation) -> &'static str {
         Operation::Conv3x3 => "3×3 conv",
         Operation::Conv1x1 => "1×1 conv",
         Operation::MaxPool3x3 => "3×3 max-pool",
+        Operation::AvgPool3x3 => "3×3 mean-pool",
+        Operation::Identity => "identity",
     }
 }
 
@@ -53,7 +55,8 @@ fn drawn_box(cell: Cell, vertex: usize, (x, y): Place) -> String {
     let (text, color) = match cell.operation(vertex) {
         Some(operation @ Operation::Conv3x3) => (label(operation), hex(BLUE)),
         Some(operation @ Operation::Conv1x1) => (label(operation), hex(GREEN)),
-        Some(operation @ Operation::MaxPool3x3) => (label(operation), hex(ORANGE)),
+        Some(operation @ (Operation::MaxPool3x3 | Operation::AvgPool3x3)) => (label(operation), hex(ORANGE)),
+        Some(operation @ Operation::Identity) => (label(operation), hex(AXIS)),
         None if vertex == 0 => (INPUT, ink.clone()),
         None => (OUTPUT, ink.clone()),
     };
