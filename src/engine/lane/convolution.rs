@@ -1,0 +1,345 @@
+//! Convolution 3×3 and 1×1: forward, the gradient of the input, the gradient of the kernel.
+//!
+//! All three keep a small rectangle of sums in registers and walk through everything that is added to them. Forward, the sums
+//! are those of a few output channels (rows below) at a few neighbouring pixels (columns); in each step one weight is spread
+//! over a vector for each channel, one vector of 16 images is read for each pixel, and each pair is multiplied and added:
+//!
+//! ```text
+//!                 pixel c   c+1   c+2   c+3   c+4   c+5       24 sums,
+//! weight of co      Σ        Σ     Σ     Σ     Σ     Σ         6 pixels and
+//! weight of co+1    Σ        Σ     Σ     Σ     Σ     Σ         1 weight at a time:
+//! weight of co+2    Σ        Σ     Σ     Σ     Σ     Σ        31 of the 32 registers
+//! weight of co+3    Σ        Σ     Σ     Σ     Σ     Σ        of AVX-512
+//! ```
+//!
+//! That is 24 multiply-adds for 10 reads. The gradient of the input is the same convolution with the kernel turned round and its
+//! channels exchanged. The gradient of the kernel keeps nine sums (one for each tap) for each of a few output channels.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::layout::{LANES, Plane};
+
+/// Output channels of a rectangle of sums.
+const CHANNELS: usize = 4;
+/// Pixels of a rectangle of sums.
+const PIXELS: usize = 6;
+/// The same where there are but 16 registers.
+const FEW_PIXELS: usize = 3;
+
+/// What becomes of finished sums.
+pub(super) enum Finish<'a> {
+    /// They replace what was there; their sums and sums of squares are added up for each channel: `[channels, 2, LANES]`.
+    Observe(&'a mut [f32]),
+    /// They are added to what was there.
+    Add,
+    /// They replace what was there.
+    Replace,
+    /// Each is scaled, shifted and cut off at zero: `[channels]` each.
+    Rectify {
+        /// The factor of each channel.
+        scale: &'a [f32],
+        /// What is added after.
+        offset: &'a [f32],
+    },
+}
+
+/// A kernel as the rectangles want it.
+#[derive(Clone, Debug)]
+pub(super) struct Packed {
+    side: usize,
+    inputs: usize,
+    outputs: usize,
+    /// For each group of [`CHANNELS`] outputs: `[inputs, side, side, outputs of the group]`.
+    weights: Vec<f32>,
+}
+
+impl Packed {
+    pub(super) fn new(side: usize, inputs: usize, outputs: usize) -> Self {
+        Self { side, inputs, outputs, weights: vec![0.0; side * side * inputs * outputs] }
+    }
+
+    /// Takes a kernel `[outputs, inputs, side, side]`.
+    pub(super) fn pack(&mut self, kernel: &[f32]) {
+        let (taps, inputs) = (self.side * self.side, self.inputs);
+        self.place(|output, input, tap| kernel[(output * inputs + input) * taps + tap]);
+    }
+
+    /// Takes a kernel `[inputs, outputs, side, side]` turned round: that of the gradient of the input.
+    pub(super) fn pack_turned(&mut self, kernel: &[f32]) {
+        let (taps, outputs) = (self.side * self.side, self.outputs);
+        self.place(|output, input, tap| kernel[(input * outputs + output) * taps + taps - 1 - tap]);
+    }
+
+    fn place(&mut self, weight: impl Fn(usize, usize, usize) -> f32) {
+        let mut weights = self.weights.iter_mut();
+        for first in (0..self.outputs).step_by(CHANNELS) {
+            for input in 0..self.inputs {
+                for tap in 0..self.side * self.side {
+                    for output in first..(first + CHANNELS).min(self.outputs) {
+                        *weights.next().expect("as many places as weights") = weight(output, input, tap);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Convolves a block with 'same' padding.
+///
+/// # Shapes
+///
+/// - `input`: `[inputs or more, plane]`; `output`: `[outputs, plane]`, of which the border stays as it is
+pub(super) fn convolve(arch: Arch, packed: &Packed, plane: Plane, input: &[f32], output: &mut [f32], finish: Finish) {
+    match packed.side {
+        1 => arch.dispatch(Convolve::<1> { packed, plane, input, output, finish }),
+        3 => arch.dispatch(Convolve::<3> { packed, plane, input, output, finish }),
+        side => unreachable!("a kernel of side {side}: the model checks its plan"),
+    }
+}
+
+struct Convolve<'a, const SIDE: usize> {
+    packed: &'a Packed,
+    plane: Plane,
+    input: &'a [f32],
+    output: &'a mut [f32],
+    finish: Finish<'a>,
+}
+
+impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let group = SIDE * SIDE * self.packed.inputs;
+        for first in (0..self.packed.outputs).step_by(CHANNELS) {
+            let channels = CHANNELS.min(self.packed.outputs - first);
+            let weights = &self.packed.weights[first * group..][..channels * group];
+            match channels {
+                4 => self.rows::<S, 4>(simd, first, weights),
+                3 => self.rows::<S, 3>(simd, first, weights),
+                2 => self.rows::<S, 2>(simd, first, weights),
+                _ => self.rows::<S, 1>(simd, first, weights),
+            }
+        }
+    }
+}
+
+impl<const SIDE: usize> Convolve<'_, SIDE> {
+    /// Cuts each row into rectangles of nearly equal width: a narrow last one would wait for its own sums.
+    #[inline(always)]
+    fn rows<S: Simd, const M: usize>(&mut self, simd: S, first: usize, weights: &[f32]) {
+        let most = if S::REGISTER_COUNT >= 32 { PIXELS } else { FEW_PIXELS };
+        let parts = self.plane.width.div_ceil(most);
+        for half in 0..LANES / S::F32_LANES {
+            for row in 0..self.plane.height {
+                let mut column = 0;
+                for part in 0..parts {
+                    let end = self.plane.width * (part + 1) / parts;
+                    let at = At { first, row, column, half };
+                    match end - column {
+                        6 => self.rectangle::<S, M, 6>(simd, at, weights),
+                        5 => self.rectangle::<S, M, 5>(simd, at, weights),
+                        4 => self.rectangle::<S, M, 4>(simd, at, weights),
+                        3 => self.rectangle::<S, M, 3>(simd, at, weights),
+                        2 => self.rectangle::<S, M, 2>(simd, at, weights),
+                        _ => self.rectangle::<S, M, 1>(simd, at, weights),
+                    }
+                    column = end;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn rectangle<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, weights: &[f32]) {
+        let halves = LANES / S::F32_LANES;
+        let (input, _) = S::as_simd_f32s(self.input);
+        let row = (self.plane.width + 2) * halves;
+        let plane = (self.plane.height + 2) * row;
+        // The border is one pixel wide, whatever the side of the kernel.
+        let corner = (at.row + 1 - SIDE / 2) * row + (at.column + 1 - SIDE / 2) * halves + at.half;
+        let mut sums = [[simd.splat_f32s(0.0); P]; M];
+        for (channel, weights) in weights.chunks_exact(SIDE * SIDE * M).enumerate() {
+            for y in 0..SIDE {
+                let pixels = &input[channel * plane + corner + y * row..][..(P + SIDE - 2) * halves + 1];
+                for x in 0..SIDE {
+                    let weights = &weights[(y * SIDE + x) * M..][..M];
+                    for p in 0..P {
+                        let pixel = pixels[(p + x) * halves];
+                        for m in 0..M {
+                            sums[m][p] = simd.mul_add_f32s(simd.splat_f32s(weights[m]), pixel, sums[m][p]);
+                        }
+                    }
+                }
+            }
+        }
+        self.finish::<S, M, P>(simd, at, sums);
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, sums: [[S::f32s; P]; M]) {
+        let halves = LANES / S::F32_LANES;
+        let (output, _) = S::as_mut_simd_f32s(self.output);
+        let row = (self.plane.width + 2) * halves;
+        let plane = (self.plane.height + 2) * row;
+        let place = (at.row + 1) * row + (at.column + 1) * halves + at.half;
+        for (m, sums) in sums.into_iter().enumerate() {
+            let channel = at.first + m;
+            let pixels = &mut output[channel * plane + place..][..(P - 1) * halves + 1];
+            match &mut self.finish {
+                Finish::Replace => (0..P).for_each(|p| pixels[p * halves] = sums[p]),
+                Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),
+                Finish::Observe(observed) => {
+                    let (observed, _) = S::as_mut_simd_f32s(observed);
+                    let [mut sum, mut squares] = [0, 1].map(|i| observed[(2 * channel + i) * halves + at.half]);
+                    for p in 0..P {
+                        pixels[p * halves] = sums[p];
+                        sum = simd.add_f32s(sum, sums[p]);
+                        squares = simd.mul_add_f32s(sums[p], sums[p], squares);
+                    }
+                    observed[2 * channel * halves + at.half] = sum;
+                    observed[(2 * channel + 1) * halves + at.half] = squares;
+                }
+                Finish::Rectify { scale, offset } => {
+                    let (scale, offset) = (simd.splat_f32s(scale[channel]), simd.splat_f32s(offset[channel]));
+                    for p in 0..P {
+                        let scaled = simd.mul_add_f32s(sums[p], scale, offset);
+                        pixels[p * halves] = simd.max_f32s(scaled, simd.splat_f32s(0.0));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a rectangle stands: its first channel, its row and first column, and the part of the lanes.
+#[derive(Clone, Copy)]
+struct At {
+    first: usize,
+    row: usize,
+    column: usize,
+    half: usize,
+}
+
+/// Adds the gradient of a kernel that one block gives, lane by lane.
+///
+/// # Shapes
+///
+/// - `input`: `[inputs or more, plane]`; `change`, the gradient of the output: `[outputs, plane]`
+/// - `gradient`: `[outputs, inputs, side, side, LANES]`
+pub(super) fn add_kernel_gradient(
+    arch: Arch,
+    [side, inputs, outputs]: [usize; 3],
+    plane: Plane,
+    input: &[f32],
+    change: &[f32],
+    gradient: &mut [f32],
+) {
+    let shape = Shape { inputs, outputs, plane };
+    match side {
+        1 => arch.dispatch(KernelGradient::<1> { shape, input, change, gradient }),
+        3 => arch.dispatch(KernelGradient::<3> { shape, input, change, gradient }),
+        side => unreachable!("a kernel of side {side}: the model checks its plan"),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    inputs: usize,
+    outputs: usize,
+    plane: Plane,
+}
+
+struct KernelGradient<'a, const SIDE: usize> {
+    shape: Shape,
+    input: &'a [f32],
+    change: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl<const SIDE: usize> WithSimd for KernelGradient<'_, SIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let few = S::REGISTER_COUNT < 32;
+        // So many sums that they and what is read fit in the registers.
+        let (channels, inputs) = match (SIDE, few) {
+            (1, false) => (4, 4),
+            (1, true) => (2, 4),
+            (_, false) => (3, 1),
+            (_, true) => (1, 1),
+        };
+        for half in 0..LANES / S::F32_LANES {
+            let mut output = 0;
+            while output < self.shape.outputs {
+                let m = channels.min(self.shape.outputs - output);
+                let mut input = 0;
+                while input < self.shape.inputs {
+                    let n = if self.shape.inputs - input >= inputs { inputs } else { 1 };
+                    let at = (output, input, half);
+                    match (m, n) {
+                        (4, 4) => self.sums::<S, 4, 4, 1>(simd, at),
+                        (3, 4) => self.sums::<S, 3, 4, 1>(simd, at),
+                        (2, 4) => self.sums::<S, 2, 4, 1>(simd, at),
+                        (1, 4) => self.sums::<S, 1, 4, 1>(simd, at),
+                        (4, _) => self.sums::<S, 4, 1, 1>(simd, at),
+                        (3, _) if SIDE == 3 => self.sums::<S, 3, 1, 9>(simd, at),
+                        (2, _) if SIDE == 3 => self.sums::<S, 2, 1, 9>(simd, at),
+                        (_, _) if SIDE == 3 => self.sums::<S, 1, 1, 9>(simd, at),
+                        (3, _) => self.sums::<S, 3, 1, 1>(simd, at),
+                        (2, _) => self.sums::<S, 2, 1, 1>(simd, at),
+                        (_, _) => self.sums::<S, 1, 1, 1>(simd, at),
+                    }
+                    input += n;
+                }
+                output += m;
+            }
+        }
+    }
+}
+
+impl<const SIDE: usize> KernelGradient<'_, SIDE> {
+    #[inline(always)]
+    fn sums<S: Simd, const M: usize, const N: usize, const TAPS: usize>(&mut self, simd: S, at: (usize, usize, usize)) {
+        let (first_output, first_input, half) = at;
+        let halves = LANES / S::F32_LANES;
+        let (input, _) = S::as_simd_f32s(self.input);
+        let (change, _) = S::as_simd_f32s(self.change);
+        let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
+        let Plane { height, width } = self.shape.plane;
+        let row = (width + 2) * halves;
+        let plane = (height + 2) * row;
+        let reach = SIDE / 2;
+        let length = (width - 1) * halves + 1;
+        let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
+        for y in 0..height {
+            let inside = (y + 1) * row + halves + half;
+            let changes: [&[S::f32s]; M] = std::array::from_fn(|m| &change[(first_output + m) * plane + inside..][..length]);
+            let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {
+                let corner = (first_input + n) * plane + inside - reach * (row + halves);
+                std::array::from_fn(|tap| &input[corner + tap * row..][..length + 2 * reach * halves])
+            });
+            for x in 0..width {
+                let changes: [S::f32s; M] = std::array::from_fn(|m| changes[m][x * halves]);
+                for n in 0..N {
+                    for tap in 0..TAPS {
+                        let pixel = pixels[n][tap / SIDE][(x + tap % SIDE) * halves];
+                        for m in 0..M {
+                            sums[m][n][tap] = simd.mul_add_f32s(changes[m], pixel, sums[m][n][tap]);
+                        }
+                    }
+                }
+            }
+        }
+        for (m, sums) in sums.into_iter().enumerate() {
+            for (n, sums) in sums.into_iter().enumerate() {
+                let place = ((first_output + m) * self.shape.inputs + first_input + n) * TAPS;
+                for (tap, sum) in sums.into_iter().enumerate() {
+                    let total = &mut gradient[(place + tap) * halves + half];
+                    *total = simd.add_f32s(*total, sum);
+                }
+            }
+        }
+    }
+}

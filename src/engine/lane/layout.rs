@@ -1,0 +1,94 @@
+//! Where numbers stand: the images of a batch side by side in the lanes of a vector.
+//!
+//! A batch is cut into blocks of [`LANES`] images. A block holds, channel by channel, planes of `height + 2` rows of `width + 2`
+//! pixels, each pixel a vector with one number for each image:
+//!
+//! ```text
+//! [block][channel][row + border][column + border][image of the block]
+//! ```
+//!
+//! The border is always zero, so that no kernel asks whether a neighbour lies beyond the edge. Channels stand one after the
+//! other, so that the first few of them, or those of one term of a concatenation, are slices. Every pixel is one vector, however
+//! few channels there are: the arithmetic runs at the same speed for 5 channels as for 64.
+
+use std::ops::Range;
+
+use aligned_vec::{AVec, ConstAlign, avec};
+
+/// The images of a block.
+pub(super) const LANES: usize = 16;
+
+/// Numbers that start at a multiple of 64 bytes, as vectors like them.
+pub(super) type Numbers = AVec<f32, ConstAlign<64>>;
+
+/// So many zeros.
+pub(super) fn zeros(length: usize) -> Numbers {
+    avec![[64] | 0.0; length]
+}
+
+/// The pixels of one channel, without its border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plane {
+    pub(super) height: usize,
+    pub(super) width: usize,
+}
+
+impl Plane {
+    /// The numbers of a row with its border.
+    pub(super) const fn row(self) -> usize {
+        (self.width + 2) * LANES
+    }
+
+    /// The numbers of a channel with its border.
+    pub(super) const fn len(self) -> usize {
+        (self.height + 2) * self.row()
+    }
+
+    /// The numbers of the pixels of a row, without its border.
+    pub(super) const fn inside(self, row: usize) -> Range<usize> {
+        let start = (row + 1) * self.row() + LANES;
+        start..start + self.width * LANES
+    }
+
+    /// How many pixels there are.
+    pub(super) const fn pixels(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Puts images into lanes; lanes without an image are zero.
+///
+/// # Shapes
+///
+/// - `images`: `[n, channels, height, width]`, at most [`LANES`] of them
+/// - `block`: `[channels, plane]`
+pub(super) fn fill(block: &mut [f32], images: &[f32], channels: usize, plane: Plane) {
+    block.fill(0.0);
+    let pixels = plane.pixels();
+    for (lane, image) in images.chunks_exact(channels * pixels).enumerate() {
+        for (channel, values) in image.chunks_exact(pixels).enumerate() {
+            for (row, values) in values.chunks_exact(plane.width).enumerate() {
+                let inside = &mut block[channel * plane.len()..][plane.inside(row)];
+                inside.chunks_exact_mut(LANES).zip(values).for_each(|(pixel, value)| pixel[lane] = *value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_stands_in_its_lane_within_a_border_of_zeros() {
+        let plane = Plane { height: 2, width: 3 };
+        let images: Vec<f32> = (1_u8..=24).map(f32::from).collect();
+        let mut block = vec![9.0; 2 * plane.len()];
+        fill(&mut block, &images, 2, plane);
+        assert_eq!(block.iter().filter(|value| **value > 0.0).count(), 24);
+        // Image 1, channel 1, row 1, column 2 is the last number.
+        let place = plane.len() + plane.inside(1).start + 2 * LANES + 1;
+        assert!((block[place] - 24.0).abs() < 1e-6);
+        assert_eq!(plane.inside(1), 5 * LANES * 2 + LANES..5 * LANES * 2 + LANES * 4);
+    }
+}

@@ -1,0 +1,256 @@
+//! The engine for processors: a batch side by side in the lanes of vectors, one thread for each model.
+//!
+//! `layout.rs` says how numbers stand in memory; each kind of step has its kernels in a file of its own; this file runs the steps
+//! of a plan forward and backward. The kernels are written once, over `pulp`'s vectors, and compiled for AVX-512, AVX2 and
+//! plain instructions; which of them run is decided when a model is built. A step allocates nothing.
+
+mod arrangement;
+mod convolution;
+mod head;
+mod layout;
+mod normalise;
+mod pool;
+mod steps;
+mod update;
+
+use pulp::Arch;
+
+use self::arrangement::Arrangement;
+use self::convolution::Packed;
+use self::layout::{LANES, Numbers, zeros};
+use self::normalise::{Channel, Slope};
+use self::update::Memory;
+use super::{Settings, StepReport};
+use crate::network::{Operator, Plan, Step};
+use crate::unit::Seed;
+
+/// A model in training: its parameters, the optimizer's memory, the statistics of batch normalisation, and room for a batch.
+#[derive(Debug)]
+pub struct Model {
+    plan: Plan,
+    settings: Settings,
+    arch: Arch,
+    arrangement: Arrangement,
+    parameters: Vec<Vec<f32>>,
+    gradients: Vec<Vec<f32>>,
+    memory: Vec<Memory>,
+    convolutions: Vec<Convolution>,
+    /// What the steps wrote, by store.
+    values: Vec<Numbers>,
+    /// The gradients of `values`.
+    changes: Vec<Numbers>,
+    /// Means and logits of each block.
+    ends: Ends,
+    scratch: Numbers,
+    /// The blocks that there is room for.
+    blocks: usize,
+}
+
+/// A convolution with its batch normalisation.
+#[derive(Debug)]
+struct Convolution {
+    /// The first of its three parameters: kernel, scale, offset.
+    parameter: usize,
+    side: usize,
+    forward: Packed,
+    backward: Packed,
+    /// What is normalised; then its gradient.
+    raw: Numbers,
+    /// The running statistics.
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    channels: Vec<Channel>,
+    slopes: Vec<(Channel, Slope)>,
+    /// Two sums for each channel, lane by lane.
+    sums: Vec<f32>,
+    /// The gradient of the kernel, lane by lane.
+    of_kernel: Numbers,
+}
+
+#[derive(Debug)]
+struct Ends {
+    means: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Model {
+    /// Builds the model of a plan with the initial weights of a seed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the plan has a kernel whose side is neither 1 nor 3: no operation has one.
+    #[must_use]
+    pub fn new(plan: Plan, settings: Settings, seed: Seed) -> Self {
+        let parameters = super::initial(&plan, seed);
+        let arrangement = Arrangement::new(&plan);
+        let mut first = 0;
+        let convolutions = plan.steps().iter().filter_map(|step| Convolution::new(step, &mut first)).collect();
+        let largest = arrangement.stores().iter().map(|store| store.plane_len()).max().unwrap_or(0);
+        let mut model = Self {
+            settings,
+            arch: Arch::new(),
+            gradients: parameters.iter().map(|values| vec![0.0; values.len()]).collect(),
+            memory: parameters.iter().map(|values| Memory::new(values.len())).collect(),
+            values: Vec::new(),
+            changes: Vec::new(),
+            ends: Ends { means: Vec::new(), logits: Vec::new() },
+            scratch: zeros(2 * largest),
+            blocks: 0,
+            plan,
+            arrangement,
+            parameters,
+            convolutions,
+        };
+        model.pack();
+        model.make_room(1);
+        model
+    }
+
+    /// Takes one step of the optimizer on a batch.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[n, channels, height, width]`, row-major
+    /// - `labels`: `[n]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the lengths do not agree with the plan, or there are no images.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sums of single-precision numbers")]
+    pub fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> StepReport {
+        let shape = self.plan.skeleton().image;
+        assert!(!labels.is_empty() && images.len() == labels.len() * shape.values(), "a batch of images with their labels");
+        let batch = Batch::new(labels.len());
+        self.make_room(batch.blocks);
+        for (block, images) in images.chunks(LANES * shape.values()).enumerate() {
+            self.fill(block, images);
+        }
+        for number in 0..self.plan.steps().len() {
+            self.forward(number, &batch);
+        }
+        let loss = self.differentiate_loss(labels);
+        self.changes.iter_mut().for_each(|changes| changes.fill(0.0));
+        let [.., of_matrix, of_bias] = &mut self.gradients[..] else { unreachable!("a dense layer has two parameters") };
+        of_matrix.fill(0.0);
+        of_bias.fill(0.0);
+        for number in (0..self.plan.steps().len()).rev() {
+            self.backward(number, &batch);
+        }
+        let gradient_norm = self.update(learning_rate);
+        StepReport { loss: (loss.sum / batch.images as f64) as f32, correct: loss.correct, gradient_norm: gradient_norm as f32 }
+    }
+
+    /// Counts the images that the model classifies correctly, with the running statistics of batch normalisation.
+    ///
+    /// # Shapes
+    ///
+    /// As [`step`](Self::step).
+    pub fn count_correct(&mut self, images: &[f32], labels: &[u8]) -> usize {
+        let values = self.plan.skeleton().image.values();
+        let blocks = images.chunks(LANES * values).zip(labels.chunks(LANES));
+        let mut correct = 0;
+        for (images, labels) in blocks {
+            self.evaluate(images);
+            correct += head::count_correct(&self.ends.logits[..self.plan.skeleton().classes * LANES], labels);
+        }
+        correct
+    }
+
+    /// Computes the logits of `n` images.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[n, channels, height, width]`, row-major
+    /// - returns: `[n, classes]`, row-major
+    pub fn logits(&mut self, images: &[f32], n: usize) -> Vec<f32> {
+        let (values, classes) = (self.plan.skeleton().image.values(), self.plan.skeleton().classes);
+        let mut logits = Vec::with_capacity(n * classes);
+        for images in images.chunks(LANES * values) {
+            self.evaluate(images);
+            for lane in 0..images.len() / values {
+                logits.extend(self.ends.logits.iter().skip(lane).step_by(LANES).take(classes));
+            }
+        }
+        logits
+    }
+
+    /// The gradients of the parameters in the last step, weight decay included, in the order of [`initial`](super::initial).
+    #[must_use]
+    pub fn gradients(&self) -> &[Vec<f32>] {
+        &self.gradients
+    }
+
+    fn make_room(&mut self, blocks: usize) {
+        if blocks <= self.blocks {
+            return;
+        }
+        self.blocks = blocks;
+        let stores = self.arrangement.stores();
+        self.values = stores.iter().map(|store| zeros(blocks * store.len())).collect();
+        self.changes = self.values.clone();
+        for (convolution, step) in self.convolutions.iter_mut().zip(convolution_steps(&self.plan)) {
+            let plane = layout::Plane { height: step.output.height, width: step.output.width };
+            convolution.raw = zeros(blocks * step.output.channels * plane.len());
+        }
+        let classes = self.plan.skeleton().classes;
+        let channels = self.plan.steps().last().map_or(0, Step::input_channels);
+        self.ends = Ends { means: vec![0.0; blocks * channels * LANES], logits: vec![0.0; blocks * classes * LANES] };
+    }
+
+    fn fill(&mut self, block: usize, images: &[f32]) {
+        let place = self.arrangement.place(0);
+        let range = self.arrangement.range(0, place.channels, block);
+        layout::fill(&mut self.values[place.store][range], images, place.channels, place.plane);
+    }
+
+    /// Lays the kernels out for the convolutions that read them.
+    fn pack(&mut self) {
+        for convolution in &mut self.convolutions {
+            let kernel = &self.parameters[convolution.parameter];
+            convolution.forward.pack(kernel);
+            convolution.backward.pack_turned(kernel);
+        }
+    }
+
+    /// The loss and the gradient of the logits.
+    fn differentiate_loss(&mut self, labels: &[u8]) -> head::Loss {
+        let blocks = self.ends.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
+        let losses = blocks.map(|(logits, own)| head::cross_entropy(logits, own, labels.len()));
+        losses.fold(head::Loss::default(), |a, b| head::Loss { sum: a.sum + b.sum, correct: a.correct + b.correct })
+    }
+
+    /// Changes the parameters by their gradients, and gives the Euclidean norm of these.
+    fn update(&mut self, learning_rate: f64) -> f64 {
+        let mut squares = 0.0;
+        for ((weights, memory), gradient) in self.parameters.iter_mut().zip(&mut self.memory).zip(&mut self.gradients) {
+            squares += update::decay(gradient, weights, &self.settings);
+            update::update(weights, memory, gradient, &self.settings, learning_rate);
+        }
+        self.pack();
+        squares.sqrt()
+    }
+}
+
+/// The images of a step.
+struct Batch {
+    images: usize,
+    blocks: usize,
+    /// One for each lane of the last block that has an image.
+    last: [f32; LANES],
+}
+
+impl Batch {
+    fn new(images: usize) -> Self {
+        let blocks = images.div_ceil(LANES);
+        let last = std::array::from_fn(|lane| f32::from(u8::from((blocks - 1) * LANES + lane < images)));
+        Self { images, blocks, last }
+    }
+
+    fn mask(&self, block: usize) -> &[f32; LANES] {
+        if block + 1 == self.blocks { &self.last } else { &[1.0; LANES] }
+    }
+}
+
+fn convolution_steps(plan: &Plan) -> impl Iterator<Item = &Step> {
+    plan.steps().iter().filter(|step| matches!(step.operator, Operator::Convolution { .. }))
+}

@@ -1,0 +1,280 @@
+//! Pooling: 3×3 maxima and means, 2×2 maxima that halve the image, and the mean of a channel.
+//!
+//! Everything that is pooled comes out of a ReLU, or of sums and poolings of such: it is never below zero, so that the border
+//! of zeros never wins over a pixel that counts. Of equal values the one in the middle wins, then the left or upper one, as in
+//! the reference engine.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::layout::{LANES, Plane};
+
+/// What a pooling computes of a window of 3×3, stride 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Window {
+    /// The greatest value.
+    Greatest,
+    /// The mean of the pixels that lie within the image.
+    Mean,
+}
+
+/// Pools channels with stride 1.
+///
+/// # Shapes
+///
+/// - `input`, `output`: `[channels, plane]`; `scratch`: `[2, plane]`
+pub(super) fn pool(arch: Arch, window: Window, plane: Plane, input: &[f32], output: &mut [f32], scratch: &mut [f32]) {
+    for (input, output) in input.chunks_exact(plane.len()).zip(output.chunks_exact_mut(plane.len())) {
+        let (beside, _) = scratch.split_at_mut(plane.len());
+        match window {
+            Window::Greatest => arch.dispatch(Greatest { plane, input, beside, output }),
+            Window::Mean => {
+                sum_beside(plane, input, beside);
+                sum_above(plane, beside, |row, column, i, sum| output[plane.inside(row)][column * LANES + i] = sum);
+                scale_by_counts(plane, output);
+            }
+        }
+    }
+}
+
+/// Adds the gradient of the input of [`pool`].
+///
+/// # Shapes
+///
+/// - `input`, `change`, `gradient`: `[channels, plane]`; `scratch`: `[2, plane]`
+pub(super) fn add_gradient(
+    arch: Arch,
+    window: Window,
+    plane: Plane,
+    input: &[f32],
+    change: &[f32],
+    gradient: &mut [f32],
+    scratch: &mut [f32],
+) {
+    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(plane.len()));
+    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
+        let (beside, rest) = scratch.split_at_mut(plane.len());
+        let second = &mut rest[..plane.len()];
+        match window {
+            Window::Greatest => {
+                second.fill(0.0);
+                arch.dispatch(GreatestGradient { plane, input, beside, change, of_beside: second, gradient });
+            }
+            Window::Mean => {
+                second.copy_from_slice(change);
+                scale_by_counts(plane, second);
+                sum_beside(plane, second, beside);
+                sum_above(plane, beside, |row, column, i, sum| gradient[plane.inside(row)][column * LANES + i] += sum);
+            }
+        }
+    }
+}
+
+/// The sum of each pixel and those left and right of it; the border rows become zero.
+fn sum_beside(plane: Plane, input: &[f32], beside: &mut [f32]) {
+    beside.fill(0.0);
+    for row in 0..plane.height {
+        let inside = plane.inside(row);
+        let (left, right) = (&input[inside.start - LANES..], &input[inside.start + LANES..]);
+        let middle = &input[inside.clone()];
+        let sums = beside[inside].iter_mut().zip(middle).zip(left).zip(right);
+        sums.for_each(|(((sum, middle), left), right)| *sum = middle + left + right);
+    }
+}
+
+/// Hands out the sum of each pixel and those above and below it, with its row, column and lane.
+fn sum_above(plane: Plane, beside: &[f32], mut put: impl FnMut(usize, usize, usize, f32)) {
+    for row in 0..plane.height {
+        let inside = plane.inside(row);
+        let middle = &beside[inside.clone()];
+        let (above, below) = (&beside[inside.start - plane.row()..], &beside[inside.start + plane.row()..]);
+        for (place, ((middle, above), below)) in middle.iter().zip(above).zip(below).enumerate() {
+            put(row, place / LANES, place % LANES, middle + above + below);
+        }
+    }
+}
+
+/// Divides each pixel by the number of pixels in its window.
+#[expect(clippy::cast_precision_loss, reason = "a window has at most nine pixels")]
+fn scale_by_counts(plane: Plane, pixels: &mut [f32]) {
+    let reach = |place: usize, length: usize| (place + 2).min(length) - place.saturating_sub(1);
+    for row in 0..plane.height {
+        for (column, pixel) in pixels[plane.inside(row)].chunks_exact_mut(LANES).enumerate() {
+            let count = reach(row, plane.height) * reach(column, plane.width);
+            pixel.iter_mut().for_each(|value| *value /= count as f32);
+        }
+    }
+}
+
+struct Greatest<'a> {
+    plane: Plane,
+    input: &'a [f32],
+    /// The greatest of each pixel and those left and right of it.
+    beside: &'a mut [f32],
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Greatest<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let plane = self.plane;
+        greatest_beside(simd, plane, self.input, self.beside);
+        for row in 0..plane.height {
+            let inside = plane.inside(row);
+            let (middle, _) = S::as_simd_f32s(&self.beside[inside.clone()]);
+            let (above, _) = S::as_simd_f32s(&self.beside[inside.start - plane.row()..inside.end - plane.row()]);
+            let (below, _) = S::as_simd_f32s(&self.beside[inside.start + plane.row()..inside.end + plane.row()]);
+            let (output, _) = S::as_mut_simd_f32s(&mut self.output[inside]);
+            for (((output, middle), above), below) in output.iter_mut().zip(middle).zip(above).zip(below) {
+                *output = simd.max_f32s(simd.max_f32s(*middle, *above), *below);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn greatest_beside<S: Simd>(simd: S, plane: Plane, input: &[f32], beside: &mut [f32]) {
+    beside[..plane.row()].fill(0.0);
+    beside[plane.len() - plane.row()..].fill(0.0);
+    for row in 0..plane.height {
+        let inside = plane.inside(row);
+        let (middle, _) = S::as_simd_f32s(&input[inside.clone()]);
+        let (left, _) = S::as_simd_f32s(&input[inside.start - LANES..inside.end - LANES]);
+        let (right, _) = S::as_simd_f32s(&input[inside.start + LANES..inside.end + LANES]);
+        let (beside, _) = S::as_mut_simd_f32s(&mut beside[inside]);
+        for (((beside, middle), left), right) in beside.iter_mut().zip(middle).zip(left).zip(right) {
+            *beside = simd.max_f32s(simd.max_f32s(*middle, *left), *right);
+        }
+    }
+}
+
+struct GreatestGradient<'a> {
+    plane: Plane,
+    input: &'a [f32],
+    /// The greatest of each pixel and those left and right of it.
+    beside: &'a mut [f32],
+    change: &'a [f32],
+    /// The gradient of `beside`, zero at first.
+    of_beside: &'a mut [f32],
+    gradient: &'a mut [f32],
+}
+
+impl WithSimd for GreatestGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let plane = self.plane;
+        greatest_beside(simd, plane, self.input, self.beside);
+        let (values, _) = S::as_simd_f32s(self.beside);
+        let (change, _) = S::as_simd_f32s(self.change);
+        let (sums, _) = S::as_mut_simd_f32s(self.of_beside);
+        let row = plane.row() / S::F32_LANES;
+        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - row, place + row]));
+        let (values, _) = S::as_simd_f32s(self.input);
+        let (change, _) = S::as_simd_f32s(self.of_beside);
+        let (sums, _) = S::as_mut_simd_f32s(self.gradient);
+        let pixel = LANES / S::F32_LANES;
+        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - pixel, place + pixel]));
+    }
+}
+
+#[inline(always)]
+fn each_pixel<S: Simd>(plane: Plane, mut handle: impl FnMut(usize)) {
+    for row in 0..plane.height {
+        let inside = plane.inside(row);
+        for place in inside.start / S::F32_LANES..inside.end / S::F32_LANES {
+            handle(place);
+        }
+    }
+}
+
+/// Adds a change to the sum of the greatest of three values, the first of equal ones.
+#[inline(always)]
+fn hand_back<S: Simd>(simd: S, values: &[S::f32s], change: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
+    let zero = simd.splat_f32s(0.0);
+    let [first, second, third] = places;
+    let is_second = simd.greater_than_f32s(values[second], values[first]);
+    let is_third = simd.greater_than_f32s(values[third], simd.max_f32s(values[first], values[second]));
+    let of_third = simd.select_f32s(is_third, change, zero);
+    let rest = simd.select_f32s(is_third, zero, change);
+    let of_second = simd.select_f32s(is_second, rest, zero);
+    let of_first = simd.select_f32s(is_second, zero, rest);
+    sums[first] = simd.add_f32s(sums[first], of_first);
+    sums[second] = simd.add_f32s(sums[second], of_second);
+    sums[third] = simd.add_f32s(sums[third], of_third);
+}
+
+/// Takes the greatest of each 2×2 window, stride 2; an odd last row or column makes a window of its own.
+///
+/// # Shapes
+///
+/// - `input`: `[channels, plane]`; `output`: `[channels, halved plane]`
+pub(super) fn halve(plane: Plane, halved: Plane, input: &[f32], output: &mut [f32]) {
+    for (input, output) in input.chunks_exact(plane.len()).zip(output.chunks_exact_mut(halved.len())) {
+        for row in 0..halved.height {
+            for (column, pixel) in output[halved.inside(row)].chunks_exact_mut(LANES).enumerate() {
+                let places = window_of_two(plane, row, column);
+                for (lane, value) in pixel.iter_mut().enumerate() {
+                    *value = places.iter().map(|place| input[place + lane]).fold(0.0, f32::max);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the gradient of the input of [`halve`].
+pub(super) fn add_halved_gradient(plane: Plane, halved: Plane, input: &[f32], change: &[f32], gradient: &mut [f32]) {
+    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
+    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
+        for row in 0..halved.height {
+            for (column, pixel) in change[halved.inside(row)].chunks_exact(LANES).enumerate() {
+                let [first, right, below, across] = window_of_two(plane, row, column);
+                for (lane, change) in pixel.iter().enumerate() {
+                    let value = |place: usize| input[place + lane];
+                    let upper = if value(right) > value(first) { right } else { first };
+                    let lower = if value(across) > value(below) { across } else { below };
+                    let greatest = if value(lower) > value(upper) { lower } else { upper };
+                    gradient[greatest + lane] += change;
+                }
+            }
+        }
+    }
+}
+
+/// The places of a window's pixels: left and right above, left and right below.
+fn window_of_two(plane: Plane, row: usize, column: usize) -> [usize; 4] {
+    let first = plane.inside(2 * row).start + 2 * column * LANES;
+    [first, first + LANES, first + plane.row(), first + plane.row() + LANES]
+}
+
+/// The mean of each channel.
+///
+/// # Shapes
+///
+/// - `input`: `[channels, plane]`; `means`: `[channels, LANES]`
+#[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
+pub(super) fn means(plane: Plane, input: &[f32], means: &mut [f32]) {
+    for (input, means) in input.chunks_exact(plane.len()).zip(means.chunks_exact_mut(LANES)) {
+        means.fill(0.0);
+        for row in 0..plane.height {
+            for pixel in input[plane.inside(row)].chunks_exact(LANES) {
+                means.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+            }
+        }
+        means.iter_mut().for_each(|sum| *sum /= plane.pixels() as f32);
+    }
+}
+
+/// Adds the gradient of the input of [`means`].
+#[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
+pub(super) fn add_gradient_of_means(plane: Plane, change: &[f32], gradient: &mut [f32]) {
+    for (change, gradient) in change.chunks_exact(LANES).zip(gradient.chunks_exact_mut(plane.len())) {
+        for row in 0..plane.height {
+            for pixel in gradient[plane.inside(row)].chunks_exact_mut(LANES) {
+                pixel.iter_mut().zip(change).for_each(|(sum, change)| *sum += change / plane.pixels() as f32);
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The steps of a plan, forward and backward.
+
+use super::arrangement::read_and_write;
+use super::convolution::{self, Finish, Packed};
+use super::layout::{LANES, zeros};
+use super::normalise::{self, Channel, Slope};
+use super::pool::{self, Window};
+use super::{Batch, Convolution, Model, head};
+use crate::engine::Settings;
+use crate::network::{Operator, Step};
+
+impl Model {
+    /// Runs a step for training.
+    pub(super) fn forward(&mut self, number: usize, batch: &Batch) {
+        match self.plan.steps()[number].operator {
+            Operator::Convolution { .. } => self.convolve(number, batch),
+            _ => (0..batch.blocks).for_each(|block| self.forward_block(number, block)),
+        }
+    }
+
+    /// Runs all steps for a block of images, with the running statistics of batch normalisation.
+    pub(super) fn evaluate(&mut self, images: &[f32]) {
+        self.fill(0, images);
+        for number in 0..self.plan.steps().len() {
+            match self.plan.steps()[number].operator {
+                Operator::Convolution { .. } => self.convolve_for_good(number),
+                _ => self.forward_block(number, 0),
+            }
+        }
+    }
+
+    /// A step that treats each image alone.
+    fn forward_block(&mut self, number: usize, block: usize) {
+        let Self { plan, arrangement, values, ends, scratch, parameters, arch, .. } = self;
+        let step = &plan.steps()[number];
+        let to = arrangement.place(number + 1);
+        let first = step.inputs[0];
+        let from = arrangement.place(first.buffer);
+        let read = (from.store, arrangement.range(first.buffer, first.channels, block));
+        let written = (to.store, arrangement.range(number + 1, to.channels, block));
+        match step.operator {
+            Operator::Convolution { .. } => unreachable!("a convolution looks at all images"),
+            // What is concatenated was written there.
+            Operator::Concatenate => {}
+            Operator::Sum => {
+                for (position, input) in step.inputs.iter().enumerate() {
+                    let read = (arrangement.place(input.buffer).store, arrangement.range(input.buffer, input.channels, block));
+                    let (input, output) = read_and_write(values, read, written.clone());
+                    match position {
+                        0 => output.copy_from_slice(input),
+                        _ => output.iter_mut().zip(input).for_each(|(sum, term)| *sum += term),
+                    }
+                }
+            }
+            Operator::MaxPool | Operator::MeanPool => {
+                let (input, output) = read_and_write(values, read, written);
+                pool::pool(*arch, window(step), to.plane, input, output, scratch);
+            }
+            Operator::Halve => {
+                let (input, output) = read_and_write(values, read, written);
+                pool::halve(from.plane, to.plane, input, output);
+            }
+            Operator::AveragePool => {
+                pool::means(from.plane, &values[from.store][read.1], part(&mut ends.means, first.channels, block));
+            }
+            Operator::Dense => {
+                let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
+                let means = part(&mut ends.means, first.channels, block);
+                head::logits(means, matrix, bias, part(&mut ends.logits, to.channels, block));
+            }
+        }
+    }
+
+    /// Convolves and normalises a batch.
+    fn convolve(&mut self, number: usize, batch: &Batch) {
+        let Self { plan, arrangement, values, convolutions, parameters, arch, settings, .. } = self;
+        let input = plan.steps()[number].inputs[0];
+        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
+        let own = of_step(convolutions, plan.steps(), number);
+        own.sums.fill(0.0);
+        let size = to.channels * to.plane.len();
+        for block in 0..batch.blocks {
+            let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
+            let raw = &mut own.raw[block * size..][..size];
+            convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
+        }
+        own.observe(batch.images * to.plane.pixels(), &parameters[own.parameter + 1..][..2], settings);
+        for block in 0..batch.blocks {
+            let raw = &own.raw[block * size..][..size];
+            let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
+            normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
+        }
+    }
+
+    /// Convolves a block and normalises it by the running statistics.
+    fn convolve_for_good(&mut self, number: usize) {
+        let Self { plan, arrangement, values, convolutions, parameters, arch, settings, .. } = self;
+        let input = plan.steps()[number].inputs[0];
+        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
+        let own = of_step(convolutions, plan.steps(), number);
+        own.settle(&parameters[own.parameter + 1..][..2], settings);
+        let read = (from.store, arrangement.range(input.buffer, input.channels, 0));
+        let written = (to.store, arrangement.range(number + 1, to.channels, 0));
+        let (read, written) = read_and_write(values, read, written);
+        let (scale, offset) = own.sums.split_at(to.channels);
+        convolution::convolve(*arch, &own.forward, to.plane, read, written, Finish::Rectify { scale, offset });
+    }
+
+    /// Turns the gradient of what a step wrote into those of what it read and of its parameters.
+    pub(super) fn backward(&mut self, number: usize, batch: &Batch) {
+        match self.plan.steps()[number].operator {
+            Operator::Convolution { .. } => self.convolve_back(number, batch),
+            _ => (0..batch.blocks).for_each(|block| self.backward_block(number, block)),
+        }
+    }
+
+    fn backward_block(&mut self, number: usize, block: usize) {
+        let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, .. } = self;
+        let step = &plan.steps()[number];
+        let to = arrangement.place(number + 1);
+        let first = step.inputs[0];
+        let from = arrangement.place(first.buffer);
+        let input = arrangement.range(first.buffer, first.channels, block);
+        let change = (to.store, arrangement.range(number + 1, to.channels, block));
+        match step.operator {
+            Operator::Convolution { .. } => unreachable!("a convolution looks at all images"),
+            Operator::Concatenate => {}
+            Operator::Sum => {
+                for input in &step.inputs {
+                    let range = arrangement.range(input.buffer, input.channels, block);
+                    let (change, sum) = read_and_write(changes, change.clone(), (arrangement.place(input.buffer).store, range));
+                    sum.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+                }
+            }
+            Operator::MaxPool | Operator::MeanPool => {
+                let (change, sum) = read_and_write(changes, change, (from.store, input.clone()));
+                pool::add_gradient(*arch, window(step), to.plane, &values[from.store][input], change, sum, scratch);
+            }
+            Operator::Halve => {
+                let (change, sum) = read_and_write(changes, change, (from.store, input.clone()));
+                pool::add_halved_gradient(from.plane, to.plane, &values[from.store][input], change, sum);
+            }
+            Operator::AveragePool => {
+                pool::add_gradient_of_means(from.plane, part(&mut ends.means, first.channels, block), &mut changes[from.store][input]);
+            }
+            Operator::Dense => {
+                let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
+                let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a dense layer has two parameters") };
+                let means = part(&mut ends.means, first.channels, block);
+                head::add_gradients(means, part(&mut ends.logits, to.channels, block), matrix, of_matrix, of_bias);
+            }
+        }
+    }
+
+    fn convolve_back(&mut self, number: usize, batch: &Batch) {
+        let Self { plan, arrangement, values, changes, convolutions, parameters, gradients, arch, .. } = self;
+        let input = plan.steps()[number].inputs[0];
+        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
+        let own = of_step(convolutions, plan.steps(), number);
+        let size = to.channels * to.plane.len();
+        own.sums.fill(0.0);
+        for block in 0..batch.blocks {
+            let change = &changes[to.store][arrangement.range(number + 1, to.channels, block)];
+            normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[block * size..][..size], change, &mut own.sums);
+        }
+        let [of_kernel, of_scale, of_offset] = &mut gradients[own.parameter..own.parameter + 3] else {
+            unreachable!("a convolution has three parameters")
+        };
+        own.differentiate(batch.images * to.plane.pixels(), &parameters[own.parameter + 1], of_scale, of_offset);
+        own.of_kernel.fill(0.0);
+        let shape = [own.side, input.channels, to.channels];
+        for block in 0..batch.blocks {
+            let raw = &mut own.raw[block * size..][..size];
+            let change = &changes[to.store][arrangement.range(number + 1, to.channels, block)];
+            normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
+            let range = arrangement.range(input.buffer, input.channels, block);
+            let read = &values[from.store][range.clone()];
+            convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
+            if input.buffer != 0 {
+                convolution::convolve(*arch, &own.backward, to.plane, raw, &mut changes[from.store][range], Finish::Add);
+            }
+        }
+        let lanes = own.of_kernel.chunks_exact(LANES);
+        of_kernel.iter_mut().zip(lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
+    }
+}
+
+fn window(step: &Step) -> Window {
+    if step.operator == Operator::MaxPool { Window::Greatest } else { Window::Mean }
+}
+
+/// The part of a block in numbers of `[blocks, channels, LANES]`.
+fn part(numbers: &mut [f32], channels: usize, block: usize) -> &mut [f32] {
+    &mut numbers[block * channels * LANES..][..channels * LANES]
+}
+
+fn of_step<'a>(convolutions: &'a mut [Convolution], steps: &[Step], number: usize) -> &'a mut Convolution {
+    let before = steps[..number].iter().filter(|step| matches!(step.operator, Operator::Convolution { .. })).count();
+    &mut convolutions[before]
+}
+
+impl Convolution {
+    /// The room for a step, if it is a convolution; `first` counts the parameters before it.
+    pub(super) fn new(step: &Step, first: &mut usize) -> Option<Self> {
+        let Operator::Convolution { kernel: side } = step.operator else { return None };
+        assert!(side == 1 || side == 3, "kernels of side 1 and 3");
+        let (inputs, outputs) = (step.input_channels(), step.output.channels);
+        let parameter = *first;
+        *first += 3;
+        Some(Self {
+            parameter,
+            side,
+            forward: Packed::new(side, inputs, outputs),
+            backward: Packed::new(side, outputs, inputs),
+            raw: zeros(0),
+            mean: vec![0.0; outputs],
+            variance: vec![1.0; outputs],
+            channels: vec![Channel::default(); outputs],
+            slopes: vec![Default::default(); outputs],
+            sums: vec![0.0; 2 * outputs * LANES],
+            of_kernel: zeros(side * side * inputs * outputs * LANES),
+        })
+    }
+
+    /// Makes of the sums of a batch what normalises it, and lets the running statistics follow.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "statistics of single-precision numbers")]
+    fn observe(&mut self, count: usize, scale_and_offset: &[Vec<f32>], settings: &Settings) {
+        let kept = settings.batch_norm_momentum;
+        for (channel, sums) in self.sums.chunks_exact(2 * LANES).enumerate() {
+            let [mean, square] = [0, LANES].map(|first| total(&sums[first..first + LANES]) / count as f64);
+            let variance = (square - mean * mean).max(0.0);
+            self.channels[channel] =
+                normaliser(mean, variance, scale_and_offset[0][channel], scale_and_offset[1][channel], settings);
+            self.mean[channel] = (f64::from(self.mean[channel]) * kept + mean * (1.0 - kept)) as f32;
+            self.variance[channel] = (f64::from(self.variance[channel]) * kept + variance * (1.0 - kept)) as f32;
+        }
+    }
+
+    /// Writes the scales and offsets of the running statistics where the sums stand.
+    fn settle(&mut self, scale_and_offset: &[Vec<f32>], settings: &Settings) {
+        let channels = self.mean.len();
+        for channel in 0..channels {
+            let [mean, variance] = [self.mean[channel], self.variance[channel]].map(f64::from);
+            let own = normaliser(mean, variance, scale_and_offset[0][channel], scale_and_offset[1][channel], settings);
+            self.sums[channel] = own.scale;
+            self.sums[channels + channel] = own.offset;
+        }
+    }
+
+    /// Makes of the sums of a batch the gradients of scale and offset and what the gradient of each pixel is made of.
+    ///
+    /// With `x` the normalised values, `g` their gradients and `n` values in all, a pixel's is
+    /// `scale / deviation · (g − Σg / n − x · Σ(g·x) / n)`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sums of single-precision numbers")]
+    fn differentiate(&mut self, count: usize, scale: &[f32], of_scale: &mut [f32], of_offset: &mut [f32]) {
+        for (channel, sums) in self.sums.chunks_exact(2 * LANES).enumerate() {
+            let [change, product] = [0, LANES].map(|first| total(&sums[first..first + LANES]));
+            (of_offset[channel], of_scale[channel]) = (change as f32, product as f32);
+            let own = self.channels[channel];
+            let factor = f64::from(scale[channel]) * f64::from(own.inverse);
+            let slope = -factor * product / count as f64 * f64::from(own.inverse);
+            let constant = -factor * change / count as f64 - slope * f64::from(own.mean);
+            self.slopes[channel] = (own, Slope { factor: factor as f32, slope: slope as f32, constant: constant as f32 });
+        }
+    }
+}
+
+fn total(lanes: &[f32]) -> f64 {
+    lanes.iter().copied().map(f64::from).sum()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is used in single precision")]
+fn normaliser(mean: f64, variance: f64, scale: f32, offset: f32, settings: &Settings) -> Channel {
+    let inverse = 1.0 / (variance + settings.batch_norm_epsilon).sqrt();
+    let scale = f64::from(scale) * inverse;
+    Channel {
+        scale: scale as f32,
+        offset: (f64::from(offset) - scale * mean) as f32,
+        mean: mean as f32,
+        inverse: inverse as f32,
+    }
+}
