@@ -21,7 +21,7 @@ use self::layout::{LANES, Numbers, zeros};
 use self::normalise::{Channel, Slope};
 use self::update::Memory;
 use super::{Settings, StepReport};
-use crate::network::{Operator, Plan, Step};
+use crate::network::{Input, Operator, Plan, Step};
 use crate::unit::Seed;
 
 /// A model in training: its parameters, the optimizer's memory, the statistics of batch normalisation, and room for a batch.
@@ -39,6 +39,8 @@ pub struct Model {
     values: Vec<Numbers>,
     /// The gradients of `values`.
     changes: Vec<Numbers>,
+    /// For each input of each step: whether its gradient is the first to arrive at the buffer, going backward.
+    fresh: Vec<Vec<bool>>,
     /// Means and logits of each block.
     ends: Ends,
     scratch: Numbers,
@@ -93,6 +95,7 @@ impl Model {
             memory: parameters.iter().map(|values| Memory::new(values.len())).collect(),
             values: Vec::new(),
             changes: Vec::new(),
+            fresh: first_to_arrive(&plan),
             ends: Ends { means: Vec::new(), logits: Vec::new() },
             scratch: zeros(2 * largest),
             blocks: 0,
@@ -129,7 +132,6 @@ impl Model {
             self.forward(number, &batch);
         }
         let loss = self.differentiate_loss(labels);
-        self.changes.iter_mut().for_each(|changes| changes.fill(0.0));
         let [.., of_matrix, of_bias] = &mut self.gradients[..] else { unreachable!("a dense layer has two parameters") };
         of_matrix.fill(0.0);
         of_bias.fill(0.0);
@@ -249,6 +251,20 @@ impl Batch {
     fn mask(&self, block: usize) -> &[f32; LANES] {
         if block + 1 == self.blocks { &self.last } else { &[1.0; LANES] }
     }
+}
+
+/// For each input of each step, whether no later step hands a gradient back to the same buffer.
+fn first_to_arrive(plan: &Plan) -> Vec<Vec<bool>> {
+    let mut has_arrived = vec![false; plan.steps().len() + 1];
+    let mut fresh: Vec<Vec<bool>> = Vec::new();
+    for step in plan.steps().iter().rev() {
+        // The gradient of what is concatenated stands where that of the whole does.
+        let stands_there = step.operator == Operator::Concatenate;
+        let mut of_input = |input: &Input| !std::mem::replace(&mut has_arrived[input.buffer], true) && !stands_there;
+        fresh.push(step.inputs.iter().map(&mut of_input).collect());
+    }
+    fresh.reverse();
+    fresh
 }
 
 fn convolution_steps(plan: &Plan) -> impl Iterator<Item = &Step> {

@@ -211,42 +211,99 @@ fn hand_back<S: Simd>(simd: S, values: &[S::f32s], change: S::f32s, sums: &mut [
 /// # Shapes
 ///
 /// - `input`: `[channels, plane]`; `output`: `[channels, halved plane]`
-pub(super) fn halve(plane: Plane, halved: Plane, input: &[f32], output: &mut [f32]) {
+pub(super) fn halve(arch: Arch, plane: Plane, halved: Plane, input: &[f32], output: &mut [f32]) {
     for (input, output) in input.chunks_exact(plane.len()).zip(output.chunks_exact_mut(halved.len())) {
-        for row in 0..halved.height {
-            for (column, pixel) in output[halved.inside(row)].chunks_exact_mut(LANES).enumerate() {
-                let places = window_of_two(plane, row, column);
-                for (lane, value) in pixel.iter_mut().enumerate() {
-                    *value = places.iter().map(|place| input[place + lane]).fold(0.0, f32::max);
-                }
-            }
-        }
+        arch.dispatch(Halve { plane, halved, input, output });
+    }
+}
+
+struct Halve<'a> {
+    plane: Plane,
+    halved: Plane,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Halve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (input, _) = S::as_simd_f32s(self.input);
+        let (output, _) = S::as_mut_simd_f32s(self.output);
+        each_window::<S>(self.plane, self.halved, |[first, right, below, across], place| {
+            let upper = simd.max_f32s(input[first], input[right]);
+            let lower = simd.max_f32s(input[below], input[across]);
+            output[place] = simd.max_f32s(upper, lower);
+        });
     }
 }
 
 /// Adds the gradient of the input of [`halve`].
-pub(super) fn add_halved_gradient(plane: Plane, halved: Plane, input: &[f32], change: &[f32], gradient: &mut [f32]) {
+pub(super) fn add_halved_gradient(
+    arch: Arch,
+    plane: Plane,
+    halved: Plane,
+    input: &[f32],
+    change: &[f32],
+    gradient: &mut [f32],
+) {
     let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
     for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
-        for row in 0..halved.height {
-            for (column, pixel) in change[halved.inside(row)].chunks_exact(LANES).enumerate() {
-                let [first, right, below, across] = window_of_two(plane, row, column);
-                for (lane, change) in pixel.iter().enumerate() {
-                    let value = |place: usize| input[place + lane];
-                    let upper = if value(right) > value(first) { right } else { first };
-                    let lower = if value(across) > value(below) { across } else { below };
-                    let greatest = if value(lower) > value(upper) { lower } else { upper };
-                    gradient[greatest + lane] += change;
-                }
-            }
-        }
+        arch.dispatch(HalveGradient { plane, halved, input, change, gradient });
     }
 }
 
-/// The places of a window's pixels: left and right above, left and right below.
-fn window_of_two(plane: Plane, row: usize, column: usize) -> [usize; 4] {
-    let first = plane.inside(2 * row).start + 2 * column * LANES;
-    [first, first + LANES, first + plane.row(), first + plane.row() + LANES]
+struct HalveGradient<'a> {
+    plane: Plane,
+    halved: Plane,
+    input: &'a [f32],
+    change: &'a [f32],
+    gradient: &'a mut [f32],
+}
+
+impl WithSimd for HalveGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (input, _) = S::as_simd_f32s(self.input);
+        let (change, _) = S::as_simd_f32s(self.change);
+        let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
+        let zero = simd.splat_f32s(0.0);
+        each_window::<S>(self.plane, self.halved, |[first, right, below, across], place| {
+            let is_right = simd.greater_than_f32s(input[right], input[first]);
+            let is_across = simd.greater_than_f32s(input[across], input[below]);
+            let upper = simd.max_f32s(input[first], input[right]);
+            let is_lower = simd.greater_than_f32s(simd.max_f32s(input[below], input[across]), upper);
+            let of_lower = simd.select_f32s(is_lower, change[place], zero);
+            let of_upper = simd.select_f32s(is_lower, zero, change[place]);
+            let parts = [
+                (first, simd.select_f32s(is_right, zero, of_upper)),
+                (right, simd.select_f32s(is_right, of_upper, zero)),
+                (below, simd.select_f32s(is_across, zero, of_lower)),
+                (across, simd.select_f32s(is_across, of_lower, zero)),
+            ];
+            for (place, part) in parts {
+                gradient[place] = simd.add_f32s(gradient[place], part);
+            }
+        });
+    }
+}
+
+/// Hands out the vectors of each 2×2 window, left and right above, left and right below, and that of the halved image.
+#[inline(always)]
+fn each_window<S: Simd>(plane: Plane, halved: Plane, mut handle: impl FnMut([usize; 4], usize)) {
+    let (parts, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
+    for y in 0..halved.height {
+        let (first, to) = (plane.inside(2 * y).start / S::F32_LANES, halved.inside(y).start / S::F32_LANES);
+        for x in 0..halved.width {
+            for part in 0..parts {
+                let place = first + 2 * x * parts + part;
+                handle([place, place + parts, place + row, place + row + parts], to + x * parts + part);
+            }
+        }
+    }
 }
 
 /// The mean of each channel.

@@ -58,7 +58,7 @@ impl Model {
             }
             Operator::Halve => {
                 let (input, output) = read_and_write(values, read, written);
-                pool::halve(from.plane, to.plane, input, output);
+                pool::halve(*arch, from.plane, to.plane, input, output);
             }
             Operator::AveragePool => {
                 pool::means(from.plane, &values[from.store][read.1], part(&mut ends.means, first.channels, block));
@@ -115,9 +115,13 @@ impl Model {
     }
 
     fn backward_block(&mut self, number: usize, block: usize) {
-        let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, .. } = self;
+        let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, fresh, .. } = self;
         let step = &plan.steps()[number];
         let to = arrangement.place(number + 1);
+        for (input, _) in step.inputs.iter().zip(&fresh[number]).filter(|(_, is_fresh)| **is_fresh) {
+            let place = arrangement.place(input.buffer);
+            changes[place.store][arrangement.range(input.buffer, place.channels, block)].fill(0.0);
+        }
         let first = step.inputs[0];
         let from = arrangement.place(first.buffer);
         let input = arrangement.range(first.buffer, first.channels, block);
@@ -138,7 +142,7 @@ impl Model {
             }
             Operator::Halve => {
                 let (change, sum) = read_and_write(changes, change, (from.store, input.clone()));
-                pool::add_halved_gradient(from.plane, to.plane, &values[from.store][input], change, sum);
+                pool::add_halved_gradient(*arch, from.plane, to.plane, &values[from.store][input], change, sum);
             }
             Operator::AveragePool => {
                 pool::add_gradient_of_means(from.plane, part(&mut ends.means, first.channels, block), &mut changes[from.store][input]);
@@ -153,7 +157,7 @@ impl Model {
     }
 
     fn convolve_back(&mut self, number: usize, batch: &Batch) {
-        let Self { plan, arrangement, values, changes, convolutions, parameters, gradients, arch, .. } = self;
+        let Self { plan, arrangement, values, changes, convolutions, parameters, gradients, arch, fresh, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
         let own = of_step(convolutions, plan.steps(), number);
@@ -177,7 +181,12 @@ impl Model {
             let read = &values[from.store][range.clone()];
             convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
             if input.buffer != 0 {
-                convolution::convolve(*arch, &own.backward, to.plane, raw, &mut changes[from.store][range], Finish::Add);
+                let is_fresh = fresh[number][0];
+                if is_fresh && input.channels < from.channels {
+                    changes[from.store][arrangement.range(input.buffer, from.channels, block)].fill(0.0);
+                }
+                let finish = if is_fresh { Finish::Replace } else { Finish::Add };
+                convolution::convolve(*arch, &own.backward, to.plane, raw, &mut changes[from.store][range], finish);
             }
         }
         let lanes = own.of_kernel.chunks_exact(LANES);
