@@ -14,7 +14,7 @@ use crate::unit::Seed;
 
 /// A model in training: its parameters, the optimizer's memory and the statistics of batch normalisation.
 #[derive(Debug)]
-pub struct Model {
+pub(super) struct Model {
     plan: Plan,
     settings: Settings,
     device: Device,
@@ -44,7 +44,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::NotBuilt`] or [`Error::NoDevice`] if the device cannot be used.
-    pub fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
+    pub(super) fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
         let backend = open(device)?;
         let weights = super::initial(&plan, seed);
         let vector = |values: Vec<f32>| {
@@ -83,7 +83,7 @@ impl Model {
     ///
     /// Panics if the lengths do not agree with the plan.
     #[expect(clippy::cast_precision_loss, reason = "a batch is far below 2^24 images")]
-    pub fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> Result<StepReport, Error> {
+    pub(super) fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> Result<StepReport, Error> {
         let images = self.images(images, labels.len()).autodiff();
         let mut observed = Vec::with_capacity(self.statistics.len());
         let (parameters, epsilon) = (&self.parameters, self.settings.batch_norm_epsilon);
@@ -121,7 +121,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Failed`] if the device stops answering.
-    pub fn count_correct(&self, images: &[f32], labels: &[u8]) -> Result<usize, Error> {
+    pub(super) fn count_correct(&self, images: &[f32], labels: &[u8]) -> Result<usize, Error> {
         Ok(count_correct(&self.logits(images, labels.len())?, labels))
     }
 
@@ -135,7 +135,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Failed`] if the device stops answering.
-    pub fn logits(&self, images: &[f32], n: usize) -> Result<Vec<f32>, Error> {
+    pub(super) fn logits(&self, images: &[f32], n: usize) -> Result<Vec<f32>, Error> {
         let parameters: Vec<_> = self.parameters.iter().map(|parameter| parameter.clone().inner()).collect();
         let epsilon = self.settings.batch_norm_epsilon;
         let logits = forward(&self.plan, &parameters, self.images(images, n), self.device, |input, index, gamma, beta| {
@@ -143,6 +143,11 @@ impl Model {
             batch_norm(input, gamma, beta, mean.clone(), variance.clone(), epsilon)
         });
         self.read(logits)
+    }
+
+    /// The parameters, in the order of [`initial`](super::initial).
+    pub(super) fn parameters(&self) -> Result<Vec<Vec<f32>>, Error> {
+        self.parameters.iter().map(|parameter| self.read(parameter.clone().inner())).collect()
     }
 
     fn images(&self, images: &[f32], n: usize) -> Tensor<4> {
@@ -200,7 +205,7 @@ impl Model {
 /// Finds the backend of a device.
 pub(super) fn open(device: Device) -> Result<Backend, Error> {
     match device {
-        Device::Cpu => Ok(Backend::flex()),
+        Device::Cpu | Device::Reference => Ok(Backend::flex()),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu { .. } => Err(Error::NotBuilt { device }),
         #[cfg(feature = "gpu")]

@@ -26,7 +26,7 @@ use crate::unit::Seed;
 
 /// A model in training: its parameters, the optimizer's memory, the statistics of batch normalisation, and room for a batch.
 #[derive(Debug)]
-pub struct Model {
+pub(super) struct Model {
     plan: Plan,
     settings: Settings,
     arch: Arch,
@@ -81,8 +81,7 @@ impl Model {
     /// # Panics
     ///
     /// Panics if the plan has a kernel whose side is neither 1 nor 3: no operation has one.
-    #[must_use]
-    pub fn new(plan: Plan, settings: Settings, seed: Seed) -> Self {
+    pub(super) fn new(plan: Plan, settings: Settings, seed: Seed) -> Self {
         let parameters = super::initial(&plan, seed);
         let arrangement = Arrangement::new(&plan);
         let mut first = 0;
@@ -120,7 +119,7 @@ impl Model {
     ///
     /// Panics if the lengths do not agree with the plan, or there are no images.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sums of single-precision numbers")]
-    pub fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> StepReport {
+    pub(super) fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> StepReport {
         let shape = self.plan.skeleton().image;
         assert!(!labels.is_empty() && images.len() == labels.len() * shape.values(), "a batch of images with their labels");
         let batch = Batch::new(labels.len());
@@ -147,7 +146,7 @@ impl Model {
     /// # Shapes
     ///
     /// As [`step`](Self::step).
-    pub fn count_correct(&mut self, images: &[f32], labels: &[u8]) -> usize {
+    pub(super) fn count_correct(&mut self, images: &[f32], labels: &[u8]) -> usize {
         let values = self.plan.skeleton().image.values();
         let blocks = images.chunks(LANES * values).zip(labels.chunks(LANES));
         let mut correct = 0;
@@ -164,7 +163,7 @@ impl Model {
     ///
     /// - `images`: `[n, channels, height, width]`, row-major
     /// - returns: `[n, classes]`, row-major
-    pub fn logits(&mut self, images: &[f32], n: usize) -> Vec<f32> {
+    pub(super) fn logits(&mut self, images: &[f32], n: usize) -> Vec<f32> {
         let (values, classes) = (self.plan.skeleton().image.values(), self.plan.skeleton().classes);
         let mut logits = Vec::with_capacity(n * classes);
         for images in images.chunks(LANES * values) {
@@ -176,10 +175,9 @@ impl Model {
         logits
     }
 
-    /// The gradients of the parameters in the last step, weight decay included, in the order of [`initial`](super::initial).
-    #[must_use]
-    pub fn gradients(&self) -> &[Vec<f32>] {
-        &self.gradients
+    /// The parameters, in the order of [`initial`](super::initial).
+    pub(super) fn parameters(&self) -> &[Vec<f32>] {
+        &self.parameters
     }
 
     fn make_room(&mut self, blocks: usize) {

@@ -237,7 +237,8 @@ impl Convolution {
         let kept = settings.batch_norm_momentum;
         for (channel, sums) in self.sums.chunks_exact(2 * LANES).enumerate() {
             let [mean, square] = [0, LANES].map(|first| total(&sums[first..first + LANES]) / count as f64);
-            let variance = (square - mean * mean).max(0.0);
+            // Rounding may take it below zero; a value that is no number stays one.
+            let variance = (square - mean * mean).clamp(0.0, f64::INFINITY);
             self.channels[channel] =
                 normaliser(mean, variance, scale_and_offset[0][channel], scale_and_offset[1][channel], settings);
             self.mean[channel] = (f64::from(self.mean[channel]) * kept + mean * (1.0 - kept)) as f32;

@@ -1,0 +1,207 @@
+//! A model in training, on whichever engine its device has.
+
+use super::{Device, Error, Settings, StepReport, burn, lane};
+use crate::network::Plan;
+use crate::unit::Seed;
+
+/// A model in training: its parameters, the optimizer's memory and the statistics of batch normalisation.
+#[derive(Debug)]
+pub struct Model(Engine);
+
+#[derive(Debug)]
+enum Engine {
+    Lane(Box<lane::Model>),
+    Burn(Box<burn::Model>),
+}
+
+impl Model {
+    /// Builds the model of a plan with the initial weights of a seed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBuilt`] or [`Error::NoDevice`] if the device cannot be used.
+    pub fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
+        Ok(Self(match device {
+            Device::Cpu => Engine::Lane(Box::new(lane::Model::new(plan, settings, seed))),
+            Device::Reference | Device::Gpu { .. } => Engine::Burn(Box::new(burn::Model::new(plan, settings, seed, device)?)),
+        }))
+    }
+
+    /// Takes one step of the optimizer on a batch.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[n, channels, height, width]`, row-major
+    /// - `labels`: `[n]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the lengths do not agree with the plan, or there are no images.
+    pub fn step(&mut self, images: &[f32], labels: &[u8], learning_rate: f64) -> Result<StepReport, Error> {
+        match &mut self.0 {
+            Engine::Lane(model) => Ok(model.step(images, labels, learning_rate)),
+            Engine::Burn(model) => model.step(images, labels, learning_rate),
+        }
+    }
+
+    /// Counts the images that the model classifies correctly, with the running statistics of batch normalisation.
+    ///
+    /// # Shapes
+    ///
+    /// As [`step`](Self::step).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    pub fn count_correct(&mut self, images: &[f32], labels: &[u8]) -> Result<usize, Error> {
+        match &mut self.0 {
+            Engine::Lane(model) => Ok(model.count_correct(images, labels)),
+            Engine::Burn(model) => model.count_correct(images, labels),
+        }
+    }
+
+    /// Computes the logits of `n` images.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[n, channels, height, width]`, row-major
+    /// - returns: `[n, classes]`, row-major
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    pub fn logits(&mut self, images: &[f32], n: usize) -> Result<Vec<f32>, Error> {
+        match &mut self.0 {
+            Engine::Lane(model) => Ok(model.logits(images, n)),
+            Engine::Burn(model) => model.logits(images, n),
+        }
+    }
+
+    /// The parameters, in the order of [`initial`](super::initial).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    pub fn parameters(&self) -> Result<Vec<Vec<f32>>, Error> {
+        match &self.0 {
+            Engine::Lane(model) => Ok(model.parameters().to_vec()),
+            Engine::Burn(model) => model.parameters(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt as _;
+
+    use super::*;
+    use crate::dataset::ImageShape;
+    use crate::engine::Optimizer;
+    use crate::network::Skeleton;
+    use crate::space::{Cell, OPERATIONS, Sampler, Space};
+
+    /// A rule under which a step of rate 1 subtracts the gradient itself.
+    fn plain() -> Settings {
+        settings(Optimizer::Nesterov { momentum: 0.0 }, 0.0)
+    }
+
+    fn settings(optimizer: Optimizer, weight_decay: f64) -> Settings {
+        Settings { optimizer, weight_decay, batch_norm_momentum: 0.9, batch_norm_epsilon: 1e-5 }
+    }
+
+    fn skeleton((channels, height, width): (usize, usize, usize), stem_channels: usize) -> Skeleton {
+        Skeleton { image: ImageShape { channels, height, width }, classes: 10, stem_channels, stacks: 2, cells_per_stack: 1 }
+    }
+
+    fn both(cell: &Cell, skeleton: &Skeleton, settings: Settings) -> [Model; 2] {
+        [Device::Reference, Device::Cpu].map(|device| {
+            let plan = Plan::compile(cell, skeleton).unwrap();
+            Model::new(plan, settings, Seed(3), device).unwrap()
+        })
+    }
+
+    fn batch(skeleton: &Skeleton, n: u8, seed: u64) -> (Vec<f32>, Vec<u8>) {
+        let mut rng = Seed(seed).rng();
+        let images = (0..usize::from(n) * skeleton.image.values()).map(|_| rng.random_range(-2.0..2.0)).collect();
+        (images, (0..n).map(|i| i % 10).collect())
+    }
+
+    fn norm(values: impl Iterator<Item = f32>) -> f64 {
+        values.map(|value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
+    }
+
+    /// The greatest relative difference between the engines' gradients of a parameter.
+    fn gradient_error(cell: &Cell, skeleton: &Skeleton, n: u8) -> f64 {
+        // A rate so large that the old weights round nothing away from the gradient.
+        const RATE: f64 = 1_000.0;
+        let (images, labels) = batch(skeleton, n, 5);
+        let mut models = both(cell, skeleton, plain());
+        let before = models[0].parameters().unwrap();
+        let [reference, lane] = models.each_mut().map(|model| {
+            model.step(&images, &labels, RATE).unwrap();
+            model.parameters().unwrap()
+        });
+        let gradients = before.iter().zip(&reference).zip(&lane);
+        let whole = norm(before.iter().flatten().zip(reference.iter().flatten()).map(|(old, new)| new - old));
+        let error = |((before, reference), lane): ((&Vec<f32>, &Vec<f32>), &Vec<f32>)| {
+            let length = norm(before.iter().zip(reference).map(|(old, new)| new - old));
+            // A gradient that is zero in theory is one of rounding errors: it is held against that of all parameters.
+            norm(reference.iter().zip(lane).map(|(a, b)| a - b)) / length.max(1e-3 * whole)
+        };
+        gradients.map(error).fold(0.0, f64::max)
+    }
+
+    fn drawn(n: usize) -> Vec<Cell> {
+        let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let mut rng = Seed(11).rng();
+        (0..n).map(|_| space.cell(&Sampler::Official.draw(&space, &mut rng)).unwrap()).collect()
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_reference() {
+        let small = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
+        for (shape, stem_channels, n) in [((1, 8, 8), 8, 32), ((3, 7, 9), 7, 21)] {
+            let skeleton = skeleton(shape, stem_channels);
+            for cell in small.iter().chain(&drawn(40)) {
+                let error = gradient_error(cell, &skeleton, n);
+                assert!(error <= 1e-4, "{cell}, {shape:?}: the gradients differ by {error:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_losses_are_those_of_the_reference() {
+        let official = Optimizer::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 };
+        let skeleton = skeleton((1, 14, 14), 8);
+        for optimizer in [official, Optimizer::Nesterov { momentum: 0.9 }] {
+            for cell in &drawn(6) {
+                let [mut reference, mut lane] = both(cell, &skeleton, settings(optimizer, 1e-4));
+                for step in 0..3 {
+                    let (images, labels) = batch(&skeleton, 50, step);
+                    let [expected, found] =
+                        [&mut reference, &mut lane].map(|model| model.step(&images, &labels, 0.05).unwrap());
+                    let error = (found.loss / expected.loss - 1.0).abs();
+                    assert!(error <= 1e-4, "{cell}, step {step}: {found:?}, expected {expected:?}");
+                }
+                let (images, _) = batch(&skeleton, 20, 9);
+                let [expected, found] = [&mut reference, &mut lane].map(|model| model.logits(&images, 20).unwrap());
+                let difference = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(difference < 0.02, "{cell}: the logits differ by {difference}");
+            }
+        }
+    }
+
+    #[test]
+    fn images_beside_it_in_a_block_do_not_change_an_answer() {
+        let skeleton = skeleton((1, 6, 6), 8);
+        let [_, mut model] = both(&drawn(1)[0], &skeleton, plain());
+        let (images, _) = batch(&skeleton, 37, 2);
+        let all = model.logits(&images, 37).unwrap();
+        let alone = model.logits(&images[36 * skeleton.image.values()..], 1).unwrap();
+        assert_eq!(all[36 * 10..], alone);
+    }
+}
