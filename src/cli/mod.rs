@@ -4,6 +4,7 @@
 
 mod completions;
 mod format;
+mod import;
 mod list;
 mod progress;
 mod run;
@@ -47,6 +48,8 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -83,6 +86,7 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Import(import) => import::run(import, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }
