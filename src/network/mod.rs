@@ -4,9 +4,11 @@
 //! an arm in each engine.
 
 mod channels;
+mod count;
 mod plan;
 mod skeleton;
 
+pub use count::count;
 pub use plan::{Input, Operator, Plan, Step};
 pub use skeleton::Skeleton;
 
