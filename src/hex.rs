@@ -21,19 +21,23 @@ pub fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     let mut bytes = [0; N];
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = value(*high)? << 4 | value(*low)?;
+        *byte = VALUES[usize::from(*high)]? << 4 | VALUES[usize::from(*low)]?;
     }
     Some(bytes)
 }
 
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// The value of every byte as a hex digit.
+const VALUES: [Option<u8>; 256] = {
+    let mut values = [None; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = DIGITS[value as usize];
+        values[digit as usize] = Some(value);
+        values[digit.to_ascii_uppercase() as usize] = Some(value);
+        value += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
