@@ -18,12 +18,14 @@ mod enumerate;
 mod hash;
 mod mutate;
 mod operation;
+pub mod parse;
 mod sample;
 mod spec;
 
 pub use cell::Cell;
 pub use hash::ModuleHash;
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
+pub use parse::Sketch;
 pub use sample::Sampler;
 pub use spec::{CAPACITY, Spec};
 
