@@ -30,7 +30,8 @@ pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Passes a file that is of this version and of the benchmark with this identity.
+pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()
