@@ -15,7 +15,9 @@
 mod cell;
 mod encoding;
 mod enumerate;
+mod fingerprint;
 mod hash;
+mod md5;
 mod mutate;
 mod operation;
 pub mod parse;
@@ -23,6 +25,7 @@ mod sample;
 mod spec;
 
 pub use cell::Cell;
+pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
 pub use parse::Sketch;
