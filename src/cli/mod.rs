@@ -2,10 +2,12 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod cell;
 mod completions;
 mod format;
 mod list;
 mod progress;
+mod query;
 mod run;
 
 use std::io::Write as _;
@@ -47,6 +49,8 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
+    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    Query(query::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -83,6 +87,7 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Query(query) => query::run(query),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }

@@ -6,9 +6,7 @@ use std::path::Path;
 use arrow::array::{AsArray, RecordBatch};
 use fs_err as fs;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -75,7 +73,9 @@ fn look_up(file: &Path, identity: Identity, texts: &[String]) -> Result<Vec<Reco
 
     let mut records = Vec::new();
     let mut first = 0;
-    for (group, size) in metadata.metadata().row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).enumerate() {
+    for (group, size) in
+        metadata.metadata().row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).enumerate()
+    {
         if groups.contains(&group) {
             let read = |rows: Vec<Range<usize>>, mask: ProjectionMask| {
                 let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone())
@@ -116,21 +116,14 @@ fn with_page_index(
 }
 
 /// The rows of the pages of a row group that may hold one of the hashes: all rows if the file does not say.
-fn pages(
-    metadata: &ArrowReaderMetadata,
-    group: usize,
-    size: usize,
-    hash_column: usize,
-    texts: &[String],
-) -> Vec<Range<usize>> {
+fn pages(metadata: &ArrowReaderMetadata, group: usize, size: usize, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
     let index = metadata.metadata().page_index_for_row_group(group);
     let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(places)) =
         (index.column_index(hash_column), index.offset_index(hash_column))
     else {
         return vec![0..size];
     };
-    let starts: Vec<_> =
-        places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
+    let starts: Vec<_> = places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
     let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= size);
     if !is_in_order || values.num_pages() != starts.len() as u64 {
         return vec![0..size];
@@ -170,4 +163,93 @@ fn records_of(batches: &[RecordBatch], file: &Path, first: usize, rows: &[usize]
         records.append(&mut found);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err as fs;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::EnabledStatistics;
+
+    use super::*;
+    use crate::space::{Cell, Space};
+    use crate::table::{Dataset, Manifest, write, writer};
+    use crate::unit::{Epochs, Seed};
+
+    fn benchmark(folder: &Path) -> Benchmark {
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) };
+        let manifest = Manifest { seed: Seed(1), dataset, protocol: serde_json::json!({ "rate": 0.1 }) };
+        let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
+        fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
+        benchmark
+    }
+
+    fn cells() -> Vec<Cell> {
+        Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap()
+    }
+
+    /// Writes a file of many small row groups and pages.
+    fn write_in_pages(file: &Path, records: &[Record], identity: Identity, statistics: EnabledStatistics) {
+        let properties = writer::properties(identity)
+            .into_builder()
+            .set_max_row_group_row_count(Some(100))
+            .set_data_page_row_count_limit(7)
+            .set_write_batch_size(7)
+            .set_statistics_enabled(statistics)
+            .build();
+        let batch = schema::to_batch(records);
+        let mut writer = ArrowWriter::try_new(fs::File::create(file).unwrap(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn a_look_up_finds_what_reading_everything_finds() {
+        for statistics in [EnabledStatistics::Page, EnabledStatistics::Chunk, EnabledStatistics::None] {
+            let folder = tempfile::tempdir().unwrap();
+            let benchmark = benchmark(folder.path());
+            let cells = cells();
+            let mut records: Vec<_> = cells[..80]
+                .iter()
+                .flat_map(|cell| [4, 12].into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (epochs, repeat, *cell))))
+                .map(|(epochs, repeat, cell)| Record::blank(cell, Epochs(epochs), repeat))
+                .collect();
+            records.sort_by_key(Record::key);
+            write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), statistics);
+            // A shard that is not sorted, with rows that stand twice.
+            let shard: Vec<_> =
+                [(79, 1), (0, 3), (80, 0), (0, 4)].map(|(cell, repeat)| Record::blank(cells[cell], Epochs(4), repeat)).into();
+            write(&benchmark.shards(Part::Recorded).join("1.parquet"), &shard, benchmark.identity()).unwrap();
+
+            let all = benchmark.records().unwrap();
+            for cell in &cells {
+                let expected: Vec<_> = all.iter().filter(|record| record.hash == cell.hash()).cloned().collect();
+                assert_eq!(benchmark.look_up(cell.hash()).unwrap(), expected);
+            }
+            let some: Vec<_> = [3, 80, 3, 85, 44].map(|cell| cells[cell].hash()).into();
+            let expected: Vec<_> = all.iter().filter(|record| some.contains(&record.hash)).cloned().collect();
+            assert_eq!(benchmark.look_up_all(&some).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_row_is_named_with_its_place_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = benchmark(folder.path());
+        let mut records: Vec<_> =
+            cells().into_iter().flat_map(|cell| (0..3).map(move |repeat| Record::blank(cell, Epochs(4), repeat))).collect();
+        records.sort_by_key(Record::key);
+        let (place, hash) = (202, records[202].hash);
+        records[place].end.training_time.0 = -1.0;
+        write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), EnabledStatistics::Page);
+        let message = benchmark.look_up(hash).unwrap_err().to_string();
+        assert!(message.ends_with("row 202, column `final_training_time`: expected seconds, 0 or more, found -1.0"), "{message}");
+        assert_eq!(benchmark.look_up(records[0].hash).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_benchmark_without_rows_has_none_of_any_cell() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(benchmark(folder.path()).look_up(cells()[0].hash()).unwrap(), []);
+    }
 }

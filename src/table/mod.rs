@@ -23,7 +23,7 @@ use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
-pub use dense::{Answer, Official, Repeat, Row, Stop, Table};
+pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Manifest};
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};

@@ -50,9 +50,7 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
 
 /// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
 fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
-    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| {
-        find(batch, column(name), file)
-    });
+    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| find(batch, column(name), file));
     let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
     (0..batch.num_rows())
         .map(|row| {

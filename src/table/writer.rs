@@ -41,7 +41,7 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-fn properties(identity: Identity) -> WriterProperties {
+pub(super) fn properties(identity: Identity) -> WriterProperties {
     let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, identity.to_string())];
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

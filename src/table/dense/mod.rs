@@ -4,6 +4,8 @@
 //! dense columns; everything else of a row is in its [`Record`](super::Record).
 
 mod answer;
+mod best;
+mod nearest;
 mod open;
 
 use std::sync::OnceLock;
@@ -17,6 +19,7 @@ use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
 pub use answer::{Answer, Official, Repeat, Stop};
+pub use best::{RANKINGS, Ranking};
 
 /// The recorded rows of a benchmark, in memory.
 ///
@@ -122,8 +125,7 @@ impl Row {
     #[must_use]
     pub fn at(&self, stop: Stop) -> Evaluation {
         // A fraction that is no number makes no accuracy.
-        let [train_accuracy, validation_accuracy, test_accuracy] =
-            self.accuracies[stop.place()].map(Accuracy::from_fraction);
+        let [train_accuracy, validation_accuracy, test_accuracy] = self.accuracies[stop.place()].map(Accuracy::from_fraction);
         let training_time = Seconds(self.training_times[stop.place()]);
         Evaluation { training_time, train_accuracy, validation_accuracy, test_accuracy }
     }
@@ -312,9 +314,7 @@ impl Table {
     /// In the official order: [`Error::UnknownBudget`] if nothing was trained for so many epochs, [`Error::NotRecorded`] if
     /// this cell was not, [`Error::UnknownRepeat`] if it has no such repeat.
     pub fn query(&self, cell: &Cell, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
-        if !self.budgets.contains(&epochs) {
-            return Err(self.unknown_budget(epochs));
-        }
+        self.check_budget(epochs)?;
         let index = self.index_of(cell).ok_or_else(|| Error::NotRecorded { hash: cell.hash(), epochs: None })?;
         self.answer(index, epochs, repeat)
     }
@@ -332,8 +332,8 @@ impl Table {
         let rows = self.repeats(index, epochs);
         let hash = self.hashes[index];
         if rows.is_empty() {
-            let is_known = self.budgets.contains(&epochs);
-            return Err(if is_known { Error::NotRecorded { hash, epochs: Some(epochs) } } else { self.unknown_budget(epochs) });
+            self.check_budget(epochs)?;
+            return Err(Error::NotRecorded { hash, epochs: Some(epochs) });
         }
         let row = match repeat {
             Repeat::Mean => None,
@@ -347,8 +347,14 @@ impl Table {
         Ok(Answer::of(hash, self.cells[index], self.parameters[index], row.map_or(rows, std::slice::from_ref), row.is_none()))
     }
 
-    fn unknown_budget(&self, epochs: Epochs) -> Error {
-        Error::UnknownBudget { found: epochs, known: self.budgets.clone() }
+    /// Passes a budget at which something was trained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBudget`] for any other.
+    pub fn check_budget(&self, epochs: Epochs) -> Result<(), Error> {
+        let is_known = self.budgets.contains(&epochs);
+        if is_known { Ok(()) } else { Err(Error::UnknownBudget { found: epochs, known: self.budgets.clone() }) }
     }
 }
 

@@ -41,7 +41,10 @@ const ACCURACIES: [[&str; 3]; 2] = [
 ];
 
 fn columns() -> impl Iterator<Item = &'static str> {
-    [HASH, ADJACENCY, OPERATIONS, EPOCHS, REPEAT, PARAMETERS, STATUS].into_iter().chain(TIMES).chain(ACCURACIES.into_iter().flatten())
+    [HASH, ADJACENCY, OPERATIONS, EPOCHS, REPEAT, PARAMETERS, STATUS]
+        .into_iter()
+        .chain(TIMES)
+        .chain(ACCURACIES.into_iter().flatten())
 }
 
 /// A file that was looked at and not read yet.
@@ -118,7 +121,8 @@ fn source(file: &Path, identity: Identity) -> Result<Source, Error> {
     for name in columns() {
         column(name).check_type(stated.schema().field_with_name(name).ok().map(arrow::datatypes::Field::data_type), file)?;
     }
-    let metadata = ArrowReaderMetadata::try_new(Arc::clone(stated.metadata()), with_distinct_texts(stated.schema())).map_err(broken)?;
+    let metadata =
+        ArrowReaderMetadata::try_new(Arc::clone(stated.metadata()), with_distinct_texts(stated.schema())).map_err(broken)?;
     let source = Source { file: file.to_owned(), metadata };
     // The rows get their memory before they are read: a damaged footer must not ask for all there is.
     let rows = source.row_count();
@@ -172,7 +176,13 @@ fn fill(task: Task<'_>, step: usize) -> Result<Group, Error> {
         .with_projection(mask)
         .with_batch_size(BATCH)
         .build();
-    let mut filling = Filling { source, group: Group { runs: Vec::new(), budgets: Vec::new(), is_sorted: true }, cells: Texts::default(), last_key: 0, step };
+    let mut filling = Filling {
+        source,
+        group: Group { runs: Vec::new(), budgets: Vec::new(), is_sorted: true },
+        cells: Texts::default(),
+        last_key: 0,
+        step,
+    };
     let mut done = 0;
     for batch in reader.map_err(|error| source.broken(error))? {
         let batch = batch.map_err(|error| source.broken(error.into()))?;
@@ -310,15 +320,21 @@ impl Filling<'_> {
             // Rows of one cell stand together, so that most rows have nothing new.
             let is_same = place > 0 && before == Some(texts) && is_same_text(hashes, place);
             if !is_same {
-                let hash = ModuleHash::from_hex(hashes.value(place))
-                    .ok_or_else(|| self.source.value_error(first + place, HASH, "32 hex digits", format!("{:?}", hashes.value(place))))?;
+                let hash = ModuleHash::from_hex(hashes.value(place)).ok_or_else(|| {
+                    self.source.value_error(first + place, HASH, "32 hex digits", format!("{:?}", hashes.value(place)))
+                })?;
                 let cell = self.cells.cell(texts).map_err(|problem| {
                     let [adjacency, operations] = self.cells.texts(texts);
                     let found = format!("`{adjacency}` with `{operations}`: {problem}");
                     self.source.value_error(first + place, ADJACENCY, "a cell", found)
                 })?;
                 before = Some(texts);
-                let run = Run { hash, cell, parameters: parameters.value(place), first: u32::try_from(start + place).expect("opening counts the rows") };
+                let run = Run {
+                    hash,
+                    cell,
+                    parameters: parameters.value(place),
+                    first: u32::try_from(start + place).expect("opening counts the rows"),
+                };
                 if self.begins(run, first + place)? {
                     self.last_key = row.key();
                     continue;
@@ -459,7 +475,8 @@ fn assembled(groups: Vec<Group>, rows: Vec<Row>) -> Table {
 /// The rows with their runs in the order of hash and key, each key once: the first of those that have it.
 fn sorted<'a>(runs: &'a [Run], rows: &'a [Row]) -> impl Iterator<Item = (&'a Run, &'a Row)> {
     let ends = runs.iter().skip(1).map(|run| run.first as usize).chain([rows.len()]);
-    let mut places: Vec<_> = runs.iter().zip(ends).flat_map(|(run, end)| (run.first as usize..end).map(move |row| (run, row))).collect();
+    let mut places: Vec<_> =
+        runs.iter().zip(ends).flat_map(|(run, end)| (run.first as usize..end).map(move |row| (run, row))).collect();
     let key = |(run, row): &(&Run, usize)| (run.hash, rows[*row].key());
     places.par_sort_by_key(key);
     places.dedup_by_key(|place| key(place));
