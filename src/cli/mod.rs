@@ -5,6 +5,7 @@
 mod cell;
 mod completions;
 mod format;
+mod import;
 mod list;
 mod progress;
 mod query;
@@ -49,6 +50,8 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
@@ -87,6 +90,7 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
