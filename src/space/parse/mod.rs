@@ -340,8 +340,8 @@ mod tests {
 
     #[test]
     fn what_is_no_graph_is_named() {
-        let matrix = |matrix, operations| refused(Sketch::from_matrix(matrix, operations));
-        let edges = |edges, operations| refused(Sketch::from_edges(edges, operations));
+        let matrix = |matrix: &str, operations: &str| refused(Sketch::from_matrix(matrix, operations));
+        let edges = |edges: &str, operations: &str| refused(Sketch::from_edges(edges, operations));
         assert_eq!(edges("0-1,x", ""), "`x` is no edge: expected two vertices such as `0-1`");
         assert_eq!(edges("", ""), "`` is no edge: expected two vertices such as `0-1`");
         assert_eq!(edges("0--1", ""), "`0--1` is no edge: expected two vertices such as `0-1`");
@@ -354,8 +354,8 @@ mod tests {
         assert_eq!(edges("0-1,1-3,0-2", "input,output"), "2 operations for 4 vertices");
         assert_eq!(matrix("01000", ""), "the matrix has 5 digits, expected a square number such as 4, 9 or 49");
         assert_eq!(matrix("0200", ""), "the matrix holds `2`, expected 0 or 1");
-        assert_eq!(matrix("[[0,2],[0,0]]", ""), "line 1, column 6: the matrix holds `2`, expected 0 or 1");
-        assert_eq!(matrix("[[0,-1],[0,0]]", ""), "line 1, column 7: the matrix holds `-1`, expected 0 or 1");
+        assert_eq!(matrix("[[0,2],[0,0]]", ""), "line 1, column 5: the matrix holds `2`, expected 0 or 1");
+        assert_eq!(matrix("[[0,-1],[0,0]]", ""), "line 1, column 6: the matrix holds `-1`, expected 0 or 1");
         assert_eq!(matrix("[[0,1],[0]]", ""), "row 1 of the matrix has 1 values, expected 2: it is not square");
         assert_eq!(matrix("[[0,1],[1,0]]", ""), "the matrix has an edge at row 1, column 0: it is not upper triangular");
         assert_eq!(matrix("[[0]]", "input"), "the matrix has 1 vertices, expected at least 2");
