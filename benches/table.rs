@@ -8,7 +8,7 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use nasbench::space::{Cell, Sampler, Space, Spec};
-use nasbench::table::{Benchmark, Dataset, Manifest, Part, Record, Repeat, write};
+use nasbench::table::{Benchmark, Dataset, Manifest, Part, Record, Repeat, operations, write};
 use nasbench::train::Evaluation;
 use nasbench::unit::{Accuracy, Epochs, Parameters, Seconds, Seed};
 use rand::RngExt as _;
@@ -22,8 +22,13 @@ const CELLS_OF_A_FILE: usize = 43_690;
 /// The benchmark, written if it is not there yet.
 fn benchmark() -> Benchmark {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("table-of-the-official-size");
-    let dataset = Dataset { name: "made-up".to_owned(), sha256: "00".repeat(32) };
-    let manifest = Manifest { seed: Seed(0), dataset, protocol: serde_json::json!({}) };
+    let dataset = Dataset { name: "made-up".to_owned(), sha256: None };
+    let manifest = Manifest {
+        seed: Some(Seed(0)),
+        dataset,
+        operations: operations(&Space::nas_bench_101()),
+        protocol: serde_json::json!({}),
+    };
     let benchmark = Benchmark::create_or_open(folder, &manifest).expect("the target folder can be written");
     let shards = benchmark.shards(Part::Recorded);
     let done = shards.join("done");
@@ -97,7 +102,7 @@ fn table(criterion: &mut Criterion) {
     group.bench_function("row of one index", |bencher| bencher.iter(|| table.row(black_box(indices[0]), EPOCHS, black_box(1))));
     let mut random = indices.iter().cycle();
     group.bench_function("row of one of 4,096 indices", |bencher| {
-        bencher.iter(|| table.row(*random.next()?, EPOCHS, black_box(1)))
+        bencher.iter(|| table.row(*random.next()?, EPOCHS, black_box(1)));
     });
     group.finish();
 }

@@ -190,13 +190,13 @@ fn asked(given: &[Given]) -> anyhow::Result<Vec<Asked>> {
 }
 
 /// Answers for one cell at one budget, or at all that it has.
-fn answer<'a>(
+fn answer(
     table: &Table,
     index: usize,
     epochs: Option<Epochs>,
     which: Which,
     answers: &mut Vec<Answer>,
-    missing: &mut Vec<Missing<'a>>,
+    missing: &mut Vec<Missing<'_>>,
 ) {
     let mut budgets: Vec<_> = table.rows(index).iter().map(nasbench::table::Row::epochs).collect();
     budgets.dedup();

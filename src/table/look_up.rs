@@ -121,12 +121,12 @@ fn pages(metadata: &ArrowReaderMetadata, group: usize, size: usize, hash_column:
     let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(places)) =
         (index.column_index(hash_column), index.offset_index(hash_column))
     else {
-        return vec![0..size];
+        return std::iter::once(0..size).collect();
     };
     let starts: Vec<_> = places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
     let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= size);
     if !is_in_order || values.num_pages() != starts.len() as u64 {
-        return vec![0..size];
+        return std::iter::once(0..size).collect();
     }
     let ends = starts.iter().skip(1).copied().chain([size]);
     let pages = starts.iter().copied().zip(ends).enumerate();
@@ -173,12 +173,17 @@ mod tests {
 
     use super::*;
     use crate::space::{Cell, Space};
-    use crate::table::{Dataset, Manifest, write, writer};
+    use crate::table::{Dataset, Manifest, operations, write, writer};
     use crate::unit::{Epochs, Seed};
 
     fn benchmark(folder: &Path) -> Benchmark {
-        let dataset = Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) };
-        let manifest = Manifest { seed: Seed(1), dataset, protocol: serde_json::json!({ "rate": 0.1 }) };
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+        let manifest = Manifest {
+            seed: Some(Seed(1)),
+            dataset,
+            operations: operations(&Space::nas_bench_101()),
+            protocol: serde_json::json!({ "rate": 0.1 }),
+        };
         let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
         fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
         benchmark

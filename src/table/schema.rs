@@ -84,7 +84,7 @@ pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Res
 
 fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {
     let array = batch.column_by_name(column.name);
-    column.check_type(array.map(|array| array.data_type()), file)?;
+    column.check_type(array.map(Array::data_type), file)?;
     Ok(array.expect("its type was checked"))
 }
 

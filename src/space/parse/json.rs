@@ -197,11 +197,11 @@ impl<'de> Deserialize<'de> for Bit {
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Bit, E> {
-                if value > 1 { Err(not_binary(value)) } else { Ok(Bit(value == 1)) }
+                if value > 1 { Err(not_binary(&value)) } else { Ok(Bit(value == 1)) }
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bit, E> {
-                Err(not_binary(value))
+                Err(not_binary(&value))
             }
 
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Bit, E> {
@@ -210,14 +210,14 @@ impl<'de> Deserialize<'de> for Bit {
                     .iter()
                     .position(|known| value.total_cmp(known).is_eq())
                     .map(|one| Bit(one == 1))
-                    .ok_or_else(|| not_binary(value))
+                    .ok_or_else(|| not_binary(&value))
             }
         }
         deserializer.deserialize_any(ZeroOrOne)
     }
 }
 
-fn not_binary<E: de::Error>(found: impl ToString) -> E {
+fn not_binary<E: de::Error>(found: &dyn fmt::Display) -> E {
     E::custom(Error::NotBinary { found: found.to_string() })
 }
 

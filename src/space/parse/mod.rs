@@ -367,7 +367,7 @@ mod tests {
     fn a_cell_is_checked_in_the_official_order() {
         // Each graph has every fault that comes after the one that it is refused for, too.
         let chain: Vec<_> = (0..10).map(|x| format!("{x}-{}", x + 1)).collect();
-        let (chain, names) = (chain.join(","), vec!["odd"; 11].join(","));
+        let (chain, names) = (chain.join(","), ["odd"; 11].join(","));
         let edges = |edges: &str, operations: &str| refused(Sketch::from_edges(edges, operations));
         assert_eq!(
             edges(&chain.replace("4-5,", ""), &names),

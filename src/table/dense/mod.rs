@@ -29,15 +29,15 @@ pub use best::{RANKINGS, Ranking};
 /// # Example
 ///
 /// ```
-/// use nasbench::space::Cell;
-/// use nasbench::table::{Benchmark, Dataset, Manifest, Record, Repeat, Stop, Table};
+/// use nasbench::space::{Cell, Space};
+/// use nasbench::table::{Benchmark, Dataset, Manifest, Record, Repeat, Stop, Table, operations};
 /// use nasbench::train::Evaluation;
 /// use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 ///
 /// // A benchmark of one cell, trained twice.
 /// let folder = tempfile::tempdir()?;
-/// let dataset = Dataset { name: "toy".to_owned(), sha256: "ab".repeat(32) };
-/// let manifest = Manifest { seed: Seed(0), dataset, protocol: serde_json::json!({ "rate": 0.1 }) };
+/// let dataset = Dataset { name: "toy".to_owned(), sha256: Some("ab".repeat(32)) };
+/// let manifest = Manifest { seed: Some(Seed(0)), dataset, operations: operations(&Space::nas_bench_101()), protocol: serde_json::json!({ "rate": 0.1 }) };
 /// let benchmark = Benchmark::create_or_open(folder.path(), &manifest)?;
 /// let cell = Cell::from_texts("010001000", "input,maxpool3x3,output")?;
 /// let records = [(0, 0.5), (1, 0.7)].map(|(repeat, fraction)| {

@@ -20,11 +20,11 @@ use crate::table::{Error, Identity, Status};
 use crate::unit::{Accuracy, Epochs, Parameters};
 
 /// Rows that are decoded at once: they and their columns fit the cache of a core.
-const BATCH: usize = 8_192;
+const BATCH: usize = 4_096;
 
 /// In a table of at most so many rows the hash of every cell is computed and compared, in a larger one that of every
 /// second cell, every third and so on: a hash costs microseconds.
-const ROWS_CHECKED: usize = 8_192;
+const ROWS_CHECKED: usize = 4_096;
 
 /// No file holds more rows for each of its bytes: each row has a key of its own.
 const MOST_ROWS_PER_BYTE: u64 = 8;
@@ -90,7 +90,7 @@ pub(super) fn open(files: &[PathBuf], identity: Identity) -> Result<Table, Error
     (0..total).into_par_iter().map(|_| Row::BLANK).collect_into_vec(&mut rows);
     let step = total.div_ceil(ROWS_CHECKED).max(1);
     let groups = tasks(&sources, &mut rows).into_par_iter().map(|task| fill(task, step)).collect::<Result<Vec<_>, _>>()?;
-    Ok(assembled(groups, rows))
+    Ok(assembled(&groups, rows))
 }
 
 impl Source {
@@ -182,6 +182,7 @@ fn fill(task: Task<'_>, step: usize) -> Result<Group, Error> {
         cells: Texts::default(),
         last_key: 0,
         step,
+        to_check: Vec::new(),
     };
     let mut done = 0;
     for batch in reader.map_err(|error| source.broken(error))? {
@@ -192,6 +193,7 @@ fn fill(task: Task<'_>, step: usize) -> Result<Group, Error> {
         filling.runs(&batch, first_in_file + done, first + done, place)?;
         done += count;
     }
+    filling.check_hashes()?;
     if done != rows.len() {
         let problem = format!("row group {row_group} has {done} rows, expected {}", rows.len());
         return Err(source.broken(ParquetError::General(problem)));
@@ -208,6 +210,8 @@ struct Filling<'a> {
     last_key: u32,
     /// The hash of one of so many cells is computed and compared.
     step: usize,
+    /// The runs chosen for that, and their first rows in the file.
+    to_check: Vec<(usize, usize)>,
 }
 
 impl Filling<'_> {
@@ -298,10 +302,11 @@ impl Filling<'_> {
     }
 
     fn refuse_null(&self, array: &dyn Array, name: &'static str, first: usize) -> Result<(), Error> {
-        match (0..array.len()).find(|_| array.null_count() > 0).and_then(|_| (0..array.len()).find(|row| array.is_null(*row))) {
-            Some(row) => Err(self.source.value_error(first + row, name, "a value", "null")),
-            None => Ok(()),
+        if array.null_count() == 0 {
+            return Ok(());
         }
+        let row = (0..array.len()).find(|row| array.is_null(*row)).unwrap_or(0);
+        Err(self.source.value_error(first + row, name, "a value", "null"))
     }
 
     /// Finds where cells start. `first` is the first row of the batch in the file, `start` that in the table.
@@ -346,23 +351,35 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// Adds a run, unless it goes on with the one before.
+    /// Adds a run, unless it goes on with the one before. `row` is its first row in the file.
     fn begins(&mut self, run: Run, row: usize) -> Result<bool, Error> {
         let last = self.group.runs.last();
-        let goes_on = last.is_some_and(|last| last.hash == run.hash);
-        let is_right = match last.filter(|_| goes_on) {
-            Some(last) => last.cell == run.cell || last.cell.fingerprint() == run.cell.fingerprint(),
-            None => !self.group.runs.len().is_multiple_of(self.step) || run.cell.hash() == run.hash,
-        };
-        if !is_right {
-            let expected = format!("{}, the hash of the cell", run.cell.hash());
-            return Err(self.source.value_error(row, HASH, expected, format!("\"{}\"", run.hash)));
+        if let Some(last) = last.filter(|last| last.hash == run.hash) {
+            let is_same = last.cell == run.cell || last.cell.fingerprint() == run.cell.fingerprint();
+            return if is_same { Ok(false) } else { Err(self.wrong_hash(row, run.cell.hash(), run.hash)) };
         }
-        if !goes_on {
-            self.group.is_sorted &= last.is_none_or(|last| last.hash < run.hash);
-            self.group.runs.push(run);
+        self.group.is_sorted &= last.is_none_or(|last| last.hash < run.hash);
+        if self.group.runs.len().is_multiple_of(self.step) {
+            self.to_check.push((self.group.runs.len(), row));
         }
-        Ok(!goes_on)
+        self.group.runs.push(run);
+        Ok(true)
+    }
+
+    /// Computes and compares the hashes that were chosen: many at once, as that takes a fraction of the time.
+    fn check_hashes(&self) -> Result<(), Error> {
+        let cells: Vec<_> = self.to_check.iter().map(|(run, _)| self.group.runs[*run].cell).collect();
+        for ((run, row), expected) in self.to_check.iter().zip(Cell::hashes(&cells)) {
+            let found = self.group.runs[*run].hash;
+            if found != expected {
+                return Err(self.wrong_hash(*row, expected, found));
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong_hash(&self, row: usize, expected: ModuleHash, found: ModuleHash) -> Error {
+        self.source.value_error(row, HASH, format!("{expected}, the hash of the cell"), format!("\"{found}\""))
     }
 }
 
@@ -375,9 +392,25 @@ fn is_same_text(hashes: &StringViewArray, place: usize) -> bool {
 #[derive(Default)]
 struct Texts {
     columns: Option<[ArrayRef; 2]>,
-    /// Vertices and edge bits of each matrix; `None` inside for one that is not understood, outside for one not read yet.
-    graphs: Vec<Option<Option<(usize, u64)>>>,
-    operations: Vec<Option<Option<Vec<Operation>>>>,
+    /// Vertices and edge bits of each matrix.
+    graphs: Vec<Meaning<(usize, u64)>>,
+    operations: Vec<Meaning<Vec<Operation>>>,
+}
+
+/// What one of the distinct texts means.
+#[derive(Clone)]
+enum Meaning<T> {
+    /// No cell with the text was seen yet.
+    Unread,
+    /// It is not what it should be.
+    Odd,
+    Known(T),
+}
+
+impl<T> From<Option<T>> for Meaning<T> {
+    fn from(known: Option<T>) -> Self {
+        known.map_or(Self::Odd, Self::Known)
+    }
 }
 
 /// The positions of a cell's two texts.
@@ -388,8 +421,8 @@ impl Texts {
     fn renew(&mut self, adjacencies: &ArrayRef, operations: &ArrayRef) {
         let is_known = |known: &[ArrayRef; 2]| Arc::ptr_eq(&known[0], adjacencies) && Arc::ptr_eq(&known[1], operations);
         if !self.columns.as_ref().is_some_and(is_known) {
-            self.graphs = vec![None; adjacencies.len()];
-            self.operations = vec![None; operations.len()];
+            self.graphs = vec![Meaning::Unread; adjacencies.len()];
+            self.operations = vec![Meaning::Unread; operations.len()];
             self.columns = Some([Arc::clone(adjacencies), Arc::clone(operations)]);
         }
     }
@@ -402,14 +435,14 @@ impl Texts {
     /// Puts a matrix and operations together that were understood before, or reads both.
     fn cell(&mut self, positions: Positions) -> Result<Cell, space::Error> {
         let (graph, operations) = (place(positions.0), place(positions.1));
-        if self.graphs.get(graph).is_some_and(Option::is_none) {
-            self.graphs[graph] = Some(graph_of(self.texts(positions)[0]));
+        if let Some(Meaning::Unread) = self.graphs.get(graph) {
+            self.graphs[graph] = graph_of(self.texts(positions)[0]).into();
         }
-        if self.operations.get(operations).is_some_and(Option::is_none) {
-            self.operations[operations] = Some(operations_of(self.texts(positions)[1]));
+        if let Some(Meaning::Unread) = self.operations.get(operations) {
+            self.operations[operations] = operations_of(self.texts(positions)[1]).into();
         }
-        if let Some(Some(Some((vertices, edges)))) = self.graphs.get(graph)
-            && let Some(Some(Some(operations))) = self.operations.get(operations)
+        if let Some(Meaning::Known((vertices, edges))) = self.graphs.get(graph)
+            && let Some(Meaning::Known(operations)) = self.operations.get(operations)
             && operations.len() + 2 == *vertices
         {
             return Spec::from_bits(*edges, operations).prune();
@@ -444,7 +477,7 @@ fn operations_of(text: &str) -> Option<Vec<Operation>> {
 }
 
 /// Puts the row groups together, sorting their rows if they are not sorted by hash and key.
-fn assembled(groups: Vec<Group>, rows: Vec<Row>) -> Table {
+fn assembled(groups: &[Group], rows: Vec<Row>) -> Table {
     let mut table = Table::empty();
     let runs: Vec<Run> = groups.iter().flat_map(|group| &group.runs).copied().collect();
     for epochs in groups.iter().flat_map(|group| &group.budgets) {

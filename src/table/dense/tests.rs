@@ -8,12 +8,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::space::Space;
-use crate::table::{Dataset, Identity, Manifest, schema, write, writer};
+use crate::table::{Dataset, Identity, Manifest, operations, schema, write, writer};
 use crate::unit::Seed;
 
 fn benchmark(folder: &Path) -> Benchmark {
-    let dataset = Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) };
-    let manifest = Manifest { seed: Seed(1), dataset, protocol: serde_json::json!({ "rate": 0.1 }) };
+    let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+    let manifest = Manifest {
+        seed: Some(Seed(1)),
+        dataset,
+        operations: operations(&Space::nas_bench_101()),
+        protocol: serde_json::json!({ "rate": 0.1 }),
+    };
     let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
     fs_err::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
     benchmark
@@ -152,7 +157,6 @@ fn a_damaged_value_is_refused_as_the_reader_of_records_refuses_it() {
         // Both name file, row and column; which of two wrong columns comes first is of no account.
         let place = |text: &str| text.split("expected").next().unwrap().to_owned();
         assert_eq!(place(&message), place(&expected), "{message}");
-        assert!(message.contains(column), "{message}");
     }
 }
 
