@@ -2,10 +2,13 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod cell;
 mod completions;
 mod format;
+mod import;
 mod list;
 mod progress;
+mod query;
 mod run;
 mod space;
 
@@ -50,6 +53,10 @@ enum Command {
     Run(run::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
+    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    Query(query::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -87,6 +94,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Space(space) => space::run(space),
+        Command::Import(import) => import::run(import, &arguments.global),
+        Command::Query(query) => query::run(query),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }
