@@ -1,7 +1,7 @@
 //! What a network costs, as a row of numbers: the encoding that needs more than the cell.
 
 use super::{Cost, Plan, Skeleton};
-use crate::space::{self, Cell, Encoding, Space};
+use crate::space::{self, Cell, Encoding};
 
 /// Every encoding: those of the [`space`](crate::space::ENCODINGS), then what a network costs.
 pub const ENCODINGS: [Encoding; space::ENCODINGS.len() + 1] = {
@@ -68,6 +68,7 @@ pub fn encoding(name: &str) -> Option<&'static Encoding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::Space;
 
     #[test]
     fn the_cost_of_a_known_cell_is_its_logarithms() {
@@ -78,7 +79,10 @@ mod tests {
         cost.encode(&space, &[identity, identity], &mut batch).unwrap();
         assert_eq!(cost.columns(&space), COST_COLUMNS);
         assert!((batch[0] - 882_570_f32.log10()).abs() < 1e-5);
-        assert_eq!(batch[..3].iter().map(|value| value.to_bits()).collect::<Vec<_>>(), batch[3..].iter().map(|value| value.to_bits()).collect::<Vec<_>>());
+        assert_eq!(
+            batch[..3].iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+            batch[3..].iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -58,7 +58,9 @@ impl Mutation {
         match self {
             Self::OneEdit => "one edge or one operation, drawn uniformly among them",
             Self::Notebook => "each of v vertices' edges with chance 1/v, each operation with 1/(v-2): 3 edges + 1 of 7 vertices",
-            Self::Naszilla => "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected",
+            Self::Naszilla => {
+                "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected"
+            }
         }
     }
 
@@ -85,14 +87,10 @@ impl Mutation {
         if vertices == 2 {
             return None;
         }
-        let (vertex_count, operations) = (vertices as f64, (vertices - 2) as f64);
         match self {
             Self::OneEdit => one_edit(space, spec, is_another, rng),
-            Self::Notebook => edits(space, spec, [1.0 / vertex_count, 1.0 / operations], is_another, rng),
-            Self::Naszilla => {
-                let possible_edges = vertex_count * (vertex_count - 1.0) / 2.0;
-                edits(space, spec, [1.0 / possible_edges, 1.0 / operations], is_another, rng)
-            }
+            Self::Notebook => edits(space, spec, [vertices, vertices - 2], is_another, rng),
+            Self::Naszilla => edits(space, spec, [vertices * (vertices - 1) / 2, vertices - 2], is_another, rng),
         }
     }
 }
@@ -103,23 +101,25 @@ impl fmt::Display for Mutation {
     }
 }
 
-/// Flips each edge with the first chance and changes each operation with the second, until another cell comes out.
+/// Flips each edge with a chance of one in the first number and changes each operation with one in the second, until another
+/// cell comes out.
 fn edits(
     space: &Space,
     spec: Spec,
-    [flip, change]: [f64; 2],
+    one_in: [usize; 2],
     is_another: impl Fn(&Spec) -> bool,
     rng: &mut ChaCha8Rng,
 ) -> Option<Spec> {
+    let [flip, change] = one_in.map(|number| move |rng: &mut ChaCha8Rng| rng.random_range(0..number) == 0);
     for _ in 0..MOST_DRAWS {
         let mut edited = spec;
         for (x, y) in pairs(spec.vertices()) {
-            if rng.random_bool(flip) {
+            if flip(rng) {
                 edited = edited.with_flipped_edge(x, y);
             }
         }
         for vertex in 1..spec.vertices() - 1 {
-            if rng.random_bool(change) {
+            if change(rng) {
                 edited = with_another_operation(space, edited, vertex, rng);
             }
         }
@@ -276,12 +276,13 @@ mod tests {
             for _ in 0..4_000 {
                 let mutant = edits(&space, parent, chances, |_| true, &mut rng).unwrap();
                 differences[0] += (mutant.edge_bits() ^ parent.edge_bits()).count_ones();
-                differences[1] += (1..6).map(|vertex| u32::from(mutant.operation(vertex) != parent.operation(vertex))).sum::<u32>();
+                differences[1] +=
+                    (1..6).map(|vertex| u32::from(mutant.operation(vertex) != parent.operation(vertex))).sum::<u32>();
             }
             differences.map(|count| f64::from(count) / 4_000.0)
         };
         let close = |found: [f64; 2], expected: [f64; 2]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.1);
-        assert!(close(mean([1.0 / 7.0, 0.2]), [3.0, 1.0]));
-        assert!(close(mean([1.0 / 21.0, 0.2]), [1.0, 1.0]));
+        assert!(close(mean([7, 5]), [3.0, 1.0]));
+        assert!(close(mean([21, 5]), [1.0, 1.0]));
     }
 }

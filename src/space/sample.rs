@@ -246,14 +246,14 @@ mod tests {
         let space = space(4);
         let cells = cells(4);
         let mut rng = Seed(3).rng();
-        let mut drawn: HashMap<_, usize> = HashMap::new();
+        let mut met: HashMap<_, usize> = HashMap::new();
         let draws = 91 * 400;
         for _ in 0..draws {
-            *drawn.entry(space.cell(&Sampler::Uniform.draw(&space, &mut rng)).unwrap().hash()).or_default() += 1;
+            *met.entry(space.cell(&Sampler::Uniform.draw(&space, &mut rng)).unwrap().hash()).or_default() += 1;
         }
-        assert_eq!(drawn.len(), cells.len());
+        assert_eq!(met.len(), cells.len());
         let expected = draws as f64 / cells.len() as f64;
-        let square: f64 = drawn.values().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
+        let square: f64 = met.values().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
         // Chi-squared with 90 degrees of freedom exceeds 150 once in ten thousand times.
         assert!(square < 150.0, "chi-squared {square} of 91 cells");
     }

@@ -14,8 +14,10 @@ pub(super) const ENTRY: Encoding = Encoding {
     encode,
 };
 
+type Count = fn(&Facts) -> f32;
+
 /// The counts that every space has.
-const COUNTS: [(&str, fn(&Facts) -> f32); 14] = [
+const COUNTS: [(&str, Count); 14] = [
     ("vertices", |facts| number(facts.vertices)),
     ("edges", |facts| number(facts.edges)),
     ("depth", |facts| number(facts.depth)),
@@ -93,9 +95,8 @@ impl Facts {
                 for length in 1..CAPACITY {
                     paths[y][length] += paths[x][length - 1];
                 }
-                for kind in 0..OPERATIONS.len() {
-                    most[y][kind] = most[y][kind].max(most[x][kind]);
-                }
+                let through = most[x];
+                most[y].iter_mut().zip(through).for_each(|(most, through)| *most = through.max(*most));
             }
             if let Some(operation) = cell.operation(y) {
                 most[y][usize::from(operation.label())] += 1;
