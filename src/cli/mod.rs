@@ -8,6 +8,7 @@ mod import;
 mod list;
 mod progress;
 mod run;
+mod space;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -50,7 +51,9 @@ enum Command {
     Run(run::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
-    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
+    /// Count, list, draw, sample and connect the cells of a space.
+    Space(space::Arguments),
+    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
     Completions(completions::Arguments),
@@ -87,6 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
+        Command::Space(space) => space::run(space),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }
@@ -94,15 +98,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Prints an error with its causes, in one line, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let is_closed_pipe = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    // Whoever read our output has enough: `nasbench list protocols | head -1` is no failure.
-    if is_closed_pipe.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+    // Whoever read our output has enough: `nasbench space list | head -1` is no failure.
+    if error.chain().any(is_closed_pipe) {
         return ExitCode::SUCCESS;
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
     // If standard error is gone there is nobody left to tell.
     let _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
     ExitCode::FAILURE
+}
+
+/// Whether an error says that nobody reads what was written, whichever library it comes through.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let written = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let written = written.or_else(|| match error.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error.kind()),
+        _ => None,
+    });
+    written == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod text;
 use std::io::Write as _;
 use std::path::Path;
 
+pub use drawing::{svg_of, text_of};
 pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
     SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
