@@ -20,15 +20,16 @@ pub(super) enum Format {
 /// Rows under named columns. Text prints as it is; lists and objects are for JSON, where people see their JSON text.
 #[derive(Debug)]
 pub(super) struct Table {
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     /// Columns that are too much for a page: only JSON and CSV have them.
-    details: Vec<&'static str>,
+    details: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
-    pub(super) fn new(columns: &[&'static str], details: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), details: details.to_vec(), rows: Vec::new() }
+    pub(super) fn new(columns: &[&str], details: &[&str]) -> Self {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self { columns: owned(columns), details: owned(details), rows: Vec::new() }
     }
 
     /// Adds a row: a value for each column, then for each detail.
@@ -55,7 +56,7 @@ impl Table {
                 let object = |row: &Vec<Value>| -> Value {
                     names()
                         .zip(row)
-                        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                        .map(|(name, value)| (name.clone(), value.clone()))
                         .collect::<serde_json::Map<_, _>>()
                         .into()
                 };

@@ -3,10 +3,13 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod completions;
+mod export;
 mod format;
+mod info;
 mod list;
 mod progress;
 mod run;
+mod sql;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -47,6 +50,8 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
+    Info(info::Arguments),
+    Export(export::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -83,6 +88,8 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Info(info) => info::run(info),
+        Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }

@@ -191,7 +191,7 @@ impl Benchmark {
     }
 
     /// Lists the Parquet files of a part: the compacted one, then the shards by name.
-    fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
+    pub(super) fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
         let compacted = self.part(part).join(COMPACTED_FILE);
         let mut files = Vec::new();
         if let Some(entries) = read_folder(&self.shards(part))? {

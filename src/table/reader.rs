@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fs_err as fs;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
 
@@ -30,7 +30,20 @@ pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Refuses a file that holds no rows of a benchmark with this identity; no row is read.
+///
+/// # Errors
+///
+/// As [`read`], but for the values.
+pub(super) fn check_file(file: &Path, identity: Identity) -> Result<(), Error> {
+    let open = fs::File::open(file)?.into_file();
+    let metadata = ArrowReaderMetadata::load(&open, ArrowReaderOptions::new())
+        .map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
+    check_metadata(metadata.metadata().file_metadata(), file, identity)
+}
+
+/// Refuses a file of another version or another benchmark.
+pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()
