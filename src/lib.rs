@@ -17,7 +17,7 @@
 //! use nasbench::space::Space;
 //!
 //! let space = Space::nas_bench_101().with_max_vertices(4)?;
-//! let cells = space.cells();
+//! let cells = space.cells()?;
 //! assert_eq!(cells.len(), 91);
 //! let plan = Plan::compile(&cells[90], &Skeleton::nas_bench_101())?;
 //! println!("{} has {} parameters", cells[90].hash(), plan.cost().parameters);

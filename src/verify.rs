@@ -285,7 +285,7 @@ mod tests {
     }
 
     fn cells() -> Vec<Cell> {
-        Space::nas_bench_101().with_max_vertices(4).unwrap().cells()
+        Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap()
     }
 
     /// Three rows around a mean for each candidate.

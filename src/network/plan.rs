@@ -312,7 +312,7 @@ mod tests {
     fn steps_read_only_what_is_written_and_long_enough() {
         let space = crate::space::Space::nas_bench_101().with_max_vertices(5).unwrap();
         let skeleton = Skeleton { stem_channels: 5, ..small() };
-        for cell in space.cells() {
+        for cell in space.cells().unwrap() {
             let plan = Plan::compile(&cell, &skeleton).unwrap();
             for (position, step) in plan.steps().iter().enumerate() {
                 for input in &step.inputs {

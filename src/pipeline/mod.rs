@@ -23,7 +23,7 @@ use crate::table::{self, Benchmark, Manifest, Part, Timestamp};
 use crate::train::{Data, Protocol};
 use crate::unit::{Epochs, Seconds, Seed};
 use crate::verify::{self, Candidate, Role, Verification};
-use crate::{network, search, surrogate, train};
+use crate::{network, search, space, surrogate, train};
 
 pub use recording::{Share, Workload};
 
@@ -55,6 +55,9 @@ pub enum Error {
     /// The protocol or the images do not fit, or a training failed.
     #[error(transparent)]
     Train(#[from] train::Error),
+    /// The space has too many cells.
+    #[error(transparent)]
+    Space(#[from] space::Error),
     /// A network cannot be built.
     #[error(transparent)]
     Network(#[from] network::Error),
@@ -128,7 +131,7 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let started = Timestamp::now();
     let mut stages = Stages { observe, finished: Vec::new() };
     let run = Run::prepare(job)?;
-    let (cells, larger) = stages.time("enumerate", || Ok((job.space.cells(), run.search_space.cells())))?;
+    let (cells, larger) = stages.time("enumerate", || Ok((job.space.cells()?, run.search_space.cells()?)))?;
     let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());
     observe(Event::Note(&counts));
     let costs = Costs::of(run.skeleton, &larger)?;

@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn means_leave_out_what_diverged_and_noise_is_pooled_over_cells() {
-        let space = Space::nas_bench_101().with_max_vertices(3).unwrap().cells();
+        let space = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
         let fractions = [(0.50, Some(0.52)), (0.60, Some(0.62)), (0.70, None)];
         let records: Vec<_> = space
             .iter()

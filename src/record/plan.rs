@@ -76,7 +76,7 @@ mod tests {
     fn everything_is_planned_once_and_the_most_expensive_comes_first() {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = fixture::benchmark(folder.path());
-        let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells();
+        let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
         let cost = |cell: &Cell, epochs: Epochs| f64::from(epochs.0) * f64::from(u8::try_from(cell.edge_count()).unwrap());
         let tasks = plan(&benchmark, &cells, &[Epochs(1), Epochs(2)], 0..3, cost);
         assert_eq!(tasks.len(), 7 * 2 * 3);

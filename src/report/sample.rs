@@ -122,7 +122,7 @@ fn header() -> Header {
 }
 
 fn records(rng: &mut ChaCha8Rng) -> Records {
-    let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
+    let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
     let cells: Vec<_> = cells.into_iter().map(|cell| recorded(cell, rng)).collect();
     let count = |epochs, diverged| RowCount { epochs: Epochs(epochs), ok: 182 - diverged, diverged, failed: 0 };
     let agreement = |epochs, pearson, spearman, noise| RepeatAgreement {
@@ -205,7 +205,7 @@ fn search(name: &str, about: &str, rng: &mut ChaCha8Rng) -> SearchRun {
 
 fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
     let space = Space::nas_bench_101().with_max_vertices(5).unwrap();
-    let mut cells: Vec<_> = space.cells().into_iter().filter(|cell| cell.vertices() == 5).collect();
+    let mut cells: Vec<_> = space.cells().unwrap().into_iter().filter(|cell| cell.vertices() == 5).collect();
     cells.sort_by(|a, b| worth(*b).total_cmp(&worth(*a)));
     let winners = [0, 2, 5, 9].map(|i| verified(Role::Winner, cells[i], rng));
     let controls: Vec<_> = (0..8).map(|i| verified(Role::Control, cells[i * 290 + 100], rng)).collect();

@@ -62,6 +62,7 @@ mod tests {
         let mut row = vec![0.0; space.adjacency_columns().len()];
         let mut rows: Vec<_> = space
             .cells()
+            .unwrap()
             .iter()
             .map(|cell| {
                 space.encode_adjacency(cell, &mut row);

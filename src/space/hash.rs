@@ -1,11 +1,14 @@
 //! The official hash of a cell: Weisfeiler–Lehman rounds of MD5 over texts that Python would print.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use md5::{Digest, Md5};
+use ::md5::{Digest, Md5};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Cell;
+use super::md5::{self, BLOCK, LANES};
+use super::{CAPACITY, Cell};
 use crate::hex;
 
 const INPUT_LABEL: i8 = -1;
@@ -56,52 +59,214 @@ impl fmt::Debug for ModuleHash {
     }
 }
 
-/// Hashes a cell in as many rounds as it has vertices, all vertices at once.
+/// Hashes one cell.
+pub(super) fn of(cell: &Cell) -> ModuleHash {
+    of_some(std::slice::from_ref(cell))[0]
+}
+
+/// Hashes cells, on all cores.
+pub(super) fn of_all(cells: &[Cell]) -> Vec<ModuleHash> {
+    cells.par_chunks(CELLS_AT_ONCE).flat_map_iter(of_some).collect()
+}
+
+/// As many cells as fill the lanes well and whose labels stay in the cache.
+const CELLS_AT_ONCE: usize = 128;
+
+/// Hashes cells in as many rounds as each has vertices, all vertices of all of them at once.
 ///
 /// # Source
 ///
 /// Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019, and its published program:
 /// the texts, signs and brackets below are those that its Python prints.
-pub(super) fn of(cell: &Cell) -> ModuleHash {
-    let vertices = cell.vertices();
-    let mut hashes: Vec<String> = (0..vertices)
-        .map(|vertex| {
-            let label = match cell.operation(vertex) {
-                Some(operation) => operation.label().cast_signed(),
-                None if vertex == 0 => INPUT_LABEL,
-                None => OUTPUT_LABEL,
-            };
-            let (outgoing, incoming) = (cell.successors(vertex).count(), cell.predecessors(vertex).count());
-            md5_hex(format!("({outgoing}, {incoming}, {label})").as_bytes())
-        })
-        .collect();
-    for _ in 0..vertices {
-        hashes = (0..vertices)
-            .map(|vertex| {
-                let incoming = sorted(cell.predecessors(vertex).map(|x| hashes[x].as_str()));
-                let outgoing = sorted(cell.successors(vertex).map(|y| hashes[y].as_str()));
-                md5_hex(format!("{}|{}|{}", incoming.concat(), outgoing.concat(), hashes[vertex]).as_bytes())
-            })
-            .collect();
+fn of_some(cells: &[Cell]) -> Vec<ModuleHash> {
+    let mut queue = Queue::new();
+    let mut labels = vec![[Label::default(); CAPACITY]; cells.len()];
+    for (cell, labels) in cells.iter().zip(&mut labels) {
+        first_labels(cell, labels);
     }
-    let listed = sorted(hashes.iter().map(String::as_str)).join("', '");
-    ModuleHash(Md5::digest(format!("['{listed}']")).into())
+    let rounds = cells.iter().map(|cell| cell.vertices()).max().unwrap_or(0);
+    for round in 0..rounds {
+        let before = labels.clone();
+        let mut put = |place: usize, digest: [u8; 16]| labels[place / CAPACITY][place % CAPACITY] = Label::of(digest);
+        for (number, (cell, before)) in cells.iter().zip(&before).enumerate().filter(|(_, (cell, _))| cell.vertices() > round) {
+            for vertex in 0..cell.vertices() {
+                let degree = cell.predecessors(vertex).count() + cell.successors(vertex).count();
+                let length = (degree + 1) * DIGITS + 2;
+                queue.push(number * CAPACITY + vertex, length, &mut put, |text| text.neighbours(cell, vertex, before));
+            }
+        }
+        queue.flush(&mut put);
+    }
+    let mut hashes = vec![ModuleHash([0; 16]); cells.len()];
+    let mut put = |place: usize, digest: [u8; 16]| hashes[place] = ModuleHash(digest);
+    for (number, (cell, labels)) in cells.iter().zip(&labels).enumerate() {
+        queue.push(number, cell.vertices() * (DIGITS + 4), &mut put, |text| text.list(&labels[..cell.vertices()]));
+    }
+    queue.flush(&mut put);
+    hashes
 }
 
-fn sorted<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut texts: Vec<_> = texts.collect();
-    texts.sort_unstable();
-    texts
+/// Hex digits of an MD5.
+const DIGITS: usize = 32;
+
+/// The label of a vertex: the hex digits of an MD5. Labels sort like their texts.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Label {
+    /// The first half of the digest, which alone tells nearly all labels apart.
+    first: u64,
+    digits: [u8; DIGITS],
 }
 
-fn md5_hex(text: &[u8]) -> String {
-    hex::print(&Md5::digest(text))
+impl Label {
+    fn of(digest: [u8; 16]) -> Self {
+        let (first, _) = digest.split_first_chunk().expect("a digest has 16 bytes");
+        let mut digits = [0; DIGITS];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
+            pair.copy_from_slice(&HEX[usize::from(byte)]);
+        }
+        Self { first: u64::from_be_bytes(*first), digits }
+    }
+}
+
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// The labels before the first round: degrees and operation.
+fn first_labels(cell: &Cell, labels: &mut [Label; CAPACITY]) {
+    for (vertex, own) in labels.iter_mut().enumerate().take(cell.vertices()) {
+        let label = match cell.operation(vertex) {
+            Some(operation) => operation.label().cast_signed(),
+            None if vertex == 0 => INPUT_LABEL,
+            None => OUTPUT_LABEL,
+        };
+        *own = first_label(cell.successors(vertex).count(), cell.predecessors(vertex).count(), label);
+    }
+}
+
+/// The MD5 of what Python prints for a tuple of degrees and label: there are few, so each is computed once.
+fn first_label(outgoing: usize, incoming: usize, label: i8) -> Label {
+    static KNOWN: LazyLock<Vec<Label>> = LazyLock::new(|| {
+        let labels = OUTPUT_LABEL..OUTPUT_LABEL + LABELS;
+        let degrees = (0..CAPACITY).flat_map(|outgoing| (0..CAPACITY).map(move |incoming| (outgoing, incoming)));
+        let text = |(outgoing, incoming), label| format!("({outgoing}, {incoming}, {label})");
+        let texts = degrees.flat_map(|degrees| labels.clone().map(move |label| text(degrees, label)));
+        texts.map(|text| Label::of(Md5::digest(text).into())).collect()
+    });
+    let label = usize::from(label.wrapping_sub(OUTPUT_LABEL).cast_unsigned());
+    KNOWN[(outgoing * CAPACITY + incoming) * usize::from(LABELS.cast_unsigned()) + label]
+}
+
+/// The output's, the input's and those of as many operations as a spec has room for.
+const LABELS: i8 = 10;
+
+/// The most blocks of a text: those of the final list.
+const MOST_BLOCKS: usize = (CAPACITY * (DIGITS + 4) + 9).div_ceil(BLOCK);
+
+/// A text that is being written.
+struct Text<'a> {
+    rest: &'a mut [u8],
+}
+
+impl Text<'_> {
+    fn add<const N: usize>(&mut self, bytes: &[u8; N]) {
+        let (place, rest) = std::mem::take(&mut self.rest).split_first_chunk_mut().expect("room for the whole text");
+        *place = *bytes;
+        self.rest = rest;
+    }
+
+    /// Adds the labels of some vertices in the order of the labels.
+    fn add_sorted<const N: usize>(&mut self, vertices: impl Iterator<Item = usize>, labels: &[Label], separator: &[u8; N]) {
+        let mut sorted = [0; CAPACITY];
+        let mut count = 0;
+        // Insertion: a vertex has two or three neighbours.
+        for vertex in vertices {
+            let mut place = count;
+            while place > 0 && labels[sorted[place - 1]] > labels[vertex] {
+                sorted[place] = sorted[place - 1];
+                place -= 1;
+            }
+            sorted[place] = vertex;
+            count += 1;
+        }
+        for (position, vertex) in sorted[..count].iter().enumerate() {
+            if position > 0 {
+                self.add(separator);
+            }
+            self.add(&labels[*vertex].digits);
+        }
+    }
+
+    /// What a vertex takes in: the labels before it, those after it, its own.
+    fn neighbours(&mut self, cell: &Cell, vertex: usize, labels: &[Label; CAPACITY]) {
+        self.add_sorted(cell.predecessors(vertex), labels, b"");
+        self.add(b"|");
+        self.add_sorted(cell.successors(vertex), labels, b"");
+        self.add(b"|");
+        self.add(&labels[vertex].digits);
+    }
+
+    /// All labels as Python prints a list of texts.
+    fn list(&mut self, labels: &[Label]) {
+        self.add(b"['");
+        self.add_sorted(0..labels.len(), labels, b"', '");
+        self.add(b"']");
+    }
+}
+
+/// Texts that wait until there are enough of as many blocks to fill the lanes.
+struct Queue {
+    /// By number of blocks, one less: the texts, one after the other, and where their digests belong.
+    waiting: [(Vec<u8>, Vec<usize>); MOST_BLOCKS],
+}
+
+impl Queue {
+    fn new() -> Self {
+        let room = |blocks| (vec![0; LANES * blocks * BLOCK], Vec::with_capacity(LANES));
+        Self { waiting: std::array::from_fn(|less| room(less + 1)) }
+    }
+
+    /// Adds a text of a known length; hands out the digests of those that have waited, once there are enough.
+    fn push(&mut self, place: usize, length: usize, put: &mut impl FnMut(usize, [u8; 16]), write: impl FnOnce(&mut Text)) {
+        let blocks = (length + 9).div_ceil(BLOCK);
+        let (texts, places) = &mut self.waiting[blocks - 1];
+        let own = &mut texts[places.len() * blocks * BLOCK..][..blocks * BLOCK];
+        let mut text = Text { rest: &mut own[..length] };
+        write(&mut text);
+        debug_assert!(text.rest.is_empty(), "a text of the length that was said");
+        md5::pad(own, length);
+        places.push(place);
+        if places.len() == LANES {
+            hand_out(texts, places, put);
+        }
+    }
+
+    /// Hands out the digests of all that wait.
+    fn flush(&mut self, put: &mut impl FnMut(usize, [u8; 16])) {
+        for (texts, places) in self.waiting.iter_mut().filter(|(_, places)| !places.is_empty()) {
+            hand_out(texts, places, put);
+        }
+    }
+}
+
+/// Hands out the digests of the texts, of which as many count as there are places.
+fn hand_out(texts: &[u8], places: &mut Vec<usize>, put: &mut impl FnMut(usize, [u8; 16])) {
+    places.drain(..).zip(md5::digests(texts)).for_each(|(place, digest)| put(place, digest));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Spec;
+    use crate::space::{OPERATIONS, Operation, Sampler, Space, Spec};
+    use crate::unit::Seed;
 
     /// The two published cells of the data set's documentation.
     const KNOWN: [(&str, &str, &str); 2] = [
@@ -122,6 +287,60 @@ mod tests {
         for (adjacency, operations, hash) in KNOWN {
             assert_eq!(Cell::from_texts(adjacency, operations).unwrap().hash().to_string(), hash);
         }
+    }
+
+    /// The rounds as the published program writes them down.
+    fn plainly(cell: &Cell) -> String {
+        let hex = |text: &str| hex::print(&Md5::digest(text));
+        let sorted = |vertices: &mut dyn Iterator<Item = usize>, labels: &[String]| {
+            let mut texts: Vec<_> = vertices.map(|vertex| labels[vertex].clone()).collect();
+            texts.sort();
+            texts
+        };
+        let label = |vertex| match cell.operation(vertex) {
+            Some(operation) => i32::from(operation.label()),
+            None => {
+                if vertex == 0 {
+                    -1
+                } else {
+                    -2
+                }
+            }
+        };
+        let all = 0..cell.vertices();
+        let degrees = |vertex| (cell.successors(vertex).count(), cell.predecessors(vertex).count());
+        let first = |vertex| hex(&format!("({}, {}, {})", degrees(vertex).0, degrees(vertex).1, label(vertex)));
+        let mut labels: Vec<_> = all.clone().map(first).collect();
+        for _ in all.clone() {
+            let text = |vertex| {
+                let before = sorted(&mut cell.predecessors(vertex), &labels).concat();
+                let after = sorted(&mut cell.successors(vertex), &labels).concat();
+                format!("{before}|{after}|{}", labels[vertex])
+            };
+            labels = all.clone().map(|vertex| hex(&text(vertex))).collect();
+        }
+        hex(&format!("['{}']", sorted(&mut all.clone(), &labels).join("', '")))
+    }
+
+    #[test]
+    fn side_by_side_hashes_are_those_of_the_published_rounds() {
+        let mut rng = Seed(5).rng();
+        let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let drawn = (0..300).map(|_| Sampler::Official.draw(&space, &mut rng).prune().unwrap());
+        let small = space.with_max_vertices(4).unwrap().labelled_cells();
+        let cells: Vec<_> = drawn.chain(small).collect();
+        let hashes = Cell::hashes(&cells);
+        for (cell, hash) in cells.iter().zip(&hashes) {
+            assert_eq!(hash.to_string(), plainly(cell), "{cell}");
+            assert_eq!(cell.hash(), *hash);
+        }
+    }
+
+    #[test]
+    fn a_cell_as_large_as_a_spec_may_be_has_a_hash() {
+        let operations = [Operation::Identity; CAPACITY - 2];
+        let full = Spec::from_bits((1 << 36) - 1, &operations).prune().unwrap();
+        assert_eq!(full.hash().to_string(), plainly(&full));
     }
 
     #[test]

@@ -15,13 +15,16 @@
 mod cell;
 mod encoding;
 mod enumerate;
+mod fingerprint;
 mod hash;
+mod md5;
 mod mutate;
 mod operation;
 mod sample;
 mod spec;
 
 pub use cell::Cell;
+pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
 pub use sample::Sampler;

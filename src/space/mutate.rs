@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_space_of_one_cell_has_no_mutants() {
         let space = Space::nas_bench_101().with_max_vertices(2).unwrap();
-        let only = space.cells()[0].spec();
+        let only = space.cells().unwrap()[0].spec();
         assert_eq!(space.mutate(only, &mut Seed(0).rng()), None);
     }
 

@@ -24,6 +24,27 @@ const fn edge_bit(x: usize, y: usize) -> u64 {
     1 << (x + y * (y - 1) / 2)
 }
 
+/// The places of the ones among the bits, ascending.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(place)
+    })
+}
+
+/// The ends of the edge of each bit.
+const ENDS: [(usize, usize); EDGE_BITS as usize] = {
+    let mut ends = [(0, 1); EDGE_BITS as usize];
+    let mut bit = 1;
+    while bit < ends.len() {
+        let (x, y) = ends[bit - 1];
+        ends[bit] = if x + 1 < y { (x + 1, y) } else { (0, y + 1) };
+        bit += 1;
+    }
+    ends
+};
+
 impl Spec {
     /// Makes a spec of the official bit mask of its edges and the operations of its interior vertices.
     ///
@@ -126,20 +147,26 @@ impl Spec {
 
     /// The edges in the order of the official bit mask.
     pub fn edges(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let spec = *self;
-        (1..spec.vertices()).flat_map(move |y| (0..y).filter(move |x| spec.has_edge(*x, y)).map(move |x| (x, y)))
+        ones(self.edge_bits()).map(|bit| ENDS[bit])
     }
 
     /// The vertices that feed `vertex`, ascending.
     pub fn predecessors(&self, vertex: usize) -> impl Iterator<Item = usize> + use<> {
-        let spec = *self;
-        (0..vertex).filter(move |x| spec.has_edge(*x, vertex))
+        ones(self.predecessor_bits(vertex))
     }
 
     /// The vertices that `vertex` feeds, ascending.
     pub fn successors(&self, vertex: usize) -> impl Iterator<Item = usize> + use<> {
         let spec = *self;
         (vertex + 1..spec.vertices()).filter(move |y| spec.has_edge(vertex, *y))
+    }
+
+    /// The vertices that feed `vertex`, a bit for each.
+    pub(super) const fn predecessor_bits(self, vertex: usize) -> u64 {
+        if vertex == 0 || vertex >= self.vertices() {
+            return 0;
+        }
+        self.edge_bits() >> (vertex * (vertex - 1) / 2) & ((1 << vertex) - 1)
     }
 
     /// The operation of a vertex; `None` for the input, the output and vertices that do not exist.
@@ -187,35 +214,35 @@ impl Spec {
         let last = self.vertices() - 1;
         let mut reached = 1_u64;
         for y in 1..=last {
-            if self.predecessors(y).any(|x| reached >> x & 1 == 1) {
-                reached |= 1 << y;
-            }
+            reached |= u64::from(self.predecessor_bits(y) & reached != 0) << y;
         }
         let mut reaching = 1_u64 << last;
-        for x in (0..last).rev() {
-            if self.successors(x).any(|y| reaching >> y & 1 == 1) {
-                reaching |= 1 << x;
+        for y in (1..=last).rev() {
+            if reaching >> y & 1 == 1 {
+                reaching |= self.predecessor_bits(y);
             }
         }
-        let kept: Vec<_> = (0..=last).filter(|vertex| (reached & reaching) >> vertex & 1 == 1).collect();
-        if kept.len() < 2 {
+        let kept = reached & reaching;
+        if kept & 1 == 0 || kept >> last & 1 == 0 {
             return Err(Error::Disconnected);
         }
-        Ok(Cell::of_pruned(self.select(&kept)))
+        Ok(Cell::of_pruned(if kept.count_ones() as usize == self.vertices() { *self } else { self.select(kept) }))
     }
 
-    /// The graph of some of the vertices, the input and the output among them.
-    fn select(self, kept: &[usize]) -> Self {
+    /// The graph of some of the vertices, a bit for each, the input and the output among them.
+    fn select(self, kept: u64) -> Self {
         let mut edges = 0;
-        for (y, old_y) in kept.iter().enumerate().skip(1) {
-            for (x, old_x) in kept[..y].iter().enumerate() {
-                if self.has_edge(*old_x, *old_y) {
-                    edges |= edge_bit(x, y);
-                }
+        let mut labels = 0;
+        for (y, old_y) in ones(kept).enumerate().skip(1) {
+            let fed = self.predecessor_bits(old_y);
+            for (x, old_x) in ones(kept).enumerate().take(y) {
+                edges |= (fed >> old_x & 1) << (x + y * (y - 1) / 2);
+            }
+            if let Some(operation) = self.operation(old_y) {
+                labels |= u64::from(operation.label()) << (OPERATION_BITS as usize * (y - 1));
             }
         }
-        let operations: Vec<_> = kept.iter().filter_map(|vertex| self.operation(*vertex)).collect();
-        Self::from_bits(edges, &operations)
+        Self((u64::from(kept.count_ones()) << VERTICES_SHIFT) | (labels << EDGE_BITS) | edges)
     }
 
     /// The row-major 0/1 text of the matrix, as in the official records.

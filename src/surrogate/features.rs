@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn nearly_every_small_cell_has_a_row_of_its_own() {
         for (max_vertices, cells, expected) in [(4, 91, 91), (5, 2_532, 2_514)] {
-            let listed = Space::nas_bench_101().with_max_vertices(max_vertices).unwrap().cells();
+            let listed = Space::nas_bench_101().with_max_vertices(max_vertices).unwrap().cells().unwrap();
             let rows: HashSet<Vec<u32>> =
                 listed.iter().map(|cell| encoded(*cell).into_iter().map(f32::to_bits).collect()).collect();
             assert_eq!((listed.len(), rows.len()), (cells, expected));

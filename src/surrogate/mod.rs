@@ -380,7 +380,7 @@ mod tests {
 
     /// The first cells of the space.
     pub(super) fn cells(n: usize) -> Vec<Cell> {
-        let mut cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells();
+        let mut cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
         cells.truncate(n);
         cells
     }

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn boxes_of_small_cells_do_not_overlap_and_arrows_go_around_them() {
-        Space::nas_bench_101().with_max_vertices(5).unwrap().cells().into_iter().for_each(assert_clear);
+        Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap().into_iter().for_each(assert_clear);
     }
 
     #[test]
