@@ -5,6 +5,7 @@
 mod completions;
 mod export;
 mod format;
+mod import;
 mod info;
 mod list;
 mod progress;
@@ -50,6 +51,8 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
     Info(info::Arguments),
     Export(export::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
@@ -88,6 +91,7 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Import(import) => import::run(import, &arguments.global),
         Command::Info(info) => info::run(info),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),

@@ -61,7 +61,7 @@ use Access::{Curve, Float32, Float64, Label, Moment, Text, UInt8, UInt16, UInt32
 
 /// Every column, in the order of the files.
 pub(super) const COLUMNS: &[Column] = &[
-    required("module_hash", Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text))),
+    required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text))),
     required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text()))),
     required(OPERATIONS, Text(|r| Some(r.cell.operations_text()), |r, text| same(&text, &r.cell.operations_text()))),
     required("vertices", UInt8(|r| Some(small(r.cell.vertices())), |r, n| same(&n, &small(r.cell.vertices())))),
@@ -137,6 +137,8 @@ pub(super) const COLUMNS: &[Column] = &[
     required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text))),
 ];
 
+/// The name of the column with the official hash.
+pub(super) const HASH: &str = "module_hash";
 /// The name of the column with the matrix of the cell.
 pub(super) const ADJACENCY: &str = "module_adjacency";
 /// The name of the column with the operations of the cell.

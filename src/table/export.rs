@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use rustc_hash::FxHashMap;
 
 use super::sorted::{Sorted, labels};
-use super::writer::{IDENTITY_KEY, VERSION_KEY, properties};
+use super::writer::{IDENTITY_KEY, VERSION_KEY, compacted_properties};
 use super::{Benchmark, Error, FORMAT_VERSION, Part, schema};
 
 /// A format that other programs read.
@@ -211,7 +211,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                 Self::JsonLines(json::WriterBuilder::new().with_explicit_nulls(true).build(io::BufWriter::new(out)))
             }
             Format::Parquet => {
-                let properties = properties(benchmark.identity());
+                let properties = compacted_properties(benchmark.identity());
                 Self::Parquet(Box::new(ArrowWriter::try_new(out, SchemaRef::clone(&form.schema), Some(properties))?))
             }
             Format::Arrow => {

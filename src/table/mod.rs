@@ -9,6 +9,7 @@ pub mod export;
 #[cfg(test)]
 mod fixture;
 mod manifest;
+pub mod official;
 mod reader;
 mod record;
 mod schema;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use parquet::errors::ParquetError;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
-pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Manifest};
+pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
@@ -33,6 +34,8 @@ pub use summary::{
 };
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
+
+use official::Problem;
 
 /// What is wrong with a benchmark or one of its files.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,42 @@ pub enum Error {
         folder: PathBuf,
         /// The name of something in it.
         found: String,
+    },
+    /// A benchmark is imported into a new folder only.
+    #[error("`{}` is not empty: expected an empty or a new folder", folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A record of an official file is not right.
+    #[error("`{}`, record {record} at byte {offset}", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// The number of the record, from 1.
+        record: u64,
+        /// Where it starts.
+        offset: u64,
+        /// What is wrong with it.
+        source: Box<Problem>,
+    },
+    /// An official file has no record, or none that is right.
+    #[error("`{}` holds no record to import", file.display())]
+    NoRecords {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There are more records than can be counted in 32 bits.
+    #[error("`{}` holds more records than an import can take: expected at most {}", file.display(), u32::MAX)]
+    TooManyRecords {
+        /// The file with the first one that is too many.
+        file: PathBuf,
+    },
+    /// A folder lies where a file should be.
+    #[error("`{}` is a folder: expected a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// A file lies where the folder should be.
     #[error("`{}` is a file: expected a folder", path.display())]

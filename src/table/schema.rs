@@ -77,10 +77,7 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
 
 /// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
 fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
-    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| {
-        let column = COLUMNS.iter().find(|column| column.name == name).expect("the list has the columns of the cell");
-        find(batch, column, file)
-    });
+    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| column(batch, name, file));
     let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
     (0..batch.num_rows())
         .map(|row| {
@@ -97,6 +94,19 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
             Ok(Record::blank(cell, Epochs(0), 0))
         })
         .collect()
+}
+
+/// A column of a batch by its name, with its right type.
+///
+/// # Errors
+///
+/// [`Error::Column`] if the batch has none, or of another type.
+///
+/// # Panics
+///
+/// Panics if no column of ours has that name.
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
+    find(batch, COLUMNS.iter().find(|column| column.name == name).expect("a column of the list"), file)
 }
 
 fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {

@@ -10,16 +10,12 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::{Int32Type, SchemaRef, UInt16Type};
 use arrow::error::ArrowError;
-use fs_err as fs;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use rustc_hash::FxHashMap;
 
-use super::reader::check_metadata;
-use super::{Benchmark, Error, Identity, Key, Part, schema};
+use super::{Benchmark, Error, Identity, Key, Part, reader, schema};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
@@ -70,7 +66,7 @@ impl Sorted {
         if let [file] = files.as_slice()
             && let Some(rows) = rows_in_order(file, identity)?
         {
-            let reader = reader(file, identity, &columns, READ, None)?;
+            let reader = batches(file, identity, &columns, READ, None)?;
             return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(reader), 0), files });
         }
         let mut places = Vec::new();
@@ -135,7 +131,7 @@ fn gather(chunk: &[Place], files: &[PathBuf], identity: Identity, columns: &Sche
         }
         let rows = of_one_file.iter().map(|index| chunk[*index].row as usize);
         let mut read = Vec::new();
-        for batch in reader(file, identity, columns, GATHERED, Some(selection(rows)))? {
+        for batch in batches(file, identity, columns, GATHERED, Some(selection(rows)))? {
             read.push(schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?);
         }
         batches.push(concat_batches(columns, &read).map_err(|source| broken(file, source.into()))?);
@@ -160,16 +156,14 @@ fn selection(rows: impl Iterator<Item = usize>) -> RowSelection {
 }
 
 /// Opens a file for some of its columns, and all or some of its rows.
-fn reader(
+fn batches(
     file: &Path,
     identity: Identity,
     columns: &SchemaRef,
     rows: usize,
     selection: Option<RowSelection>,
 ) -> Result<ParquetRecordBatchReader, Error> {
-    let open = fs::File::open(file)?.into_file();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open).map_err(|source| broken(file, source))?;
-    check_metadata(builder.metadata().file_metadata(), file, identity)?;
+    let builder = reader::open(file, identity)?;
     let wanted = |name: &String| columns.column_with_name(name).is_some();
     let fields = builder.schema().fields().iter().enumerate();
     let roots: Vec<_> = fields.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
@@ -194,7 +188,7 @@ fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> 
 fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, u32)) -> Result<(), Error> {
     let columns = schema::of(&KEY);
     let mut first = 0;
-    for batch in reader(file, identity, &columns, READ, None)? {
+    for batch in batches(file, identity, &columns, READ, None)? {
         let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &columns, file, first)?;
         let hashes = batch.column(0).as_string::<i32>();
         let numbers = |column: usize| -> &[u16] { batch.column(column).as_primitive::<UInt16Type>().values() };
@@ -228,7 +222,7 @@ pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Resul
     let columns = schema::of(names);
     let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
     for file in benchmark.files(part)? {
-        for batch in reader(&file, benchmark.identity(), &columns, READ, None)? {
+        for batch in batches(&file, benchmark.identity(), &columns, READ, None)? {
             let batch = schema::project(&batch.map_err(|source| broken(&file, source.into()))?, &columns, &file, 0)?;
             for (known, column) in labels.iter_mut().zip(batch.columns()) {
                 for label in column.as_dictionary::<Int32Type>().values().as_string::<i32>().iter().flatten() {
@@ -245,6 +239,8 @@ pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
     use crate::table::fixture::{benchmark, records, with_divergence};
     use crate::table::{Record, write};

@@ -13,7 +13,7 @@ use polars::prelude::{
 use polars::sql::SQLContext;
 use serde_json::{Number, Value};
 
-use super::reader::check_file;
+use super::reader;
 use super::writer::no_rows;
 use super::{Benchmark, Error, Part, Timestamp};
 
@@ -145,7 +145,7 @@ fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
 fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
     let files = benchmark.files(part)?;
     for file in &files {
-        check_file(file, benchmark.identity())?;
+        reader::open(file, benchmark.identity())?;
     }
     let columns = super::schema().fields().iter().map(|field| field.name().clone()).collect();
     let frame = scan(&files).map_err(|error| Error::Sql { problem: problem(&error) })?;

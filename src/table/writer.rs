@@ -1,18 +1,23 @@
 //! Writing records to Parquet files, each whole or not at all.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
 
-use crate::file::replace;
-
+use super::column::{COLUMNS, Column, HASH};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
+use crate::file::replace;
 
 /// The key of the format version in the metadata of a file.
 pub(super) const VERSION_KEY: &str = "nasbench.format_version";
@@ -21,6 +26,12 @@ pub(super) const IDENTITY_KEY: &str = "nasbench.identity";
 
 /// Records that are turned into arrays at once.
 const BATCH: usize = 8_192;
+/// The rows of a group of a compacted file.
+const GROUP: usize = 131_072;
+/// The rows of a page of a compacted file.
+const PAGE: usize = 16_384;
+/// The longest dictionary of a column in a group: a value of eight bytes for every row.
+const DICTIONARY_BYTES: usize = 8 * GROUP;
 
 /// Writes records to a Parquet file, in their order.
 ///
@@ -49,14 +60,105 @@ pub(super) fn no_rows() -> Vec<u8> {
     file
 }
 
-/// How our files are written.
-pub(super) fn properties(identity: Identity) -> WriterProperties {
+fn properties(identity: Identity) -> WriterProperties {
+    metadata(identity).build()
+}
+
+fn metadata(identity: Identity) -> WriterPropertiesBuilder {
     let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, identity.to_string())];
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("nasbench ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value)).into()))
-        .build()
+}
+
+/// How a compacted file is written: rows sorted by key, so that a point look-up reads one page of each column it needs.
+///
+/// The hashes are sorted: the page index finds one, and shared beginnings are stored once. Times have random digits, but
+/// their first bytes are alike, and so stand together. Everything else has few different values.
+pub(super) fn compacted_properties(identity: Identity) -> WriterProperties {
+    let mut builder = metadata(identity)
+        .set_max_row_group_row_count(Some(GROUP))
+        .set_data_page_row_count_limit(PAGE)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_sorting_columns(Some(sorting_columns()));
+    for column in COLUMNS {
+        let path = ColumnPath::from(column.name);
+        if column.name == HASH {
+            builder = builder
+                .set_column_statistics_enabled(path.clone(), EnabledStatistics::Page)
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY);
+        } else if column.data_type() == DataType::Float64 {
+            builder =
+                builder.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT);
+        }
+    }
+    builder.build()
+}
+
+/// The key, which the rows of a compacted file are sorted by.
+fn sorting_columns() -> Vec<SortingColumn> {
+    let position = |name: &str| COLUMNS.iter().position(|column| column.name == name).expect("a column of the key");
+    [HASH, "epochs", "repeat"]
+        .map(|name| SortingColumn {
+            column_idx: i32::try_from(position(name)).expect("there are few columns"),
+            descending: false,
+            nulls_first: false,
+        })
+        .into()
+}
+
+/// Writes rows that are sorted by key as a compacted file, which appears whole or not at all.
+///
+/// `group` makes what a group of rows is gathered from, and `gather` the values of a column for some rows of that group:
+/// only one group is in memory, and its columns are encoded on all cores. `progress` is told the rows that are written.
+///
+/// # Errors
+///
+/// [`Error::File`] or [`Error::Parquet`] if the disk does not take it.
+///
+/// # Panics
+///
+/// Panics unless `gather` returns as many values as it was asked for.
+pub(super) fn write_compacted<G: Sync>(
+    file: &Path,
+    identity: Identity,
+    rows: usize,
+    group: impl Fn(Range<usize>) -> G,
+    gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    replace(file, |open| {
+        let open = BufWriter::with_capacity(1 << 20, open);
+        let writer = ArrowWriter::try_new(open, schema(), Some(compacted_properties(identity))).map_err(broken)?;
+        let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
+        for (index, start) in (0..rows).step_by(GROUP).enumerate() {
+            let count = GROUP.min(rows - start);
+            let values = group(start..start + count);
+            let encode = |(mut column, described): (ArrowColumnWriter, &Column)| {
+                for first in (0..count).step_by(PAGE) {
+                    let array = gather(&values, described, first..count.min(first + PAGE));
+                    for leaf in compute_leaves(&described.field(), &array)? {
+                        column.write(&leaf)?;
+                    }
+                }
+                column.close()
+            };
+            let columns = columns.create_column_writers(index).map_err(broken)?;
+            let chunks: Vec<_> = columns.into_par_iter().zip(COLUMNS).map(encode).collect();
+            let mut group = writer.next_row_group().map_err(broken)?;
+            for chunk in chunks {
+                chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(broken)?;
+            }
+            group.close().map_err(broken)?;
+            progress((start + count) as u64);
+        }
+        writer.close().map_err(broken)?;
+        Ok(())
+    })
 }
 
 /// Writes one batch of columns to a Parquet file that appears whole or not at all.
