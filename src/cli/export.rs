@@ -116,10 +116,7 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn to_file(
-    file: &Path,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, table::Error>,
-) -> Result<u64, table::Error> {
+fn to_file(file: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, table::Error>) -> Result<u64, table::Error> {
     let mut rows = 0;
     replace(file, |open| {
         rows = write(open)?;

@@ -54,11 +54,7 @@ impl Table {
             }
             Format::Json => {
                 let object = |row: &Vec<Value>| -> Value {
-                    names()
-                        .zip(row)
-                        .map(|(name, value)| (name.clone(), value.clone()))
-                        .collect::<serde_json::Map<_, _>>()
-                        .into()
+                    names().zip(row).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
                 };
                 let rows: Vec<_> = self.rows.iter().map(object).collect();
                 writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;

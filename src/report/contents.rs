@@ -36,7 +36,10 @@ pub(super) fn of(summary: &Summary) -> String {
         }
         grid
     };
-    section("at the end: how well validation accuracy ranks the cells of test accuracy", &of_budgets(&summary.validation_and_test));
+    section(
+        "at the end: how well validation accuracy ranks the cells of test accuracy",
+        &of_budgets(&summary.validation_and_test),
+    );
     section("validation accuracy: how well halfway ranks the cells of the end", &of_budgets(&summary.halfway_and_final));
     section("final validation accuracy: deviation over repeats, repeat 0 against repeat 1", &repeats(summary));
     section("the first trainings that did not end well", &failures(summary));

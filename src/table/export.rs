@@ -2,10 +2,11 @@
 //!
 //! A new format is one variant of [`Format`] and one of `Writer`. The official format has a module of its own.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
@@ -186,7 +187,7 @@ fn relabelled(column: &DictionaryArray<Int32Type>, all: &ArrayRef) -> Dictionary
     let position = |label: &str| (0..).zip(texts).find(|(_, text)| *text == Some(label)).map(|(key, _)| key);
     let keys: Vec<Option<i32>> = old.iter().map(|label| position(label?)).collect();
     let renamed = |row: usize| keys[column.key(row)?];
-    let renamed: Int32Array = (0..column.len()).map(renamed).collect();
+    let renamed: Int32Array = (0..column.keys().len()).map(renamed).collect();
     DictionaryArray::try_new(renamed, ArrayRef::clone(all)).expect("each key is the position of a label")
 }
 
@@ -216,7 +217,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             }
             Format::Arrow => {
                 let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, benchmark.identity().to_string())];
-                let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+                let metadata: HashMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value)).into();
                 let schema = form.schema.as_ref().clone().with_metadata(metadata);
                 Self::Arrow(FileWriter::try_new(io::BufWriter::new(out), &schema)?)
             }
@@ -271,7 +272,8 @@ mod tests {
 
     /// The schema with which a text is read back: texts for labels, and for lists if the format has none.
     fn text_schema(format: Format) -> SchemaRef {
-        let fields = schema().fields().iter().map(|field| {
+        let ours = schema();
+        let fields = ours.fields().iter().map(|field| {
             let field = form_of(field, format);
             if matches!(field.data_type(), DataType::Dictionary(..)) { field.with_data_type(DataType::Utf8) } else { field }
         });
@@ -348,7 +350,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = String::from_utf8(exported(&benchmark(folder.path(), &records(), &[]), Format::Csv)).unwrap();
         assert!(text.starts_with("module_hash,module_adjacency,module_operations,vertices,edges,epochs,repeat,seed,"), "{text}");
-        for part in ["18446744073709551611", "2026-11-21T23:15:02.123456Z", "\"a \"\"fast\"\" processor, 4\"", "\"[0.1,1e-8,3.4e38]\""] {
+        for part in
+            ["18446744073709551611", "2026-11-21T23:15:02.123456Z", "\"a \"\"fast\"\" processor, 4\"", "\"[0.1,1e-8,3.4e+38]\""]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

@@ -11,7 +11,8 @@ use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
 /// Three cells at two budgets with two repeats each, sorted by key, with every kind of value and every kind of null.
 pub(super) fn records() -> Vec<Record> {
-    let cells = [("0100", "input,output"), ("010001000", "input,maxpool3x3,output"), ("010001000", "input,conv3x3-bn-relu,output")];
+    let cells =
+        [("0100", "input,output"), ("010001000", "input,maxpool3x3,output"), ("010001000", "input,conv3x3-bn-relu,output")];
     let mut records = Vec::new();
     for (adjacency, operations) in cells {
         let cell = Cell::from_texts(adjacency, operations).unwrap();

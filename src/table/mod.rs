@@ -30,7 +30,8 @@ pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
 pub use summary::{
-    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount, WithinBudget,
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    WithinBudget,
 };
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;

@@ -84,11 +84,6 @@ impl Sorted {
         self.rows
     }
 
-    /// The schema of every batch.
-    pub(super) fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.columns)
-    }
-
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
         match &mut self.order {
             Order::AsRead(reader, read) => {
@@ -122,23 +117,23 @@ impl Iterator for Sorted {
 fn gather(chunk: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<RecordBatch, Error> {
     let mut by_place: Vec<usize> = (0..chunk.len()).collect();
     by_place.sort_unstable_by_key(|index| (chunk[*index].file, chunk[*index].row));
-    let mut batches = Vec::new();
+    let mut parts = Vec::new();
     let mut indices = vec![(0, 0); chunk.len()];
     for of_one_file in by_place.chunk_by(|a, b| chunk[*a].file == chunk[*b].file) {
         let file = &files[chunk[of_one_file[0]].file as usize];
         for (position, index) in of_one_file.iter().enumerate() {
-            indices[*index] = (batches.len(), position);
+            indices[*index] = (parts.len(), position);
         }
         let rows = of_one_file.iter().map(|index| chunk[*index].row as usize);
         let mut read = Vec::new();
         for batch in batches(file, identity, columns, GATHERED, Some(selection(rows)))? {
             read.push(schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?);
         }
-        batches.push(concat_batches(columns, &read).map_err(|source| broken(file, source.into()))?);
+        parts.push(concat_batches(columns, &read).map_err(|source| broken(file, source.into()))?);
     }
     let place = &files[chunk[0].file as usize];
-    let batches: Vec<_> = batches.iter().collect();
-    interleave_record_batch(&batches, &indices).map_err(|source: ArrowError| broken(place, source.into()))
+    let parts: Vec<_> = parts.iter().collect();
+    interleave_record_batch(&parts, &indices).map_err(|source: ArrowError| broken(place, source.into()))
 }
 
 /// The rows of a file, given in ascending order, as Parquet wants to be told.
@@ -234,7 +229,10 @@ pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Resul
         }
     }
     let fields = columns.fields().iter();
-    Ok(fields.zip(labels).map(|(field, labels)| (field.name().clone(), Arc::new(StringArray::from(labels)) as ArrayRef)).collect())
+    Ok(fields
+        .zip(labels)
+        .map(|(field, labels)| (field.name().clone(), Arc::new(StringArray::from(labels)) as ArrayRef))
+        .collect())
 }
 
 #[cfg(test)]

@@ -21,10 +21,8 @@ const BEST: usize = 10;
 pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance) -> Summary {
     let budgets = Budget::all(rows);
     let within = |second: fn(&Budget) -> &Vec<f64>, first: fn(&Budget) -> &Vec<f64>| -> Vec<WithinBudget> {
-        let of = |budget: &Budget| WithinBudget {
-            epochs: budget.epochs,
-            correlation: correlation(first(budget), second(budget)),
-        };
+        let of =
+            |budget: &Budget| WithinBudget { epochs: budget.epochs, correlation: correlation(first(budget), second(budget)) };
         budgets.par_iter().map(of).collect()
     };
     Summary {
@@ -258,11 +256,7 @@ fn picked(values: &[f64], cells: &[usize]) -> Vec<f64> {
 fn failures(rows: &Rows) -> Vec<Failure> {
     let failed = (0..rows.cells.len()).filter(|row| rows.statuses[*row] != Status::Ok).take(NAMED);
     let failure = |row: usize| Failure {
-        key: Key {
-            hash: rows.hashes[rows.cells[row] as usize],
-            epochs: Epochs(rows.epochs[row]),
-            repeat: rows.repeats[row],
-        },
+        key: Key { hash: rows.hashes[rows.cells[row] as usize], epochs: Epochs(rows.epochs[row]), repeat: rows.repeats[row] },
         status: rows.statuses[row],
     };
     failed.map(failure).collect()
@@ -332,7 +326,8 @@ mod tests {
     #[test]
     fn ranges_are_of_one_budget_and_count_each_cell_once() {
         let summary = of(&rows(&[(0, 4, 0, 0.5), (0, 4, 1, 0.7), (1, 4, 0, f32::NAN), (1, 12, 0, 0.25)]));
-        let find = |column: &str, epochs| summary.ranges.iter().find(|range| range.column == column && range.epochs == epochs).unwrap();
+        let find =
+            |column: &str, epochs| summary.ranges.iter().find(|range| range.column == column && range.epochs == epochs).unwrap();
         let parameters = find("trainable_parameters", None);
         assert_eq!((parameters.values, parameters.least, parameters.mean), (2, Some(1_000.0), Some(1_500.0)));
         let validation = find("final_validation_accuracy", Some(Epochs(4)));
@@ -347,17 +342,17 @@ mod tests {
         let summary = of(&rows(&[
             (0, 4, 0, 0.99),
             (0, 12, 0, 0.5),
-            (0, 12, 1, 0.7),
+            (0, 12, 1, 0.75),
             (1, 12, 0, 0.65),
             (2, 12, 0, f32::NAN),
-            (3, 12, 0, 0.6),
+            (3, 12, 0, 0.625),
             (3, 12, 1, f32::NAN),
         ]));
         let hashes: Vec<_> = summary.best.iter().map(|cell| cell.module_hash.to_string().pop().unwrap()).collect();
         assert_eq!(hashes, ['1', '0', '3']);
         let second = &summary.best[1];
         assert_eq!((second.epochs, second.repeats, second.trainable_parameters), (Epochs(12), 2, 1_000));
-        near(second.final_test_accuracy, 0.4);
+        near(second.final_test_accuracy, 0.375);
         assert_eq!(summary.best[2].repeats, 1);
     }
 
@@ -371,7 +366,13 @@ mod tests {
 
     /// Twenty cells: the smaller budget has the order of the larger one, but for the best two, which are exchanged.
     fn two_budgets() -> Rows {
-        let small = |cell: u16| f32::from(match cell { 18 => 19, 19 => 18, other => other }) / 40.0;
+        let small = |cell: u16| {
+            f32::from(match cell {
+                18 => 19,
+                19 => 18,
+                other => other,
+            }) / 40.0
+        };
         let of = |cell: u16| [(u32::from(cell), 4, 0, small(cell)), (u32::from(cell), 12, 0, f32::from(cell) / 30.0)];
         rows(&(0..20).flat_map(of).collect::<Vec<_>>())
     }
@@ -397,7 +398,8 @@ mod tests {
 
     #[test]
     fn the_noise_of_repeats_is_pooled_over_cells() {
-        let summary = of(&rows(&[(0, 4, 0, 0.1), (0, 4, 1, 0.3), (1, 4, 0, 0.5), (1, 4, 1, 0.5), (2, 4, 0, 0.4), (2, 4, 2, 0.6)]));
+        let summary =
+            of(&rows(&[(0, 4, 0, 0.1), (0, 4, 1, 0.3), (1, 4, 0, 0.5), (1, 4, 1, 0.5), (2, 4, 0, 0.4), (2, 4, 2, 0.6)]));
         let [noise] = summary.repeats.as_slice() else { panic!("{:?}", summary.repeats) };
         // Squares 0.02, 0 and 0.02 over three degrees of freedom; means 0.2, 0.5 and 0.5.
         assert_eq!(noise.cells, 3);

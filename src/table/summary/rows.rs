@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::{Float32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{
+    Float32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 
 use super::super::sorted::Sorted;
 use super::super::{Benchmark, Error, Part, STATUSES, Status, Timestamp};
