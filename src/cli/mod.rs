@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod cell;
 mod completions;
 mod export;
 mod format;
@@ -9,6 +10,7 @@ mod import;
 mod info;
 mod list;
 mod progress;
+mod query;
 mod run;
 mod sql;
 
@@ -53,6 +55,8 @@ enum Command {
     Run(run::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
+    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    Query(query::Arguments),
     Info(info::Arguments),
     Export(export::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
@@ -92,6 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
+        Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),

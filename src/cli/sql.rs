@@ -1,6 +1,6 @@
 //! The SQL of `nasbench query`: an answer of polars as a table.
 
-use std::io::Write;
+use std::io::Write as _;
 
 use anyhow::Context as _;
 use nasbench::table::Benchmark;
@@ -12,17 +12,12 @@ use super::format::{Format, Table};
 const ROWS: usize = 100;
 
 /// Answers a query and prints the answer: all rows for programs, the first ones for people.
-pub(super) fn print(
-    benchmark: &Benchmark,
-    query: &str,
-    rows: Option<usize>,
-    format: Format,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+pub(super) fn print(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
     let most = rows.unwrap_or(if format == Format::Table { ROWS } else { usize::MAX });
-    let (frame, total) = quietly(|| sql::query_first(benchmark, query, most)).context("could not answer the query")?;
+    let (frame, total) = quietly(|| sql::query_first(benchmark, query, most)).context("could not answer the SQL")?;
     let left = total - frame.rows.len();
-    table(frame).print(format, out)?;
+    let mut out = std::io::stdout().lock();
+    table(frame).print(format, &mut out)?;
     if left > 0 && format == Format::Table {
         writeln!(out, "… and {left} more (`--rows` shows more, `--format csv` and `json` have all)")?;
     }

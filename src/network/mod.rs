@@ -4,9 +4,12 @@
 //! an arm in each engine.
 
 mod channels;
+mod encoding;
 mod plan;
 mod skeleton;
 
+pub use channels::of_vertices as channels;
+pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};
 pub use skeleton::Skeleton;
 

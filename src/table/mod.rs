@@ -5,9 +5,11 @@
 
 mod benchmark;
 mod column;
+mod dense;
 pub mod export;
 #[cfg(test)]
 mod fixture;
+mod look_up;
 mod manifest;
 pub mod official;
 mod reader;
@@ -24,7 +26,11 @@ use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
 
+use crate::space::ModuleHash;
+use crate::unit::Epochs;
+
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
+pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
@@ -90,6 +96,34 @@ pub enum Error {
         expected: String,
         /// The value.
         found: String,
+    },
+    /// Nothing was trained at a budget.
+    #[error("nothing was trained for {found} epochs (known: {})", listed(known))]
+    UnknownBudget {
+        /// The budget asked for.
+        found: Epochs,
+        /// The budgets of the table.
+        known: Vec<Epochs>,
+    },
+    /// A cell was not trained, or not at a budget.
+    #[error("cell {hash} is not recorded{}", epochs.map_or_else(String::new, |epochs| format!(" at {epochs} epochs")))]
+    NotRecorded {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget, if the cell was trained at others.
+        epochs: Option<Epochs>,
+    },
+    /// A cell has no such repeat.
+    #[error("cell {hash} has no repeat {found} at {epochs} epochs (known: {})", listed(known))]
+    UnknownRepeat {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget.
+        epochs: Epochs,
+        /// The repeat asked for.
+        found: u16,
+        /// The repeats that there are.
+        known: Vec<u16>,
     },
     /// A file holds rows of another benchmark.
     #[error("`{}` holds rows of another benchmark: expected identity {expected}, found {found}", file.display())]
@@ -216,7 +250,7 @@ pub enum Error {
         found: String,
     },
     /// A query cannot be understood or answered.
-    #[error("could not answer the query: {problem}")]
+    #[error("{problem}")]
     Sql {
         /// Why not.
         problem: String,
@@ -233,4 +267,8 @@ pub enum Error {
         /// Why not.
         source: toml::ser::Error,
     },
+}
+
+fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }

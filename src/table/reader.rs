@@ -58,7 +58,8 @@ pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatch
     Ok(builder)
 }
 
-fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Passes a file that is of this version and of the benchmark with this identity.
+pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()

@@ -106,18 +106,13 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
 ///
 /// Panics if no column of ours has that name.
 pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
-    find(batch, COLUMNS.iter().find(|column| column.name == name).expect("a column of the list"), file)
+    find(batch, super::column::column(name), file)
 }
 
 fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {
-    let wrong = |found: String| Error::Column {
-        file: file.to_owned(),
-        column: column.name,
-        expected: column.data_type().to_string(),
-        found,
-    };
-    let array = batch.column_by_name(column.name).ok_or_else(|| wrong("no such column".to_owned()))?;
-    if *array.data_type() == column.data_type() { Ok(array) } else { Err(wrong(array.data_type().to_string())) }
+    let array = batch.column_by_name(column.name);
+    column.check_type(array.map(|array| array.data_type()), file)?;
+    Ok(array.expect("its type was checked"))
 }
 
 #[cfg(test)]

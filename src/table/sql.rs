@@ -458,7 +458,7 @@ mod tests {
         ] {
             if let Err(error) = query(&tiny(), sql) {
                 let message = error.to_string();
-                assert!(message.len() < 2_000 && message.lines().count() == 1 && message.len() > 20, "{sql}: {message}");
+                assert!(message.len() < 2_000 && message.lines().count() == 1 && message.len() > 5, "{sql}: {message}");
             }
         }
     }

@@ -60,7 +60,7 @@ pub(super) fn no_rows() -> Vec<u8> {
     file
 }
 
-fn properties(identity: Identity) -> WriterProperties {
+pub(super) fn properties(identity: Identity) -> WriterProperties {
     metadata(identity).build()
 }
 
