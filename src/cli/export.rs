@@ -49,7 +49,8 @@ enum Format {
     /// An Arrow IPC file, also called Feather 2, for pandas, polars and R. Lacks nothing.
     Arrow,
     /// The format of the official release, which the original program reads. Lacks what that has no fields for: seeds, FLOPs,
-    /// curves, telemetry, status, device, dates, versions; needs `--out FILE` and has no rows of verification.
+    /// curves, telemetry, status, device, dates, versions, and rows without accuracies, as of trainings that diverged; needs
+    /// `--out FILE` and has no rows of verification.
     Tfrecord,
 }
 
@@ -88,7 +89,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         None => official::export(&benchmark, out, &mut progress),
     };
     bar.finish_and_clear();
-    let rows = rows.context("could not export the benchmark")?;
+    let rows = match rows {
+        // The cause itself: whoever read our output may have had enough.
+        Err(table::Error::File(cause)) if to_standard_output => return Err(cause.into()),
+        rows => rows.context("could not export the benchmark")?,
+    };
     if !global.quiet && !to_standard_output {
         writeln!(anstream::stderr(), "{rows} rows are in `{}`", out.display())?;
     }

@@ -242,7 +242,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// A statement asks for more than an answer.
-    #[error("a benchmark is only read: expected a statement with {}, found `{found}`", expected.join(", "))]
+    #[error("a benchmark is only read: expected a statement that starts with one of {}, found `{found}`", expected.join(", "))]
     NotAQuery {
         /// The words with which a query begins.
         expected: &'static [&'static str],

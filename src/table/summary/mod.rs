@@ -9,7 +9,7 @@ mod rows;
 use std::collections::BTreeMap;
 
 use fs_err as fs;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Benchmark, Dataset, Error, Identity, Imported, Key, Part, Status, Timestamp};
@@ -71,14 +71,21 @@ pub struct Provenance {
     pub devices: BTreeMap<String, u64>,
     /// The rows of each version of this program.
     pub tool_versions: BTreeMap<String, u64>,
-    /// When the first training ended, as far as that is known.
+    /// When the first training ended, as far as that is known. Serialized as in RFC 3339.
+    #[serde(serialize_with = "as_text")]
     pub first_recorded: Option<Timestamp>,
-    /// When the last training ended, as far as that is known.
+    /// When the last training ended, as far as that is known. Serialized as in RFC 3339.
+    #[serde(serialize_with = "as_text")]
     pub last_recorded: Option<Timestamp>,
     /// The Parquet files of both parts.
     pub files: usize,
     /// Their size on the disk, in bytes.
     pub bytes: u64,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands over fields by reference")]
+fn as_text<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    moment.map(|moment| moment.to_string()).serialize(serializer)
 }
 
 /// How many cells have so many vertices.
