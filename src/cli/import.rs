@@ -94,7 +94,8 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
-    let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, rounded, left_out, benchmark } = summary;
+    let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, recounted, rounded, left_out, benchmark } =
+        summary;
     let mut out = std::io::stdout().lock();
     writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(*records), grouped(*cells))?;
     for (epochs, records) in budgets {
@@ -108,6 +109,7 @@ fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
     writeln!(out, "  {} instead of {} (1/{ratio:.1})", size(*bytes), size(*source_bytes))?;
     let notes = [
         (*isomorphic, "with another matrix than the first of their hash, isomorphic to it: they stand under the first"),
+        (*recounted, "with another number of parameters than the official network of their cell has"),
         (*rounded, "with an accuracy that was rounded to single precision"),
         (left_out.count, "left out"),
     ];

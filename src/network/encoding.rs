@@ -78,7 +78,10 @@ mod tests {
         cost.encode(&space, &[identity, identity], &mut batch).unwrap();
         assert_eq!(cost.columns(&space), COST_COLUMNS);
         assert!((batch[0] - 882_570_f32.log10()).abs() < 1e-5);
-        assert_eq!(batch[..3].iter().map(|value| value.to_bits()).collect::<Vec<_>>(), batch[3..].iter().map(|value| value.to_bits()).collect::<Vec<_>>());
+        assert_eq!(
+            batch[..3].iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+            batch[3..].iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -58,7 +58,9 @@ impl Mutation {
         match self {
             Self::OneEdit => "one edge or one operation, drawn uniformly among them",
             Self::Notebook => "each of v vertices' edges with chance 1/v, each operation with 1/(v-2): 3 edges + 1 of 7 vertices",
-            Self::Naszilla => "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected",
+            Self::Naszilla => {
+                "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected"
+            }
         }
     }
 
@@ -276,7 +278,8 @@ mod tests {
             for _ in 0..4_000 {
                 let mutant = edits(&space, parent, chances, |_| true, &mut rng).unwrap();
                 differences[0] += (mutant.edge_bits() ^ parent.edge_bits()).count_ones();
-                differences[1] += (1..6).map(|vertex| u32::from(mutant.operation(vertex) != parent.operation(vertex))).sum::<u32>();
+                differences[1] +=
+                    (1..6).map(|vertex| u32::from(mutant.operation(vertex) != parent.operation(vertex))).sum::<u32>();
             }
             differences.map(|count| f64::from(count) / 4_000.0)
         };

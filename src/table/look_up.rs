@@ -177,8 +177,13 @@ mod tests {
     use crate::unit::{Epochs, Seed};
 
     fn benchmark(folder: &Path) -> Benchmark {
-        let dataset = Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) };
-        let manifest = Manifest { seed: Seed(1), dataset, protocol: serde_json::json!({ "rate": 0.1 }) };
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+        let manifest = Manifest {
+            seed: Some(Seed(1)),
+            dataset,
+            operations: crate::table::operations(&crate::space::Space::nas_bench_101()),
+            protocol: serde_json::json!({ "rate": 0.1 }),
+        };
         let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
         fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
         benchmark

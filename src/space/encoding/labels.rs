@@ -84,7 +84,9 @@ mod tests {
         let mut rows = vec![0.0; 2 * ROUNDS * BUCKETS];
         ENTRY.encode(&Space::nas_bench_101(), &[pairs, mixed], &mut rows).unwrap();
         let (one, other) = rows.split_at(ROUNDS * BUCKETS);
-        let round = |row: &[f32], round: usize| row[round * BUCKETS..(round + 1) * BUCKETS].iter().map(|count| count.to_bits()).collect::<Vec<_>>();
+        let round = |row: &[f32], round: usize| {
+            row[round * BUCKETS..(round + 1) * BUCKETS].iter().map(|count| count.to_bits()).collect::<Vec<_>>()
+        };
         assert_eq!(round(one, 0), round(other, 0));
         assert_ne!(round(one, 1), round(other, 1));
     }

@@ -149,7 +149,9 @@ mod tests {
     #[test]
     fn adjacency_and_labels_tell_all_small_cells_apart() {
         let cells = cells(5);
-        for encoding in ENCODINGS.iter().filter(|encoding| ["adjacency", "adjacency-categorical", "labels"].contains(&encoding.name)) {
+        for encoding in
+            ENCODINGS.iter().filter(|encoding| ["adjacency", "adjacency-categorical", "labels"].contains(&encoding.name))
+        {
             let rows: HashSet<_> = rows(encoding, &space(5), &cells).into_iter().collect();
             assert_eq!(rows.len(), cells.len(), "{}", encoding.name);
         }

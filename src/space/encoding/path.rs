@@ -66,11 +66,7 @@ impl Walk {
 
     fn through(self, space: &Space, operation: Operation) -> Self {
         let kinds = space.operation_count();
-        Self {
-            first: self.first + self.count,
-            count: self.count * kinds,
-            code: self.code * kinds + space.position(operation),
-        }
+        Self { first: self.first + self.count, count: self.count * kinds, code: self.code * kinds + space.position(operation) }
     }
 }
 
