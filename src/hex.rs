@@ -15,36 +15,52 @@ pub fn print(bytes: &[u8]) -> String {
 /// Reads exactly `N` bytes of hex digits; `None` for any other text.
 #[must_use]
 pub fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != N {
+    if text.len() != 2 * N {
         return None;
     }
     let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = value(*high)? << 4 | value(*low)?;
+    // One test at the end instead of one per digit: tables hold millions of them.
+    let mut seen = 0;
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(digits[0])], VALUES[usize::from(digits[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    Some(bytes)
+    (seen != NO_DIGIT).then_some(bytes)
 }
 
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// Stands for a byte that is no hex digit. It has all bits, so that it covers the values of others.
+const NO_DIGIT: u8 = u8::MAX;
+
+/// The value of each byte as a hex digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let mut value = 0;
+    while value < 16 {
+        values[digits[value as usize] as usize] = value;
+        values[digits[value as usize].to_ascii_uppercase() as usize] = value;
+        value += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bytes_print_and_read_back() {
-        assert_eq!(print(&[0x00, 0x5a, 0xff]), "005aff");
-        assert_eq!(parse("005aFF"), Some([0x00, 0x5a, 0xff]));
-        for text in ["", "005af", "005aff0", "005aff00", "005ag0", "0x5aff", "005aé"] {
-            assert_eq!(parse::<3>(text), None, "{text}");
+    fn bytes_read_back_and_other_texts_do_not() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(parse::<256>(&print(&bytes)).unwrap().as_slice(), bytes);
+        assert_eq!(parse::<256>(&print(&bytes).to_uppercase()).unwrap().as_slice(), bytes);
+        for byte in 0..=127_u8 {
+            let text = format!("0{}", char::from(byte));
+            let expected = u8::from_str_radix(&text, 16).ok();
+            assert_eq!(parse::<1>(&text).map(|[value]| value), expected, "{text:?}");
         }
+        assert_eq!(parse::<1>("0"), None);
+        assert_eq!(parse::<1>("é"), None);
+        assert_eq!(parse::<2>("+0+0"), None);
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod cell;
 mod completions;
+mod export;
 mod format;
 mod import;
+mod info;
 mod list;
 mod progress;
+mod query;
 mod run;
 mod space;
+mod sql;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -49,10 +54,14 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
-    /// Make a benchmark of the official release of NAS-Bench-101.
-    Import(import::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
+    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    Query(query::Arguments),
+    Info(info::Arguments),
+    Export(export::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -89,8 +98,11 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
-        Command::Import(import) => import::run(import, &arguments.global),
         Command::Space(space) => space::run(space),
+        Command::Import(import) => import::run(import, &arguments.global),
+        Command::Query(query) => query::run(query),
+        Command::Info(info) => info::run(info),
+        Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }

@@ -24,6 +24,7 @@ mod isomorphs;
 mod md5;
 mod mutate;
 mod operation;
+pub mod parse;
 mod sample;
 mod spec;
 mod step;
@@ -36,6 +37,7 @@ pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
 pub use mutate::{MUTATIONS, Mutation};
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
+pub use parse::Sketch;
 pub use sample::{SAMPLERS, Sampler};
 pub use spec::{CAPACITY, Spec};
 
