@@ -35,11 +35,11 @@ const NO_DIGIT: u8 = u8::MAX;
 /// The value of each byte as a hex digit.
 const VALUES: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
-    let digits = b"0123456789abcdef";
     let mut value = 0;
     while value < 16 {
-        values[digits[value as usize] as usize] = value;
-        values[digits[value as usize].to_ascii_uppercase() as usize] = value;
+        let digit = DIGITS[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
         value += 1;
     }
     values
