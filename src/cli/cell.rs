@@ -104,16 +104,21 @@ impl Resolver {
         Self { space, enumeration: OnceCell::new() }
     }
 
+    /// All cells of the space.
+    pub(super) fn enumeration(&self) -> anyhow::Result<&Enumeration> {
+        if self.enumeration.get().is_none() {
+            // A second listing, if there ever were one, would be the same.
+            let _ = self.enumeration.set(self.space.enumerate()?);
+        }
+        self.enumeration.get().context("the cells of the space are listed")
+    }
+
     /// The cell of the space, checked in the official order.
     pub(super) fn cell(&self, given: &Given) -> anyhow::Result<Cell> {
         match given {
             Given::Graph(sketch) => Ok(sketch.cell(&self.space)?),
             Given::Hash(hash) => {
-                if self.enumeration.get().is_none() {
-                    // A second listing, if there ever were one, would be the same.
-                    let _ = self.enumeration.set(self.space.enumerate()?);
-                }
-                let enumeration = self.enumeration.get().context("the cells of the space are listed")?;
+                let enumeration = self.enumeration()?;
                 let index = enumeration.index_of_hash(*hash);
                 Ok(enumeration.cells()[index.with_context(|| format!("no cell of the space has the hash `{hash}`"))?])
             }
