@@ -11,7 +11,7 @@ use nasbench::table::{self, Benchmark, Part, export, official};
 
 use super::Global;
 
-/// Writes the rows of a benchmark for other programs: sorted by key, each key once.
+/// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
 /// The file appears whole or not at all. Memory does not grow with the number of rows.
 #[derive(Debug, clap::Args)]
