@@ -11,7 +11,7 @@ use nasbench::table::{self, Benchmark, Part, export, official};
 
 use super::Global;
 
-/// Writes the rows of a benchmark for other programs: sorted by key, each key once.
+/// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
 /// The file appears whole or not at all. Memory does not grow with the number of rows.
 #[derive(Debug, clap::Args)]
@@ -115,7 +115,7 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     if !to_standard_output && out.is_dir() {
         bail!("`{}` is a folder: expected the name of a file", out.display());
     }
-    if !to_standard_output && !force && out.try_exists()? {
+    if !to_standard_output && !force && fs_err::exists(out).context("could not export the benchmark")? {
         bail!("`{}` is there already\nhint: `--force` overwrites it", out.display());
     }
     Ok(())

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use nasbench::report;
 use nasbench::table::Benchmark;
 
-/// Says what a benchmark holds, where it comes from, and how far its numbers can be trusted.
+/// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
 ///
 /// How many cells and trained models there are at which budgets; the ranges of the main columns; the best cells; how well
 /// a smaller budget ranks the cells of a larger one, validation accuracy those of test accuracy, and the accuracy halfway

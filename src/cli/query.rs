@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     sql: Option<String>,
 
     /// The rows of the answer to `--sql` to print [default: 100 in a table, otherwise all].
-    #[arg(long, value_name = "N", requires = "sql")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["cells", "best"])]
     rows: Option<usize>,
 
     /// The training budget [default: all of a cell; the largest for `--best`].
