@@ -30,7 +30,10 @@ fn an_exported_file_is_whole_and_not_overwritten_unasked() {
         fs::write(&file, "precious").unwrap();
         let refused = export(format, &file, &[]);
         assert_eq!(refused.status.code(), Some(1), "{format}");
-        assert!(String::from_utf8(refused.stderr).unwrap().contains("is there already\nhint: `--force` overwrites it"), "{format}");
+        assert!(
+            String::from_utf8(refused.stderr).unwrap().contains("is there already\nhint: `--force` overwrites it"),
+            "{format}"
+        );
         assert_eq!(fs::read(&file).unwrap(), b"precious");
 
         let forced = export(format, &file, &["--force", "--quiet"]);
