@@ -1,14 +1,15 @@
 //! Bytes as hex digits and back.
 
-use std::fmt::Write as _;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Prints bytes as lower-case hex digits, two for each.
 #[must_use]
 pub fn print(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    }
+    text
 }
 
 /// Reads exactly `N` bytes of hex digits; `None` for any other text.
@@ -34,11 +35,11 @@ const NO_DIGIT: u8 = u8::MAX;
 /// The value of each byte as a hex digit.
 const VALUES: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
-    let digits = b"0123456789abcdef";
     let mut value = 0;
     while value < 16 {
-        values[digits[value as usize] as usize] = value;
-        values[digits[value as usize].to_ascii_uppercase() as usize] = value;
+        let digit = DIGITS[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
         value += 1;
     }
     values

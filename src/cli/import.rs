@@ -94,7 +94,8 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
-    let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, rounded, left_out, benchmark } = summary;
+    let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, recounted, rounded, left_out, benchmark } =
+        summary;
     let mut out = std::io::stdout().lock();
     writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(*records), grouped(*cells))?;
     for (epochs, records) in budgets {
@@ -105,14 +106,16 @@ fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
     writeln!(out, "  repeats of a cell at a budget: {repeats}")?;
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     let ratio = *source_bytes as f64 / (*bytes).max(1) as f64;
-    writeln!(out, "  {} instead of {} (1/{ratio:.1})", size(*bytes), size(*source_bytes))?;
+    let part = if ratio > 1.0 { format!(": 1/{ratio:.1}") } else { String::new() };
+    writeln!(out, "  {} instead of {}{part}", size(*bytes), size(*source_bytes))?;
     let notes = [
-        (*isomorphic, "with another matrix than the first of their hash, isomorphic to it: they stand under the first"),
-        (*rounded, "with an accuracy that was rounded to single precision"),
+        (*isomorphic, "records with another matrix than the first of their hash, isomorphic to it: they stand under the first"),
+        (*recounted, "records with another number of parameters than the official network of their cell has"),
+        (*rounded, "records with an accuracy that was rounded to single precision"),
         (left_out.count, "left out"),
     ];
     for (count, note) in notes.iter().filter(|(count, _)| *count > 0) {
-        writeln!(out, "  {} records {note}", grouped(*count))?;
+        writeln!(out, "  {} {note}", grouped(*count))?;
     }
     writeln!(out, "benchmark: {}", benchmark.folder().display())?;
     Ok(())

@@ -4,13 +4,16 @@
 
 mod cell;
 mod completions;
+mod export;
 mod format;
 mod import;
+mod info;
 mod list;
 mod progress;
 mod query;
 mod run;
 mod space;
+mod sql;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -57,6 +60,8 @@ enum Command {
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
+    Info(info::Arguments),
+    Export(export::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -96,6 +101,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Space(space) => space::run(space),
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
+        Command::Info(info) => info::run(info),
+        Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }

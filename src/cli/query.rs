@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::cell::{self, Given, Resolver};
 use super::format::{self, Format};
+use super::sql;
 
 /// Up to so many cells are looked up in the files, more in a table that is read whole.
 const MOST_LOOKED_UP: usize = 64;
@@ -32,7 +33,7 @@ const MOST_EDGES: usize = 21;
 /// Nothing is drawn at random, and nothing is used up, unless `--seed` asks for a draw. A cell that is not recorded is
 /// said to be missing, with the recorded cells nearest to it, and the exit code is 1.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best"]))]
+#[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
 pub(super) struct Arguments {
     /// The folder of a benchmark, such as `nasbench-run/benchmark`.
     #[arg(value_name = "BENCH")]
@@ -48,6 +49,15 @@ pub(super) struct Arguments {
     /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = PossibleValuesParser::new(RANKINGS.iter().map(|ranking| ranking.name)))]
     by: String,
+
+    /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification); each column of a
+    /// benchmark is a column of both, as in `select vertices, avg(final_test_accuracy) from records group by vertices`.
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["cells", "epochs", "repeat", "stop", "seed"])]
+    sql: Option<String>,
+
+    /// The rows of the answer to `--sql` to print [default: 100 in a table, otherwise all].
+    #[arg(long, value_name = "N", conflicts_with_all = ["cells", "best"])]
+    rows: Option<usize>,
 
     /// The training budget [default: all of a cell; the largest for `--best`].
     #[arg(long, value_name = "E")]
@@ -112,9 +122,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     };
     let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
-    match arguments.best {
-        Some(most) => best(arguments, &benchmark, most),
-        None => cells(arguments, &benchmark),
+    match (&arguments.sql, arguments.best) {
+        (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
+        (None, Some(most)) => best(arguments, &benchmark, most),
+        (None, None) => cells(arguments, &benchmark),
     }
 }
 

@@ -6,12 +6,18 @@
 mod benchmark;
 mod column;
 mod dense;
+pub mod export;
+#[cfg(test)]
+mod fixture;
 mod look_up;
 mod manifest;
 pub mod official;
 mod reader;
 mod record;
 mod schema;
+mod sorted;
+pub mod sql;
+mod summary;
 mod trials;
 mod writer;
 
@@ -29,6 +35,10 @@ pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Mani
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use summary::{
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    WithinBudget,
+};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
 
@@ -214,6 +224,42 @@ pub enum Error {
         stated: Identity,
         /// The identity of its contents.
         found: Identity,
+    },
+    /// A query names a table that there is not.
+    #[error("unknown table `{table}` (known: {})", known.join(", "))]
+    UnknownTable {
+        /// The name.
+        table: String,
+        /// The tables that there are.
+        known: Vec<&'static str>,
+    },
+    /// A query names a column that there is not.
+    #[error("unknown column `{column}` (known: {})", known.join(", "))]
+    UnknownColumn {
+        /// The name.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A statement asks for more than an answer.
+    #[error("a benchmark is only read: expected a statement that starts with one of {}, found `{found}`", expected.join(", "))]
+    NotAQuery {
+        /// The words with which a query begins.
+        expected: &'static [&'static str],
+        /// The word with which the statement begins.
+        found: String,
+    },
+    /// A query cannot be understood or answered.
+    #[error("{problem}")]
+    Sql {
+        /// Why not.
+        problem: String,
+    },
+    /// A format cannot hold the rows.
+    #[error("could not write the rows in this format")]
+    Export {
+        /// Why not.
+        source: arrow::error::ArrowError,
     },
     /// A protocol has no form in TOML.
     #[error("could not write the protocol as TOML")]

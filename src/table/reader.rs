@@ -49,7 +49,8 @@ pub(super) fn batches(
     Ok((rows.unsigned_abs(), reader))
 }
 
-fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+/// Opens a file of a benchmark with this identity.
+pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
     let open = fs::File::open(file)?.into_file();
     let builder = ParquetRecordBatchReaderBuilder::try_new(open);
     let builder = builder.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;

@@ -20,6 +20,33 @@ pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
+/// The schema of some columns, in the order of the files.
+pub(super) fn of(names: &[&str]) -> SchemaRef {
+    let fields = COLUMNS.iter().filter(|column| names.contains(&column.name)).map(Column::field);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Picks the columns of a schema out of a batch; others are left out.
+///
+/// `first` is the row of the file with which the batch starts.
+///
+/// # Errors
+///
+/// [`Error::Column`] if one is not there or of another type, [`Error::Value`] if a value is missing where there must be one.
+pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
+    let mut arrays = Vec::with_capacity(columns.fields().len());
+    for column in COLUMNS.iter().filter(|column| columns.column_with_name(column.name).is_some()) {
+        let array = find(batch, column, file)?;
+        if let Some(nulls) = array.nulls().filter(|nulls| !column.field().is_nullable() && nulls.null_count() > 0) {
+            let row = first + (0..array.len()).find(|row| nulls.is_null(*row)).unwrap_or_default();
+            let (expected, found) = ("a value".to_owned(), "null".to_owned());
+            return Err(Error::Value { file: file.to_owned(), row, column: column.name, expected, found });
+        }
+        arrays.push(ArrayRef::clone(array));
+    }
+    Ok(RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema"))
+}
+
 /// Makes a batch of records.
 pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
     let columns = COLUMNS.iter().map(|column| column.gather(records)).collect();

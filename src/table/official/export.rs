@@ -28,7 +28,7 @@ const BATCH: usize = 8_192;
 /// A file that was there under the name is then as it was.
 pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, Error> {
     let mut written = 0;
-    replace(file, |open| {
+    replace(file, |open| -> Result<(), Error> {
         let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, open));
         let (mut done, mut total) = (0, 0);
         let mut take = |batch: &RecordBatch, source: &Path, rows: u64| {
@@ -40,7 +40,7 @@ pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, 
         };
         each_batch(benchmark, &mut take)?;
         writer.finish()?.flush()?;
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     Ok(written)
 }

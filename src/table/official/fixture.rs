@@ -33,7 +33,7 @@ pub(super) struct Trained {
 
 /// A model of one of the 7 cells of at most 3 vertices; its numbers are a function of the arguments.
 pub(super) fn model(cell: usize, epochs: u16, repeat: u16) -> Trained {
-    let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells();
+    let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
     let number = f64::from(u16::try_from(cell).unwrap()) + f64::from(repeat) / 7.0;
     let count = |offset: usize| Accuracy::from_counts(900 + 1_000 * cell + 100 * usize::from(repeat) + offset, 9_984);
     let evaluation = |step: u8| Evaluation {

@@ -53,6 +53,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Records whose matrix is not the first one of their hash, but isomorphic to it: they stand under the first one.
     pub isomorphic: u64,
+    /// Records that state another number of parameters than the official network of their cell has; they keep their own.
+    pub recounted: u64,
     /// Records with an accuracy that single precision does not hold to the last bit.
     pub rounded: u64,
     /// Records and rests of files that were left out.
@@ -97,7 +99,7 @@ pub fn import(files: &[PathBuf], out: &Path, keep_going: bool, progress: Progres
 }
 
 /// The manifest of the official release: what is known of it. Which images of CIFAR-10 it used, and its seeds, is not.
-fn manifest() -> Manifest {
+pub(super) fn manifest() -> Manifest {
     let protocol = PROTOCOLS.iter().find(|entry| entry.name == "nas-bench-101").expect("the official protocol is a preset");
     Manifest {
         seed: None,
@@ -235,7 +237,7 @@ impl<'a> Import<'a> {
 
     /// Writes the table and says what it holds.
     fn write(self, out: &Path, order: &[u32], progress: Progress<'_>) -> Result<Summary, Error> {
-        let Rows { rows, cells, isomorphic, rounded, .. } = self.rows;
+        let Rows { rows, cells, isomorphic, recounted, rounded, .. } = self.rows;
         let group = |range: Range<usize>| order[range].iter().map(|i| rows[*i as usize]).collect::<Vec<Row>>();
         let gather = |group: &Vec<Row>, column: &Column, range: Range<usize>| column::gather(column, &group[range], &cells);
         let total = order.len() as u64;
@@ -261,6 +263,7 @@ impl<'a> Import<'a> {
             source_bytes: self.source_bytes,
             bytes,
             isomorphic,
+            recounted,
             rounded,
             left_out: self.left_out,
             benchmark,

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn other_than_three_evaluations_in_order_are_refused() {
         assert_eq!(
-            refusal(|message| drop(message.evaluation_data.pop())),
+            refusal(|message| message.evaluation_data.truncate(2)),
             "the metrics hold 2 evaluations, expected 3: start, halfway and end"
         );
         assert_eq!(

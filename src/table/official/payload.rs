@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Problem;
 use super::metrics::{Metrics, ModelMetrics};
-use crate::space::{ModuleHash, Spec};
+use crate::space::{self, CAPACITY, ModuleHash, Spec};
 
 /// The names of the fields, in order, and what each holds.
 const FIELDS: [(&str, &str); 5] = [
@@ -87,7 +87,7 @@ impl Payload {
         let (Hash(stated), epochs, Text(adjacency), Text(operations), Text(metrics)) =
             fields.map_err(|error| diagnose(bytes, error))?;
         if epochs == 0 {
-            return Err(Problem::Field { field: FIELDS[1].0, expected: FIELDS[1].1, found: "0".to_owned() });
+            return Err(Problem::Field { field: FIELDS[1].0, expected: FIELDS[1].1, found: "`0`".to_owned() });
         }
         let spec = spec(&adjacency, &operations)?;
         let metrics = scratch.metrics(&metrics)?;
@@ -98,17 +98,15 @@ impl Payload {
 impl Scratch {
     fn metrics(&mut self, text: &str) -> Result<Metrics, Problem> {
         self.protobuf.clear();
-        self.protobuf.resize(text.len().div_ceil(4) * 3, 0);
-        let length = match BASE64_STANDARD.decode_slice(text, &mut self.protobuf) {
+        if text.bytes().any(|letter| letter.is_ascii_whitespace()) {
             // Python, too, reads base64 with line breaks in it.
-            Err(_) if text.contains(|letter: char| letter.is_ascii_whitespace()) => {
-                let joined: String = text.split_ascii_whitespace().collect();
-                BASE64_STANDARD.decode_slice(joined, &mut self.protobuf)
-            }
-            length => length,
-        }?;
+            let joined: String = text.split_ascii_whitespace().collect();
+            BASE64_STANDARD.decode_vec(joined, &mut self.protobuf)?;
+        } else {
+            BASE64_STANDARD.decode_vec(text, &mut self.protobuf)?;
+        }
         self.message.clear();
-        self.message.merge(&self.protobuf[..length])?;
+        self.message.merge(&self.protobuf[..])?;
         Metrics::of(&self.message)
     }
 }
@@ -124,7 +122,22 @@ fn spec(adjacency: &str, operations: &str) -> Result<Spec, Problem> {
     if adjacency.len() != count * count {
         return Err(Problem::MatrixSize { operations: count, expected: count * count, found: adjacency.len() });
     }
-    Ok(Spec::from_texts(adjacency, operations)?)
+    if count > CAPACITY {
+        return Err(space::Error::TooManyVertices { limit: CAPACITY, found: count }.into());
+    }
+    // As `Spec::from_texts` does, without memory for each row.
+    let mut digits = [0; CAPACITY * CAPACITY];
+    for (digit, letter) in digits.iter_mut().zip(adjacency.bytes()) {
+        *digit = letter.wrapping_sub(b'0');
+    }
+    let (mut rows, mut names): ([&[u8]; CAPACITY], _) = ([&[]; CAPACITY], [""; CAPACITY]);
+    for (row, values) in rows.iter_mut().zip(digits.chunks(count)) {
+        *row = values;
+    }
+    for (name, text) in names.iter_mut().zip(operations.split(',')) {
+        *name = text;
+    }
+    Ok(Spec::from_matrix(&rows[..count], &names[..count])?)
 }
 
 /// Says what is wrong with a payload that is not five fields of the right types.
@@ -217,8 +230,8 @@ mod tests {
             ("0100", "0x00", "the matrix holds"),
             ("0100", "0110", "the matrix has an edge at row 1, column 0: it is not upper triangular"),
             ("input,output", "output,output", "the operation of vertex 0 is `output`, expected `input`"),
-            ("\"Cj", "\"*j", "the metrics are not base64: Invalid symbol"),
-            ("\"Cj", "\"/j", "the metrics are no protobuf of `ModelMetrics`: failed to decode"),
+            ("\"C", "\"*", "the metrics are not base64: Invalid symbol"),
+            ("\"C", "\"/", "the metrics are no protobuf of `ModelMetrics`: failed to decode"),
         ] {
             assert!(text.contains(from), "{from} is not in {text}");
             let message = refusal(&text.replacen(from, to, 1));

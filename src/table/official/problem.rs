@@ -95,7 +95,7 @@ pub enum Problem {
     },
     /// The metrics are not base64.
     #[error("the metrics are not base64")]
-    Base64(#[from] base64::DecodeSliceError),
+    Base64(#[from] base64::DecodeError),
     /// The metrics are base64, but of no protobuf.
     #[error("the metrics are no protobuf of `ModelMetrics`")]
     Protobuf(#[from] prost::DecodeError),

@@ -6,9 +6,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Problem;
 use super::metrics::Metrics;
 use super::payload::Payload;
-use crate::network::{Plan, Skeleton};
+use crate::network::{self, Skeleton};
 use crate::space::{Cell, ModuleHash, Space, Spec};
 use crate::table::FIRST_VERIFIED_REPEAT;
+use crate::unit::{Flops, Parameters};
 
 /// One record.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,9 @@ pub(super) struct Found {
     pub(super) hash: ModuleHash,
     /// The graph of the first record with this hash: parameter counts depend on it.
     pub(super) cell: Cell,
-    /// The cost of one forward pass in the official network.
+    /// The trainable parameters of the official network of it.
+    parameters: u32,
+    /// The cost of one forward pass of that network.
     pub(super) flops: u64,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct Rows {
     by_hash: FxHashMap<ModuleHash, u32>,
     /// Records whose matrix is not the stored one of their hash.
     pub(super) isomorphic: u64,
+    /// Records that state another number of parameters than the network of their hash has.
+    pub(super) recounted: u64,
     /// Records with an accuracy of more digits than single precision has.
     pub(super) rounded: u64,
 }
@@ -74,7 +79,7 @@ impl Rows {
             payloads.map(|payload| payload.spec).filter(|spec| !self.by_spec.contains_key(spec)).collect();
         let mut seen = FxHashSet::default();
         unknown.retain(|spec| seen.insert(*spec));
-        let learnt: Vec<_> = unknown.par_iter().with_min_len(64).map(|spec| find(spec).ok()).collect();
+        let learnt: Vec<_> = unknown.par_chunks(512).flat_map_iter(find).collect();
         for (spec, found) in unknown.into_iter().zip(learnt) {
             if let Some(found) = found {
                 self.add_cell(spec, found);
@@ -99,7 +104,7 @@ impl Rows {
     /// cell of NAS-Bench-101.
     pub(super) fn add(&mut self, payload: &Payload, ordinal: u32) -> Result<(), Problem> {
         let Some(cell) = self.by_spec.get(&payload.spec).copied() else {
-            return Err(find(&payload.spec).expect_err("a cell that is one was learnt"));
+            return Err(check(&payload.spec).expect_err("a cell that is one was learnt"));
         };
         let found = &self.cells[cell as usize];
         if payload.stated != found.hash {
@@ -107,6 +112,7 @@ impl Rows {
         }
         self.isomorphic += u64::from(found.cell.spec() != payload.spec);
         let Metrics { times, accuracies, parameters, rounded } = payload.metrics;
+        self.recounted += u64::from(found.parameters != parameters);
         self.rounded += u64::from(rounded);
         self.rows.push(Row { times, accuracies, parameters, cell, ordinal, epochs: payload.epochs, repeat: 0 });
         Ok(())
@@ -170,15 +176,27 @@ fn position(i: usize) -> u32 {
     u32::try_from(i).expect("records are counted in 32 bits")
 }
 
-/// Checks, hashes and weighs a cell.
-fn find(spec: &Spec) -> Result<Found, Problem> {
+/// Passes a cell of NAS-Bench-101 as the official records have it: pruned.
+fn check(spec: &Spec) -> Result<Cell, Problem> {
     let cell = spec.prune()?;
     if cell.spec() != *spec {
         return Err(Problem::Unpruned { expected: cell.vertices(), found: spec.vertices() });
     }
-    let cell = Space::nas_bench_101().check(cell)?;
-    let cost = Plan::compile(&cell, &Skeleton::nas_bench_101()).expect("the official network can hold every cell").cost();
-    Ok(Found { hash: cell.hash(), cell, flops: cost.flops.0 })
+    Ok(Space::nas_bench_101().check(cell)?)
+}
+
+/// Hashes and weighs those specs that are cells.
+fn find(specs: &[Spec]) -> Vec<Option<Found>> {
+    let checked: Vec<_> = specs.iter().map(|spec| check(spec).ok()).collect();
+    let cells: Vec<_> = checked.iter().copied().flatten().collect();
+    let mut hashes = Cell::hashes(&cells).into_iter();
+    let mut found = |cell: Cell| {
+        let cost = network::count(&cell, &Skeleton::nas_bench_101());
+        let (Parameters(parameters), Flops(flops)) = cost.expect("the official network can hold every cell");
+        let hash = hashes.next().expect("a hash for each cell");
+        Found { hash, cell, parameters, flops }
+    };
+    checked.into_iter().map(|cell| cell.map(&mut found)).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Measures the import of a made-up official file of full size: CPU time, peak memory, size on disk; then the way back.
+#
+#   scripts/measure_official.sh [CELLS [FOLDER]]
+#
+# Without arguments it makes 1,270,872 records of all 423,624 cells, some 500 MB, in a folder that it removes afterwards.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cells="${1:-423624}"
+folder="${2:-}"
+if [ -z "$folder" ]; then
+    folder="$(mktemp -d)"
+    trap 'rm -rf "$folder"' EXIT
+fi
+target="${CARGO_TARGET_DIR:-target}"
+cargo build --release --quiet --bin nasbench --example make_official
+file="$folder/official-$cells.tfrecord"
+if [ ! -e "$file" ]; then
+    "$target/release/examples/make_official" --cells "$cells" --epochs 108 --repeats 3 --seed 1 --out "$file"
+fi
+rm -rf "$folder/bench"
+
+# Runs a command and prints its times and its peak memory, which bash itself does not know.
+measured() {
+    python3 - "$@" <<'PYTHON'
+import resource, subprocess, sys, time
+started = time.time()
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{time.time() - started:.2f} s elapsed, {used.ru_utime:.2f} s user + {used.ru_stime:.2f} s system "
+      f"= {used.ru_utime + used.ru_stime:.2f} s CPU, peak memory {used.ru_maxrss / 1024:.0f} MiB")
+sys.exit(code)
+PYTHON
+}
+
+measured "$target/release/nasbench" --quiet import "$file" --out "$folder/bench"
+original="$(stat -c %s "$file")"
+imported="$(stat -c %s "$folder/bench/records.parquet")"
+echo "size: $original bytes of tfrecord, $imported bytes of table: 1/$(echo "scale=1; $original / $imported" | bc)"
