@@ -15,25 +15,31 @@ pub fn print(bytes: &[u8]) -> String {
 /// Reads exactly `N` bytes of hex digits; `None` for any other text.
 #[must_use]
 pub fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    if pairs.len() != N {
+    if text.len() != 2 * N {
         return None;
     }
     let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = VALUES[usize::from(*high)]? << 4 | VALUES[usize::from(*low)]?;
+    // One test at the end instead of one per digit: tables hold millions of them.
+    let mut seen = 0;
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(digits[0])], VALUES[usize::from(digits[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    Some(bytes)
+    (seen != NO_DIGIT).then_some(bytes)
 }
 
-/// The value of every byte as a hex digit.
-const VALUES: [Option<u8>; 256] = {
-    let mut values = [None; 256];
+/// Stands for a byte that is no hex digit. It has all bits, so that it covers the values of others.
+const NO_DIGIT: u8 = u8::MAX;
+
+/// The value of each byte as a hex digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
     let mut value = 0;
     while value < 16 {
         let digit = DIGITS[value as usize];
-        values[digit as usize] = Some(value);
-        values[digit.to_ascii_uppercase() as usize] = Some(value);
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
         value += 1;
     }
     values
@@ -44,11 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_print_and_read_back() {
-        assert_eq!(print(&[0x00, 0x5a, 0xff]), "005aff");
-        assert_eq!(parse("005aFF"), Some([0x00, 0x5a, 0xff]));
-        for text in ["", "005af", "005aff0", "005aff00", "005ag0", "0x5aff", "005aé"] {
-            assert_eq!(parse::<3>(text), None, "{text}");
+    fn bytes_read_back_and_other_texts_do_not() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(parse::<256>(&print(&bytes)).unwrap().as_slice(), bytes);
+        assert_eq!(parse::<256>(&print(&bytes).to_uppercase()).unwrap().as_slice(), bytes);
+        for byte in 0..=127_u8 {
+            let text = format!("0{}", char::from(byte));
+            let expected = u8::from_str_radix(&text, 16).ok();
+            assert_eq!(parse::<1>(&text).map(|[value]| value), expected, "{text:?}");
         }
+        assert_eq!(parse::<1>("0"), None);
+        assert_eq!(parse::<1>("é"), None);
+        assert_eq!(parse::<2>("+0+0"), None);
     }
 }

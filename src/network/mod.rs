@@ -5,10 +5,13 @@
 
 mod channels;
 mod count;
+mod encoding;
 mod plan;
 mod skeleton;
 
+pub use channels::of_vertices as channels;
 pub use count::count;
+pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};
 pub use skeleton::Skeleton;
 

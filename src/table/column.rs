@@ -3,6 +3,7 @@
 //! A new column is one entry of [`COLUMNS`]. What an entry refuses to take back is a damaged or foreign file.
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,6 +14,7 @@ use arrow::datatypes::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 
+use super::Error;
 use super::record::{Record, SOURCES, STATUSES, Source, Status, Timestamp};
 use crate::space::ModuleHash;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
@@ -144,6 +146,11 @@ pub(super) const ADJACENCY: &str = "module_adjacency";
 /// The name of the column with the operations of the cell.
 pub(super) const OPERATIONS: &str = "module_operations";
 
+/// The column of a name that the list has.
+pub(super) fn column(name: &str) -> &'static Column {
+    COLUMNS.iter().find(|column| column.name == name).expect("a name of the list")
+}
+
 const fn required(name: &'static str, access: Access) -> Column {
     Column { name, nullable: false, access }
 }
@@ -215,6 +222,20 @@ impl Column {
             Curve(..) => DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true))),
             Moment(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
+    }
+
+    /// Passes the type that the column has in a file; `None` if the file lacks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Column`] if it is another one.
+    pub(super) fn check_type(&self, found: Option<&DataType>, file: &Path) -> Result<(), Error> {
+        let expected = self.data_type();
+        if found == Some(&expected) {
+            return Ok(());
+        }
+        let found = found.map_or_else(|| "no such column".to_owned(), ToString::to_string);
+        Err(Error::Column { file: file.to_owned(), column: self.name, expected: expected.to_string(), found })
     }
 
     /// Gathers the values of records.

@@ -5,11 +5,19 @@
 
 mod benchmark;
 mod column;
+mod dense;
+pub mod export;
+#[cfg(test)]
+mod fixture;
+mod look_up;
 mod manifest;
 pub mod official;
 mod reader;
 mod record;
 mod schema;
+mod sorted;
+pub mod sql;
+mod summary;
 mod trials;
 mod writer;
 
@@ -18,11 +26,19 @@ use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
 
+use crate::space::ModuleHash;
+use crate::unit::Epochs;
+
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
+pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use summary::{
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    WithinBudget,
+};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
 
@@ -80,6 +96,34 @@ pub enum Error {
         expected: String,
         /// The value.
         found: String,
+    },
+    /// Nothing was trained at a budget.
+    #[error("nothing was trained for {found} epochs (known: {})", listed(known))]
+    UnknownBudget {
+        /// The budget asked for.
+        found: Epochs,
+        /// The budgets of the table.
+        known: Vec<Epochs>,
+    },
+    /// A cell was not trained, or not at a budget.
+    #[error("cell {hash} is not recorded{}", epochs.map_or_else(String::new, |epochs| format!(" at {epochs} epochs")))]
+    NotRecorded {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget, if the cell was trained at others.
+        epochs: Option<Epochs>,
+    },
+    /// A cell has no such repeat.
+    #[error("cell {hash} has no repeat {found} at {epochs} epochs (known: {})", listed(known))]
+    UnknownRepeat {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget.
+        epochs: Epochs,
+        /// The repeat asked for.
+        found: u16,
+        /// The repeats that there are.
+        known: Vec<u16>,
     },
     /// A file holds rows of another benchmark.
     #[error("`{}` holds rows of another benchmark: expected identity {expected}, found {found}", file.display())]
@@ -181,10 +225,50 @@ pub enum Error {
         /// The identity of its contents.
         found: Identity,
     },
+    /// A query names a table that there is not.
+    #[error("unknown table `{table}` (known: {})", known.join(", "))]
+    UnknownTable {
+        /// The name.
+        table: String,
+        /// The tables that there are.
+        known: Vec<&'static str>,
+    },
+    /// A query names a column that there is not.
+    #[error("unknown column `{column}` (known: {})", known.join(", "))]
+    UnknownColumn {
+        /// The name.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A statement asks for more than an answer.
+    #[error("a benchmark is only read: expected a statement that starts with one of {}, found `{found}`", expected.join(", "))]
+    NotAQuery {
+        /// The words with which a query begins.
+        expected: &'static [&'static str],
+        /// The word with which the statement begins.
+        found: String,
+    },
+    /// A query cannot be understood or answered.
+    #[error("{problem}")]
+    Sql {
+        /// Why not.
+        problem: String,
+    },
+    /// A format cannot hold the rows.
+    #[error("could not write the rows in this format")]
+    Export {
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
     /// A protocol has no form in TOML.
     #[error("could not write the protocol as TOML")]
     Protocol {
         /// Why not.
         source: toml::ser::Error,
     },
+}
+
+fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }

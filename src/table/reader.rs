@@ -49,7 +49,8 @@ pub(super) fn batches(
     Ok((rows.unsigned_abs(), reader))
 }
 
-fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+/// Opens a file of a benchmark with this identity.
+pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
     let open = fs::File::open(file)?.into_file();
     let builder = ParquetRecordBatchReaderBuilder::try_new(open);
     let builder = builder.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
@@ -57,7 +58,8 @@ fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuild
     Ok(builder)
 }
 
-fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Passes a file that is of this version and of the benchmark with this identity.
+pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()

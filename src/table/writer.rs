@@ -52,7 +52,15 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-fn properties(identity: Identity) -> WriterProperties {
+/// A Parquet file of no rows, for where there is none.
+pub(super) fn no_rows() -> Vec<u8> {
+    let mut file = Vec::new();
+    let writer = ArrowWriter::try_new(&mut file, schema(), None).expect("the schema has a form in Parquet");
+    writer.close().expect("memory takes every byte");
+    file
+}
+
+pub(super) fn properties(identity: Identity) -> WriterProperties {
     metadata(identity).build()
 }
 

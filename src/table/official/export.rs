@@ -40,7 +40,7 @@ pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, 
         };
         each_batch(benchmark, &mut take)?;
         writer.finish()?.flush()?;
-        Ok(())
+        Ok::<_, Error>(())
     })?;
     Ok(written)
 }
