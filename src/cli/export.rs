@@ -13,7 +13,8 @@ use super::Global;
 
 /// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
-/// The file appears whole or not at all. Memory does not grow with the number of rows.
+/// The file appears whole or not at all. A compacted benchmark is streamed; of one in many shards the keys are held in memory,
+/// for `tfrecord` the records.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of the benchmark.
