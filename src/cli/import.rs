@@ -28,8 +28,8 @@ pub(super) struct Arguments {
 }
 
 const HELP: &str = "\
-The official release are two files: `nasbench_full.tfrecord` (budgets of 4, 12, 36 and 108 epochs) and
-`nasbench_only108.tfrecord`. Both checksums of each record are checked, each hash is computed again from its matrix and
+The official release is two files: `nasbench_full.tfrecord` (budgets of 4, 12, 36 and 108 epochs) and \
+`nasbench_only108.tfrecord`. Both checksums of each record are checked, each hash is computed again from its matrix and \
 operations, and each number must be one that a training can have. The sha256 of each file is kept in `benchmark.toml`.
 
 What the release lacks is null in the table: seeds, curves, telemetry and provenance.

@@ -100,7 +100,8 @@ fn fact(name: &str, value: &str) -> String {
         line.extend([if is_fresh { "" } else { " " }, word]);
         is_fresh = false;
     }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The settings of a protocol, each with its path.

@@ -17,7 +17,7 @@ const BACK: u32 = 16;
 /// between need not be connected. It is a metric: 0 exactly for isomorphic cells, the same both ways, and never longer than
 /// the way through a third cell.
 ///
-/// Exact: a branch and bound over all matchings of the interior vertices, in about a microsecond.
+/// Exact: a branch and bound over all matchings of the interior vertices, in a few microseconds, some 45 nodes for two cells of 7 vertices.
 ///
 /// ```
 /// use nasbench::space::{Cell, distance};

@@ -252,7 +252,7 @@ mod tests {
             *met.entry(space.cell(&Sampler::Uniform.draw(&space, &mut rng)).unwrap().hash()).or_default() += 1;
         }
         assert_eq!(met.len(), cells.len());
-        let expected = draws as f64 / cells.len() as f64;
+        let expected = f64::from(draws) / cells.len() as f64;
         let square: f64 = met.values().map(|count| (*count as f64 - expected).powi(2) / expected).sum();
         // Chi-squared with 90 degrees of freedom exceeds 150 once in ten thousand times.
         assert!(square < 150.0, "chi-squared {square} of 91 cells");

@@ -48,8 +48,8 @@ pub enum Format {
 /// let benchmark = Benchmark::open("tests/data/tiny-benchmark")?;
 /// let mut text = Vec::new();
 /// let rows = export::export(&benchmark, Part::Recorded, export::Format::JsonLines, &mut text, &mut |_, _| {})?;
-/// assert_eq!(text.iter().filter(|byte| **byte == b'\n').count() as u64, rows);
-/// # Ok::<(), nasbench::table::Error>(())
+/// assert_eq!(String::from_utf8(text)?.lines().count() as u64, rows);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn export(
     benchmark: &Benchmark,
@@ -362,7 +362,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = benchmark(folder.path(), &[], &[]);
         assert_eq!(exported(&benchmark, Format::JsonLines), b"");
-        assert_eq!(exported(&benchmark, Format::Csv).iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(String::from_utf8(exported(&benchmark, Format::Csv)).unwrap().lines().count(), 1);
         let reader = FileReader::try_new(io::Cursor::new(exported(&benchmark, Format::Arrow)), None).unwrap();
         assert_eq!(reader.num_batches(), 0);
         assert!(exported(&benchmark, Format::Parquet).starts_with(b"PAR1"));

@@ -178,7 +178,7 @@ fn collect(tables: &[Table], sql: &str, most: usize) -> PolarsResult<Answer> {
             row.push(value_of(&value));
         }
     }
-    Ok((first.get_column_names().iter().map(|name| name.to_string()).collect(), rows, whole.height()))
+    Ok((first.get_column_names().into_iter().map(ToString::to_string).collect(), rows, whole.height()))
 }
 
 fn value_of(value: &AnyValue<'_>) -> Value {

@@ -150,7 +150,7 @@ impl<'a> Import<'a> {
     /// Reads a whole file.
     fn read(&mut self, file: &'a Path, total: u64, progress: Progress<'_>) -> Result<(), Error> {
         let mut source = Source::open(file)?;
-        let rows = self.rows.rows.len();
+        let rows = self.rows.records.len();
         let mut record = 1;
         while let Some(block) = source.next_block()? {
             self.blocks.push(Start { file: self.files.len(), offset: block.offset, record, ordinal: self.seen });
@@ -168,7 +168,7 @@ impl<'a> Import<'a> {
         }
         self.source_bytes += bytes;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        let records = (self.rows.rows.len() - rows) as u64;
+        let records = (self.rows.records.len() - rows) as u64;
         self.imported.push(Imported { file: name, bytes, records, sha256 });
         self.files.push(file);
         Ok(())
@@ -237,7 +237,7 @@ impl<'a> Import<'a> {
 
     /// Writes the table and says what it holds.
     fn write(self, out: &Path, order: &[u32], progress: Progress<'_>) -> Result<Summary, Error> {
-        let Rows { rows, cells, isomorphic, recounted, rounded, .. } = self.rows;
+        let Rows { records: rows, cells, isomorphic, recounted, rounded, .. } = self.rows;
         let group = |range: Range<usize>| order[range].iter().map(|i| rows[*i as usize]).collect::<Vec<Row>>();
         let gather = |group: &Vec<Row>, column: &Column, range: Range<usize>| column::gather(column, &group[range], &cells);
         let total = order.len() as u64;
@@ -245,12 +245,12 @@ impl<'a> Import<'a> {
             write_compacted(file, identity, order.len(), group, gather, &mut |rows| progress(Step::Writing, rows, total))
         })?;
         let mut budgets = BTreeMap::new();
-        let mut repeats = u16::MAX..=0;
+        let (mut fewest, mut most) = (u16::MAX, 0);
         for (place, i) in order.iter().enumerate() {
             let Row { epochs, repeat, .. } = rows[*i as usize];
             *budgets.entry(Epochs(epochs)).or_insert(0) += 1;
             if order.get(place + 1).is_none_or(|next| rows[*next as usize].repeat == 0) {
-                repeats = *repeats.start().min(&(repeat + 1))..=*repeats.end().max(&(repeat + 1));
+                (fewest, most) = (fewest.min(repeat + 1), most.max(repeat + 1));
             }
         }
         let bytes =
@@ -259,7 +259,7 @@ impl<'a> Import<'a> {
             records: total,
             cells: cells.len() as u64,
             budgets,
-            repeats,
+            repeats: fewest..=most,
             source_bytes: self.source_bytes,
             bytes,
             isomorphic,

@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn numbers_are_kept_bit_by_bit() {
         let metrics = Metrics::of(&message()).unwrap();
-        assert_eq!(metrics.times, [0.0, 20.0, 40.0, 50.5]);
-        assert_eq!(metrics.accuracies, [0.5, 0.1, 1.0, 0.5, 0.1, 1.0, 0.5, 0.1, 1.0]);
+        assert_eq!(metrics.times.map(f64::to_bits), [0.0, 20.0, 40.0, 50.5_f64].map(f64::to_bits));
+        assert_eq!(metrics.accuracies.map(f32::to_bits), [0.5, 0.1, 1.0, 0.5, 0.1, 1.0, 0.5, 0.1, 1.0_f32].map(f32::to_bits));
         assert_eq!((metrics.parameters, metrics.rounded), (7, false));
     }
 

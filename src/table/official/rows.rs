@@ -51,7 +51,7 @@ pub(super) struct Found {
 /// All records that were taken so far.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
+    pub(super) records: Vec<Row>,
     pub(super) cells: Vec<Found>,
     by_spec: FxHashMap<Spec, u32>,
     by_hash: FxHashMap<ModuleHash, u32>,
@@ -114,7 +114,7 @@ impl Rows {
         let Metrics { times, accuracies, parameters, rounded } = payload.metrics;
         self.recounted += u64::from(found.parameters != parameters);
         self.rounded += u64::from(rounded);
-        self.rows.push(Row { times, accuracies, parameters, cell, ordinal, epochs: payload.epochs, repeat: 0 });
+        self.records.push(Row { times, accuracies, parameters, cell, ordinal, epochs: payload.epochs, repeat: 0 });
         Ok(())
     }
 
@@ -127,18 +127,18 @@ impl Rows {
         self.by_hash = FxHashMap::default();
         self.sort_cells();
         let key = |(i, row): (usize, &Row)| (u64::from(row.cell) << 16 | u64::from(row.epochs), position(i));
-        let mut keys: Vec<(u64, u32)> = self.rows.par_iter().enumerate().map(key).collect();
+        let mut keys: Vec<(u64, u32)> = self.records.par_iter().enumerate().map(key).collect();
         keys.par_sort_unstable();
         let mut order = Vec::with_capacity(keys.len());
         for group in keys.chunk_by(|one, other| one.0 == other.0) {
             let first = order.len();
             for &(_, i) in group {
                 if let Some(surplus) = self.surplus(i, &order[first..]) {
-                    if !refuse(self.rows[i as usize].ordinal, surplus) {
+                    if !refuse(self.records[i as usize].ordinal, surplus) {
                         return order;
                     }
                 } else {
-                    self.rows[i as usize].repeat = u16::try_from(order.len() - first).expect("repeats are limited");
+                    self.records[i as usize].repeat = u16::try_from(order.len() - first).expect("repeats are limited");
                     order.push(i);
                 }
             }
@@ -148,8 +148,8 @@ impl Rows {
 
     /// Why a row cannot stand beside those that were accepted of its cell and budget.
     fn surplus(&self, i: u32, accepted: &[u32]) -> Option<Surplus> {
-        let row = &self.rows[i as usize];
-        let accepted = || accepted.iter().map(|i| &self.rows[*i as usize]);
+        let row = &self.records[i as usize];
+        let accepted = || accepted.iter().map(|i| &self.records[*i as usize]);
         if let Some(other) = accepted().find(|other| other.is_copy(row)) {
             return Some(Surplus::CopyOf(other.ordinal));
         }
@@ -168,7 +168,7 @@ impl Rows {
             ranks[*i as usize] = position(rank);
         }
         self.cells = order.iter().map(|i| self.cells[*i as usize]).collect();
-        self.rows.par_iter_mut().for_each(|row| row.cell = ranks[row.cell as usize]);
+        self.records.par_iter_mut().for_each(|row| row.cell = ranks[row.cell as usize]);
     }
 }
 
