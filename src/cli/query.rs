@@ -26,13 +26,21 @@ const NEIGHBOURS: usize = 3;
 /// No flipped edge leads to more edges than 7 vertices can have.
 const MOST_EDGES: usize = 21;
 
-/// Answers under the key names of the official program: `module_adjacency`, `module_operations`,
-/// `trainable_parameters`, `training_time` (seconds), `train_accuracy`, `validation_accuracy` and `test_accuracy`
-/// (fractions).
-///
-/// Nothing is drawn at random, and nothing is used up, unless `--seed` asks for a draw. A cell that is not recorded is
-/// said to be missing, with the recorded cells nearest to it, and the exit code is 1.
+const HELP: &str = "\
+Answers stand under the key names of the official program: module_adjacency, module_operations, trainable_parameters,
+training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
+unless `--seed` asks for it, and nothing is used up.
+
+A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
+that are recorded are answered.
+
+Examples:
+  nasbench query nasbench-run/benchmark --best 10
+  nasbench query nb101 --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 108
+  nasbench query nb101 --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3 --repeat all --format csv";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
 #[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
 pub(super) struct Arguments {
     /// The folder of a benchmark, such as `nasbench-run/benchmark`.
