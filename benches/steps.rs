@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nasbench::dataset::ImageShape;
 use nasbench::engine::{Device, Model};
 use nasbench::network::{Plan, Skeleton};
-use nasbench::space::{Cell, Sampler, Space};
+use nasbench::space::{Cell, Mutation, Sampler, Space};
 use nasbench::train::Protocol;
 use nasbench::unit::Seed;
 
@@ -21,7 +21,7 @@ fn space(criterion: &mut Criterion) {
     let mut rng = Seed(2).rng();
     let mut group = criterion.benchmark_group("space");
     group.bench_function(format!("hash of {} vertices", cell.vertices()), |bencher| bencher.iter(|| black_box(cell).hash()));
-    group.bench_function("mutation", |bencher| bencher.iter(|| space.mutate(black_box(spec), &mut rng)));
+    group.bench_function("mutation", |bencher| bencher.iter(|| Mutation::OneEdit.mutate(&space, black_box(spec), &mut rng)));
     group.finish();
 }
 

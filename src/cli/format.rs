@@ -20,15 +20,16 @@ pub(super) enum Format {
 /// Rows under named columns. Text prints as it is; lists and objects are for JSON, where people see their JSON text.
 #[derive(Debug)]
 pub(super) struct Table {
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     /// Columns that are too much for a page: only JSON and CSV have them.
-    details: Vec<&'static str>,
+    details: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
-    pub(super) fn new(columns: &[&'static str], details: &[&'static str]) -> Self {
-        Self { columns: columns.to_vec(), details: details.to_vec(), rows: Vec::new() }
+    pub(super) fn new(columns: &[&str], details: &[&str]) -> Self {
+        let owned = |names: &[&str]| names.iter().copied().map(ToOwned::to_owned).collect();
+        Self { columns: owned(columns), details: owned(details), rows: Vec::new() }
     }
 
     /// Adds a row: a value for each column, then for each detail.
@@ -47,17 +48,13 @@ impl Table {
                 table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
                 table.set_header(&self.columns);
                 for row in &self.rows {
-                    table.add_row(row.iter().take(self.columns.len()).map(text));
+                    table.add_row(row.iter().take(self.columns.len()).map(rounded));
                 }
                 writeln!(out, "{table}")?;
             }
             Format::Json => {
                 let object = |row: &Vec<Value>| -> Value {
-                    names()
-                        .zip(row)
-                        .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                        .collect::<serde_json::Map<_, _>>()
-                        .into()
+                    names().zip(row).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
                 };
                 let rows: Vec<_> = self.rows.iter().map(object).collect();
                 writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
@@ -75,7 +72,16 @@ impl Table {
     }
 }
 
-fn text(value: &Value) -> String {
+/// A value as people read it: fractions with four digits.
+fn rounded(value: &Value) -> String {
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(number) if number != 0.0 && !(1e-3..1e9).contains(&number.abs()) => format!("{number:.3e}"),
+        Some(number) => format!("{number:.4}"),
+        None => text(value),
+    }
+}
+
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -101,5 +107,13 @@ mod tests {
         let rows: Value = serde_json::from_str(&printed(Format::Json)).unwrap();
         assert_eq!(rows[0]["more"]["x"], 1);
         assert!(printed(Format::Table).contains("one, \"two\"") && !printed(Format::Table).contains("more"));
+    }
+
+    #[test]
+    fn people_get_four_digits() {
+        let printed: Vec<_> =
+            [0.943_459_51, 1_768.066, 0.0, 1.5e-7].map(|number| rounded(&Value::from(number))).into_iter().collect();
+        assert_eq!(printed, ["0.9435", "1768.0660", "0.0000", "1.500e-7"]);
+        assert_eq!(rounded(&Value::from(8_555_530)), "8555530");
     }
 }

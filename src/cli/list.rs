@@ -2,8 +2,9 @@
 
 use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
+use nasbench::network::ENCODINGS;
 use nasbench::search::ALGORITHMS;
-use nasbench::space::OPERATIONS;
+use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{SURROGATES, judge};
 use nasbench::train::PROTOCOLS;
 use serde_json::{Value, json};
@@ -34,6 +35,12 @@ enum What {
     Devices,
     /// Operations of a cell.
     Operations,
+    /// Encodings: cells as rows of numbers.
+    Encodings,
+    /// Mutations: what a search changes of a cell at random.
+    Mutations,
+    /// Samplers: how a cell is drawn at random.
+    Samplers,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -44,6 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         What::Protocols => protocols()?,
         What::Devices => devices(),
         What::Operations => operations(),
+        What::Encodings => encodings(),
+        What::Mutations => named(MUTATIONS.iter().map(|mutation| [mutation.name(), mutation.about(), mutation.source()])),
+        What::Samplers => named(SAMPLERS.iter().map(|sampler| [sampler.name(), sampler.about(), sampler.source()])),
     };
     table.print(arguments.format, &mut std::io::stdout().lock())
 }
@@ -105,6 +115,31 @@ fn operations() -> Table {
     let mut table = Table::new(&["name", "about", "label"], &[]);
     for operation in OPERATIONS {
         table.push([Value::from(operation.name()), operation.about().into(), operation.label().into()]);
+    }
+    table
+}
+
+fn encodings() -> Table {
+    let space = Space::nas_bench_101();
+    let mut table = Table::new(&["name", "about", "columns"], &["invariant", "source"]);
+    for encoding in &ENCODINGS {
+        let width = encoding.width(&space);
+        table.push([
+            Value::from(encoding.name),
+            encoding.about.into(),
+            width.into(),
+            encoding.is_invariant.into(),
+            encoding.source.into(),
+        ]);
+    }
+    table
+}
+
+/// Entries that are a name, what it means and who says so.
+fn named(entries: impl Iterator<Item = [&'static str; 3]>) -> Table {
+    let mut table = Table::new(&["name", "about"], &["source"]);
+    for entry in entries {
+        table.push(entry.map(Value::from));
     }
     table
 }

@@ -2,11 +2,18 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod cell;
 mod completions;
+mod export;
 mod format;
+mod import;
+mod info;
 mod list;
 mod progress;
+mod query;
 mod run;
+mod space;
+mod sql;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -47,7 +54,15 @@ struct Global {
 enum Command {
     /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
     Run(run::Arguments),
-    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, devices, operations.
+    /// Count, list, draw, sample and connect the cells of a space.
+    Space(space::Arguments),
+    /// Make a benchmark of the official release of NAS-Bench-101.
+    Import(import::Arguments),
+    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    Query(query::Arguments),
+    Info(info::Arguments),
+    Export(export::Arguments),
+    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
     Completions(completions::Arguments),
@@ -83,6 +98,11 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
+        Command::Space(space) => space::run(space),
+        Command::Import(import) => import::run(import, &arguments.global),
+        Command::Query(query) => query::run(query),
+        Command::Info(info) => info::run(info),
+        Command::Export(export) => export::run(export, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }
@@ -90,15 +110,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Prints an error with its causes, in one line, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let is_closed_pipe = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    // Whoever read our output has enough: `nasbench list protocols | head -1` is no failure.
-    if is_closed_pipe.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+    // Whoever read our output has enough: `nasbench space list | head -1` is no failure.
+    if error.chain().any(is_closed_pipe) {
         return ExitCode::SUCCESS;
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
     // If standard error is gone there is nobody left to tell.
     let _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
     ExitCode::FAILURE
+}
+
+/// Whether an error says that nobody reads what was written, whichever library it comes through.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let written = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let written = written.or_else(|| match error.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error.kind()),
+        _ => None,
+    });
+    written == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

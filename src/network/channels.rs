@@ -19,7 +19,7 @@ use crate::space::Cell;
 /// # Source
 ///
 /// Ying et al., ICML 2019, section 2.2; which vertices get the remainder is read off the published program.
-pub(super) fn of_vertices(cell: &Cell, inputs: usize, outputs: usize) -> Result<Vec<usize>, Error> {
+pub fn of_vertices(cell: &Cell, inputs: usize, outputs: usize) -> Result<Vec<usize>, Error> {
     let last = cell.vertices() - 1;
     let mut channels = vec![0; last + 1];
     channels[0] = inputs;

@@ -4,9 +4,14 @@
 //! an arm in each engine.
 
 mod channels;
+mod count;
+mod encoding;
 mod plan;
 mod skeleton;
 
+pub use channels::of_vertices as channels;
+pub use count::count;
+pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};
 pub use skeleton::Skeleton;
 

@@ -199,8 +199,9 @@ impl<'a> Run<'a> {
         let search_space = job.space.with_max_vertices(larger).expect("a limit within the space");
         occupy(&job.out)?;
         let manifest = Manifest {
-            seed: job.seed,
-            dataset: table::Dataset { name: job.dataset.name().to_owned(), sha256: data.dataset().sha256() },
+            seed: Some(job.seed),
+            dataset: table::Dataset { name: job.dataset.name().to_owned(), sha256: Some(data.dataset().sha256()) },
+            operations: table::operations(&job.space),
             protocol: protocol.identity(),
         };
         let benchmark = Benchmark::create_or_open(job.out.join("benchmark"), &manifest)?;
@@ -247,7 +248,7 @@ impl<'a> Run<'a> {
                 train_images: sizes.train,
                 validation_images: sizes.validation,
                 test_images: sizes.test,
-                sha256: self.benchmark.manifest().dataset.sha256.clone(),
+                sha256: self.data.dataset().sha256(),
             },
             protocol: report::Protocol { name: self.protocol.name.clone(), lines: self.protocol.lines() },
             machine: Machine {

@@ -6,14 +6,15 @@ use serde_json::json;
 
 use super::{Task, plan};
 use crate::space::Space;
-use crate::table::{Benchmark, Dataset, Manifest, Record};
+use crate::table::{Benchmark, Dataset, Manifest, Record, operations};
 use crate::train::{Curves, Evaluation};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
 /// A new benchmark in a folder.
 pub(super) fn benchmark(folder: &Path) -> Benchmark {
-    let dataset = Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) };
-    let manifest = Manifest { seed: Seed(1), dataset, protocol: json!({ "rate": 0.1 }) };
+    let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+    let operations = operations(&Space::nas_bench_101());
+    let manifest = Manifest { seed: Some(Seed(1)), dataset, operations, protocol: json!({ "rate": 0.1 }) };
     Benchmark::create_or_open(folder.join("benchmark"), &manifest).unwrap()
 }
 

@@ -4,6 +4,7 @@
 //! `tables.rs` (page and terminal both use it), a new plot one function in `plot/figures.rs`, a new section one function in
 //! `page.rs`. Parts that are empty leave a sentence behind, never a panic.
 
+mod contents;
 mod drawing;
 mod grid;
 mod number;
@@ -20,12 +21,14 @@ mod text;
 use std::io::Write as _;
 use std::path::Path;
 
+pub use drawing::{svg_of, text_of};
 pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
     SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
 };
 
 use crate::file;
+use crate::table;
 use crate::verify::Verification;
 
 /// Why there is no report.
@@ -85,6 +88,22 @@ impl Report {
         let page = self.page()?;
         file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
     }
+}
+
+/// Tells what a benchmark holds in aligned plain text, at most 100 characters wide; ends with a line break.
+///
+/// # Example
+///
+/// ```
+/// use nasbench::{report, table::Benchmark};
+///
+/// let page = report::contents(&Benchmark::open("tests/data/tiny-benchmark")?.summary()?);
+/// assert!(page.starts_with("contents\n"));
+/// # Ok::<(), nasbench::table::Error>(())
+/// ```
+#[must_use]
+pub fn contents(summary: &table::Summary) -> String {
+    contents::of(summary)
 }
 
 #[cfg(test)]

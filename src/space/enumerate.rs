@@ -115,7 +115,7 @@ impl Space {
 }
 
 /// Whether every vertex but the last has an out-edge and every vertex but the first an in-edge.
-fn is_full(vertices: usize, edges: u64) -> bool {
+pub(super) fn is_full(vertices: usize, edges: u64) -> bool {
     let mut feeding = 0;
     for y in 1..vertices {
         let fed_by = edges >> (y * (y - 1) / 2) & ((1 << y) - 1);

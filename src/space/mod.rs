@@ -13,21 +13,32 @@
 //! ```
 
 mod cell;
+mod distance;
 mod encoding;
 mod enumerate;
 mod fingerprint;
+#[cfg(test)]
+mod fixture;
 mod hash;
+mod isomorphs;
 mod md5;
 mod mutate;
 mod operation;
+pub mod parse;
 mod sample;
 mod spec;
+mod step;
+mod walk;
 
 pub use cell::Cell;
+pub use distance::distance;
+pub use encoding::{ENCODINGS, Encoding};
 pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
+pub use mutate::{MUTATIONS, Mutation};
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
-pub use sample::Sampler;
+pub use parse::Sketch;
+pub use sample::{SAMPLERS, Sampler};
 pub use spec::{CAPACITY, Spec};
 
 /// What is wrong with a cell or a space.

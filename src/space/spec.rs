@@ -20,7 +20,7 @@ const VERTICES_SHIFT: u32 = EDGE_BITS + OPERATION_BITS * 7;
 pub struct Spec(u64);
 
 /// The bit of edge `x`→`y` in the order of the official enumeration.
-const fn edge_bit(x: usize, y: usize) -> u64 {
+pub(super) const fn edge_bit(x: usize, y: usize) -> u64 {
     1 << (x + y * (y - 1) / 2)
 }
 

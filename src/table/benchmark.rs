@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
-use super::manifest::{self, FORMAT_VERSION};
+use super::manifest::{FORMAT_VERSION, Imported};
 use super::writer::write_text;
 use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
 use crate::file::{sync_folder, temporary_name};
@@ -46,7 +46,7 @@ pub struct Benchmark {
     folder: PathBuf,
     identity: Identity,
     manifest: Manifest,
-    operations: BTreeMap<String, u8>,
+    imported: Vec<Imported>,
 }
 
 /// What `benchmark.toml` holds.
@@ -57,10 +57,14 @@ struct Stored {
     identity: Identity,
     tool_version: String,
     created_at: Datetime,
-    seed: Seed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<Seed>,
     dataset: Dataset,
     operations: BTreeMap<String, u8>,
     protocol: serde_json::Value,
+    /// The files that the records come from; not part of the identity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    imported: Vec<Imported>,
 }
 
 /// What `benchmark.toml` holds in every version.
@@ -81,13 +85,13 @@ impl Benchmark {
     pub fn create_or_open(folder: impl Into<PathBuf>, manifest: &Manifest) -> Result<Self, Error> {
         let folder = folder.into();
         if is_vacant(&folder)? {
-            create(&folder, manifest.canonical())?;
+            create(&folder, manifest.canonical(), Vec::new())?;
         }
         let benchmark = Self::open(folder)?;
-        if benchmark.identity == manifest.identity(&manifest::operations(), FORMAT_VERSION) {
+        if benchmark.identity == manifest.identity(FORMAT_VERSION) {
             return Ok(benchmark);
         }
-        let differences = manifest.differences(&benchmark.manifest, &benchmark.operations);
+        let differences = manifest.differences(&benchmark.manifest);
         Err(Error::AnotherBenchmark { folder: benchmark.folder, differences })
     }
 
@@ -106,8 +110,36 @@ impl Benchmark {
             }
             text => text?,
         };
-        let Stored { identity, seed, dataset, operations, protocol, .. } = Stored::from_toml(&text, &file)?;
-        Ok(Self { folder, identity, manifest: Manifest { seed, dataset, protocol }, operations })
+        let stored = Stored::from_toml(&text, &file)?;
+        Ok(Self { folder, identity: stored.identity, manifest: stored.manifest(), imported: stored.imported })
+    }
+
+    /// Creates the benchmark of imported files in an empty or a new folder. `write_records` makes `records.parquet` under
+    /// the path that it is given; the benchmark is there only when that is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEmpty`] or [`Error::NotAFolder`] if anything lies there, [`Error::File`] if it cannot be written, and what
+    /// `write_records` says.
+    pub(super) fn import(
+        folder: &Path,
+        manifest: &Manifest,
+        imported: Vec<Imported>,
+        write_records: impl FnOnce(&Path, Identity) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        Self::check_vacant(folder)?;
+        fs::create_dir_all(folder)?;
+        write_records(&folder.join(COMPACTED_FILE), manifest.identity(FORMAT_VERSION))?;
+        create(folder, manifest.canonical(), imported)?;
+        Self::open(folder)
+    }
+
+    /// Passes a folder that is not there or holds nothing.
+    pub(super) fn check_vacant(folder: &Path) -> Result<(), Error> {
+        if is_vacant(folder).or_else(|error| if matches!(error, Error::Occupied { .. }) { Ok(false) } else { Err(error) })? {
+            return Ok(());
+        }
+        Err(Error::NotEmpty { folder: folder.to_owned() })
     }
 
     /// The folder.
@@ -141,6 +173,12 @@ impl Benchmark {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The files that the records were imported from; none if they were recorded.
+    #[must_use]
+    pub fn imported(&self) -> &[Imported] {
+        &self.imported
     }
 
     /// The seed of one training: the first 8 bytes, little-endian, of the sha256 of the identity (32 bytes), the module
@@ -191,7 +229,7 @@ impl Benchmark {
     }
 
     /// Lists the Parquet files of a part: the compacted one, then the shards by name.
-    fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
+    pub(super) fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
         let compacted = self.part(part).join(COMPACTED_FILE);
         let mut files = Vec::new();
         if let Some(entries) = read_folder(&self.shards(part))? {
@@ -214,12 +252,20 @@ impl Stored {
             return Err(Error::FormatVersion { file: file.to_owned(), found });
         }
         let stored: Self = toml::from_str(text).map_err(broken)?;
-        let manifest = Manifest { seed: stored.seed, dataset: stored.dataset.clone(), protocol: stored.protocol.clone() };
-        let found = manifest.identity(&stored.operations, stored.format_version);
+        let found = stored.manifest().identity(stored.format_version);
         if found != stored.identity {
             return Err(Error::Altered { file: file.to_owned(), stated: stored.identity, found });
         }
         Ok(stored)
+    }
+
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            seed: self.seed,
+            dataset: self.dataset.clone(),
+            operations: self.operations.clone(),
+            protocol: self.protocol.clone(),
+        }
     }
 }
 
@@ -234,25 +280,25 @@ fn is_vacant(folder: &Path) -> Result<bool, Error> {
     if fs::exists(folder.join(MANIFEST_FILE))? {
         return Ok(false);
     }
-    let left_over = temporary_name(MANIFEST_FILE);
+    let left_over = [MANIFEST_FILE, COMPACTED_FILE].map(temporary_name);
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, Error>>()?;
-    match names.iter().filter(|name| **name != *left_over).min() {
+    match names.iter().filter(|name| left_over.iter().all(|other| **name != **other)).min() {
         None => Ok(true),
         Some(name) => Err(Error::Occupied { folder: folder.to_owned(), found: name.to_string_lossy().into_owned() }),
     }
 }
 
-fn create(folder: &Path, manifest: Manifest) -> Result<(), Error> {
-    let operations = manifest::operations();
+fn create(folder: &Path, manifest: Manifest, imported: Vec<Imported>) -> Result<(), Error> {
     let stored = Stored {
         format_version: FORMAT_VERSION,
-        identity: manifest.identity(&operations, FORMAT_VERSION),
+        identity: manifest.identity(FORMAT_VERSION),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         created_at: Timestamp::now().to_string().parse().expect("a moment prints as in RFC 3339, which TOML reads"),
         seed: manifest.seed,
         dataset: manifest.dataset,
-        operations,
+        operations: manifest.operations,
         protocol: manifest.protocol,
+        imported,
     };
     let text = toml::to_string(&stored).map_err(|source| Error::Protocol { source })?;
     fs::create_dir_all(folder)?;
@@ -281,14 +327,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::space::Cell;
-    use crate::table::write;
+    use crate::space::{Cell, Space};
+    use crate::table::{operations, write};
 
     fn manifest() -> Manifest {
         let protocol = json!({
             "rate": 0.1, "batch": 32, "momentum": f64::from(0.9_f32), "decay": null, "schedule": { "kind": "cosine", "steps": [1, 2.5] }
         });
-        Manifest { seed: Seed(u64::MAX), dataset: Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) }, protocol }
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+        Manifest { seed: Some(Seed(u64::MAX)), dataset, operations: operations(&Space::nas_bench_101()), protocol }
     }
 
     fn record(epochs: u16, repeat: u16) -> Record {
@@ -343,9 +390,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
         let before = fs::read(folder.path().join(MANIFEST_FILE)).unwrap();
-        let mut other = Manifest { seed: Seed(1), ..manifest() };
+        let mut other = Manifest { seed: Some(Seed(1)), ..manifest() };
         other.protocol["rate"] = json!(0.2);
-        let dataset = Dataset { name: "small".to_owned(), sha256: "cd".repeat(32) };
+        let dataset = Dataset { name: "small".to_owned(), sha256: Some("cd".repeat(32)) };
         assert_eq!(
             message(Benchmark::create_or_open(folder.path(), &other)),
             format!(

@@ -3,6 +3,7 @@
 //! A new column is one entry of [`COLUMNS`]. What an entry refuses to take back is a damaged or foreign file.
 
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,6 +14,7 @@ use arrow::datatypes::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 
+use super::Error;
 use super::record::{Record, SOURCES, STATUSES, Source, Status, Timestamp};
 use crate::space::ModuleHash;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
@@ -61,7 +63,7 @@ use Access::{Curve, Float32, Float64, Label, Moment, Text, UInt8, UInt16, UInt32
 
 /// Every column, in the order of the files.
 pub(super) const COLUMNS: &[Column] = &[
-    required("module_hash", Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text))),
+    required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text))),
     required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text()))),
     required(OPERATIONS, Text(|r| Some(r.cell.operations_text()), |r, text| same(&text, &r.cell.operations_text()))),
     required("vertices", UInt8(|r| Some(small(r.cell.vertices())), |r, n| same(&n, &small(r.cell.vertices())))),
@@ -137,10 +139,17 @@ pub(super) const COLUMNS: &[Column] = &[
     required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text))),
 ];
 
+/// The name of the column with the official hash.
+pub(super) const HASH: &str = "module_hash";
 /// The name of the column with the matrix of the cell.
 pub(super) const ADJACENCY: &str = "module_adjacency";
 /// The name of the column with the operations of the cell.
 pub(super) const OPERATIONS: &str = "module_operations";
+
+/// The column of a name that the list has.
+pub(super) fn column(name: &str) -> &'static Column {
+    COLUMNS.iter().find(|column| column.name == name).expect("a name of the list")
+}
 
 const fn required(name: &'static str, access: Access) -> Column {
     Column { name, nullable: false, access }
@@ -213,6 +222,20 @@ impl Column {
             Curve(..) => DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true))),
             Moment(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
+    }
+
+    /// Passes the type that the column has in a file; `None` if the file lacks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Column`] if it is another one.
+    pub(super) fn check_type(&self, found: Option<&DataType>, file: &Path) -> Result<(), Error> {
+        let expected = self.data_type();
+        if found == Some(&expected) {
+            return Ok(());
+        }
+        let found = found.map_or_else(|| "no such column".to_owned(), ToString::to_string);
+        Err(Error::Column { file: file.to_owned(), column: self.name, expected: expected.to_string(), found })
     }
 
     /// Gathers the values of records.

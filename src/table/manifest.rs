@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::hex;
-use crate::space::{OPERATIONS, Operation};
+use crate::space::Space;
 use crate::unit::Seed;
 
 /// The version of the folder and its columns. Another version is refused.
@@ -65,18 +65,35 @@ impl From<Identity> for String {
 pub struct Dataset {
     /// What people call it. Not part of the identity.
     pub name: String,
-    /// The sha256, in hex digits, of its images and labels after subsetting and splitting.
+    /// The sha256, in hex digits, of its images and labels after subsetting and splitting; `None` in an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// A file that records were imported from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// Its name, without the folder.
+    pub file: String,
+    /// Its length.
+    pub bytes: u64,
+    /// The records that were taken from it.
+    pub records: u64,
+    /// The sha256 of its bytes, in hex digits.
     pub sha256: String,
 }
 
-/// What a benchmark is a benchmark of. The operations are added to it from [`OPERATIONS`].
+/// What a benchmark is a benchmark of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The base seed, of which every training's own seed is derived.
-    pub seed: Seed,
+    /// The base seed, of which every training's own seed is derived; `None` in an import.
+    pub seed: Option<Seed>,
     /// The data set.
     pub dataset: Dataset,
+    /// The operations of its space, each with its label in the module hash; see [`operations`].
+    pub operations: BTreeMap<String, u8>,
     /// How a model is trained: an object. A key whose value is null counts as no key.
     pub protocol: Value,
 }
@@ -103,9 +120,10 @@ pub(super) fn listed(differences: &[Difference]) -> String {
     differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// The operations of this program with their labels.
-pub(super) fn operations() -> BTreeMap<String, u8> {
-    OPERATIONS.iter().copied().map(|operation: Operation| (operation.name().to_owned(), operation.label())).collect()
+/// The operations of a space with their labels, as a [`Manifest`] holds them.
+#[must_use]
+pub fn operations(space: &Space) -> BTreeMap<String, u8> {
+    space.operations().map(|operation| (operation.name().to_owned(), operation.label())).collect()
 }
 
 impl Manifest {
@@ -115,12 +133,14 @@ impl Manifest {
     }
 
     /// Hashes what makes records comparable. Limits of the space, budgets and repeats are not part of it: they may grow.
-    pub(super) fn identity(&self, operations: &BTreeMap<String, u8>, format_version: u32) -> Identity {
+    ///
+    /// What is not known is left out of what is hashed.
+    pub(super) fn identity(&self, format_version: u32) -> Identity {
         let text = canonical(&json!({
             "base_seed": self.seed,
             "dataset": self.dataset.sha256,
             "format_version": format_version,
-            "operations": operations,
+            "operations": self.operations,
             "protocol": self.protocol,
         }))
         .to_string();
@@ -128,17 +148,18 @@ impl Manifest {
     }
 
     /// Says in what the manifest of a benchmark on disk differs from this one.
-    pub(super) fn differences(&self, found: &Self, found_operations: &BTreeMap<String, u8>) -> Vec<Difference> {
-        let readable = |manifest: &Self, operations| {
-            json!({
+    pub(super) fn differences(&self, found: &Self) -> Vec<Difference> {
+        let readable = |manifest: &Self| {
+            let sha256 = manifest.dataset.sha256.as_deref().unwrap_or("unknown");
+            canonical(&json!({
                 "seed": manifest.seed,
-                "dataset": format!("{} (sha256 {})", manifest.dataset.name, manifest.dataset.sha256),
-                "operations": operations,
-                "protocol": canonical(&manifest.protocol),
-            })
+                "dataset": format!("{} (sha256 {sha256})", manifest.dataset.name),
+                "operations": manifest.operations,
+                "protocol": manifest.protocol,
+            }))
         };
         let mut differences = Vec::new();
-        compare("", Some(&readable(found, found_operations)), Some(&readable(self, &operations())), &mut differences);
+        compare("", Some(&readable(found)), Some(&readable(self)), &mut differences);
         differences
     }
 }
@@ -177,11 +198,12 @@ mod tests {
     use super::*;
 
     fn manifest(protocol: Value) -> Manifest {
-        Manifest { seed: Seed(1), dataset: Dataset { name: "tiny".to_owned(), sha256: "ab".repeat(32) }, protocol }
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+        Manifest { seed: Some(Seed(1)), dataset, operations: operations(&Space::nas_bench_101()), protocol }
     }
 
     fn identity(manifest: &Manifest) -> Identity {
-        manifest.identity(&operations(), FORMAT_VERSION)
+        manifest.identity(FORMAT_VERSION)
     }
 
     #[test]
@@ -206,13 +228,18 @@ mod tests {
     #[test]
     fn whatever_makes_records_incomparable_changes_the_identity() {
         let one = manifest(json!({ "rate": 0.1 }));
+        let dataset = |sha256| Manifest { dataset: Dataset { sha256, ..one.dataset.clone() }, ..one.clone() };
+        let larger = Space::nas_bench_101().with_operations(crate::space::OPERATIONS).unwrap();
         let others = [
-            Manifest { seed: Seed(2), ..one.clone() },
-            Manifest { dataset: Dataset { sha256: "cd".repeat(32), ..one.dataset.clone() }, ..one.clone() },
+            Manifest { seed: Some(Seed(2)), ..one.clone() },
+            Manifest { seed: None, ..one.clone() },
+            dataset(Some("cd".repeat(32))),
+            dataset(None),
+            Manifest { operations: operations(&larger), ..one.clone() },
             manifest(json!({ "rate": 0.2 })),
         ];
         assert!(others.iter().all(|other| identity(other) != identity(&one)));
-        assert_ne!(one.identity(&operations(), FORMAT_VERSION + 1), identity(&one));
+        assert_ne!(one.identity(FORMAT_VERSION + 1), identity(&one));
         let renamed = Manifest { dataset: Dataset { name: "small".to_owned(), ..one.dataset.clone() }, ..one.clone() };
         assert_eq!(identity(&renamed), identity(&one));
     }
@@ -220,9 +247,9 @@ mod tests {
     #[test]
     fn differences_are_named_by_their_path() {
         let expected = manifest(json!({ "rate": 0.1, "stem": { "channels": 16 } }));
-        let found = Manifest { seed: Seed(7), ..manifest(json!({ "stem": { "channels": 32 }, "flip": true })) };
+        let found = Manifest { seed: Some(Seed(7)), ..manifest(json!({ "stem": { "channels": 32 }, "flip": true })) };
         assert_eq!(
-            listed(&expected.differences(&found, &operations())),
+            listed(&expected.differences(&found)),
             "`protocol.flip` is true, expected none; `protocol.rate` is none, expected 0.1; \
             `protocol.stem.channels` is 32, expected 16; `seed` is 7, expected 1"
         );

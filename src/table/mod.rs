@@ -5,10 +5,19 @@
 
 mod benchmark;
 mod column;
+mod dense;
+pub mod export;
+#[cfg(test)]
+mod fixture;
+mod look_up;
 mod manifest;
+pub mod official;
 mod reader;
 mod record;
 mod schema;
+mod sorted;
+pub mod sql;
+mod summary;
 mod trials;
 mod writer;
 
@@ -17,13 +26,23 @@ use std::path::PathBuf;
 
 use parquet::errors::ParquetError;
 
+use crate::space::ModuleHash;
+use crate::unit::Epochs;
+
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
-pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Manifest};
+pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
+pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use summary::{
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    WithinBudget,
+};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
+
+use official::Problem;
 
 /// What is wrong with a benchmark or one of its files.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +97,34 @@ pub enum Error {
         /// The value.
         found: String,
     },
+    /// Nothing was trained at a budget.
+    #[error("nothing was trained for {found} epochs (known: {})", listed(known))]
+    UnknownBudget {
+        /// The budget asked for.
+        found: Epochs,
+        /// The budgets of the table.
+        known: Vec<Epochs>,
+    },
+    /// A cell was not trained, or not at a budget.
+    #[error("cell {hash} is not recorded{}", epochs.map_or_else(String::new, |epochs| format!(" at {epochs} epochs")))]
+    NotRecorded {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget, if the cell was trained at others.
+        epochs: Option<Epochs>,
+    },
+    /// A cell has no such repeat.
+    #[error("cell {hash} has no repeat {found} at {epochs} epochs (known: {})", listed(known))]
+    UnknownRepeat {
+        /// The hash of the cell.
+        hash: ModuleHash,
+        /// The budget.
+        epochs: Epochs,
+        /// The repeat asked for.
+        found: u16,
+        /// The repeats that there are.
+        known: Vec<u16>,
+    },
     /// A file holds rows of another benchmark.
     #[error("`{}` holds rows of another benchmark: expected identity {expected}, found {found}", file.display())]
     ForeignRows {
@@ -101,6 +148,42 @@ pub enum Error {
         folder: PathBuf,
         /// The name of something in it.
         found: String,
+    },
+    /// A benchmark is imported into a new folder only.
+    #[error("`{}` is not empty: expected an empty or a new folder", folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A record of an official file is not right.
+    #[error("`{}`, record {record} at byte {offset}", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// The number of the record, from 1.
+        record: u64,
+        /// Where it starts.
+        offset: u64,
+        /// What is wrong with it.
+        source: Box<Problem>,
+    },
+    /// An official file has no record, or none that is right.
+    #[error("`{}` holds no record to import", file.display())]
+    NoRecords {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There are more records than can be counted in 32 bits.
+    #[error("`{}` holds more records than an import can take: expected at most {}", file.display(), u32::MAX)]
+    TooManyRecords {
+        /// The file with the first one that is too many.
+        file: PathBuf,
+    },
+    /// A folder lies where a file should be.
+    #[error("`{}` is a folder: expected a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
     },
     /// A file lies where the folder should be.
     #[error("`{}` is a file: expected a folder", path.display())]
@@ -142,10 +225,50 @@ pub enum Error {
         /// The identity of its contents.
         found: Identity,
     },
+    /// A query names a table that there is not.
+    #[error("unknown table `{table}` (known: {})", known.join(", "))]
+    UnknownTable {
+        /// The name.
+        table: String,
+        /// The tables that there are.
+        known: Vec<&'static str>,
+    },
+    /// A query names a column that there is not.
+    #[error("unknown column `{column}` (known: {})", known.join(", "))]
+    UnknownColumn {
+        /// The name.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A statement asks for more than an answer.
+    #[error("a benchmark is only read: expected a statement that starts with one of {}, found `{found}`", expected.join(", "))]
+    NotAQuery {
+        /// The words with which a query begins.
+        expected: &'static [&'static str],
+        /// The word with which the statement begins.
+        found: String,
+    },
+    /// A query cannot be understood or answered.
+    #[error("{problem}")]
+    Sql {
+        /// Why not.
+        problem: String,
+    },
+    /// A format cannot hold the rows.
+    #[error("could not write the rows in this format")]
+    Export {
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
     /// A protocol has no form in TOML.
     #[error("could not write the protocol as TOML")]
     Protocol {
         /// Why not.
         source: toml::ser::Error,
     },
+}
+
+fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }

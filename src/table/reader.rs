@@ -1,9 +1,11 @@
 //! Reading records from Parquet files, each value checked.
 
+use std::fs::File;
 use std::path::Path;
 
 use fs_err as fs;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
 
@@ -19,9 +21,7 @@ use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 /// value that cannot be right.
 pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
-    let open = fs::File::open(file)?.into_file();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open).map_err(broken)?;
-    check_metadata(builder.metadata().file_metadata(), file, identity)?;
+    let builder = open(file, identity)?;
     let mut records = Vec::new();
     for batch in builder.build().map_err(broken)? {
         let batch = batch.map_err(|source| broken(source.into()))?;
@@ -30,7 +30,36 @@ pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Reads some columns of a file batch by batch; also returns the number of all rows.
+///
+/// # Errors
+///
+/// As [`read`], but no value is checked.
+pub(super) fn batches(
+    file: &Path,
+    identity: Identity,
+    rows_per_batch: usize,
+    columns: &[&str],
+) -> Result<(u64, ParquetRecordBatchReader), Error> {
+    let builder = open(file, identity)?;
+    let rows = builder.metadata().file_metadata().num_rows();
+    let projection = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let reader = builder.with_projection(projection).with_batch_size(rows_per_batch).build();
+    let reader = reader.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
+    Ok((rows.unsigned_abs(), reader))
+}
+
+/// Opens a file of a benchmark with this identity.
+pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+    let open = fs::File::open(file)?.into_file();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open);
+    let builder = builder.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
+    check_metadata(builder.metadata().file_metadata(), file, identity)?;
+    Ok(builder)
+}
+
+/// Passes a file that is of this version and of the benchmark with this identity.
+pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()

@@ -20,6 +20,33 @@ pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
+/// The schema of some columns, in the order of the files.
+pub(super) fn of(names: &[&str]) -> SchemaRef {
+    let fields = COLUMNS.iter().filter(|column| names.contains(&column.name)).map(Column::field);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Picks the columns of a schema out of a batch; others are left out.
+///
+/// `first` is the row of the file with which the batch starts.
+///
+/// # Errors
+///
+/// [`Error::Column`] if one is not there or of another type, [`Error::Value`] if a value is missing where there must be one.
+pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
+    let mut arrays = Vec::with_capacity(columns.fields().len());
+    for column in COLUMNS.iter().filter(|column| columns.column_with_name(column.name).is_some()) {
+        let array = find(batch, column, file)?;
+        if let Some(nulls) = array.nulls().filter(|nulls| !column.field().is_nullable() && nulls.null_count() > 0) {
+            let row = first + (0..array.len()).find(|row| nulls.is_null(*row)).unwrap_or_default();
+            let (expected, found) = ("a value".to_owned(), "null".to_owned());
+            return Err(Error::Value { file: file.to_owned(), row, column: column.name, expected, found });
+        }
+        arrays.push(ArrayRef::clone(array));
+    }
+    Ok(RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema"))
+}
+
 /// Makes a batch of records.
 pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
     let columns = COLUMNS.iter().map(|column| column.gather(records)).collect();
@@ -50,10 +77,7 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
 
 /// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
 fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
-    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| {
-        let column = COLUMNS.iter().find(|column| column.name == name).expect("the list has the columns of the cell");
-        find(batch, column, file)
-    });
+    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| column(batch, name, file));
     let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
     (0..batch.num_rows())
         .map(|row| {
@@ -72,15 +96,23 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
         .collect()
 }
 
+/// A column of a batch by its name, with its right type.
+///
+/// # Errors
+///
+/// [`Error::Column`] if the batch has none, or of another type.
+///
+/// # Panics
+///
+/// Panics if no column of ours has that name.
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
+    find(batch, super::column::column(name), file)
+}
+
 fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {
-    let wrong = |found: String| Error::Column {
-        file: file.to_owned(),
-        column: column.name,
-        expected: column.data_type().to_string(),
-        found,
-    };
-    let array = batch.column_by_name(column.name).ok_or_else(|| wrong("no such column".to_owned()))?;
-    if *array.data_type() == column.data_type() { Ok(array) } else { Err(wrong(array.data_type().to_string())) }
+    let array = batch.column_by_name(column.name);
+    column.check_type(array.map(Array::data_type), file)?;
+    Ok(array.expect("its type was checked"))
 }
 
 #[cfg(test)]

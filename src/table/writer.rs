@@ -1,18 +1,23 @@
 //! Writing records to Parquet files, each whole or not at all.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
 
-use crate::file::replace;
-
+use super::column::{COLUMNS, Column, HASH};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
+use crate::file::replace;
 
 /// The key of the format version in the metadata of a file.
 pub(super) const VERSION_KEY: &str = "nasbench.format_version";
@@ -21,6 +26,12 @@ pub(super) const IDENTITY_KEY: &str = "nasbench.identity";
 
 /// Records that are turned into arrays at once.
 const BATCH: usize = 8_192;
+/// The rows of a group of a compacted file.
+const GROUP: usize = 131_072;
+/// The rows of a page of a compacted file.
+const PAGE: usize = 16_384;
+/// The longest dictionary of a column in a group: a value of eight bytes for every row.
+const DICTIONARY_BYTES: usize = 8 * GROUP;
 
 /// Writes records to a Parquet file, in their order.
 ///
@@ -41,13 +52,123 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-fn properties(identity: Identity) -> WriterProperties {
+/// A Parquet file of no rows, for where there is none.
+pub(super) fn no_rows() -> Vec<u8> {
+    let mut file = Vec::new();
+    let writer = ArrowWriter::try_new(&mut file, schema(), None).expect("the schema has a form in Parquet");
+    writer.close().expect("memory takes every byte");
+    file
+}
+
+pub(super) fn properties(identity: Identity) -> WriterProperties {
+    metadata(identity).build()
+}
+
+fn metadata(identity: Identity) -> WriterPropertiesBuilder {
     let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, identity.to_string())];
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("nasbench ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value)).into()))
-        .build()
+}
+
+/// How a compacted file is written: rows sorted by key, so that a point look-up reads one page of each column it needs.
+///
+/// The hashes are sorted: the page index finds one, and what two neighbours begin with is stored once. Times have random
+/// digits, but their first bytes are alike, and so stand together. Wide numbers repeat in neighbours, if at all.
+/// Everything else has few different values, and so a dictionary. The levels of compression are where more of it stops
+/// paying: on hashes, which have no pattern, a higher one even takes more space.
+pub(super) fn compacted_properties(identity: Identity) -> WriterProperties {
+    let mut builder = metadata(identity)
+        .set_compression(zstd(6))
+        .set_max_row_group_row_count(Some(GROUP))
+        .set_data_page_row_count_limit(PAGE)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_sorting_columns(Some(sorting_columns()));
+    for column in COLUMNS {
+        let path = || ColumnPath::from(column.name);
+        let encoding = match column.data_type() {
+            _ if column.name == HASH => Encoding::DELTA_BYTE_ARRAY,
+            DataType::Float64 => Encoding::BYTE_STREAM_SPLIT,
+            DataType::UInt32 | DataType::UInt64 => Encoding::PLAIN,
+            _ => continue,
+        };
+        builder = builder.set_column_dictionary_enabled(path(), false).set_column_encoding(path(), encoding);
+        if column.data_type() == DataType::Float64 {
+            builder = builder.set_column_compression(path(), zstd(3));
+        }
+    }
+    let hash = || ColumnPath::from(HASH);
+    builder = builder.set_column_compression(hash(), zstd(1));
+    builder.set_column_statistics_enabled(hash(), EnabledStatistics::Page).build()
+}
+
+fn zstd(level: i32) -> Compression {
+    Compression::ZSTD(ZstdLevel::try_new(level).expect("a level that zstd has"))
+}
+
+/// The key, which the rows of a compacted file are sorted by.
+fn sorting_columns() -> Vec<SortingColumn> {
+    let position = |name: &str| COLUMNS.iter().position(|column| column.name == name).expect("a column of the key");
+    [HASH, "epochs", "repeat"]
+        .map(|name| SortingColumn {
+            column_idx: i32::try_from(position(name)).expect("there are few columns"),
+            descending: false,
+            nulls_first: false,
+        })
+        .into()
+}
+
+/// Writes rows that are sorted by key as a compacted file, which appears whole or not at all.
+///
+/// `group` makes what a group of rows is gathered from, and `gather` the values of a column for some rows of that group:
+/// only one group is in memory, and its columns are encoded on all cores. `progress` is told the rows that are written.
+///
+/// # Errors
+///
+/// [`Error::File`] or [`Error::Parquet`] if the disk does not take it.
+///
+/// # Panics
+///
+/// Panics unless `gather` returns as many values as it was asked for.
+pub(super) fn write_compacted<G: Sync>(
+    file: &Path,
+    identity: Identity,
+    rows: usize,
+    group: impl Fn(Range<usize>) -> G,
+    gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    replace(file, |open| {
+        let open = BufWriter::with_capacity(1 << 20, open);
+        let writer = ArrowWriter::try_new(open, schema(), Some(compacted_properties(identity))).map_err(broken)?;
+        let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
+        for (index, start) in (0..rows).step_by(GROUP).enumerate() {
+            let count = GROUP.min(rows - start);
+            let values = group(start..start + count);
+            let encode = |(mut column, described): (ArrowColumnWriter, &Column)| {
+                for first in (0..count).step_by(PAGE) {
+                    let array = gather(&values, described, first..count.min(first + PAGE));
+                    for leaf in compute_leaves(&described.field(), &array)? {
+                        column.write(&leaf)?;
+                    }
+                }
+                column.close()
+            };
+            let columns = columns.create_column_writers(index).map_err(broken)?;
+            let chunks: Vec<_> = columns.into_par_iter().zip(COLUMNS).map(encode).collect();
+            let mut group = writer.next_row_group().map_err(broken)?;
+            for chunk in chunks {
+                chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(broken)?;
+            }
+            group.close().map_err(broken)?;
+            progress((start + count) as u64);
+        }
+        writer.close().map_err(broken)?;
+        Ok(())
+    })
 }
 
 /// Writes one batch of columns to a Parquet file that appears whole or not at all.
@@ -70,6 +191,9 @@ pub(super) fn write_text(file: &Path, text: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use fs_err as fs;
+    use parquet::file::page_index::column_index::ColumnIndexMetaData;
+    use parquet::file::reader::FileReader as _;
+    use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
 
     use super::*;
     use crate::space::Cell;
@@ -109,6 +233,31 @@ mod tests {
     fn a_folder_that_cannot_be_written_is_named() {
         let message = write(Path::new("/dev/null/a.parquet"), &[record()], identity()).unwrap_err().to_string();
         assert!(message.contains("/dev/null/.a.parquet.tmp"), "{message}");
+    }
+
+    #[test]
+    fn a_compacted_file_reads_back_and_has_an_index_of_its_pages() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("records.parquet");
+        let mut records: Vec<_> = (0..40_000).map(|i| Record { repeat: i, ..record() }).collect();
+        records[7].curves.train_loss = vec![0.5, f32::NAN];
+        records[8].device = Some("a device".to_owned());
+        let mut steps = Vec::new();
+        let group = |rows: Range<usize>| &records[rows];
+        let gather = |records: &&[Record], column: &Column, rows: Range<usize>| column.gather(&records[rows]);
+        write_compacted(&file, identity(), records.len(), group, gather, &mut |rows| steps.push(rows)).unwrap();
+        assert_eq!(steps, [40_000]);
+        assert_eq!(super::super::read(&file, identity()).unwrap(), records);
+        let options = ReadOptionsBuilder::new().with_page_index().build();
+        let reader = SerializedFileReader::new_with_options(fs::File::open(&file).unwrap().into_file(), options).unwrap();
+        let metadata = reader.metadata();
+        let index = metadata.page_index().unwrap();
+        for column in 0..metadata.row_group(0).num_columns() {
+            let pages = index.page_locations(0, column).expect("every column says where its pages are");
+            assert!(pages.iter().map(|page| page.first_row_index).eq([0, 16_384, 32_768]), "pages of column {column}");
+        }
+        assert!(matches!(index.column_index(0, 0), Some(ColumnIndexMetaData::BYTE_ARRAY(_))), "hashes can be found by page");
+        assert_eq!(metadata.row_group(0).sorting_columns().unwrap().len(), 3);
     }
 
     #[test]

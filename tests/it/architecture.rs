@@ -25,6 +25,7 @@ const HOMES: &[(&str, &str)] = &[
     ("burn", "engine/burn"),
     ("arrow", "table"),
     ("parquet", "table"),
+    ("polars", "table/sql.rs"),
     ("linfa", "surrogate"),
     ("linfa_svm", "surrogate"),
     ("linfa_trees", "surrogate"),

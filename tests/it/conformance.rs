@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
+use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
 use nasbench::search::{self, ALGORITHMS, Budget, Setup};
-use nasbench::space::{OPERATIONS, Space};
+use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{Rows, SURROGATES};
 use nasbench::train::PROTOCOLS;
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -73,6 +74,20 @@ fn every_search_refuses_options_it_does_not_know() {
 }
 
 #[test]
+fn searches_take_every_sampler_and_every_mutation() {
+    for sampler in SAMPLERS {
+        for mutation in MUTATIONS {
+            let mut setup = setup(5);
+            setup.options = serde_json::json!({ "population_size": 10, "sampler": sampler, "mutation": mutation });
+            setup.options["tournament_size"] = 3.into();
+            let entry = search::find("regularized-evolution").unwrap();
+            let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(60), Seed(1)).unwrap();
+            assert_eq!(history.trials.len(), 60, "{sampler} and {mutation}");
+        }
+    }
+}
+
+#[test]
 fn evolution_beats_random_search_on_a_smooth_toy() {
     let best = |name: &str| -> f32 {
         let entry = search::find(name).unwrap();
@@ -119,13 +134,16 @@ fn every_surrogate_learns_a_slope_and_repeats_itself() {
 
 #[test]
 fn names_are_unique_and_in_kebab_case() {
-    let lists: [(&str, Vec<&str>); 6] = [
+    let lists: [(&str, Vec<&str>); 9] = [
         ("algorithms", ALGORITHMS.iter().map(|entry| entry.name).collect()),
         ("surrogates", SURROGATES.iter().map(|entry| entry.name).collect()),
         ("datasets", DATASETS.iter().map(|entry| entry.name).collect()),
         ("protocols", PROTOCOLS.iter().map(|entry| entry.name).collect()),
         ("devices", DEVICES.iter().map(|entry| entry.name.split('[').next().unwrap()).collect()),
         ("operations", OPERATIONS.iter().map(|operation| operation.name()).collect()),
+        ("encodings", ENCODINGS.iter().map(|encoding| encoding.name).collect()),
+        ("mutations", MUTATIONS.iter().map(|mutation| mutation.name()).collect()),
+        ("samplers", SAMPLERS.iter().map(|sampler| sampler.name()).collect()),
     ];
     for (list, names) in lists {
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{list}");

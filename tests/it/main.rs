@@ -5,6 +5,7 @@
 mod architecture;
 mod commands;
 mod conformance;
+mod export;
 mod kill;
 mod oracles;
 mod pipeline;

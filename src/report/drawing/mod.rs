@@ -1,6 +1,9 @@
 //! Draws a cell as a graph: a box for each vertex, an arrow for each edge, from top to bottom.
 
 mod layout;
+mod text;
+
+pub use text::text_of;
 
 use layout::{Arrow, BOX, Layout, Place};
 
@@ -27,6 +30,14 @@ pub(super) fn of(cell: Cell) -> String {
         arrows.concat(),
         boxes.concat()
     )
+}
+
+/// Draws a cell as an SVG file of its own.
+#[must_use]
+pub fn svg_of(cell: Cell) -> String {
+    const PLAIN: &str = "<svg class=\"cell\"";
+    let alone = "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" style=\"background:#fff\"";
+    of(cell).replacen(PLAIN, alone, 1)
 }
 
 /// The graph in words, for those who cannot see it.
@@ -101,6 +112,13 @@ mod tests {
         let svg = of(cell);
         assert_eq!(svg.matches("<rect").count(), 3);
         assert!(svg.contains("input to 3×3 max-pool (1), input to output, 3×3 max-pool (1) to output"), "{svg}");
+        crate::report::sample::assert_well_formed(&svg);
+    }
+
+    #[test]
+    fn a_drawing_of_its_own_names_its_language() {
+        let svg = svg_of(Cell::from_texts("0100", "input,output").unwrap());
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" "), "{svg}");
         crate::report::sample::assert_well_formed(&svg);
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
-use crate::space::{Sampler, Space, Spec};
+use crate::space::{Mutation, Sampler, Space, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -25,11 +25,12 @@ struct Options {
     population_size: usize,
     tournament_size: usize,
     sampler: Sampler,
+    mutation: Mutation,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { population_size: 100, tournament_size: 10, sampler: Sampler::Official }
+        Self { population_size: 100, tournament_size: 10, sampler: Sampler::Official, mutation: Mutation::OneEdit }
     }
 }
 
@@ -71,7 +72,7 @@ impl RegularizedEvolution {
         let population: Vec<_> = self.population.iter().collect();
         let tournament = population.sample(rng, self.options.tournament_size);
         let parent = tournament.min_by(|a, b| a.loss.total_cmp(&b.loss))?;
-        self.space.mutate(parent.spec, rng)
+        self.options.mutation.mutate(&self.space, parent.spec, rng)
     }
 }
 

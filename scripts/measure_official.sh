@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Measures what a person waits for with a table of the official size: the whole space, the import of a made-up official file
+# (CPU time, peak memory, size on disk), and a look-up by hash.
+#
+#   scripts/measure_official.sh [CELLS [FOLDER]]
+#
+# Without arguments it makes 1,270,872 records of all 423,624 cells, some 500 MB, in a folder that it removes afterwards.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cells="${1:-423624}"
+folder="${2:-}"
+if [ -z "$folder" ]; then
+    folder="$(mktemp -d)"
+    trap 'rm -rf "$folder"' EXIT
+fi
+target="${CARGO_TARGET_DIR:-target}"
+cargo build --release --quiet --bin nasbench --example make_official
+file="$folder/official-$cells.tfrecord"
+if [ ! -e "$file" ]; then
+    "$target/release/examples/make_official" --cells "$cells" --epochs 108 --repeats 3 --seed 1 --out "$file"
+fi
+rm -rf "$folder/bench"
+
+# Runs a command and prints its times and its peak memory, which bash itself does not know.
+measured() {
+    python3 - "$@" <<'PYTHON'
+import resource, subprocess, sys, time
+started = time.time()
+code = subprocess.run(sys.argv[1:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{time.time() - started:.2f} s elapsed, {used.ru_utime:.2f} s user + {used.ru_stime:.2f} s system "
+      f"= {used.ru_utime + used.ru_stime:.2f} s CPU, peak memory {used.ru_maxrss / 1024:.0f} MiB", file=sys.stderr)
+sys.exit(code)
+PYTHON
+}
+
+echo "all cells of the space with their hashes:"
+measured "$target/release/nasbench" space list --format hashes | sha256sum
+echo "import:"
+measured "$target/release/nasbench" --quiet import "$file" --out "$folder/bench"
+original="$(stat -c %s "$file")"
+imported="$(stat -c %s "$folder/bench/records.parquet")"
+echo "size: $original bytes of tfrecord, $imported bytes of table: 1/$(echo "scale=1; $original / $imported" | bc)"
+hash="$("$target/release/nasbench" query "$folder/bench" --best 1 --format csv | tail -1 | cut -d, -f1)"
+echo "look-up by hash, the whole process, three times:"
+for _ in 1 2 3; do
+    measured "$target/release/nasbench" query "$folder/bench" --hash "$hash" --format csv
+done

@@ -1,0 +1,139 @@
+//! `nasbench export`: the rows of a benchmark for other programs.
+
+use std::ffi::OsStr;
+use std::io::{IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nasbench::file::replace;
+use nasbench::table::{self, Benchmark, Part, export, official};
+
+use super::Global;
+
+/// Write the rows of a benchmark for other programs: sorted by key, each key once.
+///
+/// The file appears whole or not at all. A compacted benchmark is streamed; of one in many shards the keys are held in memory,
+/// for `tfrecord` the records.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder of the benchmark.
+    #[arg(value_name = "BENCH")]
+    benchmark: PathBuf,
+
+    /// The format of the file.
+    #[arg(long, value_enum)]
+    format: Format,
+
+    /// Where to write it; `-` is standard output.
+    #[arg(long, default_value = "-", value_name = "FILE|-")]
+    out: PathBuf,
+
+    /// Write the rows of verification, which are kept apart, instead of the recorded ones.
+    #[arg(long)]
+    verified: bool,
+
+    /// Overwrite a file that is there already.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Comma-separated values with a header. Lacks lists (curves are JSON text), the difference between an empty text and null,
+    /// and numbers that are not finite inside of curves (they are null).
+    Csv,
+    /// A JSON object a line, all columns in each. Lacks numbers that are not finite: they are null.
+    Jsonl,
+    /// One Parquet file, as a compacted benchmark has it, for DuckDB, pandas and polars. Lacks nothing.
+    Parquet,
+    /// An Arrow IPC file, also called Feather 2, for pandas, polars and R. Lacks nothing.
+    Arrow,
+    /// The format of the official release, which the original program reads. Lacks what that has no fields for: seeds, FLOPs,
+    /// curves, telemetry, status, device, dates, versions, and rows without accuracies, as of trainings that diverged; needs
+    /// `--out FILE` and has no rows of verification.
+    Tfrecord,
+}
+
+impl Format {
+    /// The formats that the library writes anywhere; `None` for the official one.
+    fn plain(self) -> Option<export::Format> {
+        match self {
+            Self::Csv => Some(export::Format::Csv),
+            Self::Jsonl => Some(export::Format::JsonLines),
+            Self::Parquet => Some(export::Format::Parquet),
+            Self::Arrow => Some(export::Format::Arrow),
+            Self::Tfrecord => None,
+        }
+    }
+
+    const fn is_text(self) -> bool {
+        matches!(self, Self::Csv | Self::Jsonl)
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let Arguments { benchmark, format, out, verified, .. } = arguments;
+    let to_standard_output = out == OsStr::new("-");
+    check(arguments, to_standard_output)?;
+    let benchmark = Benchmark::open(benchmark).context("could not open the benchmark")?;
+    let part = if *verified { Part::Verified } else { Part::Recorded };
+    let bar = bar(global.quiet || to_standard_output);
+    let mut progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let mut write = |out: &mut (dyn Write + Send), format| export::export(&benchmark, part, format, out, &mut progress);
+    let rows = match format.plain() {
+        Some(format) if to_standard_output => write(&mut std::io::stdout(), format),
+        Some(format) => to_file(out, |open| write(open, format)),
+        None => official::export(&benchmark, out, &mut progress),
+    };
+    bar.finish_and_clear();
+    let rows = match rows {
+        // The cause itself: whoever read our output may have had enough.
+        Err(table::Error::File(cause)) if to_standard_output => return Err(cause.into()),
+        rows => rows.context("could not export the benchmark")?,
+    };
+    if !global.quiet && !to_standard_output {
+        writeln!(anstream::stderr(), "{rows} rows are in `{}`", out.display())?;
+    }
+    Ok(())
+}
+
+/// Refuses what would end badly, before anything is read.
+fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> {
+    let Arguments { format, out, verified, force, .. } = arguments;
+    if *format == Format::Tfrecord && *verified {
+        bail!("the official format has no place for rows of verification\nhint: the other formats have");
+    }
+    if *format == Format::Tfrecord && to_standard_output {
+        bail!("a file of the official format cannot be written to standard output\nhint: name a file with `--out`");
+    }
+    if to_standard_output && !format.is_text() && std::io::stdout().is_terminal() {
+        bail!("the format is none for a terminal\nhint: name a file with `--out`");
+    }
+    if !to_standard_output && out.is_dir() {
+        bail!("`{}` is a folder: expected the name of a file", out.display());
+    }
+    if !to_standard_output && !force && fs_err::exists(out).context("could not export the benchmark")? {
+        bail!("`{}` is there already\nhint: `--force` overwrites it", out.display());
+    }
+    Ok(())
+}
+
+fn to_file(file: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, table::Error>) -> Result<u64, table::Error> {
+    let mut rows = 0;
+    replace(file, |open| {
+        rows = write(open)?;
+        Ok::<_, table::Error>(())
+    })?;
+    Ok(rows)
+}
+
+fn bar(is_hidden: bool) -> ProgressBar {
+    let target = if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rows · ETA {eta}").expect("the template is well-formed"));
+    bar
+}

@@ -1,0 +1,152 @@
+//! `nasbench import`: the official release of NAS-Bench-101 becomes a benchmark.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nasbench::table::official::{self, LeftOut, Step, Summary};
+use nasbench::unit::Seconds;
+
+use super::Global;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// The files of the official release, in the order in which their repeats count.
+    #[arg(required = true, value_name = "FILE.tfrecord")]
+    files: Vec<PathBuf>,
+
+    /// The folder of the benchmark that is made; it must be new or empty.
+    #[arg(long, value_name = "BENCH")]
+    out: PathBuf,
+
+    /// Leave out records that are not right, count and list them, instead of stopping at the first.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+const HELP: &str = "\
+The official release is two files: `nasbench_full.tfrecord` (budgets of 4, 12, 36 and 108 epochs) and \
+`nasbench_only108.tfrecord`. Both checksums of each record are checked, each hash is computed again from its matrix and \
+operations, and each number must be one that a training can have. The sha256 of each file is kept in `benchmark.toml`.
+
+What the release lacks is null in the table: seeds, curves, telemetry and provenance.
+
+Example:
+  nasbench import nasbench_only108.tfrecord --out nb101";
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let bar = bar(global.quiet);
+    let mut last = None;
+    let imported = official::import(&arguments.files, &arguments.out, arguments.keep_going, &mut |step, done, total| {
+        if last.replace(step) != Some(step) {
+            bar.set_message(if step == Step::Reading { "reading" } else { "writing" });
+        }
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let summary = imported.with_context(|| format!("could not import into `{}`", arguments.out.display()))?;
+    if !global.quiet {
+        list(&summary.left_out)?;
+    }
+    print(&summary, started.elapsed().into())
+}
+
+fn bar(quiet: bool) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    bar.set_style(
+        ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} · ETA {eta}").expect("the template is well-formed"),
+    );
+    bar
+}
+
+/// Lists what was left out, on standard error.
+fn list(left_out: &LeftOut) -> anyhow::Result<()> {
+    let mut out = anstream::stderr().lock();
+    for error in &left_out.listed {
+        writeln!(out, "left out: {:#}", Chain(error))?;
+    }
+    let more = left_out.count - left_out.listed.len() as u64;
+    if more > 0 {
+        writeln!(out, "left out: {} more", grouped(more))?;
+    }
+    Ok(())
+}
+
+/// An error with its causes in one line.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
+    let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, recounted, rounded, left_out, benchmark } =
+        summary;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(*records), grouped(*cells))?;
+    for (epochs, records) in budgets {
+        writeln!(out, "  {epochs:>3} epochs: {} records", grouped(*records))?;
+    }
+    let (fewest, most) = (repeats.start(), repeats.end());
+    let repeats = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
+    writeln!(out, "  repeats of a cell at a budget: {repeats}")?;
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    let ratio = *source_bytes as f64 / (*bytes).max(1) as f64;
+    let part = if ratio > 1.0 { format!(": 1/{ratio:.1}") } else { String::new() };
+    writeln!(out, "  {} instead of {}{part}", size(*bytes), size(*source_bytes))?;
+    let notes = [
+        (*isomorphic, "records with another matrix than the first of their hash, isomorphic to it: they stand under the first"),
+        (*recounted, "records with another number of parameters than the official network of their cell has"),
+        (*rounded, "records with an accuracy that was rounded to single precision"),
+        (left_out.count, "left out"),
+    ];
+    for (count, note) in notes.iter().filter(|(count, _)| *count > 0) {
+        writeln!(out, "  {} {note}", grouped(*count))?;
+    }
+    writeln!(out, "benchmark: {}", benchmark.folder().display())?;
+    Ok(())
+}
+
+/// Bytes as people read them.
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+}
+
+/// A number with commas: 423,624.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_sizes_are_for_people() {
+        assert_eq!([7, 423_624, 1_270_872].map(grouped), ["7", "423,624", "1,270,872"]);
+        assert_eq!([1_500, 515_000_000].map(size), ["1.5 kB", "515.0 MB"]);
+    }
+}

@@ -1,0 +1,45 @@
+//! `nasbench info`: what a benchmark holds, where it comes from, and how far its numbers can be trusted.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nasbench::report;
+use nasbench::table::Benchmark;
+
+/// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
+///
+/// How many cells and trained models there are at which budgets; the ranges of the main columns; the best cells; how well
+/// a smaller budget ranks the cells of a larger one, validation accuracy those of test accuracy, and the accuracy halfway
+/// that of the end, over all cells and among the best tenth; how far two trainings of one cell lie apart; what failed; the
+/// data set, protocol, seed, imported files, devices and versions. `--format json` has every digit of all of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder of the benchmark.
+    #[arg(value_name = "BENCH")]
+    benchmark: PathBuf,
+
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// A JSON object.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let summary = Benchmark::open(&arguments.benchmark)
+        .and_then(|benchmark| benchmark.summary())
+        .context("could not read the benchmark")?;
+    let text = match arguments.format {
+        Format::Table => report::contents(&summary),
+        Format::Json => serde_json::to_string_pretty(&summary)? + "\n",
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}

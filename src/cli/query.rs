@@ -1,0 +1,333 @@
+//! `nasbench query`: what recorded cells reached.
+
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::builder::PossibleValuesParser;
+use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space};
+use nasbench::table::{Answer, Benchmark, Error, RANKINGS, Ranking, Repeat, Stop, Table};
+use nasbench::unit::{Epochs, Seed};
+use serde_json::{Value, json};
+
+use super::cell::{self, Given, Resolver};
+use super::format::{self, Format};
+use super::sql;
+
+/// Up to so many cells are looked up in the files, more in a table that is read whole.
+const MOST_LOOKED_UP: usize = 64;
+/// Of so many cells that are missing the nearest recorded ones are named.
+const MOST_NEIGHBOURS_NAMED: usize = 3;
+/// So many cells that are missing are named at all.
+const MOST_MISSING_NAMED: usize = 20;
+/// So many neighbours are named.
+const NEIGHBOURS: usize = 3;
+/// No flipped edge leads to more edges than 7 vertices can have.
+const MOST_EDGES: usize = 21;
+
+const HELP: &str = "\
+Answers stand under the key names of the official program: module_adjacency, module_operations, trainable_parameters,
+training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
+unless `--seed` asks for it, and nothing is used up.
+
+A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
+that are recorded are answered.
+
+Examples:
+  nasbench query nasbench-run/benchmark --best 10
+  nasbench query nb101 --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 108
+  nasbench query nb101 --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3 --repeat all --format csv";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+#[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
+pub(super) struct Arguments {
+    /// The folder of a benchmark, such as `nasbench-run/benchmark`.
+    #[arg(value_name = "BENCH")]
+    benchmark: Option<PathBuf>,
+
+    #[command(flatten)]
+    cells: cell::Arguments,
+
+    /// The best cells instead of given ones: so many, by the mean over their repeats.
+    #[arg(long, value_name = "K", conflicts_with_all = ["cells", "repeat", "seed"])]
+    best: Option<usize>,
+
+    /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
+    #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = PossibleValuesParser::new(RANKINGS.iter().map(|ranking| ranking.name)))]
+    by: String,
+
+    /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification); each column of a
+    /// benchmark is a column of both, as in `select vertices, avg(final_test_accuracy) from records group by vertices`.
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["cells", "epochs", "repeat", "stop", "seed"])]
+    sql: Option<String>,
+
+    /// The rows of the answer to `--sql` to print [default: 100 in a table, otherwise all].
+    #[arg(long, value_name = "N", conflicts_with_all = ["cells", "best"])]
+    rows: Option<usize>,
+
+    /// The training budget [default: all of a cell; the largest for `--best`].
+    #[arg(long, value_name = "E")]
+    epochs: Option<u16>,
+
+    /// Which repeats: their mean, all of them, or the one with a number.
+    #[arg(long, value_name = "mean|all|N", default_value = "mean", value_parser = which)]
+    repeat: Which,
+
+    /// The moment of the training to answer of [default: final; for `--best` that of its column].
+    #[arg(long, value_enum)]
+    stop: Option<Moment>,
+
+    /// Draw one repeat of each cell, as the official program does: each time the same for a seed and a cell.
+    #[arg(long, value_name = "S", conflicts_with = "repeat")]
+    seed: Option<u64>,
+
+    /// How to print it; `json` and `csv` have the cells, too, and all digits.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Which repeats of a cell to answer of.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    All,
+    One(Repeat),
+}
+
+fn which(text: &str) -> Result<Which, String> {
+    match text {
+        "mean" => Ok(Which::One(Repeat::Mean)),
+        "all" => Ok(Which::All),
+        number => {
+            number.parse().map(|one| Which::One(Repeat::One(one))).map_err(|_| "expected `mean`, `all` or a number".to_owned())
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Moment {
+    /// After half of the epochs.
+    Halfway,
+    /// At the end.
+    Final,
+}
+
+impl From<Moment> for Stop {
+    fn from(moment: Moment) -> Self {
+        match moment {
+            Moment::Halfway => Self::Halfway,
+            Moment::Final => Self::Final,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(folder) = &arguments.benchmark else {
+        bail!(
+            "no benchmark given: expected its folder, as in `nasbench query nasbench-run/benchmark`\n\
+            hint: `nasbench run` records one, `nasbench import` makes one of the official files"
+        );
+    };
+    let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
+    match (&arguments.sql, arguments.best) {
+        (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
+        (None, Some(most)) => best(arguments, &benchmark, most),
+        (None, None) => cells(arguments, &benchmark),
+    }
+}
+
+fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Result<()> {
+    let by = RANKINGS.iter().find(|ranking| ranking.name == arguments.by).context("clap knows the columns")?;
+    let table = benchmark.table().context("could not read the benchmark")?;
+    let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
+    let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
+    let stop = arguments.stop.map(Stop::from).or(by.stop).unwrap_or(Stop::Final);
+    print(&table.best(epochs, by, most)?, stop, Some(by), arguments.format)
+}
+
+/// A cell that was asked for.
+struct Asked {
+    hash: ModuleHash,
+    /// Its graph, if it was given.
+    cell: Option<Cell>,
+}
+
+fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
+    let given = arguments.cells.read()?;
+    let epochs = arguments.epochs.map(Epochs);
+    let whole = Whole::new(benchmark);
+    let asked = asked(&given).or_else(|error| {
+        // The official program looks at the budget first.
+        epochs.map_or(Ok(()), |epochs| whole.table()?.check_budget(epochs).map_err(anyhow::Error::from))?;
+        Err(error)
+    })?;
+    let few = if asked.len() <= MOST_LOOKED_UP {
+        let hashes: Vec<_> = asked.iter().map(|asked| asked.hash).collect();
+        Some(Table::from_records(&benchmark.look_up_all(&hashes).context("could not read the benchmark")?))
+    } else {
+        None
+    };
+    let table = few.as_ref().map_or_else(|| whole.table(), Ok)?;
+    if let Some(epochs) = epochs.filter(|epochs| !table.budgets().contains(epochs)) {
+        whole.table()?.check_budget(epochs)?;
+    }
+
+    let which = arguments.seed.map_or(arguments.repeat, |seed| Which::One(Repeat::Drawn(Seed(seed))));
+    let (mut answers, mut missing) = (Vec::new(), Vec::new());
+    for asked in &asked {
+        match table.index_of_hash(asked.hash) {
+            Some(index) => answer(table, index, epochs, which, &mut answers, &mut missing),
+            None => missing.push(Missing { error: Error::NotRecorded { hash: asked.hash, epochs: None }, asked: Some(asked) }),
+        }
+    }
+    if !answers.is_empty() {
+        print(&answers, arguments.stop.map_or(Stop::Final, Stop::from), None, arguments.format)?;
+    }
+    if missing.is_empty() { Ok(()) } else { Err(refusal(&missing, asked.len(), &whole)?) }
+}
+
+/// The hashes of the cells, and their graphs where those were given.
+fn asked(given: &[Given]) -> anyhow::Result<Vec<Asked>> {
+    // What is recorded counts, whatever the limits of a space: a cell is refused for them only if it is missing.
+    let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?;
+    let cell = |(place, one): (usize, &Given)| match one {
+        Given::Hash(_) => Ok(None),
+        Given::Graph(sketch) => sketch.cell(&wide).map(Some).map_err(|wider| {
+            let first = anyhow::Error::from(sketch.cell(&Space::nas_bench_101()).err().unwrap_or(wider));
+            if given.len() > 1 { first.context(format!("cell {} of {}", place + 1, given.len())) } else { first }
+        }),
+    };
+    let cells: Vec<Option<Cell>> = given.iter().enumerate().map(cell).collect::<Result<_, _>>()?;
+    let graphs: Vec<_> = cells.iter().copied().flatten().collect();
+    let mut hashes = Cell::hashes(&graphs).into_iter();
+    let asked = given.iter().zip(cells).map(|(given, cell)| match given {
+        Given::Hash(hash) => Some(Asked { hash: *hash, cell }),
+        Given::Graph(_) => hashes.next().map(|hash| Asked { hash, cell }),
+    });
+    asked.collect::<Option<_>>().context("each graph has a hash")
+}
+
+/// Answers for one cell at one budget, or at all that it has.
+fn answer(
+    table: &Table,
+    index: usize,
+    epochs: Option<Epochs>,
+    which: Which,
+    answers: &mut Vec<Answer>,
+    missing: &mut Vec<Missing<'_>>,
+) {
+    let mut budgets: Vec<_> = table.rows(index).iter().map(nasbench::table::Row::epochs).collect();
+    budgets.dedup();
+    for epochs in epochs.map_or(budgets, |epochs| vec![epochs]) {
+        let rows = table.repeats(index, epochs);
+        if rows.is_empty() {
+            let error = Error::NotRecorded { hash: table.hashes()[index], epochs: Some(epochs) };
+            missing.push(Missing { error, asked: None });
+            continue;
+        }
+        let repeats = match which {
+            Which::One(repeat) => vec![repeat],
+            Which::All => rows.iter().map(|row| Repeat::One(row.repeat())).collect(),
+        };
+        for repeat in repeats {
+            match table.answer(index, epochs, repeat) {
+                Ok(answer) => answers.push(answer),
+                Err(error) => missing.push(Missing { error, asked: None }),
+            }
+        }
+    }
+}
+
+/// What could not be answered.
+struct Missing<'a> {
+    error: Error,
+    /// The cell, if it is not recorded at all.
+    asked: Option<&'a Asked>,
+}
+
+/// The table of the whole benchmark, read when the first asks for it.
+struct Whole<'a> {
+    benchmark: &'a Benchmark,
+    table: OnceCell<Table>,
+}
+
+impl<'a> Whole<'a> {
+    fn new(benchmark: &'a Benchmark) -> Self {
+        Self { benchmark, table: OnceCell::new() }
+    }
+
+    fn table(&self) -> anyhow::Result<&Table> {
+        if self.table.get().is_none() {
+            // Nobody else can have set it meanwhile.
+            let _ = self.table.set(self.benchmark.table().context("could not read the benchmark")?);
+        }
+        self.table.get().context("the table was read")
+    }
+}
+
+/// Says what is missing, with the nearest recorded cells of the first ones.
+fn refusal(missing: &[Missing<'_>], asked: usize, whole: &Whole<'_>) -> anyhow::Result<anyhow::Error> {
+    let resolver = Resolver::new(Space::nas_bench_101());
+    let (mut problems, mut hints) = (Vec::new(), String::new());
+    for (place, one) in missing.iter().take(MOST_MISSING_NAMED).enumerate() {
+        let Some(asked) = one.asked else {
+            problems.push(one.error.to_string());
+            continue;
+        };
+        let cell = match asked.cell {
+            Some(cell) => Space::nas_bench_101().check(cell).map_err(anyhow::Error::from),
+            None => resolver.cell(&Given::Hash(asked.hash)),
+        };
+        match cell {
+            Err(error) => problems.push(format!("{}: {error}", one.error)),
+            Ok(cell) => {
+                problems.push(one.error.to_string());
+                if place < MOST_NEIGHBOURS_NAMED {
+                    write!(hints, "\nhint: {}", nearest(whole.table()?, &cell, asked.hash))?;
+                }
+            }
+        }
+    }
+    if missing.len() > MOST_MISSING_NAMED {
+        problems.push(format!("and {} more", missing.len() - MOST_MISSING_NAMED));
+    }
+    let folder = whole.benchmark.folder().display();
+    let count = if asked > 1 { format!(" ({} of what was asked)", missing.len()) } else { String::new() };
+    Ok(anyhow::anyhow!("not in `{folder}`{count}: {}{hints}", problems.join("; ")))
+}
+
+fn nearest(table: &Table, cell: &Cell, hash: ModuleHash) -> String {
+    let found = table.nearest(cell, NEIGHBOURS);
+    if found.is_empty() {
+        return "the benchmark has no rows yet".to_owned();
+    }
+    let named = found.iter().map(|(index, edits)| {
+        let plural = if *edits == 1 { "" } else { "s" };
+        format!("`{}` ({edits} edit{plural})", table.hashes()[*index])
+    });
+    format!("the recorded cells nearest to {hash} are {}", named.collect::<Vec<_>>().join(", "))
+}
+
+fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, format: Format) -> anyhow::Result<()> {
+    let mut columns = vec!["module_hash", "epochs", "repeat"];
+    let measured = ["trainable_parameters", "training_time", "train_accuracy", "validation_accuracy", "test_accuracy"];
+    columns.extend(measured);
+    // The column of the ranking is one of those above, unless it is of the other moment.
+    let other = by.filter(|by| by.stop.is_some_and(|other| other != stop));
+    columns.extend(other.map(|by| by.name));
+    let mut table = format::Table::new(&columns, &["module_adjacency", "module_operations"]);
+    for answer in answers {
+        let official = serde_json::to_value(answer.official(stop))?;
+        let mut row = vec![
+            answer.hash.to_string().into(),
+            answer.epochs.0.into(),
+            answer.repeat.map_or_else(|| "mean".into(), Value::from),
+        ];
+        row.extend(measured.map(|name| official[name].clone()));
+        row.extend(other.map(|by| json!(by.value(answer))));
+        row.extend(["module_adjacency", "module_operations"].map(|name| official[name].clone()));
+        table.push(row);
+    }
+    table.print(format, &mut std::io::stdout().lock())
+}

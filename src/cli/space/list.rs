@@ -1,0 +1,42 @@
+//! `nasbench space list`.
+
+use std::io::Write as _;
+
+use nasbench::space::Space;
+use serde_json::Value;
+
+use super::rows::{Format, Rows};
+
+/// A table for people stops here unless more is asked for.
+const PAGE: usize = 20;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// How to print it; `hashes` are sorted, the rest stands in the order of the index.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Print so many cells and no more [default: 20 in a table, all of them otherwise].
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+    let enumeration = space.enumerate()?;
+    let limit = arguments.limit.unwrap_or(if arguments.format == Format::Table { PAGE } else { usize::MAX });
+    let mut rows = Rows::new(arguments.format, &["index", "isomorphs"], std::io::stdout().lock())?;
+    let mut order: Vec<_> = (0..enumeration.len()).collect();
+    if arguments.format == Format::Hashes {
+        order.sort_unstable_by_key(|index| enumeration.hashes()[*index]);
+    }
+    for index in order.into_iter().take(limit) {
+        let own = [Value::from(index), enumeration.isomorphs(index).into()];
+        rows.push(own, enumeration.hashes()[index], &enumeration.cells()[index])?;
+    }
+    rows.finish()?;
+    if arguments.limit.is_none() && limit < enumeration.len() {
+        // If standard error is gone there is nobody left to tell.
+        let _ = writeln!(anstream::stderr(), "the first {limit} of {} cells; `--limit` shows more", enumeration.len());
+    }
+    Ok(())
+}

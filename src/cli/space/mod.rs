@@ -1,0 +1,116 @@
+//! `nasbench space`: the cells that there are, and the ways between them.
+
+mod count;
+mod encode;
+mod list;
+mod moves;
+mod rows;
+mod sample;
+mod show;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use nasbench::space::{Cell, Operation, Space};
+
+use super::cell::{self, Resolver};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    limits: Limits,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Count the cells, by their vertices and by their edges.
+    ///
+    /// `unique` counts isomorphic cells once, as NAS-Bench-101 does; `labelled` counts every numbering of the vertices.
+    Count(count::Arguments),
+    /// List the cells, each once: the one that the official enumeration meets first.
+    ///
+    /// The index is dense and never changes; a smaller space's cells have the same one in a larger space.
+    List(list::Arguments),
+    /// Show a cell: a drawing, its hash and index, its channels and its cost.
+    Show(show::Arguments),
+    /// List the cells one step from a cell, isomorphic ones once.
+    ///
+    /// A step flips an edge, changes an operation, or adds or takes away a vertex that has one edge in and one edge out,
+    /// beside what is there or on an edge. Every vertex stays on a path from the input to the output.
+    Neighbours(moves::NeighboursArguments),
+    /// Draw cells at random; see `nasbench list samplers`.
+    Sample(sample::Arguments),
+    /// Find a shortest path between two cells, in steps as `nasbench space neighbours` lists them.
+    ///
+    /// Give two cells: `--hash` twice, or a file with two.
+    Path(moves::PathArguments),
+    /// Write cells as rows of numbers, in CSV; see `nasbench list encodings`.
+    ///
+    /// Without a cell given: all cells of the space.
+    Encode(encode::Arguments),
+}
+
+/// Which space is meant.
+#[derive(Debug, clap::Args)]
+struct Limits {
+    /// Cells of at most so many vertices, the input and the output among them.
+    #[arg(long, global = true, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7), help_heading = "Space")]
+    max_vertices: u8,
+
+    /// Cells of at most so many edges.
+    #[arg(long, global = true, default_value_t = 9, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=21), help_heading = "Space")]
+    max_edges: u8,
+
+    /// The operations that a vertex may have, separated by commas [default: the three of NAS-Bench-101]; see `nasbench
+    /// list operations`.
+    #[arg(long, global = true, value_name = "A,B,…", value_delimiter = ',', value_parser = operation, help_heading = "Space")]
+    operations: Vec<Operation>,
+}
+
+fn operation(name: &str) -> Result<Operation, nasbench::space::Error> {
+    Operation::from_name(name)
+}
+
+impl Limits {
+    fn space(&self) -> anyhow::Result<Space> {
+        let space = Space::nas_bench_101().with_max_vertices(self.max_vertices.into())?.with_max_edges(self.max_edges.into())?;
+        if self.operations.is_empty() { Ok(space) } else { Ok(space.with_operations(&self.operations)?) }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let space = arguments.limits.space().context("could not make the space")?;
+    match &arguments.command {
+        Command::Count(count) => count::run(count, &space),
+        Command::List(list) => list::run(list, &space),
+        Command::Show(show) => show::run(show, &space),
+        Command::Neighbours(neighbours) => moves::neighbours(neighbours, &space),
+        Command::Sample(sample) => sample::run(sample, &space),
+        Command::Path(path) => moves::path(path, &space),
+        Command::Encode(encode) => encode::run(encode, &space),
+    }
+}
+
+/// The cells that were given, all of them of the space.
+fn cells(given: &cell::Arguments, resolver: &Resolver) -> anyhow::Result<Vec<Cell>> {
+    let given = given.read()?;
+    let cell = |(place, one)| {
+        let cell = resolver.cell(one);
+        if given.len() > 1 { cell.with_context(|| format!("could not take cell {} of {}", place + 1, given.len())) } else { cell }
+    };
+    given.iter().enumerate().map(cell).collect()
+}
+
+/// Exactly so many cells, or what is missing said.
+fn exactly<const N: usize>(cells: Vec<Cell>) -> anyhow::Result<[Cell; N]> {
+    let found = cells.len();
+    cells.try_into().map_err(|_| {
+        let (expected, hint) = match N {
+            1 => ("one cell", "`--hash H`, `--matrix M --ops O`, `--edges E --ops O` or `--cell FILE` gives one"),
+            _ => ("two cells", "`--hash H --hash H` gives two, and so does `--cell FILE` with a file of two"),
+        };
+        anyhow::anyhow!("expected {expected}, found {found}\nhint: {hint}")
+    })
+}

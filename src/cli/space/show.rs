@@ -1,0 +1,154 @@
+//! `nasbench space show`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nasbench::network::{self, Cost, Plan, Skeleton};
+use nasbench::report;
+use nasbench::space::{Cell, ModuleHash, Space};
+use serde_json::{Value, json};
+
+use crate::cli::cell::{self, Resolver};
+use crate::cli::format::{Format, Table};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    cells: cell::Arguments,
+
+    /// Draw the cell into this file, too, as SVG; for one cell only.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// How to print it; only `table` has the drawing.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What there is to say of a cell.
+struct Facts {
+    cell: Cell,
+    hash: ModuleHash,
+    index: usize,
+    isomorphs: usize,
+    neighbours: usize,
+    /// The cell that the official enumeration meets first, by which it is recorded.
+    stored: Cell,
+    cost: Cost,
+    stored_cost: Cost,
+    /// The channels of the vertices of the first cell of the network.
+    channels: Vec<usize>,
+}
+
+impl Facts {
+    fn of(cell: Cell, space: &Space, resolver: &Resolver) -> anyhow::Result<Self> {
+        let enumeration = resolver.enumeration()?;
+        let index = enumeration.index_of(&cell).context("the cell is one of the space")?;
+        let stored = enumeration.cells()[index];
+        let skeleton = Skeleton::nas_bench_101();
+        let cost = |cell: &Cell| Plan::compile(cell, &skeleton).map(|plan| plan.cost());
+        Ok(Self {
+            cell,
+            hash: cell.hash(),
+            index,
+            isomorphs: enumeration.isomorphs(index),
+            neighbours: space.distinct_neighbours(&cell).len(),
+            stored,
+            cost: cost(&cell)?,
+            stored_cost: cost(&stored)?,
+            channels: network::channels(&cell, skeleton.stem_channels, skeleton.stem_channels)?,
+        })
+    }
+
+    fn row(&self) -> Vec<Value> {
+        vec![
+            self.hash.to_string().into(),
+            self.index.into(),
+            self.cell.vertices().into(),
+            self.cell.edge_count().into(),
+            self.isomorphs.into(),
+            self.neighbours.into(),
+            self.cost.parameters.0.into(),
+            self.cost.flops.0.into(),
+            self.cost.activation_bytes.into(),
+            json!(self.channels),
+            self.cell.adjacency_text().into(),
+            self.cell.operations_text().into(),
+            self.stored.adjacency_text().into(),
+            self.stored.operations_text().into(),
+            self.stored_cost.parameters.0.into(),
+        ]
+    }
+
+    fn print(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        write!(out, "{}", report::text_of(self.cell))?;
+        let channels: Vec<_> = self.channels.iter().map(ToString::to_string).collect();
+        let lines = [
+            ("hash", self.hash.to_string()),
+            ("index", self.index.to_string()),
+            ("vertices", self.cell.vertices().to_string()),
+            ("edges", self.cell.edge_count().to_string()),
+            ("isomorphs", format!("{} numberings of the vertices", self.isomorphs)),
+            ("neighbours", self.neighbours.to_string()),
+            ("channels", format!("{} in the first cell", channels.join(" "))),
+            ("parameters", self.cost.parameters.to_string()),
+            ("FLOPs", format!("{} for one image", self.cost.flops)),
+            ("memory", format!("{} bytes of activations for one image", self.cost.activation_bytes)),
+            ("adjacency", self.cell.adjacency_text()),
+            ("operations", self.cell.operations_text()),
+        ];
+        writeln!(out)?;
+        for (name, value) in lines {
+            writeln!(out, "{name:<12}{value}")?;
+        }
+        if self.stored != self.cell {
+            writeln!(out, "{:<12}{}, with {} parameters", "recorded as", self.stored, self.stored_cost.parameters)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+    let resolver = Resolver::new(*space);
+    let cells = super::cells(&arguments.cells, &resolver)?;
+    if cells.is_empty() || arguments.svg.is_some() {
+        super::exactly::<1>(cells.clone())?;
+    }
+    if let (Some(file), Some(cell)) = (&arguments.svg, cells.first()) {
+        fs_err::write(file, report::svg_of(*cell)).context("could not draw the cell")?;
+    }
+    let facts: Vec<_> = cells.into_iter().map(|cell| Facts::of(cell, space, &resolver)).collect::<Result<_, _>>()?;
+    let mut out = std::io::stdout().lock();
+    if arguments.format == Format::Table {
+        for (place, facts) in facts.iter().enumerate() {
+            if place > 0 {
+                writeln!(out)?;
+            }
+            facts.print(&mut out)?;
+        }
+        return Ok(());
+    }
+    let columns = [
+        "hash",
+        "index",
+        "vertices",
+        "edges",
+        "isomorphs",
+        "neighbours",
+        "trainable_parameters",
+        "flops",
+        "activation_bytes",
+        "channels",
+        "adjacency",
+        "operations",
+        "recorded_adjacency",
+        "recorded_operations",
+        "recorded_trainable_parameters",
+    ];
+    let mut table = Table::new(&columns, &[]);
+    for facts in &facts {
+        table.push(facts.row());
+    }
+    table.print(arguments.format, &mut out)
+}

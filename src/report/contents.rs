@@ -1,0 +1,303 @@
+//! What a benchmark holds, as a page of plain text.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::grid::{Grid, Side};
+use super::number;
+use crate::table::{Correlation, Provenance, Range, Summary};
+use crate::unit::Epochs;
+
+const INDENT: usize = 2;
+/// Lines are wrapped to this many characters.
+const WIDTH: usize = 100;
+/// The width of the names of facts.
+const NAME: usize = 14;
+
+use Side::{Left, Right};
+
+pub(super) fn of(summary: &Summary) -> String {
+    let mut text = format!("contents\n{}", contents(summary));
+    let mut section = |name: &str, grid: &Grid| {
+        if !grid.is_empty() {
+            text.extend(["\n", name, "\n", &grid.text(INDENT)]);
+        }
+    };
+    section("cells by vertices", &vertices(summary));
+    section("models by budget", &budgets(summary));
+    section("ranges (accuracies in %, times in seconds)", &ranges(&summary.ranges));
+    section("best cells by mean final validation accuracy (in %, times in seconds)", &best(summary));
+    section("final validation accuracy: how well a smaller budget ranks the cells of a larger one", &between(summary));
+    let of_budgets = |within: &[crate::table::WithinBudget]| {
+        let mut grid = Grid::new(&CORRELATION_COLUMNS);
+        for row in within.iter().filter(|row| row.correlation.cells > 0) {
+            push_correlation(&mut grid, row.epochs.to_string(), &row.correlation);
+        }
+        grid
+    };
+    section(
+        "at the end: how well validation accuracy ranks the cells of test accuracy",
+        &of_budgets(&summary.validation_and_test),
+    );
+    section("validation accuracy: how well halfway ranks the cells of the end", &of_budgets(&summary.halfway_and_final));
+    section("final validation accuracy: deviation over repeats, repeat 0 against repeat 1", &repeats(summary));
+    section("the first trainings that did not end well", &failures(summary));
+    text.extend(["\nwhere it comes from\n", &origin(&summary.provenance)]);
+    text
+}
+
+fn contents(summary: &Summary) -> String {
+    let Provenance { files, bytes, .. } = summary.provenance;
+    let size = format!("{} in {}", size(bytes), number::counted(files, "Parquet file"));
+    [
+        fact("cells", &number::thousands(summary.cells as u64)),
+        fact("models", &number::thousands(summary.rows as u64)),
+        fact("verification", &number::counted(summary.verified_rows, "model")),
+        fact("on disk", &size),
+    ]
+    .concat()
+}
+
+fn origin(provenance: &Provenance) -> String {
+    let Provenance { identity, dataset, seed, protocol, imported, sources, devices, tool_versions, .. } = provenance;
+    let nothing = || number::NOTHING.to_owned();
+    let mut text = fact("identity", &identity.to_string());
+    text += &fact("data set", &dataset.name);
+    if let Some(sha256) = &dataset.sha256 {
+        text += &fact("", &format!("sha256 {sha256}"));
+    }
+    text += &fact("seed", &seed.map_or_else(nothing, |seed| seed.to_string()));
+    let mut settings = Vec::new();
+    flatten("", protocol, &mut settings);
+    text += &fact("protocol", &settings.join(", "));
+    for file in imported {
+        let records = number::counted(usize::try_from(file.records).unwrap_or(usize::MAX), "record");
+        text += &fact("imported from", &format!("{}, {}, {records}", file.file, size(file.bytes)));
+        text += &fact("", &format!("sha256 {}", file.sha256));
+    }
+    for (name, counts) in [("source", sources), ("device", devices), ("tool version", tool_versions)] {
+        text += &fact(name, &counted_labels(counts));
+    }
+    let recorded = [provenance.first_recorded, provenance.last_recorded].map(|moment| moment.map(|moment| moment.to_string()));
+    if let [Some(first), Some(last)] = recorded {
+        text += &fact("recorded", &if first == last { first } else { format!("{first} to {last}") });
+    }
+    text
+}
+
+/// A line, or more if it is long, of a name and what there is to say of it.
+fn fact(name: &str, value: &str) -> String {
+    let mut lines = vec![format!("{:INDENT$}{name:<NAME$}", "")];
+    let mut is_fresh = true;
+    for word in value.split(' ') {
+        let line = lines.last().expect("there is a first line");
+        if !is_fresh && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(" ".repeat(INDENT + NAME));
+            is_fresh = true;
+        }
+        let line = lines.last_mut().expect("there is a first line");
+        line.extend([if is_fresh { "" } else { " " }, word]);
+        is_fresh = false;
+    }
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// The settings of a protocol, each with its path.
+fn flatten(path: &str, value: &Value, settings: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                flatten(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, value, settings);
+            }
+        }
+        Value::String(text) => settings.push(format!("{path} {text}")),
+        other => settings.push(format!("{path} {other}")),
+    }
+}
+
+fn counted_labels(counts: &BTreeMap<String, u64>) -> String {
+    let labels: Vec<_> = counts.iter().map(|(label, rows)| format!("{label} ({})", number::thousands(*rows))).collect();
+    if labels.is_empty() { number::NOTHING.to_owned() } else { labels.join(", ") }
+}
+
+fn vertices(summary: &Summary) -> Grid {
+    let mut grid = Grid::new(&[("vertices", Right), ("cells", Right)]);
+    for count in &summary.vertices {
+        grid.push([count.vertices.to_string().into(), number::thousands(count.cells as u64).into()]);
+    }
+    grid
+}
+
+fn budgets(summary: &Summary) -> Grid {
+    let columns = ["epochs", "cells", "models", "repeats", "ok", "diverged", "failed"];
+    let mut grid = Grid::new(&columns.map(|column| (column, Right)));
+    for budget in &summary.budgets {
+        let repeats = match (budget.fewest_repeats, budget.most_repeats) {
+            (fewest, most) if fewest == most => most.to_string(),
+            (fewest, most) => format!("{fewest} to {most}"),
+        };
+        let status = |name| number::thousands(budget.statuses.get(name).copied().unwrap_or_default() as u64).into();
+        let count = |count: usize| number::thousands(count as u64).into();
+        grid.push([
+            budget.epochs.to_string().into(),
+            count(budget.cells),
+            count(budget.rows),
+            repeats.into(),
+            status("ok"),
+            status("diverged"),
+            status("failed"),
+        ]);
+    }
+    grid
+}
+
+fn ranges(ranges: &[Range]) -> Grid {
+    let columns = ["epochs", "values", "least", "mean", "largest"].map(|column| (column, Right));
+    let mut grid = Grid::new(&[&[("column", Left)], columns.as_slice()].concat());
+    for range in ranges.iter().filter(|range| range.values > 0) {
+        let value = |value: Option<f64>| value.map_or_else(|| number::NOTHING.to_owned(), |value| in_unit(range.column, value));
+        grid.push([
+            range.column.into(),
+            range.epochs.map_or_else(String::new, |epochs| epochs.to_string()).into(),
+            number::thousands(range.values as u64).into(),
+            value(range.least).into(),
+            value(range.mean).into(),
+            value(range.largest).into(),
+        ]);
+    }
+    grid
+}
+
+/// A value as its column prints.
+fn in_unit(column: &str, value: f64) -> String {
+    if column.ends_with("_accuracy") {
+        number::percent(value)
+    } else if column.ends_with("_time") {
+        format!("{value:.2}")
+    } else {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, or the mean of counts")]
+        number::thousands(value.round() as u64)
+    }
+}
+
+fn best(summary: &Summary) -> Grid {
+    let columns = ["epochs", "validation", "test", "repeats", "parameters", "training time"].map(|column| (column, Right));
+    let mut grid = Grid::new(&[&[("module_hash", Left)], columns.as_slice()].concat());
+    for cell in &summary.best {
+        grid.push([
+            cell.module_hash.to_string().into(),
+            cell.epochs.to_string().into(),
+            number::percent(cell.final_validation_accuracy).into(),
+            cell.final_test_accuracy.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
+            cell.repeats.to_string().into(),
+            number::thousands(cell.trainable_parameters).into(),
+            cell.final_training_time.map_or_else(|| number::NOTHING.to_owned(), |time| format!("{time:.2}")).into(),
+        ]);
+    }
+    grid
+}
+
+const CORRELATION_COLUMNS: [(&str, Side); 5] =
+    [("epochs", Right), ("cells", Right), ("Spearman", Right), ("Spearman, best 10 %", Right), ("Kendall τ-b", Right)];
+
+fn push_correlation(grid: &mut Grid, epochs: String, correlation: &Correlation) {
+    grid.push([
+        epochs.into(),
+        number::thousands(correlation.cells as u64).into(),
+        number::plain(correlation.spearman).into(),
+        number::plain(correlation.spearman_of_best).into(),
+        number::plain(correlation.kendall_tau_b).into(),
+    ]);
+}
+
+fn between(summary: &Summary) -> Grid {
+    let mut grid = Grid::new(&CORRELATION_COLUMNS);
+    for pair in &summary.between_budgets {
+        let epochs = |Epochs(smaller), Epochs(larger)| format!("{smaller} for {larger}");
+        push_correlation(&mut grid, epochs(pair.smaller, pair.larger), &pair.correlation);
+    }
+    grid
+}
+
+fn repeats(summary: &Summary) -> Grid {
+    let columns = ["epochs", "cells", "over repeats", "over cells", "Spearman", "Spearman, best 10 %"];
+    let mut grid = Grid::new(&columns.map(|column| (column, Right)));
+    let points = |deviation: Option<f64>| deviation.map_or_else(|| number::NOTHING.to_owned(), number::percent);
+    for noise in summary.repeats.iter().filter(|noise| noise.cells > 0) {
+        grid.push([
+            noise.epochs.to_string().into(),
+            number::thousands(noise.cells as u64).into(),
+            points(noise.over_repeats).into(),
+            points(noise.over_cells).into(),
+            number::plain(noise.spearman).into(),
+            number::plain(noise.spearman_of_best).into(),
+        ]);
+    }
+    grid
+}
+
+fn failures(summary: &Summary) -> Grid {
+    let mut grid = Grid::new(&[("module_hash", Left), ("epochs", Right), ("repeat", Right), ("status", Left)]);
+    for failure in &summary.failures {
+        let key = failure.key;
+        grid.push([
+            key.hash.to_string().into(),
+            key.epochs.to_string().into(),
+            key.repeat.to_string().into(),
+            failure.status.name().into(),
+        ]);
+    }
+    grid
+}
+
+/// A number of bytes in the largest unit of which there is one.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Benchmark;
+
+    #[test]
+    fn the_page_fits_a_terminal_and_has_no_empty_section() {
+        let text = of(&Benchmark::open("tests/data/tiny-benchmark").unwrap().summary().unwrap());
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH && line == line.trim_end(), "{line}");
+        }
+        assert!(!text.contains("NaN") && !text.contains("did not end well"), "{text}");
+        assert!(text.starts_with("contents\n  cells         91\n"), "{text}");
+    }
+
+    #[test]
+    fn a_benchmark_without_rows_has_a_page_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = std::path::Path::new("tests/data/tiny-benchmark/benchmark.toml");
+        fs_err::copy(from, folder.path().join("benchmark.toml")).unwrap();
+        let text = of(&Benchmark::open(folder.path()).unwrap().summary().unwrap());
+        assert!(text.starts_with("contents\n  cells         0\n  models        0\n"), "{text}");
+        assert!(!text.contains("best cells") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn long_facts_are_wrapped_below_their_first_word() {
+        let text = fact("protocol", &"word ".repeat(40));
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines.len() == 3 && lines[1].starts_with("                word word"), "{text}");
+        assert_eq!(fact("", "a"), "                a\n");
+    }
+
+    #[test]
+    fn sizes_print_in_a_unit_that_people_grasp() {
+        assert_eq!([999, 61_536, 515_000_000, 1_950_000_000].map(size), ["999 bytes", "61.5 kB", "515.0 MB", "1.95 GB"]);
+    }
+}

@@ -1,0 +1,335 @@
+//! Cells as JSON. Every list is cut off at its limit while it is read, so that no text takes more memory than a few times its own.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, name, names};
+
+/// Reads a list of rows.
+pub(super) fn matrix(text: &str) -> Result<Matrix, Error> {
+    serde_json::from_str(text).map_err(|error| placed(&error))
+}
+
+/// Reads cells, one after the other.
+pub(super) fn sketches(text: &str) -> Result<Vec<Sketch>, Error> {
+    let mut sketches = Vec::new();
+    for some in serde_json::Deserializer::from_str(text).into_iter::<Sketches>() {
+        sketches.append(&mut some.map_err(|error| placed(&error))?.0);
+    }
+    Ok(sketches)
+}
+
+/// What `serde_json` says, with the place in front.
+fn placed(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned();
+    Error::Json { line: error.line(), column: error.column(), problem }
+}
+
+/// One cell or many, as JSON has them.
+struct Sketches(Vec<Sketch>);
+
+impl<'de> Deserialize<'de> for Sketches {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Cells;
+        impl<'de> Visitor<'de> for Cells {
+            type Value = Sketches;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a cell (an object with `matrix` and `ops`) or a list of cells")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sketches, A::Error> {
+                Ok(Sketches(vec![sketch_of(map)?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Sketches, A::Error> {
+                let mut sketches = Vec::new();
+                while let Some(sketch) = list.next_element()? {
+                    sketches.push(sketch);
+                }
+                Ok(Sketches(sketches))
+            }
+        }
+        deserializer.deserialize_any(Cells)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sketch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneCell;
+        impl<'de> Visitor<'de> for OneCell {
+            type Value = Sketch;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a cell: an object with `matrix` and `ops`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sketch, A::Error> {
+                sketch_of(map)
+            }
+        }
+        deserializer.deserialize_map(OneCell)
+    }
+}
+
+fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Sketch, A::Error> {
+    let (mut matrix, mut operations) = (None::<Matrix>, None::<Names>);
+    while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+        let is_twice = match &*key {
+            "matrix" | "adjacency" | "module_adjacency" => matrix.replace(map.next_value()?).is_some(),
+            "ops" | "operations" | "module_operations" => operations.replace(map.next_value()?).is_some(),
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+                false
+            }
+        };
+        if is_twice {
+            return Err(de::Error::custom(format_args!("the cell has `{key}` once more")));
+        }
+    }
+    let lacking = |key| de::Error::custom(format_args!("expected a cell with `matrix` and `ops`, found no `{key}`"));
+    let matrix = matrix.ok_or_else(|| lacking("matrix"))?;
+    let Names(names) = operations.ok_or_else(|| lacking("ops"))?;
+    Sketch::new(&matrix, names).map_err(de::Error::custom)
+}
+
+/// The operations of a cell, as a list or as comma-separated text.
+struct Names(Vec<Name>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Operations;
+        impl<'de> Visitor<'de> for Operations {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the names of the operations, as a list or comma-separated")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
+                names(text).map(Names).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(text) = list.next_element::<Cow<'de, str>>()? {
+                    if names.len() == MOST_WRITTEN {
+                        return Err(de::Error::custom(Error::TooMany { what: "operations" }));
+                    }
+                    names.push(name(&text));
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_any(Operations)
+    }
+}
+
+impl<'de> Deserialize<'de> for Matrix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Rows;
+        impl<'de> Visitor<'de> for Rows {
+            type Value = Matrix;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a matrix: a list of rows of 0 and 1, or its digits as a text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Matrix, E> {
+                Matrix::from_digits(text).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Matrix, A::Error> {
+                let mut rows = Vec::new();
+                while let Some(row) = list.next_element()? {
+                    if rows.len() == MOST_WRITTEN {
+                        return Err(de::Error::custom(Error::TooMany { what: "vertices" }));
+                    }
+                    rows.push(row);
+                }
+                Ok(Matrix(rows))
+            }
+        }
+        deserializer.deserialize_any(Rows)
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values;
+        impl<'de> Visitor<'de> for Values {
+            type Value = Row;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a row of the matrix: a list of 0 and 1")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Row, A::Error> {
+                let mut row = Row::default();
+                while let Some(Bit(is_one)) = list.next_element()? {
+                    if row.length == MOST_WRITTEN {
+                        return Err(de::Error::custom(Error::TooMany { what: "vertices" }));
+                    }
+                    row.ones |= u64::from(is_one) << row.length;
+                    row.length += 1;
+                }
+                Ok(row)
+            }
+        }
+        deserializer.deserialize_seq(Values)
+    }
+}
+
+/// One value of a matrix.
+struct Bit(bool);
+
+impl<'de> Deserialize<'de> for Bit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ZeroOrOne;
+        impl Visitor<'_> for ZeroOrOne {
+            type Value = Bit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("0 or 1")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Bit, E> {
+                if value > 1 { Err(not_binary(&value)) } else { Ok(Bit(value == 1)) }
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bit, E> {
+                Err(not_binary(&value))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Bit, E> {
+                // Some programs print every number with a point.
+                [0.0, 1.0]
+                    .iter()
+                    .position(|known| value.total_cmp(known).is_eq())
+                    .map(|one| Bit(one == 1))
+                    .ok_or_else(|| not_binary(&value))
+            }
+        }
+        deserializer.deserialize_any(ZeroOrOne)
+    }
+}
+
+fn not_binary<E: de::Error>(found: &dyn fmt::Display) -> E {
+    E::custom(Error::NotBinary { found: found.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::space::{Cell, Sampler, Space};
+    use crate::unit::Seed;
+
+    fn refused(text: &str) -> String {
+        Sketch::from_json(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_line_that_is_no_cell_is_named_with_its_number() {
+        let good = r#"{"matrix":[[0,1],[0,0]],"ops":[]}"#;
+        assert_eq!(Sketch::from_json(&format!("{good}\n{good}")).unwrap().len(), 2);
+        let second = |text: &str| refused(&format!("{good}\n{text}\n{good}"));
+        assert_eq!(second(r#"{"ops":[]}"#), "line 2, column 10: expected a cell with `matrix` and `ops`, found no `matrix`");
+        assert_eq!(
+            second(r#"{"matrix":[[0,1],[0,0]]}"#),
+            "line 2, column 24: expected a cell with `matrix` and `ops`, found no `ops`"
+        );
+        assert_eq!(
+            second("7"),
+            "line 2, column 1: invalid type: integer `7`, expected a cell (an object with `matrix` and `ops`) or a list of cells"
+        );
+        assert_eq!(
+            second(r#"{"matrix":7,"ops":[]}"#),
+            "line 2, column 11: invalid type: integer `7`, expected a matrix: a list of rows of 0 and 1, or its digits as a text"
+        );
+        assert!(second(r#"{"matrix":[[0,1],[0,0]],"ops":["a"]}"#).ends_with("1 operations for 2 vertices"));
+        assert!(second(r#"{"matrix":"0100","matrix":"0100","ops":[]}"#).ends_with("the cell has `matrix` once more"));
+        assert!(second("{\"matrix\":").starts_with("line 3, "), "{}", second("{\"matrix\":"));
+        assert_eq!(refused(" \n"), "expected a cell (JSON with `matrix` and `ops`), found nothing");
+        assert_eq!(refused("[]"), "expected a cell (JSON with `matrix` and `ops`), found nothing");
+    }
+
+    #[test]
+    fn a_nest_of_lists_is_refused_before_it_fills_the_stack() {
+        assert!(refused(&"[".repeat(1_000_000)).starts_with("line 1, "));
+        assert!(refused(&"{\"a\":".repeat(1_000_000)).starts_with("line 1, "));
+    }
+
+    /// JSON of one or some cells, valid but for a few bytes.
+    fn damaged_json() -> impl Strategy<Value = Vec<u8>> {
+        let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..4), 0..6);
+        (proptest::collection::vec(any::<u64>(), 1..4), 0_u8..4, edits).prop_map(|(seeds, form, edits)| {
+            let space = Space::nas_bench_101();
+            let written = |seed: &u64| {
+                let spec = Sampler::Official.draw(&space, &mut Seed(*seed).rng());
+                let rows: Vec<Vec<u8>> =
+                    (0..spec.vertices()).map(|x| (0..spec.vertices()).map(|y| u8::from(spec.has_edge(x, y))).collect()).collect();
+                let names: Vec<_> = spec.operations_text().split(',').map(ToOwned::to_owned).collect();
+                match form {
+                    0 => serde_json::json!({ "matrix": rows, "ops": names }),
+                    1 => serde_json::json!({ "adjacency": spec.adjacency_text(), "operations": spec.operations_text() }),
+                    2 => serde_json::json!({ "id": 1.5e3, "matrix": rows, "ops": names[1..names.len() - 1] }),
+                    _ => serde_json::json!([{ "module_adjacency": rows, "module_operations": names, "extra": { "a": [null] } }]),
+                }
+                .to_string()
+            };
+            let mut bytes = seeds.iter().map(written).collect::<Vec<_>>().join("\n").into_bytes();
+            for (place, byte, kind) in edits {
+                let at = place.index(bytes.len());
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    2 if bytes.len() > 1 => drop(bytes.remove(at)),
+                    // Digits keep most texts JSON and change what they mean.
+                    _ => bytes[at] = b'0' + byte % 10,
+                }
+            }
+            bytes
+        })
+    }
+
+    /// Reads a text in every way; what is read is a cell of the space or refused, and one that is written again is the same.
+    fn read_in_every_way(text: &str, other: &str) -> Result<(), TestCaseError> {
+        let mut sketches = Sketch::from_json(text).unwrap_or_default();
+        prop_assert!(sketches.len() <= text.len());
+        sketches.extend(Sketch::from_matrix(text, other));
+        sketches.extend(Sketch::from_edges(text, other));
+        for sketch in sketches {
+            if let Ok::<Cell, _>(cell) = sketch.cell(&Space::nas_bench_101()) {
+                prop_assert!(cell.vertices() <= 7 && cell.edge_count() <= 9);
+                let again = Sketch::from_json(&serde_json::to_string(&cell).unwrap()).unwrap();
+                prop_assert_eq!(again[0].cell(&Space::nas_bench_101()).unwrap(), cell);
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), other in ".{0,40}") {
+            read_in_every_way(&String::from_utf8_lossy(&bytes), &other)?;
+        }
+
+        #[test]
+        fn no_text_that_looks_like_a_cell_makes_the_parser_panic(
+            text in r#"[\[\]{}",:01 \n\-]{0,80}|([0-9]{1,3}-[0-9]{1,3},?){0,12}|[01]{0,90}"#,
+            other in "(input|output|maxpool3x3|conv3x3-bn-relu|,){0,9}",
+        ) {
+            read_in_every_way(&text, &other)?;
+        }
+
+        #[test]
+        fn no_damaged_cell_makes_the_parser_panic(bytes in damaged_json()) {
+            read_in_every_way(&String::from_utf8_lossy(&bytes), "maxpool3x3")?;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The best cells of a table by one of its columns.
+
+use rayon::prelude::*;
+
+use super::{Answer, Repeat, Stop, Table};
+use crate::table::Error;
+use crate::train::Evaluation;
+use crate::unit::{Accuracy, Epochs};
+
+/// A column by which cells can be ranked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranking {
+    /// The name of the column.
+    pub name: &'static str,
+    /// The moment of the training that it is about; parameters are the same at each.
+    pub stop: Option<Stop>,
+    /// Whether a higher value is better, as of accuracies.
+    pub is_higher_better: bool,
+    value: fn(&Answer) -> Option<f64>,
+}
+
+/// Every column by which cells can be ranked.
+pub const RANKINGS: &[Ranking] = &[
+    higher("final_validation_accuracy", Stop::Final, |answer| fraction(answer.end.validation_accuracy)),
+    higher("final_test_accuracy", Stop::Final, |answer| fraction(answer.end.test_accuracy)),
+    higher("final_train_accuracy", Stop::Final, |answer| fraction(answer.end.train_accuracy)),
+    lower("final_training_time", Some(Stop::Final), |answer| time(answer.end)),
+    higher("halfway_validation_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.validation_accuracy)),
+    higher("halfway_test_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.test_accuracy)),
+    higher("halfway_train_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.train_accuracy)),
+    lower("halfway_training_time", Some(Stop::Halfway), |answer| time(answer.halfway)),
+    lower("trainable_parameters", None, |answer| Some(answer.parameters.0.into())),
+];
+
+const fn higher(name: &'static str, stop: Stop, value: fn(&Answer) -> Option<f64>) -> Ranking {
+    Ranking { name, stop: Some(stop), is_higher_better: true, value }
+}
+
+const fn lower(name: &'static str, stop: Option<Stop>, value: fn(&Answer) -> Option<f64>) -> Ranking {
+    Ranking { name, stop, is_higher_better: false, value }
+}
+
+fn fraction(accuracy: Option<Accuracy>) -> Option<f64> {
+    accuracy.map(|accuracy| accuracy.fraction().into())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the ways to a value, which may be absent")]
+fn time(evaluation: Evaluation) -> Option<f64> {
+    Some(evaluation.training_time.0)
+}
+
+impl Ranking {
+    /// The value of the column in an answer; `None` if there is none.
+    ///
+    /// # Units
+    ///
+    /// Fractions, seconds or a count, as the column has them.
+    #[must_use]
+    pub fn value(&self, answer: &Answer) -> Option<f64> {
+        (self.value)(answer)
+    }
+}
+
+impl Table {
+    /// Finds the best cells at a budget by a column of the mean over repeats, the best first, of equals that with the lower
+    /// hash. Cells without a value, because every repeat diverged, are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBudget`] if nothing was trained for so many epochs.
+    pub fn best(&self, epochs: Epochs, by: &Ranking, most: usize) -> Result<Vec<Answer>, Error> {
+        self.check_budget(epochs)?;
+        let answer = |index: usize| self.answer(index, epochs, Repeat::Mean).ok();
+        let ranked = (0..self.len()).into_par_iter().filter_map(|index| {
+            let value = by.value(&answer(index)?)?;
+            Some((if by.is_higher_better { -value } else { value }, index))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        let order = |one: &(f64, usize), other: &(f64, usize)| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1));
+        if most < ranked.len() {
+            ranked.select_nth_unstable_by(most, order);
+            ranked.truncate(most);
+        }
+        ranked.sort_unstable_by(order);
+        Ok(ranked.into_iter().filter_map(|(_, index)| answer(index)).collect())
+    }
+}

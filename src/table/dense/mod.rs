@@ -1,0 +1,362 @@
+//! A benchmark in memory: one small struct for each row, found by cell or by hash without reading a file again.
+//!
+//! `open.rs` reads it from files, `answer.rs` says what a query answers. What a search or a person asks most is here in
+//! dense columns; everything else of a row is in its [`Record`](super::Record).
+
+mod answer;
+mod best;
+mod nearest;
+mod open;
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::{Benchmark, Error, Part, Record, Status};
+use crate::space::{Cell, ModuleHash};
+use crate::train::Evaluation;
+use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
+
+pub use answer::{Answer, Official, Repeat, Stop};
+pub use best::{RANKINGS, Ranking};
+
+/// The recorded rows of a benchmark, in memory.
+///
+/// Cells are sorted by hash and named by their position, the index; the rows of a cell are sorted by epochs and repeat. Two
+/// labelled graphs with one hash are one cell: the graph and the parameters are those of its first row.
+///
+/// # Example
+///
+/// ```
+/// use nasbench::space::{Cell, Space};
+/// use nasbench::table::{Benchmark, Dataset, Manifest, Record, Repeat, Stop, Table, operations};
+/// use nasbench::train::Evaluation;
+/// use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
+///
+/// // A benchmark of one cell, trained twice.
+/// let folder = tempfile::tempdir()?;
+/// let dataset = Dataset { name: "toy".to_owned(), sha256: Some("ab".repeat(32)) };
+/// let manifest = Manifest { seed: Some(Seed(0)), dataset, operations: operations(&Space::nas_bench_101()), protocol: serde_json::json!({ "rate": 0.1 }) };
+/// let benchmark = Benchmark::create_or_open(folder.path(), &manifest)?;
+/// let cell = Cell::from_texts("010001000", "input,maxpool3x3,output")?;
+/// let records = [(0, 0.5), (1, 0.7)].map(|(repeat, fraction)| {
+///     let end = Evaluation { test_accuracy: Accuracy::from_fraction(fraction), ..Evaluation::default() };
+///     Record { end, ..Record::blank(cell, Epochs(4), repeat) }
+/// });
+/// nasbench::table::write(&folder.path().join("records.parquet"), &records, benchmark.identity())?;
+///
+/// // Open and query.
+/// let table: Table = benchmark.table()?;
+/// let answer = table.query(&cell, Epochs(4), Repeat::Mean)?;
+/// assert_eq!(answer.at(Stop::Final).test_accuracy, Accuracy::from_fraction(0.6));
+///
+/// // All cells and all their rows.
+/// for (index, cell) in table.cells().iter().enumerate() {
+///     for row in table.rows(index) {
+///         println!("{cell} at {} epochs: {:?}", row.epochs(), row.at(Stop::Final).test_accuracy);
+///     }
+/// }
+/// # assert_eq!(table.rows(0).len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Table {
+    hashes: Vec<ModuleHash>,
+    cells: Vec<Cell>,
+    parameters: Vec<Parameters>,
+    /// Where the rows of each cell start; one more at the end.
+    first_rows: Vec<u32>,
+    rows: Vec<Row>,
+    budgets: Vec<Epochs>,
+    /// The index of each cell's fingerprint: made when the first cell is asked for, as many commands ask for none.
+    by_fingerprint: OnceLock<FxHashMap<u64, u32>>,
+}
+
+/// One row of a [`Table`]: one trained model, in 48 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Halfway and at the end.
+    training_times: [f64; 2],
+    /// Of training, validation and test images, halfway and at the end; `NaN` where there is none.
+    accuracies: [[f32; 3]; 2],
+    epochs: u16,
+    repeat: u16,
+    status: Status,
+}
+
+impl Row {
+    /// A row of which nothing is known yet.
+    const BLANK: Self =
+        Self { training_times: [0.0; 2], accuracies: [[f32::NAN; 3]; 2], epochs: 0, repeat: 0, status: Status::Ok };
+
+    fn of(record: &Record) -> Self {
+        let moments = [record.halfway, record.end];
+        let fraction = |accuracy: Option<Accuracy>| accuracy.map_or(f32::NAN, Accuracy::fraction);
+        Self {
+            training_times: moments.map(|moment| moment.training_time.0),
+            accuracies: moments
+                .map(|moment| [moment.train_accuracy, moment.validation_accuracy, moment.test_accuracy].map(fraction)),
+            epochs: record.epochs.0,
+            repeat: record.repeat,
+            status: record.status,
+        }
+    }
+
+    /// The training budget.
+    #[must_use]
+    pub const fn epochs(&self) -> Epochs {
+        Epochs(self.epochs)
+    }
+
+    /// The repeat.
+    #[must_use]
+    pub const fn repeat(&self) -> u16 {
+        self.repeat
+    }
+
+    /// How the training ended.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    /// What was measured at a moment of the training.
+    #[must_use]
+    pub fn at(&self, stop: Stop) -> Evaluation {
+        // A fraction that is no number makes no accuracy.
+        let [train_accuracy, validation_accuracy, test_accuracy] = self.accuracies[stop.place()].map(Accuracy::from_fraction);
+        let training_time = Seconds(self.training_times[stop.place()]);
+        Evaluation { training_time, train_accuracy, validation_accuracy, test_accuracy }
+    }
+
+    /// What orders the rows of a cell.
+    const fn key(&self) -> u32 {
+        key(self.epochs, self.repeat)
+    }
+}
+
+const fn key(epochs: u16, repeat: u16) -> u32 {
+    (epochs as u32) << 16 | repeat as u32
+}
+
+impl Benchmark {
+    /// Reads the rows that searches and surrogates may see into memory, on all cores, each key once.
+    ///
+    /// Only the columns that a [`Table`] has are read. Every value is checked as [`read`](super::read) does, except that a
+    /// large table compares the hash with the cell for some thousands of its cells only.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for a damaged file.
+    pub fn table(&self) -> Result<Table, Error> {
+        open::open(&self.files(Part::Recorded)?, self.identity())
+    }
+}
+
+impl Table {
+    /// Makes a table of records; of those with one key the first counts.
+    #[must_use]
+    pub fn from_records(records: &[Record]) -> Self {
+        let mut sorted: Vec<_> = records.iter().collect();
+        sorted.sort_by_key(|record| record.key());
+        sorted.dedup_by_key(|record| record.key());
+        let mut table = Self::empty();
+        for record in sorted {
+            table.push(record.hash, record.cell, record.parameters, Row::of(record));
+        }
+        table.finish()
+    }
+
+    const fn empty() -> Self {
+        Self {
+            hashes: Vec::new(),
+            cells: Vec::new(),
+            parameters: Vec::new(),
+            first_rows: Vec::new(),
+            rows: Vec::new(),
+            budgets: Vec::new(),
+            by_fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// Adds a row behind all others, whose hash and key are not above its own.
+    fn push(&mut self, hash: ModuleHash, cell: Cell, parameters: Parameters, row: Row) {
+        if self.hashes.last() != Some(&hash) {
+            self.start(hash, cell, parameters, self.rows.len());
+        }
+        if !self.budgets.contains(&row.epochs()) {
+            self.budgets.push(row.epochs());
+        }
+        self.rows.push(row);
+    }
+
+    /// Adds a cell behind all others, whose rows start at `first_row`.
+    fn start(&mut self, hash: ModuleHash, cell: Cell, parameters: Parameters, first_row: usize) {
+        self.hashes.push(hash);
+        self.cells.push(cell);
+        self.parameters.push(parameters);
+        self.first_rows.push(u32::try_from(first_row).expect("opening counts the rows"));
+    }
+
+    /// Closes the last cell.
+    fn finish(mut self) -> Self {
+        self.first_rows.push(u32::try_from(self.rows.len()).expect("opening counts the rows"));
+        self.budgets.sort_unstable();
+        self
+    }
+
+    /// How many cells there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there are no cells.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The cells, as they were recorded, in the order of their hashes.
+    #[must_use]
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The hashes of [`cells`](Self::cells), ascending.
+    #[must_use]
+    pub fn hashes(&self) -> &[ModuleHash] {
+        &self.hashes
+    }
+
+    /// The trainable parameters of a cell's network.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn parameters(&self, index: usize) -> Parameters {
+        self.parameters[index]
+    }
+
+    /// The budgets of all rows, ascending.
+    #[must_use]
+    pub fn budgets(&self) -> &[Epochs] {
+        &self.budgets
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Finds a cell, however its vertices are numbered; no MD5 is computed. The first call takes some 50 ms in a table of
+    /// 423,624 cells.
+    #[must_use]
+    pub fn index_of(&self, cell: &Cell) -> Option<usize> {
+        self.by_fingerprint().get(&cell.fingerprint()).map(|index| *index as usize)
+    }
+
+    /// Finds a cell by its hash.
+    #[must_use]
+    pub fn index_of_hash(&self, hash: ModuleHash) -> Option<usize> {
+        self.hashes.binary_search(&hash).ok()
+    }
+
+    fn by_fingerprint(&self) -> &FxHashMap<u64, u32> {
+        self.by_fingerprint.get_or_init(|| {
+            let fingerprints: Vec<_> = self.cells.par_iter().map(Cell::fingerprint).collect();
+            fingerprints.into_iter().zip(0..).collect()
+        })
+    }
+
+    /// The rows of a cell, sorted by epochs and repeat.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn rows(&self, index: usize) -> &[Row] {
+        &self.rows[self.first_rows[index] as usize..self.first_rows[index + 1] as usize]
+    }
+
+    /// The rows of a cell at a budget, sorted by repeat; none if it was not trained at it.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn repeats(&self, index: usize, epochs: Epochs) -> &[Row] {
+        let rows = self.rows(index);
+        let start = rows.partition_point(|row| row.epochs < epochs.0);
+        let end = rows.partition_point(|row| row.epochs <= epochs.0);
+        &rows[start..end]
+    }
+
+    /// One row of a cell.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn row(&self, index: usize, epochs: Epochs, repeat: u16) -> Option<&Row> {
+        let key = key(epochs.0, repeat);
+        // A cell has a dozen rows: walking along them is faster than jumping about.
+        self.rows(index).iter().find(|row| row.key() >= key).filter(|row| row.key() == key)
+    }
+
+    /// Answers what the official program answers: what a cell reached at a budget.
+    ///
+    /// # Errors
+    ///
+    /// In the official order: [`Error::UnknownBudget`] if nothing was trained for so many epochs, [`Error::NotRecorded`] if
+    /// this cell was not, [`Error::UnknownRepeat`] if it has no such repeat.
+    pub fn query(&self, cell: &Cell, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
+        self.check_budget(epochs)?;
+        let index = self.index_of(cell).ok_or_else(|| Error::NotRecorded { hash: cell.hash(), epochs: None })?;
+        self.answer(index, epochs, repeat)
+    }
+
+    /// Answers for a cell of a known index, as [`query`](Self::query) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    pub fn answer(&self, index: usize, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
+        let rows = self.repeats(index, epochs);
+        let hash = self.hashes[index];
+        if rows.is_empty() {
+            self.check_budget(epochs)?;
+            return Err(Error::NotRecorded { hash, epochs: Some(epochs) });
+        }
+        let row = match repeat {
+            Repeat::Mean => None,
+            Repeat::One(one) => {
+                let known = || rows.iter().map(Row::repeat).collect();
+                let row = rows.iter().find(|row| row.repeat == one);
+                Some(row.ok_or_else(|| Error::UnknownRepeat { hash, epochs, found: one, known: known() })?)
+            }
+            Repeat::Drawn(seed) => Some(answer::drawn(rows, hash, seed)),
+        };
+        Ok(Answer::of(hash, self.cells[index], self.parameters[index], row.map_or(rows, std::slice::from_ref), row.is_none()))
+    }
+
+    /// Passes a budget at which something was trained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBudget`] for any other.
+    pub fn check_budget(&self, epochs: Epochs) -> Result<(), Error> {
+        let is_known = self.budgets.contains(&epochs);
+        if is_known { Ok(()) } else { Err(Error::UnknownBudget { found: epochs, known: self.budgets.clone() }) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Finding the rows of some cells without reading the rest: the footer and the page index say where they can be.
+
+use std::ops::Range;
+use std::path::Path;
+
+use arrow::array::{AsArray, RecordBatch};
+use fs_err as fs;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use super::column::column;
+use super::reader::check_metadata;
+use super::{Benchmark, Error, Identity, Part, Record, schema};
+use crate::space::ModuleHash;
+
+const HASH: &str = "module_hash";
+
+impl Benchmark {
+    /// Reads the rows of one cell that searches and surrogates may see, sorted by epochs and repeat; none if it has none.
+    ///
+    /// Of a compacted file only the footer, the page index and a page or two of each column are read, so that the first
+    /// look-up takes milliseconds. Who looks up thousands of cells opens a [`table`](Self::table).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for what is read.
+    pub fn look_up(&self, hash: ModuleHash) -> Result<Vec<Record>, Error> {
+        self.look_up_all(&[hash])
+    }
+
+    /// Reads the rows of some cells, sorted by key, as [`look_up`](Self::look_up) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`look_up`](Self::look_up).
+    pub fn look_up_all(&self, hashes: &[ModuleHash]) -> Result<Vec<Record>, Error> {
+        let mut texts: Vec<_> = hashes.iter().map(ToString::to_string).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let mut records = Vec::new();
+        for file in self.files(Part::Recorded)? {
+            records.append(&mut look_up(&file, self.identity(), &texts)?);
+        }
+        records.sort_by_key(Record::key);
+        records.dedup_by_key(|record| record.key());
+        Ok(records)
+    }
+}
+
+/// Reads the records of a file with one of some hashes, whose texts are sorted.
+fn look_up(file: &Path, identity: Identity, texts: &[String]) -> Result<Vec<Record>, Error> {
+    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    let open = || fs::File::open(file).map(fs::File::into_file);
+    let stated = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::new()).map_err(broken)?;
+    check_metadata(stated.metadata().file_metadata(), file, identity)?;
+    column(HASH).check_type(stated.schema().field_with_name(HASH).ok().map(arrow::datatypes::Field::data_type), file)?;
+    let hash_column = stated.parquet_schema().columns().iter().position(|leaf| leaf.name() == HASH);
+    let hash_column = hash_column.expect("its type was checked");
+
+    let may_hold = |group: &usize| {
+        let statistics = stated.metadata().row_group(*group).column(hash_column).statistics();
+        let range = statistics.and_then(|statistics| statistics.min_bytes_opt().zip(statistics.max_bytes_opt()));
+        range.is_none_or(|(least, most)| is_any_within(texts, least, most))
+    };
+    let groups: Vec<_> = (0..stated.metadata().num_row_groups()).filter(may_hold).collect();
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let metadata = with_page_index(&open()?, &stated, &groups, hash_column).map_err(broken)?;
+
+    let mut records = Vec::new();
+    let mut first = 0;
+    for (group, size) in
+        metadata.metadata().row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).enumerate()
+    {
+        if groups.contains(&group) {
+            let read = |rows: Vec<Range<usize>>, mask: ProjectionMask| {
+                let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone())
+                    .with_row_groups(vec![group])
+                    .with_row_selection(RowSelection::from_consecutive_ranges(rows.into_iter(), size))
+                    .with_projection(mask)
+                    .build()
+                    .map_err(broken)?;
+                reader.map(|batch| batch.map_err(|source| broken(source.into()))).collect::<Result<Vec<_>, Error>>()
+            };
+            let pages = pages(&metadata, group, size, hash_column, texts);
+            let hashes = ProjectionMask::leaves(metadata.parquet_schema(), [hash_column]);
+            let rows = rows_with(&read(pages.clone(), hashes)?, pages.into_iter().flatten(), texts);
+            if !rows.is_empty() {
+                let ranges = rows.iter().map(|row| *row..row + 1).collect();
+                let found = read(ranges, ProjectionMask::all())?;
+                records.append(&mut records_of(&found, file, first, &rows)?);
+            }
+        }
+        first += size;
+    }
+    Ok(records)
+}
+
+/// Reads the page index of some row groups: where pages start for all columns, what they hold for that of the hashes.
+fn with_page_index(
+    file: &std::fs::File,
+    stated: &ArrowReaderMetadata,
+    groups: &[usize],
+    hash_column: usize,
+) -> Result<ArrowReaderMetadata, ParquetError> {
+    let mut reader = ParquetMetaDataReader::new_with_metadata(stated.metadata().as_ref().clone())
+        .with_page_index_policy(PageIndexPolicy::Optional)
+        .with_column_index_mask(ColumnChunkMask::row_groups_and_columns(groups.iter().copied(), [hash_column]))
+        .with_offset_index_mask(ColumnChunkMask::row_groups(groups.iter().copied()));
+    reader.read_page_indexes(file)?;
+    ArrowReaderMetadata::try_new(reader.finish()?.into(), ArrowReaderOptions::new())
+}
+
+/// The rows of the pages of a row group that may hold one of the hashes: all rows if the file does not say.
+fn pages(metadata: &ArrowReaderMetadata, group: usize, size: usize, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
+    let index = metadata.metadata().page_index_for_row_group(group);
+    let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(places)) =
+        (index.column_index(hash_column), index.offset_index(hash_column))
+    else {
+        return std::iter::once(0..size).collect();
+    };
+    let starts: Vec<_> = places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
+    let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= size);
+    if !is_in_order || values.num_pages() != starts.len() as u64 {
+        return std::iter::once(0..size).collect();
+    }
+    let ends = starts.iter().skip(1).copied().chain([size]);
+    let pages = starts.iter().copied().zip(ends).enumerate();
+    let may_hold = |page: usize| {
+        values.min_value(page).zip(values.max_value(page)).is_some_and(|(least, most)| is_any_within(texts, least, most))
+    };
+    pages.filter(|(page, _)| may_hold(*page)).map(|(_, (start, end))| start..end).collect()
+}
+
+/// Whether one of some sorted texts lies between two.
+fn is_any_within(texts: &[String], least: &[u8], most: &[u8]) -> bool {
+    let next = texts.partition_point(|text| text.as_bytes() < least);
+    texts.get(next).is_some_and(|text| text.as_bytes() <= most)
+}
+
+/// The rows whose hash is one of some. `rows` are those that the batches hold.
+fn rows_with(batches: &[RecordBatch], rows: impl Iterator<Item = usize>, texts: &[String]) -> Vec<usize> {
+    let hashes = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>());
+    let is_asked = |hash: Option<&str>| hash.is_some_and(|hash| texts.binary_search_by(|text| text.as_str().cmp(hash)).is_ok());
+    hashes.zip(rows).filter(|(hash, _)| is_asked(*hash)).map(|(_, row)| row).collect()
+}
+
+/// The records of batches. `first` is the row of the file with which the row group starts, `rows` are the batches' within it.
+fn records_of(batches: &[RecordBatch], file: &Path, first: usize, rows: &[usize]) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    for batch in batches {
+        let done = records.len();
+        let mut found = schema::from_batch(batch, file, 0).map_err(|error| match error {
+            Error::Value { file, row, column, expected, found } => {
+                Error::Value { file, row: first + rows[done + row], column, expected, found }
+            }
+            other => other,
+        })?;
+        records.append(&mut found);
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err as fs;
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::EnabledStatistics;
+
+    use super::*;
+    use crate::space::{Cell, Space};
+    use crate::table::{Dataset, Manifest, operations, write, writer};
+    use crate::unit::{Epochs, Seed};
+
+    fn benchmark(folder: &Path) -> Benchmark {
+        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
+        let manifest = Manifest {
+            seed: Some(Seed(1)),
+            dataset,
+            operations: operations(&Space::nas_bench_101()),
+            protocol: serde_json::json!({ "rate": 0.1 }),
+        };
+        let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
+        fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
+        benchmark
+    }
+
+    fn cells() -> Vec<Cell> {
+        Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap()
+    }
+
+    /// Writes a file of many small row groups and pages.
+    fn write_in_pages(file: &Path, records: &[Record], identity: Identity, statistics: EnabledStatistics) {
+        let properties = writer::properties(identity)
+            .into_builder()
+            .set_max_row_group_row_count(Some(100))
+            .set_data_page_row_count_limit(7)
+            .set_write_batch_size(7)
+            .set_statistics_enabled(statistics)
+            .build();
+        let batch = schema::to_batch(records);
+        let mut writer = ArrowWriter::try_new(fs::File::create(file).unwrap(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn a_look_up_finds_what_reading_everything_finds() {
+        for statistics in [EnabledStatistics::Page, EnabledStatistics::Chunk, EnabledStatistics::None] {
+            let folder = tempfile::tempdir().unwrap();
+            let benchmark = benchmark(folder.path());
+            let cells = cells();
+            let mut records: Vec<_> = cells[..80]
+                .iter()
+                .flat_map(|cell| [4, 12].into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (epochs, repeat, *cell))))
+                .map(|(epochs, repeat, cell)| Record::blank(cell, Epochs(epochs), repeat))
+                .collect();
+            records.sort_by_key(Record::key);
+            write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), statistics);
+            // A shard that is not sorted, with rows that stand twice.
+            let shard: Vec<_> =
+                [(79, 1), (0, 3), (80, 0), (0, 4)].map(|(cell, repeat)| Record::blank(cells[cell], Epochs(4), repeat)).into();
+            write(&benchmark.shards(Part::Recorded).join("1.parquet"), &shard, benchmark.identity()).unwrap();
+
+            let all = benchmark.records().unwrap();
+            for cell in &cells {
+                let expected: Vec<_> = all.iter().filter(|record| record.hash == cell.hash()).cloned().collect();
+                assert_eq!(benchmark.look_up(cell.hash()).unwrap(), expected);
+            }
+            let some: Vec<_> = [3, 80, 3, 85, 44].map(|cell| cells[cell].hash()).into();
+            let expected: Vec<_> = all.iter().filter(|record| some.contains(&record.hash)).cloned().collect();
+            assert_eq!(benchmark.look_up_all(&some).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_row_is_named_with_its_place_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = benchmark(folder.path());
+        let mut records: Vec<_> =
+            cells().into_iter().flat_map(|cell| (0..3).map(move |repeat| Record::blank(cell, Epochs(4), repeat))).collect();
+        records.sort_by_key(Record::key);
+        let (place, hash) = (202, records[202].hash);
+        records[place].end.training_time.0 = -1.0;
+        write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), EnabledStatistics::Page);
+        let message = benchmark.look_up(hash).unwrap_err().to_string();
+        assert!(message.ends_with("row 202, column `final_training_time`: expected seconds, 0 or more, found -1.0"), "{message}");
+        assert_eq!(benchmark.look_up(records[0].hash).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_benchmark_without_rows_has_none_of_any_cell() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(benchmark(folder.path()).look_up(cells()[0].hash()).unwrap(), []);
+    }
+}

@@ -1,0 +1,84 @@
+//! The columns of imported rows, made of the compact rows at once.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, DictionaryArray, Int32Array, PrimitiveArray, StringArray, StringBuilder, new_null_array,
+};
+use arrow::datatypes::{Float32Type, Float64Type, Int32Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+
+use super::rows::{Found, Row};
+use crate::table::column::Column;
+use crate::table::{Source, Status};
+
+/// Gathers a column of imported rows; null where the official files have nothing of the kind.
+///
+/// # Shapes
+///
+/// - returns: `[rows]`
+pub(super) fn gather(column: &Column, rows: &[Row], cells: &[Found]) -> ArrayRef {
+    let of = Gather { rows, cells };
+    match column.name {
+        "module_hash" => of.text(|found| found.hash.to_string()),
+        "module_adjacency" => of.text(|found| found.cell.adjacency_text()),
+        "module_operations" => of.text(|found| found.cell.operations_text()),
+        "vertices" => of.number::<UInt8Type>(|_, found| small(found.cell.vertices())),
+        "edges" => of.number::<UInt8Type>(|_, found| small(found.cell.edge_count())),
+        "epochs" => of.number::<UInt16Type>(|row, _| row.epochs),
+        "repeat" => of.number::<UInt16Type>(|row, _| row.repeat),
+        "trainable_parameters" => of.number::<UInt32Type>(|row, _| row.parameters),
+        "flops" => of.number::<UInt64Type>(|_, found| found.flops),
+        "start_training_time" => of.number::<Float64Type>(|row, _| row.times[0]),
+        "halfway_training_time" => of.number::<Float64Type>(|row, _| row.times[1]),
+        "final_training_time" => of.number::<Float64Type>(|row, _| row.times[2]),
+        "total_time" => of.number::<Float64Type>(|row, _| row.times[3]),
+        "start_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[0]),
+        "start_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[1]),
+        "start_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[2]),
+        "halfway_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[3]),
+        "halfway_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[4]),
+        "halfway_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[5]),
+        "final_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[6]),
+        "final_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[7]),
+        "final_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[8]),
+        "status" => of.label(Status::Ok.name()),
+        "source" => of.label(Source::Imported.name()),
+        "tool_version" => of.label(env!("CARGO_PKG_VERSION")),
+        _ => new_null_array(&column.data_type(), rows.len()),
+    }
+}
+
+struct Gather<'a> {
+    rows: &'a [Row],
+    cells: &'a [Found],
+}
+
+impl Gather<'_> {
+    fn number<T: ArrowPrimitiveType>(&self, value: impl Fn(&Row, &Found) -> T::Native) -> ArrayRef {
+        let values = self.rows.iter().map(|row| value(row, &self.cells[row.cell as usize]));
+        Arc::new(PrimitiveArray::<T>::from_iter_values(values))
+    }
+
+    /// A text of the cell. Rows of one cell stand together, so each text is made once.
+    fn text(&self, text: impl Fn(&Found) -> String) -> ArrayRef {
+        let mut texts = StringBuilder::with_capacity(self.rows.len(), 32 * self.rows.len());
+        for rows in self.rows.chunk_by(|one, other| one.cell == other.cell) {
+            let text = text(&self.cells[rows[0].cell as usize]);
+            for _ in rows {
+                texts.append_value(&text);
+            }
+        }
+        Arc::new(texts.finish())
+    }
+
+    /// The same text in every row.
+    fn label(&self, text: &str) -> ArrayRef {
+        let values = Arc::new(StringArray::from(vec![text]));
+        Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0; self.rows.len()]), values))
+    }
+}
+
+/// A count of vertices or edges as its column holds it.
+fn small(count: usize) -> u8 {
+    u8::try_from(count).expect("a cell has at most 9 vertices and 36 edges")
+}

@@ -1,0 +1,138 @@
+//! Exporting a benchmark as an official file.
+
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use arrow::array::{AsArray as _, Float32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Float32Type, Float64Type, UInt16Type, UInt32Type};
+
+use super::model::{Model, Writer};
+use crate::file::replace;
+use crate::table::{Benchmark, Error, Part, reader, schema};
+use crate::train::Evaluation;
+use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
+
+/// Rows that are turned into arrays at once.
+const BATCH: usize = 8_192;
+
+/// Writes the recorded rows of a benchmark as a file that the original program reads, and returns how many records it has.
+///
+/// The records stand in the order of their key: hash, epochs, repeat. What the format has no words for is lost: seeds,
+/// curves, telemetry and provenance. Rows without an accuracy, as those of trainings that diverged, have no official form
+/// and are left out, and so are rows of verification. The paths of checkpoints are empty; half of an odd budget is written
+/// as it is, with its fraction. `progress` is told how many rows are done, and of how many.
+///
+/// # Errors
+///
+/// [`Error::File`] or [`Error::Parquet`] if a file cannot be read or written, [`Error::Column`] for a column that is not right.
+/// A file that was there under the name is then as it was.
+pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, Error> {
+    let mut written = 0;
+    replace(file, |open| -> Result<(), Error> {
+        let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, open));
+        let (mut done, mut total) = (0, 0);
+        let mut take = |batch: &RecordBatch, source: &Path, rows: u64| {
+            total = rows;
+            written += write(batch, source, &mut writer)?;
+            done += batch.num_rows() as u64;
+            progress(done, total);
+            Ok(())
+        };
+        each_batch(benchmark, &mut take)?;
+        writer.finish()?.flush()?;
+        Ok::<_, Error>(())
+    })?;
+    Ok(written)
+}
+
+/// Hands over all recorded rows, sorted by key, each key once. A benchmark of one file is not held in memory.
+fn each_batch(benchmark: &Benchmark, take: &mut dyn FnMut(&RecordBatch, &Path, u64) -> Result<(), Error>) -> Result<(), Error> {
+    let files = benchmark.files(Part::Recorded)?;
+    if let [file] = &files[..] {
+        let (rows, batches) = reader::batches(file, benchmark.identity(), BATCH, &COLUMNS)?;
+        for batch in batches {
+            let batch = batch.map_err(|source| Error::Parquet { file: file.clone(), source: source.into() })?;
+            take(&batch, file, rows)?;
+        }
+    } else {
+        let records = benchmark.records()?;
+        for batch in records.chunks(BATCH) {
+            take(&schema::to_batch(batch), benchmark.folder(), records.len() as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// The columns that the official format has.
+const COLUMNS: [&str; 18] = [
+    "module_hash",
+    "module_adjacency",
+    "module_operations",
+    "epochs",
+    "trainable_parameters",
+    "start_training_time",
+    "start_train_accuracy",
+    "start_validation_accuracy",
+    "start_test_accuracy",
+    "halfway_training_time",
+    "halfway_train_accuracy",
+    "halfway_validation_accuracy",
+    "halfway_test_accuracy",
+    "final_training_time",
+    "final_train_accuracy",
+    "final_validation_accuracy",
+    "final_test_accuracy",
+    "total_time",
+];
+
+/// The columns of one evaluation: the time, then train, validation and test accuracy.
+const EVALUATIONS: [[&str; 4]; 3] = [
+    [COLUMNS[5], COLUMNS[6], COLUMNS[7], COLUMNS[8]],
+    [COLUMNS[9], COLUMNS[10], COLUMNS[11], COLUMNS[12]],
+    [COLUMNS[13], COLUMNS[14], COLUMNS[15], COLUMNS[16]],
+];
+
+/// Writes the rows of a batch; returns how many of them the format has words for.
+fn write(batch: &RecordBatch, file: &Path, writer: &mut Writer<impl std::io::Write>) -> Result<u64, Error> {
+    let column = |name| schema::column(batch, name, file);
+    let text = |name| -> Result<&StringArray, Error> { Ok(column(name)?.as_string::<i32>()) };
+    let (hashes, adjacencies, operations) = (text(COLUMNS[0])?, text(COLUMNS[1])?, text(COLUMNS[2])?);
+    let epochs = column(COLUMNS[3])?.as_primitive::<UInt16Type>();
+    let parameters = column(COLUMNS[4])?.as_primitive::<UInt32Type>();
+    let total_time = column(COLUMNS[17])?.as_primitive::<Float64Type>();
+    let [start, halfway, end] = EVALUATIONS.map(|names| evaluations(batch, file, names));
+    let (start, halfway, end) = (start?, halfway?, end?);
+    let mut written = 0;
+    for row in 0..batch.num_rows() {
+        let model = Model {
+            hash: hashes.value(row),
+            epochs: Epochs(epochs.value(row)),
+            adjacency: adjacencies.value(row),
+            operations: operations.value(row),
+            evaluations: [start[row], halfway[row], end[row]],
+            parameters: Parameters(parameters.value(row)),
+            total_time: Seconds(total_time.value(row)),
+            checkpoint: None,
+        };
+        written += u64::from(writer.write(&model)?);
+    }
+    Ok(written)
+}
+
+/// One evaluation of every row of a batch.
+fn evaluations(batch: &RecordBatch, file: &Path, names: [&'static str; 4]) -> Result<Vec<Evaluation>, Error> {
+    let column = |name| schema::column(batch, name, file);
+    let times = column(names[0])?.as_primitive::<Float64Type>();
+    let accuracies = |name| -> Result<&Float32Array, Error> { Ok(column(name)?.as_primitive::<Float32Type>()) };
+    let (train, validation, test) = (accuracies(names[1])?, accuracies(names[2])?, accuracies(names[3])?);
+    let accuracy = |found: Option<f32>| found.and_then(Accuracy::from_fraction);
+    let rows = times.values().iter().zip(train).zip(validation).zip(test);
+    Ok(rows
+        .map(|(((time, train), validation), test)| Evaluation {
+            training_time: Seconds(*time),
+            train_accuracy: accuracy(train),
+            validation_accuracy: accuracy(validation),
+            test_accuracy: accuracy(test),
+        })
+        .collect())
+}

@@ -1,0 +1,215 @@
+//! The protobuf of a record: `ModelMetrics`, as the official program declares it.
+
+use prost::Message;
+
+use super::Problem;
+
+/// Three evaluations, the number of trainable parameters and the time of everything.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ModelMetrics {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) evaluation_data: Vec<EvaluationData>,
+    #[prost(int32, optional, tag = "2")]
+    pub(super) trainable_parameters: Option<i32>,
+    #[prost(double, optional, tag = "3")]
+    pub(super) total_time: Option<f64>,
+}
+
+/// One evaluation. The path of the checkpoint, field 6, is skipped, so that reading one takes no memory.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct EvaluationData {
+    #[prost(double, optional, tag = "1")]
+    pub(super) current_epoch: Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub(super) training_time: Option<f64>,
+    #[prost(double, optional, tag = "3")]
+    pub(super) train_accuracy: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    pub(super) validation_accuracy: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    pub(super) test_accuracy: Option<f64>,
+}
+
+/// The metrics of one model as the importer keeps them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Metrics {
+    /// Seconds: training until the start, half and end evaluation, then everything.
+    pub(super) times: [f64; 4],
+    /// Of the start, half and end evaluation in turn: train, validation, test.
+    pub(super) accuracies: [f32; 9],
+    pub(super) parameters: u32,
+    /// Whether an accuracy had more digits than single precision holds.
+    pub(super) rounded: bool,
+}
+
+/// The names of the numbers of one evaluation.
+struct Names {
+    epoch: &'static str,
+    time: &'static str,
+    accuracies: [&'static str; 3],
+}
+
+const NAMES: [Names; 3] = [
+    Names {
+        epoch: "start current_epoch",
+        time: "start training_time",
+        accuracies: ["start train_accuracy", "start validation_accuracy", "start test_accuracy"],
+    },
+    Names {
+        epoch: "halfway current_epoch",
+        time: "halfway training_time",
+        accuracies: ["halfway train_accuracy", "halfway validation_accuracy", "halfway test_accuracy"],
+    },
+    Names {
+        epoch: "final current_epoch",
+        time: "final training_time",
+        accuracies: ["final train_accuracy", "final validation_accuracy", "final test_accuracy"],
+    },
+];
+
+impl Metrics {
+    /// Checks every number of a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::EvaluationCount`], [`Problem::EvaluationOrder`], [`Problem::Missing`] or [`Problem::Number`].
+    pub(super) fn of(message: &ModelMetrics) -> Result<Self, Problem> {
+        let [start, halfway, end] = &message.evaluation_data[..] else {
+            return Err(Problem::EvaluationCount { found: message.evaluation_data.len() });
+        };
+        let mut metrics = Self { times: [0.0; 4], accuracies: [0.0; 9], parameters: 0, rounded: false };
+        let mut epochs = [0.0; 3];
+        for (i, (evaluation, names)) in [start, halfway, end].into_iter().zip(&NAMES).enumerate() {
+            epochs[i] = positive(names.epoch, evaluation.current_epoch, "an epoch, 0 or more")?;
+            metrics.times[i] = seconds(names.time, evaluation.training_time)?;
+            let found = [evaluation.train_accuracy, evaluation.validation_accuracy, evaluation.test_accuracy];
+            for (j, (field, found)) in names.accuracies.into_iter().zip(found).enumerate() {
+                let (accuracy, is_rounded) = accuracy(field, found)?;
+                metrics.accuracies[3 * i + j] = accuracy;
+                metrics.rounded |= is_rounded;
+            }
+        }
+        if !epochs.is_sorted() {
+            return Err(Problem::EvaluationOrder { found: epochs });
+        }
+        metrics.times[3] = seconds("total_time", message.total_time)?;
+        metrics.parameters = parameters(message.trainable_parameters)?;
+        Ok(metrics)
+    }
+}
+
+fn seconds(field: &'static str, found: Option<f64>) -> Result<f64, Problem> {
+    positive(field, found, "seconds, 0 or more")
+}
+
+fn positive(field: &'static str, found: Option<f64>, expected: &'static str) -> Result<f64, Problem> {
+    let found = found.ok_or(Problem::Missing { field })?;
+    if found.is_finite() && found >= 0.0 { Ok(found) } else { Err(Problem::Number { field, expected, found }) }
+}
+
+/// An accuracy in single precision, and whether it had more digits than that.
+#[expect(clippy::cast_possible_truncation, reason = "what is lost is reported")]
+fn accuracy(field: &'static str, found: Option<f64>) -> Result<(f32, bool), Problem> {
+    let found = found.ok_or(Problem::Missing { field })?;
+    if !(0.0..=1.0).contains(&found) {
+        return Err(Problem::Number { field, expected: "a fraction from 0 to 1", found });
+    }
+    let single = found as f32;
+    Ok((single, f64::from(single).to_bits() != found.to_bits()))
+}
+
+fn parameters(found: Option<i32>) -> Result<u32, Problem> {
+    let found = found.ok_or(Problem::Missing { field: "trainable_parameters" })?;
+    let wrong = |_| Problem::Number { field: "trainable_parameters", expected: "a count", found: found.into() };
+    u32::try_from(found).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> ModelMetrics {
+        let evaluation = |epoch: f64| EvaluationData {
+            current_epoch: Some(epoch),
+            training_time: Some(epoch * 10.0),
+            train_accuracy: Some(0.5),
+            validation_accuracy: Some(f64::from(0.1_f32)),
+            test_accuracy: Some(1.0),
+        };
+        ModelMetrics {
+            evaluation_data: vec![evaluation(0.0), evaluation(2.0), evaluation(4.0)],
+            trainable_parameters: Some(7),
+            total_time: Some(50.5),
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut ModelMetrics)) -> String {
+        let mut message = message();
+        change(&mut message);
+        Metrics::of(&message).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn numbers_are_kept_bit_by_bit() {
+        let metrics = Metrics::of(&message()).unwrap();
+        assert_eq!(metrics.times.map(f64::to_bits), [0.0, 20.0, 40.0, 50.5_f64].map(f64::to_bits));
+        assert_eq!(metrics.accuracies.map(f32::to_bits), [0.5, 0.1, 1.0, 0.5, 0.1, 1.0, 0.5, 0.1, 1.0_f32].map(f32::to_bits));
+        assert_eq!((metrics.parameters, metrics.rounded), (7, false));
+    }
+
+    #[test]
+    fn an_accuracy_of_double_precision_is_noted() {
+        let mut message = message();
+        message.evaluation_data[0].train_accuracy = Some(0.1);
+        assert!(Metrics::of(&message).unwrap().rounded);
+    }
+
+    #[test]
+    fn the_checkpoint_is_skipped() {
+        let mut bytes = Vec::new();
+        // Evaluation: field 1 (current_epoch) and field 6 (checkpoint_path).
+        bytes.extend([0x0a, 9 + 5, 0x09]);
+        bytes.extend(3.5_f64.to_le_bytes());
+        bytes.extend([0x32, 3, b'a', b'/', b'b']);
+        let found = ModelMetrics::decode(&bytes[..]).unwrap();
+        assert_eq!(found.evaluation_data, [EvaluationData { current_epoch: Some(3.5), ..EvaluationData::default() }]);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_right_are_named() {
+        assert_eq!(
+            refusal(|message| message.evaluation_data[2].test_accuracy = Some(1.5)),
+            "`final test_accuracy` is 1.5, expected a fraction from 0 to 1"
+        );
+        assert_eq!(
+            refusal(|message| message.evaluation_data[0].validation_accuracy = Some(f64::NAN)),
+            "`start validation_accuracy` is NaN, expected a fraction from 0 to 1"
+        );
+        assert_eq!(
+            refusal(|message| message.evaluation_data[1].training_time = Some(-1.0)),
+            "`halfway training_time` is -1, expected seconds, 0 or more"
+        );
+        assert_eq!(
+            refusal(|message| message.total_time = Some(f64::INFINITY)),
+            "`total_time` is inf, expected seconds, 0 or more"
+        );
+        assert_eq!(refusal(|message| message.trainable_parameters = Some(-7)), "`trainable_parameters` is -7, expected a count");
+        assert_eq!(refusal(|message| message.total_time = None), "the metrics lack `total_time`");
+        assert_eq!(
+            refusal(|message| message.evaluation_data[1].test_accuracy = None),
+            "the metrics lack `halfway test_accuracy`"
+        );
+    }
+
+    #[test]
+    fn other_than_three_evaluations_in_order_are_refused() {
+        assert_eq!(
+            refusal(|message| message.evaluation_data.truncate(2)),
+            "the metrics hold 2 evaluations, expected 3: start, halfway and end"
+        );
+        assert_eq!(
+            refusal(|message| message.evaluation_data.reverse()),
+            "the evaluations are of epochs 4, 2 and 0, expected ascending ones from 0"
+        );
+    }
+}

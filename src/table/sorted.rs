@@ -1,0 +1,327 @@
+//! The rows of a part as batches of columns, sorted by key, each key once, never all of them in memory.
+//!
+//! One file that is sorted already, as a compacted benchmark has it, is read from front to back. Otherwise the keys of all
+//! files are sorted, and every batch is gathered from wherever its rows stand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::{concat_batches, interleave_record_batch};
+use arrow::datatypes::{Int32Type, SchemaRef, UInt16Type};
+use arrow::error::ArrowError;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
+use parquet::errors::ParquetError;
+use rustc_hash::FxHashMap;
+
+use super::{Benchmark, Error, Identity, Key, Part, reader, schema};
+use crate::space::ModuleHash;
+use crate::unit::Epochs;
+
+/// The columns that make the key.
+const KEY: [&str; 3] = ["module_hash", "epochs", "repeat"];
+/// Rows of a batch that is read from front to back.
+const READ: usize = 8_192;
+/// Rows of a batch that is gathered: each may cost a look into every file.
+const GATHERED: usize = 32_768;
+
+/// The rows of a part in the order of their keys, batch by batch.
+pub(super) struct Sorted {
+    files: Vec<PathBuf>,
+    identity: Identity,
+    columns: SchemaRef,
+    rows: u64,
+    order: Order,
+}
+
+/// How the rows come into order.
+enum Order {
+    /// They stand in order in one file, and so many of them have been read.
+    AsRead(Box<ParquetRecordBatchReader>, usize),
+    /// They stand here and there; so many have been gathered.
+    Gathered(Vec<Place>, usize),
+}
+
+/// Where the row of a key stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    key: Key,
+    file: u32,
+    row: u32,
+}
+
+impl Sorted {
+    /// Opens the rows of a part. Of rows with one key the first is kept, as [`Benchmark::read`] keeps it.
+    ///
+    /// `columns` are names of columns of [`schema`](super::schema), in its order.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](super::read) for the first damaged file, but no value is checked except those of the keys.
+    pub(super) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
+        let identity = benchmark.identity();
+        let files = benchmark.files(part)?;
+        let columns = schema::of(columns);
+        if let [file] = files.as_slice()
+            && let Some(rows) = rows_in_order(file, identity)?
+        {
+            let reader = batches(file, identity, &columns, READ, None)?;
+            return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(reader), 0), files });
+        }
+        let mut places = Vec::new();
+        for (index, file) in files.iter().enumerate() {
+            let index = u32::try_from(index).expect("a folder has fewer than 2^32 files");
+            for_each_key(file, identity, |key, row| places.push(Place { key, file: index, row }))?;
+        }
+        places.sort_unstable();
+        places.dedup_by_key(|place| place.key);
+        Ok(Self { files, identity, columns, rows: places.len() as u64, order: Order::Gathered(places, 0) })
+    }
+
+    /// The number of rows, those included that were given already.
+    pub(super) const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
+        match &mut self.order {
+            Order::AsRead(reader, read) => {
+                let file = &self.files[0];
+                let Some(batch) = reader.next() else { return Ok(None) };
+                let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &self.columns, file, *read)?;
+                *read += batch.num_rows();
+                Ok(Some(batch))
+            }
+            Order::Gathered(places, done) => {
+                let chunk = &places[*done..places.len().min(*done + GATHERED)];
+                *done += chunk.len();
+                if chunk.is_empty() {
+                    return Ok(None);
+                }
+                gather(chunk, &self.files, self.identity, &self.columns).map(Some)
+            }
+        }
+    }
+}
+
+impl Iterator for Sorted {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
+    }
+}
+
+/// Reads the rows of a chunk from their files, in the order of the chunk.
+fn gather(chunk: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<RecordBatch, Error> {
+    let mut by_place: Vec<usize> = (0..chunk.len()).collect();
+    by_place.sort_unstable_by_key(|index| (chunk[*index].file, chunk[*index].row));
+    let mut parts = Vec::new();
+    let mut indices = vec![(0, 0); chunk.len()];
+    for of_one_file in by_place.chunk_by(|a, b| chunk[*a].file == chunk[*b].file) {
+        let file = &files[chunk[of_one_file[0]].file as usize];
+        for (position, index) in of_one_file.iter().enumerate() {
+            indices[*index] = (parts.len(), position);
+        }
+        let rows = of_one_file.iter().map(|index| chunk[*index].row as usize);
+        let mut read = Vec::new();
+        for batch in batches(file, identity, columns, GATHERED, Some(selection(rows)))? {
+            read.push(schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?);
+        }
+        parts.push(concat_batches(columns, &read).map_err(|source| broken(file, source.into()))?);
+    }
+    let place = &files[chunk[0].file as usize];
+    let parts: Vec<_> = parts.iter().collect();
+    interleave_record_batch(&parts, &indices).map_err(|source: ArrowError| broken(place, source.into()))
+}
+
+/// The rows of a file, given in ascending order, as Parquet wants to be told.
+fn selection(rows: impl Iterator<Item = usize>) -> RowSelection {
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    let mut next = 0;
+    for row in rows {
+        match selectors.last_mut() {
+            Some(last) if row == next => last.row_count += 1,
+            _ => selectors.extend([RowSelector::skip(row - next), RowSelector::select(1)]),
+        }
+        next = row + 1;
+    }
+    selectors.into()
+}
+
+/// Opens a file for some of its columns, and all or some of its rows.
+fn batches(
+    file: &Path,
+    identity: Identity,
+    columns: &SchemaRef,
+    rows: usize,
+    selection: Option<RowSelection>,
+) -> Result<ParquetRecordBatchReader, Error> {
+    let builder = reader::open(file, identity)?;
+    let wanted = |name: &String| columns.column_with_name(name).is_some();
+    let fields = builder.schema().fields().iter().enumerate();
+    let roots: Vec<_> = fields.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let builder = builder.with_projection(mask).with_batch_size(rows);
+    let builder = if let Some(selection) = selection { builder.with_row_selection(selection) } else { builder };
+    builder.build().map_err(|source| broken(file, source))
+}
+
+/// Counts the rows of a file if their keys ascend, none standing twice.
+fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> {
+    let (mut last, mut rows, mut ascending) = (None, 0_u64, true);
+    for_each_key(file, identity, |key, _| {
+        ascending &= last < Some(key);
+        last = Some(key);
+        rows += 1;
+    })?;
+    Ok(ascending.then_some(rows))
+}
+
+/// Reads the key of every row of a file.
+fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, u32)) -> Result<(), Error> {
+    let columns = schema::of(&KEY);
+    let mut first = 0;
+    for batch in batches(file, identity, &columns, READ, None)? {
+        let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &columns, file, first)?;
+        let hashes = batch.column(0).as_string::<i32>();
+        let numbers = |column: usize| -> &[u16] { batch.column(column).as_primitive::<UInt16Type>().values() };
+        for (row, (epochs, repeat)) in numbers(1).iter().zip(numbers(2)).enumerate() {
+            let text = hashes.value(row);
+            let hash = ModuleHash::from_hex(text).ok_or_else(|| Error::Value {
+                file: file.to_owned(),
+                row: first + row,
+                column: KEY[0],
+                expected: "32 hex digits".to_owned(),
+                found: format!("{text:?}"),
+            })?;
+            let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
+            take(Key { hash, epochs: Epochs(*epochs), repeat: *repeat }, row);
+        }
+        first += batch.num_rows();
+    }
+    Ok(())
+}
+
+fn broken(file: &Path, source: ParquetError) -> Error {
+    Error::Parquet { file: file.to_owned(), source }
+}
+
+/// The labels that a part uses in each of some columns, in the order in which they appear.
+///
+/// # Errors
+///
+/// As [`Sorted::open`].
+pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Result<FxHashMap<String, ArrayRef>, Error> {
+    let columns = schema::of(names);
+    let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
+    for file in benchmark.files(part)? {
+        for batch in batches(&file, benchmark.identity(), &columns, READ, None)? {
+            let batch = schema::project(&batch.map_err(|source| broken(&file, source.into()))?, &columns, &file, 0)?;
+            for (known, column) in labels.iter_mut().zip(batch.columns()) {
+                for label in column.as_dictionary::<Int32Type>().values().as_string::<i32>().iter().flatten() {
+                    if !known.iter().any(|known| known == label) {
+                        known.push(label.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    let fields = columns.fields().iter();
+    Ok(fields
+        .zip(labels)
+        .map(|(field, labels)| (field.name().clone(), Arc::new(StringArray::from(labels)) as ArrayRef))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err as fs;
+
+    use super::*;
+    use crate::table::fixture::{benchmark, records, with_divergence};
+    use crate::table::{Record, write};
+
+    fn every_column() -> Vec<&'static str> {
+        crate::table::column::COLUMNS.iter().map(|column| column.name).collect()
+    }
+
+    /// The rows that come, as records.
+    fn sorted(benchmark: &Benchmark) -> Vec<Record> {
+        let sorted = Sorted::open(benchmark, Part::Recorded, &every_column()).unwrap();
+        let rows = sorted.rows();
+        let found: Vec<_> = sorted.flat_map(|batch| schema::from_batch(&batch.unwrap(), Path::new("a"), 0).unwrap()).collect();
+        assert_eq!(found.len() as u64, rows);
+        found
+    }
+
+    fn is_as_read(benchmark: &Benchmark) -> bool {
+        matches!(Sorted::open(benchmark, Part::Recorded, &KEY).unwrap().order, Order::AsRead(..))
+    }
+
+    #[test]
+    fn one_file_in_order_is_read_from_front_to_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = with_divergence(records());
+        let benchmark = benchmark(folder.path(), &all, &[]);
+        assert!(is_as_read(&benchmark));
+        assert_eq!(sorted(&benchmark), all);
+    }
+
+    #[test]
+    fn rows_of_many_files_come_in_order_and_the_first_of_each_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = with_divergence(records());
+        let mut other = all[3].clone();
+        other.tool_version = "another".to_owned();
+        let shards: Vec<Vec<Record>> = vec![
+            all.iter().skip(1).step_by(3).cloned().collect(),
+            all.iter().skip(2).step_by(3).cloned().chain([other.clone()]).collect(),
+            vec![other],
+        ];
+        let benchmark = benchmark(folder.path(), &all.iter().step_by(3).cloned().collect::<Vec<_>>(), &shards);
+        assert!(!is_as_read(&benchmark));
+        assert_eq!(sorted(&benchmark), all);
+        assert_eq!(sorted(&benchmark), benchmark.records().unwrap());
+    }
+
+    #[test]
+    fn one_file_out_of_order_is_put_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut reversed = records();
+        reversed.reverse();
+        reversed.push(reversed[4].clone());
+        let benchmark = benchmark(folder.path(), &reversed, &[]);
+        assert!(!is_as_read(&benchmark));
+        assert_eq!(sorted(&benchmark), records());
+    }
+
+    #[test]
+    fn a_part_without_files_has_no_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(sorted(&benchmark(folder.path(), &[], &[])), []);
+    }
+
+    #[test]
+    fn labels_are_those_of_all_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (records()[..1].to_vec(), records()[1..].to_vec());
+        let labels = labels(&benchmark(folder.path(), &[], &[one, two]), Part::Recorded, &["source", "device"]).unwrap();
+        assert_eq!(labels["source"].as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["recorded", "imported"]);
+        assert_eq!(labels["device"].len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = benchmark(folder.path(), &records(), &[]);
+        let open = || Sorted::open(&benchmark, Part::Recorded, &KEY).map(drop).unwrap_err().to_string();
+        let file = folder.path().join("records.parquet");
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        assert!(open().contains("records.parquet` as Parquet"), "{}", open());
+        write(&file, &records(), Identity::from_hex(&"0".repeat(64)).unwrap()).unwrap();
+        assert!(open().contains("holds rows of another benchmark"), "{}", open());
+    }
+}
