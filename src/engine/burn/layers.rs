@@ -19,7 +19,7 @@ use crate::engine::Device;
 /// - returns: `[n, out, height, width]`
 pub(super) fn convolution(input: Tensor<4>, weights: Tensor<4>, device: Device) -> Tensor<4> {
     let [_, from, side, _] = weights.dims();
-    let is_evaluated = device == Device::Reference && !weights.is_autodiff();
+    let is_evaluated = device == Device::Cpu && !weights.is_autodiff();
     match side {
         1 => pointwise(input, weights),
         3 if is_evaluated && from >= FEWEST_FOR_PRODUCTS => nine_products(input, weights),
@@ -92,7 +92,7 @@ pub(super) enum Window {
 /// - returns: the same, or height and width halved and rounded up for [`Window::Two`]
 pub(super) fn max_pool(input: Tensor<4>, window: Window, device: Device) -> Tensor<4> {
     match (window, device) {
-        (_, Device::Cpu | Device::Reference) => pick_greatest(input, window),
+        (_, Device::Cpu | Device::Lane) => pick_greatest(input, window),
         (Window::Three, Device::Gpu { .. }) => {
             max_pool2d(input, MaxPoolOptions { stride: [1, 1], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) })
         }
@@ -201,9 +201,18 @@ fn raise(values: &mut [f32], places: &mut [i32], found: &[f32], at: &[i32]) {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device as Backend, Distribution};
+    use burn::tensor::Device as Backend;
+    use rand::RngExt as _;
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::unit::Seed;
+
+    /// Numbers of our own generator: burn's is one for all threads, and tests run side by side.
+    fn random(shape: [usize; 4], rng: &mut ChaCha8Rng) -> Tensor<4> {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Backend::flex())
+    }
 
     fn close(a: Tensor<4>, b: Tensor<4>) {
         assert_eq!(a.dims(), b.dims());
@@ -213,9 +222,8 @@ mod tests {
 
     /// The output and the gradients that a layer has for fixed random numbers.
     fn trace(layer: impl Fn(Tensor<4>, Tensor<4>) -> Tensor<4>, side: usize) -> [Tensor<4>; 3] {
-        let device = Backend::flex();
-        device.seed(7);
-        let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+        let mut rng = Seed(7).rng();
+        let mut random = |shape: [usize; 4]| random(shape, &mut rng);
         let input = random([3, 4, 5, 7]).autodiff().require_grad();
         let weights = random([6, 4, side, side]).autodiff().require_grad();
         let output = layer(input.clone(), weights.clone());
@@ -229,7 +237,7 @@ mod tests {
         for side in [1, 3] {
             let options = || ConvOptions::new([1, 1], [side / 2, side / 2], [1, 1], 1);
             let expected = trace(|input, weights| conv2d(input, weights, None, options()), side);
-            let found = trace(|input, weights| convolution(input, weights, Device::Reference), side);
+            let found = trace(|input, weights| convolution(input, weights, Device::Cpu), side);
             for (expected, found) in expected.into_iter().zip(found) {
                 close(expected, found);
             }
@@ -238,12 +246,11 @@ mod tests {
 
     #[test]
     fn nine_products_are_a_convolution() {
-        let device = Backend::flex();
-        device.seed(8);
-        let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+        let mut rng = Seed(8).rng();
+        let mut random = |shape: [usize; 4]| random(shape, &mut rng);
         let (input, weights) = (random([3, 9, 5, 7]), random([6, 9, 3, 3]));
         let expected = conv2d(input.clone(), weights.clone(), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
-        close(expected, convolution(input, weights, Device::Reference));
+        close(expected, convolution(input, weights, Device::Cpu));
     }
 
     #[test]
@@ -251,7 +258,7 @@ mod tests {
         let gpu = Device::Gpu { index: None };
         for window in [Window::Three, Window::Two] {
             let expected = trace(|input, _| max_pool(input, window, gpu), 1);
-            let found = trace(|input, _| max_pool(input, window, Device::Reference), 1);
+            let found = trace(|input, _| max_pool(input, window, Device::Cpu), 1);
             for (expected, found) in expected.into_iter().zip(found) {
                 close(expected, found);
             }
@@ -268,6 +275,6 @@ mod tests {
     #[test]
     fn halving_rounds_up() {
         let input = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Backend::flex());
-        close(max_pool(input, Window::Two, Device::Reference), Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()));
+        close(max_pool(input, Window::Two, Device::Cpu), Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()));
     }
 }

@@ -86,8 +86,7 @@ impl WithSimd for AddSums<'_> {
         for ((channel, (input, change)), sums) in self.channels.iter().zip(planes).zip(sums) {
             let [scale, offset] = [channel.scale, channel.offset].map(|value| simd.splat_f32s(value));
             // Centred and scaled: (y − mean) · inverse.
-            let [inverse, shift] =
-                [channel.inverse, -channel.mean * channel.inverse].map(|value| simd.splat_f32s(value));
+            let [inverse, shift] = [channel.inverse, -channel.mean * channel.inverse].map(|value| simd.splat_f32s(value));
             let (sums, _) = S::as_mut_simd_f32s(sums);
             for part in 0..halves {
                 let (mut total, mut product) = (sums[part], sums[halves + part]);
@@ -156,8 +155,7 @@ impl WithSimd for Differentiate<'_> {
         let planes = self.input.chunks_exact_mut(self.plane.len()).zip(self.change.chunks_exact(self.plane.len()));
         for ((channel, slope), (input, change)) in self.channels.iter().zip(planes) {
             let [scale, offset] = [channel.scale, channel.offset].map(|value| simd.splat_f32s(value));
-            let [factor, slope, constant] =
-                [slope.factor, slope.slope, slope.constant].map(|value| simd.splat_f32s(value));
+            let [factor, slope, constant] = [slope.factor, slope.slope, slope.constant].map(|value| simd.splat_f32s(value));
             for row in 0..self.plane.height {
                 let (input, _) = S::as_mut_simd_f32s(&mut input[self.plane.inside(row)]);
                 let (change, _) = S::as_simd_f32s(&change[self.plane.inside(row)]);

@@ -240,14 +240,7 @@ impl WithSimd for Halve<'_> {
 }
 
 /// Adds the gradient of the input of [`halve`].
-pub(super) fn add_halved_gradient(
-    arch: Arch,
-    plane: Plane,
-    halved: Plane,
-    input: &[f32],
-    change: &[f32],
-    gradient: &mut [f32],
-) {
+pub(super) fn add_halved_gradient(arch: Arch, plane: Plane, halved: Plane, input: &[f32], change: &[f32], gradient: &mut [f32]) {
     let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
     for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
         arch.dispatch(HalveGradient { plane, halved, input, change, gradient });

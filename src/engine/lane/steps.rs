@@ -145,7 +145,11 @@ impl Model {
                 pool::add_halved_gradient(*arch, from.plane, to.plane, &values[from.store][input], change, sum);
             }
             Operator::AveragePool => {
-                pool::add_gradient_of_means(from.plane, part(&mut ends.means, first.channels, block), &mut changes[from.store][input]);
+                pool::add_gradient_of_means(
+                    from.plane,
+                    part(&mut ends.means, first.channels, block),
+                    &mut changes[from.store][input],
+                );
             }
             Operator::Dense => {
                 let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
@@ -283,10 +287,5 @@ fn total(lanes: &[f32]) -> f64 {
 fn normaliser(mean: f64, variance: f64, scale: f32, offset: f32, settings: &Settings) -> Channel {
     let inverse = 1.0 / (variance + settings.batch_norm_epsilon).sqrt();
     let scale = f64::from(scale) * inverse;
-    Channel {
-        scale: scale as f32,
-        offset: (f64::from(offset) - scale * mean) as f32,
-        mean: mean as f32,
-        inverse: inverse as f32,
-    }
+    Channel { scale: scale as f32, offset: (f64::from(offset) - scale * mean) as f32, mean: mean as f32, inverse: inverse as f32 }
 }
