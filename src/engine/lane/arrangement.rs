@@ -90,11 +90,11 @@ impl Arrangement {
 }
 
 /// A part to read and a part to write, which do not overlap, of one store or of two.
-pub(super) fn read_and_write<'a>(
-    stores: &'a mut [Numbers],
+pub(super) fn read_and_write(
+    stores: &mut [Numbers],
     (from, read): (usize, Range<usize>),
     (to, written): (usize, Range<usize>),
-) -> (&'a [f32], &'a mut [f32]) {
+) -> (&[f32], &mut [f32]) {
     if from != to {
         let [from, to] = stores.get_disjoint_mut([from, to]).expect("two stores of the arrangement");
         return (&from[read], &mut to[written]);

@@ -161,7 +161,7 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for (channel, weights) in weights.chunks_exact(SIDE * SIDE * M).enumerate() {
             for y in 0..SIDE {
-                let pixels = &input[channel * plane + corner + y * row..][..(P + SIDE - 2) * halves + 1];
+                let pixels = &input[channel * plane + corner + y * row..][..=(P + SIDE - 2) * halves];
                 for x in 0..SIDE {
                     let weights = &weights[(y * SIDE + x) * M..][..M];
                     for p in 0..P {
@@ -185,7 +185,7 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
         let place = (at.row + 1) * row + (at.column + 1) * halves + at.half;
         for (m, sums) in sums.into_iter().enumerate() {
             let channel = at.first + m;
-            let pixels = &mut output[channel * plane + place..][..(P - 1) * halves + 1];
+            let pixels = &mut output[channel * plane + place..][..=(P - 1) * halves];
             match &mut self.finish {
                 Finish::Replace => (0..P).for_each(|p| pixels[p * halves] = sums[p]),
                 Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),

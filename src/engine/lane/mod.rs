@@ -4,6 +4,9 @@
 //! of a plan forward and backward. The kernels are written once, over `pulp`'s vectors, and compiled for AVX-512, AVX2 and
 //! plain instructions; which of them run is decided when a model is built. A step allocates nothing.
 
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the instructions that were found")]
+#![expect(clippy::similar_names, reason = "a plane of planes, a pixel of pixels: plural and singular of one thing")]
+
 mod arrangement;
 mod convolution;
 mod head;

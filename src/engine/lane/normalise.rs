@@ -114,11 +114,11 @@ fn pass<S: Simd>(simd: S, value: S::f32s, change: S::f32s) -> S::f32s {
     simd.select_f32s(simd.greater_than_f32s(value, zero), change, zero)
 }
 
-/// What one channel's gradient is: `change · factor + y · slope + constant`.
+/// What one channel's gradient is: `change · factor + y · steepness + constant`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slope {
     pub(super) factor: f32,
-    pub(super) slope: f32,
+    pub(super) steepness: f32,
     pub(super) constant: f32,
 }
 
@@ -155,7 +155,8 @@ impl WithSimd for Differentiate<'_> {
         let planes = self.input.chunks_exact_mut(self.plane.len()).zip(self.change.chunks_exact(self.plane.len()));
         for ((channel, slope), (input, change)) in self.channels.iter().zip(planes) {
             let [scale, offset] = [channel.scale, channel.offset].map(|value| simd.splat_f32s(value));
-            let [factor, slope, constant] = [slope.factor, slope.slope, slope.constant].map(|value| simd.splat_f32s(value));
+            let [factor, steepness, constant] =
+                [slope.factor, slope.steepness, slope.constant].map(|value| simd.splat_f32s(value));
             for row in 0..self.plane.height {
                 let (input, _) = S::as_mut_simd_f32s(&mut input[self.plane.inside(row)]);
                 let (change, _) = S::as_simd_f32s(&change[self.plane.inside(row)]);
@@ -164,7 +165,7 @@ impl WithSimd for Differentiate<'_> {
                     for (part, mask) in mask.iter().enumerate() {
                         let y = input[part];
                         let passed = pass(simd, simd.mul_add_f32s(y, scale, offset), change[part]);
-                        let gradient = simd.mul_add_f32s(passed, factor, simd.mul_add_f32s(y, slope, constant));
+                        let gradient = simd.mul_add_f32s(passed, factor, simd.mul_add_f32s(y, steepness, constant));
                         input[part] = simd.mul_f32s(gradient, *mask);
                     }
                 }

@@ -100,7 +100,9 @@ fn scale_by_counts(plane: Plane, pixels: &mut [f32]) {
     for row in 0..plane.height {
         for (column, pixel) in pixels[plane.inside(row)].chunks_exact_mut(LANES).enumerate() {
             let count = reach(row, plane.height) * reach(column, plane.width);
-            pixel.iter_mut().for_each(|value| *value /= count as f32);
+            for value in pixel {
+                *value /= count as f32;
+            }
         }
     }
 }
@@ -313,7 +315,9 @@ pub(super) fn means(plane: Plane, input: &[f32], means: &mut [f32]) {
                 means.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
             }
         }
-        means.iter_mut().for_each(|sum| *sum /= plane.pixels() as f32);
+        for sum in means {
+            *sum /= plane.pixels() as f32;
+        }
     }
 }
 

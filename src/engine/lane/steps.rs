@@ -252,12 +252,13 @@ impl Convolution {
 
     /// Writes the scales and offsets of the running statistics where the sums stand.
     fn settle(&mut self, scale_and_offset: &[Vec<f32>], settings: &Settings) {
-        let channels = self.mean.len();
-        for channel in 0..channels {
-            let [mean, variance] = [self.mean[channel], self.variance[channel]].map(f64::from);
-            let own = normaliser(mean, variance, scale_and_offset[0][channel], scale_and_offset[1][channel], settings);
-            self.sums[channel] = own.scale;
-            self.sums[channels + channel] = own.offset;
+        let (scales, offsets) = self.sums.split_at_mut(self.mean.len());
+        let running = self.mean.iter().zip(&self.variance);
+        let learnt = scale_and_offset[0].iter().zip(&scale_and_offset[1]);
+        let settled = scales.iter_mut().zip(offsets);
+        for (((mean, variance), (scale, offset)), settled) in running.zip(learnt).zip(settled) {
+            let own = normaliser((*mean).into(), (*variance).into(), *scale, *offset, settings);
+            (*settled.0, *settled.1) = (own.scale, own.offset);
         }
     }
 
@@ -272,9 +273,10 @@ impl Convolution {
             (of_offset[channel], of_scale[channel]) = (change as f32, product as f32);
             let own = self.channels[channel];
             let factor = f64::from(scale[channel]) * f64::from(own.inverse);
-            let slope = -factor * product / count as f64 * f64::from(own.inverse);
-            let constant = -factor * change / count as f64 - slope * f64::from(own.mean);
-            self.slopes[channel] = (own, Slope { factor: factor as f32, slope: slope as f32, constant: constant as f32 });
+            let steepness = -factor * product / count as f64 * f64::from(own.inverse);
+            let constant = -factor * change / count as f64 - steepness * f64::from(own.mean);
+            let slope = Slope { factor: factor as f32, steepness: steepness as f32, constant: constant as f32 };
+            self.slopes[channel] = (own, slope);
         }
     }
 }
