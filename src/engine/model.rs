@@ -1,6 +1,8 @@
 //! A model in training, on whichever engine its device has.
 
-use super::{Device, Error, Settings, StepReport, burn, lane};
+use super::burn::Model as Tensors;
+use super::lane::Model as Lanes;
+use super::{Device, Error, Settings, StepReport};
 use crate::network::Plan;
 use crate::unit::Seed;
 
@@ -10,8 +12,8 @@ pub struct Model(Engine);
 
 #[derive(Debug)]
 enum Engine {
-    Lane(Box<lane::Model>),
-    Burn(Box<burn::Model>),
+    Lane(Box<Lanes>),
+    Burn(Box<Tensors>),
 }
 
 impl Model {
@@ -22,8 +24,8 @@ impl Model {
     /// [`Error::NotBuilt`] or [`Error::NoDevice`] if the device cannot be used.
     pub fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
         Ok(Self(match device {
-            Device::Lane => Engine::Lane(Box::new(lane::Model::new(plan, settings, seed))),
-            Device::Cpu | Device::Gpu { .. } => Engine::Burn(Box::new(burn::Model::new(plan, settings, seed, device)?)),
+            Device::Lane => Engine::Lane(Box::new(Lanes::new(plan, settings, seed))),
+            Device::Cpu | Device::Gpu { .. } => Engine::Burn(Box::new(Tensors::new(plan, settings, seed, device)?)),
         }))
     }
 
