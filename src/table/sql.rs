@@ -1,6 +1,6 @@
 //! SQL over a benchmark: polars plans and answers, this file hands it the tables and says in our words what is wrong.
 //!
-//! A new table is one line in [`tables`].
+//! A new table is one line in `tables`.
 
 use std::any::Any;
 use std::path::PathBuf;
