@@ -50,7 +50,7 @@ fn training(criterion: &mut Criterion) {
     group.bench_function("training step", |bencher| {
         bencher.iter_batched_ref(start, |model| model.step(&images, &labels, 0.1), BatchSize::LargeInput);
     });
-    let model = start();
+    let mut model = start();
     group.bench_function("evaluation", |bencher| bencher.iter(|| model.count_correct(&images, &labels)));
     group.finish();
 }
