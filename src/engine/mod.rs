@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Error {
     /// No device has this name.
-    #[error("unknown device `{name}` (known: cpu, lane, gpu, gpu:0, gpu:1, …)")]
+    #[error("unknown device `{name}` (known: cpu, reference, gpu, gpu:0, gpu:1, …)")]
     UnknownDevice {
         /// The name given.
         name: String,
@@ -57,10 +57,10 @@ pub enum Error {
 /// Where a model trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// This machine's processor, one thread for each model.
-    Cpu,
     /// This machine's processor through our own vector kernels, one thread for each model.
-    Lane,
+    Cpu,
+    /// This machine's processor through burn-flex, one thread for each model: slow, and what the others are compared with.
+    Reference,
     /// A GPU through wgpu; without an index the one that wgpu prefers.
     Gpu {
         /// The position among the adapters found.
@@ -81,8 +81,8 @@ pub struct Entry {
 
 /// Every kind of device.
 pub const DEVICES: &[Entry] = &[
-    Entry { name: "cpu", about: "the processor, one thread for each model (burn-flex)", built: true },
-    Entry { name: "lane", about: "the processor through our own vector kernels, several times as fast (new)", built: true },
+    Entry { name: "cpu", about: "the processor through our own vector kernels, one thread for each model", built: true },
+    Entry { name: "reference", about: "the processor through burn-flex: slow, to compare the others with", built: true },
     Entry {
         name: "gpu[:index]",
         about: "a GPU over Vulkan, Metal or DX12 (burn-wgpu, cargo feature `gpu`)",
@@ -97,7 +97,7 @@ impl FromStr for Device {
         let unknown = || Error::UnknownDevice { name: name.to_owned() };
         match name.split_once(':') {
             None if name == "cpu" => Ok(Self::Cpu),
-            None if name == "lane" => Ok(Self::Lane),
+            None if name == "reference" => Ok(Self::Reference),
             None if name == "gpu" => Ok(Self::Gpu { index: None }),
             Some(("gpu", index)) => Ok(Self::Gpu { index: Some(index.parse().map_err(|_| unknown())?) }),
             _ => Err(unknown()),
@@ -113,8 +113,8 @@ impl Device {
     /// [`Error::NotBuilt`] or [`Error::NoDevice`].
     pub fn check(self) -> Result<(), Error> {
         match self {
-            Self::Lane => Ok(()),
-            Self::Cpu | Self::Gpu { .. } => self::burn::open(self).map(drop),
+            Self::Cpu => Ok(()),
+            Self::Reference | Self::Gpu { .. } => self::burn::open(self).map(drop),
         }
     }
 
@@ -122,7 +122,7 @@ impl Device {
     #[must_use]
     pub fn description(self) -> String {
         match self {
-            Self::Cpu | Self::Lane => processor().map_or_else(|| self.to_string(), |model| format!("{self}: {model}")),
+            Self::Cpu | Self::Reference => processor().map_or_else(|| self.to_string(), |model| format!("{self}: {model}")),
             Self::Gpu { .. } => self.to_string(),
         }
     }
@@ -144,7 +144,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => f.write_str("cpu"),
-            Self::Lane => f.write_str("lane"),
+            Self::Reference => f.write_str("reference"),
             Self::Gpu { index: None } => f.write_str("gpu"),
             Self::Gpu { index: Some(index) } => write!(f, "gpu:{index}"),
         }
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn a_device_reads_back_as_it_prints() {
-        for name in ["cpu", "lane", "gpu", "gpu:1"] {
+        for name in ["cpu", "reference", "gpu", "gpu:1"] {
             assert_eq!(name.parse::<Device>().unwrap().to_string(), name);
         }
         assert!("gpu:first".parse::<Device>().is_err());
         let message = "tpu".parse::<Device>().unwrap_err().to_string();
-        assert_eq!(message, "unknown device `tpu` (known: cpu, lane, gpu, gpu:0, gpu:1, …)");
+        assert_eq!(message, "unknown device `tpu` (known: cpu, reference, gpu, gpu:0, gpu:1, …)");
     }
 }

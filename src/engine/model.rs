@@ -24,8 +24,8 @@ impl Model {
     /// [`Error::NotBuilt`] or [`Error::NoDevice`] if the device cannot be used.
     pub fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
         Ok(Self(match device {
-            Device::Lane => Engine::Lane(Box::new(Lanes::new(plan, settings, seed))),
-            Device::Cpu | Device::Gpu { .. } => Engine::Burn(Box::new(Tensors::new(plan, settings, seed, device)?)),
+            Device::Cpu => Engine::Lane(Box::new(Lanes::new(plan, settings, seed))),
+            Device::Reference | Device::Gpu { .. } => Engine::Burn(Box::new(Tensors::new(plan, settings, seed, device)?)),
         }))
     }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn both(cell: &Cell, skeleton: &Skeleton, settings: Settings) -> [Model; 2] {
-        [Device::Cpu, Device::Lane].map(|device| {
+        [Device::Reference, Device::Cpu].map(|device| {
             let plan = Plan::compile(cell, skeleton).unwrap();
             Model::new(plan, settings, Seed(3), device).unwrap()
         })

@@ -253,7 +253,7 @@ enum Clock {
 impl Clock {
     fn start(device: Device) -> Self {
         match device {
-            Device::Cpu | Device::Lane => Self::Thread(ThreadTime::now()),
+            Device::Cpu | Device::Reference => Self::Thread(ThreadTime::now()),
             Device::Gpu { .. } => Self::Wall(Instant::now()),
         }
     }

@@ -19,7 +19,7 @@ use crate::engine::Device;
 /// - returns: `[n, out, height, width]`
 pub(super) fn convolution(input: Tensor<4>, weights: Tensor<4>, device: Device) -> Tensor<4> {
     let [_, from, side, _] = weights.dims();
-    let is_evaluated = device == Device::Cpu && !weights.is_autodiff();
+    let is_evaluated = device == Device::Reference && !weights.is_autodiff();
     match side {
         1 => pointwise(input, weights),
         3 if is_evaluated && from >= FEWEST_FOR_PRODUCTS => nine_products(input, weights),
@@ -92,7 +92,7 @@ pub(super) enum Window {
 /// - returns: the same, or height and width halved and rounded up for [`Window::Two`]
 pub(super) fn max_pool(input: Tensor<4>, window: Window, device: Device) -> Tensor<4> {
     match (window, device) {
-        (_, Device::Cpu | Device::Lane) => pick_greatest(input, window),
+        (_, Device::Cpu | Device::Reference) => pick_greatest(input, window),
         (Window::Three, Device::Gpu { .. }) => {
             max_pool2d(input, MaxPoolOptions { stride: [1, 1], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) })
         }
@@ -237,7 +237,7 @@ mod tests {
         for side in [1, 3] {
             let options = || ConvOptions::new([1, 1], [side / 2, side / 2], [1, 1], 1);
             let expected = trace(|input, weights| conv2d(input, weights, None, options()), side);
-            let found = trace(|input, weights| convolution(input, weights, Device::Cpu), side);
+            let found = trace(|input, weights| convolution(input, weights, Device::Reference), side);
             for (expected, found) in expected.into_iter().zip(found) {
                 close(expected, found);
             }
@@ -250,7 +250,7 @@ mod tests {
         let mut random = |shape: [usize; 4]| random(shape, &mut rng);
         let (input, weights) = (random([3, 9, 5, 7]), random([6, 9, 3, 3]));
         let expected = conv2d(input.clone(), weights.clone(), None, ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
-        close(expected, convolution(input, weights, Device::Cpu));
+        close(expected, convolution(input, weights, Device::Reference));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let gpu = Device::Gpu { index: None };
         for window in [Window::Three, Window::Two] {
             let expected = trace(|input, _| max_pool(input, window, gpu), 1);
-            let found = trace(|input, _| max_pool(input, window, Device::Cpu), 1);
+            let found = trace(|input, _| max_pool(input, window, Device::Reference), 1);
             for (expected, found) in expected.into_iter().zip(found) {
                 close(expected, found);
             }
@@ -275,6 +275,6 @@ mod tests {
     #[test]
     fn halving_rounds_up() {
         let input = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Backend::flex());
-        close(max_pool(input, Window::Two, Device::Cpu), Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()));
+        close(max_pool(input, Window::Two, Device::Reference), Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()));
     }
 }

@@ -205,7 +205,7 @@ impl Model {
 /// Finds the backend of a device.
 pub(super) fn open(device: Device) -> Result<Backend, Error> {
     match device {
-        Device::Cpu | Device::Lane => Ok(Backend::flex()),
+        Device::Cpu | Device::Reference => Ok(Backend::flex()),
         #[cfg(not(feature = "gpu"))]
         Device::Gpu { .. } => Err(Error::NotBuilt { device }),
         #[cfg(feature = "gpu")]
