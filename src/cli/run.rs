@@ -37,12 +37,12 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
     max_vertices: u8,
 
-    /// Where to train: `cpu` or `gpu[:index]`.
+    /// Where to train: `cpu`, `gpu[:index]` or `reference`; see `nasbench list devices`.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 
-    /// Models to train at a time, one thread each [default: the number of cores].
-    #[arg(long, value_name = "N")]
+    /// Models to train at a time on the device, one thread each [default: the number of cores].
+    #[arg(long, visible_alias = "models-per-device", value_name = "N")]
     workers: Option<NonZeroUsize>,
 
     /// The source of every random number.
