@@ -1,4 +1,7 @@
 //! Images of one's own as PNG and JPEG files: a folder for each class, named as the class is.
+//!
+//! The class folders lie in the folder that is named, or in `train` and, if they are there, `validation` and `test` in it. All
+//! images are of one size and either grey or in colour. Labels follow the names of the classes, sorted.
 
 use std::ffi::OsStr;
 use std::io::Read as _;
@@ -11,8 +14,7 @@ use super::{Dataset, Entry, Error, ImageShape, Images, LIMIT, Place, picture};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "folder",
-    about: "your own images: a folder for each class with PNG and JPEG files of one size, grey or in colour; the folders of the \
-            classes may lie in `train`, `validation` and `test`; splits that are not there are made, 20 % each",
+    about: "your own: PNG and JPEG files of one size, a folder for each class; in `train`, `validation`, `test` or without",
     source: "yours; the formats: https://www.w3.org/TR/png-3/ and https://www.w3.org/Graphics/JPEG/itu-t81.pdf",
     place: Place::Own { path: "DIR", load },
 };

@@ -28,6 +28,7 @@ mod picture;
 mod preprocess;
 mod split;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -172,7 +173,7 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
     DATASETS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownDataset { name: name.to_owned() })
 }
 
-/// How many images each split has.
+/// How many images each split has. Prints as `6000 + 4000 + 4000`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// The images that models are trained on.
@@ -181,6 +182,12 @@ pub struct Sizes {
     pub validation: usize,
     /// The images that only verification and reports see the accuracy of.
     pub test: usize,
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} + {} + {}", self.train, self.validation, self.test)
+    }
 }
 
 /// Three splits of images with one shape and one list of classes.

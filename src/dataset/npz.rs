@@ -1,4 +1,8 @@
 //! Images of one's own as NumPy arrays in one archive, as `numpy.savez` and `numpy.savez_compressed` write it.
+//!
+//! Either `x` and `y`, or `x_train`, `y_train` and, if they are there, `x_validation`, `y_validation`, `x_test` and `y_test`. Images
+//! are bytes, `[n, height, width]` or `[n, height, width, channels]`; labels are integers from 0 to 255, `[n]` or `[n, 1]`. There
+//! are as many classes as the greatest label says.
 
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -12,9 +16,7 @@ use super::{Dataset, Entry, Error, ImageShape, Images, Place};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "npz",
-    about: "your own images: NumPy arrays `x` (bytes, [n, height, width] or [n, height, width, channels]) and `y` (labels from 0), \
-            or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test`, `y_test`; splits that are not there are made, \
-            20 % each",
+    about: "your own: NumPy arrays `x`, `y` in one archive, or `x_train`, `y_train`, `x_validation` and so on",
     source: "yours; the format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html",
     place: Place::Own { path: "FILE.npz", load },
 };

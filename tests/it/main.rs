@@ -8,4 +8,5 @@ mod conformance;
 mod export;
 mod kill;
 mod oracles;
+mod own_images;
 mod pipeline;
