@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use fs_err::File;
 
-use super::{Contents, Dataset, Entry, Error, ImageShape, Images, LIMIT};
+use super::{Contents, Dataset, Entry, Error, ImageShape, Images};
 
 /// The files of a data set that is distributed as MNIST is.
 pub(super) const FILES: &[&str] = &[TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
@@ -18,6 +18,8 @@ const TRAIN_LABELS: &str = "train-labels-idx1-ubyte[.gz]";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte[.gz]";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte[.gz]";
 
+/// The most values that are read from one file.
+const LIMIT: u64 = 1 << 30;
 /// What a gzip file begins with; no IDX file does.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The magic number of unsigned bytes, to which the number of dimensions is added.

@@ -43,8 +43,8 @@ pub use preprocess::Normalisation;
 pub const DATASETS: &[Entry] =
     &[fashion_14::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY, npz::ENTRY, folder::ENTRY];
 
-/// The most bytes of pixels, or of labels, that are read.
-const LIMIT: u64 = 1 << 30;
+/// The most bytes of pixels, or of labels, that are read of one's own images.
+const LIMIT: u64 = 1 << 31;
 
 /// A data set that can be loaded by its name.
 #[derive(Clone, Copy, Debug)]

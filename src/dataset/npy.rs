@@ -383,7 +383,7 @@ mod tests {
         let shape = "(4294967295, 4294967295, 4294967295)";
         assert_message(
             &bytes,
-            &format!("array `y` of `mine.npz` has the shape `{shape}`, expected 1 to 1073741824 bytes of values in all"),
+            &format!("array `y` of `mine.npz` has the shape `{shape}`, expected 1 to 2147483648 bytes of values in all"),
         );
         let long = [MAGIC, &[2, 0], &u32::MAX.to_le_bytes()].concat();
         assert_message(
@@ -391,7 +391,7 @@ mod tests {
             "array `y` of `mine.npz` has the length of the header `4294967295 bytes`, expected at most 65536 bytes",
         );
         let none = file(&header("|u1", "(0,)"), &[]);
-        assert_message(&none, "array `y` of `mine.npz` has the shape `(0,)`, expected 1 to 1073741824 bytes of values in all");
+        assert_message(&none, "array `y` of `mine.npz` has the shape `(0,)`, expected 1 to 2147483648 bytes of values in all");
     }
 
     proptest! {

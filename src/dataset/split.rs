@@ -77,7 +77,7 @@ fn balanced(images: &Images, purpose: &str) -> Images {
             let label = images.label(image as usize);
             let class = usize::from(label);
             seen[class] += 1;
-            // Parts of 2^-32; there are fewer than 2^31 images, as each has a pixel.
+            // Parts of 2^-32; there are at most 2^31 images, as each has a byte.
             let position = ((2 * seen[class] - 1) << 31) / counts[class];
             (position, label, image)
         })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 
-use super::{Device, Error, Model, Optimizer, Settings, burn, lane, processor};
+use super::{Device, Error, Model, Optimizer, Settings, lane, processor};
 use crate::dataset::ImageShape;
 use crate::network::{Plan, Skeleton};
 use crate::space::Cell;
@@ -84,7 +84,7 @@ pub fn found() -> Vec<Found> {
         Found { device: Device::Reference, name: format!("{processor}, burn-flex") },
     ];
     let any = Device::Gpu { index: None };
-    match without_panic(any, || Ok(burn::adapters())) {
+    match without_panic(any, || Ok(super::burn::adapters())) {
         Ok(adapters) => {
             let gpu = |(index, name)| Found { device: Device::Gpu { index: Some(index) }, name };
             found.extend(adapters.into_iter().enumerate().map(gpu));
