@@ -31,7 +31,7 @@ enum What {
     Datasets,
     /// Training protocols, in full as JSON.
     Protocols,
-    /// Kinds of devices.
+    /// Kinds of devices; `nasbench devices` finds and proves those of this machine.
     Devices,
     /// Operations of a cell.
     Operations,

@@ -279,6 +279,16 @@ pub enum Error {
         /// The shape of this image.
         found: ImageShape,
     },
+    /// The images take more memory than is meant for them.
+    #[error("the images up to `{}` have {found} pixel values, expected at most {limit}", .path.display())]
+    TooManyPixels {
+        /// The first that is too much.
+        path: PathBuf,
+        /// The most pixel values.
+        limit: u64,
+        /// Those of the images up to this one.
+        found: u64,
+    },
     /// There is nothing to tell apart.
     #[error("the images of `{dataset}` have {found} class, expected at least 2")]
     OneClass {

@@ -120,12 +120,12 @@ impl Reader {
         let mut bytes = Vec::new();
         File::open(&path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > LONGEST_FILE {
-            return Err(Error::TrailingBytes { path, expected: LONGEST_FILE });
+            return Err(Error::Decode { path, reason: format!("it is longer than {LONGEST_FILE} bytes") });
         }
         let (found, pixels) = picture::decode(&path, &bytes)?;
         self.values += pixels.len() as u64;
         if self.values > LIMIT {
-            return Err(Error::Dimensions { path, limit: LIMIT, found: format!("with the images before it {}", self.values) });
+            return Err(Error::TooManyPixels { path, limit: LIMIT, found: self.values });
         }
         let (expected, first) = self.first.get_or_insert_with(|| (found, path.clone()));
         if *expected != found {
@@ -242,6 +242,19 @@ mod tests {
         let hidden = [("ants/.hidden", &b""[..]), ("bees/1.png", GREY)];
         assert_message(&hidden, "`ants` holds no PNG or JPEG file");
         assert!(matches!(ENTRY.load(Some(&empty.path().join("none"))), Err(Error::Read(_))));
+    }
+
+    #[test]
+    fn more_images_than_memory_is_meant_for_are_refused() {
+        let folder = folder(&[("ants/1.png", GREY)]);
+        let path = folder.path().join("ants/1.png");
+        let mut reader = Reader { values: LIMIT - 19, ..Reader::default() };
+        assert_eq!(
+            reader.image(path.clone()).unwrap_err().to_string(),
+            format!("the images up to `{}` have 2147483649 pixel values, expected at most 2147483648", path.display())
+        );
+        let mut reader = Reader { values: LIMIT - 20, ..Reader::default() };
+        assert!(reader.image(path).is_ok());
     }
 
     #[test]
