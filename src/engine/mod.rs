@@ -8,10 +8,12 @@ mod burn;
 mod lane;
 mod model;
 mod optimizer;
+mod prove;
 mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
+pub use prove::{Found, Proof, TOLERANCE, found, prove};
 pub use weights::initial;
 
 use std::fmt;

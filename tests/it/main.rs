@@ -6,6 +6,9 @@ mod architecture;
 mod commands;
 mod conformance;
 mod export;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod kill;
 mod oracles;
+mod own_images;
 mod pipeline;
