@@ -275,6 +275,9 @@ mod tests {
     #[test]
     fn halving_rounds_up() {
         let input = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Backend::flex());
-        close(max_pool(input, Window::Two, Device::Reference), Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()));
+        close(
+            max_pool(input, Window::Two, Device::Reference),
+            Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()),
+        );
     }
 }
