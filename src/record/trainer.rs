@@ -32,7 +32,7 @@ impl Trainer<'_> {
             device: self.device,
         };
         #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-        let trained = training.run(&mut |Progress { steps, of }| report(steps as f64 / of as f64))?;
+        let trained = training.run(&mut |Progress { steps, of, .. }| report(steps as f64 / of as f64))?;
         Ok(self.row(task, trained))
     }
 
@@ -46,7 +46,12 @@ impl Trainer<'_> {
             end: trained.end,
             total_time: trained.total_time,
             curves: trained.curves,
-            telemetry: Telemetry { images_per_second: Some(trained.images_per_second), ..Telemetry::default() },
+            telemetry: Telemetry {
+                images_per_second: Some(trained.images_per_second),
+                peak_memory: Some(trained.peak_memory),
+                macro_roc_auc: trained.figures.and_then(|figures| figures.validation.macro_roc_auc),
+                macro_f1: trained.figures.map(|figures| figures.validation.macro_f1),
+            },
             device: Some(self.device.description()),
             ..Record::blank(task.cell, task.epochs, task.repeat)
         }
