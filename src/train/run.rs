@@ -120,6 +120,19 @@ impl<'a> Training<'a> {
         Ok(self.memory_of(&self.plan()?))
     }
 
+    /// What the network costs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] if the network cannot be built.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn cost(&self) -> Result<Cost, Error> {
+        Ok(self.plan()?.cost())
+    }
+
     fn memory_of(&self, plan: &Plan) -> u64 {
         let batch = self.protocol.batch_size;
         let of_batch = (batch as u64).saturating_mul(4 * plan.skeleton().image.values() as u64);

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::evaluator::Evaluator;
 use super::{Data, Error, Figures, Protocol, Trained, Training, tensors};
-use crate::dataset::{Dataset, Normalisation};
-use crate::engine::{Device, Model, State};
+use crate::dataset::{Batch, Dataset, Normalisation};
+use crate::engine::{Array, Device, Model, State};
 use crate::network::Plan;
 use crate::space::Cell;
 use crate::unit::{Epochs, Seed};
@@ -132,6 +132,37 @@ impl SavedModel {
         Ok(Evaluated { figures, recorded: own.then_some(self.card.figures) })
     }
 
+    /// Writes what the model answers to the first test images, at most so many: so that it can be checked elsewhere.
+    ///
+    /// # Shapes
+    ///
+    /// Arrays of a safetensors file: `pixels` `[n, channels, height, width]` (0 to 255), `labels` `[n]`, `logits` `[n, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`](Self::evaluate), and [`Error::File`] if the disk does not take it.
+    pub fn write_answers(&self, file: &Path, dataset: &Dataset, most: usize, device: Device) -> Result<(), Error> {
+        self.protocol.clone().resolve(dataset)?;
+        let images = dataset.test().take(most);
+        let (n, shape) = (images.len(), images.shape());
+        let mut model = self.model(device)?;
+        let mut logits = Vec::new();
+        let mut batch = Batch::new(shape, self.protocol.batch_size);
+        let indices: Vec<u32> = (0..).take(n).collect();
+        for part in indices.chunks(self.protocol.batch_size) {
+            batch.fill(&images, part, &self.normalisation);
+            logits.extend(model.logits(batch.values(), part.len())?);
+        }
+        let numbers = |bytes: &[u8]| bytes.iter().copied().map(f32::from).collect();
+        let array = |name: &str, shape: &[usize], values| Array { name: name.to_owned(), shape: shape.to_vec(), values };
+        let arrays = [
+            array("pixels", &[n, shape.channels, shape.height, shape.width], numbers(images.all_pixels())),
+            array("labels", &[n], numbers(images.labels())),
+            array("logits", &[n, self.card.classes.len()], logits),
+        ];
+        tensors::write(file, "answers", &self.card, arrays.iter(), &[])
+    }
+
     /// The model on a device, ready to answer; to train it further its optimizer would start anew.
     ///
     /// # Errors
@@ -238,6 +269,21 @@ mod tests {
             model.write(&file).unwrap();
             assert_eq!(fs_err::read(&file).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn answers_are_written_with_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("answers.safetensors");
+        let setting = Setting::new(tiny());
+        let model = saved(&setting, Device::Cpu);
+        model.write_answers(&file, &dataset(), 25, Device::Cpu).unwrap();
+        let tensors::Contents { arrays, .. } = tensors::read::<Card>(&file, "answers").unwrap();
+        let [labels, logits, pixels] = &arrays[..] else { panic!("three arrays") };
+        assert_eq!((&pixels.shape[..], &labels.shape[..], &logits.shape[..]), (&[25, 1, 14, 14][..], &[25][..], &[25, 10][..]));
+        let labels: Vec<u8> = dataset().test().labels()[..25].to_vec();
+        let alone = crate::train::Quality::measure(&logits.values, &labels);
+        assert!(alone.loss.is_some_and(|loss| loss < 2.4), "{alone:?}");
     }
 
     #[test]

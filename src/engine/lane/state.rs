@@ -1,7 +1,7 @@
 //! The state of a model in lanes, and the memory that it needs.
 
 use super::arrangement::Arrangement;
-use super::layout::{LANES, Numbers, Plane};
+use super::layout::{LANES, Plane};
 use super::normalise::{Channel, Slope};
 use super::update::Memory;
 use super::{Model, convolution_steps};
@@ -67,7 +67,7 @@ impl Model {
         let lists = |lists: &[Vec<f32>]| lists.iter().map(Vec::len).sum::<usize>();
         let mut numbers = lists(parameters) + lists(gradients) + scratch.len() + ends.means.len() + ends.logits.len();
         numbers += memory.iter().map(|one| one.momentum.len() + one.mean_square.len()).sum::<usize>();
-        numbers += values.iter().chain(changes).map(Numbers::len).sum::<usize>();
+        numbers += values.iter().chain(changes).map(super::layout::Numbers::len).sum::<usize>();
         for one in convolutions {
             // Both packed kernels have the numbers of the kernel.
             let kernel = 2 * parameters[one.parameter].len();
