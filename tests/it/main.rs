@@ -9,3 +9,4 @@ mod export;
 mod kill;
 mod oracles;
 mod pipeline;
+mod train;
