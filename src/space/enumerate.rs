@@ -97,18 +97,23 @@ impl Space {
         (2..vertices).fold(1, |count, _| count * self.operation_count())
     }
 
-    /// A graph with the operations of a code: their positions as digits, the last vertex's changing fastest.
-    fn labelled(&self, vertices: usize, edges: u64, mut code: usize) -> Cell {
+    /// A graph with the operations of a code.
+    fn labelled(&self, vertices: usize, edges: u64, code: usize) -> Cell {
+        Cell::of_pruned(Spec::from_bits(edges, &self.decoded(vertices, code)[..vertices - 2]))
+    }
+
+    /// The operations of a code: their positions are its digits, the last interior vertex's changing fastest.
+    fn decoded(&self, vertices: usize, mut code: usize) -> [Operation; super::MOST_VERTICES - 2] {
         let kinds = self.operation_count();
         let mut operations = [Operation::Conv3x3; super::MOST_VERTICES - 2];
         for operation in operations[..vertices - 2].iter_mut().rev() {
             *operation = self.operations().nth(code % kinds).expect("a digit below the number of operations");
             code /= kinds;
         }
-        Cell::of_pruned(Spec::from_bits(edges, &operations[..vertices - 2]))
+        operations
     }
 
-    /// The code of a cell's operations, which must be those of the space: see [`labelled`](Self::labelled).
+    /// The code of a cell's operations, which must be those of the space: see [`decoded`](Self::decoded).
     fn code(&self, cell: Cell) -> usize {
         cell.operations().fold(0, |code, operation| code * self.operation_count() + self.position(operation))
     }
@@ -174,9 +179,10 @@ impl Classes {
     fn add(&mut self, space: Space, vertices: usize, known: &mut FxHashMap<u64, u32>) {
         let graphs: Vec<_> = space.graphs(vertices).collect();
         let labellings = space.labellings(vertices);
-        let cells = |edges: u64| (0..labellings).map(move |code| space.labelled(vertices, edges, code));
-        let fingerprints: Vec<u64> =
-            graphs.par_iter().flat_map_iter(|edges| cells(*edges).map(|cell| fingerprint::of(cell.spec()))).collect();
+        let of_vertex = |place: usize| (0..labellings).map(|code| space.decoded(vertices, code)[place]).collect();
+        let operations: Vec<Vec<_>> = (0..vertices - 2).map(of_vertex).collect();
+        let of_graph = |edges: &u64| fingerprint::of_labellings(space.labelled(vertices, *edges, 0).spec(), &operations);
+        let fingerprints: Vec<u64> = graphs.par_iter().flat_map_iter(of_graph).collect();
         let mut first_labelled = vec![NONE; 1 << (vertices * (vertices - 1) / 2)];
         for (edges, fingerprints) in graphs.iter().zip(fingerprints.chunks(labellings)) {
             first_labelled[place(*edges)] = small(self.of_labelled.len());

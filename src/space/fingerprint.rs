@@ -3,7 +3,11 @@
 //! The official hash costs some thousand instructions of MD5. Where only equality counts, the same rounds are done with sums and
 //! products of 64-bit numbers: a vertex takes in its own label and the multisets of its neighbours' labels.
 
-use super::{Cell, Spec, spec::CAPACITY};
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the instructions that were found")]
+
+use pulp::{Arch, NullaryFnOnce};
+
+use super::{Cell, Operation, Spec, spec::CAPACITY};
 
 impl Cell {
     /// A number that two cells share exactly if they share their official hash.
@@ -25,33 +29,114 @@ const OWN: u64 = 0x1656_67B1_9E37_79F9;
 /// Hashes a spec in as many rounds as it has vertices, all vertices at once.
 pub(super) fn of(spec: Spec) -> u64 {
     let vertices = spec.vertices();
-    let mut degrees = [0; CAPACITY];
-    for (x, y) in spec.edges() {
-        degrees[x] += 1 << 8;
-        degrees[y] += 1;
+    let degrees = Degrees::of(spec.edges());
+    let mut labels = [[0]; CAPACITY];
+    for (vertex, label) in labels[..vertices].iter_mut().enumerate() {
+        *label = [degrees.label(vertex, spec.operation(vertex))];
     }
-    let mut labels = [0; CAPACITY];
-    for vertex in 0..vertices {
-        let operation = match spec.operation(vertex) {
+    let [fingerprint] = rounds(spec, &mut labels[..vertices]);
+    fingerprint
+}
+
+/// The fingerprints of one graph under many labellings.
+///
+/// # Shapes
+///
+/// - `operations`: `[interior vertices, labellings]`
+/// - returns: `[labellings]`
+pub(super) fn of_labellings(graph: Spec, operations: &[Vec<Operation>]) -> Vec<u64> {
+    Arch::new().dispatch(Labellings { graph, operations })
+}
+
+/// Labellings that are hashed side by side.
+const LANES: usize = 16;
+
+/// A closure that must be inlined: so it is compiled for the instructions that were found.
+struct Labellings<'a> {
+    graph: Spec,
+    operations: &'a [Vec<Operation>],
+}
+
+impl NullaryFnOnce for Labellings<'_> {
+    type Output = Vec<u64>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<u64> {
+        let Self { graph, operations } = self;
+        let vertices = graph.vertices();
+        let count = operations.first().map_or(1, Vec::len);
+        let degrees = Degrees::of(graph.edges());
+        let ends = [0, vertices - 1].map(|end| degrees.label(end, None));
+        let mut fingerprints = Vec::with_capacity(count + LANES);
+        for start in (0..count).step_by(LANES) {
+            let mut labels = [[0; LANES]; CAPACITY];
+            (labels[0], labels[vertices - 1]) = ([ends[0]; LANES], [ends[1]; LANES]);
+            for (vertex, operations) in (1..).zip(operations) {
+                let operations = operations[start..].iter().take(LANES);
+                labels[vertex].iter_mut().zip(operations).for_each(|(label, own)| *label = degrees.label(vertex, Some(*own)));
+            }
+            fingerprints.extend(rounds(graph, &mut labels[..vertices]));
+        }
+        fingerprints.truncate(count);
+        fingerprints
+    }
+}
+
+/// The degrees of vertices, two in a number.
+struct Degrees([u64; CAPACITY]);
+
+impl Degrees {
+    fn of(edges: impl Iterator<Item = (usize, usize)>) -> Self {
+        let mut degrees = [0; CAPACITY];
+        for (x, y) in edges {
+            degrees[x] += 1 << 8;
+            degrees[y] += 1;
+        }
+        Self(degrees)
+    }
+
+    /// The label before the first round.
+    #[inline(always)]
+    fn label(&self, vertex: usize, operation: Option<Operation>) -> u64 {
+        let operation = match operation {
             Some(operation) => u64::from(operation.label()) + 2,
             None => u64::from(vertex == 0),
         };
-        labels[vertex] = mix(degrees[vertex] << 8 | operation);
+        mix(self.0[vertex] << 8 | operation)
     }
-    for _ in 0..vertices {
-        let mut sums = labels.map(|label| label.wrapping_mul(OWN));
-        let from = labels.map(|label| label.wrapping_mul(FROM));
-        let to = labels.map(|label| label.wrapping_mul(TO));
-        for (x, y) in spec.edges() {
-            sums[y] = sums[y].wrapping_add(from[x]);
-            sums[x] = sums[x].wrapping_add(to[y]);
+}
+
+/// The rounds of as many labellings of one graph as there are lanes.
+///
+/// # Shapes
+///
+/// - `labels`: `[vertices, N]`
+#[inline(always)]
+fn rounds<const N: usize>(graph: Spec, labels: &mut [[u64; N]]) -> [u64; N] {
+    for _ in 0..labels.len() {
+        let mut sums = [[0; N]; CAPACITY];
+        for (sums, labels) in sums.iter_mut().zip(&*labels) {
+            (0..N).for_each(|lane| sums[lane] = labels[lane].wrapping_mul(OWN));
         }
-        labels = sums.map(mix);
+        for (x, y) in graph.edges() {
+            for lane in 0..N {
+                sums[y][lane] = sums[y][lane].wrapping_add(labels[x][lane].wrapping_mul(FROM));
+                sums[x][lane] = sums[x][lane].wrapping_add(labels[y][lane].wrapping_mul(TO));
+            }
+        }
+        for (labels, sums) in labels.iter_mut().zip(&sums) {
+            (0..N).for_each(|lane| labels[lane] = mix(sums[lane]));
+        }
     }
-    mix(labels[..vertices].iter().fold(0, |sum, label| label.wrapping_mul(OWN).wrapping_add(sum)))
+    let mut whole = [0; N];
+    for labels in &*labels {
+        (0..N).for_each(|lane| whole[lane] = labels[lane].wrapping_mul(OWN).wrapping_add(whole[lane]));
+    }
+    whole.map(mix)
 }
 
 /// Makes every bit depend on every other: the finishing of the SplitMix64 generator.
+#[inline(always)]
 const fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

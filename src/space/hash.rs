@@ -7,7 +7,7 @@ use ::md5::{Digest, Md5};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::md5::{self, BLOCK, LANES};
+use super::md5::{self, BLOCK, Digests, LANES};
 use super::{CAPACITY, Cell};
 use crate::hex;
 
@@ -84,23 +84,26 @@ fn of_some(cells: &[Cell]) -> Vec<ModuleHash> {
     for (cell, labels) in cells.iter().zip(&mut labels) {
         first_labels(cell, labels);
     }
+    let mut before = labels.clone();
+    let neighbours: Vec<_> = cells.iter().map(Neighbours::of_all).collect();
     let rounds = cells.iter().map(|cell| cell.vertices()).max().unwrap_or(0);
     for round in 0..rounds {
-        let before = labels.clone();
-        let mut put = |place: usize, digest: [u8; 16]| labels[place / CAPACITY][place % CAPACITY] = Label::of(digest);
+        before.copy_from_slice(&labels);
+        let mut put = |place: usize, digests: &Digests, lane: usize| {
+            labels[place / CAPACITY][place % CAPACITY] = Label::of_lane(digests, lane);
+        };
         for (number, (cell, before)) in cells.iter().zip(&before).enumerate().filter(|(_, (cell, _))| cell.vertices() > round) {
-            for vertex in 0..cell.vertices() {
-                let degree = cell.predecessors(vertex).count() + cell.successors(vertex).count();
-                let length = (degree + 1) * DIGITS + 2;
-                queue.push(number * CAPACITY + vertex, length, &mut put, |text| text.neighbours(cell, vertex, before));
+            for (vertex, around) in neighbours[number][..cell.vertices()].iter().enumerate() {
+                let write = |text: &mut Text| text.neighbours(*around, before, vertex);
+                queue.push(number * CAPACITY + vertex, around.length(), &mut put, write);
             }
         }
         queue.flush(&mut put);
     }
     let mut hashes = vec![ModuleHash([0; 16]); cells.len()];
-    let mut put = |place: usize, digest: [u8; 16]| hashes[place] = ModuleHash(digest);
+    let mut put = |place: usize, digests: &Digests, lane: usize| hashes[place] = ModuleHash(digests.digest(lane));
     for (number, (cell, labels)) in cells.iter().zip(&labels).enumerate() {
-        queue.push(number, cell.vertices() * (DIGITS + 4), &mut put, |text| text.list(&labels[..cell.vertices()]));
+        queue.push(number, cell.vertices() * (DIGITS + 4), &mut put, |text| text.list(cell.vertices(), labels));
     }
     queue.flush(&mut put);
     hashes
@@ -121,24 +124,43 @@ impl Label {
     fn of(digest: [u8; 16]) -> Self {
         let (first, _) = digest.split_first_chunk().expect("a digest has 16 bytes");
         let mut digits = [0; DIGITS];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(digest) {
-            pair.copy_from_slice(&HEX[usize::from(byte)]);
-        }
+        digits.copy_from_slice(hex::print(&digest).as_bytes());
         Self { first: u64::from_be_bytes(*first), digits }
+    }
+
+    /// Takes one of the digests.
+    fn of_lane(digests: &Digests, lane: usize) -> Self {
+        let [first, second, ..] = digests.words.map(|word| u64::from(word[lane].swap_bytes()));
+        let mut digits = [0; DIGITS];
+        for (part, word) in digits.chunks_exact_mut(8).zip(&digests.digits) {
+            part.copy_from_slice(&word[lane].to_le_bytes());
+        }
+        Self { first: first << 32 | second, digits }
     }
 }
 
-/// The two digits of each byte.
-const HEX: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < pairs.len() {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
+/// The vertices before and after a vertex, a bit for each.
+#[derive(Clone, Copy, Default)]
+struct Neighbours {
+    before: u16,
+    after: u16,
+}
+
+impl Neighbours {
+    fn of_all(cell: &Cell) -> [Self; CAPACITY] {
+        let mut all = [Self::default(); CAPACITY];
+        for (x, y) in cell.edges() {
+            all[x].after |= 1 << y;
+            all[y].before |= 1 << x;
+        }
+        all
     }
-    pairs
-};
+
+    /// The length of the text that [`Text::neighbours`] writes.
+    const fn length(self) -> usize {
+        (self.before.count_ones() + self.after.count_ones() + 1) as usize * DIGITS + 2
+    }
+}
 
 /// The labels before the first round: degrees and operation.
 fn first_labels(cell: &Cell, labels: &mut [Label; CAPACITY]) {
@@ -183,12 +205,14 @@ impl Text<'_> {
         self.rest = rest;
     }
 
-    /// Adds the labels of some vertices in the order of the labels.
-    fn add_sorted<const N: usize>(&mut self, vertices: impl Iterator<Item = usize>, labels: &[Label], separator: &[u8; N]) {
+    /// Adds the labels of the vertices of the bits, in the order of the labels.
+    fn add_sorted<const N: usize>(&mut self, mut vertices: u16, labels: &[Label], separator: &[u8; N]) {
         let mut sorted = [0; CAPACITY];
         let mut count = 0;
         // Insertion: a vertex has two or three neighbours.
-        for vertex in vertices {
+        while vertices != 0 {
+            let vertex = vertices.trailing_zeros() as usize;
+            vertices &= vertices - 1;
             let mut place = count;
             while place > 0 && labels[sorted[place - 1]] > labels[vertex] {
                 sorted[place] = sorted[place - 1];
@@ -206,18 +230,18 @@ impl Text<'_> {
     }
 
     /// What a vertex takes in: the labels before it, those after it, its own.
-    fn neighbours(&mut self, cell: &Cell, vertex: usize, labels: &[Label; CAPACITY]) {
-        self.add_sorted(cell.predecessors(vertex), labels, b"");
+    fn neighbours(&mut self, around: Neighbours, labels: &[Label; CAPACITY], vertex: usize) {
+        self.add_sorted(around.before, labels, b"");
         self.add(b"|");
-        self.add_sorted(cell.successors(vertex), labels, b"");
+        self.add_sorted(around.after, labels, b"");
         self.add(b"|");
         self.add(&labels[vertex].digits);
     }
 
-    /// All labels as Python prints a list of texts.
-    fn list(&mut self, labels: &[Label]) {
+    /// The labels of the first vertices as Python prints a list of texts.
+    fn list(&mut self, vertices: usize, labels: &[Label; CAPACITY]) {
         self.add(b"['");
-        self.add_sorted(0..labels.len(), labels, b"', '");
+        self.add_sorted((1 << vertices) - 1, labels, b"', '");
         self.add(b"']");
     }
 }
@@ -235,7 +259,7 @@ impl Queue {
     }
 
     /// Adds a text of a known length; hands out the digests of those that have waited, once there are enough.
-    fn push(&mut self, place: usize, length: usize, put: &mut impl FnMut(usize, [u8; 16]), write: impl FnOnce(&mut Text)) {
+    fn push(&mut self, place: usize, length: usize, put: &mut impl FnMut(usize, &Digests, usize), write: impl FnOnce(&mut Text)) {
         let blocks = (length + 9).div_ceil(BLOCK);
         let (texts, places) = &mut self.waiting[blocks - 1];
         let own = &mut texts[places.len() * blocks * BLOCK..][..blocks * BLOCK];
@@ -250,7 +274,7 @@ impl Queue {
     }
 
     /// Hands out the digests of all that wait.
-    fn flush(&mut self, put: &mut impl FnMut(usize, [u8; 16])) {
+    fn flush(&mut self, put: &mut impl FnMut(usize, &Digests, usize)) {
         for (texts, places) in self.waiting.iter_mut().filter(|(_, places)| !places.is_empty()) {
             hand_out(texts, places, put);
         }
@@ -258,8 +282,9 @@ impl Queue {
 }
 
 /// Hands out the digests of the texts, of which as many count as there are places.
-fn hand_out(texts: &[u8], places: &mut Vec<usize>, put: &mut impl FnMut(usize, [u8; 16])) {
-    places.drain(..).zip(md5::digests(texts)).for_each(|(place, digest)| put(place, digest));
+fn hand_out(texts: &[u8], places: &mut Vec<usize>, put: &mut impl FnMut(usize, &Digests, usize)) {
+    let digests = md5::digests(texts);
+    places.drain(..).enumerate().for_each(|(lane, place)| put(place, &digests, lane));
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! plain ones; `pulp` compiles them for the vector instructions that the machine has.
 
 #![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the instructions that were found")]
-#![expect(clippy::many_single_char_names, reason = "the four words of the state are a, b, c and d in RFC 1321")]
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -14,8 +13,11 @@ pub(super) const LANES: usize = 32;
 /// Bytes of a block of MD5.
 pub(super) const BLOCK: usize = 64;
 
+/// The words of a block.
+const WORDS: usize = BLOCK / 4;
+
 /// One word of each lane.
-type Lanes = [u32; LANES];
+pub(super) type Lanes = [u32; LANES];
 
 const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
@@ -103,34 +105,68 @@ pub(super) fn pad(blocks: &mut [u8], length: usize) {
     blocks[end..].copy_from_slice(&(8 * length as u64).to_le_bytes());
 }
 
+/// Digests, in the two forms that are wanted of them.
+pub(super) struct Digests {
+    /// The words of each digest, whose bytes follow each other, the lowest first.
+    pub(super) words: [Lanes; 4],
+    /// The hex digits of each word, the first one in the lowest byte.
+    pub(super) digits: [[u64; LANES]; 4],
+}
+
+impl Digests {
+    /// The digest of a lane.
+    pub(super) fn digest(&self, lane: usize) -> [u8; 16] {
+        let mut digest = [0; 16];
+        digest.chunks_exact_mut(4).zip(&self.words).for_each(|(bytes, word)| bytes.copy_from_slice(&word[lane].to_le_bytes()));
+        digest
+    }
+}
+
 /// Hashes padded texts of equally many blocks.
 ///
 /// # Shapes
 ///
 /// - `texts`: `[LANES, blocks · BLOCK]`
-/// - returns: `[LANES, 16]`
-pub(super) fn digests(texts: &[u8]) -> [[u8; 16]; LANES] {
-    Arch::new().dispatch(Digests(texts))
+pub(super) fn digests(texts: &[u8]) -> Digests {
+    Arch::new().dispatch(Texts(texts))
 }
 
 /// A closure of [`all_blocks`] that must be inlined: so it is compiled for the instructions that were found.
-struct Digests<'a>(&'a [u8]);
+struct Texts<'a>(&'a [u8]);
 
-impl NullaryFnOnce for Digests<'_> {
-    type Output = [[u8; 16]; LANES];
+impl NullaryFnOnce for Texts<'_> {
+    type Output = Digests;
 
     #[inline(always)]
-    fn call(self) -> Self::Output {
-        all_blocks(self.0)
+    fn call(self) -> Digests {
+        let words = all_blocks(self.0);
+        let mut digits = [[0; LANES]; 4];
+        for (digits, words) in digits.iter_mut().zip(&words) {
+            (0..LANES).for_each(|lane| digits[lane] = print(words[lane]));
+        }
+        Digests { words, digits }
     }
 }
 
+/// The eight hex digits of the bytes of a word, the lowest byte's first.
 #[inline(always)]
-fn all_blocks(texts: &[u8]) -> [[u8; 16]; LANES] {
+const fn print(word: u32) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The bytes move apart, then the halves of each byte.
+    let pairs = (word as u64 | (word as u64) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let halves = (bytes >> 4 | bytes << 8) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Digits above 9 are letters: 39 lie between `9` + 1 and `a`.
+    let letters = (halves + 6 * ONES) >> 4 & ONES;
+    halves + b'0' as u64 * ONES + ((letters << 5) + (letters << 3) - letters)
+}
+
+#[inline(always)]
+fn all_blocks(texts: &[u8]) -> [Lanes; 4] {
     let length = texts.len() / LANES;
     let mut state = START.map(|word| [word; LANES]);
     for block in (0..length).step_by(BLOCK) {
-        let mut words = [[0; LANES]; BLOCK / 4];
+        let mut words = [[0; LANES]; WORDS];
         for (lane, text) in texts.chunks_exact(length).enumerate() {
             for (word, bytes) in words.iter_mut().zip(text[block..block + BLOCK].chunks_exact(4)) {
                 word[lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -138,50 +174,51 @@ fn all_blocks(texts: &[u8]) -> [[u8; 16]; LANES] {
         }
         compress(&mut state, &words);
     }
-    std::array::from_fn(|lane| {
-        let mut digest = [0; 16];
-        digest.chunks_exact_mut(4).zip(&state).for_each(|(bytes, word)| bytes.copy_from_slice(&word[lane].to_le_bytes()));
-        digest
-    })
+    state
 }
 
 #[inline(always)]
-fn compress(state: &mut [Lanes; 4], words: &[Lanes; 16]) {
-    let [mut a, mut b, mut c, mut d] = *state;
-    for four in 0..4 {
-        let i = 4 * four;
-        round::<0>(&mut [&mut a, &mut b, &mut c, &mut d], words, i, |x, y, z| (x & y) | (!x & z), |i| i);
-    }
-    for four in 4..8 {
-        let i = 4 * four;
-        round::<1>(&mut [&mut a, &mut b, &mut c, &mut d], words, i, |x, y, z| (z & x) | (!z & y), |i| (5 * i + 1) % 16);
-    }
-    for four in 8..12 {
-        let i = 4 * four;
-        round::<2>(&mut [&mut a, &mut b, &mut c, &mut d], words, i, |x, y, z| x ^ y ^ z, |i| (3 * i + 5) % 16);
-    }
-    for four in 12..16 {
-        let i = 4 * four;
-        round::<3>(&mut [&mut a, &mut b, &mut c, &mut d], words, i, |x, y, z| y ^ (x | !z), |i| (7 * i) % 16);
-    }
-    for (word, after) in state.iter_mut().zip([a, b, c, d]) {
+fn compress(state: &mut [Lanes; 4], words: &[Lanes; WORDS]) {
+    let mut after = *state;
+    // Written out: so the compiler knows which word and which constant each step takes, and keeps the state in registers.
+    round::<0>(&mut after, words, |x, y, z| (x & y) | (!x & z), |i| i);
+    round::<1>(&mut after, words, |x, y, z| (z & x) | (!z & y), |i| (5 * i + 1) % 16);
+    round::<2>(&mut after, words, |x, y, z| x ^ y ^ z, |i| (3 * i + 5) % 16);
+    round::<3>(&mut after, words, |x, y, z| y ^ (x | !z), |i| (7 * i) % 16);
+    for (word, after) in state.iter_mut().zip(&after) {
         (0..LANES).for_each(|lane| word[lane] = word[lane].wrapping_add(after[lane]));
     }
 }
 
-/// Four steps: each of the words is changed once.
+/// Sixteen steps.
 #[inline(always)]
 fn round<const ROUND: usize>(
-    [a, b, c, d]: &mut [&mut Lanes; 4],
-    words: &[Lanes; 16],
-    i: usize,
+    state: &mut [Lanes; 4],
+    words: &[Lanes; WORDS],
+    combine: impl Fn(u32, u32, u32) -> u32 + Copy,
+    word: impl Fn(usize) -> usize + Copy,
+) {
+    four_steps(state, words, ROUND, 0, combine, word);
+    four_steps(state, words, ROUND, 4, combine, word);
+    four_steps(state, words, ROUND, 8, combine, word);
+    four_steps(state, words, ROUND, 12, combine, word);
+}
+
+/// Four steps: each of the words is changed once.
+#[inline(always)]
+fn four_steps(
+    [a, b, c, d]: &mut [Lanes; 4],
+    words: &[Lanes; WORDS],
+    round: usize,
+    first: usize,
     combine: impl Fn(u32, u32, u32) -> u32 + Copy,
     word: impl Fn(usize) -> usize,
 ) {
-    step(a, b, c, d, &words[word(i)], SINES[i], ROTATIONS[ROUND][0], combine);
-    step(d, a, b, c, &words[word(i + 1)], SINES[i + 1], ROTATIONS[ROUND][1], combine);
-    step(c, d, a, b, &words[word(i + 2)], SINES[i + 2], ROTATIONS[ROUND][2], combine);
-    step(b, c, d, a, &words[word(i + 3)], SINES[i + 3], ROTATIONS[ROUND][3], combine);
+    let (sines, rotations) = (&SINES[16 * round + first..], ROTATIONS[round]);
+    step(a, b, c, d, &words[word(first)], sines[0], rotations[0], combine);
+    step(d, a, b, c, &words[word(first + 1)], sines[1], rotations[1], combine);
+    step(c, d, a, b, &words[word(first + 2)], sines[2], rotations[2], combine);
+    step(b, c, d, a, &words[word(first + 3)], sines[3], rotations[3], combine);
 }
 
 #[inline(always)]
@@ -209,17 +246,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_those_of_the_library() {
+    fn digests_and_digits_are_those_of_the_library() {
         for blocks in 1..6 {
             let mut texts = vec![0; LANES * blocks * BLOCK];
-            let mut expected = [[0; 16]; LANES];
+            let mut expected = [[0_u8; 16]; LANES];
             for (lane, text) in texts.chunks_exact_mut(blocks * BLOCK).enumerate() {
                 let length = blocks * BLOCK - 9 - lane;
                 (0..length).for_each(|i| text[i] = u8::try_from((31 * i + lane) % 256).unwrap());
                 expected[lane] = Md5::digest(&text[..length]).into();
                 pad(text, length);
             }
-            assert_eq!(digests(&texts), expected);
+            let found = digests(&texts);
+            for (lane, expected) in expected.iter().enumerate() {
+                assert_eq!(found.digest(lane), *expected);
+                let digits: Vec<u8> = found.digits.iter().flat_map(|word| word[lane].to_le_bytes()).collect();
+                assert_eq!(String::from_utf8(digits).unwrap(), crate::hex::print(expected));
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use fs_err as fs;
 
-use super::{Benchmark, Part, Record, Source, Status, Telemetry, Timestamp, write};
-use crate::space::Cell;
+use super::{Benchmark, Dataset, Manifest, Part, Record, Source, Status, Telemetry, Timestamp, operations, write};
+use crate::space::{Cell, Space};
 use crate::train::Curves;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
@@ -56,6 +56,19 @@ pub(super) fn with_divergence(mut records: Vec<Record>) -> Vec<Record> {
     records[0].curves.train_loss = vec![1.0, f32::NAN, f32::INFINITY];
     records[0].status = Status::Diverged;
     records
+}
+
+/// A new benchmark in a folder, with a place for shards.
+pub(super) fn new_benchmark(folder: &Path) -> Benchmark {
+    let manifest = Manifest {
+        seed: Some(Seed(1)),
+        dataset: Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) },
+        operations: operations(&Space::nas_bench_101()),
+        protocol: serde_json::json!({ "rate": 0.1 }),
+    };
+    let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
+    fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
+    benchmark
 }
 
 /// A benchmark in a folder, with a compacted file unless that is empty, and shards.

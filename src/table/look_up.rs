@@ -173,21 +173,9 @@ mod tests {
 
     use super::*;
     use crate::space::{Cell, Space};
-    use crate::table::{Dataset, Manifest, operations, write, writer};
-    use crate::unit::{Epochs, Seed};
-
-    fn benchmark(folder: &Path) -> Benchmark {
-        let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
-        let manifest = Manifest {
-            seed: Some(Seed(1)),
-            dataset,
-            operations: operations(&Space::nas_bench_101()),
-            protocol: serde_json::json!({ "rate": 0.1 }),
-        };
-        let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
-        fs::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
-        benchmark
-    }
+    use crate::table::fixture::new_benchmark;
+    use crate::table::{write, writer};
+    use crate::unit::Epochs;
 
     fn cells() -> Vec<Cell> {
         Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap()
@@ -212,7 +200,7 @@ mod tests {
     fn a_look_up_finds_what_reading_everything_finds() {
         for statistics in [EnabledStatistics::Page, EnabledStatistics::Chunk, EnabledStatistics::None] {
             let folder = tempfile::tempdir().unwrap();
-            let benchmark = benchmark(folder.path());
+            let benchmark = new_benchmark(folder.path());
             let cells = cells();
             let mut records: Vec<_> = cells[..80]
                 .iter()
@@ -240,7 +228,7 @@ mod tests {
     #[test]
     fn a_damaged_row_is_named_with_its_place_in_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let benchmark = benchmark(folder.path());
+        let benchmark = new_benchmark(folder.path());
         let mut records: Vec<_> =
             cells().into_iter().flat_map(|cell| (0..3).map(move |repeat| Record::blank(cell, Epochs(4), repeat))).collect();
         records.sort_by_key(Record::key);
@@ -255,6 +243,6 @@ mod tests {
     #[test]
     fn a_benchmark_without_rows_has_none_of_any_cell() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(benchmark(folder.path()).look_up(cells()[0].hash()).unwrap(), []);
+        assert_eq!(new_benchmark(folder.path()).look_up(cells()[0].hash()).unwrap(), []);
     }
 }

@@ -8,21 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::space::Space;
-use crate::table::{Dataset, Identity, Manifest, operations, schema, write, writer};
+use crate::table::fixture::new_benchmark;
+use crate::table::{Identity, schema, write, writer};
 use crate::unit::Seed;
-
-fn benchmark(folder: &Path) -> Benchmark {
-    let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
-    let manifest = Manifest {
-        seed: Some(Seed(1)),
-        dataset,
-        operations: operations(&Space::nas_bench_101()),
-        protocol: serde_json::json!({ "rate": 0.1 }),
-    };
-    let benchmark = Benchmark::create_or_open(folder, &manifest).unwrap();
-    fs_err::create_dir_all(benchmark.shards(Part::Recorded)).unwrap();
-    benchmark
-}
 
 /// A record whose values are functions of its key.
 fn record(cell: Cell, epochs: u16, repeat: u16) -> Record {
@@ -75,7 +63,7 @@ proptest! {
         is_sorted: bool,
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let benchmark = benchmark(folder.path());
+        let benchmark = new_benchmark(folder.path());
         let cells = cells(4);
         let shards = benchmark.shards(Part::Recorded);
         let files = [folder.path().join("records.parquet"), shards.join("1.parquet"), shards.join("2.parquet")];
@@ -96,7 +84,7 @@ proptest! {
 #[test]
 fn a_cell_that_goes_on_in_the_next_row_group_is_one_cell() {
     let folder = tempfile::tempdir().unwrap();
-    let benchmark = benchmark(folder.path());
+    let benchmark = new_benchmark(folder.path());
     let mut records: Vec<_> = cells(4).into_iter().flat_map(|cell| (0..3).map(move |repeat| record(cell, 4, repeat))).collect();
     records.sort_by_key(Record::key);
     let properties = writer::properties(benchmark.identity()).into_builder().set_max_row_group_row_count(Some(10)).build();
@@ -149,7 +137,7 @@ fn a_damaged_value_is_refused_as_the_reader_of_records_refuses_it() {
     ];
     for (column, array) in damaged {
         let folder = tempfile::tempdir().unwrap();
-        let benchmark = benchmark(folder.path());
+        let benchmark = new_benchmark(folder.path());
         let file = folder.path().join("records.parquet");
         write_with(&file, &batch_with(column, array), writer::properties(benchmark.identity()));
         let expected = benchmark.records().unwrap_err().to_string();
@@ -163,7 +151,7 @@ fn a_damaged_value_is_refused_as_the_reader_of_records_refuses_it() {
 #[test]
 fn rows_of_another_benchmark_and_cut_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let benchmark = benchmark(folder.path());
+    let benchmark = new_benchmark(folder.path());
     let file = folder.path().join("records.parquet");
     write(&file, &[record(cells(3)[1], 4, 0)], Identity::from_hex(&"6".repeat(64)).unwrap()).unwrap();
     assert!(matches!(benchmark.table(), Err(Error::ForeignRows { .. })));
