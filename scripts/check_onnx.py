@@ -37,11 +37,11 @@ def main(folder):
         difference = float(np.abs(found - expected).max())
         alone = float(np.abs(one - expected[:1]).max())
         agree = int((found.argmax(1) == expected.argmax(1)).sum())
-        operators = len(session.get_modelmeta().custom_metadata_map)
+        entries = len(session.get_modelmeta().custom_metadata_map)
         print(
             f"{model.stem:12} {len(expected)} images, logits from {expected.min():.2f} to {expected.max():.2f}: "
             f"greatest difference {difference:.1e}, one image alone {alone:.1e}, "
-            f"{agree} of {len(expected)} classes equal, {operators} entries of metadata"
+            f"{agree} of {len(expected)} classes equal, {entries} entries of metadata"
         )
         worst = max(worst, difference, alone)
     print(f"greatest difference {worst:.1e}, at most {MOST:.0e} wanted")

@@ -13,8 +13,8 @@ use super::format::{Format, Table};
 use super::train::{check_writable, load};
 
 const HELP: &str = "\
-On the images that it was trained and measured with, a model has the figures that were recorded at the end of its training, bit
-for bit on the same kind of processor; whether it has is said.
+On the images of its training a model has the figures that were recorded at the end of it, bit for
+bit on the same kind of processor. Whether it has is said.
 
 Examples:
   nasbench evaluate best.safetensors

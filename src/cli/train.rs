@@ -23,14 +23,13 @@ use super::format::{Format, Table};
 const MOST_EDGES: usize = 21;
 
 const HELP: &str = "\
-The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of processor. A training whose
-loss stops being a number ends there: its figures are empty.
+The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of
+processor. A training whose loss stops being a number ends there: its figures are empty.
 
 Examples:
   nasbench train --edges 0-1,0-2,1-2 --ops conv3x3-bn-relu
-  nasbench train --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 12 --save best.safetensors --export best.onnx
-  nasbench train --cell cell.json --dataset cifar-10 --data-dir cifar-10-batches-bin --protocol nas-bench-101 \\
-      --device gpu --checkpoint long.checkpoint --checkpoint-every 600s";
+  nasbench train --cell best.json --epochs 12 --save best.safetensors --export best.onnx
+  nasbench train --cell best.json --epochs 400 --checkpoint long.checkpoint --checkpoint-every 60s";
 
 /// Train the network of one cell, and say how good it is.
 #[derive(Debug, clap::Args)]

@@ -318,6 +318,6 @@ mod tests {
         let setting = Setting::new(tiny());
         setting.training(1, 1, Device::Cpu).start().unwrap().checkpoint().unwrap().write(&file).unwrap();
         let message = SavedModel::read(&file).unwrap_err().to_string();
-        assert_eq!(message, format!("`{}` is no model of this program, found checkpoint", file.display()));
+        assert_eq!(message, format!("`{}` is no model of this program, found a file of the kind `checkpoint`", file.display()));
     }
 }

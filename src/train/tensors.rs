@@ -114,7 +114,7 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Resu
     let unreadable = |error: serde_json::Error| foreign(format!("something unreadable: {error}"));
     let header: Header<serde_json::Value> = serde_json::from_str(header).map_err(unreadable)?;
     if header.kind != kind {
-        return Err(foreign(header.kind));
+        return Err(foreign(format!("a file of the kind `{}`", header.kind)));
     }
     let about = serde_json::from_value(header.about).map_err(unreadable)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(problem)?;
