@@ -72,7 +72,7 @@ impl SavedModel {
                 entry("module_adjacency", self.cell().adjacency_text()),
                 entry("module_operations", self.cell().operations_text()),
                 entry("dataset", self.dataset().to_owned()),
-                entry("classes", self.classes().join(",")),
+                entry("classes", serde_json::json!(self.classes()).to_string()),
                 entry("epochs", self.epochs().to_string()),
                 entry("seed", self.seed().to_string()),
             ],
@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Device;
-    use crate::space::{OPERATIONS, Sampler, Space};
+    use crate::space::{Cell, OPERATIONS, Sampler, Space};
     use crate::train::Training;
     use crate::train::fixture::{Setting, tiny};
     use crate::unit::Seed;
@@ -257,9 +257,12 @@ mod tests {
     fn every_node_reads_what_is_written_before_it() {
         let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
         let mut rng = Seed(4).rng();
+        let drawn = (0..8).map(|_| space.cell(&Sampler::Official.draw(&space, &mut rng)).unwrap());
+        // Vertex 1 feeds one vertex of three channels and one of two.
+        let operations = "input,conv3x3-bn-relu,conv1x1-bn-relu,maxpool3x3,avgpool3x3,output";
+        let uneven = Cell::from_texts("011100000110000001000001000001000000", operations).unwrap();
         let mut operators = HashSet::new();
-        for _ in 0..12 {
-            let cell = space.cell(&Sampler::Official.draw(&space, &mut rng)).unwrap();
+        for cell in drawn.chain([uneven]) {
             let model = exported(&Setting { cell, ..Setting::new(tiny()) });
             let graph = model.graph.unwrap();
             let mut known: HashSet<_> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
