@@ -203,7 +203,7 @@ mod tests {
         let small = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
         for (shape, stem_channels, n) in [((1, 8, 8), 8, 32), ((3, 7, 9), 7, 21)] {
             let skeleton = skeleton(shape, stem_channels);
-            let cells: Vec<_> = small.iter().copied().chain(drawn(40)).collect();
+            let cells: Vec<_> = small.iter().copied().chain(drawn(200)).collect();
             let errors: Vec<_> = cells.iter().map(|cell| (gradient_error(cell, &skeleton, n), cell)).collect();
             // Where the two greatest pixels of a window differ by a rounding error, the engines may take different ones.
             let differing: Vec<_> = errors.iter().filter(|(error, _)| *error > 1e-4).collect();

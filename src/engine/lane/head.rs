@@ -13,7 +13,7 @@ pub(super) fn logits(means: &[f32], matrix: &[f32], bias: &[f32], logits: &mut [
     }
     for (means, weights) in means.chunks_exact(LANES).zip(matrix.chunks_exact(bias.len())) {
         for (logits, weight) in logits.chunks_exact_mut(LANES).zip(weights) {
-            logits.iter_mut().zip(means).for_each(|(logit, mean)| *logit = mean.mul_add(*weight, *logit));
+            logits.iter_mut().zip(means).for_each(|(logit, mean)| *logit += mean * weight);
         }
     }
 }
@@ -36,19 +36,18 @@ pub(super) struct Loss {
 pub(super) fn cross_entropy(logits: &mut [f32], labels: &[u8], images: usize) -> Loss {
     let mut loss = Loss { correct: count_correct(logits, labels), ..Loss::default() };
     for lane in 0..LANES {
-        let own = logits.iter_mut().skip(lane).step_by(LANES);
         let Some(label) = labels.get(lane) else {
-            own.for_each(|logit| *logit = 0.0);
+            logits.iter_mut().skip(lane).step_by(LANES).for_each(|logit| *logit = 0.0);
             continue;
         };
-        let mut own: Vec<_> = own.collect();
-        let greatest = own.iter().map(|logit| **logit).fold(f32::NEG_INFINITY, f32::max);
-        let total: f32 = own.iter().map(|logit| (**logit - greatest).exp()).sum();
+        let own = || logits.iter().skip(lane).step_by(LANES);
+        let greatest = own().copied().fold(f32::NEG_INFINITY, f32::max);
+        let total: f32 = own().map(|logit| (logit - greatest).exp()).sum();
         let logarithm = greatest + total.ln();
-        loss.sum += f64::from(logarithm - *own[usize::from(*label)]);
-        for (class, logit) in own.iter_mut().enumerate() {
+        loss.sum += f64::from(logarithm - logits[usize::from(*label) * LANES + lane]);
+        for (class, logit) in logits.iter_mut().skip(lane).step_by(LANES).enumerate() {
             let target = f32::from(u8::from(class == usize::from(*label)));
-            **logit = ((**logit - logarithm).exp() - target) / images as f32;
+            *logit = ((*logit - logarithm).exp() - target) / images as f32;
         }
     }
     loss
@@ -80,7 +79,7 @@ pub(super) fn add_gradients(means: &mut [f32], change: &[f32], matrix: &[f32], o
         let mut of_means = [0.0; LANES];
         for ((change, weight), of_weight) in change.chunks_exact(LANES).zip(weights).zip(of_weights) {
             *of_weight += means.iter().zip(change).map(|(mean, change)| mean * change).sum::<f32>();
-            of_means.iter_mut().zip(change).for_each(|(sum, change)| *sum = change.mul_add(*weight, *sum));
+            of_means.iter_mut().zip(change).for_each(|(sum, change)| *sum += change * weight);
         }
         means.copy_from_slice(&of_means);
     }
