@@ -1,5 +1,7 @@
 //! The training of one task, and the row that it makes.
 
+use std::cmp::Reverse;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Task, panic_text};
@@ -40,6 +42,20 @@ impl Trainer<'_> {
                     .unwrap_or_else(|panic| Err(engine::Error::Failed { device, reason: panic_text(&*panic) }.into())),
             }
         })
+    }
+
+    /// Refuses tasks of which so many at a time take more memory than there is.
+    ///
+    /// # Errors
+    ///
+    /// [`train::Error::Memory`] with the memory that the largest of them take together.
+    pub fn check_memory(&self, tasks: &[Task], workers: NonZeroUsize) -> Result<(), train::Error> {
+        // What cannot be compiled fails with its reason when it is trained.
+        let needed = |task: &Task| self.training(task, self.device).memory().unwrap_or(0);
+        let mut largest: Vec<_> = tasks.iter().map(|task| (needed(task), task)).collect();
+        largest.sort_by_key(|(needed, _)| Reverse(*needed));
+        let at_a_time = largest.iter().take(workers.get()).filter(|(needed, _)| *needed > 0);
+        train::check_memory(&at_a_time.map(|(_, task)| self.training(task, self.device)).collect::<Vec<_>>())
     }
 
     fn train_by(

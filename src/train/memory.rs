@@ -2,16 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::{Error, Training};
+use crate::engine::Device;
 
-/// Refuses a training that takes more memory than there is; where the system does not say how much, none is refused.
+/// Refuses trainings that take more memory than there is, side by side; where the system does not say how much there is, and on
+/// a GPU, whose memory is not known here, none is refused.
 ///
 /// # Errors
 ///
 /// [`Error::Memory`] with both figures.
-pub(super) fn check(needed: u64, available: Option<u64>, batch: usize) -> Result<(), Error> {
+pub fn check_memory(trainings: &[Training<'_>]) -> Result<(), Error> {
+    let mut needed: u64 = 0;
+    for training in trainings {
+        match training.device {
+            Device::Gpu { .. } => {}
+            Device::Cpu | Device::Reference => needed = needed.saturating_add(training.memory()?),
+        }
+    }
+    let batch = trainings.first().map_or(0, |training| training.protocol.batch_size);
+    check(needed, available(), trainings.len(), batch)
+}
+
+/// Refuses so many models with batches of so many images if they need more bytes than there are.
+pub(super) fn check(needed: u64, available: Option<u64>, models: usize, batch: usize) -> Result<(), Error> {
     match available {
-        Some(available) if needed > available => Err(Error::Memory { needed, available, batch }),
+        Some(available) if needed > available => Err(Error::Memory { needed, available, models, batch }),
         _ => Ok(()),
     }
 }
@@ -122,8 +137,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_both_figures() {
         let gigabyte = 1 << 30;
-        assert!(check(gigabyte, Some(gigabyte), 8).is_ok() && check(gigabyte, None, 8).is_ok());
-        let message = check(3 * gigabyte, Some(2 * gigabyte), 256).unwrap_err().to_string();
+        assert!(check(gigabyte, Some(gigabyte), 1, 8).is_ok() && check(gigabyte, None, 1, 8).is_ok());
+        let message = check(3 * gigabyte, Some(2 * gigabyte), 1, 256).unwrap_err().to_string();
         assert_eq!(message, "a training with batches of 256 takes 3.0 GiB of memory, 2.0 GiB are available");
+        let message = check(3 * gigabyte, Some(2 * gigabyte), 4, 256).unwrap_err().to_string();
+        assert_eq!(message, "4 trainings at a time with batches of 256 take 3.0 GiB of memory, 2.0 GiB are available");
     }
 }

@@ -20,7 +20,7 @@ mod trained;
 pub use checkpoint::Checkpoint;
 pub use data::Data;
 pub use evaluator::Figures;
-pub use memory::available as available_memory;
+pub use memory::{available as available_memory, check_memory};
 pub use metrics::Quality;
 pub use protocol::{Images, Network, PROTOCOLS, Protocol, Schedule};
 pub use run::{Progress, Run, Training};
@@ -108,17 +108,21 @@ pub enum Error {
         /// The size of a batch.
         batch: usize,
     },
-    /// There is less memory than a training takes.
+    /// There is less memory than trainings take.
     #[error(
-        "a training with batches of {batch} takes {} of memory, {} are available",
+        "{} with batches of {batch} {} {} of memory, {} are available",
+        if *models == 1 { "a training".to_owned() } else { format!("{models} trainings at a time") },
+        if *models == 1 { "takes" } else { "take" },
         gibibytes(*needed),
         gibibytes(*available)
     )]
     Memory {
-        /// The bytes that it takes.
+        /// The bytes that they take.
         needed: u64,
         /// The bytes that there are.
         available: u64,
+        /// How many models train at a time.
+        models: usize,
         /// The size of a batch.
         batch: usize,
     },

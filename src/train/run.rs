@@ -199,10 +199,7 @@ impl<'a> Run<'a> {
         }
         let plan = training.plan()?;
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
-        // What a GPU has is not known here.
-        if !matches!(training.device, Device::Gpu { .. }) {
-            memory::check(memory, memory::available(), batch)?;
-        }
+        memory::check_memory(&[*training])?;
         let model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
         Ok(Self {
             training: *training,
@@ -501,7 +498,7 @@ mod tests {
             let training = setting.training(1, 1, device);
             assert!(training.memory().unwrap() > 1 << 37);
             let error = training.start().unwrap_err();
-            assert!(matches!(error, Error::Memory { needed, batch: 6_000, .. } if needed > 1 << 37), "{error}");
+            assert!(matches!(error, Error::Memory { needed, models: 1, batch: 6_000, .. } if needed > 1 << 37), "{error}");
         }
     }
 }

@@ -170,7 +170,7 @@ impl SavedModel {
     /// [`Error::Engine`] if the device cannot be used, [`Error::Memory`] if the model does not fit.
     pub fn model(&self, device: Device) -> Result<Model, Error> {
         if !matches!(device, Device::Gpu { .. }) {
-            super::memory::check(Model::bytes(&self.plan, 1, device), super::memory::available(), 1)?;
+            super::memory::check(Model::bytes(&self.plan, 1, device), super::memory::available(), 1, 1)?;
         }
         let mut model = Model::new(self.plan.clone(), self.protocol.update, self.card.seed, device)?;
         model.restore(&self.state)?;
