@@ -49,7 +49,8 @@ fn main() -> anyhow::Result<()> {
     let error = standard_deviation(&differences).context("too few cells")? / f64::from(u32::try_from(cells)?).sqrt();
     let mut as_great = 0;
     for _ in 0..SHUFFLES {
-        let exchanged: f64 = differences.iter().map(|difference| if rng.random_bool(0.5) { -difference } else { *difference }).sum();
+        let exchanged: f64 =
+            differences.iter().map(|difference| if rng.random_bool(0.5) { -difference } else { *difference }).sum();
         as_great += u32::from(exchanged.abs() >= differences.iter().sum::<f64>().abs() - 1e-12);
     }
     let probability = f64::from(as_great) / f64::from(SHUFFLES);

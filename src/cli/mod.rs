@@ -5,7 +5,9 @@
 mod cell;
 mod completions;
 mod devices;
+mod evaluate;
 mod export;
+mod figures;
 mod format;
 mod import;
 mod info;
@@ -15,6 +17,7 @@ mod query;
 mod run;
 mod space;
 mod sql;
+mod train;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -57,6 +60,8 @@ enum Command {
     Run(run::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
+    Train(train::Arguments),
+    Evaluate(evaluate::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
@@ -101,6 +106,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Space(space) => space::run(space),
+        Command::Train(train) => train::run(train, &arguments.global),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate),
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),

@@ -9,11 +9,13 @@ mod lane;
 mod model;
 mod optimizer;
 mod prove;
+mod state;
 mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
 pub use prove::{Found, Proof, TOLERANCE, found, prove};
+pub use state::{Array, State};
 pub use weights::initial;
 
 use std::fmt;
@@ -45,6 +47,16 @@ pub enum Error {
         device: Device,
         /// How many there are.
         found: usize,
+    },
+    /// A state is that of another network.
+    #[error("the array `{name}` is {found}, the network expects {expected}")]
+    Array {
+        /// The array.
+        name: String,
+        /// Its shape in the network, or that it has none.
+        expected: String,
+        /// Its shape in the state, or that it has none.
+        found: String,
     },
     /// The device stopped answering.
     #[error("device `{device}` failed: {reason}")]

@@ -2,7 +2,7 @@
 
 use super::burn::Model as Tensors;
 use super::lane::Model as Lanes;
-use super::{Device, Error, Settings, StepReport};
+use super::{Device, Error, Settings, State, StepReport};
 use crate::network::Plan;
 use crate::unit::Seed;
 
@@ -94,6 +94,41 @@ impl Model {
             Engine::Burn(model) => model.parameters(),
         }
     }
+
+    /// Everything that the next step depends on, bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    pub fn state(&self) -> Result<State, Error> {
+        match &self.0 {
+            Engine::Lane(model) => Ok(model.state()),
+            Engine::Burn(model) => model.state(),
+        }
+    }
+
+    /// Goes on from a state. Without the optimizer's memory the optimizer starts anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Array`] if it is the state of another network; the model stays as it was.
+    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        match &mut self.0 {
+            Engine::Lane(model) => model.restore(state),
+            Engine::Burn(model) => model.restore(state),
+        }
+    }
+
+    /// The bytes that a model in training takes: its parameters with all that belongs to them, and what a step keeps of a batch.
+    ///
+    /// Of the processor's own engine exactly what it allocates; of burn an estimate from above.
+    #[must_use]
+    pub fn bytes(plan: &Plan, batch: usize, device: Device) -> u64 {
+        match device {
+            Device::Cpu => Lanes::bytes(plan, batch),
+            Device::Reference | Device::Gpu { .. } => Tensors::bytes(plan, batch),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::dataset::ImageShape;
-    use crate::engine::Optimizer;
+    use crate::engine::{Array, Optimizer};
     use crate::network::Skeleton;
     use crate::space::{Cell, OPERATIONS, Sampler, Space};
 
@@ -195,6 +230,75 @@ mod tests {
                 assert!(difference < 0.02, "{cell}: the logits differ by {difference}");
             }
         }
+    }
+
+    #[test]
+    fn a_model_goes_on_from_a_state_bit_for_bit_on_either_engine() {
+        let skeleton = skeleton((1, 6, 6), 8);
+        let official = Optimizer::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 };
+        for optimizer in [official, Optimizer::Nesterov { momentum: 0.9 }] {
+            let models = || both(&drawn(1)[0], &skeleton, settings(optimizer, 1e-4));
+            for (mut model, mut other) in models().into_iter().zip(models()) {
+                for step in 0..2 {
+                    let (images, labels) = batch(&skeleton, 21, step);
+                    model.step(&images, &labels, 0.1).unwrap();
+                }
+                let state = model.state().unwrap();
+                other.restore(&state).unwrap();
+                assert_eq!(other.state().unwrap(), state);
+                for step in 2..4 {
+                    let (images, labels) = batch(&skeleton, 21, step);
+                    let [expected, found] = [&mut model, &mut other].map(|model| model.step(&images, &labels, 0.1).unwrap());
+                    assert_eq!(expected, found);
+                }
+                assert_eq!(model.state().unwrap(), other.state().unwrap());
+                let (images, _) = batch(&skeleton, 21, 9);
+                assert_eq!(model.logits(&images, 21).unwrap(), other.logits(&images, 21).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_goes_from_one_engine_to_the_other() {
+        let skeleton = skeleton((1, 6, 6), 8);
+        let [mut reference, mut lane] = both(&drawn(1)[0], &skeleton, settings(Optimizer::Nesterov { momentum: 0.9 }, 1e-4));
+        let (images, labels) = batch(&skeleton, 20, 1);
+        lane.step(&images, &labels, 0.1).unwrap();
+        reference.restore(&lane.state().unwrap()).unwrap();
+        assert_eq!(reference.state().unwrap(), lane.state().unwrap());
+        let [expected, found] = [&mut reference, &mut lane].map(|model| model.logits(&images, 20).unwrap());
+        assert!(expected.iter().zip(&found).all(|(one, other)| (one - other).abs() < 1e-3), "{expected:?} {found:?}");
+    }
+
+    #[test]
+    fn the_state_of_another_network_is_refused() {
+        let cell = drawn(1)[0];
+        let [mut reference, mut lane] = both(&cell, &skeleton((1, 6, 6), 8), plain());
+        let [_, other] = both(&cell, &skeleton((1, 6, 6), 9), plain());
+        let state = other.state().unwrap();
+        for model in [&mut reference, &mut lane] {
+            let before = model.state().unwrap();
+            let message = model.restore(&state).unwrap_err().to_string();
+            assert_eq!(message, "the array `stem.kernel` is 9 × 1 × 3 × 3, the network expects 8 × 1 × 3 × 3");
+            assert_eq!(model.state().unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn arrays_make_a_state_again_and_a_missing_one_is_named() {
+        let skeleton = skeleton((1, 6, 6), 8);
+        let cell = drawn(1)[0];
+        let plan = Plan::compile(&cell, &skeleton).unwrap();
+        let [_, model] = both(&cell, &skeleton, plain());
+        let state = model.state().unwrap();
+        let arrays: Vec<_> = state.arrays().cloned().collect();
+        assert_eq!(State::of_arrays(&plan, arrays.iter().rev().cloned().collect()).unwrap(), state);
+        let bare = state.clone().without_memory();
+        assert_eq!(State::of_arrays(&plan, bare.arrays().cloned().collect()).unwrap(), bare);
+        let message = |arrays: Vec<Array>| State::of_arrays(&plan, arrays).unwrap_err().to_string();
+        assert_eq!(message(arrays[1..].to_vec()), "the array `stem.kernel` is no such array, the network expects 8 × 1 × 3 × 3");
+        let more = arrays.iter().cloned().chain([Array { name: "x".to_owned(), shape: vec![1], values: vec![0.0] }]);
+        assert_eq!(message(more.collect()), "the array `x` is 1, the network expects no such array");
     }
 
     #[test]

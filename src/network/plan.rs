@@ -41,6 +41,8 @@ pub struct Input {
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
+    /// Where it stands in the network, such as `stack1.cell0.vertex2`; no two steps of a plan have one name.
+    pub name: String,
     /// What is computed.
     pub operator: Operator,
     /// What is read, in order.
@@ -107,16 +109,17 @@ impl Plan {
     /// [`Error::Zero`], [`Error::TooFewChannels`] or [`Error::TooManyParameters`].
     pub fn compile(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
         skeleton.check()?;
-        let mut writer = Writer { images: skeleton.image, steps: Vec::new() };
+        let mut writer = Writer { images: skeleton.image, steps: Vec::new(), place: "stem".to_owned() };
         let mut channels = skeleton.stem_channels;
-        let mut buffer = writer.convolution(3, 0, skeleton.image.channels, channels);
+        let mut buffer = writer.convolution("", 3, 0, channels);
         for stack in 0..skeleton.stacks {
             if stack > 0 {
+                writer.place = format!("stack{stack}.halve");
                 buffer = writer.halve(buffer);
                 channels *= 2;
             }
-            for _ in 0..skeleton.cells_per_stack {
-                buffer = writer.cell(cell, buffer, channels)?;
+            for number in 0..skeleton.cells_per_stack {
+                buffer = writer.cell(cell, &format!("stack{stack}.cell{number}"), buffer, channels)?;
             }
         }
         buffer = writer.average_pool(buffer);
@@ -170,6 +173,8 @@ impl Plan {
 struct Writer {
     images: ImageShape,
     steps: Vec<Step>,
+    /// The part of the network that is being written: what the names of its steps start with.
+    place: String,
 }
 
 impl Writer {
@@ -177,37 +182,42 @@ impl Writer {
         if buffer == 0 { self.images } else { self.steps[buffer - 1].output }
     }
 
-    fn push(&mut self, operator: Operator, inputs: Vec<Input>, output: ImageShape) -> usize {
-        self.steps.push(Step { operator, inputs, output });
+    fn push(&mut self, part: &str, operator: Operator, inputs: Vec<Input>, output: ImageShape) -> usize {
+        let name = format!("{}{part}", self.place);
+        self.steps.push(Step { name, operator, inputs, output });
         self.steps.len()
     }
 
-    fn convolution(&mut self, kernel: usize, buffer: usize, inputs: usize, outputs: usize) -> usize {
-        let output = ImageShape { channels: outputs, ..self.shape(buffer) };
-        self.push(Operator::Convolution { kernel }, vec![Input { buffer, channels: inputs }], output)
+    /// A convolution of all channels of a buffer.
+    fn convolution(&mut self, part: &str, kernel: usize, buffer: usize, outputs: usize) -> usize {
+        let shape = self.shape(buffer);
+        let output = ImageShape { channels: outputs, ..shape };
+        self.push(part, Operator::Convolution { kernel }, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     fn halve(&mut self, buffer: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { height: shape.height.div_ceil(2), width: shape.width.div_ceil(2), ..shape };
-        self.push(Operator::Halve, vec![Input { buffer, channels: shape.channels }], output)
+        self.push("", Operator::Halve, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     fn average_pool(&mut self, buffer: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { height: 1, width: 1, ..shape };
-        self.push(Operator::AveragePool, vec![Input { buffer, channels: shape.channels }], output)
+        "mean".clone_into(&mut self.place);
+        self.push("", Operator::AveragePool, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     fn dense(&mut self, buffer: usize, classes: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { channels: classes, ..shape };
-        self.push(Operator::Dense, vec![Input { buffer, channels: shape.channels }], output)
+        "dense".clone_into(&mut self.place);
+        self.push("", Operator::Dense, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     /// A 1×1 convolution of all channels of a buffer: how the cell's input reaches a vertex.
     fn projection(&mut self, buffer: usize, outputs: usize) -> usize {
-        self.convolution(1, buffer, self.shape(buffer).channels, outputs)
+        self.convolution(".projection", 1, buffer, outputs)
     }
 
     /// The sum of the first `channels` of some buffers; one buffer is read where it stands.
@@ -217,16 +227,18 @@ impl Writer {
         }
         let output = ImageShape { channels, ..self.shape(buffers[0]) };
         let inputs = buffers.iter().map(|buffer| Input { buffer: *buffer, channels }).collect();
-        Input { buffer: self.push(Operator::Sum, inputs, output), channels }
+        Input { buffer: self.push(".sum", Operator::Sum, inputs, output), channels }
     }
 
-    fn cell(&mut self, cell: &Cell, input: usize, outputs: usize) -> Result<usize, Error> {
+    fn cell(&mut self, cell: &Cell, name: &str, input: usize, outputs: usize) -> Result<usize, Error> {
         let last = cell.vertices() - 1;
         let channels = channels::of_vertices(cell, self.shape(input).channels, outputs)?;
         let mut buffers = vec![input; last];
         for vertex in 1..last {
+            self.place = format!("{name}.vertex{vertex}");
             buffers[vertex] = self.vertex(cell, vertex, &buffers, channels[vertex]);
         }
+        self.place = format!("{name}.output");
         let feeders: Vec<_> = cell.predecessors(last).filter(|vertex| *vertex != 0).map(|vertex| buffers[vertex]).collect();
         let mut terms = Vec::new();
         match *feeders {
@@ -236,7 +248,7 @@ impl Writer {
                 let inputs: Vec<_> =
                     feeders.iter().map(|buffer| Input { buffer: *buffer, channels: self.shape(*buffer).channels }).collect();
                 let output = ImageShape { channels: outputs, ..self.shape(input) };
-                terms.push(self.push(Operator::Concatenate, inputs, output));
+                terms.push(self.push(".concatenation", Operator::Concatenate, inputs, output));
             }
         }
         if cell.has_edge(0, last) {
@@ -261,7 +273,7 @@ impl Writer {
             // A sum of one term: it drops the channels that are too many.
             Operation::Identity => Operator::Sum,
         };
-        self.push(operator, vec![input], output)
+        self.push("", operator, vec![input], output)
     }
 }
 
@@ -314,6 +326,8 @@ mod tests {
         let skeleton = Skeleton { stem_channels: 5, ..small() };
         for cell in space.cells().unwrap() {
             let plan = Plan::compile(&cell, &skeleton).unwrap();
+            let names: std::collections::HashSet<_> = plan.steps().iter().map(|step| &step.name).collect();
+            assert_eq!(names.len(), plan.steps().len(), "{cell}: two steps have one name");
             for (position, step) in plan.steps().iter().enumerate() {
                 for input in &step.inputs {
                     assert!(input.buffer <= position && plan.last_reader(input.buffer) >= position);

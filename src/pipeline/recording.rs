@@ -69,6 +69,7 @@ impl Run<'_> {
             work: shares.values().map(|share| share.work).sum(),
         }));
         let trainer = Trainer { protocol: &self.protocol, data: &self.data, device: self.job.device };
+        trainer.check_memory(&remaining, self.job.workers)?;
         let tell = |worker: usize, event: record::Event<'_>| {
             let key = match event {
                 record::Event::Started(task) | record::Event::Progressed(task, _) => task.key(),

@@ -13,6 +13,7 @@ mod recorder;
 mod shard;
 mod trainer;
 
+use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 
@@ -92,4 +93,10 @@ pub enum Error {
         /// How many records.
         rows: usize,
     },
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("nothing").to_owned()
 }

@@ -1,6 +1,5 @@
 //! Workers that train what is not recorded yet.
 
-use std::any::Any;
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +12,7 @@ use fs_err as fs;
 
 use super::journal::Journal;
 use super::lock::Lock;
-use super::{Error, Task, shard};
+use super::{Error, Task, panic_text, shard};
 use crate::file::sync_folder;
 use crate::table::{Benchmark, Key, Part, Record, Source, Timestamp};
 
@@ -149,7 +148,7 @@ impl<'a> Recorder<'a> {
                     Ok(())
                 };
                 let caught = catch_unwind(AssertUnwindSafe(step));
-                caught.unwrap_or_else(|panic| Err(Error::Panicked { task: *task, message: text(&*panic) }))?;
+                caught.unwrap_or_else(|panic| Err(Error::Panicked { task: *task, message: panic_text(&*panic) }))?;
                 if journal.rows() >= self.rows_per_shard {
                     let keys = shard::roll(self.benchmark, self.part, &[journal.close()], self.rows_per_shard, &self.recorded)?;
                     note(&queue.landed, keys);
@@ -232,12 +231,6 @@ fn note(list: &Mutex<Vec<Key>>, keys: impl IntoIterator<Item = Key>) {
 
 fn contents(list: Mutex<Vec<Key>>) -> Vec<Key> {
     list.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a panic said.
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("nothing").to_owned()
 }
 
 #[cfg(test)]

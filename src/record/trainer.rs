@@ -1,7 +1,11 @@
 //! The training of one task, and the row that it makes.
 
-use super::Task;
-use crate::engine::Device;
+use std::cmp::Reverse;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Task, panic_text};
+use crate::engine::{self, Device};
 use crate::table::{Record, Status, Telemetry};
 use crate::train::{self, Data, Progress, Protocol, Trained, Training};
 
@@ -19,36 +23,145 @@ pub struct Trainer<'a> {
 impl Trainer<'_> {
     /// Trains the model of a task; `report` is told the fraction that is done.
     ///
+    /// A GPU that fails in the middle gets a second chance; then the processor trains the model, as the row says. If that
+    /// fails, too, the row says that the training failed, and nothing else.
+    ///
     /// # Errors
     ///
-    /// As [`Training::run`].
+    /// As [`Training::run`], but for a device that fails in the middle.
     pub fn train(&self, task: &Task, report: &dyn Fn(f64)) -> Result<Record, train::Error> {
-        let training = Training {
-            cell: &task.cell,
-            epochs: task.epochs,
-            seed: task.seed,
-            protocol: self.protocol,
-            data: self.data,
-            device: self.device,
-        };
-        #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-        let trained = training.run(&mut |Progress { steps, of }| report(steps as f64 / of as f64))?;
-        Ok(self.row(task, trained))
+        self.train_by(task, |device| {
+            let training = self.training(task, device);
+            #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
+            let run = || training.run(&mut |Progress { steps, of, .. }| report(steps as f64 / of as f64));
+            match device {
+                // A panic there is a bug.
+                Device::Cpu | Device::Reference => run(),
+                // The drivers of GPUs panic where they cannot go on.
+                Device::Gpu { .. } => catch_unwind(AssertUnwindSafe(run))
+                    .unwrap_or_else(|panic| Err(engine::Error::Failed { device, reason: panic_text(&*panic) }.into())),
+            }
+        })
     }
 
-    fn row(&self, task: &Task, trained: Trained) -> Record {
-        Record {
-            parameters: trained.cost.parameters,
-            flops: trained.cost.flops,
-            status: if trained.is_diverged() { Status::Diverged } else { Status::Ok },
-            start: trained.start,
-            halfway: trained.halfway,
-            end: trained.end,
-            total_time: trained.total_time,
-            curves: trained.curves,
-            telemetry: Telemetry { images_per_second: Some(trained.images_per_second), ..Telemetry::default() },
+    /// Refuses tasks of which so many at a time take more memory than there is.
+    ///
+    /// # Errors
+    ///
+    /// [`train::Error::Memory`] with the memory that the largest of them take together.
+    pub fn check_memory(&self, tasks: &[Task], workers: NonZeroUsize) -> Result<(), train::Error> {
+        // What cannot be compiled fails with its reason when it is trained.
+        let needed = |task: &Task| self.training(task, self.device).memory().unwrap_or(0);
+        let mut largest: Vec<_> = tasks.iter().map(|task| (needed(task), task)).collect();
+        largest.sort_by_key(|(needed, _)| Reverse(*needed));
+        let at_a_time = largest.iter().take(workers.get()).filter(|(needed, _)| *needed > 0);
+        train::check_memory(&at_a_time.map(|(_, task)| self.training(task, self.device)).collect::<Vec<_>>())
+    }
+
+    fn train_by(
+        &self,
+        task: &Task,
+        mut attempt: impl FnMut(Device) -> Result<Trained, train::Error>,
+    ) -> Result<Record, train::Error> {
+        let devices: &[_] = match self.device {
+            Device::Gpu { .. } => &[self.device, self.device, Device::Cpu],
+            Device::Cpu | Device::Reference => &[self.device],
+        };
+        for device in devices {
+            match attempt(*device) {
+                Err(train::Error::Engine(engine::Error::Failed { .. })) => {}
+                result => return Ok(row(task, *device, result?)),
+            }
+        }
+        let cost = self.training(task, self.device).cost()?;
+        Ok(Record {
+            parameters: cost.parameters,
+            flops: cost.flops,
+            status: Status::Failed,
             device: Some(self.device.description()),
             ..Record::blank(task.cell, task.epochs, task.repeat)
+        })
+    }
+
+    fn training<'a>(&'a self, task: &'a Task, device: Device) -> Training<'a> {
+        let Self { protocol, data, .. } = *self;
+        Training { cell: &task.cell, epochs: task.epochs, seed: task.seed, protocol, data, device }
+    }
+}
+
+fn row(task: &Task, device: Device, trained: Trained) -> Record {
+    Record {
+        parameters: trained.cost.parameters,
+        flops: trained.cost.flops,
+        status: if trained.is_diverged() { Status::Diverged } else { Status::Ok },
+        start: trained.start,
+        halfway: trained.halfway,
+        end: trained.end,
+        total_time: trained.total_time,
+        telemetry: Telemetry {
+            images_per_second: Some(trained.images_per_second),
+            peak_memory: Some(trained.peak_memory),
+            macro_roc_auc: trained.figures.and_then(|figures| figures.validation.macro_roc_auc),
+            macro_f1: trained.figures.map(|figures| figures.validation.macro_f1),
+        },
+        curves: trained.curves,
+        device: Some(device.description()),
+        ..Record::blank(task.cell, task.epochs, task.repeat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::dataset;
+    use crate::record::fixture;
+
+    /// A task of a real protocol, trained as the attempts say; also returns the devices that were tried.
+    fn trained(device: Device, succeeds: impl Fn(usize, Device) -> bool) -> (Result<Record, train::Error>, Vec<Device>) {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
+        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let protocol = Protocol::find(file).unwrap().resolve(&dataset).unwrap();
+        let data = Data::select(&protocol, &dataset).unwrap();
+        let trainer = Trainer { protocol: &protocol, data: &data, device };
+        let folder = tempfile::tempdir().unwrap();
+        let task = fixture::tasks(&fixture::benchmark(Path::new(folder.path())), 1)[0];
+        let mut tried = Vec::new();
+        let result = trainer.train_by(&task, |device| {
+            tried.push(device);
+            if succeeds(tried.len(), device) {
+                return trainer.training(&task, Device::Cpu).run(&mut |_| {});
+            }
+            Err(engine::Error::Failed { device, reason: "it was unplugged".to_owned() }.into())
+        });
+        (result, tried)
+    }
+
+    #[test]
+    fn a_gpu_that_fails_once_gets_a_second_chance() {
+        let gpu = Device::Gpu { index: Some(1) };
+        let (record, tried) = trained(gpu, |attempt, _| attempt == 2);
+        let record = record.unwrap();
+        assert_eq!((tried, record.status, record.device.as_deref()), (vec![gpu; 2], Status::Ok, Some("gpu:1")));
+        assert!(record.telemetry.peak_memory.is_some() && record.telemetry.macro_f1.is_some());
+    }
+
+    #[test]
+    fn what_a_dead_gpu_was_to_train_the_processor_trains() {
+        let gpu = Device::Gpu { index: None };
+        let (record, tried) = trained(gpu, |_, device| device == Device::Cpu);
+        let record = record.unwrap();
+        assert_eq!((tried, record.status), (vec![gpu, gpu, Device::Cpu], Status::Ok));
+        assert!(record.device.unwrap().starts_with("cpu"));
+    }
+
+    #[test]
+    fn a_model_that_no_device_can_train_is_recorded_as_failed() {
+        for device in [Device::Cpu, Device::Gpu { index: None }] {
+            let record = trained(device, |_, _| false).0.unwrap();
+            assert_eq!((record.status, record.end.validation_accuracy), (Status::Failed, None));
+            assert!(record.parameters.0 > 0 && record.check().is_ok());
         }
     }
 }

@@ -165,11 +165,11 @@ impl Record {
 pub struct Telemetry {
     /// Images trained on in a second.
     pub images_per_second: Option<f32>,
-    /// The most memory that the training took, in bytes.
+    /// The bytes of memory that the model took with a batch.
     pub peak_memory: Option<u64>,
-    /// The area under the receiver operating characteristic, averaged over classes.
+    /// The area under the receiver operating characteristic on the validation images, averaged over classes.
     pub macro_roc_auc: Option<f32>,
-    /// The F1 measure, averaged over classes.
+    /// The F1 measure on the validation images, averaged over classes.
     pub macro_f1: Option<f32>,
 }
 

@@ -2,13 +2,29 @@
 //!
 //! A new protocol is one `const fn` or function in `protocol.rs` and one line of [`PROTOCOLS`].
 
+mod checkpoint;
+mod data;
+mod evaluator;
+#[cfg(test)]
+mod fixture;
+mod memory;
+mod metrics;
+mod onnx;
 mod protocol;
 mod run;
+mod saved;
 mod schedule;
+mod tensors;
 mod trained;
 
+pub use checkpoint::Checkpoint;
+pub use data::Data;
+pub use evaluator::Figures;
+pub use memory::{available as available_memory, check_memory};
+pub use metrics::Quality;
 pub use protocol::{Images, Network, PROTOCOLS, Protocol, Schedule};
-pub use run::{Data, Progress, Training};
+pub use run::{Progress, Run, Training};
+pub use saved::{Evaluated, SavedModel};
 pub use trained::{Curves, Evaluation, Trained};
 
 use std::path::PathBuf;
@@ -93,6 +109,93 @@ pub enum Error {
         /// The size of a batch.
         batch: usize,
     },
+    /// There is less memory than trainings take.
+    #[error(
+        "{} with batches of {batch} {} {} of memory, {} are available",
+        if *models == 1 { "a training".to_owned() } else { format!("{models} trainings at a time") },
+        if *models == 1 { "takes" } else { "take" },
+        gibibytes(*needed),
+        gibibytes(*available)
+    )]
+    Memory {
+        /// The bytes that they take.
+        needed: u64,
+        /// The bytes that there are.
+        available: u64,
+        /// How many models train at a time.
+        models: usize,
+        /// The size of a batch.
+        batch: usize,
+    },
+    /// A file could not be read or written; the message names it.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// A file of arrays is none.
+    #[error("`{}` is no safetensors file", file.display())]
+    Tensors {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: safetensors::SafeTensorError,
+    },
+    /// A file holds something else.
+    #[error("`{}` is no {expected} of this program, found {found}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// The numbers of a file are not those that were written.
+    #[error("`{}` is damaged: the sha256 of its arrays is {found}, expected {expected}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// The digest of what was written.
+        expected: String,
+        /// The digest of what is there.
+        found: String,
+    },
+    /// A checkpoint does not say how far its training is.
+    #[error("`{}` does not say how far its training is", file.display())]
+    Position {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with what it says.
+        source: Box<ciborium::de::Error<std::io::Error>>,
+    },
+    /// A checkpoint is of another training.
+    #[error("the checkpoint is of another {what}: found `{found}`, expected `{expected}`")]
+    AnotherTraining {
+        /// What differs.
+        what: &'static str,
+        /// What the training has.
+        expected: String,
+        /// What the checkpoint has.
+        found: String,
+    },
+    /// A checkpoint says what no training comes to.
+    #[error("the checkpoint after {steps} steps is one that its training never makes")]
+    Impossible {
+        /// The steps that it says were taken.
+        steps: usize,
+    },
+    /// A model whose loss stopped being a number is not worth keeping.
+    #[error("the training diverged: its model is not kept")]
+    Diverged,
+    /// A model is too large for ONNX.
+    #[error("the model takes {bytes} bytes as ONNX, the format holds at most {most}")]
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+        /// The most that there can be.
+        most: usize,
+    },
+    /// A saved model leaves the size of its network open.
+    #[error("the protocol of the saved model leaves out the size of the images or the number of classes")]
+    Unresolved,
     /// The data set does not have what the protocol asks for.
     #[error(transparent)]
     Dataset(#[from] crate::dataset::Error),
@@ -102,4 +205,10 @@ pub enum Error {
     /// The device cannot be used.
     #[error(transparent)]
     Engine(#[from] crate::engine::Error),
+}
+
+fn gibibytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
+    let gibibytes = bytes as f64 / f64::from(1 << 30);
+    format!("{gibibytes:.1} GiB")
 }

@@ -175,10 +175,25 @@ impl Protocol {
             return Err(Error::UnknownProtocol { name: name.to_owned() });
         }
         let text = fs_err::read_to_string(path).map_err(|source| Error::Read { source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the TOML text of a file.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let protocol: Self =
-            toml::from_str(&text).map_err(|error| Error::Parse { path: path.to_owned(), source: Box::new(error) })?;
+            toml::from_str(text).map_err(|error| Error::Parse { path: path.to_owned(), source: Box::new(error) })?;
         protocol.check()?;
         Ok(protocol)
+    }
+
+    /// The protocol as TOML, as [`find`](Self::find) reads it from a file.
+    ///
+    /// # Panics
+    ///
+    /// Never: a protocol is plain data.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a protocol is plain data")
     }
 
     /// Passes a protocol whose values make sense.

@@ -3,39 +3,16 @@
 use std::time::Instant;
 
 use cpu_time::ThreadTime;
+use serde::{Deserialize, Serialize};
 
-use super::{Curves, Error, Evaluation, Protocol, Trained};
-use crate::dataset::{self, Batch, Dataset, Normalisation, shuffled};
-use crate::engine::{Device, Model, StepReport};
-use crate::network::Plan;
+use super::checkpoint::{Place, Position};
+use super::evaluator::Evaluator;
+use super::{Checkpoint, Curves, Data, Error, Evaluation, Figures, Protocol, Trained, memory};
+use crate::dataset::shuffled;
+use crate::engine::{Device, Model, State, StepReport};
+use crate::network::{Cost, Plan};
 use crate::space::Cell;
-use crate::unit::{Accuracy, Epochs, Seconds, Seed};
-
-/// The images of a protocol, ready for training.
-#[derive(Debug)]
-pub struct Data {
-    dataset: Dataset,
-    normalisation: Normalisation,
-}
-
-impl Data {
-    /// Selects the images that a protocol uses.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Dataset`] if the data set has fewer images than the protocol uses.
-    pub fn select(protocol: &Protocol, dataset: &Dataset) -> Result<Self, Error> {
-        let dataset = protocol.select(dataset)?;
-        let normalisation = Normalisation::of(dataset.train());
-        Ok(Self { dataset, normalisation })
-    }
-
-    /// The images in use.
-    #[must_use]
-    pub fn dataset(&self) -> &Dataset {
-        &self.dataset
-    }
-}
+use crate::unit::{Epochs, Seconds, Seed};
 
 /// A training to be done: everything that its result depends on.
 #[derive(Clone, Copy, Debug)]
@@ -54,77 +31,157 @@ pub struct Training<'a> {
     pub device: Device,
 }
 
-/// How far a training is.
+/// How far a training is, and what its last step found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// Steps of the optimizer taken so far.
     pub steps: usize,
     /// Steps to be taken in all.
     pub of: usize,
+    /// The mean cross-entropy of the last batch, in nats.
+    pub loss: f32,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
 }
 
-impl Training<'_> {
+impl<'a> Training<'a> {
     /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
     ///
     /// `observe` is told after each step how far it is.
     ///
     /// # Errors
     ///
-    /// [`Error`] if the network cannot be built, the budget makes no step, or the device fails. A training that diverges
-    /// is no error.
+    /// As [`start`](Self::start), and [`Error::Engine`] if the device fails. A training that diverges is no error.
     ///
     /// # Panics
     ///
     /// Panics if the protocol is not resolved.
     pub fn run(&self, observe: &mut dyn FnMut(Progress)) -> Result<Trained, Error> {
-        let clock = Clock::start(self.device);
-        let skeleton = self.protocol.skeleton().expect("the protocol is resolved");
-        let plan = Plan::compile(self.cell, &skeleton)?;
-        let cost = plan.cost();
-        let model = Model::new(plan, self.protocol.update, self.seed.derive("weights"), self.device)?;
-        let mut run = Run::new(self, model)?;
-        let curve = self.protocol.images.curve;
-        let start = run.evaluate(curve)?;
-        let (mut halfway, mut end) = (None, None);
-        while run.step < run.steps && run.train_step()? {
-            observe(Progress { steps: run.step, of: run.steps });
-            if run.step == run.steps.div_ceil(2) {
-                halfway = Some(run.evaluate(usize::MAX)?);
-            }
-            if run.step == run.steps {
-                end = Some(run.evaluate(usize::MAX)?);
-            }
-            run.close_epoch()?;
+        let mut run = self.start()?;
+        while let Some(progress) = run.advance()? {
+            observe(progress);
         }
-        let without = Evaluation { training_time: run.training_time, ..Evaluation::default() };
-        Ok(Trained {
-            cost,
-            start,
-            halfway: halfway.unwrap_or(without),
-            end: end.unwrap_or(without),
-            images_per_second: run.images_per_second(),
-            curves: run.curves,
-            total_time: clock.elapsed(),
-        })
+        Ok(run.finish().0)
+    }
+
+    /// Builds the model and measures it untrained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the network cannot be built, the budget makes no step, the memory does not suffice or the device fails.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn start(&self) -> Result<Run<'a>, Error> {
+        let mut run = Run::new(self)?;
+        run.tally.start = run.evaluate(self.protocol.images.curve)?;
+        Ok(run)
+    }
+
+    /// Goes on where a checkpoint was made: from there everything but times is as if there had been no break, bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AnotherTraining`] if the checkpoint is of another training, [`Error::Impossible`] if it is one that no training
+    /// makes; otherwise as [`start`](Self::start).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn resume(&self, checkpoint: &Checkpoint) -> Result<Run<'a>, Error> {
+        checkpoint.check(self)?;
+        let mut run = Run::new(self)?;
+        let state = State::of_arrays(&self.plan()?, checkpoint.arrays.clone())?;
+        run.model.restore(&state)?;
+        let Position { tally, order, waiting, augmentation } = &checkpoint.position;
+        let images = self.protocol.images.train;
+        let is_possible = tally.step <= run.steps && waiting.len() < images + self.protocol.batch_size;
+        if !is_possible || waiting.iter().any(|image| *image as usize >= images) || state.memory().is_empty() {
+            return Err(Error::Impossible { steps: tally.step });
+        }
+        run.tally = tally.clone();
+        run.stream.waiting.clone_from(waiting);
+        order.move_to(&mut run.stream.rng);
+        augmentation.move_to(&mut run.augmentation);
+        Ok(run)
+    }
+
+    /// The bytes of memory that the training takes: the model with a batch, and the batch itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] if the network cannot be built.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn memory(&self) -> Result<u64, Error> {
+        Ok(self.memory_of(&self.plan()?))
+    }
+
+    /// What the network costs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] if the network cannot be built.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the protocol is not resolved.
+    pub fn cost(&self) -> Result<Cost, Error> {
+        Ok(self.plan()?.cost())
+    }
+
+    fn memory_of(&self, plan: &Plan) -> u64 {
+        let batch = self.protocol.batch_size;
+        let of_batch = (batch as u64).saturating_mul(4 * plan.skeleton().image.values() as u64);
+        Model::bytes(plan, batch, self.device).saturating_add(of_batch)
+    }
+
+    /// The plan of the network.
+    pub(super) fn plan(&self) -> Result<Plan, Error> {
+        let skeleton = self.protocol.skeleton().expect("the protocol is resolved");
+        Ok(Plan::compile(self.cell, &skeleton)?)
     }
 }
 
-/// A training on its way.
-struct Run<'a> {
-    training: &'a Training<'a>,
+/// A training on its way. It may be left at any time; a [`Checkpoint`] made before goes on from there.
+#[derive(Debug)]
+pub struct Run<'a> {
+    training: Training<'a>,
+    cost: Cost,
+    memory: u64,
     model: Model,
+    evaluator: Evaluator<'a>,
     stream: Stream,
-    batch: Batch,
     augmentation: rand_chacha::ChaCha8Rng,
-    step: usize,
     steps: usize,
-    epoch: EpochTotals,
+    tally: Tally,
+    clock: Clock,
+}
+
+/// What a training came to so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tally {
+    pub(super) step: usize,
+    /// Whether the loss stopped being a number, which ends the training.
+    diverged: bool,
+    start: Evaluation,
+    halfway: Option<Evaluation>,
+    end: Option<Evaluation>,
+    figures: Option<Figures>,
     curves: Curves,
+    epoch: EpochTotals,
     training_time: Seconds,
+    /// Of the sessions before this one.
+    total_time: Seconds,
 }
 
 /// Sums over the steps of an epoch.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EpochTotals {
     steps: usize,
     loss: f64,
@@ -133,98 +190,180 @@ struct EpochTotals {
 }
 
 impl<'a> Run<'a> {
-    fn new(training: &'a Training<'a>, model: Model) -> Result<Self, Error> {
+    fn new(training: &Training<'a>) -> Result<Self, Error> {
+        let clock = Clock::start(training.device);
         let (images, batch) = (training.protocol.images.train, training.protocol.batch_size);
         let steps = usize::from(training.epochs.0) * images / batch;
         if steps == 0 {
             return Err(Error::NoStep { epochs: training.epochs, images, batch });
         }
+        let plan = training.plan()?;
+        let (cost, memory) = (plan.cost(), training.memory_of(&plan));
+        memory::check_memory(&[*training])?;
+        let model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
         Ok(Self {
-            training,
+            training: *training,
+            cost,
+            memory,
             model,
+            evaluator: Evaluator::new(training.protocol, training.data),
             stream: Stream::new(images, training.seed.derive("batches")),
-            batch: Batch::new(training.data.dataset.shape(), batch),
             augmentation: training.seed.derive("augmentation").rng(),
-            step: 0,
             steps,
-            epoch: EpochTotals::default(),
-            curves: Curves::default(),
-            training_time: Seconds::default(),
+            tally: Tally::default(),
+            clock,
         })
     }
 
-    /// Takes one step; false if the loss was not finite, which ends the training.
-    fn train_step(&mut self) -> Result<bool, Error> {
-        let Protocol { batch_size, learning_rate, augmentation, .. } = self.training.protocol;
-        let (data, device) = (self.training.data, self.training.device);
-        let indices = self.stream.next(*batch_size);
-        let clock = Clock::start(device);
-        self.batch.fill(data.dataset.train(), &indices, &data.normalisation);
-        self.batch.augment(*augmentation, &mut self.augmentation);
-        let rate = learning_rate.learning_rate(self.step, self.steps);
-        let StepReport { loss, correct, gradient_norm } = self.model.step(self.batch.values(), self.batch.labels(), rate)?;
-        self.training_time += clock.elapsed();
-        if !loss.is_finite() || !gradient_norm.is_finite() {
-            return Ok(false);
+    /// Takes the next step, and measures what is due after it. `None` if the training is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] if the device fails; then the run is of no more use.
+    pub fn advance(&mut self) -> Result<Option<Progress>, Error> {
+        if self.tally.step == self.steps || self.tally.diverged {
+            return Ok(None);
         }
-        self.step += 1;
-        self.epoch.steps += 1;
-        self.epoch.loss += f64::from(loss);
-        self.epoch.correct += correct;
-        self.epoch.gradient_norm += f64::from(gradient_norm);
-        Ok(true)
+        let rate = self.training.protocol.learning_rate.learning_rate(self.tally.step, self.steps);
+        let report = self.train_step(rate)?;
+        if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
+            self.tally.diverged = true;
+            return Ok(None);
+        }
+        self.tally.step += 1;
+        self.tally.epoch.add(&report);
+        if self.tally.step == self.steps.div_ceil(2) {
+            self.tally.halfway = Some(self.evaluate(usize::MAX)?);
+        }
+        if self.tally.step == self.steps {
+            let figures = self.evaluator.figures(&mut self.model)?;
+            self.tally.figures = Some(figures);
+            self.tally.end = Some(Evaluation {
+                training_time: self.tally.training_time,
+                train_accuracy: Some(figures.train_accuracy),
+                validation_accuracy: Some(figures.validation.accuracy),
+                test_accuracy: Some(figures.test.accuracy),
+            });
+        }
+        self.close_epoch(rate)?;
+        Ok(Some(Progress { steps: self.tally.step, of: self.steps, loss: report.loss, learning_rate: rate }))
+    }
+
+    /// How many epochs are finished.
+    #[must_use]
+    pub fn epochs(&self) -> usize {
+        self.tally.curves.train_loss.len()
+    }
+
+    /// How many steps were taken.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.tally.step
+    }
+
+    /// Keeps everything that the training needs to go on from here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] if the device fails.
+    pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        let position = Position {
+            tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
+            order: Place::of(&self.stream.rng),
+            waiting: self.stream.waiting.clone(),
+            augmentation: Place::of(&self.augmentation),
+        };
+        Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
+    }
+
+    /// What the training came to, and its model.
+    #[must_use]
+    pub fn finish(self) -> (Trained, Model) {
+        let (total_time, images_per_second) = (self.total_time(), self.images_per_second());
+        let Tally { start, halfway, end, figures, curves, training_time, .. } = self.tally;
+        let without = Evaluation { training_time, ..Evaluation::default() };
+        let trained = Trained {
+            cost: self.cost,
+            start,
+            halfway: halfway.unwrap_or(without),
+            end: end.unwrap_or(without),
+            figures,
+            curves,
+            total_time,
+            images_per_second,
+            peak_memory: self.memory,
+        };
+        (trained, self.model)
+    }
+
+    fn train_step(&mut self, rate: f64) -> Result<StepReport, Error> {
+        let Training { protocol, data, device, .. } = self.training;
+        let indices = self.stream.next(protocol.batch_size);
+        let clock = Clock::start(device);
+        let batch = self.evaluator.batch();
+        batch.fill(data.dataset().train(), &indices, data.normalisation());
+        batch.augment(protocol.augmentation, &mut self.augmentation);
+        let report = self.model.step(batch.values(), batch.labels(), rate)?;
+        self.tally.training_time += clock.elapsed();
+        Ok(report)
     }
 
     /// Adds a point to the curves if the last step was the last one of an epoch.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "means of single-precision numbers")]
-    fn close_epoch(&mut self) -> Result<(), Error> {
-        let Protocol { batch_size, images, learning_rate, .. } = self.training.protocol;
-        let finished = self.step * batch_size / images.train;
-        if finished <= self.curves.train_loss.len() && self.step < self.steps {
+    fn close_epoch(&mut self, rate: f64) -> Result<(), Error> {
+        let Protocol { batch_size, images, .. } = self.training.protocol;
+        let finished = self.tally.step * batch_size / images.train;
+        if finished <= self.tally.curves.train_loss.len() && self.tally.step < self.steps {
             return Ok(());
         }
-        let totals = std::mem::take(&mut self.epoch);
-        let accuracy = self.measure(self.training.data.dataset.validation(), images.curve)?;
-        self.curves.train_loss.push((totals.loss / totals.steps as f64) as f32);
-        self.curves.train_accuracy.push(totals.correct as f32 / (totals.steps * batch_size) as f32);
-        self.curves.validation_accuracy.push(accuracy.fraction());
-        self.curves.learning_rate.push(learning_rate.learning_rate(self.step - 1, self.steps) as f32);
-        self.curves.gradient_norm.push((totals.gradient_norm / totals.steps as f64) as f32);
+        let validation = self.training.data.dataset().validation();
+        let accuracy = self.evaluator.accuracy(&mut self.model, validation, images.curve)?;
+        let totals = std::mem::take(&mut self.tally.epoch);
+        let curves = &mut self.tally.curves;
+        curves.train_loss.push((totals.loss / totals.steps as f64) as f32);
+        curves.train_accuracy.push(totals.correct as f32 / (totals.steps * batch_size) as f32);
+        curves.validation_accuracy.push(accuracy.fraction());
+        curves.learning_rate.push(rate as f32);
+        curves.gradient_norm.push((totals.gradient_norm / totals.steps as f64) as f32);
         Ok(())
     }
 
     /// The accuracies on the images of the protocol, on at most so many of each part.
     fn evaluate(&mut self, most: usize) -> Result<Evaluation, Error> {
-        let images = self.training.protocol.images;
-        let dataset = &self.training.data.dataset;
+        let (images, dataset) = (self.training.protocol.images, self.training.data.dataset());
+        let mut measure = |part, count: usize| self.evaluator.accuracy(&mut self.model, part, count.min(most)).map(Some);
         Ok(Evaluation {
-            training_time: self.training_time,
-            train_accuracy: Some(self.measure(dataset.train(), images.train_accuracy.min(most))?),
-            validation_accuracy: Some(self.measure(dataset.validation(), images.validation.min(most))?),
-            test_accuracy: Some(self.measure(dataset.test(), images.test.min(most))?),
+            training_time: self.tally.training_time,
+            train_accuracy: measure(dataset.train(), images.train_accuracy)?,
+            validation_accuracy: measure(dataset.validation(), images.validation)?,
+            test_accuracy: measure(dataset.test(), images.test)?,
         })
+    }
+
+    fn total_time(&self) -> Seconds {
+        let mut total = self.tally.total_time;
+        total += self.clock.elapsed();
+        total
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
     fn images_per_second(&self) -> f32 {
-        let images = (self.step * self.training.protocol.batch_size) as f64;
-        (images / self.training_time.0.max(f64::MIN_POSITIVE)) as f32
+        let images = (self.tally.step * self.training.protocol.batch_size) as f64;
+        (images / self.tally.training_time.0.max(f64::MIN_POSITIVE)) as f32
     }
+}
 
-    /// The accuracy on the first `count` images.
-    fn measure(&mut self, images: &dataset::Images, count: usize) -> Result<Accuracy, Error> {
-        let count = count.min(images.len());
-        let mut correct = 0;
-        let indices: Vec<u32> = (0..).take(count).collect();
-        for part in indices.chunks(self.training.protocol.batch_size) {
-            self.batch.fill(images, part, &self.training.data.normalisation);
-            correct += self.model.count_correct(self.batch.values(), self.batch.labels())?;
-        }
-        Ok(Accuracy::from_counts(correct, count).expect("an evaluation has images"))
+impl EpochTotals {
+    fn add(&mut self, report: &StepReport) {
+        self.steps += 1;
+        self.loss += f64::from(report.loss);
+        self.correct += report.correct;
+        self.gradient_norm += f64::from(report.gradient_norm);
     }
 }
 
 /// The images in the order in which they are trained on: one shuffled epoch after the other, without a gap between.
+#[derive(Debug)]
 struct Stream {
     images: usize,
     rng: rand_chacha::ChaCha8Rng,
@@ -245,6 +384,7 @@ impl Stream {
 }
 
 /// Measures what a training pays for.
+#[derive(Debug)]
 enum Clock {
     Thread(ThreadTime),
     Wall(Instant),
@@ -269,32 +409,13 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::PROTOCOLS;
-
-    /// The quick protocol on so few images that a training takes milliseconds.
-    fn tiny() -> Protocol {
-        let mut protocol = (PROTOCOLS[0].build)();
-        protocol.images = crate::train::Images { train: 90, validation: 60, test: 60, train_accuracy: 30, curve: 30 };
-        protocol.batch_size = 20;
-        protocol.network.stem_channels = 4;
-        protocol
-    }
+    use crate::train::fixture::{Setting, tiny};
+    use crate::unit::Accuracy;
 
     fn train(protocol: &Protocol, epochs: u16, seed: u64) -> Trained {
-        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
-        let protocol = protocol.clone().resolve(&dataset).unwrap();
-        let data = Data::select(&protocol, &dataset).unwrap();
-        let cell = Cell::from_texts("0110001000010000", "input,conv3x3-bn-relu,maxpool3x3,output").unwrap();
-        let training = Training {
-            cell: &cell,
-            epochs: Epochs(epochs),
-            seed: Seed(seed),
-            protocol: &protocol,
-            data: &data,
-            device: Device::Cpu,
-        };
+        let setting = Setting::new(protocol.clone());
         let mut steps = Vec::new();
-        let trained = training.run(&mut |progress| steps.push(progress.steps)).unwrap();
+        let trained = setting.training(epochs, seed, Device::Cpu).run(&mut |progress| steps.push(progress.steps)).unwrap();
         assert!(steps.iter().copied().eq(1..=steps.len()));
         trained
     }
@@ -343,16 +464,41 @@ mod tests {
     }
 
     #[test]
+    fn the_last_evaluation_tells_more_than_accuracies() {
+        let trained = train(&tiny(), 5, 1);
+        let figures = trained.figures.unwrap();
+        assert_eq!(trained.end.validation_accuracy, Some(figures.validation.accuracy));
+        assert_eq!(trained.end.test_accuracy, Some(figures.test.accuracy));
+        for quality in [figures.validation, figures.test] {
+            // A model that guesses has ln 10 = 2.3, 0.5 and about 0.1.
+            assert!(
+                quality.loss.unwrap() < 2.2 && quality.macro_roc_auc.unwrap() > 0.6 && quality.macro_f1 > 0.12,
+                "{quality:?}"
+            );
+        }
+        assert!(trained.peak_memory > 100_000);
+    }
+
+    #[test]
     fn a_budget_without_a_step_is_refused() {
         let mut protocol = tiny();
         protocol.images = crate::train::Images { train: 10, train_accuracy: 10, ..protocol.images };
-        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
-        let protocol = protocol.resolve(&dataset).unwrap();
-        let data = Data::select(&protocol, &dataset).unwrap();
-        let cell = Cell::from_texts("0100", "input,output").unwrap();
-        let training =
-            Training { cell: &cell, epochs: Epochs(1), seed: Seed(1), protocol: &protocol, data: &data, device: Device::Cpu };
-        let message = training.run(&mut |_| {}).unwrap_err().to_string();
+        let message = Setting::new(protocol).training(1, 1, Device::Cpu).run(&mut |_| {}).unwrap_err().to_string();
         assert_eq!(message, "1 epochs of 10 images make no batch of 20");
+    }
+
+    #[test]
+    fn a_training_that_does_not_fit_is_refused_before_it_starts() {
+        let mut protocol = tiny();
+        protocol.images.train = 6_000;
+        protocol.batch_size = 6_000;
+        protocol.network.stem_channels = 2_048;
+        let setting = Setting::new(protocol);
+        for device in [Device::Cpu, Device::Reference] {
+            let training = setting.training(1, 1, device);
+            assert!(training.memory().unwrap() > 1 << 37);
+            let error = training.start().unwrap_err();
+            assert!(matches!(error, Error::Memory { needed, models: 1, batch: 6_000, .. } if needed > 1 << 37), "{error}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Figures;
 use crate::network::Cost;
 use crate::unit::{Accuracy, Seconds};
 
@@ -16,12 +17,16 @@ pub struct Trained {
     pub halfway: Evaluation,
     /// After the last step; without accuracies if the training diverged.
     pub end: Evaluation,
+    /// Everything that was measured after the last step; `None` if the training diverged.
+    pub figures: Option<Figures>,
     /// One value per finished epoch.
     pub curves: Curves,
     /// The time of the steps and the evaluations together, on the clock of `training_time`.
     pub total_time: Seconds,
     /// Training images per second of the training steps.
     pub images_per_second: f32,
+    /// The bytes of memory that the model and its batch took, as announced before the start.
+    pub peak_memory: u64,
 }
 
 impl Trained {

@@ -12,3 +12,4 @@ mod kill;
 mod oracles;
 mod own_images;
 mod pipeline;
+mod train;

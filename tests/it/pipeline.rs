@@ -108,3 +108,14 @@ fn a_folder_with_another_benchmark_is_left_alone() {
     let (_, workloads) = run(&job(folder.path(), 2));
     assert_eq!((workloads[0].models, workloads[0].recorded), (7 * 2 * 2, 7 * 2));
 }
+
+#[test]
+fn a_run_that_does_not_fit_in_memory_is_refused_before_it_trains() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut greedy = job(folder.path(), 2);
+    greedy.protocol.network.stem_channels = 2_048;
+    (greedy.protocol.images.train, greedy.protocol.batch_size) = (6_000, 6_000);
+    let message = pipeline::run(&greedy, &|_| {}).unwrap_err().to_string();
+    assert!(message.starts_with("2 trainings at a time with batches of 6000 take "), "{message}");
+    assert_eq!(Benchmark::open(folder.path().join("benchmark")).unwrap().records().unwrap(), []);
+}

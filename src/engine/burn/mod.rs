@@ -1,6 +1,7 @@
 //! The engine that runs a plan as tensors of burn: the reference, and the one that reaches GPUs.
 
 mod layers;
+mod state;
 
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::module::{batch_norm, batch_norm_train};
@@ -31,6 +32,13 @@ struct Memory {
     mean_square: Tensor<1>,
 }
 
+impl Memory {
+    /// What is remembered of so many numbers before the first step.
+    fn new(length: usize, vector: impl Fn(Vec<f32>) -> Tensor<1>) -> Self {
+        Self { momentum: vector(vec![0.0; length]), mean_square: vector(vec![1.0; length]) }
+    }
+}
+
 /// Mean and variance of each channel before a batch normalisation.
 #[derive(Debug)]
 struct Statistics {
@@ -51,10 +59,7 @@ impl Model {
             let length = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [length]), &backend)
         };
-        let memory = weights
-            .iter()
-            .map(|values| Memory { momentum: vector(vec![0.0; values.len()]), mean_square: vector(vec![1.0; values.len()]) })
-            .collect();
+        let memory = weights.iter().map(|values| Memory::new(values.len(), vector)).collect();
         let statistics = plan
             .steps()
             .iter()

@@ -13,6 +13,7 @@ mod head;
 mod layout;
 mod normalise;
 mod pool;
+mod state;
 mod steps;
 mod update;
 

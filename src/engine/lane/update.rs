@@ -5,8 +5,8 @@ use crate::engine::{Optimizer, Settings};
 /// What the optimizer remembers of one parameter.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    momentum: Vec<f32>,
-    mean_square: Vec<f32>,
+    pub(super) momentum: Vec<f32>,
+    pub(super) mean_square: Vec<f32>,
 }
 
 impl Memory {

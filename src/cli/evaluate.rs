@@ -1,0 +1,109 @@
+//! `nasbench evaluate`: how good a saved model is.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nasbench::engine::Device;
+use nasbench::train::{Evaluated, SavedModel};
+use serde_json::Value;
+
+use super::figures;
+use super::format::{Format, Table};
+use super::train::{check_writable, load};
+
+const HELP: &str = "\
+On the images of its training a model has the figures that were recorded at the end of it, bit for
+bit on the same kind of processor. Whether it has is said.
+
+Examples:
+  nasbench evaluate best.safetensors
+  nasbench evaluate best.safetensors --export best.onnx --answers answers.safetensors";
+
+/// Evaluate a model that `nasbench train --save` saved.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// The saved model.
+    #[arg(value_name = "FILE.safetensors")]
+    model: PathBuf,
+
+    /// The images; of others than its own all are used [default: those that the model was trained on].
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+
+    /// The folder with the files of the data set, unless it is embedded.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Where to evaluate: one of `nasbench list devices`.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+
+    /// Write the model here as ONNX, for other programs: `pixels` (0 to 255) in, `logits` out.
+    #[arg(long, value_name = "FILE.onnx")]
+    export: Option<PathBuf>,
+
+    /// Write test images and the model's logits here, to check the model elsewhere: `pixels`, `labels` and `logits`.
+    #[arg(long, value_name = "FILE.safetensors")]
+    answers: Option<PathBuf>,
+
+    /// The number of test images for `--answers`.
+    #[arg(long, default_value_t = 100, value_name = "N", requires = "answers")]
+    images: usize,
+
+    /// Overwrite files of `--export` and `--answers` that are there already.
+    #[arg(long)]
+    force: bool,
+
+    /// How to print the figures; `json` and `csv` have them in one row.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    for file in arguments.export.iter().chain(&arguments.answers) {
+        check_writable(file, arguments.force)?;
+    }
+    let device: Device = arguments.device.parse().context("could not choose the device")?;
+    let model = SavedModel::read(&arguments.model).context("could not read the model")?;
+    if let Some(file) = &arguments.export {
+        model.export_onnx(file).context("could not export the model")?;
+    }
+    let name = arguments.dataset.as_deref().unwrap_or(model.dataset());
+    let dataset = load(name, arguments.data_dir.as_deref())?;
+    let found = model.evaluate(&dataset, device).context("could not evaluate the model")?;
+    print(&model, &found, arguments.format)?;
+    if let Some(file) = &arguments.answers {
+        model.write_answers(file, &dataset, arguments.images, device).context("could not write the answers")?;
+    }
+    Ok(())
+}
+
+fn print(model: &SavedModel, found: &Evaluated, format: Format) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let equal = found.recorded.map(|recorded| recorded == found.figures);
+    if format == Format::Table {
+        figures::table(&found.figures).print(format, &mut out)?;
+        match (equal, &found.recorded) {
+            (Some(true), _) => writeln!(out, "the figures equal those at the end of the training")?,
+            (Some(false), Some(recorded)) => {
+                writeln!(out, "the figures differ from those at the end of the training:")?;
+                figures::table(recorded).print(format, &mut out)?;
+            }
+            _ => writeln!(out, "the images are not those of the training: there is nothing to compare")?,
+        }
+        return Ok(());
+    }
+    let mut row: Vec<(&str, Value)> = vec![
+        ("module_hash", model.cell().hash().to_string().into()),
+        ("epochs", model.epochs().0.into()),
+        ("seed", model.seed().0.into()),
+    ];
+    row.extend(figures::columns(Some(&found.figures)));
+    row.push(("equals_recorded", equal.into()));
+    let names: Vec<_> = row.iter().map(|(name, _)| *name).collect();
+    let mut table = Table::new(&names, &[]);
+    table.push(row.into_iter().map(|(_, value)| value).collect::<Vec<_>>());
+    table.print(format, &mut out)
+}

@@ -1,0 +1,56 @@
+//! What was measured of a model, as people and programs read it.
+
+use nasbench::train::{Figures, Quality};
+use nasbench::unit::Accuracy;
+use serde_json::Value;
+
+use super::format::Table;
+
+/// A row for each measure, a column for each part of the images.
+pub(super) fn table(figures: &Figures) -> Table {
+    let Figures { train_accuracy, validation, test } = figures;
+    let mut table = Table::new(&["", "train", "validation", "test"], &[]);
+    let mut row = |name: &str, train: Value, of: &dyn Fn(&Quality) -> Value| {
+        table.push([name.into(), train, of(validation), of(test)]);
+    };
+    row("accuracy", train_accuracy.to_string().into(), &|quality| quality.accuracy.to_string().into());
+    row("loss", Value::Null, &|quality| quality.loss.into());
+    row("macro ROC-AUC", Value::Null, &|quality| quality.macro_roc_auc.into());
+    row("macro F1", Value::Null, &|quality| quality.macro_f1.into());
+    table
+}
+
+/// The figures as columns of one row; null where there are none.
+pub(super) fn columns(figures: Option<&Figures>) -> Vec<(&'static str, Value)> {
+    let of = |value: &dyn Fn(&Figures) -> Option<f32>| Value::from(figures.and_then(value));
+    let accuracy = |accuracy: Accuracy| Some(accuracy.fraction());
+    vec![
+        ("train_accuracy", of(&|figures| accuracy(figures.train_accuracy))),
+        ("validation_accuracy", of(&|figures| accuracy(figures.validation.accuracy))),
+        ("test_accuracy", of(&|figures| accuracy(figures.test.accuracy))),
+        ("validation_loss", of(&|figures| figures.validation.loss)),
+        ("test_loss", of(&|figures| figures.test.loss)),
+        ("validation_macro_roc_auc", of(&|figures| figures.validation.macro_roc_auc)),
+        ("test_macro_roc_auc", of(&|figures| figures.test.macro_roc_auc)),
+        ("validation_macro_f1", of(&|figures| Some(figures.validation.macro_f1))),
+        ("test_macro_f1", of(&|figures| Some(figures.test.macro_f1))),
+    ]
+}
+
+/// Bytes for people.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
+pub(super) fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20)];
+    let (name, shift) = units.into_iter().find(|(_, shift)| bytes >= 1 << shift).unwrap_or(("KiB", 10));
+    format!("{:.1} {name}", bytes as f64 / f64::from(1 << shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!([512, 3 << 20, 5 << 29].map(size), ["0.5 KiB", "3.0 MiB", "2.5 GiB"]);
+    }
+}

@@ -1,0 +1,330 @@
+//! `nasbench train`: one training.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nasbench::dataset::{self, Dataset};
+use nasbench::engine::{Device, Model};
+use nasbench::space::{Cell, OPERATIONS, Space};
+use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Trained, Training};
+use nasbench::unit::{Epochs, Seed};
+use serde_json::Value;
+
+use super::Global;
+use super::cell::{self, Given, Resolver};
+use super::figures;
+use super::format::{Format, Table};
+
+/// No flipped edge leads to more edges than 7 vertices can have.
+const MOST_EDGES: usize = 21;
+
+const HELP: &str = "\
+The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of
+processor. A training whose loss stops being a number ends there: its figures are empty.
+
+Examples:
+  nasbench train --edges 0-1,0-2,1-2 --ops conv3x3-bn-relu
+  nasbench train --cell best.json --epochs 12 --save best.safetensors --export best.onnx
+  nasbench train --cell best.json --epochs 400 --checkpoint long.checkpoint --checkpoint-every 60s";
+
+/// Train the network of one cell, and say how good it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+#[command(group = clap::ArgGroup::new("trained").required(true).args(["hash", "matrix", "edges", "cell"]))]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    cells: cell::Arguments,
+
+    /// The images; see `nasbench list datasets`.
+    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
+    dataset: String,
+
+    /// The folder with the files of the data set, unless it is embedded.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
+    protocol: String,
+
+    /// The training budget [default: the largest one of the protocol].
+    #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Option<u16>,
+
+    /// The source of the initial weights, the order of the images and their variation.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// Where to train: one of `nasbench list devices`.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+
+    /// Keep the training in this file, and continue from it if it is there: as if it had never been broken off.
+    ///
+    /// It stays when the training is over. One of another cell, protocol, data set, seed, budget, kind of device or program
+    /// version is refused.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+
+    /// How often to write it: after so many epochs, or after so many seconds with an `s` behind, as in `60s`.
+    #[arg(long, default_value = "1", value_name = "N|Ns", requires = "checkpoint")]
+    checkpoint_every: Interval,
+
+    /// Save the trained model here, in the format safetensors: weights, running statistics, and where they come from.
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
+
+    /// Write the trained model here as ONNX, for other programs: `pixels` (0 to 255) in, `logits` out.
+    #[arg(long, value_name = "FILE.onnx")]
+    export: Option<PathBuf>,
+
+    /// Overwrite files of `--save` and `--export` that are there already.
+    #[arg(long)]
+    force: bool,
+
+    /// How to print the result; `json` and `csv` have it in one row, with more columns.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How often something is done.
+#[derive(Clone, Copy, Debug)]
+enum Interval {
+    Epochs(usize),
+    Time(Duration),
+}
+
+impl FromStr for Interval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected epochs, as in `2`, or seconds, as in `60s`; at least 1".to_owned();
+        let positive = |digits: &str| digits.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(expected);
+        match text.strip_suffix('s') {
+            Some(seconds) => Ok(Self::Time(Duration::from_secs(positive(seconds)?.into()))),
+            None => Ok(Self::Epochs(positive(text)? as usize)),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    for file in arguments.save.iter().chain(&arguments.export) {
+        check_writable(file, arguments.force)?;
+    }
+    let device: Device = arguments.device.parse().context("could not choose the device")?;
+    let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
+    let cell = one_cell(arguments)?;
+    let dataset = load(&arguments.dataset, arguments.data_dir.as_deref())?;
+    let protocol = protocol.resolve(&dataset).context("could not use the data set")?;
+    let data = Data::select(&protocol, &dataset).context("could not use the data set")?;
+    let largest = protocol.budgets.last().copied().context("a protocol has budgets")?;
+    let epochs = arguments.epochs.map_or(largest, Epochs);
+    let training = Training { cell: &cell, epochs, seed: Seed(arguments.seed), protocol: &protocol, data: &data, device };
+    let (trained, model) = train(&training, arguments, global).context("could not train the cell")?;
+    print(&training, &trained, arguments.format)?;
+    if arguments.save.is_none() && arguments.export.is_none() {
+        return Ok(());
+    }
+    let saved = SavedModel::new(&training, &trained, &model).context("could not save the model")?;
+    if let Some(file) = &arguments.save {
+        saved.write(file).context("could not save the model")?;
+    }
+    if let Some(file) = &arguments.export {
+        saved.export_onnx(file).context("could not export the model")?;
+    }
+    Ok(())
+}
+
+/// Refuses a file that cannot be written, before hours of training end at it.
+pub(super) fn check_writable(file: &Path, force: bool) -> anyhow::Result<()> {
+    if file.is_dir() {
+        bail!("`{}` is a folder: expected the name of a file", file.display());
+    }
+    if !force && fs_err::exists(file)? {
+        bail!("`{}` is there already\nhint: `--force` overwrites it", file.display());
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("the folder of `{}` does not exist", file.display());
+    }
+    Ok(())
+}
+
+/// Loads a data set by its name.
+pub(super) fn load(name: &str, folder: Option<&Path>) -> anyhow::Result<Dataset> {
+    dataset::find(name).and_then(|entry| entry.load(folder)).context("could not load the data set")
+}
+
+/// The cell that was given: of any space whose cells can be built.
+fn one_cell(arguments: &Arguments) -> anyhow::Result<Cell> {
+    let given = arguments.cells.read()?;
+    let [one] = &given[..] else { bail!("expected one cell, found {}", given.len()) };
+    let space = match one {
+        // All cells of a space must be listed to find a hash: the official ones.
+        Given::Hash(_) => Space::nas_bench_101(),
+        Given::Graph(_) => Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?,
+    };
+    Resolver::new(space).cell(one).context("could not find the cell")
+}
+
+/// Trains, from the checkpoint if there is one.
+fn train(training: &Training<'_>, arguments: &Arguments, global: &Global) -> anyhow::Result<(Trained, Model)> {
+    if !global.quiet {
+        announce(training)?;
+    }
+    let checkpoint = arguments.checkpoint.as_deref();
+    let mut run = match checkpoint {
+        Some(file) if fs_err::exists(file)? => {
+            let could_not = || format!("could not continue from `{}`", file.display());
+            let found = Checkpoint::read(file).with_context(could_not)?;
+            let run = training.resume(&found).with_context(could_not)?;
+            if !global.quiet {
+                writeln!(anstream::stderr(), "continuing from `{}` after step {}", file.display(), found.steps())?;
+            }
+            run
+        }
+        _ => training.start()?,
+    };
+    let display = Display::new(training, &run, global.quiet);
+    let mut due = Due::new(arguments.checkpoint_every, &run);
+    while let Some(progress) = run.advance()? {
+        display.show(&run, &progress);
+        if let Some(file) = checkpoint
+            && due.is_now(&run)
+        {
+            run.checkpoint()?.write(file)?;
+        }
+    }
+    if let Some(file) = checkpoint {
+        run.checkpoint()?.write(file)?;
+    }
+    display.bar.finish_and_clear();
+    Ok(run.finish())
+}
+
+/// Says what will be trained and what it takes.
+fn announce(training: &Training<'_>) -> anyhow::Result<()> {
+    writeln!(
+        anstream::stderr(),
+        "{}: {} parameters, {} of memory for batches of {}",
+        training.cell,
+        training.cost()?.parameters,
+        figures::size(training.memory()?),
+        training.protocol.batch_size
+    )?;
+    Ok(())
+}
+
+/// Knows when the next checkpoint is to be written.
+struct Due {
+    every: Interval,
+    epochs: usize,
+    written: Instant,
+}
+
+impl Due {
+    fn new(every: Interval, run: &Run<'_>) -> Self {
+        Self { every, epochs: run.epochs(), written: Instant::now() }
+    }
+
+    fn is_now(&mut self, run: &Run<'_>) -> bool {
+        let is_due = match self.every {
+            Interval::Epochs(number) => run.epochs() >= self.epochs + number,
+            Interval::Time(time) => self.written.elapsed() >= time,
+        };
+        if is_due {
+            (self.epochs, self.written) = (run.epochs(), Instant::now());
+        }
+        is_due
+    }
+}
+
+/// A bar on a terminal.
+struct Display {
+    bar: ProgressBar,
+    batch: usize,
+    epochs: Epochs,
+    started: Instant,
+    first: usize,
+}
+
+impl Display {
+    fn new(training: &Training<'_>, run: &Run<'_>, is_quiet: bool) -> Self {
+        let target = if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps · {msg} · ETA {eta}");
+        bar.set_style(style.expect("the template is well-formed"));
+        let (batch, epochs) = (training.protocol.batch_size, training.epochs);
+        Self { bar, batch, epochs, started: Instant::now(), first: run.steps() }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
+    fn show(&self, run: &Run<'_>, progress: &Progress) {
+        let Progress { steps, of, loss, learning_rate } = *progress;
+        self.bar.set_length(of as u64);
+        self.bar.set_position(steps as u64);
+        if !self.bar.is_hidden() {
+            let images = (steps - self.first) * self.batch;
+            let rate = images as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+            let (epoch, epochs) = (run.epochs(), self.epochs);
+            let message = format!("{epoch}/{epochs} epochs · loss {loss:.3} · rate {learning_rate:.4} · {rate:.0} images/s");
+            self.bar.set_message(message);
+        }
+    }
+}
+
+fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if format == Format::Table {
+        match &trained.figures {
+            Some(figures) => figures::table(figures).print(format, &mut out)?,
+            None => writeln!(out, "the training diverged: its loss stopped being a number")?,
+        }
+        let (time, total) = (trained.end.training_time, trained.total_time);
+        let rate = trained.images_per_second;
+        writeln!(out, "{time} of training, {total} with evaluations, {rate:.0} images/s on {}", training.device)?;
+        return Ok(());
+    }
+    let mut row: Vec<(&str, Value)> = vec![
+        ("module_hash", training.cell.hash().to_string().into()),
+        ("epochs", training.epochs.0.into()),
+        ("seed", training.seed.0.into()),
+        ("protocol", training.protocol.name.clone().into()),
+        ("dataset", training.data.dataset().name().into()),
+        ("trainable_parameters", trained.cost.parameters.0.into()),
+        ("flops", trained.cost.flops.0.into()),
+        ("status", if trained.is_diverged() { "diverged" } else { "ok" }.into()),
+    ];
+    row.extend(figures::columns(trained.figures.as_ref()));
+    row.extend([
+        ("training_time", trained.end.training_time.0.into()),
+        ("total_time", trained.total_time.0.into()),
+        ("images_per_second", trained.images_per_second.into()),
+        ("peak_memory", trained.peak_memory.into()),
+        ("device", training.device.description().into()),
+        ("module_adjacency", training.cell.adjacency_text().into()),
+        ("module_operations", training.cell.operations_text().into()),
+    ]);
+    let names: Vec<_> = row.iter().map(|(name, _)| *name).collect();
+    let mut table = Table::new(&names, &[]);
+    table.push(row.into_iter().map(|(_, value)| value).collect::<Vec<_>>());
+    table.print(format, &mut out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_of_epochs_or_seconds() {
+        assert!(matches!("3".parse(), Ok(Interval::Epochs(3))));
+        assert!(matches!("90s".parse(), Ok(Interval::Time(time)) if time == Duration::from_secs(90)));
+        for text in ["0", "0s", "", "s", "-1", "3m"] {
+            assert!(text.parse::<Interval>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! A trained model on the disk: its weights, and all that is needed to use them.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluator::Evaluator;
+use super::{Data, Error, Figures, Protocol, Trained, Training, tensors};
+use crate::dataset::{Batch, Dataset, Normalisation};
+use crate::engine::{Array, Device, Model, State};
+use crate::network::Plan;
+use crate::space::Cell;
+use crate::unit::{Epochs, Seed};
+
+const KIND: &str = "model";
+
+/// A trained model: parameters, running statistics of batch normalisation, and where they come from.
+///
+/// The file is in the format safetensors; the names of its arrays are those of [`State`].
+#[derive(Clone, Debug)]
+pub struct SavedModel {
+    card: Card,
+    protocol: Protocol,
+    normalisation: Normalisation,
+    plan: Plan,
+    state: State,
+}
+
+/// Where a model comes from, as the file has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Card {
+    version: String,
+    cell: Cell,
+    /// As TOML, which keeps every bit of its numbers.
+    protocol: String,
+    dataset: String,
+    /// Of the images in use.
+    dataset_sha256: String,
+    classes: Vec<String>,
+    epochs: Epochs,
+    seed: Seed,
+    device: String,
+    /// Pixel values, 0 to 255: `(value - mean) / deviation` of each channel is what the network sees.
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+    figures: Figures,
+}
+
+impl SavedModel {
+    /// Keeps a trained model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Diverged`] if the training diverged, [`Error::Engine`] if the device fails.
+    pub fn new(training: &Training<'_>, trained: &Trained, model: &Model) -> Result<Self, Error> {
+        let figures = trained.figures.ok_or(Error::Diverged)?;
+        let card = Card {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cell: *training.cell,
+            protocol: training.protocol.to_toml(),
+            dataset: training.data.dataset().name().to_owned(),
+            dataset_sha256: training.data.sha256().to_owned(),
+            classes: training.data.dataset().classes().to_vec(),
+            epochs: training.epochs,
+            seed: training.seed,
+            device: training.device.description(),
+            mean: training.data.normalisation().mean().to_vec(),
+            deviation: training.data.normalisation().deviation().to_vec(),
+            figures,
+        };
+        Ok(Self {
+            card,
+            protocol: training.protocol.clone(),
+            normalisation: training.data.normalisation().clone(),
+            plan: training.plan()?,
+            state: model.state()?.without_memory(),
+        })
+    }
+
+    /// Reads a model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`] or [`Error::Damaged`] if the file is none; otherwise what does not
+    /// fit together in it.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let tensors::Contents { about, arrays, .. } = tensors::read::<Card>(file, KIND)?;
+        let protocol = Protocol::parse(&about.protocol, file)?;
+        let skeleton = protocol.skeleton().ok_or(Error::Unresolved)?;
+        let normalisation = Normalisation::new(about.mean.clone(), about.deviation.clone())?;
+        if about.classes.len() != skeleton.classes {
+            let (dataset, expected, found) = (about.dataset, skeleton.classes, about.classes.len());
+            return Err(Error::Classes { dataset, expected, found });
+        }
+        if about.mean.len() != skeleton.image.channels {
+            let (mean, deviation) = (about.mean, about.deviation);
+            return Err(crate::dataset::Error::Normalisation { mean, deviation }.into());
+        }
+        let plan = Plan::compile(&about.cell, &skeleton)?;
+        let state = State::of_arrays(&plan, arrays)?;
+        Ok(Self { card: about, protocol, normalisation, plan, state })
+    }
+
+    /// Writes the model, whole or not at all; one that was there is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if the disk does not take it.
+    pub fn write(&self, file: &Path) -> Result<(), Error> {
+        tensors::write(file, KIND, &self.card, self.state.arrays(), &[])
+    }
+
+    /// Evaluates the model on the images of a data set that its protocol uses; of another data set than its own on all that
+    /// there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ImageShape`], [`Error::Classes`] or [`Error::TooFewImages`] if the data set does not fit the model,
+    /// [`Error::Engine`] if the device fails.
+    pub fn evaluate(&self, dataset: &Dataset, device: Device) -> Result<Evaluated, Error> {
+        let mut protocol = self.protocol.clone().resolve(dataset)?;
+        let own = protocol.select(dataset).is_ok_and(|selected| selected.sha256() == self.card.dataset_sha256);
+        if !own {
+            let sizes = dataset.sizes();
+            let images = &mut protocol.images;
+            (images.train, images.validation, images.test) = (sizes.train, sizes.validation, sizes.test);
+        }
+        let data = Data::select(&protocol, dataset)?.normalised_by(self.normalisation.clone());
+        let mut model = self.model(device)?;
+        let figures = Evaluator::new(&protocol, &data).figures(&mut model)?;
+        Ok(Evaluated { figures, recorded: own.then_some(self.card.figures) })
+    }
+
+    /// Writes what the model answers to the first test images, at most so many: so that it can be checked elsewhere.
+    ///
+    /// # Shapes
+    ///
+    /// Arrays of a safetensors file: `pixels` `[n, channels, height, width]` (0 to 255), `labels` `[n]`, `logits` `[n, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`evaluate`](Self::evaluate), and [`Error::File`] if the disk does not take it.
+    pub fn write_answers(&self, file: &Path, dataset: &Dataset, most: usize, device: Device) -> Result<(), Error> {
+        self.protocol.clone().resolve(dataset)?;
+        let images = dataset.test().take(most);
+        let (n, shape) = (images.len(), images.shape());
+        let mut model = self.model(device)?;
+        let mut logits = Vec::new();
+        let mut batch = Batch::new(shape, self.protocol.batch_size);
+        let indices: Vec<u32> = (0..).take(n).collect();
+        for part in indices.chunks(self.protocol.batch_size) {
+            batch.fill(&images, part, &self.normalisation);
+            logits.extend(model.logits(batch.values(), part.len())?);
+        }
+        let numbers = |bytes: &[u8]| bytes.iter().copied().map(f32::from).collect();
+        let array = |name: &str, shape: &[usize], values| Array { name: name.to_owned(), shape: shape.to_vec(), values };
+        let arrays = [
+            array("pixels", &[n, shape.channels, shape.height, shape.width], numbers(images.all_pixels())),
+            array("labels", &[n], numbers(images.labels())),
+            array("logits", &[n, self.card.classes.len()], logits),
+        ];
+        tensors::write(file, "answers", &self.card, arrays.iter(), &[])
+    }
+
+    /// The model on a device, ready to answer; to train it further its optimizer would start anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] if the device cannot be used, [`Error::Memory`] if the model does not fit.
+    pub fn model(&self, device: Device) -> Result<Model, Error> {
+        if !matches!(device, Device::Gpu { .. }) {
+            super::memory::check(Model::bytes(&self.plan, 1, device), super::memory::available(), 1, 1)?;
+        }
+        let mut model = Model::new(self.plan.clone(), self.protocol.update, self.card.seed, device)?;
+        model.restore(&self.state)?;
+        Ok(model)
+    }
+
+    /// The cell of the network.
+    #[must_use]
+    pub const fn cell(&self) -> &Cell {
+        &self.card.cell
+    }
+
+    /// The name of the data set that the model was trained on.
+    #[must_use]
+    pub fn dataset(&self) -> &str {
+        &self.card.dataset
+    }
+
+    /// The names of the classes, by label.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.card.classes
+    }
+
+    /// How the model was trained.
+    #[must_use]
+    pub const fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    /// The budget that the model was trained for.
+    #[must_use]
+    pub const fn epochs(&self) -> Epochs {
+        self.card.epochs
+    }
+
+    /// The seed of its training.
+    #[must_use]
+    pub const fn seed(&self) -> Seed {
+        self.card.seed
+    }
+
+    /// What makes of the bytes of an image the numbers that the network sees.
+    #[must_use]
+    pub const fn normalisation(&self) -> &Normalisation {
+        &self.normalisation
+    }
+
+    /// The network.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The weights and running statistics.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+/// What an evaluation of a saved model found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The figures.
+    pub figures: Figures,
+    /// Those at the end of the training, if it was on the same images.
+    pub recorded: Option<Figures>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fixture::{Setting, dataset, tiny};
+
+    fn saved(setting: &Setting, device: Device) -> SavedModel {
+        let training = setting.training(2, 3, device);
+        let mut run = training.start().unwrap();
+        while run.advance().unwrap().is_some() {}
+        let (trained, model) = run.finish();
+        SavedModel::new(&training, &trained, &model).unwrap()
+    }
+
+    #[test]
+    fn a_saved_model_answers_as_it_did_when_it_was_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = Setting::new(tiny());
+        for device in [Device::Cpu, Device::Reference] {
+            let file = folder.path().join("a.safetensors");
+            saved(&setting, device).write(&file).unwrap();
+            let bytes = fs_err::read(&file).unwrap();
+            let model = SavedModel::read(&file).unwrap();
+            assert_eq!((model.cell(), model.protocol(), model.seed()), (&setting.cell, &setting.protocol, Seed(3)));
+            let found = model.evaluate(&dataset(), device).unwrap();
+            assert_eq!(Some(found.figures), found.recorded);
+            model.write(&file).unwrap();
+            assert_eq!(fs_err::read(&file).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn answers_are_written_with_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("answers.safetensors");
+        let setting = Setting::new(tiny());
+        let model = saved(&setting, Device::Cpu);
+        model.write_answers(&file, &dataset(), 25, Device::Cpu).unwrap();
+        let tensors::Contents { arrays, .. } = tensors::read::<Card>(&file, "answers").unwrap();
+        let [labels, logits, pixels] = &arrays[..] else { panic!("three arrays") };
+        assert_eq!((&pixels.shape[..], &labels.shape[..], &logits.shape[..]), (&[25, 1, 14, 14][..], &[25][..], &[25, 10][..]));
+        let labels: Vec<u8> = dataset().test().labels()[..25].to_vec();
+        let alone = crate::train::Quality::measure(&logits.values, &labels);
+        assert!(alone.loss.is_some_and(|loss| loss < 2.4), "{alone:?}");
+    }
+
+    #[test]
+    fn other_images_have_no_recorded_figures() {
+        let setting = Setting::new(tiny());
+        let model = saved(&setting, Device::Cpu);
+        let dataset = dataset();
+        let [train, validation, test] = [dataset.train(), dataset.validation(), dataset.test()].map(Clone::clone);
+        let other =
+            Dataset::new("other", dataset.classes().to_vec(), train.take(40), test.take(40), validation.take(30)).unwrap();
+        let found = model.evaluate(&other, Device::Cpu).unwrap();
+        assert!(found.recorded.is_none() && found.figures.test.loss.is_some());
+    }
+
+    #[test]
+    fn a_model_of_a_training_that_diverged_is_not_kept() {
+        let mut protocol = tiny();
+        protocol.learning_rate.peak = 1e30;
+        let setting = Setting::new(protocol);
+        let training = setting.training(3, 1, Device::Cpu);
+        let mut run = training.start().unwrap();
+        while run.advance().unwrap().is_some() {}
+        let (trained, model) = run.finish();
+        let message = SavedModel::new(&training, &trained, &model).unwrap_err().to_string();
+        assert_eq!(message, "the training diverged: its model is not kept");
+    }
+
+    #[test]
+    fn a_checkpoint_is_no_saved_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.safetensors");
+        let setting = Setting::new(tiny());
+        setting.training(1, 1, Device::Cpu).start().unwrap().checkpoint().unwrap().write(&file).unwrap();
+        let message = SavedModel::read(&file).unwrap_err().to_string();
+        assert_eq!(message, format!("`{}` is no model of this program, found a file of the kind `checkpoint`", file.display()));
+    }
+}

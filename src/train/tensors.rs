@@ -1,0 +1,150 @@
+//! Files of arrays: safetensors, with what is known about them as JSON and a digest of all numbers.
+//!
+//! The metadata of the file has one entry, `nasbench`, whose JSON object has the keys `kind` (what the file is), `sha256` (of
+//! each array's name, a zero byte and its bytes, in the order of the names) and `about`.
+
+use std::borrow::Cow;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors, View};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Error;
+use crate::engine::Array;
+use crate::file::replace;
+
+const ENTRY: &str = "nasbench";
+/// The name of the bytes that are no array of numbers.
+const BYTES: &str = "position";
+
+/// What a file holds.
+pub(super) struct Contents<T> {
+    pub(super) about: T,
+    pub(super) arrays: Vec<Array>,
+    /// Bytes beside the arrays; empty if there are none.
+    pub(super) bytes: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header<T> {
+    kind: String,
+    sha256: String,
+    about: T,
+}
+
+/// An array as the file has it.
+struct Stored<'a> {
+    kind: Dtype,
+    shape: Cow<'a, [usize]>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl View for &Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        self.kind
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Writes a file, whole or not at all. Equal contents make equal files.
+///
+/// # Errors
+///
+/// [`Error::File`] if the disk does not take it, [`Error::Tensors`] if there are more arrays than the format can hold.
+pub(super) fn write<'a, T: Serialize>(
+    file: &Path,
+    kind: &str,
+    about: T,
+    arrays: impl Iterator<Item = &'a Array>,
+    bytes: &'a [u8],
+) -> Result<(), Error> {
+    let stored = |array: &'a Array| {
+        let numbers = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let one = Stored { kind: Dtype::F32, shape: Cow::Borrowed(&array.shape[..]), bytes: Cow::Owned(numbers) };
+        (array.name.as_str(), one)
+    };
+    let mut all: Vec<_> = arrays.map(stored).collect();
+    if !bytes.is_empty() {
+        all.push((BYTES, Stored { kind: Dtype::U8, shape: Cow::Owned(vec![bytes.len()]), bytes: Cow::Borrowed(bytes) }));
+    }
+    all.sort_by_key(|(name, _)| *name);
+    let sha256 = digest(all.iter().map(|(name, one)| (*name, &one.bytes[..])));
+    let header = Header { kind: kind.to_owned(), sha256, about };
+    let header = serde_json::to_string(&header).map_err(std::io::Error::from)?;
+    let entries = std::iter::once((ENTRY.to_owned(), header)).collect();
+    let written = safetensors::serialize(all.iter().map(|(name, one)| (*name, one)), Some(entries))
+        .map_err(|source| Error::Tensors { file: file.to_owned(), source })?;
+    replace(file, |open| open.write_all(&written).map_err(Error::File))
+}
+
+/// Reads a file of a kind.
+///
+/// # Errors
+///
+/// [`Error::File`] if it cannot be read, [`Error::Tensors`] if it is no safetensors file, [`Error::Foreign`] if this program did
+/// not write it or it is of another kind, [`Error::Damaged`] if its numbers are not those that were written.
+pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Result<Contents<T>, Error> {
+    let foreign = |found: String| Error::Foreign { file: file.to_owned(), expected: kind, found };
+    let open = fs_err::File::open(file)?;
+    // A device or a pipe might never end.
+    let metadata = open.metadata()?;
+    if !metadata.is_file() {
+        return Err(foreign("no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    open.take(metadata.len()).read_to_end(&mut bytes)?;
+    let problem = |source| Error::Tensors { file: file.to_owned(), source };
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(problem)?;
+    let entries = metadata.metadata().as_ref();
+    let header = entries.and_then(|entries| entries.get(ENTRY)).ok_or_else(|| foreign("a file of another program".to_owned()))?;
+    let unreadable = |error: serde_json::Error| foreign(format!("something unreadable: {error}"));
+    let header: Header<serde_json::Value> = serde_json::from_str(header).map_err(unreadable)?;
+    if header.kind != kind {
+        return Err(foreign(format!("a file of the kind `{}`", header.kind)));
+    }
+    let about = serde_json::from_value(header.about).map_err(unreadable)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(problem)?;
+    let mut views: Vec<_> = tensors.iter().collect();
+    views.sort_by_key(|(name, _)| *name);
+    let found = digest(views.iter().map(|(name, view)| (*name, view.data())));
+    if found != header.sha256 {
+        return Err(Error::Damaged { file: file.to_owned(), expected: header.sha256, found });
+    }
+    let mut contents = Contents { about, arrays: Vec::new(), bytes: Vec::new() };
+    for (name, view) in views {
+        match view.dtype() {
+            Dtype::F32 => contents.arrays.push(Array {
+                name: name.to_owned(),
+                shape: view.shape().to_vec(),
+                values: view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            }),
+            Dtype::U8 if name == BYTES => contents.bytes = view.data().to_vec(),
+            other => return Err(foreign(format!("an array `{name}` of {other:?}"))),
+        }
+    }
+    Ok(contents)
+}
+
+fn digest<'a>(parts: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut sha256 = Sha256::new();
+    for (name, bytes) in parts {
+        sha256.update(name);
+        sha256.update([0]);
+        sha256.update(bytes);
+    }
+    crate::hex::print(&sha256.finalize())
+}
