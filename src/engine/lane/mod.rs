@@ -284,3 +284,48 @@ fn first_to_arrive(plan: &Plan) -> Vec<Vec<bool>> {
 fn convolution_steps(plan: &Plan) -> impl Iterator<Item = &Step> {
     plan.steps().iter().filter(|step| matches!(step.operator, Operator::Convolution { .. }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::ImageShape;
+    use crate::engine::Optimizer;
+    use crate::network::Skeleton;
+    use crate::space::Cell;
+
+    /// The instruction sets that this machine has.
+    fn instruction_sets() -> Vec<Arch> {
+        let mut found = vec![Arch::new(), Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        found.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        found
+    }
+
+    #[test]
+    fn all_instruction_sets_take_the_same_steps() {
+        let image = ImageShape { channels: 1, height: 6, width: 7 };
+        let skeleton = Skeleton { image, classes: 10, stem_channels: 5, stacks: 2, cells_per_stack: 1 };
+        let operations = "input,conv3x3-bn-relu,maxpool3x3,conv1x1-bn-relu,output";
+        let cell = Cell::from_texts("0111000100000100000100000", operations).unwrap();
+        let plan = Plan::compile(&cell, &skeleton).unwrap();
+        let optimizer = Optimizer::Nesterov { momentum: 0.9 };
+        let settings = Settings { optimizer, weight_decay: 1e-4, batch_norm_momentum: 0.9, batch_norm_epsilon: 1e-5 };
+        let images: Vec<f32> =
+            (0..21 * image.values()).map(|i| f32::from(u8::try_from(i * 37 % 101).unwrap()) / 50.0 - 1.0).collect();
+        let labels: Vec<u8> = (0..21).map(|i| i % 10).collect();
+        let train = |arch: &Arch| {
+            let mut model = Model { arch: *arch, ..Model::new(plan.clone(), settings, Seed(1)) };
+            let losses: Vec<_> = (0..3).map(|_| model.step(&images, &labels, 0.01).loss).collect();
+            (losses, model.logits(&images, 21))
+        };
+        let found: Vec<_> = instruction_sets().iter().map(train).collect();
+        for (losses, logits) in &found {
+            for (one, other) in losses.iter().zip(&found[0].0) {
+                assert!((one / other - 1.0).abs() < 1e-4, "{losses:?}, expected {:?}", found[0].0);
+            }
+            for (one, other) in logits.iter().zip(&found[0].1) {
+                assert!((one - other).abs() < 0.01, "{one}, expected {other}");
+            }
+        }
+    }
+}
