@@ -31,7 +31,7 @@ enum What {
     Datasets,
     /// Training protocols, in full as JSON.
     Protocols,
-    /// Kinds of devices.
+    /// Kinds of devices; `nasbench devices` finds and proves those of this machine.
     Devices,
     /// Operations of a cell.
     Operations,
@@ -80,16 +80,16 @@ fn surrogates() -> Table {
 fn datasets() -> Table {
     let mut table = Table::new(&["name", "about", "images", "where"], &["source", "classes"]);
     for entry in DATASETS {
-        let place = if entry.needs_folder() { "--data-dir" } else { "embedded" };
-        let sizes = entry.sizes;
-        let images = format!("{} + {} + {}, {}", sizes.train, sizes.validation, sizes.test, entry.shape);
+        let place = entry.wanted_path().map_or_else(|| "embedded".to_owned(), |path| format!("--data-dir {path}"));
+        let contents = entry.contents();
+        let images = contents.map(|contents| format!("{}, {}", contents.sizes, contents.shape));
         table.push([
             entry.name.into(),
             entry.about.into(),
-            images.into(),
+            images.unwrap_or_else(|| "as many as there are".to_owned()).into(),
             place.into(),
             entry.source.into(),
-            json!(entry.classes),
+            json!(contents.map(|contents| contents.classes)),
         ]);
     }
     table

@@ -4,6 +4,7 @@
 
 mod cell;
 mod completions;
+mod devices;
 mod evaluate;
 mod export;
 mod figures;
@@ -67,6 +68,7 @@ enum Command {
     Query(query::Arguments),
     Info(info::Arguments),
     Export(export::Arguments),
+    Devices(devices::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
     /// Print the completions of a shell.
@@ -110,6 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),
         Command::Export(export) => export::run(export, &arguments.global),
+        Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),
     }

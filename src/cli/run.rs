@@ -22,11 +22,17 @@ pub(super) struct Arguments {
     out: PathBuf,
 
     /// The images; see `nasbench list datasets`.
+    ///
+    /// `npz` and `folder` are your own images. An archive of NumPy holds `x`, bytes of the shape [n, height, width] or [n, height,
+    /// width, channels], and `y`, labels from 0 on; or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`. A
+    /// folder holds a folder of PNG or JPEG files for each class, all images of one size; or the same in `train`, `validation` and
+    /// `test`. A split that is missing is made of 20 % of the training images, with as much of each class as the whole: always
+    /// the same images, whatever `--seed` says.
     #[arg(long, default_value = "fashion-14", value_name = "NAME")]
     dataset: String,
 
-    /// The folder with the files of the data set, unless it is embedded.
-    #[arg(long, value_name = "DIR")]
+    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
+    #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
     /// How to train: a preset of `nasbench list protocols`, or a TOML file.
@@ -37,12 +43,12 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
     max_vertices: u8,
 
-    /// Where to train: `cpu` or `gpu[:index]`.
+    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 
-    /// Models to train at a time, one thread each [default: the number of cores].
-    #[arg(long, value_name = "N")]
+    /// Models to train at a time on the device, one thread each [default: the number of cores].
+    #[arg(long, visible_alias = "models-per-device", value_name = "N")]
     workers: Option<NonZeroUsize>,
 
     /// The source of every random number.

@@ -24,6 +24,14 @@ pub enum Error {
         /// Where they can be had.
         origin: &'static str,
     },
+    /// The images are the caller's own, but no file or folder was named.
+    #[error("data set `{name}` needs images of your own: `--data-dir {path}`")]
+    NeedsPath {
+        /// The data set.
+        name: &'static str,
+        /// What to name: `FILE.npz`.
+        path: &'static str,
+    },
     /// The data set is part of the program, but a folder was named.
     #[error(
         "data set `{name}` is part of the program and reads no folder, found `{}`\nhint: leave out `--data-dir`",
@@ -136,6 +144,172 @@ pub enum Error {
         /// The number of images in this file.
         found: usize,
     },
+    /// A file is no archive of arrays.
+    #[error("could not read `{}` as an .npz archive", .path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: zip::result::ZipError,
+    },
+    /// An archive lacks an array.
+    #[error("`{}` holds no array `{array}`, found: {}", .path.display(), quoted(.found))]
+    MissingArray {
+        /// The archive.
+        path: PathBuf,
+        /// The array.
+        array: &'static str,
+        /// The files in the archive.
+        found: Vec<String>,
+    },
+    /// An archive holds images with and without splits.
+    #[error(
+        "`{}` holds the arrays `{}` and `{}`, expected one of them: with splits or without",
+        .path.display(), .arrays[0], .arrays[1]
+    )]
+    TwoArrays {
+        /// The archive.
+        path: PathBuf,
+        /// The arrays.
+        arrays: [&'static str; 2],
+    },
+    /// An array is of another kind.
+    #[error("array `{array}` of `{}` has the {property} `{found}`, expected {expected}", .path.display())]
+    Array {
+        /// The archive.
+        path: PathBuf,
+        /// The array.
+        array: String,
+        /// What of it is wrong: `dtype`, `shape` and so on.
+        property: &'static str,
+        /// What makes sense.
+        expected: String,
+        /// What the array has.
+        found: String,
+    },
+    /// An array has a label that is no byte.
+    #[error("array `{array}` of `{}` gives image {image} label {found}, expected 0 to 255", .path.display())]
+    ArrayLabel {
+        /// The archive.
+        path: PathBuf,
+        /// The array.
+        array: String,
+        /// The image, from 0.
+        image: usize,
+        /// The label.
+        found: i128,
+    },
+    /// An array of labels is not as long as the array of images.
+    #[error(
+        "`{}` holds {} images in `{}` and {} labels in `{}`, expected as many",
+        .path.display(), .found[0], .arrays[0], .found[1], .arrays[1]
+    )]
+    ArrayLength {
+        /// The archive.
+        path: PathBuf,
+        /// The array of images and that of labels.
+        arrays: [&'static str; 2],
+        /// Their lengths.
+        found: [usize; 2],
+    },
+    /// A folder holds no class folders, only one, or too many.
+    #[error("`{}` holds {found} class folders, expected 2 to {limit}", .folder.display())]
+    ClassFolders {
+        /// The folder.
+        folder: PathBuf,
+        /// The most classes.
+        limit: usize,
+        /// The number of folders in it.
+        found: usize,
+    },
+    /// A folder with splits holds something beside them.
+    #[error(
+        "`{}` is no split, expected `train`, `validation` and `test`: without `train` beside it, it is a class",
+        .folder.display()
+    )]
+    SplitFolder {
+        /// What is beside the splits.
+        folder: PathBuf,
+    },
+    /// A class has no training images.
+    #[error("`{}` is a class without training images: `train` holds no `{class}`", .folder.display())]
+    UntrainedClass {
+        /// Its folder in another split.
+        folder: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// A folder of a class is empty.
+    #[error("`{}` holds no PNG or JPEG file", .folder.display())]
+    EmptyFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file among the images is none.
+    #[error("`{}` is no image, expected a name that ends in `.png`, `.jpg` or `.jpeg`", .path.display())]
+    NoImage {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An image could not be decoded.
+    #[error("could not decode `{}`: {reason}", .path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// An image has other colours than we read.
+    #[error("`{}` has {found}, expected grey or red, green and blue", .path.display())]
+    Colours {
+        /// The file.
+        path: PathBuf,
+        /// What it has instead.
+        found: String,
+    },
+    /// An image has another size than the first.
+    #[error("`{}` is {found}, expected {expected} as `{}`: channels × height × width", .path.display(), .first.display())]
+    ImageSize {
+        /// The file.
+        path: PathBuf,
+        /// The first image.
+        first: PathBuf,
+        /// Its shape.
+        expected: ImageShape,
+        /// The shape of this image.
+        found: ImageShape,
+    },
+    /// The images take more memory than is meant for them.
+    #[error("the images up to `{}` have {found} pixel values, expected at most {limit}", .path.display())]
+    TooManyPixels {
+        /// The first that is too much.
+        path: PathBuf,
+        /// The most pixel values.
+        limit: u64,
+        /// Those of the images up to this one.
+        found: u64,
+    },
+    /// There is nothing to tell apart.
+    #[error("the images of `{dataset}` have {found} class, expected at least 2")]
+    OneClass {
+        /// The data set.
+        dataset: String,
+        /// The number of classes.
+        found: usize,
+    },
+    /// There are fewer images than splits need.
+    #[error(
+        "{found} images are too few to part {splits} split{} from, expected at least {expected}: 20 % for each split that is made",
+        if *.splits == 1 { "" } else { "s" }
+    )]
+    TooFewToSplit {
+        /// How many splits are made.
+        splits: usize,
+        /// The fewest images.
+        expected: usize,
+        /// The images that there are.
+        found: usize,
+    },
     /// A shape leaves no room for a pixel.
     #[error("images of {shape}: expected at least one channel, row and column")]
     EmptyShape {
@@ -194,6 +368,6 @@ fn known_datasets() -> String {
     DATASETS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
 }
 
-fn quoted(files: &[&str]) -> String {
-    files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ")
+fn quoted(files: &[impl AsRef<str>]) -> String {
+    files.iter().map(|file| format!("`{}`", file.as_ref())).collect::<Vec<_>>().join(", ")
 }

@@ -5,16 +5,19 @@
 
 use std::path::Path;
 
-use super::{Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_mnist, idx};
+use super::{Contents, Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_mnist, idx};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fashion-14",
     about: "14,000 images of Fashion-MNIST, averaged to 14 × 14; part of the program",
     source: "made from Xiao, Rasul & Vollgraf, Fashion-MNIST, 2017, https://github.com/zalandoresearch/fashion-mnist",
+    place: Place::Embedded { contents: CONTENTS, load },
+};
+
+const CONTENTS: Contents = Contents {
     shape: ImageShape { channels: 1, height: 14, width: 14 },
     classes: fashion_mnist::CLASSES,
     sizes: Sizes { train: 6_000, validation: 4_000, test: 4_000 },
-    place: Place::Embedded { load },
 };
 
 /// A file's path in the repository and what is in it.
@@ -35,11 +38,11 @@ const TEST: [File; 2] = [
     ("data/fashion-14/test-labels-idx1-ubyte.gz", include_bytes!("../../data/fashion-14/test-labels-idx1-ubyte.gz")),
 ];
 
-fn load(entry: &Entry) -> Result<Dataset, Error> {
+fn load(entry: &Entry, contents: &Contents) -> Result<Dataset, Error> {
     let unpack = |[images, labels]: [File; 2]| -> Result<Images, Error> {
-        idx::parse((Path::new(images.0), images.1), (Path::new(labels.0), labels.1), entry.classes.len())
+        idx::parse((Path::new(images.0), images.1), (Path::new(labels.0), labels.1), contents.classes.len())
     };
-    entry.dataset(unpack(TRAIN)?, unpack(VALIDATION)?, unpack(TEST)?)
+    contents.dataset(entry.name, unpack(TRAIN)?, unpack(VALIDATION)?, unpack(TEST)?)
 }
 
 #[cfg(test)]

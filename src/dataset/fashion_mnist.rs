@@ -2,21 +2,25 @@
 //!
 //! The last 10,000 of the 60,000 training images are the validation images.
 
-use super::{Entry, ImageShape, Place, Sizes, idx};
+use super::{Contents, Entry, ImageShape, Place, Sizes, idx};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fashion-mnist",
     about: "articles of clothing, 28 × 28, grey; validation: the last 10,000 of the 60,000 training images",
     source: "Xiao, Rasul & Vollgraf, Fashion-MNIST, 2017, https://github.com/zalandoresearch/fashion-mnist",
-    shape: ImageShape { channels: 1, height: 28, width: 28 },
-    classes: CLASSES,
-    sizes: Sizes { train: 50_000, validation: 10_000, test: 10_000 },
     place: Place::Folder {
+        contents: CONTENTS,
         files: idx::FILES,
         origin: "Debian's package `dataset-fashion-mnist` has them in `/usr/share/datasets/fashion-mnist`; \
                  otherwise https://github.com/zalandoresearch/fashion-mnist",
         load: idx::load_folder,
     },
+};
+
+const CONTENTS: Contents = Contents {
+    shape: ImageShape { channels: 1, height: 28, width: 28 },
+    classes: CLASSES,
+    sizes: Sizes { train: 50_000, validation: 10_000, test: 10_000 },
 };
 
 /// The classes, as their authors name them.

@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use fs_err::File;
 
-use super::{Dataset, Entry, Error, ImageShape, Images};
+use super::{Contents, Dataset, Entry, Error, ImageShape, Images};
 
 /// The files of a data set that is distributed as MNIST is.
 pub(super) const FILES: &[&str] = &[TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
@@ -57,23 +57,23 @@ pub(super) fn parse(images: (&Path, impl BufRead), labels: (&Path, impl BufRead)
 
 /// Loads a data set that is distributed as MNIST is: the first images of its training file are trained on, the others
 /// are the validation images.
-pub(super) fn load_folder(entry: &Entry, folder: &Path) -> Result<Dataset, Error> {
+pub(super) fn load_folder(entry: &Entry, contents: &Contents, folder: &Path) -> Result<Dataset, Error> {
     let load = |images: &str, labels: &str, expected: usize| {
         let path = entry.locate(folder, images)?;
-        let images = read(&path, &entry.locate(folder, labels)?, entry.classes.len())?;
-        if images.shape() != entry.shape {
-            return Err(Error::Shape { path, expected: entry.shape, found: images.shape() });
+        let images = read(&path, &entry.locate(folder, labels)?, contents.classes.len())?;
+        if images.shape() != contents.shape {
+            return Err(Error::Shape { path, expected: contents.shape, found: images.shape() });
         }
         if images.len() != expected {
             return Err(Error::ImageCount { path, expected, found: images.len() });
         }
         Ok(images)
     };
-    let sizes = entry.sizes;
+    let sizes = contents.sizes;
     let training = load(TRAIN_IMAGES, TRAIN_LABELS, sizes.train + sizes.validation)?;
     let test = load(TEST_IMAGES, TEST_LABELS, sizes.test)?;
     let (train, validation) = training.split_at(sizes.train);
-    entry.dataset(train, validation, test)
+    contents.dataset(entry.name, train, validation, test)
 }
 
 /// Reads `D` dimensions and their bytes, unpacking them if need be.
@@ -247,11 +247,18 @@ mod tests {
         assert!(matches!(read(folder.path(), folder.path(), 2), Err(Error::Read(_))));
     }
 
-    const SMALL: Entry = Entry {
+    const CONTENTS: Contents = Contents {
         shape: ImageShape { channels: 1, height: 1, width: 3 },
         sizes: Sizes { train: 1, validation: 1, test: 2 },
-        ..mnist::ENTRY
+        ..mnist::CONTENTS
     };
+
+    fn entry(contents: Contents) -> Entry {
+        Entry {
+            place: Place::Folder { contents, files: FILES, origin: "https://example.org", load: load_folder },
+            ..mnist::ENTRY
+        }
+    }
 
     #[test]
     fn the_last_training_images_are_the_validation_images() {
@@ -261,19 +268,19 @@ mod tests {
         write("train-labels-idx1-ubyte.gz", &packed(&labels()));
         write("t10k-images-idx3-ubyte.gz", &packed(&images()));
         write("t10k-labels-idx1-ubyte", &labels());
-        let dataset = SMALL.load(Some(folder.path())).unwrap();
-        assert_eq!((dataset.name(), dataset.sizes()), ("mnist", SMALL.sizes));
+        let dataset = entry(CONTENTS).load(Some(folder.path())).unwrap();
+        assert_eq!((dataset.name(), dataset.sizes()), ("mnist", CONTENTS.sizes));
         assert_eq!((dataset.train().labels(), dataset.train().pixels(0)), (&[1][..], &[1, 2, 3][..]));
         assert_eq!((dataset.validation().labels(), dataset.validation().pixels(0)), (&[0][..], &[4, 5, 6][..]));
 
         let images_path = folder.path().join("train-images-idx3-ubyte");
-        let message = |entry: Entry| entry.load(Some(folder.path())).unwrap_err().to_string();
+        let message = |contents: Contents| entry(contents).load(Some(folder.path())).unwrap_err().to_string();
         assert_eq!(
-            message(Entry { shape: mnist::ENTRY.shape, ..SMALL }),
+            message(Contents { shape: mnist::CONTENTS.shape, ..CONTENTS }),
             format!("`{}` holds images of 1 × 1 × 3, expected 1 × 28 × 28", images_path.display())
         );
         assert_eq!(
-            message(Entry { sizes: mnist::ENTRY.sizes, ..SMALL }),
+            message(Contents { sizes: mnist::CONTENTS.sizes, ..CONTENTS }),
             format!("`{}` holds 2 images, expected 60000", images_path.display())
         );
     }
@@ -281,10 +288,9 @@ mod tests {
     #[test]
     fn a_folder_without_the_files_says_which_one_it_lacks() {
         let folder = tempfile::tempdir().unwrap();
-        let Place::Folder { origin, .. } = SMALL.place else { panic!("MNIST is not embedded") };
         assert_eq!(
-            SMALL.load(Some(folder.path())).unwrap_err().to_string(),
-            format!("`{}` holds no `train-images-idx3-ubyte[.gz]`\nhint: {origin}", folder.path().display())
+            entry(CONTENTS).load(Some(folder.path())).unwrap_err().to_string(),
+            format!("`{}` holds no `train-images-idx3-ubyte[.gz]`\nhint: https://example.org", folder.path().display())
         );
     }
 

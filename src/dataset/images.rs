@@ -144,6 +144,17 @@ impl Images {
         (self, Self { shape, pixels, labels })
     }
 
+    /// Copies the images at `order`, in that order.
+    pub(super) fn reordered(&self, order: impl Iterator<Item = u32>) -> Self {
+        let mut copy =
+            Self { shape: self.shape, pixels: Vec::with_capacity(self.pixels.len()), labels: Vec::with_capacity(self.len()) };
+        for image in order {
+            copy.pixels.extend_from_slice(self.pixels(image as usize));
+            copy.labels.push(self.label(image as usize));
+        }
+        copy
+    }
+
     /// The first image whose label is not below `classes`, and that label.
     pub(super) fn label_beyond(&self, classes: usize) -> Option<(usize, u8)> {
         let image = self.labels.iter().position(|&label| usize::from(label) >= classes)?;
@@ -197,6 +208,12 @@ mod tests {
     #[test]
     fn taking_more_than_there_are_takes_all() {
         assert_eq!(three().take(9), three());
+    }
+
+    #[test]
+    fn images_take_their_pixels_and_labels_to_another_place() {
+        let reordered = three().reordered([2, 0].into_iter());
+        assert_eq!((reordered.labels(), reordered.pixels(0)), (&[7, 5][..], &[8, 9, 10, 11][..]));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Images, their labels and their splits: what models are trained on, validated on and tested on.
 //!
 //! A new data set is ONE file with an `ENTRY`, one `mod` line and one line of [`DATASETS`]. A new file format is one file
-//! beside [`idx`]. Pixels stay bytes up to [`Batch::fill`], which makes them the numbers that a network sees.
+//! beside [`idx`]; one that people bring their own images in has an `ENTRY`, too ([`Place::Own`]). Pixels stay bytes up to [`Batch::fill`], which makes them the numbers that a network sees.
 //!
 //! ```
 //! use nasbench::dataset;
@@ -18,11 +18,17 @@ mod cifar_10;
 mod error;
 mod fashion_14;
 mod fashion_mnist;
+mod folder;
 pub mod idx;
 mod images;
 mod mnist;
+mod npy;
+mod npz;
+mod picture;
 mod preprocess;
+mod split;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -34,7 +40,11 @@ pub use images::{ImageShape, Images};
 pub use preprocess::Normalisation;
 
 /// Every data set, in the order in which they are listed.
-pub const DATASETS: &[Entry] = &[fashion_14::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY];
+pub const DATASETS: &[Entry] =
+    &[fashion_14::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY, npz::ENTRY, folder::ENTRY];
+
+/// The most bytes of pixels, or of labels, that are read of one's own images.
+const LIMIT: u64 = 1 << 31;
 
 /// A data set that can be loaded by its name.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +55,7 @@ pub struct Entry {
     pub about: &'static str,
     /// Who published it, and where.
     pub source: &'static str,
-    /// The shape of each image.
-    pub shape: ImageShape,
-    /// The names of the classes, by label.
-    pub classes: &'static [&'static str],
-    /// How many images each split has.
-    pub sizes: Sizes,
-    /// Where the images are.
+    /// Where the images are, and what is known of them.
     pub place: Place,
 }
 
@@ -60,46 +64,78 @@ pub struct Entry {
 pub enum Place {
     /// In the program itself.
     Embedded {
+        /// What they are.
+        contents: Contents,
         /// Unpacks them.
-        load: fn(&Entry) -> Result<Dataset, Error>,
+        load: fn(&Entry, &Contents) -> Result<Dataset, Error>,
     },
     /// In a folder that the caller names.
     Folder {
+        /// What they are.
+        contents: Contents,
         /// The files that must be there; `[.gz]` at the end says that a packed file will do.
         files: &'static [&'static str],
         /// Where these files can be had.
         origin: &'static str,
         /// Reads them.
+        load: fn(&Entry, &Contents, &Path) -> Result<Dataset, Error>,
+    },
+    /// In a file or folder of the caller's own, which alone says what they are.
+    Own {
+        /// What the caller names: `FILE.npz`.
+        path: &'static str,
+        /// Reads it.
         load: fn(&Entry, &Path) -> Result<Dataset, Error>,
     },
 }
 
+/// What is known of a data set before it is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents {
+    /// The shape of each image.
+    pub shape: ImageShape,
+    /// The names of the classes, by label.
+    pub classes: &'static [&'static str],
+    /// How many images each split has.
+    pub sizes: Sizes,
+}
+
 impl Entry {
-    /// Loads the data set, from `folder` if it is not embedded.
+    /// Loads the data set, from `path` if it is not embedded: the folder of its files, or the file or folder of one's own.
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsFolder`] or [`Error::Embedded`] if a folder is missing or of no use; otherwise what is wrong with
-    /// its files.
-    pub fn load(&self, folder: Option<&Path>) -> Result<Dataset, Error> {
-        match (self.place, folder) {
-            (Place::Embedded { load }, None) => load(self),
-            (Place::Folder { load, .. }, Some(folder)) => load(self, folder),
-            (Place::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name: self.name, folder: folder.to_owned() }),
-            (Place::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name: self.name, files, origin }),
+    /// [`Error::NeedsFolder`], [`Error::NeedsPath`] or [`Error::Embedded`] if a path is missing or of no use; otherwise what
+    /// is wrong with the files.
+    pub fn load(&self, path: Option<&Path>) -> Result<Dataset, Error> {
+        let name = self.name;
+        match (self.place, path) {
+            (Place::Embedded { contents, load }, None) => load(self, &contents),
+            (Place::Folder { contents, load, .. }, Some(folder)) => load(self, &contents, folder),
+            (Place::Own { load, .. }, Some(path)) => load(self, path),
+            (Place::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name, folder: folder.to_owned() }),
+            (Place::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name, files, origin }),
+            (Place::Own { path, .. }, None) => Err(Error::NeedsPath { name, path }),
         }
     }
 
-    /// Whether [`load`](Self::load) wants a folder.
+    /// What is known of the images before they are loaded; `None` if they are the caller's own.
     #[must_use]
-    pub const fn needs_folder(&self) -> bool {
-        matches!(self.place, Place::Folder { .. })
+    pub const fn contents(&self) -> Option<&Contents> {
+        match &self.place {
+            Place::Embedded { contents, .. } | Place::Folder { contents, .. } => Some(contents),
+            Place::Own { .. } => None,
+        }
     }
 
-    /// Puts the splits together under this entry's name and classes.
-    fn dataset(&self, train: Images, validation: Images, test: Images) -> Result<Dataset, Error> {
-        let classes = self.classes.iter().map(|&class| class.to_owned()).collect();
-        Dataset::new(self.name, classes, train, validation, test)
+    /// What [`load`](Self::load) wants the path of; `None` if the images are part of the program.
+    #[must_use]
+    pub const fn wanted_path(&self) -> Option<&'static str> {
+        match self.place {
+            Place::Embedded { .. } => None,
+            Place::Folder { .. } => Some("DIR"),
+            Place::Own { path, .. } => Some(path),
+        }
     }
 
     /// Finds a file in a folder, packed or not if the file's name ends in `[.gz]`.
@@ -112,10 +148,19 @@ impl Entry {
             folder: folder.to_owned(),
             file: file.to_owned(),
             origin: match self.place {
-                Place::Embedded { .. } => "it is part of the program",
                 Place::Folder { origin, .. } => origin,
+                Place::Embedded { .. } => "it is part of the program",
+                Place::Own { .. } => "these are images of your own",
             },
         })
+    }
+}
+
+impl Contents {
+    /// Puts the splits together under the name of an entry and these classes.
+    fn dataset(&self, name: &str, train: Images, validation: Images, test: Images) -> Result<Dataset, Error> {
+        let classes = self.classes.iter().map(|&class| class.to_owned()).collect();
+        Dataset::new(name, classes, train, validation, test)
     }
 }
 
@@ -128,7 +173,7 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
     DATASETS.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownDataset { name: name.to_owned() })
 }
 
-/// How many images each split has.
+/// How many images each split has. Prints as `6000 + 4000 + 4000`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// The images that models are trained on.
@@ -137,6 +182,12 @@ pub struct Sizes {
     pub validation: usize,
     /// The images that only verification and reports see the accuracy of.
     pub test: usize,
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} + {} + {}", self.train, self.validation, self.test)
+    }
 }
 
 /// Three splits of images with one shape and one list of classes.
@@ -278,10 +329,11 @@ mod tests {
         for entry in DATASETS {
             assert!(!entry.about.is_empty() && !entry.about.ends_with('.'), "{}", entry.name);
             assert!(entry.source.contains("http"), "{} has no address", entry.name);
-            let classes: HashSet<_> = entry.classes.iter().collect();
-            assert_eq!(classes.len(), entry.classes.len(), "{} names a class twice", entry.name);
-            assert!(entry.classes.len() > 1 && entry.shape.values() > 0, "{}", entry.name);
-            assert!(entry.sizes.train > 0 && entry.sizes.validation > 0 && entry.sizes.test > 0, "{}", entry.name);
+            if let Some(Contents { shape, classes, sizes }) = entry.contents() {
+                assert_eq!(classes.iter().collect::<HashSet<_>>().len(), classes.len(), "{} names a class twice", entry.name);
+                assert!(classes.len() > 1 && shape.values() > 0, "{}", entry.name);
+                assert!(sizes.train > 0 && sizes.validation > 0 && sizes.test > 0, "{}", entry.name);
+            }
             if let Place::Folder { files, origin, .. } = entry.place {
                 assert!(!files.is_empty() && origin.contains("http"), "{}", entry.name);
             }
@@ -290,10 +342,11 @@ mod tests {
 
     #[test]
     fn embedded_sets_are_what_their_entry_says() {
-        for entry in DATASETS.iter().filter(|entry| !entry.needs_folder()) {
+        for entry in DATASETS.iter().filter(|entry| entry.wanted_path().is_none()) {
             let dataset = entry.load(None).unwrap();
-            assert_eq!((dataset.name(), dataset.shape(), dataset.sizes()), (entry.name, entry.shape, entry.sizes));
-            assert_eq!(dataset.classes(), entry.classes);
+            let contents = entry.contents().unwrap();
+            assert_eq!((dataset.name(), dataset.shape(), dataset.sizes()), (entry.name, contents.shape, contents.sizes));
+            assert_eq!(dataset.classes(), contents.classes);
         }
     }
 
@@ -304,7 +357,7 @@ mod tests {
         }
         assert_eq!(
             find("cifar").unwrap_err().to_string(),
-            "unknown data set `cifar` (known: fashion-14, fashion-mnist, mnist, cifar-10)"
+            "unknown data set `cifar` (known: fashion-14, fashion-mnist, mnist, cifar-10, npz, folder)"
         );
     }
 
@@ -317,6 +370,13 @@ mod tests {
              hint: Debian's package `dataset-fashion-mnist` has them in `/usr/share/datasets/fashion-mnist`; \
              otherwise https://github.com/zalandoresearch/fashion-mnist"
         );
+    }
+
+    #[test]
+    fn images_of_ones_own_need_a_path() {
+        let message = |name| find(name).unwrap().load(None).unwrap_err().to_string();
+        assert_eq!(message("npz"), "data set `npz` needs images of your own: `--data-dir FILE.npz`");
+        assert_eq!(message("folder"), "data set `folder` needs images of your own: `--data-dir DIR`");
     }
 
     #[test]

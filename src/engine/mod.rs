@@ -8,11 +8,13 @@ mod burn;
 mod lane;
 mod model;
 mod optimizer;
+mod prove;
 mod state;
 mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
+pub use prove::{Found, Proof, TOLERANCE, found, prove};
 pub use state::{Array, State};
 pub use weights::initial;
 

@@ -29,7 +29,7 @@ pub use trained::{Curves, Evaluation, Trained};
 
 use std::path::PathBuf;
 
-use crate::dataset::ImageShape;
+use crate::dataset::{ImageShape, Sizes};
 use crate::unit::Epochs;
 
 /// What is wrong with a training or its protocol.
@@ -87,16 +87,17 @@ pub enum Error {
         found: usize,
     },
     /// The protocol wants more images than there are.
-    #[error("the protocol uses {expected} {part} images, `{dataset}` has {found}")]
+    #[error(
+        "the protocol uses {expected} images (training + validation + test), `{dataset}` has {found}\n\
+         hint: a TOML file for `--protocol` may use fewer: `[images]` says how many"
+    )]
     TooFewImages {
         /// The data set.
         dataset: String,
-        /// Which part of it.
-        part: &'static str,
-        /// How many the protocol wants.
-        expected: usize,
+        /// How many the protocol wants of each part.
+        expected: Sizes,
         /// How many there are.
-        found: usize,
+        found: Sizes,
     },
     /// A training would not take a single step.
     #[error("{epochs} epochs of {images} images make no batch of {batch}")]

@@ -307,15 +307,11 @@ impl Protocol {
     /// [`Error::TooFewImages`] if the data set has fewer.
     pub fn select(&self, dataset: &Dataset) -> Result<Dataset, Error> {
         let Images { train, validation, test, .. } = self.images;
-        let sizes = dataset.sizes();
-        for (part, expected, found) in
-            [("training", train, sizes.train), ("validation", validation, sizes.validation), ("test", test, sizes.test)]
-        {
-            if found < expected {
-                return Err(Error::TooFewImages { dataset: dataset.name().to_owned(), part, expected, found });
-            }
+        let (expected, found) = (Sizes { train, validation, test }, dataset.sizes());
+        if found.train < train || found.validation < validation || found.test < test {
+            return Err(Error::TooFewImages { dataset: dataset.name().to_owned(), expected, found });
         }
-        Ok(dataset.take(Sizes { train, validation, test })?)
+        Ok(dataset.take(expected)?)
     }
 }
 
@@ -353,8 +349,11 @@ mod tests {
     fn more_images_than_there_are_are_refused() {
         let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
         let greedy = Protocol { images: Images { train: 6_001, ..quick().images }, ..quick() };
-        let message = greedy.select(&dataset).unwrap_err().to_string();
-        assert_eq!(message, "the protocol uses 6001 training images, `fashion-14` has 6000");
+        assert_eq!(
+            greedy.select(&dataset).unwrap_err().to_string(),
+            "the protocol uses 6001 + 1500 + 1000 images (training + validation + test), `fashion-14` has 6000 + 4000 + 4000\n\
+             hint: a TOML file for `--protocol` may use fewer: `[images]` says how many"
+        );
         assert!(quick().select(&dataset).is_ok());
     }
 

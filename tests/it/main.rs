@@ -6,7 +6,10 @@ mod architecture;
 mod commands;
 mod conformance;
 mod export;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod kill;
 mod oracles;
+mod own_images;
 mod pipeline;
 mod train;

@@ -225,6 +225,22 @@ pub(super) fn open(device: Device) -> Result<Backend, Error> {
     }
 }
 
+/// The names of the GPU adapters, in the order of their indices; none in a build without GPU support.
+///
+/// # Panics
+///
+/// Panics if the driver does.
+pub(super) fn adapters() -> Vec<String> {
+    #[cfg(not(feature = "gpu"))]
+    return Vec::new();
+    #[cfg(feature = "gpu")]
+    Backend::enumerate(burn::tensor::DeviceType::Wgpu)
+        .into_vec()
+        .iter()
+        .map(|adapter| adapter.identity().map_or_else(|| "an adapter without a name".to_owned(), |identity| identity.name))
+        .collect()
+}
+
 /// Runs the steps of a plan; `normalise` gets the convolution's output, its number, and its scale and offset.
 ///
 /// # Shapes

@@ -52,6 +52,18 @@ pub(super) struct Model {
     blocks: usize,
 }
 
+/// The vector instructions that the kernels run with on this machine.
+pub(super) fn instructions() -> &'static str {
+    // Which variants there are depends on the processor and on pulp's features, so they are told apart by their names.
+    let arch = format!("{:?}", Arch::new());
+    match arch.split('(').next() {
+        Some("V4") => "AVX-512",
+        Some("V3") => "AVX2",
+        Some("Neon") => "NEON",
+        _ => "no vector instructions",
+    }
+}
+
 /// A convolution with its batch normalisation.
 #[derive(Debug)]
 struct Convolution {

@@ -1,0 +1,103 @@
+//! `nasbench devices`: what can train here, and whether it trains as it should.
+
+use std::io::Write as _;
+
+use anyhow::bail;
+use nasbench::engine::{self, Found, Proof};
+use serde_json::{Value, json};
+
+use super::Global;
+use super::format::{Format, Table};
+
+/// List the devices that were found, and prove each by a short training.
+///
+/// A device trains a small cell for three steps, from the same initial weights and on the same batches as the reference, which is
+/// the processor through burn-flex. It passes if none of its losses differs from the reference's by more than a thousandth. The
+/// images per second are those of this small network, whole training steps of 32 images: a GPU shows its strength with larger
+/// ones. A device that fails is shown with its reason, and the exit code is 1.
+///
+/// The devices go to `--device` of `nasbench run`. GPUs are found by a build with GPU support: `cargo build --release --features gpu`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// How to print it; `json` and `csv` tell every loss.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let columns = ["device", "name", "greatest difference", "images/s", "verdict", "reason"];
+    let mut table = Table::new(&columns, &["losses", "reference losses"]);
+    let found = engine::found();
+    let mut failed = 0;
+    for found in &found {
+        if !global.quiet {
+            writeln!(anstream::stderr(), "proving {}: {}", found.device, found.name)?;
+        }
+        let proof = engine::prove(found.device);
+        failed += usize::from(!proof.as_ref().is_ok_and(Proof::is_ok));
+        table.push(row(found, proof));
+    }
+    table.print(arguments.format, &mut std::io::stdout().lock())?;
+    if failed > 0 {
+        bail!("{failed} of {} devices failed", found.len());
+    }
+    Ok(())
+}
+
+/// The line of a device.
+fn row(found: &Found, proof: Result<Proof, engine::Error>) -> [Value; 8] {
+    let (device, name) = (found.device.to_string().into(), found.name.clone().into());
+    match proof {
+        Ok(proof) => {
+            let reason = if proof.is_ok() {
+                Value::Null
+            } else {
+                format!("its losses differ from the reference's, expected at most {} of them", engine::TOLERANCE).into()
+            };
+            let verdict = if proof.is_ok() { "ok" } else { "failed" };
+            // JSON has no infinity: a loss that is no number has no difference.
+            let difference = json!(proof.difference());
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed, to be read by people")]
+            let speed = json!(proof.images_per_second as u64);
+            [device, name, difference, speed, verdict.into(), reason, json!(proof.losses), json!(proof.expected)]
+        }
+        Err(error) => {
+            let reason = format!("{:#}", anyhow::Error::new(error)).into();
+            [device, name, Value::Null, Value::Null, "failed".into(), reason, Value::Null, Value::Null]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nasbench::engine::Device;
+
+    use super::*;
+
+    fn found() -> Found {
+        Found { device: Device::Gpu { index: Some(1) }, name: "a card".to_owned() }
+    }
+
+    fn proof(losses: &[f32]) -> Proof {
+        Proof { losses: losses.to_vec(), expected: vec![2.0, 2.0], images_per_second: 812.4 }
+    }
+
+    #[test]
+    fn a_device_that_passes_has_no_reason() {
+        let row = row(&found(), Ok(proof(&[2.0, 2.0])));
+        assert_eq!(row[..6], [json!("gpu:1"), json!("a card"), json!(0.0), json!(812), json!("ok"), Value::Null]);
+        assert_eq!(row[6], json!([2.0, 2.0]));
+    }
+
+    #[test]
+    fn a_device_that_fails_is_shown_with_its_reason() {
+        let differs = row(&found(), Ok(proof(&[2.0, 3.0])));
+        let reason = "its losses differ from the reference's, expected at most 0.001 of them";
+        assert_eq!(differs[2..6], [json!(0.5), json!(812), json!("failed"), json!(reason)]);
+        let broken = row(&found(), Ok(proof(&[f32::NAN, 2.0])));
+        assert_eq!(broken[2..5], [Value::Null, json!(812), json!("failed")]);
+        let error = engine::Error::Failed { device: found().device, reason: "out of memory".to_owned() };
+        let dead = row(&found(), Err(error));
+        assert_eq!(dead[4..6], [json!("failed"), json!("device `gpu:1` failed: out of memory")]);
+    }
+}

@@ -1,0 +1,276 @@
+//! Images of one's own as NumPy arrays in one archive, as `numpy.savez` and `numpy.savez_compressed` write it.
+//!
+//! Either `x` and `y`, or `x_train`, `y_train` and, if they are there, `x_validation`, `y_validation`, `x_test` and `y_test`. Images
+//! are bytes, `[n, height, width]` or `[n, height, width, channels]`; labels are integers from 0 to 255, `[n]` or `[n, 1]`. There
+//! are as many classes as the greatest label says.
+
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use fs_err::File;
+use zip::ZipArchive;
+
+use super::npy::Array;
+use super::split::Parts;
+use super::{Dataset, Entry, Error, ImageShape, Images, Place};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "npz",
+    about: "your own: NumPy arrays `x`, `y` in one archive, or `x_train`, `y_train`, `x_validation` and so on",
+    source: "yours; the format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html",
+    place: Place::Own { path: "FILE.npz", load },
+};
+
+/// The most channels of an image: this finds arrays with the channels in front.
+const MOST_CHANNELS: usize = 4;
+
+/// The arrays of images and labels without splits.
+const WHOLE: [&str; 2] = ["x", "y"];
+const TRAIN: [&str; 2] = ["x_train", "y_train"];
+const VALIDATION: [&str; 2] = ["x_validation", "y_validation"];
+const TEST: [&str; 2] = ["x_test", "y_test"];
+
+fn load(entry: &Entry, path: &Path) -> Result<Dataset, Error> {
+    parse(entry.name, path, BufReader::new(File::open(path)?))
+}
+
+/// Reads an archive from anywhere; the path is what errors call it.
+fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, Error> {
+    let archive = ZipArchive::new(source).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
+    let mut archive = Archive { path, archive };
+    let has_whole = archive.has(WHOLE);
+    if has_whole && archive.has(TRAIN) {
+        return Err(Error::TwoArrays { path: path.to_owned(), arrays: [WHOLE[0], TRAIN[0]] });
+    }
+    let train = archive.images(if has_whole { WHOLE } else { TRAIN })?;
+    let mut part = |names| archive.has(names).then(|| archive.images(names)).transpose();
+    let parts = Parts { train, validation: part(VALIDATION)?, test: part(TEST)? };
+    let classes = (0..parts.label_count()).map(|label| label.to_string()).collect();
+    parts.dataset(name, classes)
+}
+
+struct Archive<'a, S> {
+    path: &'a Path,
+    archive: ZipArchive<S>,
+}
+
+impl<S: Read + Seek> Archive<'_, S> {
+    /// Whether there is one of the two arrays; then both should be there.
+    fn has(&self, names: [&str; 2]) -> bool {
+        names.iter().any(|name| self.archive.index_for_name(&file_name(name)).is_some())
+    }
+
+    /// Reads an array of images and that of their labels.
+    fn images(&mut self, [x, y]: [&'static str; 2]) -> Result<Images, Error> {
+        let path = self.path;
+        let array = self.open(y)?;
+        if !matches!(array.shape(), [_] | [_, 1]) {
+            return Err(array.wrong_shape("(n,) or (n, 1): one label for each image".to_owned()));
+        }
+        let labels = array.labels()?;
+        let array = self.open(x)?;
+        array.check_bytes()?;
+        let (n, height, width, channels) = match *array.shape() {
+            [n, height, width] => (n, height, width, 1),
+            [n, height, width, channels] if channels <= MOST_CHANNELS => (n, height, width, channels),
+            _ => {
+                return Err(array.wrong_shape(format!("(n, height, width) or (n, height, width, 1 to {MOST_CHANNELS} channels)")));
+            }
+        };
+        if n != labels.len() {
+            return Err(Error::ArrayLength { path: path.to_owned(), arrays: [x, y], found: [n, labels.len()] });
+        }
+        let pixels = array.bytes()?;
+        let shape = ImageShape { channels, height, width };
+        Images::new(shape, channels_first(pixels, shape), labels)
+    }
+
+    /// Finds an array and reads its header.
+    fn open<'b>(&'b mut self, name: &'static str) -> Result<Array<'b, impl Read + 'b>, Error> {
+        let path = self.path;
+        let Some(index) = self.archive.index_for_name(&file_name(name)) else {
+            let found = self.archive.file_names_raw().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            return Err(Error::MissingArray { path: path.to_owned(), array: name, found });
+        };
+        let file = self.archive.by_index(index).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
+        Array::open(path, name, file)
+    }
+}
+
+/// The name under which an archive holds an array.
+fn file_name(array: &str) -> String {
+    format!("{array}.npy")
+}
+
+/// Puts the channels of each image, which lie side by side in each pixel, one after the other.
+pub(super) fn channels_first(pixels: Vec<u8>, shape: ImageShape) -> Vec<u8> {
+    if shape.channels == 1 {
+        return pixels;
+    }
+    let images = pixels.chunks_exact(shape.values());
+    let plane = |image: &[u8], channel| image.iter().copied().skip(channel).step_by(shape.channels).collect::<Vec<_>>();
+    images.flat_map(|image| (0..shape.channels).flat_map(move |channel| plane(image, channel))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use proptest::prelude::*;
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+    use crate::dataset::Sizes;
+
+    const WHOLE_FILE: &[u8] = include_bytes!("../../tests/data/own/whole.npz");
+    const SPLITS_FILE: &[u8] = include_bytes!("../../tests/data/own/splits.npz");
+
+    fn parsed(bytes: &[u8]) -> Result<Dataset, Error> {
+        parse("npz", Path::new("mine.npz"), Cursor::new(bytes))
+    }
+
+    fn array(dtype: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), values].concat()
+    }
+
+    fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in arrays {
+            writer.start_file(file_name(name), SimpleFileOptions::default()).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[track_caller]
+    fn assert_message(bytes: &[u8], message: &str) {
+        assert_eq!(parsed(bytes).unwrap_err().to_string(), message);
+    }
+
+    /// The images of a split, each as its first pixel and its label.
+    fn seen(images: &Images) -> Vec<(u8, u8)> {
+        let mut seen: Vec<_> = (0..images.len()).map(|i| (images.pixels(i)[0], images.label(i))).collect();
+        seen.sort_unstable();
+        seen
+    }
+
+    #[test]
+    fn a_compressed_file_of_numpy_is_read_and_split() {
+        let dataset = parsed(WHOLE_FILE).unwrap();
+        assert_eq!((dataset.name(), dataset.classes()), ("npz", &["0".to_owned(), "1".to_owned()][..]));
+        assert_eq!(dataset.shape(), ImageShape { channels: 1, height: 4, width: 5 });
+        assert_eq!(dataset.sizes(), Sizes { train: 6, validation: 2, test: 2 });
+        let all: Vec<_> = [dataset.train(), dataset.validation(), dataset.test()].into_iter().flat_map(seen).collect();
+        let mut sorted = all.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, [(0, 0), (1, 0), (2, 1), (3, 0), (4, 0), (5, 1), (6, 0), (7, 0), (8, 1), (9, 0)]);
+        let first = dataset.train().pixels(0);
+        assert!(first.iter().copied().eq(first[0]..first[0] + 20), "{first:?}");
+        assert_eq!(dataset, parsed(WHOLE_FILE).unwrap());
+    }
+
+    #[test]
+    fn a_stored_file_of_numpy_keeps_its_splits_and_its_colours() {
+        let dataset = parsed(SPLITS_FILE).unwrap();
+        assert_eq!(dataset.shape(), ImageShape { channels: 3, height: 4, width: 5 });
+        assert_eq!(dataset.classes().len(), 3);
+        assert_eq!(seen(dataset.train()), [(0, 0), (1, 1), (2, 2), (3, 1)]);
+        assert_eq!((seen(dataset.validation()), seen(dataset.test())), (vec![(0, 2), (1, 0)], vec![(0, 1), (1, 0), (2, 2)]));
+        let pixels = dataset.test().pixels(0);
+        let first = pixels[0];
+        assert_eq!([pixels[19], pixels[20], pixels[39], pixels[40], pixels[59]], [19, 100, 119, 200, 219].map(|x| x + first));
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_named_when_it_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.npz");
+        let error = ENTRY.load(Some(&path)).unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("mine.npz"));
+        fs_err::write(&path, "x,y\n1,2\n").unwrap();
+        let error = ENTRY.load(Some(&path)).unwrap_err();
+        assert_eq!(error.to_string(), format!("could not read `{}` as an .npz archive", path.display()));
+        fs_err::write(&path, WHOLE_FILE).unwrap();
+        assert_eq!(ENTRY.load(Some(&path)).unwrap(), parsed(WHOLE_FILE).unwrap());
+    }
+
+    #[test]
+    fn a_missing_array_is_told_which_there_are() {
+        let x = array("|u1", "(1, 1, 1)", &[0]);
+        assert_message(&archive(&[("images", x.clone())]), "`mine.npz` holds no array `y_train`, found: `images.npy`");
+        assert_message(&archive(&[("x", x.clone())]), "`mine.npz` holds no array `y`, found: `x.npy`");
+        let both = archive(&[("x", x.clone()), ("x_train", x)]);
+        assert_message(&both, "`mine.npz` holds the arrays `x` and `x_train`, expected one of them: with splits or without");
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_are_refused() {
+        let of = |x: Vec<u8>, y: Vec<u8>| archive(&[("x", x), ("y", y)]);
+        let y = || array("|u1", "(2,)", &[0, 1]);
+        assert_message(
+            &of(array("<f4", "(2, 1, 1)", &[0; 8]), y()),
+            "array `x` of `mine.npz` has the dtype `<f4`, expected `|u1`: bytes, 0 to 255",
+        );
+        assert_message(
+            &of(array("|u1", "(2, 3, 1, 32)", &[0; 192]), y()),
+            "array `x` of `mine.npz` has the shape `(2, 3, 1, 32)`, \
+             expected (n, height, width) or (n, height, width, 1 to 4 channels)",
+        );
+        assert_message(
+            &of(array("|u1", "(3, 1, 1)", &[0; 3]), y()),
+            "`mine.npz` holds 3 images in `x` and 2 labels in `y`, expected as many",
+        );
+        assert_message(
+            &of(array("|u1", "(2, 1, 1)", &[0; 2]), array("|u1", "(2, 2)", &[1, 0, 0, 1])),
+            "array `y` of `mine.npz` has the shape `(2, 2)`, expected (n,) or (n, 1): one label for each image",
+        );
+        let five = array("|u1", "(5, 1, 1)", &[0; 5]);
+        assert_message(&of(five, array("|u1", "(5,)", &[0; 5])), "the images of `npz` have 1 class, expected at least 2");
+        assert_message(
+            &of(array("|u1", "(2, 1, 1)", &[0; 2]), y()),
+            "2 images are too few to part 2 splits from, expected at least 5: 20 % for each split that is made",
+        );
+    }
+
+    #[test]
+    fn damaged_values_do_not_pass() {
+        let end = WHOLE_FILE.len();
+        let refused = (0..end).filter(|&at| {
+            let mut bytes = WHOLE_FILE.to_vec();
+            bytes[at] ^= 0x55;
+            let result = parsed(&bytes);
+            // Dates, permissions and the like may change; no pixel or label does.
+            assert!(result.as_ref().map_or(true, |dataset| *dataset == parsed(WHOLE_FILE).unwrap()), "byte {at}");
+            result.is_err()
+        });
+        assert!(refused.count() > end / 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_data_set_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parsed(&bytes);
+            let _ = parsed(&archive(&[("x", bytes.clone()), ("y", array("|u1", "(1,)", &[0]))]));
+            let _ = parsed(&archive(&[("x", array("|u1", "(1, 1, 1)", &[0])), ("y", bytes)]));
+        }
+
+        #[test]
+        fn a_changed_or_cut_archive_never_panics(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            end in any::<prop::sample::Index>(),
+        ) {
+            for file in [WHOLE_FILE, SPLITS_FILE] {
+                let mut bytes = file.to_vec();
+                for (at, value) in &changes {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *value;
+                }
+                let _ = parsed(&bytes);
+                let _ = parsed(&file[..end.index(file.len())]);
+            }
+        }
+    }
+}
