@@ -144,11 +144,11 @@ fn nas_bench_101() -> Protocol {
 fn quick() -> Protocol {
     Protocol {
         name: "quick".to_owned(),
-        budgets: [1, 4].map(Epochs).to_vec(),
+        budgets: [1, 3].map(Epochs).to_vec(),
         repeats: 2,
-        batch_size: 50,
+        batch_size: 64,
         network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1 },
-        images: Images { train: 2_700, validation: 1_500, test: 1_000, train_accuracy: 200, curve: 300 },
+        images: Images { train: 6_000, validation: 4_000, test: 4_000, train_accuracy: 256, curve: 512 },
         learning_rate: Schedule { peak: 0.1, idle_first_step: false },
         update: Settings {
             optimizer: Optimizer::Nesterov { momentum: 0.9 },
