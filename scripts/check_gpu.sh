@@ -21,4 +21,6 @@ software=$(drivers | grep lvp_icd | head -1 || true)
 if [ -z "${VK_ICD_FILENAMES:-}" ] && [ ! -e /dev/dri ] && ! command -v nvidia-smi >/dev/null && [ -n "$software" ]; then
   export VK_ICD_FILENAMES="$software"
 fi
+# Mesa complains of its absence once for each adapter.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 cargo test --locked --features gpu --test it -- gpu:: --nocapture
