@@ -32,11 +32,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
 
-    /// The folder with the files of the data set, unless it is embedded.
-    #[arg(long, value_name = "DIR")]
+    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
+    #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
-    /// Where to evaluate: one of `nasbench list devices`.
+    /// Where to evaluate: `cpu`, `gpu[:index]` or `reference`.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 

@@ -39,12 +39,12 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// The images; see `nasbench list datasets`.
+    /// The images; see `nasbench list datasets`. `npz` and `folder` are your own, as `nasbench run --help` describes them.
     #[arg(long, default_value = "fashion-14", value_name = "NAME")]
     dataset: String,
 
-    /// The folder with the files of the data set, unless it is embedded.
-    #[arg(long, value_name = "DIR")]
+    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
+    #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
     /// How to train: a preset of `nasbench list protocols`, or a TOML file.
@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Where to train: one of `nasbench list devices`.
+    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 

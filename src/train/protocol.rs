@@ -351,7 +351,7 @@ mod tests {
         let greedy = Protocol { images: Images { train: 6_001, ..quick().images }, ..quick() };
         assert_eq!(
             greedy.select(&dataset).unwrap_err().to_string(),
-            "the protocol uses 6001 + 1500 + 1000 images (training + validation + test), `fashion-14` has 6000 + 4000 + 4000\n\
+            "the protocol uses 6001 + 4000 + 4000 images (training + validation + test), `fashion-14` has 6000 + 4000 + 4000\n\
              hint: a TOML file for `--protocol` may use fewer: `[images]` says how many"
         );
         assert!(quick().select(&dataset).is_ok());

@@ -59,6 +59,13 @@ fn the_whole_job_runs_and_continues_and_repeats_itself() {
     assert_eq!(verified.len(), report.verification.cells.len() * 3);
     assert!(verified.iter().all(|record| record.repeat >= 100));
     assert!(records.iter().all(|record| record.curves.validation_accuracy.len() == usize::from(record.epochs.0)));
+    let telemetry = |record: &Record| record.telemetry;
+    assert!(
+        records
+            .iter()
+            .map(telemetry)
+            .all(|one| one.peak_memory.is_some() && one.macro_roc_auc.is_some() && one.macro_f1.is_some())
+    );
     for file in ["report.html", "models/random-forest-validation-accuracy.json", "models/svr-validation-accuracy.json"] {
         assert!(out.join(file).is_file(), "{file} is missing");
     }
