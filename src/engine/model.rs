@@ -172,10 +172,10 @@ mod tests {
     }
 
     /// The greatest relative difference between the engines' gradients of a parameter.
-    fn gradient_error(cell: &Cell, skeleton: &Skeleton, n: u8) -> f64 {
+    fn gradient_error(cell: &Cell, skeleton: &Skeleton, n: u8, seed: u64) -> f64 {
         // A rate so large that the old weights round nothing away from the gradient.
         const RATE: f64 = 1_000.0;
-        let (images, labels) = batch(skeleton, n, 5);
+        let (images, labels) = batch(skeleton, n, seed);
         let mut models = both(cell, skeleton, plain());
         let before = models[0].parameters().unwrap();
         let [reference, lane] = models.each_mut().map(|model| {
@@ -204,10 +204,13 @@ mod tests {
         for (shape, stem_channels, n) in [((1, 8, 8), 8, 32), ((3, 7, 9), 7, 21)] {
             let skeleton = skeleton(shape, stem_channels);
             let cells: Vec<_> = small.iter().copied().chain(drawn(200)).collect();
-            let errors: Vec<_> = cells.iter().map(|cell| (gradient_error(cell, &skeleton, n), cell)).collect();
-            // Where the two greatest pixels of a window differ by a rounding error, the engines may take different ones.
-            let differing: Vec<_> = errors.iter().filter(|(error, _)| *error > 1e-4).collect();
-            assert!(differing.len() <= 2, "{} of {} cells differ, {shape:?}: {differing:?}", differing.len(), cells.len());
+            let is_wrong = |cell: &&Cell, seed| gradient_error(cell, &skeleton, n, seed) > 1e-4;
+            let differing: Vec<_> = cells.iter().filter(|cell| is_wrong(cell, 5)).collect();
+            // Where the two greatest pixels of a window differ by a rounding error, the engines may take different ones. That
+            // is rare, and other images have their ties elsewhere.
+            assert!(differing.len() <= 5, "{} of {} cells differ, {shape:?}: {differing:?}", differing.len(), cells.len());
+            let wrong: Vec<_> = differing.into_iter().filter(|cell| is_wrong(cell, 6) && is_wrong(cell, 7)).collect();
+            assert!(wrong.is_empty(), "{shape:?}: {wrong:?}");
         }
     }
 
