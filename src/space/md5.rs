@@ -162,14 +162,22 @@ const fn print(word: u32) -> u64 {
 }
 
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the low half of a pair is one of its words")]
 fn all_blocks(texts: &[u8]) -> [Lanes; 4] {
     let length = texts.len() / LANES;
     let mut state = START.map(|word| [word; LANES]);
+    let mut words = [[0; LANES]; WORDS];
     for block in (0..length).step_by(BLOCK) {
-        let mut words = [[0; LANES]; WORDS];
+        // Two words at a time go to their lane; then whole vectors part them.
+        let mut pairs = [[0; LANES]; WORDS / 2];
         for (lane, text) in texts.chunks_exact(length).enumerate() {
-            for (word, bytes) in words.iter_mut().zip(text[block..block + BLOCK].chunks_exact(4)) {
-                word[lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            let (eights, _) = text[block..block + BLOCK].as_chunks();
+            pairs.iter_mut().zip(eights).for_each(|(pair, bytes)| pair[lane] = u64::from_le_bytes(*bytes));
+        }
+        for (pair, two) in pairs.iter().zip(words.chunks_exact_mut(2)) {
+            let [low, high] = two else { unreachable!("two words make a pair") };
+            for lane in 0..LANES {
+                (low[lane], high[lane]) = (pair[lane] as u32, (pair[lane] >> 32) as u32);
             }
         }
         compress(&mut state, &words);

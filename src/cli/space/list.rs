@@ -25,11 +25,11 @@ pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     let enumeration = space.enumerate()?;
     let limit = arguments.limit.unwrap_or(if arguments.format == Format::Table { PAGE } else { usize::MAX });
     let mut rows = Rows::new(arguments.format, &["index", "isomorphs"], std::io::stdout().lock())?;
-    let mut order: Vec<_> = (0..enumeration.len()).collect();
-    if arguments.format == Format::Hashes {
-        order.sort_unstable_by_key(|index| enumeration.hashes()[*index]);
-    }
-    for index in order.into_iter().take(limit) {
+    let indices: Box<dyn Iterator<Item = usize>> = match arguments.format {
+        Format::Hashes => Box::new(enumeration.by_hash().iter().map(|index| *index as usize)),
+        Format::Table | Format::Json | Format::Csv => Box::new(0..enumeration.len()),
+    };
+    for index in indices.take(limit) {
         let own = [Value::from(index), enumeration.isomorphs(index).into()];
         rows.push(own, enumeration.hashes()[index], &enumeration.cells()[index])?;
     }

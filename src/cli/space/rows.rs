@@ -57,10 +57,13 @@ impl<W: Write> Rows<W> {
 
     /// Prints a cell, with a value for each column of the command's own.
     pub(super) fn push(&mut self, own: impl Into<Vec<Value>>, hash: ModuleHash, cell: &Cell) -> anyhow::Result<()> {
+        if let Printer::Hashes(out) = &mut self.printer {
+            return Ok(writeln!(out, "{hash}")?);
+        }
         let mut row = own.into();
         row.extend([hash.to_string().into(), cell.vertices().into(), cell.edge_count().into()]);
         match &mut self.printer {
-            Printer::Hashes(out) => writeln!(out, "{hash}")?,
+            Printer::Hashes(_) => unreachable!("hashes are printed above"),
             Printer::Table(table, _) => {
                 row.push(cell.to_string().into());
                 table.push(row);

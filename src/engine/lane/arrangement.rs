@@ -43,12 +43,14 @@ impl Store {
 pub(super) struct Arrangement {
     places: Vec<Place>,
     stores: Vec<Store>,
+    /// For each buffer the one whose gradient is its own.
+    changes: Vec<usize>,
 }
 
 impl Arrangement {
     pub(super) fn new(plan: &Plan) -> Self {
         let shapes: Vec<_> = std::iter::once(plan.skeleton().image).chain(plan.steps().iter().map(|step| step.output)).collect();
-        let mut arrangement = Self { places: Vec::new(), stores: Vec::new() };
+        let mut arrangement = Self { places: Vec::new(), stores: Vec::new(), changes: (0..shapes.len()).collect() };
         for shape in shapes {
             let place = arrangement.store(shape);
             arrangement.places.push(place);
@@ -64,7 +66,31 @@ impl Arrangement {
                 first += input.channels;
             }
         }
+        arrangement.share_changes(plan);
         arrangement
+    }
+
+    /// What a sum alone reads has the gradient of the sum; not so a concatenation, whose parts have theirs in its own place.
+    fn share_changes(&mut self, plan: &Plan) {
+        let is_concatenated = |buffer: usize| buffer > 0 && plan.steps()[buffer - 1].operator == Operator::Concatenate;
+        let readers = |buffer| plan.steps().iter().flat_map(|step| &step.inputs).filter(|input| input.buffer == buffer).count();
+        for (number, step) in plan.steps().iter().enumerate().filter(|(_, step)| step.operator == Operator::Sum) {
+            for input in &step.inputs {
+                let is_whole = input.channels == self.places[input.buffer].channels;
+                if is_whole && !is_concatenated(input.buffer) && readers(input.buffer) == 1 {
+                    self.changes[input.buffer] = number + 1;
+                }
+            }
+        }
+        // A sum may be all that another sum reads; later buffers are resolved first.
+        for buffer in (0..self.changes.len()).rev() {
+            self.changes[buffer] = self.changes[self.changes[buffer]];
+        }
+    }
+
+    /// The buffer whose gradient is that of a buffer.
+    pub(super) fn change_of(&self, buffer: usize) -> usize {
+        self.changes[buffer]
     }
 
     fn store(&mut self, shape: ImageShape) -> Place {

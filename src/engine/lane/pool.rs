@@ -241,11 +241,18 @@ impl WithSimd for Halve<'_> {
     }
 }
 
-/// Adds the gradient of the input of [`halve`].
-pub(super) fn add_halved_gradient(arch: Arch, plane: Plane, halved: Plane, input: &[f32], change: &[f32], gradient: &mut [f32]) {
+/// Adds the gradient of the input of [`halve`], or puts it in the place of what was there.
+pub(super) fn differentiate_halved(
+    arch: Arch,
+    [plane, halved]: [Plane; 2],
+    input: &[f32],
+    change: &[f32],
+    gradient: &mut [f32],
+    replaces: bool,
+) {
     let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
     for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
-        arch.dispatch(HalveGradient { plane, halved, input, change, gradient });
+        arch.dispatch(HalveGradient { plane, halved, input, change, gradient, replaces });
     }
 }
 
@@ -255,6 +262,7 @@ struct HalveGradient<'a> {
     input: &'a [f32],
     change: &'a [f32],
     gradient: &'a mut [f32],
+    replaces: bool,
 }
 
 impl WithSimd for HalveGradient<'_> {
@@ -280,7 +288,7 @@ impl WithSimd for HalveGradient<'_> {
                 (across, simd.select_f32s(is_across, of_lower, zero)),
             ];
             for (place, part) in parts {
-                gradient[place] = simd.add_f32s(gradient[place], part);
+                gradient[place] = if self.replaces { part } else { simd.add_f32s(gradient[place], part) };
             }
         });
     }

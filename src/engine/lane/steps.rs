@@ -7,7 +7,7 @@ use super::normalise::{self, Channel, Slope};
 use super::pool::{self, Window};
 use super::{Batch, Convolution, Model, head};
 use crate::engine::Settings;
-use crate::network::{Operator, Step};
+use crate::network::{Input, Operator, Step};
 
 impl Model {
     /// Runs a step for training.
@@ -85,7 +85,8 @@ impl Model {
             convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
         }
         own.observe(batch.images * to.plane.pixels(), &parameters[own.parameter + 1..][..2], settings);
-        for block in 0..batch.blocks {
+        // Backwards, for what was written last is still in the cache.
+        for block in (0..batch.blocks).rev() {
             let raw = &own.raw[block * size..][..size];
             let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
             normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
@@ -118,37 +119,54 @@ impl Model {
         let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, fresh, .. } = self;
         let step = &plan.steps()[number];
         let to = arrangement.place(number + 1);
-        for (input, _) in step.inputs.iter().zip(&fresh[number]).filter(|(_, is_fresh)| **is_fresh) {
-            let place = arrangement.place(input.buffer);
-            changes[place.store][arrangement.range(input.buffer, place.channels, block)].fill(0.0);
+        let shares = |input: &Input| arrangement.change_of(input.buffer) == arrangement.change_of(number + 1);
+        let replaces = |(input, is_fresh): (&Input, &bool)| {
+            let is_whole = input.channels == arrangement.place(input.buffer).channels;
+            *is_fresh && is_whole && matches!(step.operator, Operator::Sum | Operator::Halve)
+        };
+        for (input, is_fresh) in step.inputs.iter().zip(&fresh[number]) {
+            if *is_fresh && !replaces((input, is_fresh)) {
+                let place = arrangement.place(arrangement.change_of(input.buffer));
+                changes[place.store][arrangement.range(arrangement.change_of(input.buffer), place.channels, block)].fill(0.0);
+            }
         }
         let first = step.inputs[0];
         let from = arrangement.place(first.buffer);
         let input = arrangement.range(first.buffer, first.channels, block);
-        let change = (to.store, arrangement.range(number + 1, to.channels, block));
+        let change_of = |buffer, channels| {
+            let own = arrangement.change_of(buffer);
+            (arrangement.place(own).store, arrangement.range(own, channels, block))
+        };
+        let change = change_of(number + 1, to.channels);
+        let of_first = change_of(first.buffer, first.channels);
         match step.operator {
             Operator::Convolution { .. } => unreachable!("a convolution looks at all images"),
             Operator::Concatenate => {}
             Operator::Sum => {
-                for input in &step.inputs {
-                    let range = arrangement.range(input.buffer, input.channels, block);
-                    let (change, sum) = read_and_write(changes, change.clone(), (arrangement.place(input.buffer).store, range));
-                    sum.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+                for (input, is_fresh) in step.inputs.iter().zip(&fresh[number]).filter(|(input, _)| !shares(input)) {
+                    let of_input = change_of(input.buffer, input.channels);
+                    let (change, sum) = read_and_write(changes, change.clone(), of_input);
+                    if replaces((input, is_fresh)) {
+                        sum.copy_from_slice(change);
+                    } else {
+                        sum.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
+                    }
                 }
             }
             Operator::MaxPool | Operator::MeanPool => {
-                let (change, sum) = read_and_write(changes, change, (from.store, input.clone()));
+                let (change, sum) = read_and_write(changes, change, of_first);
                 pool::add_gradient(*arch, window(step), to.plane, &values[from.store][input], change, sum, scratch);
             }
             Operator::Halve => {
-                let (change, sum) = read_and_write(changes, change, (from.store, input.clone()));
-                pool::add_halved_gradient(*arch, from.plane, to.plane, &values[from.store][input], change, sum);
+                let (change, sum) = read_and_write(changes, change, of_first);
+                let replaces = replaces((&first, &fresh[number][0]));
+                pool::differentiate_halved(*arch, [from.plane, to.plane], &values[from.store][input], change, sum, replaces);
             }
             Operator::AveragePool => {
                 pool::add_gradient_of_means(
                     from.plane,
                     part(&mut ends.means, first.channels, block),
-                    &mut changes[from.store][input],
+                    &mut changes[of_first.0][of_first.1],
                 );
             }
             Operator::Dense => {
@@ -167,8 +185,10 @@ impl Model {
         let own = of_step(convolutions, plan.steps(), number);
         let size = to.channels * to.plane.len();
         own.sums.fill(0.0);
+        let (change_of, change_from) = (arrangement.change_of(number + 1), arrangement.change_of(input.buffer));
+        let (of_output, of_input) = (arrangement.place(change_of).store, arrangement.place(change_from).store);
         for block in 0..batch.blocks {
-            let change = &changes[to.store][arrangement.range(number + 1, to.channels, block)];
+            let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
             normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[block * size..][..size], change, &mut own.sums);
         }
         let [of_kernel, of_scale, of_offset] = &mut gradients[own.parameter..own.parameter + 3] else {
@@ -177,20 +197,21 @@ impl Model {
         own.differentiate(batch.images * to.plane.pixels(), &parameters[own.parameter + 1], of_scale, of_offset);
         own.of_kernel.fill(0.0);
         let shape = [own.side, input.channels, to.channels];
-        for block in 0..batch.blocks {
+        // Backwards, for what was read last is still in the cache.
+        for block in (0..batch.blocks).rev() {
             let raw = &mut own.raw[block * size..][..size];
-            let change = &changes[to.store][arrangement.range(number + 1, to.channels, block)];
+            let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
             normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
-            let range = arrangement.range(input.buffer, input.channels, block);
-            let read = &values[from.store][range.clone()];
+            let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
             convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
             if input.buffer != 0 {
                 let is_fresh = fresh[number][0];
                 if is_fresh && input.channels < from.channels {
-                    changes[from.store][arrangement.range(input.buffer, from.channels, block)].fill(0.0);
+                    changes[of_input][arrangement.range(change_from, from.channels, block)].fill(0.0);
                 }
                 let finish = if is_fresh { Finish::Replace } else { Finish::Add };
-                convolution::convolve(*arch, &own.backward, to.plane, raw, &mut changes[from.store][range], finish);
+                let change = &mut changes[of_input][arrangement.range(change_from, input.channels, block)];
+                convolution::convolve(*arch, &own.backward, to.plane, raw, change, finish);
             }
         }
         let lanes = own.of_kernel.chunks_exact(LANES);
