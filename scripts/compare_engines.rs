@@ -8,6 +8,8 @@
 //! models are. The difference of the final accuracies is tested by exchanging the engines of each cell at random (a
 //! permutation test of pairs): a probability below 0.05 would say that the engines differ.
 
+#![expect(clippy::print_stdout, reason = "its table is what it prints")]
+
 use anyhow::Context as _;
 use nasbench::dataset;
 use nasbench::engine::Device;
@@ -41,8 +43,8 @@ fn main() -> anyhow::Result<()> {
             let accuracy = trained.end.validation_accuracy.with_context(|| format!("{cell} diverged on {device}"))?;
             anyhow::Ok((f64::from(accuracy.fraction()), trained.images_per_second))
         };
-        let ((one, speed), (other, reference_speed)) = (train(devices[0])?, train(devices[1])?);
-        println!("{},{one:.4},{other:.4},{:+.4},{:.1}", cell.hash(), one - other, speed / reference_speed);
+        let ((one, fast), (other, slow)) = (train(devices[0])?, train(devices[1])?);
+        println!("{},{one:.4},{other:.4},{:+.4},{:.1}", cell.hash(), one - other, fast / slow);
         differences.push(one - other);
     }
     let observed = mean(&differences).context("no cells")?;

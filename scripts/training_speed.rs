@@ -9,6 +9,8 @@
 //! A configuration is `SIDE-CHANNELS`, such as `14-8`: images of SIDE × SIDE, a stem of so many channels, three stacks of one
 //! cell of six vertices (two convolutions 3×3, one 1×1, one max-pooling, a sum and a concatenation), ten classes.
 
+#![expect(clippy::print_stdout, reason = "its answer is what it prints")]
+
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -35,7 +37,7 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     let answer = match words[..] {
-        ["plan", configuration] => plan(&Configuration::read(configuration)?)?,
+        ["plan", configuration] => plan(&Configuration::read(configuration)?),
         ["train", configuration, seconds] => train(&Configuration::read(configuration)?, seconds.parse()?, Device::Cpu)?,
         ["train", configuration, seconds, device] => {
             train(&Configuration::read(configuration)?, seconds.parse()?, device.parse()?)?
@@ -83,7 +85,7 @@ impl Configuration {
     }
 }
 
-fn plan(configuration: &Configuration) -> anyhow::Result<serde_json::Value> {
+fn plan(configuration: &Configuration) -> serde_json::Value {
     let steps: Vec<_> = configuration
         .plan
         .steps()
@@ -105,7 +107,7 @@ fn plan(configuration: &Configuration) -> anyhow::Result<serde_json::Value> {
         .collect();
     let image = configuration.plan.skeleton().image;
     let shape = [configuration.batch, image.channels, image.height, image.width];
-    Ok(json!({ "shape": shape, "classes": CLASSES, "flops": configuration.flops(), "steps": steps }))
+    json!({ "shape": shape, "classes": CLASSES, "flops": configuration.flops(), "steps": steps })
 }
 
 fn train(configuration: &Configuration, seconds: f64, device: Device) -> anyhow::Result<serde_json::Value> {
