@@ -119,10 +119,8 @@ fn rounds<const N: usize>(graph: Spec, labels: &mut [[u64; N]]) -> [u64; N] {
             (0..N).for_each(|lane| sums[lane] = labels[lane].wrapping_mul(OWN));
         }
         for (x, y) in graph.edges() {
-            for lane in 0..N {
-                sums[y][lane] = sums[y][lane].wrapping_add(labels[x][lane].wrapping_mul(FROM));
-                sums[x][lane] = sums[x][lane].wrapping_add(labels[y][lane].wrapping_mul(TO));
-            }
+            add_product(&mut sums[y], &labels[x], FROM);
+            add_product(&mut sums[x], &labels[y], TO);
         }
         for (labels, sums) in labels.iter_mut().zip(&sums) {
             (0..N).for_each(|lane| labels[lane] = mix(sums[lane]));
@@ -133,6 +131,11 @@ fn rounds<const N: usize>(graph: Spec, labels: &mut [[u64; N]]) -> [u64; N] {
         (0..N).for_each(|lane| whole[lane] = labels[lane].wrapping_mul(OWN).wrapping_add(whole[lane]));
     }
     whole.map(mix)
+}
+
+#[inline(always)]
+fn add_product<const N: usize>(sums: &mut [u64; N], labels: &[u64; N], factor: u64) {
+    (0..N).for_each(|lane| sums[lane] = sums[lane].wrapping_add(labels[lane].wrapping_mul(factor)));
 }
 
 /// Makes every bit depend on every other: the finishing of the SplitMix64 generator.

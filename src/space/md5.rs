@@ -166,10 +166,9 @@ const fn print(word: u32) -> u64 {
 fn all_blocks(texts: &[u8]) -> [Lanes; 4] {
     let length = texts.len() / LANES;
     let mut state = START.map(|word| [word; LANES]);
-    let mut words = [[0; LANES]; WORDS];
+    let (mut words, mut pairs) = ([[0; LANES]; WORDS], [[0; LANES]; WORDS / 2]);
     for block in (0..length).step_by(BLOCK) {
         // Two words at a time go to their lane; then whole vectors part them.
-        let mut pairs = [[0; LANES]; WORDS / 2];
         for (lane, text) in texts.chunks_exact(length).enumerate() {
             let (eights, _) = text[block..block + BLOCK].as_chunks();
             pairs.iter_mut().zip(eights).for_each(|(pair, bytes)| pair[lane] = u64::from_le_bytes(*bytes));

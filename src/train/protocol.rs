@@ -144,7 +144,7 @@ fn nas_bench_101() -> Protocol {
 fn quick() -> Protocol {
     Protocol {
         name: "quick".to_owned(),
-        budgets: [1, 3].map(Epochs).to_vec(),
+        budgets: [1, 2].map(Epochs).to_vec(),
         repeats: 2,
         batch_size: 64,
         network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1 },

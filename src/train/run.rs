@@ -44,6 +44,9 @@ pub struct Progress {
     pub learning_rate: f64,
 }
 
+/// What a program takes that trains: its code, the images of a small data set, what the allocator keeps. Measured, and rounded up.
+const PROGRAM: u64 = 64 << 20;
+
 impl<'a> Training<'a> {
     /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
     ///
@@ -107,7 +110,7 @@ impl<'a> Training<'a> {
         Ok(run)
     }
 
-    /// The bytes of memory that the training takes: the model with a batch, and the batch itself.
+    /// The bytes of memory that the training takes: the model with a batch, the batch itself, and the program around them.
     ///
     /// # Errors
     ///
@@ -136,7 +139,7 @@ impl<'a> Training<'a> {
     fn memory_of(&self, plan: &Plan) -> u64 {
         let batch = self.protocol.batch_size;
         let of_batch = (batch as u64).saturating_mul(4 * plan.skeleton().image.values() as u64);
-        Model::bytes(plan, batch, self.device).saturating_add(of_batch)
+        Model::bytes(plan, batch, self.device).saturating_add(of_batch).saturating_add(PROGRAM)
     }
 
     /// The plan of the network.

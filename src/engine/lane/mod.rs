@@ -201,6 +201,9 @@ impl Model {
             return;
         }
         self.blocks = blocks;
+        // What is too small goes first: both would not fit where one does.
+        (self.values, self.changes) = (Vec::new(), Vec::new());
+        self.convolutions.iter_mut().for_each(|convolution| convolution.raw = zeros(0));
         let stores = self.arrangement.stores();
         self.values = stores.iter().map(|store| zeros(blocks * store.len())).collect();
         self.changes = self.values.clone();
