@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nasbench::table::Benchmark;
+use nasbench::unit::Accuracy;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -44,7 +45,7 @@ fn the_whole_job_runs_on_an_archive_of_ones_own() {
     assert!(run.status.success(), "{run:?}");
     let records = Benchmark::open(out.join("benchmark")).unwrap().records().unwrap();
     assert_eq!(records.len(), 7 * 2 * 2);
-    let best = records.iter().filter_map(|record| record.end.validation_accuracy).map(|accuracy| accuracy.fraction());
+    let best = records.iter().filter_map(|record| record.end.validation_accuracy).map(Accuracy::fraction);
     assert!(best.fold(0.0, f32::max) > 0.9, "two so different classes are told apart");
     let report = fs_err::read_to_string(out.join("report.html")).unwrap();
     assert!(report.contains("--dataset npz --data-dir"), "the report says how to repeat it");
