@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::figures;
 use super::format::{Format, Table};
-use super::train::{check_writable, load};
+use super::images::load;
+use super::train::check_writable;
 
 const HELP: &str = "\
 On the images of its training a model has the figures that were recorded at the end of it, bit for
@@ -102,8 +103,5 @@ fn print(model: &SavedModel, found: &Evaluated, format: Format) -> anyhow::Resul
     ];
     row.extend(figures::columns(Some(&found.figures)));
     row.push(("equals_recorded", equal.into()));
-    let names: Vec<_> = row.iter().map(|(name, _)| *name).collect();
-    let mut table = Table::new(&names, &[]);
-    table.push(row.into_iter().map(|(_, value)| value).collect::<Vec<_>>());
-    table.print(format, &mut out)
+    Table::of_row(row).print(format, &mut out)
 }

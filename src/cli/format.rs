@@ -32,6 +32,14 @@ impl Table {
         Self { columns: owned(columns), details: owned(details), rows: Vec::new() }
     }
 
+    /// A table of one row, each value under its column.
+    pub(super) fn of_row(row: Vec<(&str, Value)>) -> Self {
+        let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+        let mut table = Self::new(&columns, &[]);
+        table.push(values);
+        table
+    }
+
     /// Adds a row: a value for each column, then for each detail.
     pub(super) fn push(&mut self, row: impl Into<Vec<Value>>) {
         let row = row.into();

@@ -9,6 +9,7 @@ mod evaluate;
 mod export;
 mod figures;
 mod format;
+mod images;
 mod import;
 mod info;
 mod list;

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use nasbench::dataset;
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Job};
 use nasbench::space::Space;
@@ -13,6 +12,7 @@ use nasbench::train::Protocol;
 use nasbench::unit::Seed;
 
 use super::Global;
+use super::images;
 use super::progress::Progress;
 
 #[derive(Debug, clap::Args)]
@@ -21,19 +21,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "nasbench-run", value_name = "DIR")]
     out: PathBuf,
 
-    /// The images; see `nasbench list datasets`.
-    ///
-    /// `npz` and `folder` are your own images. An archive of NumPy holds `x`, bytes of the shape [n, height, width] or [n, height,
-    /// width, channels], and `y`, labels from 0 on; or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`. A
-    /// folder holds a folder of PNG or JPEG files for each class, all images of one size; or the same in `train`, `validation` and
-    /// `test`. A split that is missing is made of 20 % of the training images, with as much of each class as the whole: always
-    /// the same images, whatever `--seed` says.
-    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
-    dataset: String,
-
-    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
-    #[arg(long, value_name = "PATH")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    images: images::Arguments,
 
     /// How to train: a preset of `nasbench list protocols`, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
@@ -72,8 +61,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 fn job(arguments: &Arguments) -> anyhow::Result<Job> {
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
-    let dataset = dataset::find(&arguments.dataset).and_then(|entry| entry.load(arguments.data_dir.as_deref()));
-    let dataset = dataset.context("could not load the data set")?;
+    let dataset = arguments.images.load()?;
     let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?;
     let workers = arguments.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     Ok(Job {
@@ -97,8 +85,8 @@ fn command(arguments: &Arguments) -> String {
         }
     };
     add("out", arguments.out.display().to_string(), "nasbench-run");
-    add("dataset", arguments.dataset.clone(), "fashion-14");
-    add("data-dir", arguments.data_dir.as_ref().map_or_else(String::new, |folder| folder.display().to_string()), "");
+    add("dataset", arguments.images.dataset.clone(), "fashion-14");
+    add("data-dir", arguments.images.data_dir.as_ref().map_or_else(String::new, |folder| folder.display().to_string()), "");
     add("protocol", arguments.protocol.clone(), "quick");
     add("max-vertices", arguments.max_vertices.to_string(), "4");
     add("device", arguments.device.clone(), "cpu");

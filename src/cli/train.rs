@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::dataset::{self, Dataset};
 use nasbench::engine::{Device, Model};
 use nasbench::space::{Cell, OPERATIONS, Space};
 use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Trained, Training};
@@ -18,6 +17,7 @@ use super::Global;
 use super::cell::{self, Given, Resolver};
 use super::figures;
 use super::format::{Format, Table};
+use super::images;
 
 /// No flipped edge leads to more edges than 7 vertices can have.
 const MOST_EDGES: usize = 21;
@@ -39,13 +39,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// The images; see `nasbench list datasets`. `npz` and `folder` are your own, as `nasbench run --help` describes them.
-    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
-    dataset: String,
-
-    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
-    #[arg(long, value_name = "PATH")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    images: images::Arguments,
 
     /// How to train: a preset of `nasbench list protocols`, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
@@ -118,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
     let cell = one_cell(arguments)?;
-    let dataset = load(&arguments.dataset, arguments.data_dir.as_deref())?;
+    let dataset = arguments.images.load()?;
     let protocol = protocol.resolve(&dataset).context("could not use the data set")?;
     let data = Data::select(&protocol, &dataset).context("could not use the data set")?;
     let largest = protocol.budgets.last().copied().context("a protocol has budgets")?;
@@ -152,11 +147,6 @@ pub(super) fn check_writable(file: &Path, force: bool) -> anyhow::Result<()> {
         bail!("the folder of `{}` does not exist", file.display());
     }
     Ok(())
-}
-
-/// Loads a data set by its name.
-pub(super) fn load(name: &str, folder: Option<&Path>) -> anyhow::Result<Dataset> {
-    dataset::find(name).and_then(|entry| entry.load(folder)).context("could not load the data set")
 }
 
 /// The cell that was given: of any space whose cells can be built.
@@ -309,10 +299,7 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
         ("module_adjacency", training.cell.adjacency_text().into()),
         ("module_operations", training.cell.operations_text().into()),
     ]);
-    let names: Vec<_> = row.iter().map(|(name, _)| *name).collect();
-    let mut table = Table::new(&names, &[]);
-    table.push(row.into_iter().map(|(_, value)| value).collect::<Vec<_>>());
-    table.print(format, &mut out)
+    Table::of_row(row).print(format, &mut out)
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! The images of a command that trains: what a person types of them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use nasbench::dataset::{self, Dataset};
+
+/// Which images, and where they are.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// The images; see `nasbench list datasets`.
+    ///
+    /// `npz` and `folder` are your own images. An archive of NumPy holds `x`, bytes of the shape [n, height, width] or [n, height,
+    /// width, channels], and `y`, labels from 0 on; or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`. A
+    /// folder holds a folder of PNG or JPEG files for each class, all images of one size; or the same in `train`, `validation` and
+    /// `test`. A split that is missing is made of 20 % of the training images, with as much of each class as the whole: always
+    /// the same images, whatever `--seed` says.
+    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
+    pub(super) dataset: String,
+
+    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
+    #[arg(long, value_name = "PATH")]
+    pub(super) data_dir: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn load(&self) -> anyhow::Result<Dataset> {
+        load(&self.dataset, self.data_dir.as_deref())
+    }
+}
+
+/// Loads a data set by its name.
+pub(super) fn load(name: &str, folder: Option<&Path>) -> anyhow::Result<Dataset> {
+    dataset::find(name).and_then(|entry| entry.load(folder)).context("could not load the data set")
+}
