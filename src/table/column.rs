@@ -119,6 +119,7 @@ pub(super) const COLUMNS: &[Column] = &[
     optional("curve_validation_accuracy", Curve(|r| &r.curves.validation_accuracy, |r| &mut r.curves.validation_accuracy)),
     optional("curve_learning_rate", Curve(|r| &r.curves.learning_rate, |r| &mut r.curves.learning_rate)),
     optional("curve_gradient_norm", Curve(|r| &r.curves.gradient_norm, |r| &mut r.curves.gradient_norm)),
+    optional("curve_images_per_second", Curve(|r| &r.curves.images_per_second, |r| &mut r.curves.images_per_second)),
     optional(
         "images_per_second",
         Float32(|r| r.telemetry.images_per_second, |r, x| put(&mut r.telemetry.images_per_second, Some(x))),

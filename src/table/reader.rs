@@ -112,13 +112,14 @@ mod tests {
 
     fn curves() -> impl Strategy<Value = Curves> {
         let curve = || proptest::collection::vec(any::<f32>(), 0..5);
-        (curve(), curve(), curve(), curve(), curve()).prop_map(
-            |(train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm)| Curves {
+        (curve(), curve(), curve(), curve(), curve(), curve()).prop_map(
+            |(train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm, images_per_second)| Curves {
                 train_loss,
                 train_accuracy,
                 validation_accuracy,
                 learning_rate,
                 gradient_norm,
+                images_per_second,
             },
         )
     }

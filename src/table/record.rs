@@ -122,6 +122,7 @@ impl Record {
             end: untimed(self.end),
             total_time: Seconds::default(),
             wall_time: None,
+            curves: self.curves.untimed(),
             telemetry: Telemetry { images_per_second: None, peak_memory: None, ..self.telemetry },
             source: Source::Recorded,
             device: None,

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
     use crate::engine::Optimizer;
     use crate::train::fixture::{Setting, tiny};
-    use crate::train::{Evaluation, Trained};
+    use crate::train::{Curves, Evaluation, Trained};
     use crate::unit::Seconds;
 
     /// With variations, and the optimizer that remembers more.
@@ -191,6 +191,7 @@ mod tests {
             end: untimed(trained.end),
             total_time: Seconds::default(),
             images_per_second: 0.0,
+            curves: Curves { images_per_second: Vec::new(), ..trained.curves },
             ..trained
         }
     }

@@ -190,6 +190,7 @@ struct EpochTotals {
     loss: f64,
     correct: usize,
     gradient_norm: f64,
+    training_time: Seconds,
 }
 
 impl<'a> Run<'a> {
@@ -307,7 +308,9 @@ impl<'a> Run<'a> {
         batch.fill(data.dataset().train(), &indices, data.normalisation());
         batch.augment(protocol.augmentation, &mut self.augmentation);
         let report = self.model.step(batch.values(), batch.labels(), rate)?;
-        self.tally.training_time += clock.elapsed();
+        let elapsed = clock.elapsed();
+        self.tally.training_time += elapsed;
+        self.tally.epoch.training_time += elapsed;
         Ok(report)
     }
 
@@ -328,6 +331,7 @@ impl<'a> Run<'a> {
         curves.validation_accuracy.push(accuracy.fraction());
         curves.learning_rate.push(rate as f32);
         curves.gradient_norm.push((totals.gradient_norm / totals.steps as f64) as f32);
+        curves.images_per_second.push(rate_of(totals.steps * batch_size, totals.training_time));
         Ok(())
     }
 
@@ -349,11 +353,15 @@ impl<'a> Run<'a> {
         total
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
     fn images_per_second(&self) -> f32 {
-        let images = (self.tally.step * self.training.protocol.batch_size) as f64;
-        (images / self.tally.training_time.0.max(f64::MIN_POSITIVE)) as f32
+        rate_of(self.tally.step * self.training.protocol.batch_size, self.tally.training_time)
     }
+}
+
+/// Images per second.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
+fn rate_of(images: usize, time: Seconds) -> f32 {
+    (images as f64 / time.0.max(f64::MIN_POSITIVE)) as f32
 }
 
 impl EpochTotals {
@@ -430,16 +438,17 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_bits() {
         let (one, two) = (train(&tiny(), 2, 1), train(&tiny(), 2, 1));
-        assert_eq!((accuracies(&one), &one.curves), (accuracies(&two), &two.curves));
-        assert_ne!(one.curves, train(&tiny(), 2, 2).curves);
+        assert_eq!((accuracies(&one), one.curves.untimed()), (accuracies(&two), two.curves.untimed()));
+        assert_ne!(one.curves.untimed(), train(&tiny(), 2, 2).curves.untimed());
     }
 
     #[test]
     fn a_training_learns_and_has_a_point_of_its_curves_for_each_epoch() {
         // 90 images make four batches of 20 and a half, so epochs end inside of steps.
         let trained = train(&tiny(), 5, 1);
-        let Curves { train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm } = &trained.curves;
-        for curve in [train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm] {
+        let Curves { train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm, images_per_second } =
+            &trained.curves;
+        for curve in [train_loss, train_accuracy, validation_accuracy, learning_rate, gradient_norm, images_per_second] {
             assert_eq!(curve.len(), 5);
         }
         assert!(train_loss[4] < train_loss[0] && learning_rate.is_sorted_by(|a, b| a > b));

@@ -69,6 +69,16 @@ pub struct Curves {
     pub learning_rate: Vec<f32>,
     /// The mean norm of the gradient.
     pub gradient_norm: Vec<f32>,
+    /// Images trained on in a second of the training steps.
+    pub images_per_second: Vec<f32>,
+}
+
+impl Curves {
+    /// The curves without that which depends on the clock.
+    #[must_use]
+    pub fn untimed(&self) -> Self {
+        Self { images_per_second: Vec::new(), ..self.clone() }
+    }
 }
 
 impl PartialEq for Curves {
@@ -80,6 +90,7 @@ impl PartialEq for Curves {
                 &curves.validation_accuracy,
                 &curves.learning_rate,
                 &curves.gradient_norm,
+                &curves.images_per_second,
             ]
             .map(|curve| curve.iter().map(|value| if value.is_nan() { None } else { Some(*value) }).collect::<Vec<_>>())
         };
