@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod cell;
+mod cluster;
 mod completions;
 mod devices;
 mod evaluate;
@@ -13,12 +14,16 @@ mod images;
 mod import;
 mod info;
 mod list;
+mod plan;
 mod progress;
 mod query;
+mod record;
+mod recording;
 mod run;
 mod space;
 mod sql;
 mod train;
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -61,6 +66,10 @@ enum Command {
     Run(run::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
+    Plan(plan::Arguments),
+    Record(record::Arguments),
+    Watch(watch::Arguments),
+    Cluster(cluster::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
@@ -107,6 +116,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Space(space) => space::run(space),
+        Command::Plan(plan) => plan::run(plan, &arguments.global),
+        Command::Record(record) => record::run(record, &arguments.global),
+        Command::Cluster(cluster) => cluster::run(cluster),
+        Command::Watch(watch) => watch::run(watch),
         Command::Train(train) => train::run(train, &arguments.global),
         Command::Evaluate(evaluate) => evaluate::run(evaluate),
         Command::Import(import) => import::run(import, &arguments.global),

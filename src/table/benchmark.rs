@@ -212,8 +212,7 @@ impl Benchmark {
         self.read(Part::Verified)
     }
 
-    /// Reads the rows of a part, sorted by key. Of rows with one key the first is kept: the compacted file's, then that of
-    /// the shard whose name comes first.
+    /// Reads the rows of a part, sorted by key. Of rows with one key the newest is kept.
     ///
     /// # Errors
     ///
@@ -228,16 +227,22 @@ impl Benchmark {
         Ok(records)
     }
 
-    /// Lists the Parquet files of a part: the compacted one, then the shards by name.
-    pub(super) fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
+    /// Lists the Parquet files of a part, the newest rows first: the shards by name, backwards, then the compacted file.
+    ///
+    /// Of rows with one key the first counts, so that a model that failed and was trained again has its last row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if a folder cannot be read.
+    pub fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
         let compacted = self.part(part).join(COMPACTED_FILE);
         let mut files = Vec::new();
         if let Some(entries) = read_folder(&self.shards(part))? {
             files = entries.into_iter().filter(|file| is_shard(file)).collect();
-            files.sort_unstable();
+            files.sort_unstable_by(|one, other| other.cmp(one));
         }
         if fs::exists(&compacted)? {
-            files.insert(0, compacted);
+            files.push(compacted);
         }
         Ok(files)
     }

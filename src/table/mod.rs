@@ -12,6 +12,7 @@ mod fixture;
 mod look_up;
 mod manifest;
 pub mod official;
+mod outcomes;
 mod reader;
 mod record;
 mod schema;
@@ -32,6 +33,7 @@ use crate::unit::Epochs;
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
+pub use outcomes::outcomes;
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
@@ -267,6 +269,14 @@ pub enum Error {
         /// Why not.
         source: toml::ser::Error,
     },
+}
+
+impl Error {
+    /// Whether the error says that the contents of a file are not what was written.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Parquet { .. } | Self::Column { .. } | Self::Value { .. })
+    }
 }
 
 fn listed<T: ToString>(values: &[T]) -> String {
