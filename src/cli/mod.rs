@@ -3,6 +3,8 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod cell;
+mod check;
+mod compact;
 mod completions;
 mod devices;
 mod evaluate;
@@ -13,11 +15,13 @@ mod images;
 mod import;
 mod info;
 mod list;
+mod merge;
 mod progress;
 mod query;
 mod run;
 mod space;
 mod sql;
+mod steps;
 mod train;
 
 use std::io::Write as _;
@@ -63,6 +67,9 @@ enum Command {
     Space(space::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    Compact(compact::Arguments),
+    Check(check::Arguments),
+    Merge(merge::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
@@ -109,6 +116,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Space(space) => space::run(space),
         Command::Train(train) => train::run(train, &arguments.global),
         Command::Evaluate(evaluate) => evaluate::run(evaluate),
+        Command::Compact(compact) => compact::run(compact, &arguments.global),
+        Command::Check(check) => check::run(check, &arguments.global),
+        Command::Merge(merge) => merge::run(merge, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),

@@ -12,6 +12,7 @@ mod plan;
 mod recorder;
 mod shard;
 mod trainer;
+mod upkeep;
 
 use std::any::Any;
 use std::io;
@@ -22,6 +23,7 @@ use crate::table::{self, Key};
 pub use plan::{Task, plan};
 pub use recorder::{Event, Recorder};
 pub use trainer::Trainer;
+pub use upkeep::{Watch, compact, journals, set_aside};
 
 /// Why a recording could not go on. What was recorded until then stays.
 #[derive(Debug, thiserror::Error)]
