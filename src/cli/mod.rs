@@ -3,7 +3,9 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod cell;
+mod check;
 mod cluster;
+mod compact;
 mod completions;
 mod devices;
 mod evaluate;
@@ -14,6 +16,7 @@ mod images;
 mod import;
 mod info;
 mod list;
+mod merge;
 mod plan;
 mod progress;
 mod query;
@@ -22,6 +25,7 @@ mod recording;
 mod run;
 mod space;
 mod sql;
+mod steps;
 mod train;
 mod watch;
 
@@ -72,6 +76,9 @@ enum Command {
     Cluster(cluster::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    Compact(compact::Arguments),
+    Check(check::Arguments),
+    Merge(merge::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
@@ -122,6 +129,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Watch(watch) => watch::run(watch),
         Command::Train(train) => train::run(train, &arguments.global),
         Command::Evaluate(evaluate) => evaluate::run(evaluate),
+        Command::Compact(compact) => compact::run(compact, &arguments.global),
+        Command::Check(check) => check::run(check, &arguments.global),
+        Command::Merge(merge) => merge::run(merge, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),

@@ -15,6 +15,7 @@ mod shard;
 mod share;
 mod slurm;
 mod trainer;
+mod upkeep;
 
 use std::any::Any;
 use std::io;
@@ -29,6 +30,7 @@ pub use recorder::{Assignment, Damage, Event, Recorder};
 pub use share::Share;
 pub use slurm::{Slurm, quoted};
 pub use trainer::Trainer;
+pub use upkeep::{Watch, compact, journals, set_aside};
 
 /// Why a recording could not go on. What was recorded until then stays.
 #[derive(Debug, thiserror::Error)]

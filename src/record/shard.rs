@@ -1,5 +1,6 @@
 //! Journals become immutable Parquet shards.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -27,14 +28,20 @@ pub(super) fn journals_folder(benchmark: &Benchmark, part: Part) -> PathBuf {
 
 /// Lists the journals of a share by name.
 pub(super) fn journals(benchmark: &Benchmark, part: Part, share: Share) -> Result<Vec<PathBuf>, Error> {
-    let is_of_share = |file: &Path| {
-        let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        let prefix = name.split_once('.').map_or("", |(prefix, _)| prefix);
-        file.extension() == Some(OsStr::new(EXTENSION)) && Share::from_file_name(prefix).unwrap_or(Share::WHOLE) == share
-    };
-    let mut files = list(&journals_folder(benchmark, part))?;
-    files.retain(|file| is_of_share(file));
-    Ok(files)
+    Ok(all_journals(benchmark, part)?.remove(&share).unwrap_or_default())
+}
+
+/// Lists the journals of all shares by name.
+pub(super) fn all_journals(benchmark: &Benchmark, part: Part) -> Result<BTreeMap<Share, Vec<PathBuf>>, Error> {
+    let mut journals: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for file in list(&journals_folder(benchmark, part))? {
+        if file.extension() == Some(OsStr::new(EXTENSION)) {
+            let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let prefix = name.split_once('.').map_or("", |(prefix, _)| prefix);
+            journals.entry(Share::from_file_name(prefix).unwrap_or(Share::WHOLE)).or_default().push(file);
+        }
+    }
+    Ok(journals)
 }
 
 /// What came of rolling journals.

@@ -10,7 +10,7 @@ use crate::space::ModuleHash;
 /// One of several equal shares of the cells: those whose hash falls to it. Every task of a cell is in one share.
 ///
 /// Printed and read as `3/256`: the fourth of 256 shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Share {
     index: u32,

@@ -134,6 +134,16 @@ impl Benchmark {
         Self::open(folder)
     }
 
+    /// Writes the `benchmark.toml` of a benchmark like this one into another folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be written.
+    pub(super) fn write_description(&self, folder: &Path, imported: Vec<Imported>) -> Result<Self, Error> {
+        create(folder, self.manifest.clone(), imported)?;
+        Self::open(folder)
+    }
+
     /// Passes a folder that is not there or holds nothing.
     pub(super) fn check_vacant(folder: &Path) -> Result<(), Error> {
         if is_vacant(folder).or_else(|error| if matches!(error, Error::Occupied { .. }) { Ok(false) } else { Err(error) })? {
@@ -161,6 +171,11 @@ impl Benchmark {
     #[must_use]
     pub fn shards(&self, part: Part) -> PathBuf {
         self.part(part).join(SHARDS_FOLDER)
+    }
+
+    /// The compacted file of a part. It may not be there yet.
+    pub(super) fn compacted(&self, part: Part) -> PathBuf {
+        self.part(part).join(COMPACTED_FILE)
     }
 
     /// What makes the records comparable with others, as a hash.
@@ -235,7 +250,7 @@ impl Benchmark {
     ///
     /// [`Error::File`] if a folder cannot be read.
     pub fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
-        let compacted = self.part(part).join(COMPACTED_FILE);
+        let compacted = self.compacted(part);
         let mut files = Vec::new();
         if let Some(entries) = read_folder(&self.shards(part))? {
             files = entries.into_iter().filter(|file| is_shard(file)).collect();
