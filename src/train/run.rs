@@ -204,7 +204,8 @@ impl<'a> Run<'a> {
         let plan = training.plan()?;
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
         memory::check_memory(&[*training])?;
-        let model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
+        let mut model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
+        model.reserve(batch);
         Ok(Self {
             training: *training,
             cost,
