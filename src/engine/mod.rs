@@ -14,10 +14,11 @@ mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
-pub use prove::{Found, Proof, TOLERANCE, found, prove};
+pub use prove::{Found, Proof, TOLERANCE, found, prove, reference_losses};
 pub use state::{Array, State};
 pub use weights::initial;
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -132,6 +133,15 @@ impl Device {
         }
     }
 
+    /// Whether the device has memory of its own, and a driver that may fail.
+    #[must_use]
+    pub const fn is_gpu(self) -> bool {
+        match self {
+            Self::Cpu | Self::Reference => false,
+            Self::Gpu { .. } => true,
+        }
+    }
+
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
     #[must_use]
     pub fn description(self) -> String {
@@ -152,6 +162,12 @@ pub fn processor() -> Option<&'static str> {
         Some(line.split_once(':')?.1.trim().to_owned())
     };
     MODEL.get_or_init(read).as_deref()
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
 }
 
 impl fmt::Display for Device {

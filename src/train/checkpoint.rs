@@ -170,7 +170,7 @@ fn difference(name: &str, found: &Value, expected: &Value) -> Option<(String, St
 mod tests {
     use super::*;
     use crate::engine::Optimizer;
-    use crate::train::fixture::{Setting, tiny};
+    use crate::train::fixture::{Setting, diverging, tiny, to_the_end};
     use crate::train::{Curves, Evaluation, Trained};
     use crate::unit::Seconds;
 
@@ -203,9 +203,7 @@ mod tests {
         let setting = Setting::new(protocol());
         for device in [Device::Cpu, Device::Reference] {
             let training = setting.training(3, 7, device);
-            let mut run = training.start().unwrap();
-            while run.advance().unwrap().is_some() {}
-            let (expected, model) = run.finish();
+            let (expected, model) = to_the_end(&training).finish();
             // 13 steps: before the first, inside of an epoch, at its end, halfway, after the last.
             for steps in [0, 1, 4, 5, 7, 12, 13] {
                 let mut run = training.start().unwrap();
@@ -242,13 +240,9 @@ mod tests {
 
     #[test]
     fn a_training_that_diverged_stays_so() {
-        let mut protocol = tiny();
-        protocol.learning_rate.peak = 1e30;
-        let setting = Setting::new(protocol);
+        let setting = Setting::new(diverging());
         let training = setting.training(3, 1, Device::Cpu);
-        let mut run = training.start().unwrap();
-        while run.advance().unwrap().is_some() {}
-        let mut again = training.resume(&run.checkpoint().unwrap()).unwrap();
+        let mut again = training.resume(&to_the_end(&training).checkpoint().unwrap()).unwrap();
         assert!(again.advance().unwrap().is_none() && again.finish().0.is_diverged());
     }
 

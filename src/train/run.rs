@@ -77,7 +77,7 @@ impl<'a> Training<'a> {
     ///
     /// Panics if the protocol is not resolved.
     pub fn start(&self) -> Result<Run<'a>, Error> {
-        let mut run = Run::new(self)?;
+        let mut run = Run::new(self, self.plan()?)?;
         run.tally.start = run.evaluate(self.protocol.images.curve)?;
         Ok(run)
     }
@@ -94,8 +94,9 @@ impl<'a> Training<'a> {
     /// Panics if the protocol is not resolved.
     pub fn resume(&self, checkpoint: &Checkpoint) -> Result<Run<'a>, Error> {
         checkpoint.check(self)?;
-        let mut run = Run::new(self)?;
-        let state = State::of_arrays(&self.plan()?, checkpoint.arrays.clone())?;
+        let plan = self.plan()?;
+        let state = State::of_arrays(&plan, checkpoint.arrays.clone())?;
+        let mut run = Run::new(self, plan)?;
         run.model.restore(&state)?;
         let Position { tally, order, waiting, augmentation } = &checkpoint.position;
         let images = self.protocol.images.train;
@@ -194,16 +195,15 @@ struct EpochTotals {
 }
 
 impl<'a> Run<'a> {
-    fn new(training: &Training<'a>) -> Result<Self, Error> {
+    fn new(training: &Training<'a>, plan: Plan) -> Result<Self, Error> {
         let clock = Clock::start(training.device);
         let (images, batch) = (training.protocol.images.train, training.protocol.batch_size);
         let steps = usize::from(training.epochs.0) * images / batch;
         if steps == 0 {
             return Err(Error::NoStep { epochs: training.epochs, images, batch });
         }
-        let plan = training.plan()?;
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
-        memory::check_memory(&[*training])?;
+        memory::check_one(training.device, memory, batch)?;
         let mut model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
         model.reserve(batch);
         Ok(Self {
@@ -404,10 +404,7 @@ enum Clock {
 
 impl Clock {
     fn start(device: Device) -> Self {
-        match device {
-            Device::Cpu | Device::Reference => Self::Thread(ThreadTime::now()),
-            Device::Gpu { .. } => Self::Wall(Instant::now()),
-        }
+        if device.is_gpu() { Self::Wall(Instant::now()) } else { Self::Thread(ThreadTime::now()) }
     }
 
     fn elapsed(&self) -> Seconds {
@@ -421,7 +418,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fixture::{Setting, tiny};
+    use crate::train::fixture::{Setting, diverging, tiny};
     use crate::unit::Accuracy;
 
     fn train(protocol: &Protocol, epochs: u16, seed: u64) -> Trained {
@@ -458,9 +455,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_no_number_ends_the_training() {
-        let mut protocol = tiny();
-        protocol.learning_rate.peak = 1e30;
-        let trained = train(&protocol, 3, 1);
+        let trained = train(&diverging(), 3, 1);
         assert!(trained.is_diverged() && trained.curves.train_loss.len() < 3);
         assert!(trained.start.validation_accuracy.is_some());
     }
