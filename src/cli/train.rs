@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     /// Keep the training in this file, and continue from it if it is there: as if it had never been broken off.
     ///
     /// It stays when the training is over. One of another cell, protocol, data set, seed, budget, kind of device or program
-    /// version is refused.
+    /// version is refused, and so is one of a processor with other vector instructions, which computes other bits.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 

@@ -142,6 +142,16 @@ impl Device {
         }
     }
 
+    /// What decides the bits that the device computes: its kind and, of a processor, the vector instructions at hand, which add in
+    /// an order of their own: `cpu with AVX-512`.
+    #[must_use]
+    pub fn arithmetic(self) -> String {
+        match self {
+            Self::Cpu | Self::Reference => format!("{self} with {}", lane::instructions()),
+            Self::Gpu { .. } => "gpu".to_owned(),
+        }
+    }
+
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
     #[must_use]
     pub fn description(self) -> String {
@@ -209,6 +219,16 @@ pub struct StepReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_arithmetic_of_a_processor_is_that_of_its_instructions() {
+        let known = ["AVX-512", "AVX2", "NEON", "no vector instructions"];
+        for (device, kind) in [(Device::Cpu, "cpu"), (Device::Reference, "reference")] {
+            let found = device.arithmetic();
+            assert!(known.iter().any(|instructions| found == format!("{kind} with {instructions}")), "{found}");
+        }
+        assert_eq!([None, Some(3)].map(|index| Device::Gpu { index }.arithmetic()), ["gpu", "gpu"]);
+    }
 
     #[test]
     fn a_device_reads_back_as_it_prints() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::run::Tally;
 use super::{Error, Protocol, Training, tensors};
-use crate::engine::{Array, Device};
+use crate::engine::Array;
 use crate::space::Cell;
 use crate::unit::{Epochs, Seed};
 
@@ -34,7 +34,7 @@ struct About {
     dataset_sha256: String,
     /// As TOML, which keeps every bit of its numbers.
     protocol: String,
-    /// The kind of device: another one computes other bits.
+    /// The kind of device with its vector instructions: another one computes other bits.
     device: String,
 }
 
@@ -137,10 +137,6 @@ impl Checkpoint {
 
 impl About {
     fn of(training: &Training<'_>) -> Self {
-        let device = match training.device {
-            Device::Gpu { .. } => "gpu".to_owned(),
-            device => device.to_string(),
-        };
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cell: *training.cell,
@@ -148,7 +144,7 @@ impl About {
             seed: training.seed,
             dataset_sha256: training.data.sha256().to_owned(),
             protocol: training.protocol.to_toml(),
-            device,
+            device: training.device.arithmetic(),
         }
     }
 }
@@ -169,7 +165,7 @@ fn difference(name: &str, found: &Value, expected: &Value) -> Option<(String, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Optimizer;
+    use crate::engine::{Device, Optimizer};
     use crate::train::fixture::{Setting, diverging, tiny, to_the_end};
     use crate::train::{Curves, Evaluation, Trained};
     use crate::unit::Seconds;
@@ -257,9 +253,16 @@ mod tests {
             "the checkpoint is of another number of epochs: found `2`, expected `3`"
         );
         assert_eq!(message(&setting.training(2, 5, Device::Cpu)), "the checkpoint is of another seed: found `1`, expected `5`");
+        let [cpu, reference] = [Device::Cpu, Device::Reference].map(Device::arithmetic);
         assert_eq!(
             message(&setting.training(2, 1, Device::Reference)),
-            "the checkpoint is of another kind of device: found `cpu`, expected `reference`"
+            format!("the checkpoint is of another kind of device: found `{cpu}`, expected `{reference}`")
+        );
+        let mut elsewhere = checkpoint.clone();
+        "cpu with AVX-7".clone_into(&mut elsewhere.about.device);
+        assert_eq!(
+            training.resume(&elsewhere).unwrap_err().to_string(),
+            format!("the checkpoint is of another kind of device: found `cpu with AVX-7`, expected `{cpu}`")
         );
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let text = message(&Training { cell: &cell, ..training });
