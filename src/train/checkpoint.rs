@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::engine::{Device, Optimizer};
     use crate::train::fixture::{Setting, diverging, tiny, to_the_end};
-    use crate::train::{Curves, Evaluation, Trained};
+    use crate::train::{Curves, Evaluation, Run, Trained};
     use crate::unit::Seconds;
 
     /// With variations, and the optimizer that remembers more.
@@ -232,6 +232,26 @@ mod tests {
             checkpoint = run.checkpoint().unwrap();
         };
         assert_eq!(timeless(found), timeless(expected));
+    }
+
+    #[test]
+    fn batches_prepared_ahead_change_neither_a_training_nor_its_checkpoints() {
+        let setting = Setting::new(protocol());
+        let training = setting.training(2, 3, Device::Reference);
+        let (expected, model) = to_the_end(&training).finish();
+        let check = |run: Run<'_>| {
+            let (found, continued) = run.finish();
+            assert_eq!(timeless(found), timeless(expected.clone()));
+            assert_eq!(continued.state().unwrap(), model.state().unwrap());
+        };
+        let mut run = training.start().unwrap();
+        run.feed.is_ahead = true;
+        while run.advance().unwrap().is_some() {
+            let mut in_line = training.resume(&run.checkpoint().unwrap()).unwrap();
+            while in_line.advance().unwrap().is_some() {}
+            check(in_line);
+        }
+        check(run);
     }
 
     #[test]

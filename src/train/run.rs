@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Place, Position};
 use super::evaluator::Evaluator;
+use super::feed::Feed;
 use super::{Checkpoint, Curves, Data, Error, Evaluation, Figures, Protocol, Trained, memory};
-use crate::dataset::shuffled;
+use crate::dataset::Batch;
 use crate::engine::{Device, Model, State, StepReport};
 use crate::network::{Cost, Plan};
 use crate::space::Cell;
@@ -105,13 +106,15 @@ impl<'a> Training<'a> {
             return Err(Error::Impossible { steps: tally.step });
         }
         run.tally = tally.clone();
-        run.stream.waiting.clone_from(waiting);
-        order.move_to(&mut run.stream.rng);
-        augmentation.move_to(&mut run.augmentation);
+        let source = run.feed.source_mut();
+        source.stream.waiting.clone_from(waiting);
+        order.move_to(&mut source.stream.rng);
+        augmentation.move_to(&mut source.augmentation);
         Ok(run)
     }
 
-    /// The bytes of memory that the training takes: the model with a batch, the batch itself, and the program around them.
+    /// The bytes of memory that the training takes: the model with a batch, the batch itself (on a GPU the next one, too), and the
+    /// program around them.
     ///
     /// # Errors
     ///
@@ -139,7 +142,8 @@ impl<'a> Training<'a> {
 
     fn memory_of(&self, plan: &Plan) -> u64 {
         let batch = self.protocol.batch_size;
-        let of_batch = (batch as u64).saturating_mul(4 * plan.skeleton().image.values() as u64);
+        let batches = if self.device.is_gpu() { 2 } else { 1 };
+        let of_batch = (batch as u64).saturating_mul(batches * 4 * plan.skeleton().image.values() as u64);
         Model::bytes(plan, batch, self.device).saturating_add(of_batch).saturating_add(PROGRAM)
     }
 
@@ -158,8 +162,7 @@ pub struct Run<'a> {
     memory: u64,
     model: Model,
     evaluator: Evaluator<'a>,
-    stream: Stream,
-    augmentation: rand_chacha::ChaCha8Rng,
+    pub(super) feed: Feed<'a>,
     steps: usize,
     tally: Tally,
     clock: Clock,
@@ -212,8 +215,7 @@ impl<'a> Run<'a> {
             memory,
             model,
             evaluator: Evaluator::new(training.protocol, training.data),
-            stream: Stream::new(images, training.seed.derive("batches")),
-            augmentation: training.seed.derive("augmentation").rng(),
+            feed: Feed::new(training),
             steps,
             tally: Tally::default(),
             clock,
@@ -272,11 +274,12 @@ impl<'a> Run<'a> {
     ///
     /// [`Error::Engine`] if the device fails.
     pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        let source = self.feed.source();
         let position = Position {
             tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
-            order: Place::of(&self.stream.rng),
-            waiting: self.stream.waiting.clone(),
-            augmentation: Place::of(&self.augmentation),
+            order: Place::of(&source.stream.rng),
+            waiting: source.stream.waiting.clone(),
+            augmentation: Place::of(&source.augmentation),
         };
         Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
     }
@@ -302,13 +305,9 @@ impl<'a> Run<'a> {
     }
 
     fn train_step(&mut self, rate: f64) -> Result<StepReport, Error> {
-        let Training { protocol, data, device, .. } = self.training;
-        let indices = self.stream.next(protocol.batch_size);
-        let clock = Clock::start(device);
-        let batch = self.evaluator.batch();
-        batch.fill(data.dataset().train(), &indices, data.normalisation());
-        batch.augment(protocol.augmentation, &mut self.augmentation);
-        let report = self.model.step(batch.values(), batch.labels(), rate)?;
+        let clock = Clock::start(self.training.device);
+        let step = |batch: &Batch| self.model.step(batch.values(), batch.labels(), rate);
+        let report = self.feed.next(self.evaluator.batch(), step)?;
         let elapsed = clock.elapsed();
         self.tally.training_time += elapsed;
         self.tally.epoch.training_time += elapsed;
@@ -371,27 +370,6 @@ impl EpochTotals {
         self.loss += f64::from(report.loss);
         self.correct += report.correct;
         self.gradient_norm += f64::from(report.gradient_norm);
-    }
-}
-
-/// The images in the order in which they are trained on: one shuffled epoch after the other, without a gap between.
-#[derive(Debug)]
-struct Stream {
-    images: usize,
-    rng: rand_chacha::ChaCha8Rng,
-    waiting: Vec<u32>,
-}
-
-impl Stream {
-    fn new(images: usize, seed: Seed) -> Self {
-        Self { images, rng: seed.rng(), waiting: Vec::new() }
-    }
-
-    fn next(&mut self, count: usize) -> Vec<u32> {
-        while self.waiting.len() < count {
-            self.waiting.extend(shuffled(self.images, &mut self.rng));
-        }
-        self.waiting.drain(..count).collect()
     }
 }
 
@@ -458,17 +436,6 @@ mod tests {
         let trained = train(&diverging(), 3, 1);
         assert!(trained.is_diverged() && trained.curves.train_loss.len() < 3);
         assert!(trained.start.validation_accuracy.is_some());
-    }
-
-    #[test]
-    fn a_stream_shows_every_image_once_in_each_epoch() {
-        let mut stream = Stream::new(7, Seed(3));
-        let mut seen: Vec<u32> = (0..7).flat_map(|_| stream.next(3)).collect();
-        assert_eq!(seen.len(), 21);
-        for epoch in seen.chunks_mut(7) {
-            epoch.sort_unstable();
-            assert!(epoch.iter().copied().eq(0..7));
-        }
     }
 
     #[test]
