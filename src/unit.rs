@@ -79,7 +79,7 @@ impl std::ops::AddAssign for Seconds {
 }
 
 /// A training budget: how many times a training sees its images. Each budget is trained on its own, with its own schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epochs(pub u16);
 
@@ -100,8 +100,8 @@ impl fmt::Display for Parameters {
     }
 }
 
-/// Floating-point operations of one forward pass of one image, two per multiply-add.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Floating-point operations, two per multiply-add; those of a network are of one forward pass of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Flops(pub u64);
 

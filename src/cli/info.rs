@@ -4,8 +4,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use nasbench::record;
 use nasbench::report;
-use nasbench::table::Benchmark;
+use nasbench::table::{Benchmark, Part};
+
+use super::watch;
 
 /// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
 ///
@@ -34,12 +37,18 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let summary = Benchmark::open(&arguments.benchmark)
-        .and_then(|benchmark| benchmark.summary())
-        .context("could not read the benchmark")?;
+    let could_not = "could not read the benchmark";
+    let benchmark = Benchmark::open(&arguments.benchmark).context(could_not)?;
+    let summary = benchmark.summary().context(could_not)?;
     let text = match arguments.format {
-        Format::Table => report::contents(&summary),
+        Format::Table => report::contents(&summary) + &recording(&benchmark)?,
         Format::Json => serde_json::to_string_pretty(&summary)? + "\n",
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// What is being recorded at this moment; nothing if nothing is.
+fn recording(benchmark: &Benchmark) -> anyhow::Result<String> {
+    let activities = record::activities(benchmark, Part::Recorded).context("could not look at the recording")?;
+    Ok(if activities.is_empty() { String::new() } else { format!("\nbeing recorded\n{}", watch::page(benchmark, &activities)) })
 }

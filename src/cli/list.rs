@@ -4,7 +4,7 @@ use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
 use nasbench::search::ALGORITHMS;
-use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, Space};
+use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, SPACES, Space};
 use nasbench::surrogate::{SURROGATES, judge};
 use nasbench::train::PROTOCOLS;
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ enum What {
     Protocols,
     /// Kinds of devices; `nasbench devices` finds and proves those of this machine.
     Devices,
+    /// Spaces of cells that have a name.
+    Spaces,
     /// Operations of a cell.
     Operations,
     /// Encodings: cells as rows of numbers.
@@ -50,6 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         What::Datasets => datasets(),
         What::Protocols => protocols()?,
         What::Devices => devices(),
+        What::Spaces => spaces(),
         What::Operations => operations(),
         What::Encodings => encodings(),
         What::Mutations => named(MUTATIONS.iter().map(|mutation| [mutation.name(), mutation.about(), mutation.source()])),
@@ -107,6 +110,14 @@ fn devices() -> Table {
     let mut table = Table::new(&["name", "about", "in this build"], &[]);
     for entry in DEVICES {
         table.push([Value::from(entry.name), entry.about.into(), if entry.built { "yes" } else { "no" }.into()]);
+    }
+    table
+}
+
+fn spaces() -> Table {
+    let mut table = Table::new(&["name", "about"], &[]);
+    for entry in SPACES {
+        table.push([Value::from(entry.name), entry.about.into()]);
     }
     table
 }

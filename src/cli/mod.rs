@@ -3,6 +3,9 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod cell;
+mod check;
+mod cluster;
+mod compact;
 mod completions;
 mod devices;
 mod evaluate;
@@ -13,12 +16,18 @@ mod images;
 mod import;
 mod info;
 mod list;
+mod merge;
+mod plan;
 mod progress;
 mod query;
+mod record;
+mod recording;
 mod run;
 mod space;
 mod sql;
+mod steps;
 mod train;
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -61,8 +70,15 @@ enum Command {
     Run(run::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
+    Plan(plan::Arguments),
+    Record(record::Arguments),
+    Watch(watch::Arguments),
+    Cluster(cluster::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    Compact(compact::Arguments),
+    Check(check::Arguments),
+    Merge(merge::Arguments),
     /// Make a benchmark of the official release of NAS-Bench-101.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
@@ -107,8 +123,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Space(space) => space::run(space),
+        Command::Plan(plan) => plan::run(plan, &arguments.global),
+        Command::Record(record) => record::run(record, &arguments.global),
+        Command::Cluster(cluster) => cluster::run(cluster),
+        Command::Watch(watch) => watch::run(watch),
         Command::Train(train) => train::run(train, &arguments.global),
         Command::Evaluate(evaluate) => evaluate::run(evaluate),
+        Command::Compact(compact) => compact::run(compact, &arguments.global),
+        Command::Check(check) => check::run(check, &arguments.global),
+        Command::Merge(merge) => merge::run(merge, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::pipeline::{Event, Share, Workload};
+use nasbench::pipeline::{Event, Portion, Workload};
 use nasbench::record;
 use nasbench::table::Record;
 use nasbench::unit::Seconds;
@@ -43,8 +43,8 @@ impl Progress {
                 }
                 self.bar.enable_steady_tick(Duration::from_secs(1));
             }
-            Event::Model { worker, share, event } => {
-                state.model(worker, share, event);
+            Event::Model { worker, portion, event } => {
+                state.model(worker, portion, event);
                 if let (record::Event::Finished(record), true) = (event, self.verbose && !self.quiet) {
                     self.say(&line(record));
                 }
@@ -87,7 +87,7 @@ struct State {
     work: f64,
     images: f64,
     /// What each worker is at, and how far.
-    at_hand: HashMap<usize, (Share, f64)>,
+    at_hand: HashMap<usize, (Portion, f64)>,
 }
 
 impl State {
@@ -95,27 +95,27 @@ impl State {
         Self { workload: Some(workload), started: Some(Instant::now()), ..Self::default() }
     }
 
-    fn model(&mut self, worker: usize, share: Share, event: record::Event<'_>) {
+    fn model(&mut self, worker: usize, portion: Portion, event: record::Event<'_>) {
         match event {
-            record::Event::Started(_) => drop(self.at_hand.insert(worker, (share, 0.0))),
-            record::Event::Progressed(_, fraction) => drop(self.at_hand.insert(worker, (share, fraction))),
+            record::Event::Started(_) => drop(self.at_hand.insert(worker, (portion, 0.0))),
+            record::Event::Progressed(_, fraction) => drop(self.at_hand.insert(worker, (portion, fraction))),
             record::Event::Finished(_) => {
                 self.at_hand.remove(&worker);
                 self.finished += 1;
-                self.work += share.work;
-                self.images += share.images;
+                self.work += portion.work;
+                self.images += portion.images;
             }
         }
     }
 
     /// A sum over what is finished and the done parts of what is at hand.
-    fn done(&self, finished: f64, of: impl Fn(&Share) -> f64) -> f64 {
-        finished + self.at_hand.values().map(|(share, fraction)| of(share) * fraction).sum::<f64>()
+    fn done(&self, finished: f64, of: impl Fn(&Portion) -> f64) -> f64 {
+        finished + self.at_hand.values().map(|(portion, fraction)| of(portion) * fraction).sum::<f64>()
     }
 
     fn fraction(&self) -> f64 {
         let total = self.workload.map_or(0.0, |workload| workload.work);
-        if total > 0.0 { (self.done(self.work, |share| share.work) / total).min(1.0) } else { 0.0 }
+        if total > 0.0 { (self.done(self.work, |portion| portion.work) / total).min(1.0) } else { 0.0 }
     }
 
     fn message(&self) -> String {
@@ -127,7 +127,7 @@ impl State {
         }
         let elapsed = started.elapsed().as_secs_f64();
         let fraction = self.fraction();
-        let rate = self.done(self.images, |share| share.images) / elapsed.max(1e-3);
+        let rate = self.done(self.images, |portion| portion.images) / elapsed.max(1e-3);
         let eta = if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() };
         let models = workload.recorded + self.finished;
         format!("{models}/{} models · {rate:.0} images/s · ETA {eta}", workload.models)
@@ -144,13 +144,13 @@ mod tests {
     #[test]
     fn the_message_counts_models_and_the_fraction_counts_work() {
         let mut state = State::new(Workload { models: 4, recorded: 1, work: 10.0 });
-        let share = Share { work: 4.0, images: 100.0 };
+        let portion = Portion { work: 4.0, images: 100.0 };
         let record = Record::blank(Cell::from_texts("0100", "input,output").unwrap(), Epochs(1), 0);
-        state.model(0, share, record::Event::Finished(&record));
-        state.at_hand.insert(1, (share, 0.5));
+        state.model(0, portion, record::Event::Finished(&record));
+        state.at_hand.insert(1, (portion, 0.5));
         assert!((state.fraction() - 0.6).abs() < 1e-9);
         assert!(state.message().starts_with("2/4 models · "), "{}", state.message());
-        state.model(1, share, record::Event::Finished(&record));
+        state.model(1, portion, record::Event::Finished(&record));
         assert!((state.fraction() - 0.8).abs() < 1e-9 && state.at_hand.is_empty());
     }
 }

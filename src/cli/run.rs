@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Job};
+use nasbench::record::quoted;
 use nasbench::space::Space;
 use nasbench::train::Protocol;
 use nasbench::unit::Seed;
@@ -92,23 +93,4 @@ fn command(arguments: &Arguments) -> String {
     add("device", arguments.device.clone(), "cpu");
     add("seed", arguments.seed.to_string(), "");
     words.join(" ")
-}
-
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn odd_words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("runs/five"), "runs/five");
-        assert_eq!(quoted("my runs"), "'my runs'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -4,6 +4,7 @@
 //! run continues: models that are recorded are not trained again.
 
 mod fitting;
+mod forecast;
 mod recorded;
 mod recording;
 mod searching;
@@ -19,13 +20,14 @@ use crate::network::{Cost, Plan, Skeleton};
 use crate::record;
 use crate::report::{self, DataSet, Header, Machine, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::table::{self, Benchmark, Manifest, Part, Timestamp};
-use crate::train::{Data, Protocol};
+use crate::table::{self, Benchmark, Part, Timestamp};
+use crate::train::Protocol;
 use crate::unit::{Epochs, Seconds, Seed};
 use crate::verify::{self, Candidate, Role, Verification};
 use crate::{network, search, space, surrogate, train};
 
-pub use recording::{Share, Workload};
+pub use forecast::{Calibration, Forecast, OfBudget, Sample, forecast};
+pub use recording::{Order, Portion, Recorded, Recording, Share, Workload, create, record};
 
 /// What is wrong with a run. What it recorded until then stays.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +113,7 @@ pub enum Event<'a> {
         /// Which worker, from 0.
         worker: usize,
         /// What the model is of the workload.
-        share: Share,
+        portion: Portion,
         /// What happened.
         event: record::Event<'a>,
     },
@@ -180,9 +182,8 @@ impl Stages<'_> {
 /// A job with everything resolved and its benchmark open.
 struct Run<'a> {
     job: &'a Job,
-    protocol: Protocol,
+    sources: recording::Sources,
     skeleton: Skeleton,
-    data: Data,
     benchmark: Benchmark,
     search_space: Space,
     top: Epochs,
@@ -190,22 +191,15 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn prepare(job: &'a Job) -> Result<Self, Error> {
-        job.device.check().map_err(train::Error::from)?;
-        let protocol = job.protocol.clone().resolve(&job.dataset)?;
-        let skeleton = protocol.skeleton().expect("the protocol is resolved");
-        let data = Data::select(&protocol, &job.dataset)?;
-        let top = *protocol.budgets.last().expect("a protocol has budgets");
+        let top = *job.protocol.budgets.last().expect("a protocol has budgets");
         let larger = (job.space.max_vertices() + 1).min(Space::nas_bench_101().max_vertices());
         let search_space = job.space.with_max_vertices(larger).expect("a limit within the space");
+        job.device.check().map_err(train::Error::from)?;
+        let sources = recording::Sources::prepare(&job.dataset, &job.protocol)?;
         occupy(&job.out)?;
-        let manifest = Manifest {
-            seed: Some(job.seed),
-            dataset: table::Dataset { name: job.dataset.name().to_owned(), sha256: Some(data.dataset().sha256()) },
-            operations: table::operations(&job.space),
-            protocol: protocol.identity(),
-        };
-        let benchmark = Benchmark::create_or_open(job.out.join("benchmark"), &manifest)?;
-        Ok(Self { job, protocol, skeleton, data, benchmark, search_space, top })
+        let benchmark = Benchmark::create_or_open(job.out.join("benchmark"), &sources.manifest(&job.space, job.seed))?;
+        let skeleton = sources.protocol.skeleton().expect("the protocol is resolved");
+        Ok(Self { job, sources, skeleton, benchmark, search_space, top })
     }
 
     /// Retrains the best cells that the searches found, the best recorded one and some random ones.
@@ -238,9 +232,9 @@ impl<'a> Run<'a> {
     }
 
     fn header(&self, started: Timestamp, stages: Vec<Stage>) -> Header {
-        let sizes = self.data.dataset().sizes();
+        let sizes = self.sources.data.dataset().sizes();
         Header {
-            title: format!("Neural architecture search on {}, protocol {}", self.job.dataset.name(), self.protocol.name),
+            title: format!("Neural architecture search on {}, protocol {}", self.job.dataset.name(), self.sources.protocol.name),
             command: self.job.command.clone(),
             seed: self.job.seed,
             dataset: DataSet {
@@ -248,9 +242,9 @@ impl<'a> Run<'a> {
                 train_images: sizes.train,
                 validation_images: sizes.validation,
                 test_images: sizes.test,
-                sha256: self.data.dataset().sha256(),
+                sha256: self.sources.data.dataset().sha256(),
             },
-            protocol: report::Protocol { name: self.protocol.name.clone(), lines: self.protocol.lines() },
+            protocol: report::Protocol { name: self.sources.protocol.name.clone(), lines: self.sources.protocol.lines() },
             machine: Machine {
                 device: self.job.device.to_string(),
                 cpu: processor().map(ToOwned::to_owned),

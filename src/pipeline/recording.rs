@@ -1,15 +1,23 @@
-//! The stage that trains: it makes the tasks and says how much work they are.
+//! The stage that trains: it makes the tasks, says how much work they are, and has them recorded. A recording of its own
+//! is this stage alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use super::{Error, Event, Observe, Run};
-use crate::network::Plan;
+use crate::dataset::Dataset;
+use crate::engine::Device;
+use crate::network::{self, Skeleton};
 use crate::record::{self, Recorder, Task, Trainer};
-use crate::space::Cell;
-use crate::table::{Part, Record};
-use crate::train::Protocol;
-use crate::unit::{Epochs, Flops};
+use crate::space::{Cell, Space};
+use crate::table::{self, Benchmark, Manifest, Part, Record};
+use crate::train::{self, Data, Protocol};
+use crate::unit::{Epochs, Flops, Seed};
+
+pub use crate::record::{Order, Share};
 
 /// How much is to be trained.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +32,183 @@ pub struct Workload {
 
 /// What one model adds to a workload.
 #[derive(Clone, Copy, Debug)]
-pub struct Share {
+pub struct Portion {
     /// The work, in operations.
     pub work: f64,
     /// The images that it trains on, those of all epochs.
     pub images: f64,
 }
 
-impl Share {
-    /// A step costs about three forward passes, and evaluations one for each image.
-    #[expect(clippy::cast_precision_loss, reason = "operations are an estimate of work")]
-    fn of(protocol: &Protocol, flops: Flops, epochs: Epochs) -> Self {
-        let (images, epochs) = (protocol.images, f64::from(epochs.0));
-        let evaluated = 2 * (images.train_accuracy + images.validation + images.test) + 3 * images.curve;
-        let passes = epochs * (3 * images.train + images.curve) as f64 + evaluated as f64;
-        Self { work: flops.0 as f64 * passes, images: epochs * images.train as f64 }
+/// A recording to be done.
+#[derive(Clone, Debug)]
+pub struct Recording<'a> {
+    /// The folder of the benchmark. One that is not there is made; one that is there is continued.
+    pub folder: PathBuf,
+    /// The images.
+    pub dataset: Dataset,
+    /// How to train, with the budgets and the repeats to be recorded.
+    pub protocol: Protocol,
+    /// The cells.
+    pub space: Space,
+    /// The source of every random number.
+    pub seed: Seed,
+    /// Where to train.
+    pub device: Device,
+    /// How many models are trained at a time, one thread each.
+    pub workers: NonZeroUsize,
+    /// Which of the cells this process takes.
+    pub share: Share,
+    /// In which order.
+    pub order: Order,
+    /// Whether models that could not be trained are tried again.
+    pub retry_failed: bool,
+    /// Ends the recording soon after it is set, with a checkpoint of each model in training.
+    pub stop: Option<&'a AtomicBool>,
+}
+
+/// What a recording came to.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The benchmark.
+    pub benchmark: Benchmark,
+    /// The models that were asked for, of the share.
+    pub models: usize,
+    /// Those of them that were there before.
+    pub before: usize,
+    /// Those that were trained now.
+    pub trained: usize,
+}
+
+impl Recorded {
+    /// The models that are still to be trained.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.models - self.before - self.trained
     }
+}
+
+/// Makes the benchmark of a recording, or opens it if it is there.
+///
+/// # Errors
+///
+/// [`Error`] if the protocol or the images do not fit, or the folder holds something else.
+pub fn create(recording: &Recording<'_>) -> Result<Benchmark, Error> {
+    let Recording { folder, dataset, protocol, space, seed, .. } = recording;
+    let sources = Sources::prepare(dataset, protocol)?;
+    Ok(Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?)
+}
+
+/// Records what is not recorded yet.
+///
+/// # Errors
+///
+/// [`Error`] if the protocol, the images or the device do not fit, the folder holds another benchmark or somebody else records
+/// the same cells, or a model cannot be trained. What was recorded until then stays.
+pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorded, Error> {
+    let Recording { folder, dataset, protocol, space, seed, device, workers, share, order, retry_failed, stop } = recording;
+    device.check().map_err(train::Error::from)?;
+    let sources = Sources::prepare(dataset, protocol)?;
+    observe(Event::Stage("enumerate"));
+    let cells = space.cells()?;
+    let benchmark = Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?;
+    let mut tasks = sources.plan(&benchmark, &cells, &protocol.budgets, 0..protocol.repeats);
+    tasks.retain(|task| share.holds(&task.hash));
+    order.arrange(&mut tasks);
+    let mut recorder = Recorder::open_share(&benchmark, Part::Recorded, *share)?;
+    if let Some(stop) = stop {
+        recorder = recorder.stopped_by(stop);
+    }
+    if *retry_failed {
+        let failed = recorder.retry_failed();
+        observe(Event::Note(&format!("{failed} models that could not be trained are tried again")));
+    }
+    let trained = sources.record(&mut recorder, &tasks, *device, *workers, observe)?;
+    let there = tasks.iter().filter(|task| recorder.recorded().contains(&task.key())).count();
+    drop(recorder);
+    Ok(Recorded { benchmark, models: tasks.len(), before: there - trained, trained })
+}
+
+/// What models are trained from.
+pub(super) struct Sources {
+    pub(super) protocol: Protocol,
+    pub(super) data: Data,
+    skeleton: Skeleton,
+}
+
+impl Sources {
+    pub(super) fn prepare(dataset: &Dataset, protocol: &Protocol) -> Result<Self, Error> {
+        let protocol = protocol.clone().resolve(dataset)?;
+        let skeleton = protocol.skeleton().expect("the protocol is resolved");
+        let data = Data::select(&protocol, dataset)?;
+        Ok(Self { protocol, data, skeleton })
+    }
+
+    pub(super) const fn skeleton(&self) -> Skeleton {
+        self.skeleton
+    }
+
+    /// What a benchmark of these is a benchmark of.
+    pub(super) fn manifest(&self, space: &Space, seed: Seed) -> Manifest {
+        let dataset = self.data.dataset();
+        Manifest {
+            seed: Some(seed),
+            dataset: table::Dataset { name: dataset.name().to_owned(), sha256: Some(dataset.sha256()) },
+            operations: table::operations(space),
+            protocol: self.protocol.identity(),
+        }
+    }
+
+    /// The work of training a cell; none for a cell that cannot be compiled, which fails with its reason when it is trained.
+    pub(super) fn work(&self, cell: &Cell, epochs: Epochs) -> Flops {
+        let flops = network::count(cell, &self.skeleton).map_or(0, |(_, flops)| flops.0);
+        Flops(flops.saturating_mul(self.protocol.passes(epochs)))
+    }
+
+    /// The tasks of a recording, the most expensive first.
+    pub(super) fn plan(&self, benchmark: &Benchmark, cells: &[Cell], budgets: &[Epochs], repeats: Range<u16>) -> Vec<Task> {
+        record::plan(benchmark, cells, budgets, repeats, |cell, epochs| self.work(cell, epochs))
+    }
+
+    /// Trains those of the tasks that are not recorded yet; returns how many.
+    pub(super) fn record(
+        &self,
+        recorder: &mut Recorder<'_>,
+        tasks: &[Task],
+        device: Device,
+        workers: NonZeroUsize,
+        observe: Observe<'_>,
+    ) -> Result<usize, Error> {
+        for damage in recorder.damaged() {
+            observe(Event::Note(&format!("damaged, and set aside in `damaged`: {}", chain(&damage.error))));
+        }
+        let remaining = recorder.remaining(tasks);
+        observe(Event::Workload(Workload {
+            models: tasks.len(),
+            recorded: tasks.len() - remaining.len(),
+            work: remaining.iter().map(|task| self.portion(task.work, task.epochs).work).sum(),
+        }));
+        let trainer = Trainer { protocol: &self.protocol, data: &self.data, device };
+        trainer.check_memory(&remaining, workers)?;
+        let tell = |worker: usize, event: record::Event<'_>| {
+            let portion = match event {
+                record::Event::Started(task) | record::Event::Progressed(task, _) => self.portion(task.work, task.epochs),
+                record::Event::Finished(record) => self.portion(self.work(&record.cell, record.epochs), record.epochs),
+            };
+            observe(Event::Model { worker, portion, event });
+        };
+        Ok(recorder.record(tasks, workers, tell, |assignment| trainer.train(assignment))?)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "operations are an estimate of work")]
+    fn portion(&self, work: Flops, epochs: Epochs) -> Portion {
+        Portion { work: work.0 as f64, images: f64::from(epochs.0) * self.protocol.images.train as f64 }
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Run<'_> {
@@ -53,31 +222,10 @@ impl Run<'_> {
         repeats: Range<u16>,
         observe: Observe<'_>,
     ) -> Result<(Vec<Record>, usize), Error> {
-        let share = |cell: &Cell, epochs| {
-            // A cell that cannot be compiled fails with its reason when it is trained.
-            let flops = Plan::compile(cell, &self.skeleton).map_or(Flops(0), |plan| plan.cost().flops);
-            Share::of(&self.protocol, flops, epochs)
-        };
-        let tasks = record::plan(&self.benchmark, cells, budgets, repeats, |cell, epochs| share(cell, epochs).work);
+        let tasks = self.sources.plan(&self.benchmark, cells, budgets, repeats);
         let mut recorder = Recorder::open(&self.benchmark, part)?;
         let before = recorder.recorded().len();
-        let remaining = recorder.remaining(&tasks);
-        let shares: HashMap<_, _> = remaining.iter().map(|task| (task.key(), share(&task.cell, task.epochs))).collect();
-        observe(Event::Workload(Workload {
-            models: tasks.len(),
-            recorded: tasks.len() - remaining.len(),
-            work: shares.values().map(|share| share.work).sum(),
-        }));
-        let trainer = Trainer { protocol: &self.protocol, data: &self.data, device: self.job.device };
-        trainer.check_memory(&remaining, self.job.workers)?;
-        let tell = |worker: usize, event: record::Event<'_>| {
-            let key = match event {
-                record::Event::Started(task) | record::Event::Progressed(task, _) => task.key(),
-                record::Event::Finished(record) => record.key(),
-            };
-            observe(Event::Model { worker, share: shares[&key], event });
-        };
-        recorder.record(&remaining, self.job.workers, tell, |task, report| trainer.train(task, report))?;
+        self.sources.record(&mut recorder, &tasks, self.job.device, self.job.workers, observe)?;
         let wanted: HashSet<_> = tasks.iter().map(Task::key).collect();
         let mut records = self.benchmark.read(part)?;
         records.retain(|record| wanted.contains(&record.key()));

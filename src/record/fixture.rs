@@ -21,7 +21,7 @@ pub(super) fn benchmark(folder: &Path) -> Benchmark {
 /// The 7 cells of at most 3 vertices at two budgets.
 pub(super) fn tasks(benchmark: &Benchmark, repeats: u16) -> Vec<Task> {
     let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
-    plan(benchmark, &cells, &[Epochs(1), Epochs(2)], 0..repeats, |_, epochs| f64::from(epochs.0))
+    plan(benchmark, &cells, &[Epochs(1), Epochs(2)], 0..repeats, |_, epochs| Flops(epochs.0.into()))
 }
 
 /// What a training of a task comes to: the same each time.

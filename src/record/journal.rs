@@ -66,32 +66,41 @@ impl Journal {
     }
 }
 
-/// Reads all whole records of a journal; a torn tail is left out.
+/// What a journal holds.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// All whole records; a torn tail is left out.
+    pub(super) records: Vec<Record>,
+    /// What is wrong with the file, if it is not what a worker, killed or not, would leave.
+    pub(super) damage: Option<Error>,
+}
+
+/// Reads all whole records of a journal, those behind a damaged place included.
 ///
 /// # Errors
 ///
-/// [`Error::File`] if it cannot be read, [`Error::Damaged`] or [`Error::Payload`] if it is not what a worker, killed or
-/// not, would leave.
-pub(super) fn read(file: &Path) -> Result<Vec<Record>, Error> {
+/// [`Error::File`] if it cannot be read, [`Error::Payload`] if a whole record is none of this version.
+pub(super) fn read(file: &Path) -> Result<Contents, Error> {
     parse(&fs::read(file)?, file)
 }
 
-fn parse(bytes: &[u8], file: &Path) -> Result<Vec<Record>, Error> {
-    let mut records = Vec::new();
+fn parse(bytes: &[u8], file: &Path) -> Result<Contents, Error> {
+    let mut contents = Contents::default();
     let mut offset = 0;
     while offset < bytes.len() {
         let Some(payload) = payload_at(bytes, offset) else {
-            let next = (offset + 1..bytes.len()).find(|next| payload_at(bytes, *next).is_some());
-            return match next {
-                Some(next) => Err(Error::Damaged { file: file.to_owned(), offset, next }),
-                None => Ok(records),
+            let Some(next) = (offset + 1..bytes.len()).find(|next| payload_at(bytes, *next).is_some()) else {
+                break;
             };
+            contents.damage.get_or_insert(Error::Damaged { file: file.to_owned(), offset, next });
+            offset = next;
+            continue;
         };
         let record = ciborium::from_reader(payload);
-        records.push(record.map_err(|source| Error::Payload { file: file.to_owned(), offset, source })?);
+        contents.records.push(record.map_err(|source| Error::Payload { file: file.to_owned(), offset, source })?);
         offset += HEADER + payload.len();
     }
-    Ok(records)
+    Ok(contents)
 }
 
 fn frame(record: &Record) -> Vec<u8> {
@@ -141,8 +150,10 @@ mod tests {
         (records, fs::read(journal.close()).unwrap(), ends)
     }
 
+    /// The records of a journal that is not damaged, or what is wrong with it.
     fn parsed(bytes: &[u8]) -> Result<Vec<Record>, Error> {
-        parse(bytes, Path::new("a.journal"))
+        let Contents { records, damage } = parse(bytes, Path::new("a.journal"))?;
+        damage.map_or(Ok(records), Err)
     }
 
     #[test]
@@ -171,9 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn damage_in_the_middle_is_named_with_its_place() {
-        let (_, mut bytes, ends) = journal();
+    fn damage_in_the_middle_is_named_with_its_place_and_costs_that_record() {
+        let (records, mut bytes, ends) = journal();
         bytes[ends[0] + HEADER + 3] ^= 0x10;
+        let kept = parse(&bytes, Path::new("a.journal")).unwrap().records;
+        assert_eq!(kept, [&records[..1], &records[2..]].concat());
         let message = parsed(&bytes).unwrap_err().to_string();
         assert!(
             message.ends_with(&format!("expected a record at byte {}, the next one is at byte {}", ends[0], ends[1])),
@@ -211,7 +224,7 @@ mod tests {
         let mut journal = Journal::create(folder.path().join("a.journal")).unwrap();
         let message = journal.append(&Record { total_time: Seconds(-1.0), ..fixture::trained(&task) }).unwrap_err().to_string();
         assert!(message.ends_with("column `total_time`: expected seconds, 0 or more, found -1"), "{message}");
-        assert_eq!(read(&journal.close()).unwrap(), []);
+        assert_eq!(read(&journal.close()).unwrap().records, []);
     }
 
     proptest! {

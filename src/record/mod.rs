@@ -4,6 +4,7 @@
 //! appends what it finished to a journal of its own, which is rolled into Parquet shards. A process that is killed loses
 //! the models in training and nothing else: opening a recorder again brings the journals in.
 
+mod activity;
 #[cfg(test)]
 mod fixture;
 mod journal;
@@ -11,7 +12,10 @@ mod lock;
 mod plan;
 mod recorder;
 mod shard;
+mod share;
+mod slurm;
 mod trainer;
+mod upkeep;
 
 use std::any::Any;
 use std::io;
@@ -19,9 +23,14 @@ use std::path::PathBuf;
 
 use crate::table::{self, Key};
 
-pub use plan::{Task, plan};
-pub use recorder::{Event, Recorder};
+pub use activity::{Activity, AtWork, Best, activities};
+pub use lock::Holder;
+pub use plan::{ORDERS, Order, Task, plan};
+pub use recorder::{Assignment, Damage, Event, Recorder};
+pub use share::Share;
+pub use slurm::{Slurm, quoted};
 pub use trainer::Trainer;
+pub use upkeep::{Watch, compact, journals, set_aside};
 
 /// Why a recording could not go on. What was recorded until then stays.
 #[derive(Debug, thiserror::Error)]
@@ -33,13 +42,13 @@ pub enum Error {
     /// The benchmark could not be read or written.
     #[error(transparent)]
     Table(#[from] table::Error),
-    /// Another recorder is at work in the folder.
-    #[error("`{}` is being recorded by {}", folder.display(), lock::holder(*process))]
+    /// Somebody else is at work in the folder.
+    #[error("`{}` is in the hands of {holder}", folder.display())]
     Locked {
         /// The folder.
         folder: PathBuf,
-        /// The id of the process that holds it, if it says so.
-        process: Option<u32>,
+        /// Who that is.
+        holder: Holder,
     },
     /// A journal is damaged before its end, so that this is no torn tail of a killed process.
     #[error("`{}` is damaged: expected a record at byte {offset}, the next one is at byte {next}", file.display())]

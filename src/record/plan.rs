@@ -1,11 +1,12 @@
 //! What is to be trained, and in which order.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 
 use crate::space::{Cell, ModuleHash};
 use crate::table::{Benchmark, Key};
-use crate::unit::{Epochs, Seed};
+use crate::unit::{Epochs, Flops, Seed};
 
 /// One model to be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +21,8 @@ pub struct Task {
     pub repeat: u16,
     /// The seed of this training, of which all its random numbers come.
     pub seed: Seed,
+    /// What it costs, evaluations included.
+    pub work: Flops,
 }
 
 impl Task {
@@ -36,16 +39,53 @@ impl fmt::Display for Task {
     }
 }
 
-/// Lists every cell at every budget in every repeat, the most expensive first, so that no worker is left alone with a long
-/// training at the end. Equal costs are ordered by key; of isomorphic cells the first is taken.
+/// In which order tasks are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The most expensive first, so that no worker is left alone with a long training at the end.
+    #[default]
+    Cost,
+    /// By the hashes of the cells: one cell after the other is complete.
+    Hash,
+    /// By chance, so that what is there at any time is a sample of the whole. Always the same order.
+    Random,
+}
+
+/// Every order.
+pub const ORDERS: &[Order] = &[Order::Cost, Order::Hash, Order::Random];
+
+impl Order {
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cost => "cost",
+            Self::Hash => "hash",
+            Self::Random => "random",
+        }
+    }
+
+    /// Puts tasks into this order; equal ones stay in theirs.
+    pub fn arrange(self, tasks: &mut [Task]) {
+        match self {
+            Self::Cost => tasks.sort_by_key(|task| Reverse(task.work.0)),
+            Self::Hash => tasks.sort_by_key(|task| task.hash),
+            // A seed is a hash of all that makes a task.
+            Self::Random => tasks.sort_by_key(|task| task.seed.0),
+        }
+    }
+}
+
+/// Lists every cell at every budget in every repeat, in the order [`Order::Cost`]. Equal costs are ordered by key; of isomorphic
+/// cells the first is taken.
 ///
-/// `cost` is in any unit; it is asked once for each cell and budget.
+/// `work` is asked once for each cell and budget.
 pub fn plan(
     benchmark: &Benchmark,
     cells: &[Cell],
     budgets: &[Epochs],
     repeats: Range<u16>,
-    cost: impl Fn(&Cell, Epochs) -> f64,
+    work: impl Fn(&Cell, Epochs) -> Flops,
 ) -> Vec<Task> {
     let mut models: Vec<_> = cells.iter().map(|cell| (cell.hash(), *cell)).collect();
     models.sort_by_key(|(hash, _)| *hash);
@@ -53,20 +93,22 @@ pub fn plan(
     let mut budgets = budgets.to_vec();
     budgets.sort_unstable();
     budgets.dedup();
-    let mut costs: Vec<_> = models
-        .iter()
-        .flat_map(|(hash, cell)| budgets.iter().map(|epochs| (cost(cell, *epochs), *hash, *cell, *epochs)))
-        .collect();
-    costs.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let task = |(_, hash, cell, epochs), repeat| {
-        let seed = benchmark.training_seed(hash, epochs, repeat);
-        Task { cell, hash, epochs, repeat, seed }
-    };
-    costs.into_iter().flat_map(|costed| repeats.clone().map(move |repeat| task(costed, repeat))).collect()
+    let mut tasks = Vec::with_capacity(models.len() * budgets.len() * repeats.len());
+    for (hash, cell) in models {
+        for &epochs in &budgets {
+            let work = work(&cell, epochs);
+            let seed = |repeat| benchmark.training_seed(hash, epochs, repeat);
+            tasks.extend(repeats.clone().map(|repeat| Task { cell, hash, epochs, repeat, seed: seed(repeat), work }));
+        }
+    }
+    Order::Cost.arrange(&mut tasks);
+    tasks
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::record::fixture;
     use crate::space::Operation::{Conv1x1, Conv3x3};
@@ -77,7 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = fixture::benchmark(folder.path());
         let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
-        let cost = |cell: &Cell, epochs: Epochs| f64::from(epochs.0) * f64::from(u8::try_from(cell.edge_count()).unwrap());
+        let cost = |cell: &Cell, epochs: Epochs| Flops(u64::from(epochs.0) * u64::try_from(cell.edge_count()).unwrap());
         let tasks = plan(&benchmark, &cells, &[Epochs(1), Epochs(2)], 0..3, cost);
         assert_eq!(tasks.len(), 7 * 2 * 3);
         let mut keys: Vec<_> = tasks.iter().map(Task::key).collect();
@@ -85,8 +127,25 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), tasks.len());
         assert!(tasks.is_sorted_by(|one, next| cost(&one.cell, one.epochs) >= cost(&next.cell, next.epochs)));
+        assert!(tasks.iter().all(|task| task.work == cost(&task.cell, task.epochs)));
         let task = tasks[5];
         assert_eq!(task.seed, benchmark.training_seed(task.cell.hash(), task.epochs, task.repeat));
+    }
+
+    #[test]
+    fn an_order_moves_tasks_and_loses_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = fixture::tasks(&fixture::benchmark(folder.path()), 3);
+        let arranged = |order: Order| {
+            let mut arranged = tasks.clone();
+            order.arrange(&mut arranged);
+            assert_eq!(arranged.iter().collect::<HashSet<_>>(), tasks.iter().collect::<HashSet<_>>());
+            arranged
+        };
+        assert_eq!(arranged(Order::Cost), tasks);
+        assert!(arranged(Order::Hash).is_sorted_by_key(|task| task.hash));
+        assert!(!arranged(Order::Random).is_sorted_by_key(|task| task.hash));
+        assert_eq!(arranged(Order::Random), arranged(Order::Random));
     }
 
     #[test]
@@ -95,7 +154,7 @@ mod tests {
         let benchmark = fixture::benchmark(folder.path());
         let cells = [[Conv3x3, Conv1x1], [Conv1x1, Conv3x3]].map(|pair| Spec::from_bits(0b11_0011, &pair).prune().unwrap());
         assert_ne!(cells[0], cells[1]);
-        let tasks = plan(&benchmark, &cells, &[Epochs(1), Epochs(1)], 0..1, |_, _| 1.0);
+        let tasks = plan(&benchmark, &cells, &[Epochs(1), Epochs(1)], 0..1, |_, _| Flops(1));
         assert_eq!(tasks.iter().map(|task| task.cell).collect::<Vec<_>>(), [cells[0]]);
     }
 }

@@ -1,13 +1,21 @@
 //! The training of one task, and the row that it makes.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use super::{Task, panic_text};
+use super::{Assignment, Task, panic_text};
 use crate::engine::{self, Device};
 use crate::table::{Record, Status, Telemetry};
-use crate::train::{self, Data, Progress, Protocol, Trained, Training};
+use crate::train::{self, Checkpoint, Data, Progress, Protocol, Run, Trained, Training};
+
+/// The time of training that a killed process loses at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
+/// The most models whose memory is computed before a recording.
+const MODELS_CHECKED: usize = 1_000;
 
 /// Trains tasks for a [`Recorder`](super::Recorder).
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +29,8 @@ pub struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    /// Trains the model of a task; `report` is told the fraction that is done.
+    /// Trains the model of an assignment, from its checkpoint if there is one. A long training saves one each minute, and any
+    /// training when it is to stop; then the result is `None`.
     ///
     /// A GPU that fails in the middle gets a second chance; then the processor trains the model, as the row says. If that
     /// fails, too, the row says that the training failed, and nothing else.
@@ -29,11 +38,10 @@ impl Trainer<'_> {
     /// # Errors
     ///
     /// As [`Training::run`], but for a device that fails in the middle.
-    pub fn train(&self, task: &Task, report: &dyn Fn(f64)) -> Result<Record, train::Error> {
-        self.train_by(task, |device| {
-            let training = self.training(task, device);
-            #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-            let run = || training.run(&mut |Progress { steps, of, .. }| report(steps as f64 / of as f64));
+    pub fn train(&self, assignment: &Assignment<'_>) -> Result<Option<Record>, train::Error> {
+        self.train_by(assignment.task, |device| {
+            let training = self.training(assignment.task, device);
+            let run = || go_on(start(&training, assignment.checkpoint)?, assignment);
             match device {
                 // A panic there is a bug.
                 Device::Cpu | Device::Reference => run(),
@@ -52,7 +60,10 @@ impl Trainer<'_> {
     pub fn check_memory(&self, tasks: &[Task], workers: NonZeroUsize) -> Result<(), train::Error> {
         // What cannot be compiled fails with its reason when it is trained.
         let needed = |task: &Task| self.training(task, self.device).memory().unwrap_or(0);
-        let mut largest: Vec<_> = tasks.iter().map(|task| (needed(task), task)).collect();
+        // The tasks come with the most work first, and more work takes more memory; each training is checked again.
+        let mut seen = HashSet::new();
+        let dearest = tasks.iter().filter(|task| seen.insert(task.hash)).take(MODELS_CHECKED);
+        let mut largest: Vec<_> = dearest.map(|task| (needed(task), task)).collect();
         largest.sort_by_key(|(needed, _)| Reverse(*needed));
         let at_a_time = largest.iter().take(workers.get()).filter(|(needed, _)| *needed > 0);
         train::check_memory(&at_a_time.map(|(_, task)| self.training(task, self.device)).collect::<Vec<_>>())
@@ -61,8 +72,8 @@ impl Trainer<'_> {
     fn train_by(
         &self,
         task: &Task,
-        mut attempt: impl FnMut(Device) -> Result<Trained, train::Error>,
-    ) -> Result<Record, train::Error> {
+        mut attempt: impl FnMut(Device) -> Result<Option<Trained>, train::Error>,
+    ) -> Result<Option<Record>, train::Error> {
         let devices: &[_] = match self.device {
             Device::Gpu { .. } => &[self.device, self.device, Device::Cpu],
             Device::Cpu | Device::Reference => &[self.device],
@@ -70,23 +81,55 @@ impl Trainer<'_> {
         for device in devices {
             match attempt(*device) {
                 Err(train::Error::Engine(engine::Error::Failed { .. })) => {}
-                result => return Ok(row(task, *device, result?)),
+                result => return Ok(result?.map(|trained| row(task, *device, trained))),
             }
         }
         let cost = self.training(task, self.device).cost()?;
-        Ok(Record {
+        Ok(Some(Record {
             parameters: cost.parameters,
             flops: cost.flops,
             status: Status::Failed,
             device: Some(self.device.description()),
             ..Record::blank(task.cell, task.epochs, task.repeat)
-        })
+        }))
     }
 
     fn training<'a>(&'a self, task: &'a Task, device: Device) -> Training<'a> {
         let Self { protocol, data, .. } = *self;
         Training { cell: &task.cell, epochs: task.epochs, seed: task.seed, protocol, data, device }
     }
+}
+
+/// Starts a training, or goes on from its checkpoint. One that does not fit, as of another processor, counts for nothing.
+fn start<'a>(training: &Training<'a>, checkpoint: &Path) -> Result<Run<'a>, train::Error> {
+    let saved = if checkpoint.exists() { Checkpoint::read(checkpoint).ok() } else { None };
+    match saved.map(|saved| training.resume(&saved)) {
+        Some(Ok(run)) => Ok(run),
+        Some(Err(error @ (train::Error::Memory { .. } | train::Error::Engine(_)))) => Err(error),
+        Some(Err(_)) | None => training.start(),
+    }
+}
+
+/// Trains to the end, or until the recording is to stop.
+fn go_on(mut run: Run<'_>, assignment: &Assignment<'_>) -> Result<Option<Trained>, train::Error> {
+    let save = |run: &Run<'_>| {
+        fs_err::create_dir_all(assignment.checkpoint.parent().expect("a checkpoint lies in a folder"))?;
+        run.checkpoint()?.write(assignment.checkpoint)
+    };
+    let mut saved = Instant::now();
+    while let Some(Progress { steps, of, .. }) = run.advance()? {
+        #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
+        assignment.report(steps as f64 / of as f64);
+        if assignment.is_to_stop() && steps < of {
+            save(&run)?;
+            return Ok(None);
+        }
+        if saved.elapsed() >= CHECKPOINT_EVERY {
+            save(&run)?;
+            saved = Instant::now();
+        }
+    }
+    Ok(Some(run.finish().0))
 }
 
 fn row(task: &Task, device: Device, trained: Trained) -> Record {
@@ -131,11 +174,11 @@ mod tests {
         let result = trainer.train_by(&task, |device| {
             tried.push(device);
             if succeeds(tried.len(), device) {
-                return trainer.training(&task, Device::Cpu).run(&mut |_| {});
+                return trainer.training(&task, Device::Cpu).run(&mut |_| {}).map(Some);
             }
             Err(engine::Error::Failed { device, reason: "it was unplugged".to_owned() }.into())
         });
-        (result, tried)
+        (result.map(|record| record.expect("no training was broken off")), tried)
     }
 
     #[test]

@@ -116,6 +116,12 @@ pub enum Error {
         /// The name given.
         found: String,
     },
+    /// No space has this name.
+    #[error("unknown space `{name}` (known: {}; or the path of a TOML file)", SPACES.iter().map(|space| space.name).collect::<Vec<_>>().join(", "))]
+    UnknownSpace {
+        /// The name given.
+        name: String,
+    },
     /// No operation has this name.
     #[error("unknown operation `{name}` (known: {})", names(OPERATIONS))]
     UnknownOperation {
@@ -164,6 +170,27 @@ const MOST_VERTICES: usize = 7;
 /// As many edges as [`MOST_VERTICES`] can have.
 const MOST_EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
 
+/// A space that has a name.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name to give to `--space`.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Makes it.
+    pub build: fn() -> Space,
+}
+
+/// Every space that has a name.
+pub const SPACES: &[Entry] = &[
+    Entry {
+        name: "nas-bench-101",
+        about: "3 operations, at most 7 vertices and 9 edges: 423,624 cells",
+        build: Space::nas_bench_101,
+    },
+    Entry { name: "nas-bench-mini", about: "the same with at most 6 vertices: 64,542 cells", build: Space::nas_bench_mini },
+];
+
 /// Which cells count: their operations, and the limits of vertices and edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -178,6 +205,12 @@ impl Space {
     #[must_use]
     pub const fn nas_bench_101() -> Self {
         Self { operations: 0b111, max_vertices: 7, max_edges: 9 }
+    }
+
+    /// The part of [`nas_bench_101`](Self::nas_bench_101) with at most 6 vertices: 64,542 cells.
+    #[must_use]
+    pub const fn nas_bench_mini() -> Self {
+        Self { max_vertices: 6, ..Self::nas_bench_101() }
     }
 
     /// The same space with at most `max_vertices` vertices, the input and the output among them.

@@ -134,6 +134,16 @@ impl Benchmark {
         Self::open(folder)
     }
 
+    /// Writes the `benchmark.toml` of a benchmark like this one into another folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be written.
+    pub(super) fn write_description(&self, folder: &Path, imported: Vec<Imported>) -> Result<Self, Error> {
+        create(folder, self.manifest.clone(), imported)?;
+        Self::open(folder)
+    }
+
     /// Passes a folder that is not there or holds nothing.
     pub(super) fn check_vacant(folder: &Path) -> Result<(), Error> {
         if is_vacant(folder).or_else(|error| if matches!(error, Error::Occupied { .. }) { Ok(false) } else { Err(error) })? {
@@ -161,6 +171,11 @@ impl Benchmark {
     #[must_use]
     pub fn shards(&self, part: Part) -> PathBuf {
         self.part(part).join(SHARDS_FOLDER)
+    }
+
+    /// The compacted file of a part. It may not be there yet.
+    pub(super) fn compacted(&self, part: Part) -> PathBuf {
+        self.part(part).join(COMPACTED_FILE)
     }
 
     /// What makes the records comparable with others, as a hash.
@@ -212,8 +227,7 @@ impl Benchmark {
         self.read(Part::Verified)
     }
 
-    /// Reads the rows of a part, sorted by key. Of rows with one key the first is kept: the compacted file's, then that of
-    /// the shard whose name comes first.
+    /// Reads the rows of a part, sorted by key. Of rows with one key the newest is kept.
     ///
     /// # Errors
     ///
@@ -228,16 +242,22 @@ impl Benchmark {
         Ok(records)
     }
 
-    /// Lists the Parquet files of a part: the compacted one, then the shards by name.
-    pub(super) fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
-        let compacted = self.part(part).join(COMPACTED_FILE);
+    /// Lists the Parquet files of a part, the newest rows first: the shards by name, backwards, then the compacted file.
+    ///
+    /// Of rows with one key the first counts, so that a model that failed and was trained again has its last row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if a folder cannot be read.
+    pub fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
+        let compacted = self.compacted(part);
         let mut files = Vec::new();
         if let Some(entries) = read_folder(&self.shards(part))? {
             files = entries.into_iter().filter(|file| is_shard(file)).collect();
-            files.sort_unstable();
+            files.sort_unstable_by(|one, other| other.cmp(one));
         }
         if fs::exists(&compacted)? {
-            files.insert(0, compacted);
+            files.push(compacted);
         }
         Ok(files)
     }

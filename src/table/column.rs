@@ -204,6 +204,11 @@ fn small(count: usize) -> u8 {
 }
 
 impl Column {
+    /// Whether a row may have no value, and a file of an older version no such column.
+    pub(super) const fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+
     /// The column as arrow describes it.
     pub(super) fn field(&self) -> Field {
         Field::new(self.name, self.data_type(), self.nullable)

@@ -4,20 +4,26 @@
 //! column is one field of [`Record`] and one entry of the list in `column.rs`. Every Parquet file of ours is written here.
 
 mod benchmark;
+mod check;
 mod column;
+mod compact;
 mod dense;
 pub mod export;
 #[cfg(test)]
 mod fixture;
 mod look_up;
 mod manifest;
+mod merge;
 pub mod official;
+mod outcomes;
 mod reader;
 mod record;
 mod schema;
 mod sorted;
 pub mod sql;
+mod sum;
 mod summary;
+mod survey;
 mod trials;
 mod writer;
 
@@ -30,8 +36,12 @@ use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
+pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
+pub use compact::{Compacted, compact};
 pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
+pub use merge::{Merged, merge};
+pub use outcomes::outcomes;
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
@@ -39,6 +49,7 @@ pub use summary::{
     BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
 };
+pub use survey::{Step, Watch};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
 
@@ -70,6 +81,42 @@ pub enum Error {
         expected: String,
         /// The type it has, or `no such column`.
         found: String,
+    },
+    /// A file holds a column of another version, which would be lost if it were written anew.
+    #[error("`{}` has a column `{column}` that this version does not know", file.display())]
+    StrangeColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// The bytes of a file are not those that were written.
+    #[error("`{}` is damaged: it states the sum {stated}, its bytes have {found}", file.display())]
+    Sum {
+        /// The file.
+        file: PathBuf,
+        /// The sum that it states.
+        stated: String,
+        /// The sum of its bytes.
+        found: String,
+    },
+    /// The disk does not give back what it took.
+    #[error("`{}`, row {row}: what was read back is not what was written", file.display())]
+    ReadBack {
+        /// The file.
+        file: PathBuf,
+        /// The row, from 0.
+        row: usize,
+    },
+    /// Two rows of one key say different things.
+    #[error("{key} stands in `{}` and in `{}` with different results: {}", files[0].display(), files[1].display(), differences.join("; "))]
+    Conflict {
+        /// The key.
+        key: Box<Key>,
+        /// The file of the first row, and that of the other.
+        files: Box<[PathBuf; 2]>,
+        /// What each column that differs has there and here.
+        differences: Vec<String>,
     },
     /// A value cannot be right.
     #[error("`{}`, row {row}, column `{column}`: expected {expected}, found {found}", file.display())]
@@ -267,6 +314,14 @@ pub enum Error {
         /// Why not.
         source: toml::ser::Error,
     },
+}
+
+impl Error {
+    /// Whether the error says that the contents of a file are not what was written.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Parquet { .. } | Self::Sum { .. } | Self::Column { .. } | Self::Value { .. })
+    }
 }
 
 fn listed<T: ToString>(values: &[T]) -> String {

@@ -1,27 +1,32 @@
 //! Reading records from Parquet files, each value checked.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
 use fs_err as fs;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
 
+use super::column::COLUMNS;
 use super::writer::{IDENTITY_KEY, VERSION_KEY};
-use super::{Error, FORMAT_VERSION, Identity, Record, schema};
+use super::{Error, FORMAT_VERSION, Identity, Record, schema, sum};
 
 /// Reads all records of a file, in their order.
 ///
 /// # Errors
 ///
-/// [`Error::File`] or [`Error::Parquet`] if it is no whole Parquet file, [`Error::FormatVersion`] or
+/// [`Error::File`], [`Error::Parquet`] or [`Error::Sum`] if it is no whole Parquet file, [`Error::FormatVersion`] or
 /// [`Error::ForeignRows`] if it is not of a benchmark with this identity, [`Error::Column`] or [`Error::Value`] for the first
 /// value that cannot be right.
 pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     let builder = open(file, identity)?;
+    sum::check(file)?;
     let mut records = Vec::new();
     for batch in builder.build().map_err(broken)? {
         let batch = batch.map_err(|source| broken(source.into()))?;
@@ -47,6 +52,97 @@ pub(super) fn batches(
     let reader = builder.with_projection(projection).with_batch_size(rows_per_batch).build();
     let reader = reader.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
     Ok((rows.unsigned_abs(), reader))
+}
+
+/// A file that is read by row groups, many at once.
+pub(super) struct Groups {
+    file: PathBuf,
+    metadata: ArrowReaderMetadata,
+}
+
+/// Some rows of a file.
+pub(super) struct Group {
+    index: usize,
+    /// The row of the file with which the group starts.
+    pub(super) first: usize,
+    /// How many rows there are.
+    pub(super) rows: usize,
+}
+
+impl Groups {
+    /// Opens a file of a benchmark with this identity.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`].
+    pub(super) fn open(file: &Path, identity: Identity) -> Result<Self, Error> {
+        let metadata = ArrowReaderMetadata::load(&fs::File::open(file)?.into_file(), ArrowReaderOptions::new());
+        let metadata = metadata.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
+        check_metadata(metadata.metadata().file_metadata(), file, identity)?;
+        Ok(Self { file: file.to_owned(), metadata })
+    }
+
+    /// The groups in their order.
+    pub(super) fn list(&self) -> Vec<Group> {
+        let mut first = 0;
+        let mut group = |(index, rows): (usize, i64)| {
+            let group = Group { index, first, rows: usize::try_from(rows).unwrap_or(0) };
+            first = first.saturating_add(group.rows);
+            group
+        };
+        let rows = self.metadata.metadata().row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows);
+        rows.enumerate().map(&mut group).collect()
+    }
+
+    /// The bytes of a file of so many that belong to a group, if every row takes as many: for a bar.
+    pub(super) fn share(&self, group: &Group, bytes: u64) -> u64 {
+        let rows = u128::from(self.metadata.metadata().file_metadata().num_rows().unsigned_abs()).max(1);
+        u64::try_from(u128::from(bytes) * group.rows as u128 / rows).unwrap_or(bytes)
+    }
+
+    /// Refuses a file with a column that this version does not know: it would be lost where the file is written anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StrangeColumn`] for the first one.
+    pub(super) fn refuse_strange_columns(&self) -> Result<(), Error> {
+        let is_known = |name: &str| COLUMNS.iter().any(|column| column.name == name);
+        match self.metadata.schema().fields().iter().find(|field| !is_known(field.name())) {
+            Some(field) => Err(Error::StrangeColumn { file: self.file.clone(), column: field.name().clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the rows of a group, so many at once; `take` is told the row of the file with which a batch starts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parquet`] or [`Error::File`] if it cannot be read, and what `take` says.
+    pub(super) fn read(
+        &self,
+        group: &Group,
+        rows_per_batch: usize,
+        mut take: impl FnMut(usize, &RecordBatch) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let broken = |source: ParquetError| Error::Parquet { file: self.file.clone(), source };
+        let open = fs::File::open(&self.file)?.into_file();
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open, self.metadata.clone())
+            .with_row_groups(vec![group.index])
+            .with_batch_size(rows_per_batch)
+            .build()
+            .map_err(broken)?;
+        let mut first = group.first;
+        for batch in reader {
+            let batch = batch.map_err(|source| broken(source.into()))?;
+            take(first, &batch)?;
+            first = first.saturating_add(batch.num_rows());
+        }
+        if first.checked_sub(group.first) == Some(group.rows) {
+            return Ok(());
+        }
+        let found = format!("a row group of {} rows that holds {}", group.rows, first - group.first);
+        Err(broken(ParquetError::General(found)))
+    }
 }
 
 /// Opens a file of a benchmark with this identity.

@@ -28,6 +28,22 @@ impl fmt::Display for Key {
     }
 }
 
+/// The columns in which two recordings of one task may differ: see [`Record::is_same_result`].
+pub(super) const CIRCUMSTANCES: &[&str] = &[
+    "start_training_time",
+    "halfway_training_time",
+    "final_training_time",
+    "total_time",
+    "wall_time",
+    "curve_images_per_second",
+    "images_per_second",
+    "peak_memory",
+    "source",
+    "device",
+    "recorded_at",
+    "tool_version",
+];
+
 /// One trained model, as the columns of a benchmark describe it.
 ///
 /// [`Record::blank`] makes one of which only the key is known; the rest is filled in by struct update syntax. `None`, and
@@ -78,8 +94,13 @@ impl Record {
     /// A record of which only the key is known: no times, no accuracies, no costs, status `ok`, this program's version.
     #[must_use]
     pub fn blank(cell: Cell, epochs: Epochs, repeat: u16) -> Self {
+        Self::blank_with_hash(cell.hash(), cell, epochs, repeat)
+    }
+
+    /// As [`blank`](Self::blank), of a cell whose hash was computed already.
+    pub(super) fn blank_with_hash(hash: ModuleHash, cell: Cell, epochs: Epochs, repeat: u16) -> Self {
         Self {
-            hash: cell.hash(),
+            hash,
             cell,
             epochs,
             repeat,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS};
@@ -26,7 +26,7 @@ pub(super) fn of(names: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Picks the columns of a schema out of a batch; others are left out.
+/// Picks the columns of a schema out of a batch; others are left out. A nullable one that is not there is null.
 ///
 /// `first` is the row of the file with which the batch starts.
 ///
@@ -36,8 +36,11 @@ pub(super) fn of(names: &[&str]) -> SchemaRef {
 pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
     let mut arrays = Vec::with_capacity(columns.fields().len());
     for column in COLUMNS.iter().filter(|column| columns.column_with_name(column.name).is_some()) {
-        let array = find(batch, column, file)?;
-        if let Some(nulls) = array.nulls().filter(|nulls| !column.field().is_nullable() && nulls.null_count() > 0) {
+        let Some(array) = find(batch, column, file)? else {
+            arrays.push(new_null_array(&column.data_type(), batch.num_rows()));
+            continue;
+        };
+        if let Some(nulls) = array.nulls().filter(|nulls| !column.is_nullable() && nulls.null_count() > 0) {
             let row = first + (0..array.len()).find(|row| nulls.is_null(*row)).unwrap_or_default();
             let (expected, found) = ("a value".to_owned(), "null".to_owned());
             return Err(Error::Value { file: file.to_owned(), row, column: column.name, expected, found });
@@ -53,7 +56,8 @@ pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
     RecordBatch::try_new(schema(), columns).expect("the columns make the schema")
 }
 
-/// Makes records of a batch. Columns that this version does not know are left out.
+/// Makes records of a batch. Columns that this version does not know are left out; nullable ones that a file of an older
+/// version lacks are null.
 ///
 /// `first` is the row of the file with which the batch starts.
 ///
@@ -63,7 +67,7 @@ pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
 pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
     let mut records = blank_records(batch, file, first)?;
     for column in COLUMNS {
-        let array = find(batch, column, file)?;
+        let Some(array) = find(batch, column, file)? else { continue };
         column.scatter(array, &mut records).map_err(|Misfit { row, expected, found }| Error::Value {
             file: file.to_owned(),
             row: first + row,
@@ -79,21 +83,29 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
 fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
     let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| column(batch, name, file));
     let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
-    (0..batch.num_rows())
-        .map(|row| {
-            let text =
-                |texts: &arrow::array::StringArray| if texts.is_null(row) { String::new() } else { texts.value(row).to_owned() };
-            let (adjacency, operations) = (text(adjacencies), text(operations));
-            let cell = Cell::from_texts(&adjacency, &operations).map_err(|problem| Error::Value {
+    let mut cells: Vec<Cell> = Vec::new();
+    let mut cell_of_row = Vec::with_capacity(batch.num_rows());
+    let mut last = None;
+    for row in 0..batch.num_rows() {
+        let text = |texts: &'_ StringArray| if texts.is_null(row) { String::new() } else { texts.value(row).to_owned() };
+        let texts = (text(adjacencies), text(operations));
+        // Rows of one cell mostly stand together.
+        if last.as_ref() != Some(&texts) {
+            let (adjacency, operations) = &texts;
+            cells.push(Cell::from_texts(adjacency, operations).map_err(|problem| Error::Value {
                 file: file.to_owned(),
                 row: first + row,
                 column: ADJACENCY,
                 expected: "a cell".to_owned(),
                 found: format!("`{adjacency}` with `{operations}`: {problem}"),
-            })?;
-            Ok(Record::blank(cell, Epochs(0), 0))
-        })
-        .collect()
+            })?);
+            last = Some(texts);
+        }
+        cell_of_row.push(cells.len() - 1);
+    }
+    let hashes = Cell::hashes(&cells);
+    let blank = |index: usize| Record::blank_with_hash(hashes[index], cells[index], Epochs(0), 0);
+    Ok(cell_of_row.into_iter().map(blank).collect())
 }
 
 /// A column of a batch by its name, with its right type.
@@ -106,18 +118,24 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
 ///
 /// Panics if no column of ours has that name.
 pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
-    find(batch, super::column::column(name), file)
-}
-
-fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<&'a ArrayRef, Error> {
-    let array = batch.column_by_name(column.name);
+    let column = super::column::column(name);
+    let array = batch.column_by_name(name);
     column.check_type(array.map(Array::data_type), file)?;
     Ok(array.expect("its type was checked"))
 }
 
+/// A column of a batch with its right type; `None` if it is nullable and not there.
+fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<Option<&'a ArrayRef>, Error> {
+    let array = batch.column_by_name(column.name);
+    if array.is_some() || !column.is_nullable() {
+        column.check_type(array.map(Array::data_type), file)?;
+    }
+    Ok(array)
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Float32Array, StringArray, UInt8Array};
+    use arrow::array::{Float32Array, UInt8Array};
 
     use super::*;
     use crate::table::Status;
@@ -206,6 +224,16 @@ mod tests {
             "`a.parquet`, row 11, column `module_adjacency`: expected a cell, found `000000000` with `input,maxpool3x3,output`: \
             the cell is disconnected: no path leads from the input to the output"
         );
+    }
+
+    #[test]
+    fn a_nullable_column_that_a_file_lacks_is_null() {
+        let whole = Record { device: Some("a device".to_owned()), ..record() };
+        let batch = to_batch(std::slice::from_ref(&whole));
+        let required: Vec<_> = (0..COLUMNS.len()).filter(|index| !COLUMNS[*index].is_nullable()).collect();
+        let batch = batch.project(&required).unwrap();
+        assert_eq!(from_batch(&batch, Path::new("a.parquet"), 0).unwrap(), [record()]);
+        assert_eq!(project(&batch, &schema(), Path::new("a.parquet"), 0).unwrap(), to_batch(&[record()]));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{Benchmark, Error, Identity, Key, Part, reader, schema};
@@ -21,10 +22,14 @@ use crate::unit::Epochs;
 
 /// The columns that make the key.
 const KEY: [&str; 3] = ["module_hash", "epochs", "repeat"];
-/// Rows of a batch that is read from front to back.
+/// Rows of a batch.
 const READ: usize = 8_192;
-/// Rows of a batch that is gathered: each may cost a look into every file.
-const GATHERED: usize = 32_768;
+/// Rows that are gathered first. What they take tells how many fit into memory the next time.
+const FIRST: usize = 32_768;
+/// The bytes that gathered rows may take: to gather some costs a look into every file, so that they should be many.
+const MEMORY: usize = 512 << 20;
+/// Files whose rows are put together while others are read.
+const TOGETHER: usize = 64;
 
 /// The rows of a part in the order of their keys, batch by batch.
 pub(super) struct Sorted {
@@ -39,16 +44,38 @@ pub(super) struct Sorted {
 enum Order {
     /// They stand in order in one file, and so many of them have been read.
     AsRead(Box<ParquetRecordBatchReader>, usize),
-    /// They stand here and there; so many have been gathered.
-    Gathered(Vec<Place>, usize),
+    /// They stand here and there.
+    Gathered(Gathering),
 }
 
 /// Where the row of a key stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    key: Key,
-    file: u32,
-    row: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) key: Key,
+    /// The position of the file among all.
+    pub(super) file: u32,
+    /// The row of the file.
+    pub(super) row: u32,
+}
+
+/// Rows on their way into order.
+struct Gathering {
+    places: Vec<Place>,
+    /// So many have been gathered.
+    done: usize,
+    /// How many are gathered at once.
+    at_once: usize,
+    memory: usize,
+    chunk: Chunk,
+}
+
+/// Rows that were gathered and not given yet.
+#[derive(Default)]
+struct Chunk {
+    parts: Vec<RecordBatch>,
+    /// For each row in order: in which part it stands, and where in that.
+    indices: Vec<(usize, usize)>,
+    given: usize,
 }
 
 impl Sorted {
@@ -76,7 +103,14 @@ impl Sorted {
         }
         places.sort_unstable();
         places.dedup_by_key(|place| place.key);
-        Ok(Self { files, identity, columns, rows: places.len() as u64, order: Order::Gathered(places, 0) })
+        Ok(Self::of_places(files, identity, places, columns))
+    }
+
+    /// Gathers the rows of places, in their order.
+    pub(super) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<Place>, columns: SchemaRef) -> Self {
+        let rows = places.len() as u64;
+        let gathering = Gathering { places, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
+        Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
     }
 
     /// The number of rows, those included that were given already.
@@ -93,15 +127,30 @@ impl Sorted {
                 *read += batch.num_rows();
                 Ok(Some(batch))
             }
-            Order::Gathered(places, done) => {
-                let chunk = &places[*done..places.len().min(*done + GATHERED)];
-                *done += chunk.len();
-                if chunk.is_empty() {
-                    return Ok(None);
-                }
-                gather(chunk, &self.files, self.identity, &self.columns).map(Some)
-            }
+            Order::Gathered(gathering) => gathering.next_batch(&self.files, self.identity, &self.columns),
         }
+    }
+}
+
+impl Gathering {
+    fn next_batch(&mut self, files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Option<RecordBatch>, Error> {
+        if self.chunk.given == self.chunk.indices.len() {
+            self.chunk = Chunk::default();
+            let places = &self.places[self.done..self.places.len().min(self.done + self.at_once)];
+            if places.is_empty() {
+                return Ok(None);
+            }
+            self.chunk = gather(places, files, identity, columns)?;
+            self.done += places.len();
+            let bytes = self.chunk.parts.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
+            self.at_once = (self.memory / (bytes / places.len()).max(1)).max(READ);
+        }
+        let Chunk { parts, indices, given } = &mut self.chunk;
+        let rows = &indices[*given..indices.len().min(*given + READ)];
+        *given += rows.len();
+        let parts: Vec<_> = parts.iter().collect();
+        let batch = interleave_record_batch(&parts, rows);
+        batch.map(Some).map_err(|source: ArrowError| broken(&files[0], source.into()))
     }
 }
 
@@ -113,27 +162,44 @@ impl Iterator for Sorted {
     }
 }
 
-/// Reads the rows of a chunk from their files, in the order of the chunk.
-fn gather(chunk: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<RecordBatch, Error> {
-    let mut by_place: Vec<usize> = (0..chunk.len()).collect();
-    by_place.sort_unstable_by_key(|index| (chunk[*index].file, chunk[*index].row));
-    let mut parts = Vec::new();
-    let mut indices = vec![(0, 0); chunk.len()];
-    for of_one_file in by_place.chunk_by(|a, b| chunk[*a].file == chunk[*b].file) {
-        let file = &files[chunk[of_one_file[0]].file as usize];
-        for (position, index) in of_one_file.iter().enumerate() {
-            indices[*index] = (parts.len(), position);
-        }
-        let rows = of_one_file.iter().map(|index| chunk[*index].row as usize);
-        let mut read = Vec::new();
-        for batch in batches(file, identity, columns, GATHERED, Some(selection(rows)))? {
+/// Reads the rows of some places from their files.
+fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
+    let mut by_place: Vec<usize> = (0..places.len()).collect();
+    by_place.par_sort_unstable_by_key(|index| (places[*index].file, places[*index].row));
+    let by_file: Vec<_> = by_place.chunk_by(|a, b| places[*a].file == places[*b].file).collect();
+    let read_file = |of_file: &[usize], read: &mut Vec<RecordBatch>| -> Result<(), Error> {
+        let file = &files[places[of_file[0]].file as usize];
+        let rows = of_file.iter().map(|index| places[*index].row as usize);
+        for batch in batches(file, identity, columns, READ, Some(selection(rows)))? {
             read.push(schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?);
         }
-        parts.push(concat_batches(columns, &read).map_err(|source| broken(file, source.into()))?);
+        Ok(())
+    };
+    let read_files = |of_files: &[&[usize]]| {
+        let mut read = Vec::new();
+        of_files.iter().try_for_each(|of_file| read_file(of_file, &mut read))?;
+        concat_batches(columns, &read).map_err(|source| broken(&files[0], source.into()))
+    };
+    let parts = by_file.par_chunks(TOGETHER).map(read_files).collect::<Vec<Result<_, Error>>>();
+    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut indices = vec![(0, 0); places.len()];
+    for (part, of_files) in by_file.chunks(TOGETHER).enumerate() {
+        for (position, index) in of_files.iter().copied().flatten().enumerate() {
+            indices[*index] = (part, position);
+        }
     }
-    let place = &files[chunk[0].file as usize];
-    let parts: Vec<_> = parts.iter().collect();
-    interleave_record_batch(&parts, &indices).map_err(|source: ArrowError| broken(place, source.into()))
+    Ok(Chunk { parts, indices, given: 0 })
+}
+
+/// Reads the row of a place, all columns of it.
+///
+/// # Errors
+///
+/// As [`Sorted::open`].
+pub(super) fn row_at(place: Place, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
+    let columns = super::schema();
+    let chunk = gather(&[place], files, identity, &columns)?;
+    Ok(chunk.parts.into_iter().next().expect("a place has a part"))
 }
 
 /// The rows of a file, given in ascending order, as Parquet wants to be told.
@@ -284,6 +350,22 @@ mod tests {
         assert!(!is_as_read(&benchmark));
         assert_eq!(sorted(&benchmark), all);
         assert_eq!(sorted(&benchmark), benchmark.records().unwrap());
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_into_memory_at_once_come_in_order_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = (0..20_000_u16).rev().map(|repeat| Record { repeat, ..records().remove(0) }).collect::<Vec<_>>();
+        let shards = records.chunks(3_000).map(<[_]>::to_vec).collect::<Vec<_>>();
+        let benchmark = benchmark(folder.path(), &[], &shards);
+        let mut sorted = Sorted::open(&benchmark, Part::Recorded, &every_column()).unwrap();
+        let Order::Gathered(gathering) = &mut sorted.order else { panic!("the rows stand here and there") };
+        (gathering.memory, gathering.at_once) = (1, 100);
+        let mut repeats = Vec::new();
+        for batch in sorted {
+            repeats.extend_from_slice(batch.unwrap()["repeat"].as_primitive::<UInt16Type>().values());
+        }
+        assert!(repeats.into_iter().eq(0..20_000));
     }
 
     #[test]

@@ -144,21 +144,32 @@ fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
 /// The rows of a part, each key once: of rows with one key the first is kept, as [`Benchmark::read`] keeps it.
 fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
     let files = benchmark.files(part)?;
+    let columns: Vec<String> = super::schema().fields().iter().map(|field| field.name().clone()).collect();
+    let mut lacks_column = false;
     for file in &files {
-        reader::open(file, benchmark.identity())?;
+        let open = reader::open(file, benchmark.identity())?;
+        lacks_column |= columns.iter().any(|column| open.schema().column_with_name(column).is_none());
     }
-    let columns = super::schema().fields().iter().map(|field| field.name().clone()).collect();
-    let frame = scan(&files).map_err(|error| Error::Sql { problem: problem(&error) })?;
+    let frame = scan(&files, lacks_column).map_err(|error| Error::Sql { problem: problem(&error) })?;
     let frame =
         if files.len() > 1 { frame.unique_stable(Some(by_name(KEY, true, false)), UniqueKeepStrategy::First) } else { frame };
     Ok(Table { name, frame, columns })
 }
 
-fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
+/// `lacks_column`: a file of an older version has not all columns; then they are null.
+fn scan(files: &[PathBuf], lacks_column: bool) -> PolarsResult<LazyFrame> {
     // A path is a path: no letter of it is a pattern, and no folder of it a column.
-    let arguments = ScanArgsParquet { glob: false, hive_options: HiveOptions::new_disabled(), ..ScanArgsParquet::default() };
+    let mut arguments = ScanArgsParquet { glob: false, hive_options: HiveOptions::new_disabled(), ..ScanArgsParquet::default() };
+    let without_rows = |arguments: &ScanArgsParquet| {
+        let sources = ScanSources::Buffers([no_rows().into()].into_iter().collect());
+        LazyFrame::scan_parquet_sources(sources, arguments.clone())
+    };
     if files.is_empty() {
-        return LazyFrame::scan_parquet_sources(ScanSources::Buffers([no_rows().into()].into_iter().collect()), arguments);
+        return without_rows(&arguments);
+    }
+    if lacks_column {
+        arguments.schema = Some(without_rows(&arguments)?.collect_schema()?);
+        arguments.allow_missing_columns = true;
     }
     let absolute = |file: &PathBuf| PlRefPath::try_from_pathbuf(std::path::absolute(file)?);
     let paths = files.iter().map(absolute).collect::<PolarsResult<Vec<_>>>()?;
@@ -354,6 +365,23 @@ mod tests {
         let frame = query(&benchmark, "select count(*), sum(trainable_parameters) from records").unwrap();
         let parameters: u64 = all.iter().map(|record| u64::from(record.parameters.0)).sum();
         assert_eq!(frame.rows, [[json!(all.len()), json!(parameters)]]);
+    }
+
+    #[test]
+    fn a_column_that_an_older_file_lacks_is_null_beside_newer_files() {
+        let sql = "select sum(case when curve_images_per_second is null then 1 else 0 end), count(*) from records";
+        assert_eq!(query(&tiny(), sql).unwrap().rows, [[json!(364), json!(364)]]);
+        let folder = tempfile::tempdir().unwrap();
+        let mut newer = records();
+        newer[0].curves.images_per_second = vec![5.0];
+        let benchmark = benchmark(folder.path(), &[], &[newer]);
+        for name in ["0.parquet", "9.parquet"] {
+            let file = benchmark.shards(Part::Recorded).join(name);
+            fs_err::copy("tests/data/tiny-benchmark/shards/1.parquet", &file).unwrap();
+            assert_eq!(query(&benchmark, sql).unwrap().rows, [[json!(375), json!(376)]], "{name}");
+            assert_eq!(benchmark.records().unwrap().len(), 376);
+            fs_err::remove_file(file).unwrap();
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
+use fs_err as fs;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -16,6 +17,7 @@ use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use super::column::{COLUMNS, Column, HASH};
+use super::sum::{self, Summed};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 use crate::file::replace;
 
@@ -43,12 +45,14 @@ const DICTIONARY_BYTES: usize = 8 * GROUP;
 pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     replace(file, |open| {
-        let mut writer = ArrowWriter::try_new(open, schema(), Some(properties(identity))).map_err(broken)?;
+        let mut summed = Summed::new(open);
+        let mut writer = ArrowWriter::try_new(&mut summed, schema(), Some(properties(identity))).map_err(broken)?;
         for batch in records.chunks(BATCH) {
             writer.write(&schema::to_batch(batch)).map_err(broken)?;
         }
+        writer.append_key_value_metadata(sum::entry());
         writer.close().map_err(broken)?;
-        Ok(())
+        Ok(summed.finish()?)
     })
 }
 
@@ -140,35 +144,56 @@ pub(super) fn write_compacted<G: Sync>(
     gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
-    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
-    replace(file, |open| {
-        let open = BufWriter::with_capacity(1 << 20, open);
-        let writer = ArrowWriter::try_new(open, schema(), Some(compacted_properties(identity))).map_err(broken)?;
-        let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
-        for (index, start) in (0..rows).step_by(GROUP).enumerate() {
-            let count = GROUP.min(rows - start);
-            let values = group(start..start + count);
-            let encode = |(mut column, described): (ArrowColumnWriter, &Column)| {
-                for first in (0..count).step_by(PAGE) {
-                    let array = gather(&values, described, first..count.min(first + PAGE));
-                    for leaf in compute_leaves(&described.field(), &array)? {
-                        column.write(&leaf)?;
-                    }
+    replace(file, |open| write_rows(open, identity, rows, |range| Ok(group(range)), gather, progress))
+}
+
+/// Writes rows as [`write_compacted`] does, to a file that is open already; `group` may fail.
+///
+/// # Errors
+///
+/// As [`write_compacted`], and what `group` says.
+///
+/// # Panics
+///
+/// As [`write_compacted`].
+pub(super) fn write_rows<G: Sync>(
+    open: &mut fs::File,
+    identity: Identity,
+    rows: usize,
+    mut group: impl FnMut(Range<usize>) -> Result<G, Error>,
+    gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    let file = open.path().to_owned();
+    let broken = |source: ParquetError| Error::Parquet { file: file.clone(), source };
+    let mut summed = Summed::new(open);
+    let buffer = BufWriter::with_capacity(1 << 20, &mut summed);
+    let writer = ArrowWriter::try_new(buffer, schema(), Some(compacted_properties(identity))).map_err(broken)?;
+    let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
+    for (index, start) in (0..rows).step_by(GROUP).enumerate() {
+        let count = GROUP.min(rows - start);
+        let values = group(start..start + count)?;
+        let encode = |(mut column, described): (ArrowColumnWriter, &Column)| {
+            for first in (0..count).step_by(PAGE) {
+                let array = gather(&values, described, first..count.min(first + PAGE));
+                for leaf in compute_leaves(&described.field(), &array)? {
+                    column.write(&leaf)?;
                 }
-                column.close()
-            };
-            let columns = columns.create_column_writers(index).map_err(broken)?;
-            let chunks: Vec<_> = columns.into_par_iter().zip(COLUMNS).map(encode).collect();
-            let mut group = writer.next_row_group().map_err(broken)?;
-            for chunk in chunks {
-                chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(broken)?;
             }
-            group.close().map_err(broken)?;
-            progress((start + count) as u64);
+            column.close()
+        };
+        let columns = columns.create_column_writers(index).map_err(broken)?;
+        let chunks: Vec<_> = columns.into_par_iter().zip(COLUMNS).map(encode).collect();
+        let mut group = writer.next_row_group().map_err(broken)?;
+        for chunk in chunks {
+            chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(broken)?;
         }
-        writer.close().map_err(broken)?;
-        Ok(())
-    })
+        group.close().map_err(broken)?;
+        progress((start + count) as u64);
+    }
+    writer.append_key_value_metadata(sum::entry());
+    writer.close().map_err(broken)?;
+    Ok(summed.finish()?)
 }
 
 /// Writes one batch of columns to a Parquet file that appears whole or not at all.
@@ -190,7 +215,6 @@ pub(super) fn write_text(file: &Path, text: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use fs_err as fs;
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
     use parquet::file::reader::FileReader as _;
     use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};

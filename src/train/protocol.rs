@@ -281,6 +281,16 @@ impl Protocol {
         Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack })
     }
 
+    /// How many forward passes of one image a training costs, its evaluations included. A training step counts for three.
+    #[must_use]
+    pub fn passes(&self, epochs: Epochs) -> u64 {
+        let Images { train, validation, test, train_accuracy, curve } = self.images;
+        let before = train_accuracy.min(curve) + validation.min(curve) + test.min(curve);
+        let halfway_and_at_the_end = 2 * (train_accuracy + validation + test);
+        let each_epoch = 3 * train + curve;
+        (before + halfway_and_at_the_end) as u64 + u64::from(epochs.0) * each_epoch as u64
+    }
+
     /// The part that must be equal for two records to be comparable: all but the name, the budgets and the repeats.
     ///
     /// # Panics
@@ -378,6 +388,13 @@ mod tests {
              hint: a TOML file for `--protocol` may use fewer: `[images]` says how many"
         );
         assert!(quick().select(&dataset).is_ok());
+    }
+
+    #[test]
+    fn passes_count_every_image_that_is_shown() {
+        let epoch = 3 * 6_000 + 512;
+        assert_eq!(quick().passes(Epochs(2)), 256 + 512 + 512 + 2 * (256 + 4_000 + 4_000) + 2 * epoch);
+        assert_eq!(quick().passes(Epochs(5)) - quick().passes(Epochs(2)), 3 * epoch);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! `nasbench compact`: the shards of a recording become one file.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use nasbench::record;
+use nasbench::table::{Benchmark, Compacted, Part};
+
+use super::Global;
+use super::import::{grouped, size};
+use super::steps::Steps;
+
+/// Bring the shards of a recording into one file, sorted and indexed, and remove them.
+///
+/// A recording leaves a shard for every few hundred models. Compacted they are one file, `records.parquet`: smaller, quicker to
+/// open, and a cell is looked up in milliseconds. Rows of verification become a file of their own in `verified`. Nothing
+/// changes for whoever reads the benchmark, and recording can go on afterwards; compact again then.
+///
+/// No row is ever at risk. The new file is written beside the shards and read back, every value of every row is compared, and only
+/// then are the shards removed. Stop the command at any moment, even by a loss of power: give it again, and it finishes. The
+/// disk must have room for the rows a second time. The command is refused while somebody records into the folder, and if a
+/// file is damaged; `nasbench check` says more then.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  nasbench compact nasbench-run/benchmark")]
+pub(super) struct Arguments {
+    /// The folder of the benchmark.
+    #[arg(value_name = "BENCH")]
+    benchmark: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let benchmark = Benchmark::open(&arguments.benchmark).context("could not open the benchmark")?;
+    let steps = Steps::new(global.quiet);
+    let compacted = record::compact(&benchmark, &|part, step, done, all| steps.observe(name(part), step, done, all));
+    steps.finish();
+    let compacted = compacted.context("could not compact the benchmark")?;
+    let mut out = std::io::stdout().lock();
+    for (part, compacted) in &compacted {
+        if let Some(compacted) = compacted {
+            writeln!(out, "{}", line(*part, compacted))?;
+        }
+    }
+    if compacted.iter().all(|(_, compacted)| compacted.is_none()) {
+        writeln!(out, "nothing to do: there is no shard in `{}`", arguments.benchmark.display())?;
+    }
+    Ok(())
+}
+
+fn line(part: Part, compacted: &Compacted) -> String {
+    let Compacted { rows, shards, repeated, bytes_before, bytes } = compacted;
+    let twice = if *repeated > 0 { format!(", {} stood twice", grouped(*repeated)) } else { String::new() };
+    let plural = if *shards == 1 { "" } else { "s" };
+    let (now, before) = (size(*bytes), size(*bytes_before));
+    format!("{}: {} rows of {shards} shard{plural} in one file{twice}; {now} instead of {before}", name(part), grouped(*rows))
+}
+
+/// The name of a part for people.
+pub(super) const fn name(part: Part) -> &'static str {
+    match part {
+        Part::Recorded => "recorded",
+        Part::Verified => "verified",
+    }
+}

@@ -1,0 +1,62 @@
+//! `nasbench merge`: benchmarks of one identity become one.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use nasbench::record;
+use nasbench::table::{self, Benchmark};
+
+use super::Global;
+use super::import::grouped;
+use super::steps::Steps;
+
+/// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
+///
+/// Each may hold other cells, budgets or repeats: machines that share no disk record a part each, and are merged afterwards. What
+/// is no benchmark of the same is refused, with what differs. A model that stands in several is taken once if its results are the
+/// same, whatever it took; if they are not, the command says which cell, where, and what differs, and makes nothing: one of the
+/// machines computes wrongly, or a file was changed by hand.
+///
+/// The new benchmark is compacted. It appears whole or not at all, and the others stay as they are.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  nasbench merge monday tuesday --out week")]
+pub(super) struct Arguments {
+    /// The folders of the benchmarks.
+    #[arg(required = true, num_args = 2.., value_name = "BENCH")]
+    benchmarks: Vec<PathBuf>,
+
+    /// The folder of the benchmark that is made; it must be new or empty.
+    #[arg(long, value_name = "BENCH")]
+    out: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let Arguments { benchmarks, out } = arguments;
+    let open = |folder: &PathBuf| Benchmark::open(folder).context("could not open a benchmark");
+    let sources = benchmarks.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    for source in &sources {
+        if let Some(journal) = record::journals(source).context("could not read a benchmark")?.first() {
+            let folder = source.folder().display();
+            bail!(
+                "somebody records into `{folder}`, or was killed: `{}` holds rows that stand in no shard yet\nhint: `nasbench compact \
+                {folder}` brings them in when the recording is over",
+                journal.display()
+            );
+        }
+    }
+    let steps = Steps::new(global.quiet);
+    let merged = table::merge(&sources, out, &|step, done, all| steps.observe("rows", step, done, all));
+    steps.finish();
+    let merged = merged.context("could not merge the benchmarks")?;
+    let mut text = std::io::stdout().lock();
+    writeln!(text, "merged {} benchmarks: {} rows", sources.len(), grouped(merged.rows))?;
+    if merged.verified > 0 {
+        writeln!(text, "  {} rows of verification", grouped(merged.verified))?;
+    }
+    if merged.repeated > 0 {
+        writeln!(text, "  {} stood in more than one, with the same results", grouped(merged.repeated))?;
+    }
+    writeln!(text, "benchmark: {}", out.display())?;
+    Ok(())
+}

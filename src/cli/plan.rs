@@ -1,0 +1,111 @@
+//! `nasbench plan`: what a recording will take, before it runs.
+
+use std::io::Write as _;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nasbench::pipeline::{self, Event, Forecast, OfBudget, Sample};
+use nasbench::unit::Seconds;
+use serde_json::{Value, json};
+
+use super::Global;
+use super::figures;
+use super::format::{Format, Table};
+use super::recording;
+
+/// Say what a recording will take, before anything runs: models, operations, bytes on the disk, time.
+///
+/// Takes the same arguments as `nasbench record`. Models and operations are counted exactly, what is recorded already is left out.
+/// Times come from a short calibration: three cells, a cheap one, a middling one and a dear one, are trained for some seconds
+/// each by as many workers as will record, and a line of time against operations is laid through them; how far the line
+/// misses them is said. A machine with other work at the same time is slower.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    recording: recording::Arguments,
+
+    /// Say what it takes on so many machines like this one.
+    #[arg(long, default_value_t = NonZeroU32::MIN, value_name = "N")]
+    devices: NonZeroU32,
+
+    /// How long each of the three cells is trained.
+    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
+    calibrate: u16,
+
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let recording = arguments.recording.recording()?;
+    let time = Duration::from_secs(arguments.calibrate.into());
+    let tell = |event: Event<'_>| {
+        if let (Event::Stage(name), false) = (event, global.quiet) {
+            let _ = writeln!(anstream::stderr(), "• {name}");
+        }
+    };
+    let forecast = pipeline::forecast(&recording, time, &tell).context("could not plan the recording")?;
+    let workers = f64::from(u32::try_from(recording.workers.get())?);
+    let mut out = std::io::stdout().lock();
+    let table = budgets(&forecast, workers, arguments.devices);
+    table.print(arguments.format, &mut out)?;
+    if arguments.format != Format::Table {
+        return Ok(());
+    }
+    let total = forecast.total();
+    writeln!(out, "\n{} cells × {} budgets × {} repeats", forecast.cells, forecast.budgets.len(), recording.protocol.repeats)?;
+    let hours = total.time.0 / workers / 3600.0;
+    writeln!(
+        out,
+        "{:.1} hours of this machine with {} workers; {:.1} hours on {} such machines",
+        hours,
+        recording.workers,
+        hours / f64::from(arguments.devices.get()),
+        arguments.devices
+    )?;
+    let calibration = &forecast.calibration;
+    writeln!(
+        out,
+        "calibrated on {} cells; the line misses them by {:.0} % at most:",
+        calibration.samples.len(),
+        100.0 * calibration.misfit()
+    )?;
+    for Sample { cell, flops, seconds } in &calibration.samples {
+        let fitted = 1e6 * calibration.seconds(*flops);
+        writeln!(out, "  {flops:>12} operations: {:.1} µs an image, fitted {fitted:.1}  {cell}", 1e6 * seconds)?;
+    }
+    if let Some(free) = forecast.free_bytes {
+        writeln!(out, "{} are free on the disk", figures::size(free))?;
+        if total.bytes.saturating_mul(2) > free {
+            let needed = figures::size(total.bytes.saturating_mul(2));
+            writeln!(anstream::stderr(), "warning: the recording and its compaction take about {needed}: the disk is too small")?;
+        }
+    }
+    Ok(())
+}
+
+/// A row for each budget, and one for all.
+fn budgets(forecast: &Forecast, workers: f64, devices: NonZeroU32) -> Table {
+    let columns = ["epochs", "models", "recorded", "operations", "on the disk", "of one worker", "of this machine"];
+    let mut table = Table::new(&columns, &["worker_seconds", "seconds_on_devices", "bytes"]);
+    let rows = forecast.budgets.iter().map(|budget| (Value::from(budget.epochs.0), *budget));
+    for (name, budget) in rows.chain([("all".into(), forecast.total())]) {
+        let OfBudget { models, recorded, work, time, bytes, .. } = budget;
+        let seconds = time.0 / workers / f64::from(devices.get());
+        table.push([
+            name,
+            models.into(),
+            recorded.into(),
+            format!("{work:.3e}").into(),
+            figures::size(bytes).into(),
+            time.to_string().into(),
+            Seconds(time.0 / workers).to_string().into(),
+            json!(time.0),
+            json!(seconds),
+            bytes.into(),
+        ]);
+    }
+    table
+}

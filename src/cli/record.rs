@@ -1,0 +1,73 @@
+//! `nasbench record`: trains the cells of a space and records what came of it.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use nasbench::pipeline::{self, Recording};
+use nasbench::unit::Seconds;
+
+use super::Global;
+use super::progress::Progress;
+use super::recording;
+
+/// Train the cells of a space, each at each budget in each repeat, and record the results.
+///
+/// Every model that is finished is on the disk before its worker begins the next: a recording that is cut, even by `kill -9` or
+/// a loss of power, loses at most the models in training, and the same command continues it. So does one with more budgets,
+/// repeats or vertices: what is recorded is never trained again. A long training saves a checkpoint each minute. On SIGTERM
+/// or Ctrl-C every training saves one and the command ends within seconds; a second Ctrl-C ends it at once.
+///
+/// Several processes may record one folder, each its own `--shard`; `nasbench cluster slurm` writes a job for Slurm. `nasbench plan`
+/// says before what it will take, `nasbench watch` shows how far it is, `nasbench info` what is there, and `nasbench compact` makes
+/// one file of all shards.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    recording: recording::Arguments,
+
+    /// Train models again that could not be trained; their new rows count.
+    #[arg(long)]
+    retry_failed: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let stop = stop_on_signals()?;
+    let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
+    let started = Instant::now();
+    let progress = Progress::new(global.verbose, global.quiet);
+    let result = pipeline::record(&recording, &|event| progress.observe(event));
+    progress.finish();
+    let folder = recording.folder.display();
+    let recorded = result.with_context(|| format!("could not go on recording `{folder}`"))?;
+    let elapsed = Seconds::from(started.elapsed());
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{} models trained in {elapsed}, {} of {} are recorded",
+        recorded.trained,
+        recorded.models - recorded.left(),
+        recorded.models
+    )?;
+    if recorded.left() > 0 && stop.load(Ordering::Relaxed) {
+        bail!("stopped by a signal with {} models left\nhint: the same command continues", recorded.left());
+    }
+    writeln!(out, "benchmark: {folder}")?;
+    Ok(())
+}
+
+/// A flag that SIGTERM and Ctrl-C set; a second Ctrl-C ends the process.
+fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag::{register, register_conditional_shutdown};
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let could_not = "could not listen to signals";
+    register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop)).context(could_not)?;
+    for signal in [SIGINT, SIGTERM] {
+        register(signal, Arc::clone(&stop)).context(could_not)?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,187 @@
+//! What `record`, `plan` and `cluster` have in common: which models a recording has.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
+use nasbench::engine::Device;
+use nasbench::pipeline::{Order, Recording, Share};
+use nasbench::record::ORDERS;
+use nasbench::space::{self, Operation, SPACES, Space};
+use nasbench::train::Protocol;
+use nasbench::unit::{Epochs, Seed};
+use serde::Deserialize;
+
+use super::images;
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// The folder of the benchmark: a new one, or one to be continued.
+    #[arg(value_name = "BENCH")]
+    pub(super) benchmark: PathBuf,
+
+    /// Which cells: a space of `nasbench list spaces`, or a TOML file with `max_vertices`, `max_edges` and `operations`, each
+    /// of which may be left out.
+    #[arg(long, default_value = SPACES[0].name, value_name = "NAME|FILE")]
+    pub(super) space: String,
+
+    /// Of the space only the cells of at most so many vertices.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
+    pub(super) max_vertices: Option<u8>,
+
+    #[command(flatten)]
+    pub(super) images: images::Arguments,
+
+    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
+    pub(super) protocol: String,
+
+    /// The budgets: each cell is trained at each of them, every time from the start [default: the protocol's].
+    #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) epochs: Vec<u16>,
+
+    /// How often each cell is trained at each budget, with other seeds [default: the protocol's].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..100))]
+    pub(super) repeats: Option<u16>,
+
+    /// The source of every random number: each model has a seed of its own, made of this one.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub(super) seed: u64,
+
+    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub(super) device: String,
+
+    /// Models to train at a time on the device, one thread each [default: the number of cores].
+    #[arg(long, visible_alias = "models-per-device", value_name = "N")]
+    pub(super) workers: Option<NonZeroUsize>,
+
+    /// Take only the cells of one of N equal shares, K from 0 to N − 1; other processes take the others at the same time, on this
+    /// machine or others that see the folder.
+    #[arg(long, default_value = "0/1", value_name = "K/N")]
+    pub(super) shard: Share,
+
+    /// Which models first: the dearest (`cost`), cell by cell (`hash`), or by chance (`random`).
+    #[arg(long, value_name = "ORDER", default_value = ORDERS[0].name(), value_parser = PossibleValuesParser::new(ORDERS.iter().map(|order| order.name())))]
+    pub(super) order: String,
+}
+
+/// A space as a file describes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpaceFile {
+    max_vertices: Option<usize>,
+    max_edges: Option<usize>,
+    operations: Option<Vec<String>>,
+}
+
+impl Arguments {
+    pub(super) fn recording(&self) -> anyhow::Result<Recording<'static>> {
+        let device: Device = self.device.parse().context("could not choose the device")?;
+        let mut protocol = Protocol::find(&self.protocol).context("could not choose the protocol")?;
+        if !self.epochs.is_empty() {
+            protocol.budgets = self.epochs.iter().copied().map(Epochs).collect();
+            protocol.budgets.sort_unstable();
+            protocol.budgets.dedup();
+        }
+        protocol.repeats = self.repeats.unwrap_or(protocol.repeats);
+        let mut space = space(&self.space).context("could not choose the space")?;
+        if let Some(limit) = self.max_vertices {
+            space = space.with_max_vertices(space.max_vertices().min(limit.into()))?;
+        }
+        let order = ORDERS.iter().copied().find(|order| order.name() == self.order).unwrap_or(Order::Cost);
+        Ok(Recording {
+            folder: self.benchmark.clone(),
+            dataset: self.images.load()?,
+            protocol,
+            space,
+            seed: Seed(self.seed),
+            device,
+            workers: self.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),
+            share: self.shard,
+            order,
+            retry_failed: false,
+            stop: None,
+        })
+    }
+
+    /// The arguments that name the models and how they are trained, as words of another command line. Files are named from the root.
+    pub(super) fn words(&self) -> anyhow::Result<Vec<String>> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
+        let named = |text: &str| -> anyhow::Result<String> {
+            let path = Path::new(text);
+            Ok(if path.exists() { std::path::absolute(path)?.display().to_string() } else { text.to_owned() })
+        };
+        add("space", named(&self.space)?);
+        if let Some(limit) = self.max_vertices {
+            add("max-vertices", limit.to_string());
+        }
+        add("dataset", self.images.dataset.clone());
+        if let Some(folder) = &self.images.data_dir {
+            add("data-dir", std::path::absolute(folder)?.display().to_string());
+        }
+        add("protocol", named(&self.protocol)?);
+        if !self.epochs.is_empty() {
+            add("epochs", self.epochs.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        }
+        if let Some(repeats) = self.repeats {
+            add("repeats", repeats.to_string());
+        }
+        add("seed", self.seed.to_string());
+        add("device", self.device.clone());
+        add("order", self.order.clone());
+        Ok(words)
+    }
+}
+
+/// The space of a name or a file.
+fn space(name: &str) -> anyhow::Result<Space> {
+    if let Some(entry) = SPACES.iter().find(|entry| entry.name == name) {
+        return Ok((entry.build)());
+    }
+    let path = Path::new(name);
+    if path.extension().is_none() && !path.exists() {
+        return Err(space::Error::UnknownSpace { name: name.to_owned() }.into());
+    }
+    parse(&fs_err::read_to_string(path)?).with_context(|| format!("`{name}` is no space"))
+}
+
+fn parse(text: &str) -> anyhow::Result<Space> {
+    let SpaceFile { max_vertices, max_edges, operations } = toml::from_str(text)?;
+    let mut space = Space::nas_bench_101();
+    if let Some(limit) = max_vertices {
+        space = space.with_max_vertices(limit)?;
+    }
+    if let Some(limit) = max_edges {
+        space = space.with_max_edges(limit)?;
+    }
+    if let Some(names) = operations {
+        let operations: Vec<_> = names.iter().map(|name| Operation::from_name(name)).collect::<Result<_, _>>()?;
+        space = space.with_operations(&operations)?;
+    }
+    Ok(space)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_leave_out_what_is_as_in_nas_bench_101() {
+        let space = parse("max_vertices = 4\noperations = [\"conv3x3-bn-relu\", \"identity\"]").unwrap();
+        assert_eq!((space.max_vertices(), space.max_edges(), space.operation_count()), (4, 9, 2));
+        assert_eq!(parse("").unwrap(), Space::nas_bench_101());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        let message = |text: &str| format!("{:#}", parse(text).unwrap_err());
+        assert_eq!(message("max_vertices = 9"), "a space of at most 9 vertices, expected 2 to 7");
+        assert!(message("operations = [\"conv5x5\"]").starts_with("unknown operation `conv5x5` (known: "));
+        assert!(message("vertices = 3").contains("unknown field `vertices`"));
+        assert!(format!("{:#}", space("nas-bench-102").unwrap_err()).starts_with("unknown space `nas-bench-102` (known: "));
+    }
+}

@@ -1,0 +1,163 @@
+//! The scripts that record a benchmark on a Slurm cluster: an array of jobs, one for each share, and a job that compacts.
+//!
+//! Source: the manual pages of `sbatch` and `scontrol`; tried with Slurm 22.05 by `scripts/check_slurm.sh`.
+
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+
+/// A recording on a cluster.
+#[derive(Clone, Debug)]
+pub struct Slurm {
+    /// What the jobs are called.
+    pub name: String,
+    /// The command that records, without `--shard` and `--workers`: the program and its arguments.
+    pub command: Vec<String>,
+    /// The commands that run when every share is complete.
+    pub after: Vec<Vec<String>>,
+    /// The number of shares, each an array task.
+    pub shards: NonZeroU32,
+    /// The most tasks that run at a time; `None` for as many as the cluster gives.
+    pub at_once: Option<NonZeroU32>,
+    /// Processors of a task: so many models are trained at a time.
+    pub processors: NonZeroU32,
+    /// GPUs of a task.
+    pub gpus: u32,
+    /// The time limit of a task, as Slurm reads it; `None` for that of the partition.
+    pub time: Option<String>,
+    /// The folder of the logs.
+    pub logs: String,
+    /// More options of `sbatch`, as `--partition=gpu`.
+    pub options: Vec<String>,
+}
+
+/// How long before its end a task is told: time for a checkpoint of every model.
+const SECONDS_BEFORE_THE_END: u32 = 120;
+
+impl Slurm {
+    /// The script of the array.
+    #[must_use]
+    pub fn array(&self) -> String {
+        let last = self.shards.get() - 1;
+        let limit = self.at_once.map_or_else(String::new, |limit| format!("%{limit}"));
+        let mut text = self.head("", "%A_%a");
+        let mut option = |text_of: String| {
+            let _ = writeln!(text, "#SBATCH {text_of}");
+        };
+        option(format!("--array=0-{last}{limit}"));
+        option(format!("--cpus-per-task={}", self.processors));
+        if self.gpus > 0 {
+            option(format!("--gres=gpu:{}", self.gpus));
+        }
+        option(format!("--signal=B:TERM@{SECONDS_BEFORE_THE_END}"));
+        if let Some(time) = &self.time {
+            option(format!("--time={time}"));
+        }
+        for given in &self.options {
+            option(given.clone());
+        }
+        text.push_str(
+            "\n# Whatever ends a task (a lost node, preemption, its time limit), the same task goes on where it was:\n\
+             # by itself where Slurm requeues it, else when the array is submitted again.\n\
+             # `exec`, so that the signal reaches the program; the number of shards is written out, because\n\
+             # SLURM_ARRAY_TASK_COUNT counts the tasks that were submitted.\n",
+        );
+        let command = words(&self.command);
+        let _ = writeln!(text, "exec {command} --workers {} --shard \"$SLURM_ARRAY_TASK_ID/{}\"", self.processors, self.shards);
+        text
+    }
+
+    /// The script of the job that runs when all of the array succeeded.
+    #[must_use]
+    pub fn compaction(&self) -> String {
+        let mut text = self.head("-compact", "%j");
+        for given in &self.options {
+            let _ = writeln!(text, "#SBATCH {given}");
+        }
+        text.push_str("\nset -e\n");
+        for command in &self.after {
+            let _ = writeln!(text, "{}", words(command));
+        }
+        text
+    }
+
+    fn head(&self, suffix: &str, log: &str) -> String {
+        let log = quoted(&format!("{}/{log}.log", self.logs));
+        format!(
+            "#!/bin/bash\n#SBATCH --job-name={}{suffix}\n#SBATCH --output={log}\n#SBATCH --open-mode=append\n#SBATCH --requeue\n",
+            quoted(&self.name)
+        )
+    }
+}
+
+fn words(command: &[String]) -> String {
+    command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it back.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slurm() -> Slurm {
+        let command = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
+        Slurm {
+            name: "my bench".to_owned(),
+            command: command("/opt/nasbench record /data/bench --epochs 4,12"),
+            after: vec![command("/opt/nasbench compact /data/bench"), command("/opt/nasbench check /data/bench")],
+            shards: NonZeroU32::new(256).unwrap(),
+            at_once: NonZeroU32::new(20),
+            processors: NonZeroU32::new(4).unwrap(),
+            gpus: 1,
+            time: Some("12:00:00".to_owned()),
+            logs: "/data/bench.logs".to_owned(),
+            options: vec!["--partition=gpu".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_array_has_a_task_for_each_share_and_is_requeued() {
+        let script = slurm().array();
+        for line in [
+            "#!/bin/bash",
+            "#SBATCH --job-name='my bench'",
+            "#SBATCH --array=0-255%20",
+            "#SBATCH --requeue",
+            "#SBATCH --open-mode=append",
+            "#SBATCH --signal=B:TERM@120",
+            "#SBATCH --gres=gpu:1",
+            "#SBATCH --cpus-per-task=4",
+            "#SBATCH --time=12:00:00",
+            "#SBATCH --partition=gpu",
+            "#SBATCH --output=/data/bench.logs/%A_%a.log",
+            "exec /opt/nasbench record /data/bench --epochs 4,12 --workers 4 --shard \"$SLURM_ARRAY_TASK_ID/256\"",
+        ] {
+            assert!(script.lines().any(|found| found == line), "{line}\nis not in\n{script}");
+        }
+        let modest = Slurm { at_once: None, gpus: 0, time: None, options: Vec::new(), ..slurm() }.array();
+        assert!(modest.contains("--array=0-255\n") && !modest.contains("gres") && !modest.contains("--time"), "{modest}");
+    }
+
+    #[test]
+    fn options_stand_before_the_first_command() {
+        for script in [slurm().array(), slurm().compaction()] {
+            let lines: Vec<_> = script.lines().skip(1).collect();
+            let first = lines.iter().position(|line| !line.starts_with("#SBATCH")).unwrap();
+            assert!(lines[first..].iter().all(|line| !line.starts_with("#SBATCH")), "{script}");
+        }
+        assert!(slurm().compaction().ends_with("set -e\n/opt/nasbench compact /data/bench\n/opt/nasbench check /data/bench\n"));
+    }
+
+    #[test]
+    fn odd_words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("runs/five"), "runs/five");
+        assert_eq!(quoted("my runs"), "'my runs'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

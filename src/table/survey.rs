@@ -1,0 +1,390 @@
+//! What files hold, row by row, without holding the rows: a key and two digests each.
+//!
+//! By the digest of every value a file that was written is found equal to those it was made of; by the digest of the
+//! result alone two rows of one key are told apart from a training that was recorded twice.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Int32Type, SchemaRef, UInt16Type};
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::array_value_to_string;
+use fs_err as fs;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::column::{COLUMNS, Column};
+use super::reader::{Group, Groups};
+use super::record::CIRCUMSTANCES;
+use super::sorted::{Place, Sorted, row_at};
+use super::{Error, Identity, Key, Status, schema, sum, writer};
+use crate::file::replace;
+use crate::space::ModuleHash;
+use crate::unit::Epochs;
+
+/// Rows that are read at once.
+const BATCH: usize = 2_048;
+/// The longest value in a message, in letters.
+const LONGEST: usize = 60;
+
+/// What a long piece of work is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It reads the files: the progress is in bytes.
+    Reading,
+    /// It writes the new file: the progress is in rows.
+    Writing,
+    /// It reads the new file back and compares it with what was read: the progress is in rows.
+    Comparing,
+}
+
+/// Is told how far a piece of work is: the step, what of it is done, and all of it.
+pub type Watch<'a> = &'a (dyn Fn(Step, u64, u64) + Sync);
+
+/// A digest of all values of a row: the first 16 bytes of a sha256. Two rows that differ have two.
+pub(super) type RowDigest = [u8; 16];
+
+/// A row of one of some files.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) row: RowDigest,
+    /// A digest of what two recordings of one task share.
+    result: [u8; 8],
+    /// Whether the training failed: a row of the same key that has not takes its place.
+    has_failed: bool,
+}
+
+/// Looks at every row of files, whose sums are checked.
+///
+/// # Errors
+///
+/// [`Error::Sum`] for a damaged file, [`Error::StrangeColumn`] for one with columns of another version, and as
+/// [`read`](super::read), but of the values only those of the keys are checked.
+pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
+    let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
+    let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
+    let entries = Mutex::new(Vec::new());
+    let survey_file = |(index, file): (usize, &PathBuf)| {
+        let position = u32::try_from(index).expect("there are fewer than 2^32 files");
+        sum::check(file)?;
+        let groups = Groups::open(file, identity)?;
+        groups.refuse_strange_columns()?;
+        let list = groups.list();
+        let survey_group = |group: &Group| {
+            let found = survey_group(&groups, group, file, position)?;
+            entries.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+            let bytes = groups.share(group, lengths[index]);
+            watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
+            Ok(())
+        };
+        first_error(list.par_iter().map(survey_group).collect())
+    };
+    first_error(files.par_iter().enumerate().map(survey_file).collect())?;
+    Ok(entries.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The first error in the order of the work, whichever came first.
+fn first_error(results: Vec<Result<(), Error>>) -> Result<(), Error> {
+    results.into_iter().collect()
+}
+
+fn survey_group(groups: &Groups, group: &Group, file: &Path, position: u32) -> Result<Vec<Entry>, Error> {
+    let (digester, all) = (Digester::new(), super::schema());
+    let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
+    groups.read(group, BATCH, |first, batch| {
+        let batch = schema::project(batch, &all, file, first)?;
+        let keys = keys(&batch, file, first)?;
+        let statuses = batch["status"].as_dictionary::<Int32Type>();
+        let names = statuses.values().as_string::<i32>();
+        for (row, (key, (digest, result))) in keys.into_iter().zip(digester.digests(&batch)).enumerate() {
+            let has_failed = statuses.key(row).is_some_and(|key| names.value(key) == Status::Failed.name());
+            let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
+            entries.push(Entry { place: Place { key, file: position, row }, row: digest, result, has_failed });
+        }
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+/// The keys of a batch of all columns.
+fn keys(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Key>, Error> {
+    let hashes = batch["module_hash"].as_string::<i32>();
+    let numbers = |column: &str| -> &[u16] { batch[column].as_primitive::<UInt16Type>().values() };
+    let key = |(row, (epochs, repeat)): (usize, (&u16, &u16))| {
+        let text = hashes.value(row);
+        let hash = ModuleHash::from_hex(text).ok_or_else(|| Error::Value {
+            file: file.to_owned(),
+            row: first + row,
+            column: "module_hash",
+            expected: "32 hex digits".to_owned(),
+            found: format!("{text:?}"),
+        })?;
+        Ok(Key { hash, epochs: Epochs(*epochs), repeat: *repeat })
+    };
+    numbers("epochs").iter().zip(numbers("repeat")).enumerate().map(key).collect()
+}
+
+/// Digests rows, the same on every machine and of whichever file they are.
+struct Digester {
+    results: RowConverter,
+    circumstances: RowConverter,
+}
+
+impl Digester {
+    fn new() -> Self {
+        let converter = |of_circumstances: bool| {
+            let columns = COLUMNS.iter().filter(|column| is_circumstance(column) == of_circumstances);
+            let fields = columns.map(|column| SortField::new(column.data_type())).collect();
+            RowConverter::new(fields).expect("every type of a column has an order")
+        };
+        Self { results: converter(false), circumstances: converter(true) }
+    }
+
+    /// The digests of all values, and of the result alone.
+    ///
+    /// # Shapes
+    ///
+    /// - `batch`: `[rows]`, all columns
+    /// - returns: `[rows]`
+    fn digests(&self, batch: &RecordBatch) -> Vec<(RowDigest, [u8; 8])> {
+        let rows = |converter: &RowConverter, of_circumstances: bool| {
+            let columns = COLUMNS.iter().zip(batch.columns()).filter(|(column, _)| is_circumstance(column) == of_circumstances);
+            let columns: Vec<ArrayRef> = columns.map(|(_, array)| ArrayRef::clone(array)).collect();
+            converter.convert_columns(&columns).expect("the columns have their types")
+        };
+        let (results, circumstances) = (rows(&self.results, false), rows(&self.circumstances, true));
+        let digest = |row: usize| {
+            let result = results.row(row);
+            let mut digest = Sha256::new();
+            digest.update((result.data().len() as u64).to_le_bytes());
+            digest.update(result.data());
+            let of_result = digest.clone().finalize();
+            digest.update(circumstances.row(row).data());
+            let whole = digest.finalize();
+            (first_bytes(&whole), first_bytes(&of_result))
+        };
+        (0..batch.num_rows()).map(digest).collect()
+    }
+}
+
+fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
+    *digest.first_chunk().expect("a digest is 32 bytes long")
+}
+
+fn is_circumstance(column: &Column) -> bool {
+    CIRCUMSTANCES.contains(&column.name)
+}
+
+/// Sorts entries by key and keeps one of each: that of the file that comes first, of those whose training did not fail if
+/// there are any. Returns how many were left out.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] if two rows of one key have different results.
+pub(super) fn settle(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Identity) -> Result<u64, Error> {
+    entries.par_sort_unstable_by_key(|entry| (entry.place.key, entry.has_failed, entry.place));
+    for of_one_key in entries.chunk_by(|one, next| one.place.key == next.place.key) {
+        let is_other = |other: &&Entry| other.result != of_one_key[0].result && other.has_failed == of_one_key[0].has_failed;
+        if let Some(other) = of_one_key.iter().find(is_other) {
+            return Err(conflict(of_one_key[0].place, other.place, files, identity)?);
+        }
+    }
+    let before = entries.len();
+    entries.dedup_by_key(|entry| entry.place.key);
+    Ok((before - entries.len()) as u64)
+}
+
+/// Says in what two rows of one key differ.
+fn conflict(one: Place, other: Place, files: &[PathBuf], identity: Identity) -> Result<Error, Error> {
+    let (first, second) = (row_at(one, files, identity)?, row_at(other, files, identity)?);
+    let text = |batch: &RecordBatch, column: &Column| {
+        let text = array_value_to_string(&batch[column.name], 0).unwrap_or_else(|error| error.to_string());
+        let text = if text.is_empty() { "none".to_owned() } else { text };
+        if text.chars().count() > LONGEST { text.chars().take(LONGEST).chain(['…']).collect() } else { text }
+    };
+    let differing =
+        COLUMNS.iter().filter(|column| !is_circumstance(column) && first[column.name].as_ref() != second[column.name].as_ref());
+    let differences = differing
+        .map(|column| format!("`{}` is {} there and {} here", column.name, text(&first, column), text(&second, column)))
+        .collect();
+    let files = [one, other].map(|place| files[place.file as usize].clone());
+    Ok(Error::Conflict { key: Box::new(one.key), files: Box::new(files), differences })
+}
+
+/// Writes rows as a compacted file, reads it back, and lets it appear only if it holds what was surveyed.
+///
+/// `entries` are sorted by key, each key once.
+///
+/// # Errors
+///
+/// [`Error::File`] or [`Error::Parquet`] if the disk does not take it or a file cannot be read any more,
+/// [`Error::ReadBack`] if a row came back as another one.
+pub(super) fn write(
+    file: &Path,
+    files: &[PathBuf],
+    identity: Identity,
+    entries: Vec<Entry>,
+    watch: Watch<'_>,
+) -> Result<(), Error> {
+    let places: Vec<_> = entries.iter().map(|entry| entry.place).collect();
+    let digests: Vec<_> = entries.iter().map(|entry| entry.row).collect();
+    drop(entries);
+    let total = digests.len() as u64;
+    replace(file, |open| {
+        let columns = super::schema();
+        let sorted = Sorted::of_places(files.to_vec(), identity, places, SchemaRef::clone(&columns));
+        let mut rows = Rows { sorted, columns, left: None };
+        let gather =
+            |batch: &RecordBatch, column: &Column, range: Range<usize>| batch[column.name].slice(range.start, range.len());
+        let mut progress = |done| watch(Step::Writing, done, total);
+        writer::write_rows(open, identity, digests.len(), |range| rows.take(range.len()), gather, &mut progress)?;
+        drop(rows);
+        open.sync_all()?;
+        verify(open.path(), identity, &digests, watch)
+    })
+}
+
+/// Batches of any length cut into such as are asked for.
+struct Rows {
+    sorted: Sorted,
+    columns: SchemaRef,
+    left: Option<RecordBatch>,
+}
+
+impl Rows {
+    fn take(&mut self, rows: usize) -> Result<RecordBatch, Error> {
+        let mut parts = Vec::new();
+        let mut missing = rows;
+        while missing > 0 {
+            let batch = match self.left.take() {
+                Some(batch) => batch,
+                None => self.sorted.next().expect("there is a row for each place")?,
+            };
+            let wanted = batch.num_rows().min(missing);
+            parts.push(batch.slice(0, wanted));
+            missing -= wanted;
+            self.left = (wanted < batch.num_rows()).then(|| batch.slice(wanted, batch.num_rows() - wanted));
+        }
+        Ok(concat_batches(&self.columns, &parts).expect("a group of rows is no longer than an array may be"))
+    }
+}
+
+/// Reads a file and compares its rows with their digests.
+///
+/// # Errors
+///
+/// [`Error::ReadBack`] for the first row that differs, [`Error::Sum`], and as [`read`](super::read) if it cannot be read.
+fn verify(file: &Path, identity: Identity, digests: &[RowDigest], watch: Watch<'_>) -> Result<(), Error> {
+    let differs = |row| Error::ReadBack { file: file.to_owned(), row };
+    sum::check(file)?;
+    let groups = Groups::open(file, identity)?;
+    let list = groups.list();
+    let rows = list.iter().map(|group| group.rows).sum::<usize>();
+    if rows != digests.len() {
+        return Err(differs(rows.min(digests.len())));
+    }
+    let (all, done) = (super::schema(), AtomicU64::new(0));
+    let verify_group = |group: &Group| {
+        let digester = Digester::new();
+        groups.read(group, BATCH, |first, batch| {
+            let batch = schema::project(batch, &all, file, first)?;
+            let expected = digests.get(first..first + batch.num_rows()).ok_or_else(|| differs(first))?;
+            let found = digester.digests(&batch);
+            match found.iter().zip(expected).position(|((found, _), expected)| found != expected) {
+                Some(row) => Err(differs(first + row)),
+                None => Ok(()),
+            }
+        })?;
+        let rows = group.rows as u64;
+        watch(Step::Comparing, done.fetch_add(rows, Ordering::Relaxed) + rows, digests.len() as u64);
+        Ok(())
+    };
+    first_error(list.par_iter().map(verify_group).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::fixture::{benchmark, records, with_divergence};
+    use crate::table::schema::{from_batch, to_batch};
+    use crate::table::{Record, Telemetry, Timestamp};
+    use crate::unit::{Accuracy, Seconds, Seed};
+
+    fn digests(records: &[Record]) -> Vec<(RowDigest, [u8; 8])> {
+        Digester::new().digests(&to_batch(records))
+    }
+
+    #[test]
+    fn the_digest_of_a_row_does_not_depend_on_its_neighbours() {
+        let all = with_divergence(records());
+        let alone: Vec<_> = all.iter().flat_map(|record| digests(std::slice::from_ref(record))).collect();
+        assert_eq!(digests(&all), alone);
+        let mut rows: Vec<_> = alone.iter().map(|(row, _)| row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows.len(), all.len());
+    }
+
+    /// Records that differ from one in one column each.
+    fn changed() -> (Record, Vec<Record>) {
+        let one = with_divergence(records()).remove(0);
+        let mut others = vec![one.clone(); 13];
+        others[0].seed = Some(Seed(5));
+        others[1].flops.0 += 1;
+        others[2].start.training_time = Seconds(9.0);
+        others[3].end.test_accuracy = Accuracy::from_fraction(0.125);
+        others[4].total_time = Seconds(9.0);
+        others[5].curves.train_loss[1] = f32::INFINITY;
+        others[6].curves.images_per_second = vec![5.0];
+        others[7].telemetry = Telemetry { peak_memory: Some(5), ..one.telemetry };
+        others[8].telemetry = Telemetry { macro_f1: Some(0.5), ..one.telemetry };
+        others[9].status = crate::table::Status::Ok;
+        others[10].device = None;
+        others[11].recorded_at = Some(Timestamp(5));
+        others[12].wall_time = None;
+        (one, others)
+    }
+
+    #[test]
+    fn results_are_the_same_where_two_recordings_are() {
+        let (one, others) = changed();
+        let (row, result) = digests(std::slice::from_ref(&one))[0];
+        for other in others {
+            let (other_row, other_result) = digests(std::slice::from_ref(&other))[0];
+            assert_ne!(row, other_row);
+            assert_eq!(result == other_result, one.is_same_result(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_out_of_a_result_is_a_column_of_circumstances() {
+        let (one, other) = (&records()[0], &records()[1]);
+        let (from, to) = (to_batch(std::slice::from_ref(other)), to_batch(std::slice::from_ref(one)));
+        for (index, column) in COLUMNS.iter().enumerate().filter(|(_, column)| is_circumstance(column)) {
+            let mut columns = to.columns().to_vec();
+            columns[index] = ArrayRef::clone(from.column(index));
+            let mixed = RecordBatch::try_new(crate::table::schema(), columns).unwrap();
+            let mixed = from_batch(&mixed, Path::new("a"), 0).unwrap().remove(0);
+            assert!(one.is_same_result(&mixed), "{}", column.name);
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_another_row_than_was_surveyed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = benchmark(folder.path(), &records(), &[]);
+        let file = folder.path().join("records.parquet");
+        let mut expected: Vec<_> = digests(&records()).into_iter().map(|(row, _)| row).collect();
+        let verified = |digests: &[RowDigest]| verify(&file, benchmark.identity(), digests, &|_, _, _| {});
+        verified(&expected).unwrap();
+        assert!(matches!(verified(&expected[1..]), Err(Error::ReadBack { row: 11, .. })));
+        expected[7][3] ^= 1;
+        let message = verified(&expected).unwrap_err().to_string();
+        assert!(message.ends_with("records.parquet`, row 7: what was read back is not what was written"), "{message}");
+    }
+}
