@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::record;
-use nasbench::space::Space;
 use nasbench::table::{self, Benchmark, Findings, Part, Promise, Promised};
 use nasbench::unit::Epochs;
 
 use super::Global;
 use super::compact::name;
 use super::import::grouped;
+use super::recording;
 use super::steps::Steps;
 
 /// Check that every promised row is there once, and that no file is damaged.
@@ -31,13 +31,13 @@ pub(super) struct Arguments {
     #[arg(value_name = "BENCH")]
     benchmark: PathBuf,
 
-    /// Every cell of this space must be there.
-    #[arg(long, value_enum, value_name = "NAME")]
-    space: Option<Named>,
+    /// Every cell of this space must be there: one of `nasbench list spaces`, or a TOML file as for `nasbench record`.
+    #[arg(long, value_name = "NAME|FILE")]
+    space: Option<String>,
 
     /// Only its cells of at most so many vertices.
-    #[arg(long, default_value_t = 7, requires = "space", value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
-    max_vertices: u8,
+    #[arg(long, requires = "space", value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
+    max_vertices: Option<u8>,
 
     /// Every cell must be trained at these budgets, separated by commas.
     #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
@@ -59,13 +59,6 @@ it from where it came, or move it away yourself.
 Examples:
   nasbench check nasbench-run/benchmark
   nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Named {
-    /// The space of NAS-Bench-101.
-    #[value(name = "nas-bench-101")]
-    NasBench101,
-}
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let benchmark = Benchmark::open(&arguments.benchmark).context("could not open the benchmark")?;
@@ -93,9 +86,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
-    let cells = match arguments.space {
-        Some(Named::NasBench101) => {
-            let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?;
+    let cells = match &arguments.space {
+        Some(name) => {
+            let mut space = recording::space(name).context("could not choose the space")?;
+            if let Some(limit) = arguments.max_vertices {
+                space = space.with_max_vertices(space.max_vertices().min(limit.into()))?;
+            }
             Some(space.enumerate()?.hashes().to_vec())
         }
         None => None,

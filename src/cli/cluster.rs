@@ -109,10 +109,14 @@ fn slurm(arguments: &SlurmArguments) -> anyhow::Result<()> {
     let mut command = of_folder("record");
     command.push("--quiet".to_owned());
     command.extend(arguments.recording.words()?);
+    let mut check = of_folder("check");
+    check.extend(arguments.recording.words_of_cells()?);
+    let budgets: Vec<_> = recording.protocol.budgets.iter().map(ToString::to_string).collect();
+    check.extend([format!("--epochs={}", budgets.join(",")), format!("--repeats={}", recording.protocol.repeats)]);
     let slurm = Slurm {
         name,
         command,
-        after: vec![of_folder("compact"), of_folder("check")],
+        after: vec![of_folder("compact"), check],
         shards: arguments.shards,
         at_once: arguments.at_once,
         processors: arguments.cpus_per_task,

@@ -107,23 +107,22 @@ impl Arguments {
         })
     }
 
+    /// The arguments that name the cells, as words of another command line.
+    pub(super) fn words_of_cells(&self) -> anyhow::Result<Vec<String>> {
+        let mut words = vec![format!("--space={}", from_the_root(&self.space)?)];
+        words.extend(self.max_vertices.map(|limit| format!("--max-vertices={limit}")));
+        Ok(words)
+    }
+
     /// The arguments that name the models and how they are trained, as words of another command line. Files are named from the root.
     pub(super) fn words(&self) -> anyhow::Result<Vec<String>> {
-        let mut words = Vec::new();
+        let mut words = self.words_of_cells()?;
         let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
-        let named = |text: &str| -> anyhow::Result<String> {
-            let path = Path::new(text);
-            Ok(if path.exists() { std::path::absolute(path)?.display().to_string() } else { text.to_owned() })
-        };
-        add("space", named(&self.space)?);
-        if let Some(limit) = self.max_vertices {
-            add("max-vertices", limit.to_string());
-        }
         add("dataset", self.images.dataset.clone());
         if let Some(folder) = &self.images.data_dir {
             add("data-dir", std::path::absolute(folder)?.display().to_string());
         }
-        add("protocol", named(&self.protocol)?);
+        add("protocol", from_the_root(&self.protocol)?);
         if !self.epochs.is_empty() {
             add("epochs", self.epochs.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
         }
@@ -137,8 +136,14 @@ impl Arguments {
     }
 }
 
+/// The name of a preset as it is, and that of a file from the root.
+fn from_the_root(name: &str) -> anyhow::Result<String> {
+    let path = Path::new(name);
+    Ok(if path.exists() { std::path::absolute(path)?.display().to_string() } else { name.to_owned() })
+}
+
 /// The space of a name or a file.
-fn space(name: &str) -> anyhow::Result<Space> {
+pub(super) fn space(name: &str) -> anyhow::Result<Space> {
     if let Some(entry) = SPACES.iter().find(|entry| entry.name == name) {
         return Ok((entry.build)());
     }

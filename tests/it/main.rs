@@ -12,4 +12,5 @@ mod kill;
 mod oracles;
 mod own_images;
 mod pipeline;
+mod record;
 mod train;

@@ -1,0 +1,68 @@
+#!/bin/bash
+# Kills a small recording with -9 at random moments, again and again, lets it finish, and compares it with one that was left
+# alone: no row may be lost or double, no file unreadable, and everything but times the same.
+#
+#   scripts/kill_recording.sh [KILLS [FOLDER]]
+#
+# NASBENCH names the program, else a release build is made. Every tenth kill hits a compaction.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+kills=${1:-200}
+folder=${2:-$(mktemp -d)}
+if [ -z "${NASBENCH:-}" ]; then
+    cargo build --release --locked --bin nasbench
+    NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
+fi
+RANDOM=1
+
+cells=(--space nas-bench-101 --max-vertices 4)
+models=(--epochs 4,8 --repeats 3)
+record() { "$NASBENCH" record "$1" "${cells[@]}" "${models[@]}" --protocol tests/tiny.toml --workers 2 --quiet; }
+# Everything but times, memory and provenance.
+results() {
+    "$NASBENCH" query "$1" --format csv --sql "
+        select module_hash, module_adjacency, module_operations, epochs, repeat, seed, trainable_parameters, flops, status,
+            start_train_accuracy, start_validation_accuracy, start_test_accuracy, halfway_train_accuracy,
+            halfway_validation_accuracy, halfway_test_accuracy, final_train_accuracy, final_validation_accuracy,
+            final_test_accuracy, curve_train_loss, curve_train_accuracy, curve_validation_accuracy, curve_learning_rate,
+            curve_gradient_norm, macro_roc_auc, macro_f1
+        from records order by module_hash, epochs, repeat"
+}
+
+started=$(date +%s.%N)
+record "$folder/alone" > /dev/null
+whole=$(awk -v a="$started" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')
+results "$folder/alone" > "$folder/alone.csv"
+rows=$(($(wc -l < "$folder/alone.csv") - 1))
+echo "a recording of $rows rows takes $whole s"
+
+done_kills=0
+recordings=0
+while [ "$done_kills" -lt "$kills" ]; do
+    recordings=$((recordings + 1))
+    killed="$folder/killed-$recordings"
+    is_finished=no
+    while [ $is_finished = no ] && [ "$done_kills" -lt "$kills" ]; do
+        if [ $((done_kills % 10)) -eq 9 ] && [ -e "$killed/benchmark.toml" ]; then
+            "$NASBENCH" compact "$killed" --quiet > /dev/null 2>&1 &
+        else
+            record "$killed" > /dev/null 2>&1 &
+        fi
+        # From the first milliseconds to a twentieth of the whole.
+        sleep "$(awk -v r=$RANDOM -v w="$whole" 'BEGIN { print 0.003 + r / 32768 * w / 20 }')"
+        if kill -9 $! 2> /dev/null; then done_kills=$((done_kills + 1)); else is_finished=maybe; fi
+        wait $! 2> /dev/null || true
+        # What ended by itself before it was killed was a compaction, or the end of the recording.
+        if [ $is_finished = maybe ]; then
+            if "$NASBENCH" check "$killed" "${cells[@]}" "${models[@]}" --quiet > /dev/null 2>&1; then is_finished=yes; else is_finished=no; fi
+        fi
+    done
+    record "$killed" > /dev/null
+    "$NASBENCH" check "$killed" "${cells[@]}" "${models[@]}" --quiet > "$folder/check.txt" || { cat "$folder/check.txt"; exit 1; }
+    results "$killed" | cmp - "$folder/alone.csv"
+    "$NASBENCH" compact "$killed" --quiet > /dev/null
+    "$NASBENCH" check "$killed" "${cells[@]}" "${models[@]}" --quiet > "$folder/check.txt" || { cat "$folder/check.txt"; exit 1; }
+    results "$killed" | cmp - "$folder/alone.csv"
+done
+echo "$done_kills kills of $recordings recordings: every time the $rows rows of the recording that was left alone"
