@@ -10,7 +10,9 @@ drivers() { find /usr/share/vulkan/icd.d /etc/vulkan/icd.d -name '*.json' 2>/dev
 
 if [ -z "$(drivers)" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo 'no Vulkan driver: installing mesa-vulkan-drivers' >&2
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers libvulkan1; } >&2 || true
+  export DEBIAN_FRONTEND=noninteractive
+  { timeout 2m apt-get update -qq && timeout 5m apt-get install -y -qq --no-install-recommends mesa-vulkan-drivers libvulkan1; } >&2 ||
+    true
 fi
 if [ -z "$(drivers)" ]; then
   echo 'skipped: there is no Vulkan driver, and mesa-vulkan-drivers could not be installed' >&2

@@ -15,5 +15,5 @@ if ! "$environment/bin/python" -c 'import torch, numpy' 2>/dev/null; then
     "$environment/bin/pip" install --quiet torch numpy
 fi
 target="${CARGO_TARGET_DIR:-target}"
-cargo build --release --quiet --example training_speed
+cargo build --release --quiet --locked --example training_speed
 "$environment/bin/python" scripts/compare_training.py "$target/release/examples/training_speed" "$@"

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use nasbench::engine::{self, Found, Proof};
 use serde_json::{Value, json};
 
 use super::Global;
-use super::format::{Format, Table};
+use super::format::{Format, Table, single};
 
 /// List the devices that were found, and prove each by a short training.
 ///
@@ -27,13 +27,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let columns = ["device", "name", "greatest difference", "images/s", "verdict", "reason"];
     let mut table = Table::new(&columns, &["losses", "reference losses"]);
+    let expected = engine::reference_losses().context("could not train on the reference")?;
     let found = engine::found();
     let mut failed = 0;
     for found in &found {
         if !global.quiet {
             writeln!(anstream::stderr(), "proving {}: {}", found.device, found.name)?;
         }
-        let proof = engine::prove(found.device);
+        let proof = engine::prove(found.device, &expected);
         failed += usize::from(!proof.as_ref().is_ok_and(Proof::is_ok));
         table.push(row(found, proof));
     }
@@ -59,13 +60,17 @@ fn row(found: &Found, proof: Result<Proof, engine::Error>) -> [Value; 8] {
             let difference = json!(proof.difference());
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed, to be read by people")]
             let speed = json!(proof.images_per_second as u64);
-            [device, name, difference, speed, verdict.into(), reason, json!(proof.losses), json!(proof.expected)]
+            [device, name, difference, speed, verdict.into(), reason, losses(&proof.losses), losses(&proof.expected)]
         }
         Err(error) => {
             let reason = format!("{:#}", anyhow::Error::new(error)).into();
             [device, name, Value::Null, Value::Null, "failed".into(), reason, Value::Null, Value::Null]
         }
     }
+}
+
+fn losses(losses: &[f32]) -> Value {
+    losses.iter().copied().map(single).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use nasbench::train::{Figures, Quality};
 use nasbench::unit::Accuracy;
 use serde_json::Value;
 
-use super::format::Table;
+use super::format::{Table, single};
 
 /// A row for each measure, a column for each part of the images.
 pub(super) fn table(figures: &Figures) -> Table {
@@ -14,15 +14,15 @@ pub(super) fn table(figures: &Figures) -> Table {
         table.push([name.into(), train, of(validation), of(test)]);
     };
     row("accuracy", train_accuracy.to_string().into(), &|quality| quality.accuracy.to_string().into());
-    row("loss", Value::Null, &|quality| quality.loss.into());
-    row("macro ROC-AUC", Value::Null, &|quality| quality.macro_roc_auc.into());
-    row("macro F1", Value::Null, &|quality| quality.macro_f1.into());
+    row("loss", Value::Null, &|quality| of_some(quality.loss));
+    row("macro ROC-AUC", Value::Null, &|quality| of_some(quality.macro_roc_auc));
+    row("macro F1", Value::Null, &|quality| single(quality.macro_f1));
     table
 }
 
 /// The figures as columns of one row; null where there are none.
 pub(super) fn columns(figures: Option<&Figures>) -> Vec<(&'static str, Value)> {
-    let of = |value: &dyn Fn(&Figures) -> Option<f32>| Value::from(figures.and_then(value));
+    let of = |value: &dyn Fn(&Figures) -> Option<f32>| of_some(figures.and_then(value));
     let accuracy = |accuracy: Accuracy| Some(accuracy.fraction());
     vec![
         ("train_accuracy", of(&|figures| accuracy(figures.train_accuracy))),
@@ -35,6 +35,10 @@ pub(super) fn columns(figures: Option<&Figures>) -> Vec<(&'static str, Value)> {
         ("validation_macro_f1", of(&|figures| Some(figures.validation.macro_f1))),
         ("test_macro_f1", of(&|figures| Some(figures.test.macro_f1))),
     ]
+}
+
+fn of_some(number: Option<f32>) -> Value {
+    number.map_or(Value::Null, single)
 }
 
 /// Bytes for people.

@@ -89,6 +89,12 @@ fn rounded(value: &Value) -> String {
     }
 }
 
+/// A single-precision number with its own digits, not those of the double-precision number that it is equal to. `null` if it is
+/// infinite or no number.
+pub(super) fn single(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -115,6 +121,14 @@ mod tests {
         let rows: Value = serde_json::from_str(&printed(Format::Json)).unwrap();
         assert_eq!(rows[0]["more"]["x"], 1);
         assert!(printed(Format::Table).contains("one, \"two\"") && !printed(Format::Table).contains("more"));
+    }
+
+    #[test]
+    fn a_single_precision_number_has_no_more_digits_than_it_has() {
+        assert_eq!([0.9, 1.0 / 3.0, 17_000.25].map(|number| text(&single(number))), ["0.9", "0.33333334", "17000.25"]);
+        assert_eq!([f32::NAN, f32::INFINITY].map(single), [Value::Null, Value::Null]);
+        let number = 0.1_f32 + 0.2;
+        assert_eq!(text(&single(number)).parse(), Ok(number));
     }
 
     #[test]

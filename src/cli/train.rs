@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::Global;
 use super::cell::{self, Given, Resolver};
 use super::figures;
-use super::format::{Format, Table};
+use super::format::{Format, Table, single};
 use super::images;
 
 /// No flipped edge leads to more edges than 7 vertices can have.
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     /// Keep the training in this file, and continue from it if it is there: as if it had never been broken off.
     ///
     /// It stays when the training is over. One of another cell, protocol, data set, seed, budget, kind of device or program
-    /// version is refused.
+    /// version is refused, and so is one of a processor with other vector instructions, which computes other bits.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
@@ -293,7 +293,7 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
     row.extend([
         ("training_time", trained.end.training_time.0.into()),
         ("total_time", trained.total_time.0.into()),
-        ("images_per_second", trained.images_per_second.into()),
+        ("images_per_second", single(trained.images_per_second)),
         ("peak_memory", trained.peak_memory.into()),
         ("device", training.device.description().into()),
         ("module_adjacency", training.cell.adjacency_text().into()),

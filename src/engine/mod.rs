@@ -14,10 +14,11 @@ mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
-pub use prove::{Found, Proof, TOLERANCE, found, prove};
+pub use prove::{Found, Proof, TOLERANCE, found, prove, reference_losses};
 pub use state::{Array, State};
 pub use weights::initial;
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -132,6 +133,25 @@ impl Device {
         }
     }
 
+    /// Whether the device has memory of its own, and a driver that may fail.
+    #[must_use]
+    pub const fn is_gpu(self) -> bool {
+        match self {
+            Self::Cpu | Self::Reference => false,
+            Self::Gpu { .. } => true,
+        }
+    }
+
+    /// What decides the bits that the device computes: its kind and, of a processor, the vector instructions at hand, which add in
+    /// an order of their own: `cpu with AVX-512`.
+    #[must_use]
+    pub fn arithmetic(self) -> String {
+        match self {
+            Self::Cpu | Self::Reference => format!("{self} with {}", lane::instructions()),
+            Self::Gpu { .. } => "gpu".to_owned(),
+        }
+    }
+
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
     #[must_use]
     pub fn description(self) -> String {
@@ -152,6 +172,12 @@ pub fn processor() -> Option<&'static str> {
         Some(line.split_once(':')?.1.trim().to_owned())
     };
     MODEL.get_or_init(read).as_deref()
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without words").to_owned()
 }
 
 impl fmt::Display for Device {
@@ -193,6 +219,16 @@ pub struct StepReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_arithmetic_of_a_processor_is_that_of_its_instructions() {
+        let known = ["AVX-512", "AVX2", "NEON", "no vector instructions"];
+        for (device, kind) in [(Device::Cpu, "cpu"), (Device::Reference, "reference")] {
+            let found = device.arithmetic();
+            assert!(known.iter().any(|instructions| found == format!("{kind} with {instructions}")), "{found}");
+        }
+        assert_eq!([None, Some(3)].map(|index| Device::Gpu { index }.arithmetic()), ["gpu", "gpu"]);
+    }
 
     #[test]
     fn a_device_reads_back_as_it_prints() {

@@ -29,6 +29,18 @@ impl Model {
         }))
     }
 
+    /// Makes room for batches of so many images, before the first of them comes.
+    ///
+    /// A model that is to be trained and is evaluated first takes no more memory than [`bytes`](Self::bytes) says only with its
+    /// batch reserved: what the allocator gave for a smaller one it may keep.
+    pub fn reserve(&mut self, images: usize) {
+        match &mut self.0 {
+            Engine::Lane(model) => model.reserve(images),
+            // Its tensors come and go with each step.
+            Engine::Burn(_) => {}
+        }
+    }
+
     /// Takes one step of the optimizer on a batch.
     ///
     /// # Shapes

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::run::Tally;
 use super::{Error, Protocol, Training, tensors};
-use crate::engine::{Array, Device};
+use crate::engine::Array;
 use crate::space::Cell;
 use crate::unit::{Epochs, Seed};
 
@@ -34,7 +34,7 @@ struct About {
     dataset_sha256: String,
     /// As TOML, which keeps every bit of its numbers.
     protocol: String,
-    /// The kind of device: another one computes other bits.
+    /// The kind of device with its vector instructions: another one computes other bits.
     device: String,
 }
 
@@ -137,10 +137,6 @@ impl Checkpoint {
 
 impl About {
     fn of(training: &Training<'_>) -> Self {
-        let device = match training.device {
-            Device::Gpu { .. } => "gpu".to_owned(),
-            device => device.to_string(),
-        };
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cell: *training.cell,
@@ -148,7 +144,7 @@ impl About {
             seed: training.seed,
             dataset_sha256: training.data.sha256().to_owned(),
             protocol: training.protocol.to_toml(),
-            device,
+            device: training.device.arithmetic(),
         }
     }
 }
@@ -169,9 +165,9 @@ fn difference(name: &str, found: &Value, expected: &Value) -> Option<(String, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Optimizer;
-    use crate::train::fixture::{Setting, tiny};
-    use crate::train::{Curves, Evaluation, Trained};
+    use crate::engine::{Device, Optimizer};
+    use crate::train::fixture::{Setting, diverging, tiny, to_the_end};
+    use crate::train::{Curves, Evaluation, Run, Trained};
     use crate::unit::Seconds;
 
     /// With variations, and the optimizer that remembers more.
@@ -203,9 +199,7 @@ mod tests {
         let setting = Setting::new(protocol());
         for device in [Device::Cpu, Device::Reference] {
             let training = setting.training(3, 7, device);
-            let mut run = training.start().unwrap();
-            while run.advance().unwrap().is_some() {}
-            let (expected, model) = run.finish();
+            let (expected, model) = to_the_end(&training).finish();
             // 13 steps: before the first, inside of an epoch, at its end, halfway, after the last.
             for steps in [0, 1, 4, 5, 7, 12, 13] {
                 let mut run = training.start().unwrap();
@@ -241,14 +235,30 @@ mod tests {
     }
 
     #[test]
-    fn a_training_that_diverged_stays_so() {
-        let mut protocol = tiny();
-        protocol.learning_rate.peak = 1e30;
-        let setting = Setting::new(protocol);
-        let training = setting.training(3, 1, Device::Cpu);
+    fn batches_prepared_ahead_change_neither_a_training_nor_its_checkpoints() {
+        let setting = Setting::new(protocol());
+        let training = setting.training(2, 3, Device::Reference);
+        let (expected, model) = to_the_end(&training).finish();
+        let check = |run: Run<'_>| {
+            let (found, continued) = run.finish();
+            assert_eq!(timeless(found), timeless(expected.clone()));
+            assert_eq!(continued.state().unwrap(), model.state().unwrap());
+        };
         let mut run = training.start().unwrap();
-        while run.advance().unwrap().is_some() {}
-        let mut again = training.resume(&run.checkpoint().unwrap()).unwrap();
+        run.feed.is_ahead = true;
+        while run.advance().unwrap().is_some() {
+            let mut in_line = training.resume(&run.checkpoint().unwrap()).unwrap();
+            while in_line.advance().unwrap().is_some() {}
+            check(in_line);
+        }
+        check(run);
+    }
+
+    #[test]
+    fn a_training_that_diverged_stays_so() {
+        let setting = Setting::new(diverging());
+        let training = setting.training(3, 1, Device::Cpu);
+        let mut again = training.resume(&to_the_end(&training).checkpoint().unwrap()).unwrap();
         assert!(again.advance().unwrap().is_none() && again.finish().0.is_diverged());
     }
 
@@ -263,9 +273,16 @@ mod tests {
             "the checkpoint is of another number of epochs: found `2`, expected `3`"
         );
         assert_eq!(message(&setting.training(2, 5, Device::Cpu)), "the checkpoint is of another seed: found `1`, expected `5`");
+        let [cpu, reference] = [Device::Cpu, Device::Reference].map(Device::arithmetic);
         assert_eq!(
             message(&setting.training(2, 1, Device::Reference)),
-            "the checkpoint is of another kind of device: found `cpu`, expected `reference`"
+            format!("the checkpoint is of another kind of device: found `{cpu}`, expected `{reference}`")
+        );
+        let mut elsewhere = checkpoint.clone();
+        "cpu with AVX-7".clone_into(&mut elsewhere.about.device);
+        assert_eq!(
+            training.resume(&elsewhere).unwrap_err().to_string(),
+            format!("the checkpoint is of another kind of device: found `cpu with AVX-7`, expected `{cpu}`")
         );
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let text = message(&Training { cell: &cell, ..training });

@@ -1,6 +1,6 @@
 //! A training that takes milliseconds, for the tests of this floor.
 
-use super::{Data, Images, PROTOCOLS, Protocol, Training};
+use super::{Data, Images, PROTOCOLS, Protocol, Run, Training};
 use crate::dataset::{self, Dataset};
 use crate::engine::Device;
 use crate::space::Cell;
@@ -20,6 +20,20 @@ pub(super) fn tiny() -> Protocol {
     protocol.batch_size = 20;
     protocol.network.stem_channels = 4;
     protocol
+}
+
+/// The same, but its loss stops being a number.
+pub(super) fn diverging() -> Protocol {
+    let mut protocol = tiny();
+    protocol.learning_rate.peak = 1e30;
+    protocol
+}
+
+/// Trains until the end.
+pub(super) fn to_the_end<'a>(training: &Training<'a>) -> Run<'a> {
+    let mut run = training.start().unwrap();
+    while run.advance().unwrap().is_some() {}
+    run
 }
 
 /// A cell with a convolution and a pooling.

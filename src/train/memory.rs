@@ -13,18 +13,20 @@ use crate::engine::Device;
 /// [`Error::Memory`] with both figures.
 pub fn check_memory(trainings: &[Training<'_>]) -> Result<(), Error> {
     let mut needed: u64 = 0;
-    for training in trainings {
-        match training.device {
-            Device::Gpu { .. } => {}
-            Device::Cpu | Device::Reference => needed = needed.saturating_add(training.memory()?),
-        }
+    for training in trainings.iter().filter(|training| !training.device.is_gpu()) {
+        needed = needed.saturating_add(training.memory()?);
     }
     let batch = trainings.first().map_or(0, |training| training.protocol.batch_size);
     check(needed, available(), trainings.len(), batch)
 }
 
+/// Refuses a model with batches of so many images if it needs more bytes than there are; on a GPU none is refused.
+pub(super) fn check_one(device: Device, needed: u64, batch: usize) -> Result<(), Error> {
+    if device.is_gpu() { Ok(()) } else { check(needed, available(), 1, batch) }
+}
+
 /// Refuses so many models with batches of so many images if they need more bytes than there are.
-pub(super) fn check(needed: u64, available: Option<u64>, models: usize, batch: usize) -> Result<(), Error> {
+fn check(needed: u64, available: Option<u64>, models: usize, batch: usize) -> Result<(), Error> {
     match available {
         Some(available) if needed > available => Err(Error::Memory { needed, available, models, batch }),
         _ => Ok(()),

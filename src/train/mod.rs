@@ -5,6 +5,7 @@
 mod checkpoint;
 mod data;
 mod evaluator;
+mod feed;
 #[cfg(test)]
 mod fixture;
 mod memory;

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Place, Position};
 use super::evaluator::Evaluator;
+use super::feed::Feed;
 use super::{Checkpoint, Curves, Data, Error, Evaluation, Figures, Protocol, Trained, memory};
-use crate::dataset::shuffled;
+use crate::dataset::Batch;
 use crate::engine::{Device, Model, State, StepReport};
 use crate::network::{Cost, Plan};
 use crate::space::Cell;
@@ -77,7 +78,7 @@ impl<'a> Training<'a> {
     ///
     /// Panics if the protocol is not resolved.
     pub fn start(&self) -> Result<Run<'a>, Error> {
-        let mut run = Run::new(self)?;
+        let mut run = Run::new(self, self.plan()?)?;
         run.tally.start = run.evaluate(self.protocol.images.curve)?;
         Ok(run)
     }
@@ -94,8 +95,9 @@ impl<'a> Training<'a> {
     /// Panics if the protocol is not resolved.
     pub fn resume(&self, checkpoint: &Checkpoint) -> Result<Run<'a>, Error> {
         checkpoint.check(self)?;
-        let mut run = Run::new(self)?;
-        let state = State::of_arrays(&self.plan()?, checkpoint.arrays.clone())?;
+        let plan = self.plan()?;
+        let state = State::of_arrays(&plan, checkpoint.arrays.clone())?;
+        let mut run = Run::new(self, plan)?;
         run.model.restore(&state)?;
         let Position { tally, order, waiting, augmentation } = &checkpoint.position;
         let images = self.protocol.images.train;
@@ -104,13 +106,15 @@ impl<'a> Training<'a> {
             return Err(Error::Impossible { steps: tally.step });
         }
         run.tally = tally.clone();
-        run.stream.waiting.clone_from(waiting);
-        order.move_to(&mut run.stream.rng);
-        augmentation.move_to(&mut run.augmentation);
+        let source = run.feed.source_mut();
+        source.stream.waiting.clone_from(waiting);
+        order.move_to(&mut source.stream.rng);
+        augmentation.move_to(&mut source.augmentation);
         Ok(run)
     }
 
-    /// The bytes of memory that the training takes: the model with a batch, the batch itself, and the program around them.
+    /// The bytes of memory that the training takes: the model with a batch, the batch itself (on a GPU the next one, too), and the
+    /// program around them.
     ///
     /// # Errors
     ///
@@ -138,7 +142,8 @@ impl<'a> Training<'a> {
 
     fn memory_of(&self, plan: &Plan) -> u64 {
         let batch = self.protocol.batch_size;
-        let of_batch = (batch as u64).saturating_mul(4 * plan.skeleton().image.values() as u64);
+        let batches = if self.device.is_gpu() { 2 } else { 1 };
+        let of_batch = (batch as u64).saturating_mul(batches * 4 * plan.skeleton().image.values() as u64);
         Model::bytes(plan, batch, self.device).saturating_add(of_batch).saturating_add(PROGRAM)
     }
 
@@ -157,8 +162,7 @@ pub struct Run<'a> {
     memory: u64,
     model: Model,
     evaluator: Evaluator<'a>,
-    stream: Stream,
-    augmentation: rand_chacha::ChaCha8Rng,
+    pub(super) feed: Feed<'a>,
     steps: usize,
     tally: Tally,
     clock: Clock,
@@ -194,25 +198,24 @@ struct EpochTotals {
 }
 
 impl<'a> Run<'a> {
-    fn new(training: &Training<'a>) -> Result<Self, Error> {
+    fn new(training: &Training<'a>, plan: Plan) -> Result<Self, Error> {
         let clock = Clock::start(training.device);
         let (images, batch) = (training.protocol.images.train, training.protocol.batch_size);
         let steps = usize::from(training.epochs.0) * images / batch;
         if steps == 0 {
             return Err(Error::NoStep { epochs: training.epochs, images, batch });
         }
-        let plan = training.plan()?;
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
-        memory::check_memory(&[*training])?;
-        let model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
+        memory::check_one(training.device, memory, batch)?;
+        let mut model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
+        model.reserve(batch);
         Ok(Self {
             training: *training,
             cost,
             memory,
             model,
             evaluator: Evaluator::new(training.protocol, training.data),
-            stream: Stream::new(images, training.seed.derive("batches")),
-            augmentation: training.seed.derive("augmentation").rng(),
+            feed: Feed::new(training),
             steps,
             tally: Tally::default(),
             clock,
@@ -271,11 +274,12 @@ impl<'a> Run<'a> {
     ///
     /// [`Error::Engine`] if the device fails.
     pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
+        let source = self.feed.source();
         let position = Position {
             tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
-            order: Place::of(&self.stream.rng),
-            waiting: self.stream.waiting.clone(),
-            augmentation: Place::of(&self.augmentation),
+            order: Place::of(&source.stream.rng),
+            waiting: source.stream.waiting.clone(),
+            augmentation: Place::of(&source.augmentation),
         };
         Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
     }
@@ -301,13 +305,9 @@ impl<'a> Run<'a> {
     }
 
     fn train_step(&mut self, rate: f64) -> Result<StepReport, Error> {
-        let Training { protocol, data, device, .. } = self.training;
-        let indices = self.stream.next(protocol.batch_size);
-        let clock = Clock::start(device);
-        let batch = self.evaluator.batch();
-        batch.fill(data.dataset().train(), &indices, data.normalisation());
-        batch.augment(protocol.augmentation, &mut self.augmentation);
-        let report = self.model.step(batch.values(), batch.labels(), rate)?;
+        let clock = Clock::start(self.training.device);
+        let step = |batch: &Batch| self.model.step(batch.values(), batch.labels(), rate);
+        let report = self.feed.next(self.evaluator.batch(), step)?;
         let elapsed = clock.elapsed();
         self.tally.training_time += elapsed;
         self.tally.epoch.training_time += elapsed;
@@ -373,27 +373,6 @@ impl EpochTotals {
     }
 }
 
-/// The images in the order in which they are trained on: one shuffled epoch after the other, without a gap between.
-#[derive(Debug)]
-struct Stream {
-    images: usize,
-    rng: rand_chacha::ChaCha8Rng,
-    waiting: Vec<u32>,
-}
-
-impl Stream {
-    fn new(images: usize, seed: Seed) -> Self {
-        Self { images, rng: seed.rng(), waiting: Vec::new() }
-    }
-
-    fn next(&mut self, count: usize) -> Vec<u32> {
-        while self.waiting.len() < count {
-            self.waiting.extend(shuffled(self.images, &mut self.rng));
-        }
-        self.waiting.drain(..count).collect()
-    }
-}
-
 /// Measures what a training pays for.
 #[derive(Debug)]
 enum Clock {
@@ -403,10 +382,7 @@ enum Clock {
 
 impl Clock {
     fn start(device: Device) -> Self {
-        match device {
-            Device::Cpu | Device::Reference => Self::Thread(ThreadTime::now()),
-            Device::Gpu { .. } => Self::Wall(Instant::now()),
-        }
+        if device.is_gpu() { Self::Wall(Instant::now()) } else { Self::Thread(ThreadTime::now()) }
     }
 
     fn elapsed(&self) -> Seconds {
@@ -420,7 +396,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fixture::{Setting, tiny};
+    use crate::train::fixture::{Setting, diverging, tiny};
     use crate::unit::Accuracy;
 
     fn train(protocol: &Protocol, epochs: u16, seed: u64) -> Trained {
@@ -457,22 +433,9 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_no_number_ends_the_training() {
-        let mut protocol = tiny();
-        protocol.learning_rate.peak = 1e30;
-        let trained = train(&protocol, 3, 1);
+        let trained = train(&diverging(), 3, 1);
         assert!(trained.is_diverged() && trained.curves.train_loss.len() < 3);
         assert!(trained.start.validation_accuracy.is_some());
-    }
-
-    #[test]
-    fn a_stream_shows_every_image_once_in_each_epoch() {
-        let mut stream = Stream::new(7, Seed(3));
-        let mut seen: Vec<u32> = (0..7).flat_map(|_| stream.next(3)).collect();
-        assert_eq!(seen.len(), 21);
-        for epoch in seen.chunks_mut(7) {
-            epoch.sort_unstable();
-            assert!(epoch.iter().copied().eq(0..7));
-        }
     }
 
     #[test]

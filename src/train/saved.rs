@@ -169,9 +169,7 @@ impl SavedModel {
     ///
     /// [`Error::Engine`] if the device cannot be used, [`Error::Memory`] if the model does not fit.
     pub fn model(&self, device: Device) -> Result<Model, Error> {
-        if !matches!(device, Device::Gpu { .. }) {
-            super::memory::check(Model::bytes(&self.plan, 1, device), super::memory::available(), 1, 1)?;
-        }
+        super::memory::check_one(device, Model::bytes(&self.plan, 1, device), 1)?;
         let mut model = Model::new(self.plan.clone(), self.protocol.update, self.card.seed, device)?;
         model.restore(&self.state)?;
         Ok(model)
@@ -244,13 +242,11 @@ pub struct Evaluated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fixture::{Setting, dataset, tiny};
+    use crate::train::fixture::{Setting, dataset, diverging, tiny, to_the_end};
 
     fn saved(setting: &Setting, device: Device) -> SavedModel {
         let training = setting.training(2, 3, device);
-        let mut run = training.start().unwrap();
-        while run.advance().unwrap().is_some() {}
-        let (trained, model) = run.finish();
+        let (trained, model) = to_the_end(&training).finish();
         SavedModel::new(&training, &trained, &model).unwrap()
     }
 
@@ -300,13 +296,9 @@ mod tests {
 
     #[test]
     fn a_model_of_a_training_that_diverged_is_not_kept() {
-        let mut protocol = tiny();
-        protocol.learning_rate.peak = 1e30;
-        let setting = Setting::new(protocol);
+        let setting = Setting::new(diverging());
         let training = setting.training(3, 1, Device::Cpu);
-        let mut run = training.start().unwrap();
-        while run.advance().unwrap().is_some() {}
-        let (trained, model) = run.finish();
+        let (trained, model) = to_the_end(&training).finish();
         let message = SavedModel::new(&training, &trained, &model).unwrap_err().to_string();
         assert_eq!(message, "the training diverged: its model is not kept");
     }

@@ -120,7 +120,6 @@ impl Model {
             convolutions,
         };
         model.pack();
-        model.make_room(1);
         model
     }
 
@@ -194,6 +193,13 @@ impl Model {
     /// The parameters, in the order of [`initial`](super::initial).
     pub(super) fn parameters(&self) -> &[Vec<f32>] {
         &self.parameters
+    }
+
+    /// Makes room for batches of so many images, so that no step has to.
+    ///
+    /// What the allocator gave for a smaller batch it may keep; so the largest one is reserved before the first evaluation.
+    pub(super) fn reserve(&mut self, images: usize) {
+        self.make_room(images.div_ceil(LANES));
     }
 
     fn make_room(&mut self, blocks: usize) {

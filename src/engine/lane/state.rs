@@ -38,7 +38,7 @@ impl Model {
         Ok(())
     }
 
-    /// The bytes that a model in training takes for a batch: what [`new`](Self::new) and the first step allocate.
+    /// The bytes that a model in training takes for a batch: what [`new`](Self::new) and [`reserve`](Self::reserve) allocate.
     pub(in crate::engine) fn bytes(plan: &Plan, batch: usize) -> u64 {
         let arrangement = Arrangement::new(plan);
         let blocks = batch.div_ceil(LANES) as u64;
@@ -107,6 +107,10 @@ mod tests {
             let plan = Plan::compile(&cell, &skeleton).unwrap();
             for batch in [1, 37] {
                 let mut model = Model::new(plan.clone(), settings, Seed(1));
+                model.reserve(batch);
+                assert_eq!(model.allocated(), Model::bytes(&plan, batch), "{cell}, batch {batch}");
+                // Neither an evaluation nor a step needs more.
+                model.logits(&vec![0.5; image.values()], 1);
                 model.step(&vec![0.5; batch * image.values()], &vec![1; batch], 0.1);
                 assert_eq!(model.allocated(), Model::bytes(&plan, batch), "{cell}, batch {batch}");
             }

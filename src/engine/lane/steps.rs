@@ -20,6 +20,7 @@ impl Model {
 
     /// Runs all steps for a block of images, with the running statistics of batch normalisation.
     pub(super) fn evaluate(&mut self, images: &[f32]) {
+        self.make_room(1);
         self.fill(0, images);
         for number in 0..self.plan.steps().len() {
             match self.plan.steps()[number].operator {
