@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::record;
-use nasbench::table::{self, Benchmark, Findings, Part, Promise, Promised};
+use nasbench::table::{self, Benchmark, Findings, Part, Promise, Promised, STATUSES, Status};
 use nasbench::unit::Epochs;
 
 use super::Global;
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         missing += findings.missing.count;
     }
     note_journals(&benchmark, &mut out)?;
-    conclude(arguments, [damaged, twice, missing])
+    conclude(&benchmark, arguments.repair, [damaged, twice, missing])
 }
 
 fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
@@ -102,7 +102,8 @@ fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
 
 /// Says what was found of a part.
 fn print(part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
-    let statuses = findings.statuses.iter().map(|(status, rows)| format!("{} {status}", grouped(*rows))).collect::<Vec<_>>();
+    let rows_with = |status: &Status| findings.statuses.get(status.name()).copied().unwrap_or(0);
+    let statuses: Vec<_> = STATUSES.iter().map(|status| format!("{} {}", grouped(rows_with(status)), status.name())).collect();
     writeln!(
         out,
         "{}: {} rows in {} ({})",
@@ -136,8 +137,9 @@ fn print_promised(promised: &Promised, findings: &Findings, out: &mut dyn Write)
     let there = promised.rows() - findings.missing.count;
     writeln!(
         out,
-        "  promised: {} × budgets of {budgets} epochs × {} = {} rows, {} of them there",
+        "  promised: {} × {} (epochs {budgets}) × {} = {} rows, {} of them there",
         counted(promised.cells, "cell"),
+        counted(promised.budgets.len() as u64, "budget"),
         counted(promised.repeats.len() as u64, "repeat"),
         grouped(promised.rows()),
         if there == promised.rows() { "all".to_owned() } else { grouped(there) }
@@ -180,20 +182,24 @@ fn note_journals(benchmark: &Benchmark, out: &mut dyn Write) -> anyhow::Result<(
     Ok(())
 }
 
-fn conclude(arguments: &Arguments, [damaged, twice, missing]: [u64; 3]) -> anyhow::Result<()> {
+fn conclude(benchmark: &Benchmark, is_repaired: bool, [damaged, twice, missing]: [u64; 3]) -> anyhow::Result<()> {
     let counts = [(damaged, "damaged file"), (twice, "row that stands twice"), (missing, "missing row")];
     let wrong: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| problem(*count, what)).collect();
     if wrong.is_empty() {
         return Ok(());
     }
-    let hint = if damaged > 0 && !arguments.repair {
+    let hint = if !benchmark.imported().is_empty() {
+        ""
+    } else if damaged > 0 && is_repaired {
+        "\nhint: recording again trains what stood in the shards that were moved"
+    } else if damaged > 0 {
         "\nhint: `--repair` moves damaged shards aside, and recording again trains what stood in them"
     } else if twice > 0 {
         "\nhint: `nasbench compact` takes each row once"
     } else {
         "\nhint: recording again trains what is missing"
     };
-    bail!("`{}` is not in order: {}{hint}", arguments.benchmark.display(), wrong.join(", "));
+    bail!("`{}` is not in order: {}{hint}", benchmark.folder().display(), wrong.join(", "));
 }
 
 /// A count of problems, of which each has a plural of its own.

@@ -2,7 +2,8 @@
 //!
 //! A [`plan`] lists the tasks; a [`Recorder`] takes those that are not recorded yet and hands them to workers. Each worker
 //! appends what it finished to a journal of its own, which is rolled into Parquet shards. A process that is killed loses
-//! the models in training and nothing else: opening a recorder again brings the journals in.
+//! the models in training and nothing else: opening a recorder again brings the journals in. Afterwards [`compact`] makes one
+//! file of the shards.
 
 mod activity;
 #[cfg(test)]

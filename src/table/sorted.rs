@@ -28,7 +28,7 @@ const READ: usize = 8_192;
 const FIRST: usize = 32_768;
 /// The bytes that gathered rows may take: to gather some costs a look into every file, so that they should be many.
 const MEMORY: usize = 512 << 20;
-/// Files whose rows are put together while others are read.
+/// Files that are read by one thread.
 const TOGETHER: usize = 64;
 
 /// The rows of a part in the order of their keys, batch by batch.
@@ -162,31 +162,49 @@ impl Iterator for Sorted {
     }
 }
 
+/// Batches that are too short to be kept apart.
+#[derive(Default)]
+struct Small {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+}
+
+impl Small {
+    fn together(self, columns: &SchemaRef) -> RecordBatch {
+        concat_batches(columns, &self.batches).expect("the batches have these columns, and are no longer than an array may be")
+    }
+}
+
 /// Reads the rows of some places from their files.
 fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
     let mut by_place: Vec<usize> = (0..places.len()).collect();
     by_place.par_sort_unstable_by_key(|index| (places[*index].file, places[*index].row));
     let by_file: Vec<_> = by_place.chunk_by(|a, b| places[*a].file == places[*b].file).collect();
-    let read_file = |of_file: &[usize], read: &mut Vec<RecordBatch>| -> Result<(), Error> {
-        let file = &files[places[of_file[0]].file as usize];
-        let rows = of_file.iter().map(|index| places[*index].row as usize);
-        for batch in batches(file, identity, columns, READ, Some(selection(rows)))? {
-            read.push(schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?);
+    let read_files = |of_files: &[&[usize]]| -> Result<Vec<RecordBatch>, Error> {
+        let (mut parts, mut small) = (Vec::new(), Small::default());
+        for of_file in of_files {
+            let file = &files[places[of_file[0]].file as usize];
+            let rows = of_file.iter().map(|index| places[*index].row as usize);
+            for batch in batches(file, identity, columns, READ, Some(selection(rows)))? {
+                let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?;
+                small.rows += batch.num_rows();
+                small.batches.push(batch);
+                if small.rows >= READ {
+                    parts.push(std::mem::take(&mut small).together(columns));
+                }
+            }
         }
-        Ok(())
+        if small.rows > 0 {
+            parts.push(small.together(columns));
+        }
+        Ok(parts)
     };
-    let read_files = |of_files: &[&[usize]]| {
-        let mut read = Vec::new();
-        of_files.iter().try_for_each(|of_file| read_file(of_file, &mut read))?;
-        concat_batches(columns, &read).map_err(|source| broken(&files[0], source.into()))
-    };
-    let parts = by_file.par_chunks(TOGETHER).map(read_files).collect::<Vec<Result<_, Error>>>();
-    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let parts = by_file.par_chunks(TOGETHER).map(read_files).collect::<Vec<_>>();
+    let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
     let mut indices = vec![(0, 0); places.len()];
-    for (part, of_files) in by_file.chunks(TOGETHER).enumerate() {
-        for (position, index) in of_files.iter().copied().flatten().enumerate() {
-            indices[*index] = (part, position);
-        }
+    let positions = parts.iter().enumerate().flat_map(|(part, batch)| (0..batch.num_rows()).map(move |row| (part, row)));
+    for (index, position) in by_place.iter().zip(positions) {
+        indices[*index] = position;
     }
     Ok(Chunk { parts, indices, given: 0 })
 }
