@@ -1,9 +1,24 @@
 //! The algorithms, one file each.
 
+mod genetic;
+mod hyperband;
+mod local_search;
+mod non_regularized_evolution;
 mod random;
 mod regularized_evolution;
+mod reinforce;
+mod successive_halving;
 
 use super::Entry;
 
 /// Every algorithm.
-pub const ALGORITHMS: &[Entry] = &[random::ENTRY, regularized_evolution::ENTRY];
+pub const ALGORITHMS: &[Entry] = &[
+    random::ENTRY,
+    regularized_evolution::ENTRY,
+    non_regularized_evolution::ENTRY,
+    genetic::ENTRY,
+    local_search::ENTRY,
+    reinforce::ENTRY,
+    successive_halving::ENTRY,
+    hyperband::ENTRY,
+];
