@@ -4,13 +4,16 @@
 //! are a private struct with `#[serde(default, deny_unknown_fields)]` and the paper's defaults; [`run`](run()) owns the
 //! budget, the seed and the history.
 
+mod acquisition;
 mod algorithm;
 mod brackets;
 mod evolution;
 #[cfg(test)]
 mod fixture;
+mod forest;
 mod genes;
 mod run;
+mod seen;
 
 pub use algorithm::ALGORITHMS;
 pub use run::{Budget, History, run};

@@ -1,5 +1,6 @@
 //! The algorithms, one file each.
 
+mod bohb;
 mod genetic;
 mod hyperband;
 mod local_search;
@@ -7,7 +8,9 @@ mod non_regularized_evolution;
 mod random;
 mod regularized_evolution;
 mod reinforce;
+mod smac;
 mod successive_halving;
+mod tpe;
 
 use super::Entry;
 
@@ -21,4 +24,7 @@ pub const ALGORITHMS: &[Entry] = &[
     reinforce::ENTRY,
     successive_halving::ENTRY,
     hyperband::ENTRY,
+    tpe::ENTRY,
+    bohb::ENTRY,
+    smac::ENTRY,
 ];
