@@ -90,7 +90,9 @@ impl Forest {
 
     fn grow(&mut self, genome: &Genome, cells: &[(Genes, f32)], sample: &mut [usize], rng: &mut ChaCha8Rng) {
         let mut all = Sums::default();
-        sample.iter().for_each(|cell| all.add(cells[*cell].1.into()));
+        for cell in &*sample {
+            all.add(cells[*cell].1.into());
+        }
         let place = self.nodes.len();
         let n = count(all.count);
         self.nodes.push(Node::Leaf { mean: all.sum / n, variance: all.scatter() / n });

@@ -12,6 +12,7 @@ mod evolution;
 mod fixture;
 mod forest;
 mod genes;
+mod perceptron;
 mod run;
 mod seen;
 

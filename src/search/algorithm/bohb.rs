@@ -249,7 +249,9 @@ mod tests {
         for edges in 0..1_u64 << 6 {
             for labels in 0..9_u8 {
                 let mut genes = [0; MOST];
-                (0..6).for_each(|edge| genes[edge] = u8::try_from(edges >> edge & 1).unwrap());
+                for (edge, gene) in genes[..6].iter_mut().enumerate() {
+                    *gene = u8::try_from(edges >> edge & 1).unwrap();
+                }
                 (genes[6], genes[7]) = (labels % 3, labels / 3);
                 sum += density.at(&genes, &genome);
             }
@@ -261,8 +263,12 @@ mod tests {
     fn bandwidths_follow_the_normal_reference_rule_within_their_limits() {
         let genome = Genome::of(&Space::nas_bench_101());
         let mut cells = vec![[0; MOST]; 64];
-        cells[..32].iter_mut().for_each(|genes| genes[0] = 1);
-        cells[..16].iter_mut().for_each(|genes| genes[25] = 2);
+        for genes in &mut cells[..32] {
+            genes[0] = 1;
+        }
+        for genes in &mut cells[..16] {
+            genes[25] = 2;
+        }
         let density = Density::of(cells, &genome, 0.3);
         let expected = 1.06 * 0.5 * 64_f64.powf(-1.0 / 30.0);
         assert!((density.bandwidths[0] - expected).abs() < 1e-12);

@@ -217,7 +217,9 @@ mod tests {
         let mut repairs = 0;
         for _ in 0..500 {
             let mut genes = [0; crate::search::genes::MOST];
-            (0..genome.len()).for_each(|gene| genes[gene] = genome.draw(gene, &mut rng));
+            for (gene, value) in genes[..genome.len()].iter_mut().enumerate() {
+                *value = genome.draw(gene, &mut rng);
+            }
             let spec = genome.spec(&genes);
             if let Some(repaired) = repaired(&space, spec, &mut rng) {
                 assert!(space.cell(&repaired).is_ok());

@@ -1,5 +1,6 @@
 //! The algorithms, one file each.
 
+mod bananas;
 mod bohb;
 mod genetic;
 mod hyperband;
@@ -27,4 +28,5 @@ pub const ALGORITHMS: &[Entry] = &[
     tpe::ENTRY,
     bohb::ENTRY,
     smac::ENTRY,
+    bananas::ENTRY,
 ];

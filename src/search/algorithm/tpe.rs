@@ -108,7 +108,7 @@ impl Tpe {
         }
         for density in &mut densities {
             let sum: f64 = density.iter().sum();
-            density.iter_mut().for_each(|chance| *chance /= sum);
+            *density = density.map(|chance| chance / sum);
         }
         densities
     }
@@ -124,7 +124,9 @@ fn good(observed: &[(Genes, f32)], gamma: f64) -> Vec<bool> {
         order.select_nth_unstable_by(number, |one, other| observed[*one].1.total_cmp(&observed[*other].1).then(one.cmp(other)));
     }
     let mut good = vec![false; observed.len()];
-    order[..number].iter().for_each(|place| good[*place] = true);
+    for place in &order[..number] {
+        good[*place] = true;
+    }
     good
 }
 
