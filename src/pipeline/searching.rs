@@ -10,7 +10,7 @@ use crate::report::{SearchRun, Step};
 use crate::search::{self, Budget, History, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::SurrogateOracle;
-use crate::table::{TrialRow, write_trials};
+use crate::table::write_trials;
 use crate::unit::{Epochs, Seconds, Seed};
 
 /// The baseline, and the algorithm that the other ones are held against.
@@ -64,18 +64,7 @@ impl Fitted {
 }
 
 fn write(history: &History, oracle: &str, file: &Path) -> Result<(), Error> {
-    let row = |(evaluation, trial): (u32, &search::Trial)| TrialRow {
-        algorithm: history.algorithm,
-        oracle,
-        seed: history.seed,
-        evaluation,
-        cell: trial.proposal.cell,
-        epochs: trial.proposal.epochs,
-        validation_accuracy: trial.measurement.validation_accuracy,
-        training_time: trial.measurement.training_time,
-    };
-    let rows: Vec<_> = (1..).zip(&history.trials).map(row).collect();
-    Ok(write_trials(file, &rows)?)
+    Ok(write_trials(file, &history.rows(oracle))?)
 }
 
 fn summary(history: &History, about: &str, wall: Seconds, costs: &Costs) -> SearchRun {

@@ -13,6 +13,7 @@ mod fixture;
 mod forest;
 mod genes;
 mod perceptron;
+mod rows;
 mod run;
 mod seen;
 

@@ -299,7 +299,7 @@ mod tests {
             let slope = slopes.rows[place][column];
             assert!((slope - difference).abs() < 0.02 * difference.abs().max(0.05), "{place} {column}: {slope} and {difference}");
         }
-        assert_eq!(slopes.rows[0], [0.0; WIDTH], "a column that is 0");
+        assert!(slopes.rows[0].iter().all(|slope| *slope == 0.0), "a column that is 0");
     }
 
     #[test]
