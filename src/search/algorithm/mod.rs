@@ -6,9 +6,11 @@ mod genetic;
 mod hyperband;
 mod local_search;
 mod non_regularized_evolution;
+mod pnas;
 mod random;
 mod regularized_evolution;
 mod reinforce;
+mod screened_evolution;
 mod smac;
 mod successive_halving;
 mod tpe;
@@ -29,4 +31,6 @@ pub const ALGORITHMS: &[Entry] = &[
     bohb::ENTRY,
     smac::ENTRY,
     bananas::ENTRY,
+    pnas::ENTRY,
+    screened_evolution::ENTRY,
 ];
