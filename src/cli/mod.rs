@@ -23,6 +23,7 @@ mod query;
 mod record;
 mod recording;
 mod run;
+mod search;
 mod space;
 mod sql;
 mod steps;
@@ -84,6 +85,7 @@ enum Command {
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     Info(info::Arguments),
+    Search(search::Arguments),
     Export(export::Arguments),
     Devices(devices::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
@@ -135,6 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),
+        Command::Search(search) => search::run(search, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),

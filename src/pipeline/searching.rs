@@ -1,4 +1,4 @@
-//! The stage that searches: every algorithm of the registry, against the fitted surrogate.
+//! The stage that searches: random search and regularized evolution, against the fitted surrogate.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -7,12 +7,14 @@ use std::time::Instant;
 use super::fitting::Fitted;
 use super::{Costs, Error};
 use crate::report::{SearchRun, Step};
-use crate::search::{self, ALGORITHMS, Budget, History, Setup};
+use crate::search::{self, Budget, History, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::SurrogateOracle;
-use crate::table::{TrialRow, write_trials};
+use crate::table::write_trials;
 use crate::unit::{Epochs, Seconds, Seed};
 
+/// The baseline, and the algorithm that the other ones are held against.
+const ALGORITHMS: [&str; 2] = ["random", "regularized-evolution"];
 /// What each algorithm may ask.
 const ASKS: usize = 3_000;
 
@@ -37,7 +39,8 @@ pub(super) fn search(
     let setup = Setup::new(space, epochs);
     let mut runs = Vec::new();
     let mut losses: HashMap<Cell, f32> = HashMap::new();
-    for entry in ALGORITHMS {
+    for name in ALGORITHMS {
+        let entry = search::find(name)?;
         let started = Instant::now();
         let mut oracle = fitted.oracle(costs)?;
         let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
@@ -61,18 +64,7 @@ impl Fitted {
 }
 
 fn write(history: &History, oracle: &str, file: &Path) -> Result<(), Error> {
-    let row = |(evaluation, trial): (u32, &search::Trial)| TrialRow {
-        algorithm: history.algorithm,
-        oracle,
-        seed: history.seed,
-        evaluation,
-        cell: trial.proposal.cell,
-        epochs: trial.proposal.epochs,
-        validation_accuracy: trial.measurement.validation_accuracy,
-        training_time: trial.measurement.training_time,
-    };
-    let rows: Vec<_> = (1..).zip(&history.trials).map(row).collect();
-    Ok(write_trials(file, &rows)?)
+    Ok(write_trials(file, &history.rows(oracle))?)
 }
 
 fn summary(history: &History, about: &str, wall: Seconds, costs: &Costs) -> SearchRun {

@@ -4,19 +4,31 @@
 //! are a private struct with `#[serde(default, deny_unknown_fields)]` and the paper's defaults; [`run`](run()) owns the
 //! budget, the seed and the history.
 
+mod acquisition;
 mod algorithm;
+mod brackets;
+mod evolution;
+#[cfg(test)]
+mod fixture;
+mod forest;
+mod genes;
+mod perceptron;
+mod rows;
 mod run;
+mod seen;
 
 pub use algorithm::ALGORITHMS;
 pub use run::{Budget, History, run};
+
+use std::cmp::Reverse;
 
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::oracle::{self, Measurement, Proposal};
-use crate::space::Space;
-use crate::unit::Epochs;
+use crate::space::{Cell, Space};
+use crate::unit::{Epochs, Seconds};
 
 /// What is wrong with a search.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +70,30 @@ pub enum Error {
         /// The proposals made.
         found: usize,
     },
+    /// The budget pays for no training at all.
+    #[error("a budget of {}, expected at least one evaluation or more than 0 s", described(*found))]
+    NoBudget {
+        /// The budget.
+        found: Budget,
+    },
+    /// The budget does not pay for one training.
+    #[error("a budget of {budget} does not pay for one training: that of `{cell}` costs {found}")]
+    SmallBudget {
+        /// The budget.
+        budget: Seconds,
+        /// The cell asked for first.
+        cell: Cell,
+        /// What its training costs.
+        found: Seconds,
+    },
+    /// A budget in time is never spent by trainings that cost nothing.
+    #[error("the training of `{cell}` costs {found}, expected more than 0 s: such trainings never spend a budget in time")]
+    FreeTraining {
+        /// The cell.
+        cell: Cell,
+        /// What the oracle says that its training costs.
+        found: Seconds,
+    },
     /// The oracle could not answer.
     #[error(transparent)]
     Oracle(#[from] oracle::Error),
@@ -65,6 +101,13 @@ pub enum Error {
 
 fn known() -> String {
     ALGORITHMS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+fn described(budget: Budget) -> String {
+    match budget {
+        Budget::Evaluations(evaluations) => format!("{evaluations} evaluations"),
+        Budget::SimulatedTime(Seconds(time)) => format!("{time} s"),
+    }
 }
 
 /// A proposal and what the oracle said of it.
@@ -82,11 +125,20 @@ impl Trial {
     pub fn loss(&self) -> f32 {
         self.measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.fraction())
     }
+
+    /// Orders trials, the better first: those that diverged last, then more epochs before fewer, then by the loss.
+    fn rank(&self) -> (bool, Reverse<Epochs>, u32) {
+        // The bits of numbers that are not negative are ordered as the numbers are.
+        (self.measurement.validation_accuracy.is_none(), Reverse(self.proposal.epochs), self.loss().to_bits())
+    }
 }
 
 /// A search algorithm at work.
 pub trait Searcher {
     /// Proposes what to measure next: at most `room`; nothing means that the search is over.
+    ///
+    /// What is proposed must not depend on the room, only how much of it at once: so a search of a smaller budget is the
+    /// beginning of one of a larger budget.
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal>;
 
     /// Learns from the last proposals: all of them, in the order asked.
@@ -98,23 +150,52 @@ pub trait Searcher {
 pub struct Setup {
     /// Where to search.
     pub space: Space,
-    /// The budget of each training, for algorithms that use one.
+    /// The full budget of a training, for algorithms that use one. It is what counts as one evaluation.
     pub epochs: Epochs,
+    /// The budgets that can be asked, ascending, for algorithms that use many; the last one is the full one.
+    pub budgets: Vec<Epochs>,
     /// The options given, as a JSON object; the rest have the paper's defaults.
     pub options: serde_json::Value,
 }
 
 impl Setup {
-    /// A set-up with every option at its default.
+    /// A set-up of one budget with every option at its default.
     #[must_use]
     pub fn new(space: Space, epochs: Epochs) -> Self {
-        Self { space, epochs, options: serde_json::Value::Object(serde_json::Map::new()) }
+        Self { space, epochs, budgets: vec![epochs], options: serde_json::Value::Object(serde_json::Map::new()) }
+    }
+
+    /// The same set-up with more budgets: those of a list that are below the full one.
+    #[must_use]
+    pub fn with_budgets(mut self, budgets: &[Epochs]) -> Self {
+        self.budgets = budgets.iter().copied().filter(|epochs| epochs.0 > 0 && *epochs < self.epochs).collect();
+        self.budgets.push(self.epochs);
+        self.budgets.sort_unstable();
+        self.budgets.dedup();
+        self
     }
 
     /// Reads the options of an algorithm.
     fn options<T: DeserializeOwned>(&self, algorithm: &'static str) -> Result<T, Error> {
         T::deserialize(&self.options).map_err(|source| Error::Options { algorithm, source })
     }
+}
+
+/// A count as a number to calculate with.
+#[expect(clippy::cast_precision_loss, reason = "counts of a search are far below 2^53")]
+const fn count(number: usize) -> f64 {
+    number as f64
+}
+
+/// Passes an option whose value makes sense.
+fn check_option(
+    algorithm: &'static str,
+    option: &'static str,
+    found: &impl ToString,
+    is_fine: bool,
+    expected: &'static str,
+) -> Result<(), Error> {
+    if is_fine { Ok(()) } else { Err(Error::Option { algorithm, option, found: found.to_string(), expected }) }
 }
 
 /// An algorithm, as the registry lists it.

@@ -1,16 +1,25 @@
 //! The only loop of a search: it owns the budget, the seed and the history.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use super::{Entry, Error, Setup, Trial};
 use crate::oracle::Oracle;
-use crate::unit::Seed;
+use crate::unit::{Epochs, Seconds, Seed};
+
+/// A search never proposes more at once.
+const LARGEST_BATCH: u16 = 4_096;
 
 /// What a search may spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// A search ends as soon as what it has spent reaches the budget: a training that begins before is finished and counted in
+/// full, as in the comparison of Ying et al., ICML 2019.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Budget {
-    /// A number of measurements.
+    /// A number of trainings of the full budget of epochs. A shorter one counts by its epochs: one of 4 epochs is a 27th of
+    /// one of 108.
     Evaluations(usize),
+    /// The sum of what the trainings cost, as the oracle says.
+    SimulatedTime(Seconds),
 }
 
 /// What a search asked and what it was told.
@@ -20,49 +29,72 @@ pub struct History {
     pub algorithm: &'static str,
     /// The seed of the search.
     pub seed: Seed,
+    /// The full budget of a training: what counts as one evaluation.
+    pub epochs: Epochs,
     /// The trials, in order.
     pub trials: Vec<Trial>,
 }
 
 impl History {
     /// The best trials so far: the first one, and each that is better than all before it, with their positions.
+    ///
+    /// A trial of more epochs is better than one of fewer, whatever they reached, unless it diverged: accuracies of different
+    /// budgets are not compared (Falkner et al., ICML 2018, do the same).
     #[must_use]
     pub fn incumbents(&self) -> Vec<(usize, Trial)> {
-        let mut best = f32::INFINITY;
-        let mut incumbents = Vec::new();
+        let mut incumbents: Vec<(usize, Trial)> = Vec::new();
         for (position, trial) in self.trials.iter().enumerate() {
-            if trial.loss() < best {
-                best = trial.loss();
+            if incumbents.last().is_none_or(|(_, best)| trial.rank() < best.rank()) {
                 incumbents.push((position, *trial));
             }
         }
         incumbents
     }
 
-    /// The trials, best first, each cell once; equal ones stay in the order of the search.
+    /// The trials, best first, each cell once: with its first trial of the most epochs. Equal ones stay in the order of the
+    /// search.
     #[must_use]
     pub fn ranking(&self) -> Vec<Trial> {
-        let mut seen = HashSet::new();
-        let mut trials: Vec<_> = self.trials.iter().copied().filter(|trial| seen.insert(trial.proposal.cell.hash())).collect();
-        trials.sort_by(|a, b| a.loss().total_cmp(&b.loss()));
+        let mut seen = FxHashSet::default();
+        let is_new = |trial: &Trial| seen.insert((trial.proposal.cell.fingerprint(), trial.proposal.epochs));
+        let mut trials: Vec<_> = self.trials.iter().copied().filter(is_new).collect();
+        trials.sort_by_key(Trial::rank);
+        let mut seen = FxHashSet::default();
+        trials.retain(|trial| seen.insert(trial.proposal.cell.fingerprint()));
         trials
+    }
+
+    /// What had been spent after each trial: evaluations, a shorter training counting by its epochs, and simulated time.
+    pub fn spent(&self) -> impl Iterator<Item = (f64, Seconds)> {
+        let full = f64::from(self.epochs.0.max(1));
+        let mut time = Seconds::default();
+        let mut epochs = 0_u64;
+        self.trials.iter().map(move |trial| {
+            epochs += u64::from(trial.proposal.epochs.0);
+            time += trial.measurement.training_time;
+            #[expect(clippy::cast_precision_loss, reason = "a sum of epochs is far below 2^53")]
+            let evaluations = epochs as f64 / full;
+            (evaluations, time)
+        })
     }
 }
 
 /// Runs an algorithm against an oracle until the budget is spent or it has nothing more to ask.
 ///
-/// The same seed gives the same history, if the oracle gives the same answers.
+/// The same seed gives the same history, if the oracle gives the same answers; and a search of a smaller budget is the
+/// beginning of one of a larger budget.
 ///
 /// # Errors
 ///
-/// [`Error`] if the options do not fit, the oracle cannot answer, or the algorithm breaks its contract.
+/// [`Error`] if the options do not fit, the budget does not pay for a training, the oracle cannot answer, or the algorithm
+/// breaks its contract.
 pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget, seed: Seed) -> Result<History, Error> {
-    let Budget::Evaluations(evaluations) = budget;
     let mut searcher = (entry.build)(setup)?;
+    let mut purse = Purse::new(budget, setup.epochs)?;
     let mut rng = seed.derive(entry.name).rng();
-    let mut trials: Vec<Trial> = Vec::with_capacity(evaluations);
-    while trials.len() < evaluations {
-        let room = evaluations - trials.len();
+    let mut trials: Vec<Trial> = Vec::with_capacity(purse.room());
+    while purse.room() > 0 {
+        let room = purse.room();
         let proposals = searcher.ask(room, &mut rng);
         if proposals.is_empty() {
             break;
@@ -72,8 +104,147 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
         }
         let measurements = oracle.measure(&proposals)?;
         let told = trials.len();
-        trials.extend(proposals.into_iter().zip(measurements).map(|(proposal, measurement)| Trial { proposal, measurement }));
+        for (proposal, measurement) in proposals.into_iter().zip(measurements) {
+            // What was guessed to be affordable may not be: then the rest was never asked.
+            if purse.room() > 0 {
+                let trial = Trial { proposal, measurement };
+                purse.pay(&trial)?;
+                trials.push(trial);
+            }
+        }
         searcher.tell(&trials[told..]);
     }
-    Ok(History { algorithm: entry.name, seed, trials })
+    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials })
+}
+
+/// What is left of a budget.
+#[derive(Debug)]
+struct Purse {
+    budget: Budget,
+    /// The epochs of a full training.
+    full: u64,
+    epochs: u64,
+    time: f64,
+    /// The most that a training has cost so far.
+    dearest: f64,
+}
+
+impl Purse {
+    fn new(budget: Budget, full: Epochs) -> Result<Self, Error> {
+        let pays = match budget {
+            Budget::Evaluations(evaluations) => evaluations > 0,
+            Budget::SimulatedTime(time) => time.0 > 0.0 && time.0.is_finite(),
+        };
+        if !pays {
+            return Err(Error::NoBudget { found: budget });
+        }
+        Ok(Self { budget, full: u64::from(full.0.max(1)), epochs: 0, time: 0.0, dearest: 0.0 })
+    }
+
+    /// How many trainings may begin: 0 once the budget is spent.
+    ///
+    /// What a training will cost in time is not known before, so of a budget in time half of what the dearest ones so far
+    /// allow is given out at once: the trainings can run side by side, and hardly ever is one asked for in vain.
+    fn room(&self) -> usize {
+        match self.budget {
+            Budget::Evaluations(evaluations) => {
+                let left = (evaluations as u64).saturating_mul(self.full).saturating_sub(self.epochs);
+                usize::try_from(left.div_ceil(self.full)).unwrap_or(usize::MAX).min(LARGEST_BATCH.into())
+            }
+            Budget::SimulatedTime(Seconds(time)) if self.time < time => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small count")]
+                let affordable = ((time - self.time) / (2.0 * self.dearest)).clamp(1.0, LARGEST_BATCH.into()) as usize;
+                if self.dearest > 0.0 { affordable } else { 1 }
+            }
+            Budget::SimulatedTime(_) => 0,
+        }
+    }
+
+    fn pay(&mut self, trial: &Trial) -> Result<(), Error> {
+        let cost = trial.measurement.training_time;
+        if let Budget::SimulatedTime(budget) = self.budget {
+            if cost.0.is_nan() || cost.0 <= 0.0 {
+                return Err(Error::FreeTraining { cell: trial.proposal.cell, found: cost });
+            }
+            if self.epochs == 0 && cost > budget {
+                return Err(Error::SmallBudget { budget, cell: trial.proposal.cell, found: cost });
+            }
+        }
+        self.epochs += u64::from(trial.proposal.epochs.0.max(1));
+        self.time += cost.0;
+        self.dearest = self.dearest.max(cost.0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::{Measurement, Proposal};
+    use crate::space::Cell;
+    use crate::unit::Accuracy;
+
+    fn trial(epochs: u16, fraction: Option<f32>, vertices: usize) -> Trial {
+        let cell = match vertices {
+            2 => Cell::from_texts("0100", "input,output"),
+            _ => Cell::from_texts("010001000", "input,maxpool3x3,output"),
+        };
+        Trial {
+            proposal: Proposal { cell: cell.unwrap(), epochs: Epochs(epochs) },
+            measurement: Measurement {
+                validation_accuracy: fraction.and_then(Accuracy::from_fraction),
+                training_time: Seconds(f64::from(epochs)),
+            },
+        }
+    }
+
+    fn history(trials: Vec<Trial>) -> History {
+        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials }
+    }
+
+    #[test]
+    fn more_epochs_beat_a_higher_accuracy_but_not_by_diverging() {
+        let trials =
+            vec![trial(4, None, 3), trial(4, Some(0.9), 2), trial(12, None, 2), trial(12, Some(0.5), 3), trial(4, Some(0.95), 2)];
+        let history = history(trials);
+        let positions: Vec<_> = history.incumbents().into_iter().map(|(position, _)| position).collect();
+        assert_eq!(positions, [0, 1, 3]);
+        let ranking: Vec<_> =
+            history.ranking().iter().map(|trial| (trial.proposal.epochs.0, trial.proposal.cell.vertices())).collect();
+        assert_eq!(ranking, [(12, 3), (4, 2)]);
+    }
+
+    #[test]
+    fn short_trainings_count_by_their_epochs() {
+        let history = history(vec![trial(27, None, 2), trial(54, None, 2), trial(108, None, 2)]);
+        let spent: Vec<_> = history.spent().collect();
+        assert_eq!(spent, [(0.25, Seconds(27.0)), (0.75, Seconds(81.0)), (1.75, Seconds(189.0))]);
+    }
+
+    #[test]
+    fn a_purse_lets_the_last_training_finish() {
+        let mut purse = Purse::new(Budget::Evaluations(2), Epochs(108)).unwrap();
+        assert_eq!(purse.room(), 2);
+        for (epochs, room) in [(108, 1), (4, 1), (100, 1), (4, 0)] {
+            purse.pay(&trial(epochs, None, 2)).unwrap();
+            assert_eq!(purse.room(), room, "after {epochs} epochs");
+        }
+        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        for (epochs, room) in [(4, 3), (4, 2), (4, 2), (12, 1), (12, 0)] {
+            purse.pay(&trial(epochs, None, 2)).unwrap();
+            assert_eq!(purse.room(), room, "after {epochs} s");
+        }
+    }
+
+    #[test]
+    fn budgets_that_pay_for_nothing_are_refused() {
+        let refused = [Budget::Evaluations(0), Budget::SimulatedTime(Seconds(0.0)), Budget::SimulatedTime(Seconds(f64::NAN))];
+        for budget in refused {
+            assert!(matches!(Purse::new(budget, Epochs(108)), Err(Error::NoBudget { .. })), "{budget:?}");
+        }
+        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        let message = purse.pay(&trial(108, None, 2)).unwrap_err().to_string();
+        assert_eq!(message, "a budget of 30.0 s does not pay for one training: that of `0-1 ` costs 1 min 48 s");
+        assert!(matches!(purse.pay(&trial(0, None, 2)), Err(Error::FreeTraining { .. })));
+    }
 }

@@ -20,6 +20,12 @@ const OUTPUT_LABEL: i8 = -2;
 pub struct ModuleHash([u8; 16]);
 
 impl ModuleHash {
+    /// The sixteen bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+
     /// Reads 32 hex digits; `None` for any other text.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {

@@ -165,8 +165,13 @@ fn random_edit(space: &Space, spec: Spec, rng: &mut ChaCha8Rng) -> Spec {
 
 /// A space of one operation has no other to change to: there the spec stays as it is.
 fn with_another_operation(space: &Space, spec: Spec, vertex: usize, rng: &mut ChaCha8Rng) -> Spec {
-    let others: Vec<_> = space.operations().filter(|operation| spec.operation(vertex) != Some(*operation)).collect();
-    others.choose(rng).map_or(spec, |operation| spec.with_operation(vertex, *operation))
+    let mut others = space.operations().filter(|operation| spec.operation(vertex) != Some(*operation));
+    let count = others.clone().count();
+    if count == 0 {
+        return spec;
+    }
+    let operation = others.nth(rng.random_range(0..count));
+    operation.map_or(spec, |operation| spec.with_operation(vertex, operation))
 }
 
 /// The places of all possible edges.

@@ -198,11 +198,16 @@ impl Spec {
     }
 
     /// The same graph with another operation at an interior vertex.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless `vertex` is an interior vertex of the graph.
     #[must_use]
     pub fn with_operation(self, vertex: usize, operation: Operation) -> Self {
-        let mut operations: Vec<_> = self.operations().collect();
-        operations[vertex - 1] = operation;
-        Self::from_bits(self.edge_bits(), &operations)
+        assert!(vertex > 0 && vertex + 1 < self.vertices(), "an interior vertex of the graph");
+        #[expect(clippy::cast_possible_truncation, reason = "a vertex is below the capacity")]
+        let shift = EDGE_BITS + OPERATION_BITS * (vertex as u32 - 1);
+        Self(self.0 & !(0b111 << shift) | u64::from(operation.label()) << shift)
     }
 
     /// Keeps the vertices that the input reaches and that reach the output, in order.

@@ -6,7 +6,7 @@ use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
-use nasbench::search::{self, ALGORITHMS, Budget, Setup};
+use nasbench::search::{self, ALGORITHMS, Budget, Entry, History, Setup};
 use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{Rows, SURROGATES};
 use nasbench::train::PROTOCOLS;
@@ -30,34 +30,78 @@ impl Oracle for Toy {
     }
 }
 
+const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
+
 fn setup(max_vertices: usize) -> Setup {
-    Setup::new(Space::nas_bench_101().with_max_vertices(max_vertices).unwrap(), Epochs(4))
+    Setup::new(Space::nas_bench_101().with_max_vertices(max_vertices).unwrap(), Epochs(108)).with_budgets(&BUDGETS)
 }
+
+/// A set-up whose models are hardly trained: what is tested here does not depend on how good they are.
+fn quick(entry: &Entry, mut setup: Setup) -> Setup {
+    if (entry.defaults)().get("training_epochs").is_some() {
+        setup.options = serde_json::json!({ "training_epochs": 3 });
+    }
+    setup
+}
+
+fn searched(entry: &Entry, max_vertices: usize, budget: Budget, seed: u64) -> History {
+    search::run(entry, &quick(entry, setup(max_vertices)), &mut Toy { asked: 0 }, budget, Seed(seed)).unwrap()
+}
+
+/// More than the largest population that an algorithm begins with.
+const EVALUATIONS: usize = 130;
 
 #[test]
 fn every_search_repeats_itself_and_keeps_its_budget() {
     for entry in ALGORITHMS {
-        for evaluations in [1, 7, 350] {
-            let run =
-                |seed| search::run(entry, &setup(6), &mut Toy { asked: 0 }, Budget::Evaluations(evaluations), seed).unwrap();
-            let history = run(Seed(5));
-            assert_eq!(history, run(Seed(5)), "{}", entry.name);
-            assert!(history.trials.len() <= evaluations, "{}", entry.name);
-            assert!(evaluations < 350 || history != run(Seed(6)), "{} ignores its seed", entry.name);
+        for evaluations in [1, 7, EVALUATIONS] {
+            let run = |seed| searched(entry, 6, Budget::Evaluations(evaluations), seed);
+            let history = run(5);
+            assert_eq!(history, run(5), "{}", entry.name);
+            let epochs: usize = history.trials.iter().map(|trial| usize::from(trial.proposal.epochs.0)).sum();
+            let last = history.trials.last().map_or(0, |trial| usize::from(trial.proposal.epochs.0));
+            assert!(epochs - last < evaluations * 108, "{} goes on after its budget is spent", entry.name);
+            assert!(epochs >= evaluations * 108, "{} stops before its budget is spent", entry.name);
+            assert!(evaluations < EVALUATIONS || history != run(6), "{} ignores its seed", entry.name);
         }
     }
 }
 
 #[test]
-fn every_search_stays_in_its_space() {
+fn every_search_of_a_smaller_budget_is_the_beginning_of_one_of_a_larger_budget() {
+    for entry in ALGORITHMS {
+        let evaluations = searched(entry, 7, Budget::Evaluations(EVALUATIONS), 1);
+        for seconds in [3_u8, 60, 125] {
+            // In the toy each training costs a second, whatever its epochs.
+            let time = searched(entry, 7, Budget::SimulatedTime(Seconds(seconds.into())), 1);
+            let count = usize::from(seconds).min(evaluations.trials.len());
+            assert_eq!(time.trials.len(), usize::from(seconds), "{}", entry.name);
+            assert_eq!(time.trials[..count], evaluations.trials[..count], "{} looks at its room", entry.name);
+        }
+    }
+}
+
+#[test]
+fn every_search_stays_in_its_space_and_asks_for_known_budgets() {
     for entry in ALGORITHMS {
         for max_vertices in [2, 3, 7] {
-            let setup = setup(max_vertices);
-            let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(150), Seed(1)).unwrap();
+            let history = searched(entry, max_vertices, Budget::Evaluations(110), 1);
+            assert!(!history.trials.is_empty(), "{} asks nothing", entry.name);
             for trial in &history.trials {
-                assert!(setup.space.check(trial.proposal.cell).is_ok(), "{} left the space", entry.name);
+                assert!(setup(max_vertices).space.check(trial.proposal.cell).is_ok(), "{} left the space", entry.name);
+                assert!(BUDGETS.contains(&trial.proposal.epochs), "{} asks for {} epochs", entry.name, trial.proposal.epochs);
             }
         }
+    }
+}
+
+#[test]
+fn every_search_with_one_budget_asks_for_it_only() {
+    for entry in ALGORITHMS {
+        let setup = quick(entry, Setup::new(Space::nas_bench_101(), Epochs(12)));
+        let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(60), Seed(1)).unwrap();
+        assert!(history.trials.iter().all(|trial| trial.proposal.epochs == Epochs(12)), "{}", entry.name);
+        assert_eq!(history.trials.len(), 60, "{}", entry.name);
     }
 }
 

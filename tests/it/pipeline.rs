@@ -69,8 +69,8 @@ fn the_whole_job_runs_and_continues_and_repeats_itself() {
     for file in ["report.html", "models/random-forest-validation-accuracy.json", "models/svr-validation-accuracy.json"] {
         assert!(out.join(file).is_file(), "{file} is missing");
     }
-    for algorithm in nasbench::search::ALGORITHMS {
-        assert!(out.join("trials").join(format!("{}.parquet", algorithm.name)).is_file());
+    for algorithm in ["random", "regularized-evolution"] {
+        assert!(out.join("trials").join(format!("{algorithm}.parquet")).is_file());
     }
 
     let (again, workloads) = run(&job(&out, 2));

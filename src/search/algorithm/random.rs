@@ -51,3 +51,29 @@ impl Searcher for Random {
 
     fn tell(&mut self, _: &[Trial]) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::count;
+    use crate::unit::Seed;
+
+    /// The mean number of edges of what a sampler's random search proposes.
+    fn mean_edges(sampler: Sampler) -> f64 {
+        let mut setup = Setup::new(Space::nas_bench_101(), Epochs(108));
+        setup.options = serde_json::json!({ "sampler": sampler });
+        let mut search = Random::new(&setup).unwrap();
+        let mut rng = Seed(1).rng();
+        let proposals: Vec<_> = (0..50).flat_map(|_| search.ask(100, &mut rng)).collect();
+        assert_eq!(proposals.len(), 50 * BATCH);
+        let edges: usize = proposals.iter().map(|proposal| proposal.cell.edge_count()).sum();
+        count(edges) / count(proposals.len())
+    }
+
+    #[test]
+    fn the_three_samplers_are_three_baselines() {
+        let [official, strict, uniform] = [Sampler::Official, Sampler::Strict, Sampler::Uniform].map(mean_edges);
+        // Nearly all cells have 9 edges; matrices of at most 9 edges lose some to pruning, and those of more lose more.
+        assert!(uniform > 8.5 && strict < official && official < uniform, "{official} {strict} {uniform}");
+    }
+}

@@ -1,0 +1,207 @@
+//! `nasbench search`: one search, against records, models or real training.
+
+mod target;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use nasbench::report;
+use nasbench::search::{self, Budget, Entry, History, Setup};
+use nasbench::table::write_trials;
+use nasbench::unit::{Epochs, Seconds, Seed};
+use serde_json::Value;
+
+use super::Global;
+use super::format::{Format, Table};
+use target::Target;
+
+const HELP: &str = "\
+The oracle behind `--on` is the folder of a benchmark: each time a cell is asked, one of its recorded repeats answers, and the
+search pays what that training cost; a model file of `nasbench run` or `nasbench fit` (with `--time-model` for the time); or
+the word `train`, which trains every cell that is asked for. No search sees a test accuracy.
+
+The budget is a number of full trainings, as in `200evals`, where one of fewer epochs counts by its epochs, or what the trainings
+cost in all, as in `3000s`. A training that begins before the budget is spent is finished and counted in full.
+
+The same oracle, algorithm, options, budget and seed give the same search. `nasbench list algorithms` shows the algorithms with
+their options and defaults.
+
+Examples:
+  nasbench search --on nasbench-run/benchmark --algorithm regularized-evolution --budget 200evals
+  nasbench search --on nb101 --algorithm hyperband --budget 100000s --seed 3 --out hyperband.parquet
+  nasbench search --on nb101 --algorithm random --set sampler=uniform --budget 50evals --epochs 36
+  nasbench search --on train --protocol quick --algorithm local-search --budget 60s";
+
+/// Search for a good cell with one algorithm, and say how it went.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: target::Arguments,
+
+    /// The algorithm: a name of `nasbench list algorithms`.
+    #[arg(long, value_name = "NAME")]
+    algorithm: String,
+
+    /// An option of the algorithm, as in `--set population_size=50`; may be given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// What the search may spend: full trainings, as in `200evals`, or simulated seconds, as in `3000s`.
+    #[arg(long, value_name = "Nevals|Ns")]
+    budget: Spending,
+
+    /// The source of every random number of the search.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// The full budget of a training [default: the largest one of the oracle]; smaller ones serve the algorithms that use many.
+    #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Option<u16>,
+
+    /// Write all trials to this Parquet file; one that is there is replaced.
+    #[arg(long, value_name = "FILE.parquet")]
+    out: Option<PathBuf>,
+
+    /// How to print the trajectory; only `table` draws the winner.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A budget as it is typed.
+#[derive(Clone, Copy, Debug)]
+struct Spending(Budget);
+
+impl FromStr for Spending {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected full trainings, as in `200evals`, or seconds, as in `3000s`".to_owned();
+        if let Some(number) = text.strip_suffix("evals") {
+            return match number.parse() {
+                Ok(0) => Err("a budget of 0 evaluations is smaller than one training".to_owned()),
+                Ok(evaluations) => Ok(Self(Budget::Evaluations(evaluations))),
+                Err(_) => match number.parse::<f64>() {
+                    Ok(part) if part > 0.0 && part < 1.0 => {
+                        Err(format!("a budget of {part} evaluations is smaller than one training"))
+                    }
+                    _ => Err(expected()),
+                },
+            };
+        }
+        let seconds = text.strip_suffix('s').and_then(|number| number.parse::<f64>().ok());
+        match seconds.filter(|seconds| *seconds > 0.0 && seconds.is_finite()) {
+            Some(seconds) => Ok(Self(Budget::SimulatedTime(Seconds(seconds)))),
+            None => Err(expected()),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let entry = search::find(&arguments.algorithm).context("could not choose the algorithm")?;
+    let options = options(&arguments.set)?;
+    let seed = Seed(arguments.seed);
+    let target = Target::open(&arguments.target, arguments.epochs.map(Epochs))?;
+    let mut setup = Setup::new(target.space(), target.epochs()).with_budgets(target.budgets());
+    setup.options = options;
+    // Options that do not fit are told before anything is trained.
+    (entry.build)(&setup).context("could not set up the search")?;
+    let started = Instant::now();
+    let mut oracle = target.oracle(seed)?;
+    let history = search::run(entry, &setup, oracle.as_mut(), arguments.budget.0, seed).context("could not search")?;
+    let wall = started.elapsed();
+    if let Some(file) = &arguments.out {
+        let name = target.name();
+        write_trials(file, &history.rows(&name)).context("could not write the trials")?;
+    }
+    print(&history, entry, &target, arguments.format)?;
+    if !global.quiet {
+        writeln!(anstream::stderr(), "searched in {:.3} s", wall.as_secs_f64())?;
+    }
+    Ok(())
+}
+
+/// Reads `--set key=value`: values are JSON, or else text.
+fn options(set: &[String]) -> anyhow::Result<Value> {
+    let mut options = serde_json::Map::new();
+    for text in set {
+        let Some((key, value)) = text.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            bail!("`--set {text}` sets nothing: expected `--set KEY=VALUE`");
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        if options.insert(key.to_owned(), value).is_some() {
+            bail!("`--set` gives `{key}` twice");
+        }
+    }
+    Ok(options.into())
+}
+
+/// Prints the incumbents, and draws the last one.
+fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> anyhow::Result<()> {
+    let incumbents = history.incumbents();
+    let spent: Vec<_> = history.spent().collect();
+    let columns = ["trial", "evaluations", "simulated_seconds", "epochs", "validation_accuracy", "module_hash"];
+    let mut table = Table::new(&columns, &["module_adjacency", "module_operations"]);
+    for (position, trial) in &incumbents {
+        let (evaluations, time) = spent[*position];
+        let cell = trial.proposal.cell;
+        table.push([
+            Value::from(position + 1),
+            evaluations.into(),
+            time.0.into(),
+            trial.proposal.epochs.0.into(),
+            trial.measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction())).into(),
+            cell.hash().to_string().into(),
+            cell.adjacency_text().into(),
+            cell.operations_text().into(),
+        ]);
+    }
+    let mut out = std::io::stdout().lock();
+    table.print(format, &mut out)?;
+    let (Some((_, winner)), Some((evaluations, time)), Format::Table) = (incumbents.last(), spent.last(), format) else {
+        return Ok(());
+    };
+    let cell = winner.proposal.cell;
+    let cells = history.ranking().len();
+    writeln!(out, "\n{}: {} trials of {cells} cells, {evaluations:.2} evaluations, {time} simulated", entry.name, spent.len())?;
+    writeln!(out, "\n{}", report::text_of(cell).trim_end())?;
+    writeln!(out)?;
+    let mut lines =
+        vec![("hash", cell.hash().to_string()), ("adjacency", cell.adjacency_text()), ("operations", cell.operations_text())];
+    let seen =
+        winner.measurement.validation_accuracy.map_or_else(|| "none: it diverged".to_owned(), |accuracy| accuracy.to_string());
+    lines.push(("validation", format!("{seen} in the search, at {} epochs", winner.proposal.epochs)));
+    lines.extend(target.truth(cell, winner.proposal.epochs).map(|truth| ("recorded", truth)));
+    for (name, value) in lines {
+        writeln!(out, "{name:<12}{value}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_full_trainings_or_seconds() {
+        let parsed = |text: &str| text.parse::<Spending>().map(|spending| spending.0);
+        assert_eq!(parsed("200evals"), Ok(Budget::Evaluations(200)));
+        assert_eq!(parsed("1.5s"), Ok(Budget::SimulatedTime(Seconds(1.5))));
+        assert!(parsed("0.5evals").unwrap_err().contains("smaller than one training"));
+        for text in ["", "s", "200", "-3s", "0s", "NaNs", "infs", "1e999s", "-1evals", "2 evals", "evals"] {
+            assert!(parsed(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_of_options_are_json_or_text() {
+        let given = ["sampler=uniform", "population_size=50", "crossover_rate=0.5"].map(ToOwned::to_owned);
+        let expected = serde_json::json!({ "sampler": "uniform", "population_size": 50, "crossover_rate": 0.5 });
+        assert_eq!(options(&given).unwrap(), expected);
+        assert!(options(&["sampler".to_owned()]).is_err());
+        assert!(options(&["a=1".to_owned(), "a=2".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! A genetic algorithm: generations whose children take each gene of one of two parents.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::evolution::{Individual, tournament};
+use crate::search::genes::{Genes, Genome};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{Mutation, Sampler, Space, Spec};
+use crate::unit::Epochs;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "genetic",
+    about: "generations of crossed and mutated winners of tournaments; the best one lives on",
+    source: "Goldberg, Genetic Algorithms, 1989; uniform crossover: Syswerda, ICGA 1989; rates 0.5 and 0.2 as in the example of the program DEAP",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(Genetic::new(setup)?)),
+};
+
+/// How the genes of two parents are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Crossover {
+    /// Each gene of either parent with the same chance.
+    Uniform,
+    /// The genes up to a random place of one, those behind it of the other.
+    OnePoint,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    population_size: usize,
+    tournament_size: usize,
+    crossover: Crossover,
+    /// The chance that a child has two parents; else it is a mutant of one.
+    crossover_rate: f64,
+    /// The chance that a child of two parents is mutated, too.
+    mutation_rate: f64,
+    /// How many of the best live on.
+    elites: usize,
+    sampler: Sampler,
+    mutation: Mutation,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            population_size: 50,
+            tournament_size: 3,
+            crossover: Crossover::Uniform,
+            crossover_rate: 0.5,
+            mutation_rate: 0.2,
+            elites: 1,
+            sampler: Sampler::Official,
+            mutation: Mutation::OneEdit,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let Self { population_size: size, tournament_size, elites, crossover_rate, mutation_rate, .. } = *self;
+        let check = |option, found: &dyn std::fmt::Display, is_fine, expected| {
+            check_option(ENTRY.name, option, &found, is_fine, expected)
+        };
+        check("population_size", &size, (2..=1_000_000).contains(&size), "2 to 1000000")?;
+        check("tournament_size", &tournament_size, (1..=size).contains(&tournament_size), "1 to population_size")?;
+        check("elites", &elites, elites < size, "less than population_size")?;
+        check("crossover_rate", &crossover_rate, (0.0..=1.0).contains(&crossover_rate), "0 to 1")?;
+        check("mutation_rate", &mutation_rate, (0.0..=1.0).contains(&mutation_rate), "0 to 1")
+    }
+}
+
+#[derive(Debug)]
+struct Genetic {
+    space: Space,
+    epochs: Epochs,
+    options: Options,
+    genome: Genome,
+    /// The generation that has children.
+    parents: Vec<Individual>,
+    /// The generation that is being measured: its elites are known already.
+    born: Vec<Individual>,
+    asked: Vec<Spec>,
+}
+
+impl Genetic {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let options: Options = setup.options(ENTRY.name)?;
+        options.check()?;
+        let (parents, born, asked) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { space: setup.space, epochs: setup.epochs, options, genome: Genome::of(&setup.space), parents, born, asked })
+    }
+
+    fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        let parent =
+            |rng: &mut ChaCha8Rng| tournament(&self.parents, self.options.tournament_size, rng).map(|winner| winner.spec);
+        let one = parent(rng)?;
+        if rng.random_range(0.0..1.0) < self.options.crossover_rate {
+            let other = parent(rng)?;
+            let crossed = cross(self.options.crossover, &self.genome, [one, other].map(|spec| self.genome.of_spec(spec)), rng);
+            if let Some(child) = repaired(&self.space, self.genome.spec(&crossed), rng) {
+                let is_new = [one, other].iter().all(|parent| child.prune().ok() != parent.prune().ok());
+                if is_new && rng.random_range(0.0..1.0) >= self.options.mutation_rate {
+                    return Some(child);
+                }
+                return self.options.mutation.mutate(&self.space, child, rng);
+            }
+        }
+        self.options.mutation.mutate(&self.space, one, rng)
+    }
+
+    /// Makes the generation that was measured the one that has children.
+    fn turn(&mut self) {
+        self.parents = std::mem::take(&mut self.born);
+        let mut best = self.parents.clone();
+        best.sort_by(|one, other| one.loss.total_cmp(&other.loss));
+        best.truncate(self.options.elites);
+        self.born = best;
+    }
+}
+
+/// Puts the genes of two parents together.
+fn cross(crossover: Crossover, genome: &Genome, [one, other]: [Genes; 2], rng: &mut ChaCha8Rng) -> Genes {
+    let mut child = one;
+    match crossover {
+        Crossover::Uniform => {
+            for (gene, other) in child[..genome.len()].iter_mut().zip(other) {
+                if rng.random_range(0..2) == 1 {
+                    *gene = other;
+                }
+            }
+        }
+        Crossover::OnePoint => {
+            let point = rng.random_range(0..genome.len());
+            child[point..].copy_from_slice(&other[point..]);
+        }
+    }
+    child
+}
+
+/// Takes away edges of the cell at random until there are few enough; `None` if the input does not reach the output then.
+fn repaired(space: &Space, mut spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    while space.cell(&spec).is_err() {
+        let cell = spec.prune().ok().filter(|cell| cell.edge_count() > space.max_edges())?;
+        let edges = spec.edge_count();
+        let (x, y) = spec.edges().nth(rng.random_range(0..edges))?;
+        let without = spec.with_flipped_edge(x, y);
+        // An edge that everything hangs on stays; there are others while there are more than a way needs.
+        if without.prune().is_ok() || cell.edge_count() < space.max_vertices() {
+            spec = without;
+        }
+    }
+    Some(spec)
+}
+
+impl Searcher for Genetic {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        if self.born.len() == self.options.population_size {
+            self.turn();
+        }
+        let count = room.min(self.options.population_size - self.born.len());
+        self.asked.clear();
+        for _ in 0..count {
+            let spec = if self.parents.is_empty() { Some(self.options.sampler.draw(&self.space, rng)) } else { self.child(rng) };
+            self.asked.extend(spec);
+        }
+        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
+        self.asked.iter().map(propose).collect()
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        self.born.extend(self.asked.iter().zip(trials).map(|(spec, trial)| Individual { spec: *spec, loss: trial.loss() }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::tell;
+    use crate::unit::Seed;
+
+    fn genetic(options: serde_json::Value) -> Genetic {
+        let mut setup = Setup::new(Space::nas_bench_101(), Epochs(4));
+        setup.options = options;
+        Genetic::new(&setup).unwrap()
+    }
+
+    #[test]
+    fn each_gene_of_a_child_is_of_a_parent() {
+        let genome = Genome::of(&Space::nas_bench_101());
+        let mut rng = Seed(1).rng();
+        for crossover in [Crossover::Uniform, Crossover::OnePoint] {
+            let mut from_other = 0;
+            for _ in 0..200 {
+                let parents = [(); 2].map(|()| genome.of_spec(Sampler::Official.draw(&Space::nas_bench_101(), &mut rng)));
+                let child = cross(crossover, &genome, parents, &mut rng);
+                assert!((0..genome.len()).all(|gene| parents.iter().any(|parent| parent[gene] == child[gene])));
+                from_other += usize::from(child != parents[0]);
+                if crossover == Crossover::OnePoint {
+                    let point = (0..=genome.len()).find(|point| child[*point..] == parents[1][*point..]).unwrap();
+                    assert_eq!(child[..point], parents[0][..point]);
+                }
+            }
+            assert!(from_other > 150, "{crossover:?}");
+        }
+    }
+
+    #[test]
+    fn a_repair_only_takes_edges_away() {
+        let space = Space::nas_bench_101();
+        let genome = Genome::of(&space);
+        let mut rng = Seed(2).rng();
+        let mut repairs = 0;
+        for _ in 0..500 {
+            let mut genes = [0; crate::search::genes::MOST];
+            for (gene, value) in genes[..genome.len()].iter_mut().enumerate() {
+                *value = genome.draw(gene, &mut rng);
+            }
+            let spec = genome.spec(&genes);
+            if let Some(repaired) = repaired(&space, spec, &mut rng) {
+                assert!(space.cell(&repaired).is_ok());
+                assert_eq!(repaired.edge_bits() & !spec.edge_bits(), 0);
+                repairs += usize::from(repaired != spec);
+            }
+        }
+        assert!(repairs > 50, "{repairs}");
+        let complete = Spec::from_bits((1 << 21) - 1, &[crate::space::Operation::Conv3x3; 5]);
+        assert!((0..100).filter(|_| repaired(&space, complete, &mut rng).is_some()).count() > 90);
+    }
+
+    #[test]
+    fn the_best_lives_on_and_a_generation_keeps_its_size() {
+        let mut search = genetic(serde_json::json!({ "population_size": 8, "elites": 2 }));
+        let mut rng = Seed(3).rng();
+        let mut best = f32::INFINITY;
+        for generation in 0_u8..20 {
+            let mut asked = 0;
+            let size = if generation == 0 { 8 } else { 6 };
+            while asked < size {
+                let proposals = search.ask(5, &mut rng);
+                let losses = tell(&mut search, &proposals, |place| (place + f32::from(generation) * 0.37).fract());
+                best = losses.into_iter().fold(best, f32::min);
+                asked += proposals.len();
+            }
+            assert_eq!((asked, search.born.len()), (size, 8));
+            let alive = search.born.iter().map(|individual| individual.loss).fold(f32::INFINITY, f32::min);
+            assert!((alive - best).abs() < f32::EPSILON);
+        }
+    }
+
+    #[test]
+    fn without_crossover_each_child_is_a_mutant_of_one_parent() {
+        let mut search = genetic(serde_json::json!({ "population_size": 8, "crossover_rate": 0.0 }));
+        let mut rng = Seed(4).rng();
+        let proposals = search.ask(100, &mut rng);
+        tell(&mut search, &proposals, |place| place / 10.0);
+        search.ask(100, &mut rng);
+        for child in &search.asked {
+            assert!(search.parents.iter().any(|parent| search.space.neighbours(parent.spec).any(|other| other == *child)));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Hyperband: successive halving from every budget on, since nobody knows how far a small one can be trusted.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::space::{Sampler, Space};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "hyperband",
+    about: "successive halving in turn from each budget on; each rung is trained anew",
+    source: "Li et al., JMLR 18(185), 2018; brackets as in HpBandSter and Ying et al., ICML 2019, or of the paper (`li-2018`)",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(Hyperband::new(setup)?)),
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// One in so many goes on.
+    eta: usize,
+    /// How many start in each bracket.
+    brackets: Sizes,
+    sampler: Sampler,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { eta: 3, brackets: Sizes::Hpbandster, sampler: Sampler::Official }
+    }
+}
+
+#[derive(Debug)]
+struct Hyperband {
+    space: Space,
+    sampler: Sampler,
+    races: Races,
+}
+
+impl Hyperband {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let Options { eta, brackets, sampler } = setup.options(ENTRY.name)?;
+        check_eta(ENTRY.name, eta)?;
+        let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
+        Ok(Self { space: setup.space, sampler, races: Races::new(all) })
+    }
+}
+
+impl Searcher for Hyperband {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        self.races.ask(room, || self.sampler.draw(&self.space, rng))
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        self.races.tell(trials, |_, _| ());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::tell;
+    use crate::unit::{Epochs, Seed};
+
+    #[test]
+    fn the_brackets_follow_each_other_and_begin_again() {
+        let mut setup = Setup::new(Space::nas_bench_101(), Epochs(108)).with_budgets(&[4, 12, 36].map(Epochs));
+        let mut rungs = |brackets: &str| {
+            setup.options = serde_json::json!({ "brackets": brackets });
+            let mut search = Hyperband::new(&setup).unwrap();
+            let mut rng = Seed(1).rng();
+            let next = |_| {
+                let proposals = search.ask(1_000, &mut rng);
+                tell(&mut search, &proposals, |place| place / 100.0);
+                (proposals[0].epochs.0, proposals.len())
+            };
+            (0..11).map(next).collect::<Vec<_>>()
+        };
+        let first = [(4, 27), (12, 9), (36, 3), (108, 1)];
+        let last = [(36, 6), (108, 2), (108, 4), (4, 27)];
+        let expected: Vec<_> = first.into_iter().chain([(12, 9), (36, 3), (108, 1)]).chain(last).collect();
+        assert_eq!(rungs("hpbandster"), expected);
+        let expected: Vec<_> = first.into_iter().chain([(12, 12), (36, 4), (108, 1)]).chain(last).collect();
+        assert_eq!(rungs("li-2018"), expected);
+    }
+
+    #[test]
+    fn of_one_budget_it_is_random_search() {
+        let setup = Setup::new(Space::nas_bench_101(), Epochs(108));
+        let mut search = Hyperband::new(&setup).unwrap();
+        let proposals = search.ask(10, &mut Seed(1).rng());
+        let drawn = Sampler::Official.draw(&setup.space, &mut Seed(1).rng()).prune().unwrap();
+        assert_eq!(proposals, [Proposal { cell: drawn, epochs: Epochs(108) }]);
+    }
+}

@@ -1,0 +1,240 @@
+//! Local search: from the best of a few random cells downhill, one edit at a time, and again from others.
+
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::evolution::Individual;
+use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{Sampler, Space, Spec};
+use crate::unit::Epochs;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "local-search",
+    about: "goes to better neighbours of the best of 10 random cells, and starts again where there is none",
+    source: "White et al., Local search is state of the art for NAS benchmarks, 2020, and its program naszilla",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(LocalSearch::new(setup)?)),
+};
+
+/// After so many draws of cells that are known already, there is nothing new to draw.
+const MOST_DRAWS: usize = 10_000;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// How many random cells a descent starts from the best of.
+    starts: usize,
+    /// Whether all neighbours are measured before the best is chosen, instead of going to the first better one.
+    whole_neighbourhood: bool,
+    sampler: Sampler,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { starts: 10, whole_neighbourhood: false, sampler: Sampler::Official }
+    }
+}
+
+/// No cell is measured twice: what is known of a neighbour is used.
+#[derive(Debug)]
+struct LocalSearch {
+    space: Space,
+    epochs: Epochs,
+    options: Options,
+    /// The loss of each cell by its fingerprint; of those just asked about it is infinite.
+    known: FxHashMap<u64, f32>,
+    phase: Phase,
+    asked: Vec<Spec>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Random cells are measured.
+    Start { drawn: usize, best: Option<Individual> },
+    /// Neighbours are measured. `best` is the best one so far.
+    Descent { here: Individual, left: Vec<Spec>, best: Option<Individual> },
+}
+
+const START: Phase = Phase::Start { drawn: 0, best: None };
+
+impl LocalSearch {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let options: Options = setup.options(ENTRY.name)?;
+        check_option(ENTRY.name, "starts", &options.starts, options.starts > 0, "at least 1")?;
+        let (known, asked) = (FxHashMap::default(), Vec::new());
+        Ok(Self { space: setup.space, epochs: setup.epochs, options, known, phase: START, asked })
+    }
+
+    /// Draws a spec whose cell is not known.
+    fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        for _ in 0..MOST_DRAWS {
+            let spec = self.options.sampler.draw(&self.space, rng);
+            if self.is_new(spec) {
+                return Some(spec);
+            }
+        }
+        None
+    }
+
+    /// Whether a cell is not known; from now on it is.
+    fn is_new(&mut self, spec: Spec) -> bool {
+        let before = self.known.len();
+        self.known.entry(fingerprint(spec)).or_insert(f32::INFINITY);
+        self.known.len() > before
+    }
+
+    fn descent_from(&self, here: Individual, rng: &mut ChaCha8Rng) -> Phase {
+        let mut left: Vec<_> = self.space.neighbours(here.spec).collect();
+        left.shuffle(rng);
+        Phase::Descent { here, left, best: None }
+    }
+
+    /// Asks for what the phase needs, or changes the phase; `None` if the search is over.
+    fn step(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Option<()> {
+        match &mut self.phase {
+            Phase::Start { drawn, best } => {
+                let (missing, best) = (self.options.starts - *drawn, *best);
+                for _ in 0..missing.min(room) {
+                    let Some(spec) = self.draw(rng) else { break };
+                    self.asked.push(spec);
+                }
+                if let Phase::Start { drawn, .. } = &mut self.phase {
+                    *drawn += self.asked.len();
+                }
+                if self.asked.is_empty() {
+                    self.phase = self.descent_from(best?, rng);
+                }
+            }
+            Phase::Descent { here, left, best } => {
+                let whole = self.options.whole_neighbourhood;
+                let (here, most) = (*here, if whole { room } else { 1 });
+                let is_better = |best: &Individual| best.loss < here.loss;
+                while self.asked.len() < most && (whole || !best.as_ref().is_some_and(is_better)) {
+                    let Some(spec) = left.pop() else { break };
+                    match self.known.get(&fingerprint(spec)) {
+                        Some(loss) => improve(best, Individual { spec, loss: *loss }),
+                        None => self.asked.push(spec),
+                    }
+                }
+                let best = *best;
+                let asked = std::mem::take(&mut self.asked);
+                self.asked = asked.into_iter().filter(|spec| self.is_new(*spec)).collect();
+                if self.asked.is_empty() {
+                    let better = best.filter(is_better);
+                    self.phase = better.map_or(START, |better| self.descent_from(better, rng));
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+fn fingerprint(spec: Spec) -> u64 {
+    spec.prune().expect("only connected specs are met").fingerprint()
+}
+
+fn improve(best: &mut Option<Individual>, other: Individual) {
+    if best.is_none_or(|best| other.loss < best.loss) {
+        *best = Some(other);
+    }
+}
+
+impl Searcher for LocalSearch {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        self.asked.clear();
+        while self.asked.is_empty() {
+            if self.step(room, rng).is_none() {
+                return Vec::new();
+            }
+        }
+        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("only connected specs are met"), epochs: self.epochs };
+        self.asked.iter().map(propose).collect()
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        for (spec, trial) in self.asked.iter().zip(trials) {
+            let individual = Individual { spec: *spec, loss: trial.loss() };
+            self.known.insert(trial.proposal.cell.fingerprint(), individual.loss);
+            match &mut self.phase {
+                Phase::Start { best, .. } | Phase::Descent { best, .. } => improve(best, individual),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::search::fixture::trial;
+    use crate::space::Cell;
+    use crate::unit::Seed;
+
+    /// A rugged landscape: some bits of the fingerprint, and a slope.
+    fn accuracy(cell: &Cell) -> f32 {
+        let rugged = f32::from(u16::try_from(cell.fingerprint() >> 56).unwrap()) / 255.0;
+        let slope = f32::from(u8::try_from(cell.operations().filter(|operation| operation.label() == 0).count()).unwrap());
+        (rugged + slope) / 10.0
+    }
+
+    /// Searches until it ends or `most` cells are known; gives the minima and the cells asked about.
+    fn search(space: Space, whole: bool, room: usize, most: usize) -> (Vec<Spec>, Vec<Cell>) {
+        let mut setup = Setup::new(space, Epochs(4));
+        setup.options = serde_json::json!({ "whole_neighbourhood": whole });
+        let mut search = LocalSearch::new(&setup).unwrap();
+        let mut rng = Seed(1).rng();
+        let (mut minima, mut asked) = (Vec::new(), Vec::new());
+        while asked.len() < most {
+            search.asked.clear();
+            while search.asked.is_empty() {
+                let here = if let Phase::Descent { here, .. } = &search.phase { Some(here.spec) } else { None };
+                if search.step(room, &mut rng).is_none() {
+                    return (minima, asked);
+                }
+                minima.extend(here.filter(|_| matches!(search.phase, Phase::Start { .. })));
+            }
+            let cells: Vec<_> = search.asked.iter().map(|spec| spec.prune().unwrap()).collect();
+            let trials: Vec<_> =
+                cells.iter().map(|cell| trial(Proposal { cell: *cell, epochs: Epochs(4) }, accuracy(cell))).collect();
+            asked.extend(cells);
+            search.tell(&trials);
+        }
+        (minima, asked)
+    }
+
+    #[test]
+    fn it_stops_only_where_no_neighbour_is_better_and_asks_nothing_twice() {
+        let space = Space::nas_bench_101();
+        for whole in [false, true] {
+            let (minima, asked) = search(space, whole, 100, 3_000);
+            let is_minimum = |spec: &Spec| {
+                let here = accuracy(&spec.prune().unwrap());
+                space.neighbours(*spec).all(|neighbour| accuracy(&neighbour.prune().unwrap()) <= here)
+            };
+            assert!(minima.len() > 5 && minima.iter().all(is_minimum), "{} minima", minima.len());
+            let distinct: HashSet<_> = asked.iter().map(Cell::fingerprint).collect();
+            assert_eq!(distinct.len(), asked.len());
+        }
+    }
+
+    #[test]
+    fn it_ends_when_every_cell_is_known() {
+        for whole in [false, true] {
+            let space = Space::nas_bench_101().with_max_vertices(4).unwrap();
+            let (_, asked) = search(space, whole, 7, usize::MAX);
+            assert_eq!(asked.len(), 91);
+        }
+    }
+
+    #[test]
+    fn the_room_changes_nothing() {
+        for whole in [false, true] {
+            let [one, other] = [1, 50].map(|room| search(Space::nas_bench_101(), whole, room, 400).1);
+            assert_eq!(one[..400], other[..400]);
+        }
+    }
+}

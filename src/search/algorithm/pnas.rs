@@ -1,0 +1,222 @@
+//! PNAS: cells grow by a vertex at a time, and a predictor says which of the larger ones are worth measuring.
+
+use std::collections::VecDeque;
+
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::perceptron::{Ensemble, Sparse, Training, sparse};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{Cell, ENCODINGS, Encoding, Operation, Space, Spec};
+use crate::unit::Epochs;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "pnas",
+    about: "measures all cells of 3 vertices, then of those of one vertex more the 256 that an ensemble expects most of, and so on; \
+            ends after the largest",
+    source: "Liu et al., Progressive neural architecture search, ECCV 2018: beams of 256, an ensemble of 5 perceptrons; vertices are \
+             its blocks",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(Pnas::new(setup)?)),
+};
+
+/// All cells of so many vertices are measured.
+const FIRST_LEVEL: usize = 3;
+/// The encoding that the ensemble sees: the paths of a cell, which mean the same whatever its size.
+const ENCODING: &str = "path";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// How many cells of a level are measured.
+    beam: usize,
+    /// The perceptrons of the ensemble.
+    ensemble: usize,
+    training_epochs: usize,
+    learning_rate: f32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { beam: 256, ensemble: 5, training_epochs: 50, learning_rate: 0.01 }
+    }
+}
+
+/// A level is the cells of one number of vertices. The cells of the next level are those that one more vertex makes of those
+/// measured of this one, so that with a beam without end every cell of the space is measured.
+#[derive(Debug)]
+struct Pnas {
+    space: Space,
+    epochs: Epochs,
+    options: Options,
+    encoding: &'static Encoding,
+    /// The number of vertices of the level, and the cells of it that were measured.
+    level: usize,
+    grown_from: Vec<Cell>,
+    waiting: VecDeque<Cell>,
+    rows: Vec<Sparse>,
+    losses: Vec<f32>,
+}
+
+impl Pnas {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let options: Options = setup.options(ENTRY.name)?;
+        let counts = [("beam", options.beam), ("ensemble", options.ensemble), ("training_epochs", options.training_epochs)];
+        for (option, found) in counts {
+            check_option(ENTRY.name, option, &found, (1..=1_000_000).contains(&found), "1 to 1000000")?;
+        }
+        let is_rate = options.learning_rate > 0.0 && options.learning_rate <= 1.0;
+        check_option(ENTRY.name, "learning_rate", &options.learning_rate, is_rate, "more than 0, at most 1")?;
+        let level = FIRST_LEVEL.min(setup.space.max_vertices());
+        let first = setup.space.with_max_vertices(level).and_then(|space| space.cells());
+        let waiting = first.expect("a space of three vertices is small").into();
+        let encoding = ENCODINGS.iter().find(|encoding| encoding.name == ENCODING).expect("a name of the list");
+        Ok(Self {
+            space: setup.space,
+            epochs: setup.epochs,
+            options,
+            encoding,
+            level,
+            grown_from: Vec::new(),
+            waiting,
+            rows: Vec::new(),
+            losses: Vec::new(),
+        })
+    }
+
+    fn encoded(&self, cell: Cell) -> Sparse {
+        let mut row = vec![0.0; self.encoding.width(&self.space)];
+        self.encoding.encode(&self.space, &[cell], &mut row).expect("cells lie in the space");
+        sparse(&row)
+    }
+
+    /// Chooses the cells of the next level.
+    fn grow(&mut self, rng: &mut ChaCha8Rng) {
+        if self.level == self.space.max_vertices() || self.losses.is_empty() {
+            return;
+        }
+        let mut met = FxHashSet::default();
+        let mut larger = Vec::new();
+        for cell in std::mem::take(&mut self.grown_from) {
+            expansions(&self.space, cell, |cell| {
+                if met.insert(cell.fingerprint()) {
+                    larger.push(cell);
+                }
+            });
+        }
+        self.level += 1;
+        if larger.len() > self.options.beam {
+            let Options { ensemble: members, training_epochs: epochs, learning_rate, .. } = self.options;
+            let training = Training { members, epochs, learning_rate };
+            let ensemble = Ensemble::fit(self.encoding.width(&self.space), &self.rows, &self.losses, training, rng);
+            let mut expected: Vec<_> =
+                larger.into_iter().map(|cell| (ensemble.predict(&self.encoded(cell)).mean, cell)).collect();
+            expected.sort_by(|one, other| one.0.total_cmp(&other.0));
+            larger = expected.into_iter().take(self.options.beam).map(|(_, cell)| cell).collect();
+        }
+        self.waiting = larger.into();
+    }
+}
+
+/// Visits the cells of the space that one more vertex makes of a cell: it feeds the output, and takes in some vertices before,
+/// each of which may feed the output no longer.
+///
+/// Every cell of more than two vertices is made so: take away a vertex that feeds only the output, and let what fed only this
+/// vertex feed the output instead.
+fn expansions(space: &Space, cell: Cell, mut visit: impl FnMut(Cell)) {
+    let vertices = cell.vertices();
+    let before_output = (vertices - 1) * (vertices - 2) / 2;
+    let to_output = cell.edge_bits() >> before_output;
+    let others = cell.edge_bits() & ((1 << before_output) - 1);
+    let new = vertices - 1;
+    let mut operations: Vec<Operation> = cell.operations().collect();
+    operations.push(Operation::Conv3x3);
+    for taken in 1..1_u64 << new {
+        let may_leave = taken & to_output;
+        let mut leaving = may_leave;
+        loop {
+            let last = (to_output & !leaving) | 1 << new;
+            let edges = others | taken << before_output | last << (vertices * (vertices - 1) / 2);
+            for operation in space.operations() {
+                operations[new - 1] = operation;
+                if let Ok(larger) = space.cell(&Spec::from_bits(edges, &operations)) {
+                    visit(larger);
+                }
+            }
+            if leaving == 0 {
+                break;
+            }
+            leaving = (leaving - 1) & may_leave;
+        }
+    }
+}
+
+impl Searcher for Pnas {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        if self.waiting.is_empty() {
+            self.grow(rng);
+        }
+        let propose = |cell| Proposal { cell, epochs: self.epochs };
+        self.waiting.drain(..room.min(self.waiting.len())).map(propose).collect()
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        for trial in trials {
+            let cell = trial.proposal.cell;
+            self.rows.push(self.encoded(cell));
+            self.losses.push(trial.loss());
+            if cell.vertices() == self.level {
+                self.grown_from.push(cell);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::tell;
+    use crate::unit::Seed;
+
+    /// Searches to the end, and gives the cells by their number of vertices.
+    fn levels(options: serde_json::Value, max_vertices: usize, accuracy: impl Fn(&Cell) -> f32) -> Vec<Vec<Cell>> {
+        let mut setup = Setup::new(Space::nas_bench_101().with_max_vertices(max_vertices).unwrap(), Epochs(4));
+        setup.options = options;
+        let mut search = Pnas::new(&setup).unwrap();
+        let mut rng = Seed(1).rng();
+        let mut levels = vec![Vec::new(); max_vertices + 1];
+        loop {
+            let proposals = search.ask(50, &mut rng);
+            if proposals.is_empty() {
+                return levels;
+            }
+            for proposal in &proposals {
+                tell(&mut search, &[*proposal], |_| accuracy(&proposal.cell));
+                levels[proposal.cell.vertices()].push(proposal.cell);
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_beam_without_end_every_cell_is_measured_once() {
+        let levels = levels(serde_json::json!({ "beam": 1_000_000 }), 5, |_| 0.5);
+        let sizes: Vec<_> = levels.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [0, 0, 1, 6, 84, 2_441]);
+        let distinct: FxHashSet<_> = levels.iter().flatten().map(Cell::fingerprint).collect();
+        assert_eq!(distinct.len(), 2_532);
+    }
+
+    #[test]
+    fn each_level_has_what_the_predictor_expects_most_of() {
+        let convolutions =
+            |cell: &Cell| f32::from(u8::try_from(cell.operations().filter(|operation| operation.label() == 0).count()).unwrap());
+        let accuracy = |cell: &Cell| 0.1 + 0.1 * convolutions(cell);
+        let levels = levels(serde_json::json!({ "beam": 30 }), 6, accuracy);
+        assert_eq!(levels.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 1, 6, 30, 30, 30]);
+        let mean = levels[6].iter().map(accuracy).sum::<f32>() / 30.0;
+        // Of four random operations a third is the good one, which makes 0.23.
+        assert!(mean > 0.4, "{mean}");
+    }
+}

@@ -1,0 +1,234 @@
+//! REINFORCE: a policy that chooses each edge and each operation on its own, and is pushed towards what was rewarded.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{OPERATIONS, Space};
+use crate::unit::Epochs;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "reinforce",
+    about: "policy gradient on a logit for each choice of each edge and operation; the baseline is a moving average",
+    source: "Williams, Machine Learning 8, 1992; the softmax policy of Ying et al., ICML 2019, S2.2, learning rate 0.5",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(Reinforce::new(setup)?)),
+};
+
+/// The most values that a gene has.
+const CHOICES: usize = OPERATIONS.len();
+/// A policy that has not drawn a cell of the space in so many tries has none left to draw.
+const MOST_DRAWS: usize = 100_000;
+/// What is not rewarded more than this teaches nothing.
+const LEAST_REWARD: f64 = 0.001;
+
+/// The logits, or the chances, of the values of a gene.
+type Values = [f64; CHOICES];
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    learning_rate: f64,
+    /// How much of the baseline stays at each step.
+    momentum: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { learning_rate: 0.5, momentum: 0.9 }
+    }
+}
+
+/// The reward of a cell is its validation accuracy. What lies outside the space is drawn again and teaches nothing; neither
+/// does a training that diverged.
+#[derive(Debug)]
+struct Reinforce {
+    space: Space,
+    epochs: Epochs,
+    options: Options,
+    genome: Genome,
+    logits: [Values; MOST],
+    baseline: Baseline,
+    asked: Genes,
+}
+
+impl Reinforce {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let options: Options = setup.options(ENTRY.name)?;
+        let Options { learning_rate, momentum } = options;
+        let is_rate = learning_rate > 0.0 && learning_rate <= 1_000.0;
+        check_option(ENTRY.name, "learning_rate", &learning_rate, is_rate, "more than 0, at most 1000")?;
+        check_option(ENTRY.name, "momentum", &momentum, (0.0..1.0).contains(&momentum), "0 or more, below 1")?;
+        Ok(Self {
+            space: setup.space,
+            epochs: setup.epochs,
+            options,
+            genome: Genome::of(&setup.space),
+            logits: [[0.0; CHOICES]; MOST],
+            baseline: Baseline::default(),
+            asked: [0; MOST],
+        })
+    }
+
+    /// The chances of the values of each gene.
+    fn policy(&self) -> [Values; MOST] {
+        let mut policy = [[0.0; CHOICES]; MOST];
+        for (gene, chances) in policy[..self.genome.len()].iter_mut().enumerate() {
+            *chances = softmax(&self.logits[gene], self.genome.choices(gene));
+        }
+        policy
+    }
+
+    fn reward(&mut self, reward: f64) {
+        let policy = self.policy();
+        let advantage = reward - self.baseline.update(reward, self.options.momentum);
+        for (gene, chances) in policy[..self.genome.len()].iter().enumerate() {
+            let gradient = gradient(chances, self.asked[gene].into(), advantage);
+            for (logit, slope) in self.logits[gene][..self.genome.choices(gene)].iter_mut().zip(gradient) {
+                *logit += self.options.learning_rate * slope;
+            }
+        }
+    }
+}
+
+/// The chances that logits give to the first `count` values.
+fn softmax(logits: &Values, count: usize) -> Values {
+    let highest = logits[..count].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut chances = [0.0; CHOICES];
+    for (chance, logit) in chances[..count].iter_mut().zip(logits) {
+        *chance = (logit - highest).exp();
+    }
+    let sum: f64 = chances.iter().sum();
+    chances.map(|chance| chance / sum)
+}
+
+/// The gradient of the expected reward by the logits: advantage · (one-hot − chances).
+fn gradient(chances: &Values, drawn: usize, advantage: f64) -> Values {
+    std::array::from_fn(|value| advantage * (f64::from(u8::from(value == drawn)) - chances[value]))
+}
+
+/// A moving average of the rewards, without the bias of its start at 0.
+#[derive(Debug)]
+struct Baseline {
+    average: f64,
+    /// The weight of the start that is left.
+    bias: f64,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { average: 0.0, bias: 1.0 }
+    }
+}
+
+impl Baseline {
+    /// Takes in a reward, and gives the average with it.
+    fn update(&mut self, reward: f64, momentum: f64) -> f64 {
+        self.average = momentum * self.average + (1.0 - momentum) * reward;
+        self.bias *= momentum;
+        self.average / (1.0 - self.bias)
+    }
+}
+
+/// Draws a value by its chance.
+fn draw(chances: &Values, count: usize, rng: &mut ChaCha8Rng) -> u8 {
+    let mut left = rng.random_range(0.0..1.0);
+    for (value, chance) in (0..).zip(&chances[..count - 1]) {
+        if left < *chance {
+            return value;
+        }
+        left -= chance;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a handful of values")]
+    let last = (count - 1) as u8;
+    last
+}
+
+impl Searcher for Reinforce {
+    fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        let policy = self.policy();
+        for _ in 0..MOST_DRAWS {
+            for (gene, chances) in policy[..self.genome.len()].iter().enumerate() {
+                self.asked[gene] = draw(chances, self.genome.choices(gene), rng);
+            }
+            if let Ok(cell) = self.space.cell(&self.genome.spec(&self.asked)) {
+                return vec![Proposal { cell, epochs: self.epochs }];
+            }
+        }
+        Vec::new()
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        for trial in trials {
+            let reward = 1.0 - f64::from(trial.loss());
+            if reward > LEAST_REWARD {
+                self.reward(reward);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::tell;
+    use crate::unit::Seed;
+
+    fn reinforce() -> Reinforce {
+        Reinforce::new(&Setup::new(Space::nas_bench_101(), Epochs(108))).unwrap()
+    }
+
+    fn step(search: &mut Reinforce, rng: &mut ChaCha8Rng, accuracy: impl Fn(&Proposal) -> f32) {
+        let proposals = search.ask(1, rng);
+        let accuracy = accuracy(&proposals[0]);
+        tell(search, &proposals, |_| accuracy);
+    }
+
+    #[test]
+    fn the_gradient_is_the_known_one() {
+        // `reinforce_logit_grad` of the known answers.
+        let found = gradient(&[0.2, 0.3, 0.5, 0.0, 0.0], 1, 0.4);
+        for (found, expected) in found.into_iter().zip([-0.08, 0.28, -0.2]) {
+            assert!((found - expected).abs() < 1e-15, "{found} and {expected}");
+        }
+    }
+
+    #[test]
+    fn the_first_reward_and_a_constant_one_change_nothing() {
+        let mut search = reinforce();
+        let mut rng = Seed(1).rng();
+        for _ in 0..50 {
+            step(&mut search, &mut rng, |_| 0.7);
+            assert!(search.logits.iter().flatten().all(|logit| logit.abs() < 1e-13), "{:?}", search.logits);
+        }
+    }
+
+    #[test]
+    fn a_choice_that_is_rewarded_becomes_likely() {
+        let mut search = reinforce();
+        let mut rng = Seed(2).rng();
+        for _ in 0..600 {
+            let share = |cell: &crate::space::Cell| {
+                let good = cell.operations().filter(|operation| operation.label() == 0).count();
+                f32::from(u8::try_from(good).unwrap()) / 5.0
+            };
+            step(&mut search, &mut rng, |proposal| 0.1 + 0.8 * share(&proposal.cell));
+        }
+        let chances: Vec<_> = search.policy()[21..26].iter().map(|values| values[0]).collect();
+        assert!(chances.iter().filter(|chance| **chance > 0.9).count() >= 4, "{chances:?}");
+    }
+
+    #[test]
+    fn trainings_that_diverge_teach_nothing() {
+        let mut search = reinforce();
+        let mut rng = Seed(3).rng();
+        for _ in 0..5 {
+            step(&mut search, &mut rng, |_| f32::NAN);
+        }
+        assert!(search.logits.iter().flatten().all(|logit| *logit == 0.0));
+        assert!((search.baseline.bias - 1.0).abs() < f64::EPSILON);
+    }
+}

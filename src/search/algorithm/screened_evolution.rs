@@ -1,0 +1,210 @@
+//! Screened evolution: a model fitted on what was measured so far lets only promising children be measured.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::evolution::{self, Death, Evolution};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{Cell, ENCODINGS, Encoding, Mutation, Sampler, Space, Spec};
+use crate::surrogate::{self, Judge, Rows, Surrogate, judge};
+use crate::unit::Seed;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "screened-evolution",
+    about: "regularized evolution; of 10 children the one is measured of which a decision tree or a support vector regression, \
+            fitted again every 50 cells, expects most",
+    source: "Real et al., AAAI 2019, with a screen of our own: the decision tree of Breiman et al., 1984, or the regression of \
+             Drucker et al., 1997",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(ScreenedEvolution::new(setup)?)),
+};
+
+/// The share of the measured cells that the tree is to tell from the others.
+const PROMISING: f64 = 0.2;
+/// What the screens see of a cell, which is the same for isomorphic cells.
+const ENCODING: &str = "statistics";
+
+/// What says how promising a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Screening {
+    /// The tree of rules that says whether a cell is among the best fifth.
+    Judge,
+    /// The regression of the accuracy.
+    Svr,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    population_size: usize,
+    tournament_size: usize,
+    sampler: Sampler,
+    mutation: Mutation,
+    screening: Screening,
+    /// How many children are screened for one that is measured.
+    candidates: usize,
+    /// After how many cells the screen is fitted again.
+    refit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let evolution::Options { population_size, tournament_size, sampler, mutation } = evolution::Options::default();
+        let screening = Screening::Judge;
+        Self { population_size, tournament_size, sampler, mutation, screening, candidates: 10, refit: 50 }
+    }
+}
+
+#[derive(Debug)]
+struct ScreenedEvolution {
+    evolution: Evolution,
+    options: Options,
+    screen: Screen,
+    /// The cells measured, as the screen sees them, and their accuracies; what diverged has 0.
+    rows: Rows,
+    accuracies: Vec<f32>,
+    /// How many cells the screen was fitted on.
+    fitted: usize,
+}
+
+/// A fitted screen.
+#[derive(Debug)]
+enum Screen {
+    /// All children are alike.
+    None,
+    Judge(Judge),
+    Regression(Box<dyn Surrogate>),
+}
+
+impl ScreenedEvolution {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let options: Options = setup.options(ENTRY.name)?;
+        let Options { population_size, tournament_size, sampler, mutation, candidates, refit, .. } = options;
+        check_option(ENTRY.name, "candidates", &candidates, (1..=100_000).contains(&candidates), "1 to 100000")?;
+        check_option(ENTRY.name, "refit", &refit, refit > 0, "at least 1")?;
+        let own = evolution::Options { population_size, tournament_size, sampler, mutation };
+        let evolution = Evolution::new(ENTRY.name, setup, own, Death::Oldest)?;
+        let rows = Rows::new(encoding().width(&setup.space));
+        Ok(Self { evolution, options, screen: Screen::None, rows, accuracies: Vec::new(), fitted: 0 })
+    }
+
+    /// Fits the screen on all cells measured. What cannot be fitted, as cells that are all alike, screens nothing.
+    fn fit(&mut self, seed: Seed) {
+        self.fitted = self.accuracies.len();
+        let screen = match self.options.screening {
+            Screening::Judge => judge::best(&self.accuracies, PROMISING)
+                .and_then(|promising| Judge::fit(&self.rows, &encoding().columns(&self.evolution.space), &promising))
+                .map(Screen::Judge),
+            Screening::Svr => {
+                surrogate::find("svr").and_then(|entry| entry.fit(&self.rows, &self.accuracies, seed)).map(Screen::Regression)
+            }
+        };
+        self.screen = screen.unwrap_or(Screen::None);
+    }
+}
+
+fn encoding() -> &'static Encoding {
+    ENCODINGS.iter().find(|encoding| encoding.name == ENCODING).expect("a name of the list")
+}
+
+fn push(rows: &mut Rows, space: &Space, cell: Cell) {
+    let mut row = vec![0.0; encoding().width(space)];
+    encoding().encode(space, &[cell], &mut row).expect("cells lie in the space");
+    rows.push(&row).expect("encodings are finite");
+}
+
+impl Screen {
+    /// The most promising of some children; of equals the first, as without a screen.
+    fn choose(&self, space: &Space, children: &[Spec]) -> Option<Spec> {
+        let mut rows = Rows::new(encoding().width(space));
+        for child in children {
+            push(&mut rows, space, child.prune().expect("children are connected"));
+        }
+        let expected: Vec<f32> = match self {
+            Self::None => return children.first().copied(),
+            Self::Judge(judge) => judge.judge(&rows).ok()?.iter().map(|verdict| verdict.share).collect(),
+            Self::Regression(model) => model.predict(&rows).ok()?.iter().map(|prediction| prediction.mean).collect(),
+        };
+        let best = children.iter().zip(expected).reduce(|best, other| if other.1 > best.1 { other } else { best });
+        best.map(|(child, _)| *child)
+    }
+}
+
+impl Searcher for ScreenedEvolution {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        let measured = self.accuracies.len();
+        if measured >= self.options.population_size && (self.fitted == 0 || measured >= self.fitted + self.options.refit) {
+            self.fit(Seed(rng.random()));
+        }
+        let Self { evolution, screen, options, .. } = self;
+        evolution.ask_with(room, rng, |evolution, rng| {
+            let count = if matches!(screen, Screen::None) { 1 } else { options.candidates };
+            let children: Vec<_> = (0..count).map_while(|_| evolution.child(rng)).collect();
+            screen.choose(&evolution.space, &children)
+        })
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        self.evolution.tell(trials);
+        for trial in trials {
+            push(&mut self.rows, &self.evolution.space, trial.proposal.cell);
+            self.accuracies.push(1.0 - trial.loss());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::{tell, trial};
+    use crate::unit::Epochs;
+
+    fn accuracy(cell: &Cell) -> f32 {
+        f32::from(u8::try_from(cell.operations().filter(|operation| operation.label() == 0).count()).unwrap()) / 10.0
+    }
+
+    fn screened(options: serde_json::Value) -> ScreenedEvolution {
+        let mut setup = Setup::new(Space::nas_bench_101(), Epochs(4));
+        setup.options = options;
+        ScreenedEvolution::new(&setup).unwrap()
+    }
+
+    #[test]
+    fn either_screen_chooses_better_children_than_none() {
+        // A tournament of one takes any parent, so that the screen alone makes the difference.
+        let mean = |screening: &str, candidates: usize| {
+            let mut search = screened(serde_json::json!({
+                "screening": screening, "candidates": candidates, "population_size": 60, "tournament_size": 1, "refit": 20
+            }));
+            let mut rng = Seed(1).rng();
+            let mut sum = 0.0;
+            for step in 0_u8..160 {
+                let proposals = search.ask(1, &mut rng);
+                let accuracy = accuracy(&proposals[0].cell);
+                sum += if step >= 60 { accuracy } else { 0.0 };
+                search.tell(&[trial(proposals[0], accuracy)]);
+            }
+            assert_eq!((search.rows.len(), search.fitted), (160, 140));
+            sum / 100.0
+        };
+        let none = mean("judge", 1);
+        for screening in ["judge", "svr"] {
+            assert!(mean(screening, 10) > none + 0.05, "{screening}");
+        }
+    }
+
+    #[test]
+    fn cells_that_are_all_alike_screen_nothing() {
+        let mut search = screened(serde_json::json!({ "population_size": 20, "tournament_size": 2 }));
+        let mut rng = Seed(2).rng();
+        for _ in 0..60 {
+            let proposals = search.ask(30, &mut rng);
+            assert!(!proposals.is_empty());
+            tell(&mut search, &proposals, |_| 0.5);
+        }
+        assert!(matches!(search.screen, Screen::None));
+    }
+}

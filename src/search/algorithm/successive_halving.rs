@@ -1,0 +1,92 @@
+//! Successive halving: many cells get little training, the best of them more.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::oracle::Proposal;
+use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::space::{Sampler, Space};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "successive-halving",
+    about: "trains many random cells shortly and goes on with the best, over and over; each rung is trained anew",
+    source: "Jamieson & Talwalkar, AISTATS 2016; 27, 9, 3, 1 cells at four budgets, as the first bracket of Hyperband",
+    defaults: defaults_of::<Options>,
+    build: |setup| Ok(Box::new(SuccessiveHalving::new(setup)?)),
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// One in so many goes on.
+    eta: usize,
+    sampler: Sampler,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { eta: 3, sampler: Sampler::Official }
+    }
+}
+
+#[derive(Debug)]
+struct SuccessiveHalving {
+    space: Space,
+    sampler: Sampler,
+    races: Races,
+}
+
+impl SuccessiveHalving {
+    fn new(setup: &Setup) -> Result<Self, Error> {
+        let Options { eta, sampler } = setup.options(ENTRY.name)?;
+        check_eta(ENTRY.name, eta)?;
+        let widest = bracket(&setup.budgets, eta, setup.budgets.len() - 1, Sizes::Hpbandster);
+        Ok(Self { space: setup.space, sampler, races: Races::new(vec![widest]) })
+    }
+}
+
+impl Searcher for SuccessiveHalving {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        self.races.ask(room, || self.sampler.draw(&self.space, rng))
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        self.races.tell(trials, |_, _| ());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::fixture::tell;
+    use crate::unit::{Epochs, Seed};
+
+    #[test]
+    fn the_best_third_of_each_rung_goes_on_however_much_is_asked_at_once() {
+        let setup = Setup::new(Space::nas_bench_101(), Epochs(108)).with_budgets(&[4, 12, 36].map(Epochs));
+        for room in [1, 5, 100] {
+            let mut search = SuccessiveHalving::new(&setup).unwrap();
+            let mut rng = Seed(1).rng();
+            let mut survivors = Vec::new();
+            for (epochs, size) in [(4, 27), (12, 9), (36, 3), (108, 1), (4, 27)] {
+                let mut reached = Vec::new();
+                while reached.len() < size {
+                    let proposals = search.ask(room, &mut rng);
+                    assert!(!proposals.is_empty() && proposals.len() <= room);
+                    let first = f32::from(u16::try_from(reached.len()).unwrap());
+                    let losses = tell(&mut search, &proposals, |place| (0.618 * (first + place)).fract());
+                    assert!(proposals.iter().all(|proposal| proposal.epochs == Epochs(epochs)));
+                    reached.extend(proposals.iter().map(|proposal| proposal.cell).zip(losses));
+                }
+                assert_eq!(reached.len(), size);
+                if epochs > 4 {
+                    let cells: Vec<_> = reached.iter().map(|(cell, _)| *cell).collect();
+                    assert_eq!(cells, survivors[..size]);
+                }
+                reached.sort_by(|one, other| one.1.total_cmp(&other.1));
+                survivors = reached.into_iter().map(|(cell, _)| cell).collect();
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A spec as a row of genes: one for each edge that the largest matrix may have, then one for each of its operations.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use crate::space::{Operation, Space, Spec};
+
+/// The genes of the largest space: 21 edges and 5 operations.
+pub(super) const MOST: usize = 26;
+
+/// The values of the genes; what is beyond those of the space stays 0.
+pub(super) type Genes = [u8; MOST];
+
+/// Which genes the specs of a space have.
+#[derive(Clone, Debug)]
+pub(super) struct Genome {
+    edges: usize,
+    interior: usize,
+    kinds: Vec<Operation>,
+}
+
+impl Genome {
+    pub(super) fn of(space: &Space) -> Self {
+        let vertices = space.max_vertices();
+        let (edges, interior) = (vertices * (vertices - 1) / 2, vertices - 2);
+        debug_assert!(edges + interior <= MOST, "a space has at most 7 vertices");
+        Self { edges, interior, kinds: space.operations().collect() }
+    }
+
+    /// How many genes there are.
+    pub(super) const fn len(&self) -> usize {
+        self.edges + self.interior
+    }
+
+    /// How many values a gene can have.
+    pub(super) const fn choices(&self, gene: usize) -> usize {
+        if gene < self.edges { 2 } else { self.kinds.len() }
+    }
+
+    /// Reads the genes of a spec of the largest matrix.
+    #[expect(clippy::cast_possible_truncation, reason = "a gene is below eight")]
+    pub(super) fn of_spec(&self, spec: Spec) -> Genes {
+        let mut genes = [0; MOST];
+        let bits = spec.edge_bits();
+        for (edge, gene) in genes[..self.edges].iter_mut().enumerate() {
+            *gene = (bits >> edge & 1) as u8;
+        }
+        for (gene, operation) in genes[self.edges..self.len()].iter_mut().zip(spec.operations()) {
+            *gene = self.kinds.iter().position(|kind| *kind == operation).unwrap_or_default() as u8;
+        }
+        genes
+    }
+
+    /// Makes the spec of some genes.
+    pub(super) fn spec(&self, genes: &Genes) -> Spec {
+        let edges = genes[..self.edges].iter().rev().fold(0, |bits, gene| bits << 1 | u64::from(*gene));
+        let mut operations = [Operation::Conv3x3; MOST];
+        for (operation, gene) in operations.iter_mut().zip(&genes[self.edges..self.len()]) {
+            *operation = self.kinds[usize::from(*gene)];
+        }
+        Spec::from_bits(edges, &operations[..self.interior])
+    }
+
+    /// Any value of a gene, each with the same chance.
+    #[expect(clippy::cast_possible_truncation, reason = "a gene is below eight")]
+    pub(super) fn draw(&self, gene: usize, rng: &mut ChaCha8Rng) -> u8 {
+        rng.random_range(0..self.choices(gene)) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{OPERATIONS, Sampler};
+    use crate::unit::Seed;
+
+    #[test]
+    fn genes_become_the_same_spec_again() {
+        let mut rng = Seed(1).rng();
+        let five = Space::nas_bench_101().with_operations(&OPERATIONS[1..]).unwrap();
+        for space in [Space::nas_bench_101(), five.with_max_vertices(5).unwrap(), five.with_max_vertices(2).unwrap()] {
+            let genome = Genome::of(&space);
+            for _ in 0..100 {
+                let spec = Sampler::Official.draw(&space, &mut rng);
+                let genes = genome.of_spec(spec);
+                assert_eq!(genome.spec(&genes), spec);
+                assert!((0..genome.len()).all(|gene| usize::from(genes[gene]) < genome.choices(gene)));
+            }
+        }
+        let genome = Genome::of(&Space::nas_bench_101());
+        assert_eq!((genome.len(), genome.choices(20), genome.choices(21)), (26, 2, 3));
+    }
+}

@@ -1,0 +1,30 @@
+//! Which cells a search has asked about, so that a model-based one asks about new ones only.
+
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashSet;
+
+use crate::space::{Sampler, Space, Spec};
+
+/// After so many draws of cells that were seen, there is nothing new to draw.
+const MOST_DRAWS: usize = 10_000;
+
+/// The cells seen, by their fingerprints.
+#[derive(Debug, Default)]
+pub(super) struct Seen(FxHashSet<u64>);
+
+impl Seen {
+    /// Whether the cell of a connected spec was not seen; from now on it was.
+    pub(super) fn insert(&mut self, spec: Spec) -> bool {
+        spec.prune().is_ok_and(|cell| self.0.insert(cell.fingerprint()))
+    }
+
+    /// Whether the cell of a spec was seen.
+    pub(super) fn contains(&self, spec: Spec) -> bool {
+        spec.prune().is_ok_and(|cell| self.0.contains(&cell.fingerprint()))
+    }
+
+    /// Draws a cell that was not seen, and from now on was; `None` if the space seems to have no other.
+    pub(super) fn draw(&mut self, space: &Space, sampler: Sampler, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        (0..MOST_DRAWS).map(|_| sampler.draw(space, rng)).find(|spec| self.insert(*spec))
+    }
+}

@@ -1,0 +1,147 @@
+//! A table as an oracle: searches ask the records instead of training.
+
+use rustc_hash::FxHashMap;
+
+use super::{Row, Stop, Table};
+use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::space::ModuleHash;
+use crate::unit::Seed;
+
+/// Answers with one of the recorded repeats of a cell, at the end of its training.
+///
+/// Which repeat is a function of the seed, the cell, the budget and how often that was asked before: never of a global
+/// generator, nor of what else was asked. A training that diverged or failed has no accuracy and costs what it took.
+///
+/// # Source
+///
+/// Ying et al., ICML 2019, section 5: a search sees one repeat at random, never the mean.
+#[derive(Debug)]
+pub struct TableOracle<'a> {
+    table: &'a Table,
+    seed: u64,
+    /// How often a cell, by its index, was asked at a budget.
+    asked: FxHashMap<u64, u32>,
+}
+
+impl<'a> TableOracle<'a> {
+    /// Starts an oracle for one search.
+    #[must_use]
+    pub fn new(table: &'a Table, seed: Seed) -> Self {
+        Self { table, seed: seed.derive("repeats of a table").0, asked: FxHashMap::default() }
+    }
+
+    fn answer(&mut self, proposal: &Proposal) -> Result<Measurement, oracle::Error> {
+        let refused = |source| oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: Box::new(source) };
+        let missing = |epochs| super::Error::NotRecorded { hash: proposal.cell.hash(), epochs };
+        let index = self.table.index_of(&proposal.cell).ok_or_else(|| refused(missing(None)))?;
+        let rows = self.table.repeats(index, proposal.epochs);
+        if rows.is_empty() {
+            self.table.check_budget(proposal.epochs).map_err(refused)?;
+            return Err(refused(missing(Some(proposal.epochs))));
+        }
+        let row = match rows {
+            [row] => row,
+            _ => self.draw(index, rows),
+        };
+        let end = row.at(Stop::Final);
+        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time })
+    }
+
+    /// Draws one of the repeats.
+    fn draw<'b>(&mut self, index: usize, rows: &'b [Row]) -> &'b Row {
+        let epochs = u64::from(rows[0].epochs().0);
+        let asked = self.asked.entry((index as u64) << 16 | epochs).or_insert(0);
+        let number = mix(mix(self.seed ^ start(self.table.hashes()[index])) ^ (epochs << 32 | u64::from(*asked)));
+        *asked = asked.wrapping_add(1);
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of rows")]
+        let place = ((u128::from(number) * rows.len() as u128) >> 64) as usize;
+        &rows[place]
+    }
+}
+
+/// The first bytes of a hash as a number.
+fn start(hash: ModuleHash) -> u64 {
+    let bytes = hash.bytes();
+    u64::from_le_bytes(std::array::from_fn(|place| bytes[place]))
+}
+
+/// Makes every bit depend on every other: the finishing of the SplitMix64 generator, after a step of it.
+const fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
+}
+
+impl Oracle for TableOracle<'_> {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+        proposals.iter().map(|proposal| self.answer(proposal)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{Cell, Space};
+    use crate::table::Record;
+    use crate::train::Evaluation;
+    use crate::unit::{Accuracy, Epochs, Seconds};
+
+    /// Three repeats of each small cell, each repeat with an accuracy of its own.
+    fn table() -> (Table, Vec<Cell>) {
+        let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
+        let record = |cell: &Cell, repeat: u16| {
+            let accuracy = Accuracy::from_fraction(f32::from(repeat) / 10.0);
+            let end = Evaluation { validation_accuracy: accuracy, training_time: Seconds(2.0), ..Evaluation::default() };
+            Record { end, ..Record::blank(*cell, Epochs(4), repeat) }
+        };
+        let records: Vec<_> = cells.iter().flat_map(|cell| (0..3).map(move |repeat| record(cell, repeat))).collect();
+        (Table::from_records(&records), cells)
+    }
+
+    fn fractions(oracle: &mut TableOracle<'_>, cell: Cell, times: usize) -> Vec<f32> {
+        let proposals = vec![Proposal { cell, epochs: Epochs(4) }; times];
+        let measurements = oracle.measure(&proposals).unwrap();
+        measurements.iter().map(|measurement| measurement.validation_accuracy.unwrap().fraction()).collect()
+    }
+
+    #[test]
+    fn what_a_cell_answers_depends_on_the_seed_and_on_how_often_it_was_asked_only() {
+        let (table, cells) = table();
+        let mut one = TableOracle::new(&table, Seed(1));
+        let alone = fractions(&mut one, cells[50], 20);
+        let mut among_others = TableOracle::new(&table, Seed(1));
+        let mut again = Vec::new();
+        for other in &cells[..20] {
+            fractions(&mut among_others, *other, 1);
+            again.extend(fractions(&mut among_others, cells[50], 1));
+        }
+        assert_eq!(alone, again);
+        assert_ne!(alone, fractions(&mut TableOracle::new(&table, Seed(2)), cells[50], 20));
+    }
+
+    #[test]
+    fn every_repeat_is_shown_equally_often() {
+        let (table, cells) = table();
+        let mut oracle = TableOracle::new(&table, Seed(1));
+        let shown = fractions(&mut oracle, cells[7], 3_000);
+        for repeat in [0.0, 0.1, 0.2] {
+            let count = shown.iter().filter(|fraction| (**fraction - repeat).abs() < 0.01).count();
+            assert!((900..1_100).contains(&count), "{repeat} {count} times");
+        }
+        let first: Vec<_> = cells.iter().map(|cell| fractions(&mut TableOracle::new(&table, Seed(3)), *cell, 1)[0]).collect();
+        assert!(first.iter().any(|fraction| *fraction < 0.05) && first.iter().any(|fraction| *fraction > 0.15));
+    }
+
+    #[test]
+    fn what_was_not_recorded_is_named() {
+        let (table, cells) = table();
+        let mut oracle = TableOracle::new(&table, Seed(1));
+        let larger = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap()[200];
+        let error = oracle.measure(&[Proposal { cell: larger, epochs: Epochs(4) }]).unwrap_err();
+        assert_eq!(error.cell, larger);
+        assert!(error.source.to_string().ends_with("is not recorded"), "{}", error.source);
+        let error = oracle.measure(&[Proposal { cell: cells[0], epochs: Epochs(108) }]).unwrap_err();
+        assert!(error.source.to_string().contains("108"), "{}", error.source);
+    }
+}
