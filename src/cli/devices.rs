@@ -16,7 +16,8 @@ use super::format::{Format, Table, single};
 /// images per second are those of this small network, whole training steps of 32 images: a GPU shows its strength with larger
 /// ones. A device that fails is shown with its reason, and the exit code is 1.
 ///
-/// The devices go to `--device` of `nasbench run`. GPUs are found by a build with GPU support: `cargo build --release --features gpu`.
+/// The devices go to `--device` of `nasbench run`. GPUs are found by a build with GPU support: `cargo build --release --features gpu`,
+/// or `--features cuda` for CUDA.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// How to print it; `json` and `csv` tell every loss.

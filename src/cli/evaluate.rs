@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
-    /// Where to evaluate: `cpu`, `gpu[:index]` or `reference`.
+    /// Where to evaluate: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
     max_vertices: u8,
 
-    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    /// Where to train: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` shows and tests what there is.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 

@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    /// Where to train: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` shows and tests what there is.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 

@@ -30,19 +30,19 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Error {
     /// No device has this name.
-    #[error("unknown device `{name}` (known: cpu, reference, gpu, gpu:0, gpu:1, …)")]
+    #[error("unknown device `{name}` (known: cpu, reference, gpu[:index], cuda[:index])")]
     UnknownDevice {
         /// The name given.
         name: String,
     },
     /// This build has no support for the device.
-    #[error("device `{device}` needs a build with GPU support: `cargo build --release --features gpu`")]
+    #[error("device `{device}` needs a build with GPU support: `cargo build --release --features {}`", device.kind())]
     NotBuilt {
         /// The device asked for.
         device: Device,
     },
-    /// There are fewer GPUs.
-    #[error("device `{device}` does not exist: {found} GPU adapters were found")]
+    /// There are fewer devices of this kind.
+    #[error("device `{device}` does not exist: {found} devices of the kind `{}` were found", device.kind())]
     NoDevice {
         /// The device asked for.
         device: Device,
@@ -81,6 +81,11 @@ pub enum Device {
         /// The position among the adapters found.
         index: Option<usize>,
     },
+    /// A GPU of NVIDIA through CUDA; without an index the first.
+    Cuda {
+        /// The position among the GPUs that CUDA finds.
+        index: Option<usize>,
+    },
 }
 
 /// A kind of device, as `nasbench list devices` shows it.
@@ -103,6 +108,11 @@ pub const DEVICES: &[Entry] = &[
         about: "a GPU over Vulkan, Metal or DX12 (burn-wgpu, cargo feature `gpu`)",
         built: cfg!(feature = "gpu"),
     },
+    Entry {
+        name: "cuda[:index]",
+        about: "a GPU of NVIDIA over CUDA (burn-cuda, cargo feature `cuda`)",
+        built: cfg!(feature = "cuda"),
+    },
 ];
 
 impl FromStr for Device {
@@ -110,11 +120,15 @@ impl FromStr for Device {
 
     fn from_str(name: &str) -> Result<Self, Error> {
         let unknown = || Error::UnknownDevice { name: name.to_owned() };
-        match name.split_once(':') {
-            None if name == "cpu" => Ok(Self::Cpu),
-            None if name == "reference" => Ok(Self::Reference),
-            None if name == "gpu" => Ok(Self::Gpu { index: None }),
-            Some(("gpu", index)) => Ok(Self::Gpu { index: Some(index.parse().map_err(|_| unknown())?) }),
+        let (kind, index) = match name.split_once(':') {
+            Some((kind, index)) => (kind, Some(index.parse().map_err(|_| unknown())?)),
+            None => (name, None),
+        };
+        match (kind, index) {
+            ("cpu", None) => Ok(Self::Cpu),
+            ("reference", None) => Ok(Self::Reference),
+            ("gpu", index) => Ok(Self::Gpu { index }),
+            ("cuda", index) => Ok(Self::Cuda { index }),
             _ => Err(unknown()),
         }
     }
@@ -129,7 +143,7 @@ impl Device {
     pub fn check(self) -> Result<(), Error> {
         match self {
             Self::Cpu => Ok(()),
-            Self::Reference | Self::Gpu { .. } => self::burn::open(self).map(drop),
+            Self::Reference | Self::Gpu { .. } | Self::Cuda { .. } => self::burn::open(self).map(drop),
         }
     }
 
@@ -138,7 +152,25 @@ impl Device {
     pub const fn is_gpu(self) -> bool {
         match self {
             Self::Cpu | Self::Reference => false,
-            Self::Gpu { .. } => true,
+            Self::Gpu { .. } | Self::Cuda { .. } => true,
+        }
+    }
+
+    /// The word for all devices of its kind; for a GPU it is the cargo feature, too, with which it is built.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Reference => "reference",
+            Self::Gpu { .. } => "gpu",
+            Self::Cuda { .. } => "cuda",
+        }
+    }
+
+    const fn index(self) -> Option<usize> {
+        match self {
+            Self::Cpu | Self::Reference => None,
+            Self::Gpu { index } | Self::Cuda { index } => index,
         }
     }
 
@@ -148,7 +180,7 @@ impl Device {
     pub fn arithmetic(self) -> String {
         match self {
             Self::Cpu | Self::Reference => format!("{self} with {}", lane::instructions()),
-            Self::Gpu { .. } => "gpu".to_owned(),
+            Self::Gpu { .. } | Self::Cuda { .. } => self.kind().to_owned(),
         }
     }
 
@@ -157,7 +189,7 @@ impl Device {
     pub fn description(self) -> String {
         match self {
             Self::Cpu | Self::Reference => processor().map_or_else(|| self.to_string(), |model| format!("{self}: {model}")),
-            Self::Gpu { .. } => self.to_string(),
+            Self::Gpu { .. } | Self::Cuda { .. } => self.to_string(),
         }
     }
 }
@@ -182,11 +214,9 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cpu => f.write_str("cpu"),
-            Self::Reference => f.write_str("reference"),
-            Self::Gpu { index: None } => f.write_str("gpu"),
-            Self::Gpu { index: Some(index) } => write!(f, "gpu:{index}"),
+        match self.index() {
+            None => f.write_str(self.kind()),
+            Some(index) => write!(f, "{}:{index}", self.kind()),
         }
     }
 }
@@ -228,15 +258,30 @@ mod tests {
             assert!(known.iter().any(|instructions| found == format!("{kind} with {instructions}")), "{found}");
         }
         assert_eq!([None, Some(3)].map(|index| Device::Gpu { index }.arithmetic()), ["gpu", "gpu"]);
+        assert_eq!(Device::Cuda { index: Some(0) }.arithmetic(), "cuda");
     }
 
     #[test]
     fn a_device_reads_back_as_it_prints() {
-        for name in ["cpu", "reference", "gpu", "gpu:1"] {
+        for name in ["cpu", "reference", "gpu", "gpu:1", "cuda", "cuda:0"] {
             assert_eq!(name.parse::<Device>().unwrap().to_string(), name);
         }
-        assert!("gpu:first".parse::<Device>().is_err());
+        for name in ["gpu:first", "cuda:", "cpu:0", "reference:1", ""] {
+            assert!(name.parse::<Device>().is_err(), "{name}");
+        }
         let message = "tpu".parse::<Device>().unwrap_err().to_string();
-        assert_eq!(message, "unknown device `tpu` (known: cpu, reference, gpu, gpu:0, gpu:1, …)");
+        assert_eq!(message, "unknown device `tpu` (known: cpu, reference, gpu[:index], cuda[:index])");
+    }
+
+    #[test]
+    fn a_device_that_is_not_built_says_how_to_build_it() {
+        let message = |device| Error::NotBuilt { device }.to_string();
+        assert_eq!(
+            message(Device::Cuda { index: Some(1) }),
+            "device `cuda:1` needs a build with GPU support: `cargo build --release --features cuda`"
+        );
+        assert!(message(Device::Gpu { index: None }).ends_with("`cargo build --release --features gpu`"));
+        let none = Error::NoDevice { device: Device::Cuda { index: None }, found: 0 };
+        assert_eq!(none.to_string(), "device `cuda` does not exist: 0 devices of the kind `cuda` were found");
     }
 }

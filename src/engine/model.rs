@@ -25,7 +25,9 @@ impl Model {
     pub fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
         Ok(Self(match device {
             Device::Cpu => Engine::Lane(Box::new(Lanes::new(plan, settings, seed))),
-            Device::Reference | Device::Gpu { .. } => Engine::Burn(Box::new(Tensors::new(plan, settings, seed, device)?)),
+            Device::Reference | Device::Gpu { .. } | Device::Cuda { .. } => {
+                Engine::Burn(Box::new(Tensors::new(plan, settings, seed, device)?))
+            }
         }))
     }
 
@@ -138,7 +140,7 @@ impl Model {
     pub fn bytes(plan: &Plan, batch: usize, device: Device) -> u64 {
         match device {
             Device::Cpu => Lanes::bytes(plan, batch),
-            Device::Reference | Device::Gpu { .. } => Tensors::bytes(plan, batch),
+            Device::Reference | Device::Gpu { .. } | Device::Cuda { .. } => Tensors::bytes(plan, batch),
         }
     }
 }

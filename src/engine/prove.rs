@@ -82,14 +82,16 @@ pub fn found() -> Vec<Found> {
         Found { device: Device::Cpu, name: format!("{processor}, {}", lane::instructions()) },
         Found { device: Device::Reference, name: format!("{processor}, burn-flex") },
     ];
-    let any = Device::Gpu { index: None };
-    match without_panic(any, || Ok(super::burn::adapters())) {
-        Ok(adapters) => {
-            let gpu = |(index, name)| Found { device: Device::Gpu { index: Some(index) }, name };
-            found.extend(adapters.into_iter().enumerate().map(gpu));
+    let kinds: [fn(Option<usize>) -> Device; 2] = [|index| Device::Gpu { index }, |index| Device::Cuda { index }];
+    for kind in kinds {
+        match without_panic(kind(None), || Ok(super::burn::adapters(kind(None)))) {
+            Ok(adapters) => {
+                let own = |(index, name)| Found { device: kind(Some(index)), name };
+                found.extend(adapters.into_iter().enumerate().map(own));
+            }
+            // It is proved like any other, so that its reason is told.
+            Err(_) => found.push(Found { device: kind(None), name: "adapters that cannot be listed".to_owned() }),
         }
-        // It is proved like any other, so that its reason is told.
-        Err(_) => found.push(Found { device: any, name: "adapters that cannot be listed".to_owned() }),
     }
     found
 }
@@ -182,8 +184,12 @@ mod tests {
 
     #[test]
     fn a_device_that_does_not_exist_says_so() {
-        let error = prove(Device::Gpu { index: Some(9_999) }, &[]).unwrap_err();
+        let index = Some(9_999);
+        let error = prove(Device::Gpu { index }, &[]).unwrap_err();
         assert!(matches!(error, Error::NotBuilt { .. } | Error::NoDevice { .. }), "{error}");
+        // Where there is no driver of CUDA, it panics.
+        let error = prove(Device::Cuda { index }, &[]).unwrap_err();
+        assert!(matches!(error, Error::NotBuilt { .. } | Error::NoDevice { .. } | Error::Failed { .. }), "{error}");
     }
 
     #[test]

@@ -91,12 +91,12 @@ pub(super) enum Window {
 /// - `input`: `[n, channels, height, width]`
 /// - returns: the same, or height and width halved and rounded up for [`Window::Two`]
 pub(super) fn max_pool(input: Tensor<4>, window: Window, device: Device) -> Tensor<4> {
-    match (window, device) {
-        (_, Device::Cpu | Device::Reference) => pick_greatest(input, window),
-        (Window::Three, Device::Gpu { .. }) => {
+    match window {
+        _ if !device.is_gpu() => pick_greatest(input, window),
+        Window::Three => {
             max_pool2d(input, MaxPoolOptions { stride: [1, 1], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) })
         }
-        (Window::Two, Device::Gpu { .. }) => max_pool2d(input, MaxPoolOptions { ceil_mode: true, ..MaxPoolOptions::new([2, 2]) }),
+        Window::Two => max_pool2d(input, MaxPoolOptions { ceil_mode: true, ..MaxPoolOptions::new([2, 2]) }),
     }
 }
 

@@ -209,36 +209,42 @@ impl Model {
 
 /// Finds the backend of a device.
 pub(super) fn open(device: Device) -> Result<Backend, Error> {
-    match device {
-        Device::Cpu | Device::Reference => Ok(Backend::flex()),
-        #[cfg(not(feature = "gpu"))]
-        Device::Gpu { .. } => Err(Error::NotBuilt { device }),
-        #[cfg(feature = "gpu")]
-        Device::Gpu { index } => {
-            let mut adapters = Backend::enumerate(burn::tensor::DeviceType::Wgpu).into_vec();
-            let (found, index) = (adapters.len(), index.unwrap_or(0));
-            if index >= found {
-                return Err(Error::NoDevice { device, found });
-            }
-            Ok(adapters.swap_remove(index))
-        }
+    let mut backends = backends(device).ok_or(Error::NotBuilt { device })?;
+    let (found, index) = (backends.len(), device.index().unwrap_or(0));
+    if index >= found {
+        return Err(Error::NoDevice { device, found });
     }
+    Ok(backends.swap_remove(index))
 }
 
-/// The names of the GPU adapters, in the order of their indices; none in a build without GPU support.
+/// The names of all devices of a kind, in the order of their indices; none in a build without them.
 ///
 /// # Panics
 ///
 /// Panics if the driver does.
-pub(super) fn adapters() -> Vec<String> {
-    #[cfg(not(feature = "gpu"))]
-    return Vec::new();
-    #[cfg(feature = "gpu")]
-    Backend::enumerate(burn::tensor::DeviceType::Wgpu)
-        .into_vec()
-        .iter()
-        .map(|adapter| adapter.identity().map_or_else(|| "an adapter without a name".to_owned(), |identity| identity.name))
-        .collect()
+pub(super) fn adapters(kind: Device) -> Vec<String> {
+    #[cfg(any(feature = "gpu", feature = "cuda"))]
+    let name = |backend: &Backend| backend.identity().map(|identity| identity.name);
+    // Only GPUs have an identity.
+    #[cfg(not(any(feature = "gpu", feature = "cuda")))]
+    let name = |_: &Backend| None;
+    let unnamed = || "an adapter without a name".to_owned();
+    backends(kind).iter().flatten().map(|backend| name(backend).unwrap_or_else(unnamed)).collect()
+}
+
+/// The backends of all devices of a kind, in the order of their indices; `None` in a build without them.
+fn backends(kind: Device) -> Option<Vec<Backend>> {
+    match kind {
+        Device::Cpu | Device::Reference => Some(vec![Backend::flex()]),
+        #[cfg(feature = "gpu")]
+        Device::Gpu { .. } => Some(Backend::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()),
+        #[cfg(not(feature = "gpu"))]
+        Device::Gpu { .. } => None,
+        #[cfg(feature = "cuda")]
+        Device::Cuda { .. } => Some(Backend::enumerate(burn::tensor::DeviceType::Cuda).into_vec()),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda { .. } => None,
+    }
 }
 
 /// Runs the steps of a plan; `normalise` gets the convolution's output, its number, and its scale and offset.
