@@ -18,10 +18,10 @@ mod slurm;
 mod trainer;
 mod upkeep;
 
-use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 
+use crate::engine::panic_text;
 use crate::table::{self, Key};
 
 pub use activity::{Activity, AtWork, Best, activities};
@@ -103,10 +103,4 @@ pub enum Error {
         /// How many records.
         rows: usize,
     },
-}
-
-/// What a panic said.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("nothing").to_owned()
 }

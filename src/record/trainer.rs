@@ -46,7 +46,7 @@ impl Trainer<'_> {
                 // A panic there is a bug.
                 Device::Cpu | Device::Reference => run(),
                 // The drivers of GPUs panic where they cannot go on.
-                Device::Gpu { .. } => catch_unwind(AssertUnwindSafe(run))
+                Device::Gpu { .. } | Device::Cuda { .. } => catch_unwind(AssertUnwindSafe(run))
                     .unwrap_or_else(|panic| Err(engine::Error::Failed { device, reason: panic_text(&*panic) }.into())),
             }
         })
@@ -75,7 +75,7 @@ impl Trainer<'_> {
         mut attempt: impl FnMut(Device) -> Result<Option<Trained>, train::Error>,
     ) -> Result<Option<Record>, train::Error> {
         let devices: &[_] = match self.device {
-            Device::Gpu { .. } => &[self.device, self.device, Device::Cpu],
+            Device::Gpu { .. } | Device::Cuda { .. } => &[self.device, self.device, Device::Cpu],
             Device::Cpu | Device::Reference => &[self.device],
         };
         for device in devices {
