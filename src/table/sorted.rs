@@ -373,7 +373,8 @@ mod tests {
     #[test]
     fn rows_that_do_not_fit_into_memory_at_once_come_in_order_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let records = (0..20_000_u16).rev().map(|repeat| Record { repeat, ..records().remove(0) }).collect::<Vec<_>>();
+        let one = records().remove(0);
+        let records = (0..20_000_u16).rev().map(|repeat| Record { repeat, ..one.clone() }).collect::<Vec<_>>();
         let shards = records.chunks(3_000).map(<[_]>::to_vec).collect::<Vec<_>>();
         let benchmark = benchmark(folder.path(), &[], &shards);
         let mut sorted = Sorted::open(&benchmark, Part::Recorded, &every_column()).unwrap();
