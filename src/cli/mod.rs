@@ -85,8 +85,8 @@ enum Command {
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     Info(info::Arguments),
-    Search(search::Arguments),
     Export(export::Arguments),
+    Search(search::Arguments),
     Devices(devices::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
@@ -137,8 +137,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query),
         Command::Info(info) => info::run(info),
-        Command::Search(search) => search::run(search, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
+        Command::Search(search) => search::run(search, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),

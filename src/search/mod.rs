@@ -77,7 +77,7 @@ pub enum Error {
         found: Budget,
     },
     /// The budget does not pay for one training.
-    #[error("a budget of {budget} does not pay for one training: that of `{cell}` costs {found}")]
+    #[error("a budget of {} s does not pay for one training: that of `{cell}` costs {} s", budget.0, found.0)]
     SmallBudget {
         /// The budget.
         budget: Seconds,
@@ -87,7 +87,7 @@ pub enum Error {
         found: Seconds,
     },
     /// A budget in time is never spent by trainings that cost nothing.
-    #[error("the training of `{cell}` costs {found}, expected more than 0 s: such trainings never spend a budget in time")]
+    #[error("the training of `{cell}` costs {} s, expected more than 0 s: such trainings never spend a budget in time", found.0)]
     FreeTraining {
         /// The cell.
         cell: Cell,
