@@ -154,7 +154,7 @@ impl Perceptron {
         for layer in 0..HIDDEN {
             let own = &rows[self.hidden(layer)..=self.hidden(layer) + WIDTH];
             let mut sums = own[WIDTH];
-            for (input, weights) in layers[layer].iter().zip(&own[..WIDTH]) {
+            for (input, weights) in layers[layer].iter().zip(&own[..WIDTH]).filter(|(input, _)| **input > 0.0) {
                 add(&mut sums, weights, *input);
             }
             rectify(&mut sums);
@@ -170,18 +170,18 @@ impl Perceptron {
         slopes.output_bias += slope;
         add(&mut slopes.rows[last], &outputs.layers[HIDDEN], slope);
         let mut behind = self.numbers.rows[last].map(|weight| weight * slope);
+        cut(&mut behind, &outputs.layers[HIDDEN]);
         for layer in (0..HIDDEN).rev() {
-            cut(&mut behind, &outputs.layers[layer + 1]);
             let first = self.hidden(layer);
             let mut before = [0.0; WIDTH];
-            for (input, value) in outputs.layers[layer].iter().enumerate() {
+            // Where a rectifier was shut, no slope goes through.
+            for (input, value) in outputs.layers[layer].iter().enumerate().filter(|(_, value)| **value > 0.0) {
                 add(&mut slopes.rows[first + input], &behind, *value);
                 before[input] = dot(&self.numbers.rows[first + input], &behind);
             }
             add(&mut slopes.rows[first + WIDTH], &behind, 1.0);
             behind = before;
         }
-        cut(&mut behind, &outputs.layers[0]);
         for (column, value) in row {
             add(&mut slopes.rows[usize::from(*column)], &behind, *value);
         }
