@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     devices: NonZeroU32,
 
     /// How long each of the three cells is trained.
-    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
     calibrate: u16,
 
     /// How to print it.
@@ -57,14 +57,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let total = forecast.total();
     writeln!(out, "\n{} cells × {} budgets × {} repeats", forecast.cells, forecast.budgets.len(), recording.protocol.repeats)?;
     let hours = total.time.0 / workers / 3600.0;
-    writeln!(
-        out,
-        "{:.1} hours of this machine with {} workers; {:.1} hours on {} such machines",
-        hours,
-        recording.workers,
-        hours / f64::from(arguments.devices.get()),
-        arguments.devices
-    )?;
+    let many = match arguments.devices.get() {
+        1 => String::new(),
+        number => format!("; {:.1} hours on {number} such machines", hours / f64::from(number)),
+    };
+    writeln!(out, "{hours:.1} hours of this machine with {} workers{many}", recording.workers)?;
     let calibration = &forecast.calibration;
     writeln!(
         out,

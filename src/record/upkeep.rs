@@ -129,7 +129,7 @@ mod tests {
         let (benchmark, _) = killed(folder.path());
         let recorder = Recorder::open(&benchmark, Part::Recorded).unwrap();
         let message = compacted(&benchmark).unwrap_err().to_string();
-        assert!(message.contains("is being recorded by process"), "{message}");
+        assert!(message.contains("is in the hands of process"), "{message}");
         let shard = fs::read_dir(benchmark.shards(Part::Recorded)).unwrap().next().unwrap().unwrap().path();
         assert!(matches!(set_aside(&benchmark, Part::Recorded, &[&shard]), Err(Error::Locked { .. })));
         drop(recorder);

@@ -138,7 +138,8 @@ type Standing = (Key, bool, usize);
 ///
 /// [`Error::File`] if the folder cannot be read. What is wrong with a file is no error but a finding.
 pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<'_>) -> Result<Findings, Error> {
-    let files = benchmark.files(part)?;
+    let mut files = benchmark.files(part)?;
+    files.reverse();
     let lengths: Vec<u64> = files.iter().map(|file| fs::metadata(file).map_or(0, |metadata| metadata.len())).collect();
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
     let standings = Mutex::new(Vec::new());

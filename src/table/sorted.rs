@@ -300,7 +300,7 @@ fn broken(file: &Path, source: ParquetError) -> Error {
 pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Result<FxHashMap<String, ArrayRef>, Error> {
     let columns = schema::of(names);
     let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
-    for file in benchmark.files(part)? {
+    for file in benchmark.files(part)?.into_iter().rev() {
         for batch in batches(&file, benchmark.identity(), &columns, READ, None)? {
             let batch = schema::project(&batch.map_err(|source| broken(&file, source.into()))?, &columns, &file, 0)?;
             for (known, column) in labels.iter_mut().zip(batch.columns()) {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_many_files_come_in_order_and_the_first_of_each_key() {
+    fn rows_of_many_files_come_in_order_and_the_newest_of_each_key() {
         let folder = tempfile::tempdir().unwrap();
         let all = with_divergence(records());
         let mut other = all[3].clone();
@@ -362,11 +362,12 @@ mod tests {
         let shards: Vec<Vec<Record>> = vec![
             all.iter().skip(1).step_by(3).cloned().collect(),
             all.iter().skip(2).step_by(3).cloned().chain([other.clone()]).collect(),
-            vec![other],
+            vec![other.clone()],
         ];
         let benchmark = benchmark(folder.path(), &all.iter().step_by(3).cloned().collect::<Vec<_>>(), &shards);
         assert!(!is_as_read(&benchmark));
-        assert_eq!(sorted(&benchmark), all);
+        let newest: Vec<_> = all.iter().map(|record| if record.key() == other.key() { &other } else { record }).collect();
+        assert_eq!(sorted(&benchmark).iter().collect::<Vec<_>>(), newest);
         assert_eq!(sorted(&benchmark), benchmark.records().unwrap());
     }
 
