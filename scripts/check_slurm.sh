@@ -102,7 +102,7 @@ nodes_are_up() { [ "$(sinfo -h -N -o %T 2> /dev/null | grep -c idle)" = 2 ]; }
 await 60 "the start of two nodes" nodes_are_up
 
 cells=(--space nas-bench-101 --max-vertices 4)
-models=(--epochs 40,80 --repeats 3)
+models=(--epochs 20,40 --repeats 3)
 record() { "$NASBENCH" "$@" "${cells[@]}" "${models[@]}" --protocol "$protocol"; }
 record cluster slurm "$folder/bench" --shards 16 --submit
 tasks_run() { [ "$(squeue -h -t R -o %N | sort | uniq -c | awk '$1 >= 2' | wc -l)" = 2 ] && ls "$folder"/bench/journals/*.journal > /dev/null 2>&1; }
