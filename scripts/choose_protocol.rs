@@ -58,7 +58,8 @@ fn main() -> anyhow::Result<()> {
         let threads = [(); 2].map(|()| scope.spawn(work));
         threads.into_iter().try_for_each(|thread| thread.join().expect("no worker panics"))
     })?;
-    let seconds = 2.0 * started.elapsed().as_secs_f64() / (repeats as f64 * cells.len() as f64);
+    let models = f64::from(u32::try_from(cells.len())?) * f64::from(u32::try_from(repeats)?);
+    let seconds = 2.0 * started.elapsed().as_secs_f64() / models;
 
     let mut found = found.into_inner()?;
     found.sort_by(|one, other| mean(other).unwrap_or(0.0).total_cmp(&mean(one).unwrap_or(0.0)));

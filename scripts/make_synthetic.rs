@@ -8,6 +8,8 @@
 //! curve one for each epoch. The rows come as a recording makes them: the most expensive models first, so that the rows of
 //! one cell stand in as many shards as it has budgets.
 
+#![expect(clippy::print_stdout, reason = "what it made is what it prints")]
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
