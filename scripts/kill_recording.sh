@@ -47,11 +47,12 @@ while [ "$done_kills" -lt "$kills" ]; do
         if [ $((done_kills % 10)) -eq 9 ] && [ -e "$killed/benchmark.toml" ]; then
             "$NASBENCH" compact "$killed" --quiet > /dev/null 2>&1 &
         else
-            record "$killed" > /dev/null 2>&1 &
+            # `exec`, so that the program itself is killed and not a shell around it.
+            (exec "$NASBENCH" record "$killed" "${cells[@]}" "${models[@]}" --protocol tests/tiny.toml --workers 2 --quiet) > /dev/null 2>&1 &
         fi
         # From the first milliseconds to a twentieth of the whole.
         sleep "$(awk -v r=$RANDOM -v w="$whole" 'BEGIN { print 0.003 + r / 32768 * w / 20 }')"
-        if kill -9 $! 2> /dev/null; then done_kills=$((done_kills + 1)); else is_finished=maybe; fi
+        if kill -0 $! 2> /dev/null && kill -9 $! 2> /dev/null; then done_kills=$((done_kills + 1)); else is_finished=maybe; fi
         wait $! 2> /dev/null || true
         # What ended by itself before it was killed was a compaction, or the end of the recording.
         if [ $is_finished = maybe ]; then
