@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod benchmark;
 mod cell;
 mod check;
 mod cluster;
@@ -135,8 +136,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Check(check) => check::run(check, &arguments.global),
         Command::Merge(merge) => merge::run(merge, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
-        Command::Query(query) => query::run(query),
-        Command::Info(info) => info::run(info),
+        Command::Query(query) => query::run(query, &arguments.global),
+        Command::Info(info) => info::run(info, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Search(search) => search::run(search, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),

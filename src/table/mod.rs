@@ -20,6 +20,7 @@ mod outcomes;
 mod reader;
 mod record;
 mod schema;
+mod shipped;
 mod sorted;
 pub mod sql;
 mod sum;
@@ -47,6 +48,7 @@ pub use outcomes::outcomes;
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use shipped::SHIPPED;
 pub use summary::{
     BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,

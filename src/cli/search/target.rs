@@ -10,11 +10,12 @@ use nasbench::network::Plan;
 use nasbench::oracle::Oracle;
 use nasbench::space::{Cell, Operation, Space};
 use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
-use nasbench::table::{self, Benchmark, Repeat, TableOracle};
+use nasbench::table::{self, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seed};
 
-use crate::cli::images;
+use crate::cli::benchmark::is_shipped;
+use crate::cli::{self, images};
 
 /// The word for real training.
 const TRAIN: &str = "train";
@@ -23,7 +24,7 @@ const TRAIN: &str = "train";
 #[group(skip)]
 pub(super) struct Arguments {
     /// What to ask: the folder of a benchmark, a model file, or the word `train`.
-    #[arg(long, value_name = "BENCH|MODEL|train")]
+    #[arg(long, default_value = SHIPPED, value_name = "BENCH|MODEL|train")]
     on: String,
 
     /// The model of the training time that goes with the model of `--on`.
@@ -67,7 +68,7 @@ impl Target {
             return training(arguments, epochs);
         }
         let path = Path::new(&arguments.on);
-        if path.is_dir() {
+        if path.is_dir() || is_shipped(path) {
             return benchmark(path, epochs);
         }
         if path.is_file() {
@@ -124,7 +125,7 @@ impl Target {
 
 /// Opens a benchmark, and finds the space of which it has every cell.
 fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
-    let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
+    let benchmark = cli::benchmark::open(folder)?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let Some(largest) = table.budgets().last().copied() else {
         bail!("`{}` has no rows yet: there is nothing to search", folder.display());
