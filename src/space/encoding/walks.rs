@@ -5,7 +5,7 @@
 
 use super::{Encoding, number};
 use crate::space::spec::CAPACITY;
-use crate::space::{Cell, Operation, Space};
+use crate::space::{Cell, OPERATIONS, Operation, Space};
 
 pub(super) const ENTRY: Encoding = Encoding {
     name: "walks",
@@ -32,29 +32,39 @@ fn columns(space: &Space) -> Vec<String> {
     visits.chain(most).chain(length).chain(steps).collect()
 }
 
+/// Chances are counted in whole parts of the product of all numbers of ways, which every chance is: so sums are exact, and do
+/// not depend on how the vertices are numbered.
 fn encode(space: &Space, cell: &Cell, row: &mut [f32]) {
     let kinds = space.operation_count();
     let last = cell.vertices() - 1;
-    // The chance that the walk comes through each vertex.
-    let mut chance = [0.0; CAPACITY];
-    chance[last] = 1.0;
-    let (visits, rest) = row.split_at_mut(kinds);
-    let (most, rest) = rest.split_at_mut(kinds);
-    let (length, steps) = rest.split_at_mut(1);
+    let mut ways = [1; CAPACITY];
+    for (y, ways) in ways.iter_mut().enumerate().take(last + 1).skip(1) {
+        *ways = cell.predecessors(y).count();
+    }
+    let whole: usize = ways.iter().product();
+    // The parts of the walks that come through each vertex.
+    let mut parts = [0; CAPACITY];
+    parts[last] = whole;
+    let mut visits = [0; OPERATIONS.len()];
+    let mut most = [0; OPERATIONS.len()];
+    let mut steps = [[0; OPERATIONS.len() + 1]; OPERATIONS.len() + 1];
     for y in (1..=last).rev() {
         let to = cell.operation(y).map_or(kinds, |operation| space.position(operation));
-        if let Some(operation) = cell.operation(y) {
-            let kind = space.position(operation);
-            visits[kind] += chance[y];
-            most[kind] = most[kind].max(chance[y]);
-            length[0] += chance[y];
+        if to < kinds {
+            visits[to] += parts[y];
+            most[to] = parts[y].max(most[to]);
         }
-        let step = chance[y] / number(cell.predecessors(y).count());
+        let step = parts[y] / ways[y];
         for x in cell.predecessors(y) {
-            chance[x] += step;
-            let from = cell.operation(x).map_or(0, |operation| space.position(operation) + 1);
-            steps[from * (kinds + 1) + to] += step;
+            parts[x] += step;
+            steps[cell.operation(x).map_or(0, |operation| space.position(operation) + 1)][to] += step;
         }
+    }
+    let length = visits.iter().sum();
+    let steps = steps[..=kinds].iter().flat_map(|to| &to[..=kinds]);
+    let counted = visits[..kinds].iter().chain(&most[..kinds]).chain([&length]).chain(steps);
+    for (value, parts) in row.iter_mut().zip(counted) {
+        *value = number(*parts) / number(whole);
     }
 }
 
