@@ -12,7 +12,7 @@ use nasbench::file::replace;
 use nasbench::report::Comparison;
 use nasbench::search::{self, Budget, Setup};
 use nasbench::space::Operation;
-use nasbench::table::{Benchmark, TableOracle, TrajectoryRow, write_trajectories};
+use nasbench::table::{TableOracle, TrajectoryRow, write_trajectories};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
-    let benchmark = Benchmark::open(&arguments.on).context("could not open the benchmark")?;
+    let benchmark = super::benchmark::open(&arguments.on)?;
     let target = target::benchmark(&arguments.on, arguments.epochs.map(Epochs))?;
     let (space, epochs) = (target.space(), target.epochs());
     let setup = Setup::new(space, epochs).with_budgets(target.budgets());

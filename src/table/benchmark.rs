@@ -13,7 +13,9 @@ use toml::value::Datetime;
 use super::manifest::{FORMAT_VERSION, Imported};
 use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
 use crate::file::{self, sync_folder};
+use crate::network::Skeleton;
 use crate::space::ModuleHash;
+use crate::train::Network;
 use crate::unit::{Epochs, Seed};
 
 /// The repeat with which rows of verification start, so that no key stands in both parts.
@@ -187,6 +189,17 @@ impl Benchmark {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The network around the cells that were trained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNetwork`] if its protocol does not say that.
+    pub fn skeleton(&self) -> Result<Skeleton, Error> {
+        let network = self.manifest.protocol.get("network").cloned().unwrap_or_default();
+        let skeleton = serde_json::from_value::<Network>(network).ok().and_then(Network::skeleton);
+        skeleton.ok_or_else(|| Error::NoNetwork { what: format!("`{}`", self.folder.join(MANIFEST_FILE).display()) })
     }
 
     /// The files that the records were imported from; none if they were recorded.
