@@ -1,6 +1,6 @@
 //! Writing records to Parquet files, each whole or not at all.
 
-use std::io::{BufWriter, Write as _};
+use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
 
@@ -217,6 +217,8 @@ pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error>
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
     use parquet::file::reader::FileReader as _;
     use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
