@@ -10,7 +10,7 @@ mod plan;
 mod skeleton;
 
 pub use channels::of_vertices as channels;
-pub use count::count;
+pub use count::{cost, count};
 pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};
 pub use skeleton::Skeleton;

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::{Error, Rows};
-use crate::network::{COST_COLUMNS, Cost, Plan, Skeleton, encode_cost, encoding};
+use crate::network::{self, COST_COLUMNS, Cost, Skeleton, encode_cost, encoding};
 use crate::space::{Cell, Encoding, Space};
 
 /// What models are fitted on if nothing else is asked for: numbers that mean the same for cells of every size and do not
@@ -98,8 +98,7 @@ impl Features {
     ///
     /// [`Error::Network`] if the network has too few channels for it.
     pub fn cost(&self, cell: &Cell) -> Result<Cost, Error> {
-        let plan = Plan::compile(cell, &self.skeleton).map_err(|source| Error::Network { cell: *cell, source })?;
-        Ok(plan.cost())
+        network::cost(cell, &self.skeleton).map_err(|source| Error::Network { cell: *cell, source })
     }
 
     /// The names of the columns, in their order.
@@ -199,7 +198,7 @@ pub(super) fn scale(name: &str) -> (Scale, &str) {
 mod tests {
     use super::super::tests::{cells, cost, costed};
     use super::*;
-    use crate::network::ENCODINGS;
+    use crate::network::{ENCODINGS, Plan};
     use crate::space::OPERATIONS;
 
     #[test]
@@ -224,7 +223,7 @@ mod tests {
     fn the_cost_is_that_of_the_network_around_the_cell() {
         let small = Skeleton { stem_channels: 16, ..Skeleton::nas_bench_101() };
         let features = |skeleton| Features::new(READABLE, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
-        let cells = cells(30);
+        let cells = cells(91);
         for skeleton in [small, Skeleton::nas_bench_101()] {
             let costed: Vec<_> = cells.iter().map(|cell| (*cell, Plan::compile(cell, &skeleton).unwrap().cost())).collect();
             let own = features(skeleton);

@@ -7,22 +7,36 @@ use super::{Prediction, Rows};
 
 /// Rows that one thread scores at a time: small enough that they stay in its cache while all trees pass by.
 const BLOCK: usize = 256;
+/// Rows that go down a tree side by side: a step of one hides the wait for the memory of another.
+const LANES: usize = 8;
 
 /// Trees one after the other; the right child of a node stands next to the left one.
 #[derive(Debug, PartialEq)]
 pub(super) struct Flat {
     nodes: Vec<Node>,
+    /// The value of each node that is a leaf.
+    values: Vec<f32>,
     /// The first node of each tree.
     roots: Vec<u32>,
 }
 
-/// Twelve bytes. A leaf is its own left child.
+/// Twelve bytes. A leaf is its own left child, and nothing is above its threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Node {
-    /// The threshold of a split, the value of a leaf.
-    value: f32,
+    threshold: f32,
     feature: u32,
     left: u32,
+}
+
+impl Node {
+    const fn leaf(place: u32) -> Self {
+        Self { threshold: f32::INFINITY, feature: 0, left: place }
+    }
+
+    /// Where a row goes from here.
+    fn next(self, row: &[f32]) -> usize {
+        self.left as usize + usize::from(row[self.feature as usize] > self.threshold)
+    }
 }
 
 /// A node of a tree that is not flat yet.
@@ -38,20 +52,24 @@ impl Flat {
     /// Lays out trees. The first branch of each is its root; children are positions in the same tree.
     #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 nodes; values to seven digits")]
     pub(super) fn of_trees<'a>(trees: impl IntoIterator<Item = &'a [Branch]>) -> Self {
-        let mut flat = Self { nodes: Vec::new(), roots: Vec::new() };
+        let mut flat = Self { nodes: Vec::new(), values: Vec::new(), roots: Vec::new() };
         for tree in trees {
             let root = flat.nodes.len();
             flat.roots.push(root as u32);
-            flat.nodes.push(Node { value: 0.0, feature: 0, left: 0 });
+            flat.nodes.push(Node::leaf(root as u32));
             let mut open = vec![(root, 0)];
             while let Some((place, branch)) = open.pop() {
                 flat.nodes[place] = match tree[branch] {
-                    Branch::Leaf { value } => Node { value: value as f32, feature: 0, left: place as u32 },
+                    Branch::Leaf { value } => {
+                        flat.values.resize(flat.nodes.len(), 0.0);
+                        flat.values[place] = value as f32;
+                        Node::leaf(place as u32)
+                    }
                     Branch::Split { feature, threshold, left, right } => {
                         let children = flat.nodes.len();
-                        flat.nodes.extend([Node { value: 0.0, feature: 0, left: 0 }; 2]);
+                        flat.nodes.extend([Node::leaf(0); 2]);
                         open.extend([(children, left), (children + 1, right)]);
-                        Node { value: rounded_down(threshold), feature, left: children as u32 }
+                        Node { threshold: rounded_down(threshold), feature, left: children as u32 }
                     }
                 };
             }
@@ -98,10 +116,13 @@ impl Flat {
     fn score_block(&self, values: &[f32], width: usize, predictions: &mut [Prediction], said: impl Fn(f64, f64) -> Prediction) {
         let mut sums = vec![(0.0_f64, 0.0_f64); predictions.len()];
         for root in &self.roots {
-            for ((sum, squares), row) in sums.iter_mut().zip(values.chunks_exact(width)) {
-                let value = f64::from(self.leaf(*root as usize, row));
-                *sum += value;
-                *squares += value * value;
+            for (sums, rows) in sums.chunks_mut(LANES).zip(values.chunks(LANES * width)) {
+                let places = self.leaves(*root as usize, rows, width);
+                for ((sum, squares), place) in sums.iter_mut().zip(places) {
+                    let value = f64::from(self.values[place]);
+                    *sum += value;
+                    *squares += value * value;
+                }
             }
         }
         for (prediction, (sum, squares)) in predictions.iter_mut().zip(sums) {
@@ -109,27 +130,40 @@ impl Flat {
         }
     }
 
-    /// The value of the leaf where a row ends.
-    fn leaf(&self, root: usize, row: &[f32]) -> f32 {
-        let mut place = root;
+    /// The leaves where rows end, at most as many as there are lanes; the lanes that are left over go with the first row.
+    fn leaves(&self, root: usize, rows: &[f32], width: usize) -> [usize; LANES] {
+        let rows: [&[f32]; LANES] =
+            std::array::from_fn(|lane| rows.get(lane * width..(lane + 1) * width).unwrap_or(&rows[..width]));
+        let mut places = [root; LANES];
         loop {
-            let node = self.nodes[place];
-            let left = node.left as usize;
-            if left == place {
-                return node.value;
+            let mut moved = 0;
+            for (place, row) in places.iter_mut().zip(rows) {
+                let next = self.nodes[*place].next(row);
+                moved |= next ^ *place;
+                *place = next;
             }
-            place = left + usize::from(row[node.feature as usize] > node.value);
+            if moved == 0 {
+                return places;
+            }
         }
+    }
+
+    /// What a file holds of a node: its threshold, or its value if it is a leaf.
+    fn value(&self, place: usize) -> f32 {
+        let node = self.nodes[place];
+        if node.left as usize == place { self.values[place] } else { node.threshold }
     }
 
     /// Whether every child and every feature exists, and every path ends: what a file must prove before it is scored.
     fn is_sound(&self, width: usize) -> bool {
         let sound = |(place, node): (usize, &Node)| {
             let left = node.left as usize;
-            node.value.is_finite()
-                && (left == place || (left > place && left + 1 < self.nodes.len() && (node.feature as usize) < width))
+            let is_split =
+                left > place && left + 1 < self.nodes.len() && (node.feature as usize) < width && node.threshold.is_finite();
+            is_split || (left == place && self.values[place].is_finite())
         };
-        !self.roots.is_empty()
+        width > 0
+            && !self.roots.is_empty()
             && self.roots.iter().all(|root| (*root as usize) < self.nodes.len())
             && self.nodes.iter().enumerate().all(sound)
     }
@@ -158,7 +192,7 @@ impl Columns {
         Self {
             width,
             roots: flat.roots.clone(),
-            values: flat.nodes.iter().map(|node| node.value).collect(),
+            values: (0..flat.nodes.len()).map(|place| flat.value(place)).collect(),
             features: flat.nodes.iter().map(|node| node.feature).collect(),
             left: flat.nodes.iter().map(|node| node.left).collect(),
         }
@@ -167,9 +201,11 @@ impl Columns {
     /// The forest and the width of its rows; `None` if the columns describe no forest.
     pub(super) fn into_flat(self) -> Option<(Flat, usize)> {
         let equally_long = self.values.len() == self.features.len() && self.values.len() == self.left.len();
-        let nodes = self.values.into_iter().zip(self.features).zip(self.left);
-        let nodes = nodes.map(|((value, feature), left)| Node { value, feature, left }).collect();
-        let flat = Flat { nodes, roots: self.roots };
+        let nodes = self.values.iter().zip(self.features).zip(self.left).zip(0..);
+        let node = |(((threshold, feature), left), place): (((&f32, u32), u32), u32)| {
+            if left == place { Node::leaf(place) } else { Node { threshold: *threshold, feature, left } }
+        };
+        let flat = Flat { nodes: nodes.map(node).collect(), values: self.values, roots: self.roots };
         (equally_long && flat.is_sound(self.width)).then_some((flat, self.width))
     }
 }
@@ -198,8 +234,11 @@ mod tests {
         let low = 0.1_f32;
         let high = low.next_up();
         let flat = Flat::of_trees([stump(f64::midpoint(low.into(), high.into())).as_slice()]);
-        assert!((flat.leaf(0, &[0.0, low]) - 3.0).abs() < f32::EPSILON);
-        assert!((flat.leaf(0, &[0.0, high]) - 5.0).abs() < f32::EPSILON);
+        let mut rows = Rows::new(2);
+        rows.push(&[0.0, low]).unwrap();
+        rows.push(&[0.0, high]).unwrap();
+        let said: Vec<_> = flat.total(&rows, 0.0).iter().map(|prediction| prediction.mean).collect();
+        assert_eq!(said, [3.0, 5.0]);
     }
 
     #[test]
