@@ -15,6 +15,7 @@ if [ -z "${NASBENCH:-}" ]; then
     cargo build --release --locked --bin nasbench
     NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
 fi
+export NASBENCH
 folder=$(mktemp -d)
 disk=$folder/disk
 mkdir "$disk"
@@ -23,14 +24,9 @@ trap 'umount "$disk" 2> /dev/null || true; rm -rf "$folder"' EXIT
 cells=(--space nas-bench-101 --max-vertices 4)
 models=(--epochs 4,8 --repeats 3)
 record() { "$NASBENCH" record "$1" "${cells[@]}" "${models[@]}" --protocol tests/tiny.toml --workers 2 --quiet; }
-results() {
-    "$NASBENCH" query "$1" --format csv --sql "
-        select module_hash, epochs, repeat, seed, status, final_train_accuracy, final_validation_accuracy, final_test_accuracy,
-            curve_train_loss, macro_roc_auc from records order by module_hash, epochs, repeat"
-}
 complete() {
     "$NASBENCH" check "$1" "${cells[@]}" "${models[@]}" --quiet > "$folder/check.txt" || { cat "$folder/check.txt"; exit 1; }
-    results "$1" | cmp - "$folder/alone.csv"
+    scripts/results.sh "$1" | cmp - "$folder/alone.csv"
     echo "  then complete, each row once"
 }
 # Runs a command that must fail and name a file of the benchmark.
@@ -41,7 +37,7 @@ refused() {
 }
 
 record "$folder/alone" > /dev/null
-results "$folder/alone" > "$folder/alone.csv"
+scripts/results.sh "$folder/alone" > "$folder/alone.csv"
 
 for size in 40k 120k 300k; do
     echo "a disk of $size:"

@@ -24,6 +24,7 @@ if [ -z "${NASBENCH:-}" ]; then
     NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
 fi
 NASBENCH=$(realpath "$NASBENCH")
+export NASBENCH
 protocol=$(realpath tests/tiny.toml)
 
 folder=$(mktemp -d)
@@ -128,9 +129,7 @@ await 900 "the end of all jobs" is_over
 "$NASBENCH" check "$folder/bench" "${cells[@]}" "${models[@]}" --quiet || fail "a row is missing, double or damaged"
 record record "$folder/alone" --quiet > /dev/null
 for bench in bench alone; do
-    "$NASBENCH" query "$folder/$bench" --format csv --sql "
-        select module_hash, epochs, repeat, seed, status, final_train_accuracy, final_validation_accuracy, final_test_accuracy,
-            curve_train_loss, macro_roc_auc from records order by module_hash, epochs, repeat" > "$folder/$bench.csv"
+    scripts/results.sh "$folder/$bench" > "$folder/$bench.csv"
 done
 cmp "$folder/bench.csv" "$folder/alone.csv" || fail "the rows differ from those of a recording that was left alone"
 echo "$(($(wc -l < "$folder/bench.csv") - 1)) rows, each there once, as in a recording that was left alone"

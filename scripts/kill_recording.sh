@@ -14,26 +14,17 @@ if [ -z "${NASBENCH:-}" ]; then
     cargo build --release --locked --bin nasbench
     NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
 fi
+export NASBENCH
 RANDOM=1
 
 cells=(--space nas-bench-101 --max-vertices 4)
 models=(--epochs 4,8 --repeats 3)
 record() { "$NASBENCH" record "$1" "${cells[@]}" "${models[@]}" --protocol tests/tiny.toml --workers 2 --quiet; }
-# Everything but times, memory and provenance.
-results() {
-    "$NASBENCH" query "$1" --format csv --sql "
-        select module_hash, module_adjacency, module_operations, epochs, repeat, seed, trainable_parameters, flops, status,
-            start_train_accuracy, start_validation_accuracy, start_test_accuracy, halfway_train_accuracy,
-            halfway_validation_accuracy, halfway_test_accuracy, final_train_accuracy, final_validation_accuracy,
-            final_test_accuracy, curve_train_loss, curve_train_accuracy, curve_validation_accuracy, curve_learning_rate,
-            curve_gradient_norm, macro_roc_auc, macro_f1
-        from records order by module_hash, epochs, repeat"
-}
 
 started=$(date +%s.%N)
 record "$folder/alone" > /dev/null
 whole=$(awk -v a="$started" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')
-results "$folder/alone" > "$folder/alone.csv"
+scripts/results.sh "$folder/alone" > "$folder/alone.csv"
 rows=$(($(wc -l < "$folder/alone.csv") - 1))
 echo "a recording of $rows rows takes $whole s"
 
@@ -61,9 +52,9 @@ while [ "$done_kills" -lt "$kills" ]; do
     done
     record "$killed" > /dev/null
     "$NASBENCH" check "$killed" "${cells[@]}" "${models[@]}" --quiet > "$folder/check.txt" || { cat "$folder/check.txt"; exit 1; }
-    results "$killed" | cmp - "$folder/alone.csv"
+    scripts/results.sh "$killed" | cmp - "$folder/alone.csv"
     "$NASBENCH" compact "$killed" --quiet > /dev/null
     "$NASBENCH" check "$killed" "${cells[@]}" "${models[@]}" --quiet > "$folder/check.txt" || { cat "$folder/check.txt"; exit 1; }
-    results "$killed" | cmp - "$folder/alone.csv"
+    scripts/results.sh "$killed" | cmp - "$folder/alone.csv"
 done
 echo "$done_kills kills of $recordings recordings: every time the $rows rows of the recording that was left alone"

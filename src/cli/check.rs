@@ -10,6 +10,7 @@ use nasbench::unit::Epochs;
 
 use super::Global;
 use super::compact::name;
+use super::format::chain;
 use super::import::grouped;
 use super::recording;
 use super::steps::Steps;
@@ -213,10 +214,4 @@ fn problem(count: u64, what: &str) -> String {
 
 fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// An error with its causes in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -10,6 +10,7 @@ use nasbench::table::official::{self, LeftOut, Step, Summary};
 use nasbench::unit::Seconds;
 
 use super::Global;
+use super::format::chain;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -69,28 +70,13 @@ fn bar(quiet: bool) -> ProgressBar {
 fn list(left_out: &LeftOut) -> anyhow::Result<()> {
     let mut out = anstream::stderr().lock();
     for error in &left_out.listed {
-        writeln!(out, "left out: {:#}", Chain(error))?;
+        writeln!(out, "left out: {}", chain(error))?;
     }
     let more = left_out.count - left_out.listed.len() as u64;
     if more > 0 {
         writeln!(out, "left out: {} more", grouped(more))?;
     }
     Ok(())
-}
-
-/// An error with its causes in one line.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }
 
 fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {

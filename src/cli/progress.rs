@@ -11,6 +11,8 @@ use nasbench::record;
 use nasbench::table::Record;
 use nasbench::unit::Seconds;
 
+use super::format::chain;
+
 /// Ticks of the bar: work is a fraction.
 const TICKS: u64 = 10_000;
 
@@ -35,6 +37,9 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Event::Stage(name) => self.bar.println(format!("• {name}")),
+            Event::Damaged(damage) => {
+                self.bar.println(format!("  damaged, and set aside in `damaged`: {}", chain(&damage.error)));
+            }
             Event::Note(note) => self.bar.println(format!("  {note}")),
             Event::Workload(workload) => {
                 *state = State::new(workload);

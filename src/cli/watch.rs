@@ -64,12 +64,8 @@ pub(super) fn page(benchmark: &Benchmark, activities: &[Activity]) -> String {
     let _ =
         writeln!(text, "{:.0} models an hour · {:.1} GFLOP/s · {left} to go", total(Activity::models_per_hour), operations / 1e9);
     let _ = writeln!(text, "{} diverged, {} failed", sum(|a| a.diverged), sum(|a| a.failed));
-    let best = activities.iter().filter_map(|activity| activity.best);
-    if let Some(Best { key, cell, validation_accuracy }) = best.max_by(|a, b| {
-        (a.key.epochs, a.validation_accuracy.fraction())
-            .partial_cmp(&(b.key.epochs, b.validation_accuracy.fraction()))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    }) {
+    let best = activities.iter().filter_map(|activity| activity.best).reduce(Best::better);
+    if let Some(Best { key, cell, validation_accuracy }) = best {
         let _ = writeln!(text, "best so far: {validation_accuracy} at {} epochs: {} {cell}", key.epochs, key.hash);
     }
     for activity in activities {

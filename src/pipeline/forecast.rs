@@ -127,8 +127,8 @@ pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Obs
     let skeleton = sources.skeleton();
     let mut cells = Vec::new();
     let mut seen = HashSet::new();
-    for cell in space.cells()? {
-        let hash = cell.hash();
+    let all = space.cells()?;
+    for (hash, cell) in Cell::hashes(&all).into_iter().zip(all) {
         if share.holds(&hash) && seen.insert(hash) {
             let (_, flops) = network::count(&cell, &skeleton)?;
             cells.push((hash, cell, flops));

@@ -117,6 +117,8 @@ pub enum Event<'a> {
         /// What happened.
         event: record::Event<'a>,
     },
+    /// A file was damaged, and is set aside.
+    Damaged(&'a record::Damage),
     /// Something worth a line.
     Note(&'a str),
 }

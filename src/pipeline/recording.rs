@@ -179,7 +179,7 @@ impl Sources {
         observe: Observe<'_>,
     ) -> Result<usize, Error> {
         for damage in recorder.damaged() {
-            observe(Event::Note(&format!("damaged, and set aside in `damaged`: {}", chain(&damage.error))));
+            observe(Event::Damaged(damage));
         }
         let remaining = recorder.remaining(tasks);
         observe(Event::Workload(Workload {
@@ -203,12 +203,6 @@ impl Sources {
     fn portion(&self, work: Flops, epochs: Epochs) -> Portion {
         Portion { work: work.0 as f64, images: f64::from(epochs.0) * self.protocol.images.train as f64 }
     }
-}
-
-/// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Run<'_> {

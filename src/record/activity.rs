@@ -11,7 +11,7 @@ use super::lock::{self, Holder};
 use super::{Error, Event, Share, Task, shard};
 use crate::space::Cell;
 use crate::table::{Benchmark, Key, Part, Record, Status, Timestamp};
-use crate::unit::{Accuracy, Epochs, Seconds};
+use crate::unit::{Accuracy, Seconds};
 
 /// The time between two looks at a recording.
 const EVERY: Duration = Duration::from_secs(1);
@@ -60,6 +60,15 @@ pub struct Best {
     pub cell: Cell,
     /// Its final validation accuracy.
     pub validation_accuracy: Accuracy,
+}
+
+impl Best {
+    /// The better of two: of the larger budget, then of the higher accuracy; of equals this one.
+    #[must_use]
+    pub fn better(self, other: Self) -> Self {
+        let rank = |best: &Self| (best.key.epochs, best.validation_accuracy.fraction());
+        if rank(&other) > rank(&self) { other } else { self }
+    }
 }
 
 /// A model in training.
@@ -146,11 +155,8 @@ impl Activity {
 
     fn compare(&mut self, record: &Record) {
         let Some(validation_accuracy) = record.end.validation_accuracy else { return };
-        let rank = |epochs: Epochs, accuracy: Accuracy| (epochs, accuracy.fraction());
-        if self.best.is_none_or(|best| rank(record.epochs, validation_accuracy) > rank(best.key.epochs, best.validation_accuracy))
-        {
-            self.best = Some(Best { key: record.key(), cell: record.cell, validation_accuracy });
-        }
+        let new = Best { key: record.key(), cell: record.cell, validation_accuracy };
+        self.best = Some(self.best.map_or(new, |best| best.better(new)));
     }
 }
 
@@ -204,7 +210,7 @@ impl Reporter {
 }
 
 fn activity_path(journals: &Path, share: Share) -> PathBuf {
-    journals.join(format!("{}.{EXTENSION}", share.file_name().as_deref().unwrap_or("all")))
+    journals.join(format!("{}.{EXTENSION}", share.stem()))
 }
 
 /// What the recorders of a part are doing at this moment, each of them that is alive.
@@ -231,6 +237,7 @@ pub fn activities(benchmark: &Benchmark, part: Part) -> Result<Vec<Activity>, Er
 mod tests {
     use super::*;
     use crate::record::fixture;
+    use crate::unit::Epochs;
 
     #[test]
     fn an_activity_counts_what_is_finished_and_parts_of_what_is_at_hand() {

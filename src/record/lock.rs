@@ -18,8 +18,6 @@ use super::{Error, Share};
 
 const LOCK_FILE: &str = "LOCK";
 const CLAIM: &str = "claim";
-/// The name of the claim of all cells, whose share has none.
-const WHOLE: &str = "all";
 
 /// Holds a folder for one program alone.
 #[derive(Debug)]
@@ -137,17 +135,14 @@ pub(super) fn host() -> Option<String> {
 
 /// The claims that lie among the journals, held or not, each with its share.
 pub(super) fn claims(journals: &Path) -> Result<Vec<(Share, PathBuf)>, Error> {
-    let share = |path: &Path| match path.file_stem()?.to_str()? {
-        WHOLE => Some(Share::WHOLE),
-        name => Share::from_file_name(name),
-    };
+    let share = |path: &Path| Share::from_stem(path.file_stem()?.to_str()?);
     let files = super::shard::list(journals)?.into_iter();
     let claims = files.filter(|path| path.extension().is_some_and(|extension| extension == CLAIM));
     Ok(claims.filter_map(|path| Some((share(&path)?, path))).collect())
 }
 
 fn claim_path(journals: &Path, share: Share) -> PathBuf {
-    journals.join(format!("{}.{CLAIM}", share.file_name().as_deref().unwrap_or(WHOLE)))
+    journals.join(format!("{}.{CLAIM}", share.stem()))
 }
 
 fn open(path: &Path) -> Result<fs::File, Error> {

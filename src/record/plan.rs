@@ -87,7 +87,7 @@ pub fn plan(
     repeats: Range<u16>,
     work: impl Fn(&Cell, Epochs) -> Flops,
 ) -> Vec<Task> {
-    let mut models: Vec<_> = cells.iter().map(|cell| (cell.hash(), *cell)).collect();
+    let mut models: Vec<_> = Cell::hashes(cells).into_iter().zip(cells.iter().copied()).collect();
     models.sort_by_key(|(hash, _)| *hash);
     models.dedup_by_key(|(hash, _)| *hash);
     let mut budgets = budgets.to_vec();

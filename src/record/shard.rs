@@ -13,7 +13,11 @@ use crate::table::{self, Benchmark, Key, Part, Record, Status, Timestamp};
 
 /// The folder of a part in which recorders keep what is theirs while they work.
 pub(super) const JOURNALS_FOLDER: &str = "journals";
+/// The rows after which a journal is rolled into a shard.
+pub(super) const ROWS: usize = 512;
+
 const DAMAGED_FOLDER: &str = "damaged";
+const CHECKPOINTS_FOLDER: &str = "checkpoints";
 const EXTENSION: &str = "journal";
 
 /// The path of a worker's journal.
@@ -165,9 +169,7 @@ pub(super) fn tidy(benchmark: &Benchmark, part: Part) -> Result<(), Error> {
     Ok(())
 }
 
-const CHECKPOINTS_FOLDER: &str = "checkpoints";
-
-/// Where the checkpoint of a long training lies; the folder is made if it is not there.
+/// Where the checkpoint of a training lies. The folder may not be there yet.
 pub(super) fn checkpoint_path(benchmark: &Benchmark, part: Part, key: &Key) -> PathBuf {
     let Key { hash, epochs, repeat } = key;
     benchmark.part(part).join(CHECKPOINTS_FOLDER).join(format!("{hash}-{epochs}-{repeat}.checkpoint"))

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::space::ModuleHash;
 
+/// The name of all cells, whose share has no name in a file.
+const WHOLE: &str = "all";
+
 /// One of several equal shares of the cells: those whose hash falls to it. Every task of a cell is in one share.
 ///
 /// Printed and read as `3/256`: the fourth of 256 shares.
@@ -44,6 +47,16 @@ impl Share {
     /// The share as a part of a file name: `3-of-256`, and nothing for all cells.
     pub(super) fn file_name(&self) -> Option<String> {
         (*self != Self::WHOLE).then(|| format!("{}-of-{}", self.index, self.of))
+    }
+
+    /// The name of the files by which a recorder shows itself, without their extension.
+    pub(super) fn stem(&self) -> String {
+        self.file_name().unwrap_or_else(|| WHOLE.to_owned())
+    }
+
+    /// Reads [`stem`](Self::stem) back.
+    pub(super) fn from_stem(name: &str) -> Option<Self> {
+        if name == WHOLE { Some(Self::WHOLE) } else { Self::from_file_name(name) }
     }
 
     /// Reads [`file_name`](Self::file_name) back.

@@ -9,9 +9,6 @@ use super::{Error, shard};
 use crate::file::sync_folder;
 use crate::table::{self, Benchmark, Compacted, Part, Step};
 
-/// The rows of a shard that is made of journals which a killed recorder left.
-const ROWS_PER_SHARD: usize = 512;
-
 /// Is told how far a piece of work is: the part, the step, what of it is done, and all of it.
 pub type Watch<'a> = &'a (dyn Fn(Part, Step, u64, u64) + Sync);
 
@@ -30,7 +27,7 @@ pub fn compact(benchmark: &Benchmark, watch: Watch<'_>) -> Result<Vec<(Part, Opt
     for part in parts {
         for (share, journals) in shard::all_journals(benchmark, part)? {
             // What stands in a shard already is the same row, or one that failed; compacting takes the newest.
-            shard::roll(benchmark, part, share, &journals, ROWS_PER_SHARD, &|_| false)?;
+            shard::roll(benchmark, part, share, &journals, shard::ROWS, &|_| false)?;
         }
         shard::tidy(benchmark, part)?;
         compacted.push((part, table::compact(benchmark, part, &|step, done, all| watch(part, step, done, all))?));

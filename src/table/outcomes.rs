@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type};
 
 use super::column::HASH;
@@ -11,7 +11,8 @@ use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
 const ROWS: usize = 8_192;
-const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", "status"];
+const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
+const STATUS: &str = "status";
 
 /// Reads the keys of a file with their outcomes, and no more of it: damage elsewhere in the file is not noticed.
 ///
@@ -19,33 +20,49 @@ const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", "status"];
 ///
 /// As [`read`](super::read).
 pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, Error> {
+    let columns = schema::of(&COLUMNS);
     let mut outcomes = Vec::new();
     for batch in reader::batches(file, identity, ROWS, &COLUMNS)?.1 {
         let batch = batch.map_err(|source| Error::Parquet { file: file.to_owned(), source: source.into() })?;
-        let column = |name| schema::column(&batch, name, file);
-        let hashes = column(HASH)?.as_string::<i32>();
-        let epochs = column("epochs")?.as_primitive::<UInt16Type>();
-        let repeats = column("repeat")?.as_primitive::<UInt16Type>();
-        let statuses = column("status")?.as_dictionary::<Int32Type>();
-        let names = statuses.values().as_string::<i32>();
         let first = outcomes.len();
-        for row in 0..batch.num_rows() {
-            let wrong = |column, expected: &str, found: &str| Error::Value {
-                file: file.to_owned(),
-                row: first + row,
-                column,
-                expected: expected.to_owned(),
-                found: format!("{found:?}"),
-            };
-            let text = hashes.value(row);
-            let hash = ModuleHash::from_hex(text).ok_or_else(|| wrong(HASH, "32 hex digits", text))?;
-            let name = statuses.key(row).map_or("", |key| names.value(key));
+        let batch = schema::project(&batch, &columns, file, first)?;
+        for (row, (key, name)) in keys(&batch, file, first)?.into_iter().zip(status_names(&batch)).enumerate() {
             let status = STATUSES.iter().copied().find(|status| status.name() == name);
-            let status = status.ok_or_else(|| wrong("status", "the name of a status", name))?;
-            outcomes.push((Key { hash, epochs: Epochs(epochs.value(row)), repeat: repeats.value(row) }, status));
+            let status = status.ok_or_else(|| wrong(file, first + row, STATUS, "the name of a status", name))?;
+            outcomes.push((key, status));
         }
     }
     Ok(outcomes)
+}
+
+/// The keys of a batch that has their columns, and no nulls in them.
+///
+/// `first` is the row of the file with which the batch starts.
+///
+/// # Errors
+///
+/// [`Error::Value`] for the first hash that is none.
+pub(super) fn keys(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Key>, Error> {
+    let hashes = batch[HASH].as_string::<i32>();
+    let numbers = |column: &str| -> &[u16] { batch[column].as_primitive::<UInt16Type>().values() };
+    let key = |(row, (epochs, repeat)): (usize, (&u16, &u16))| {
+        let text = hashes.value(row);
+        let hash = ModuleHash::from_hex(text).ok_or_else(|| wrong(file, first + row, HASH, "32 hex digits", text))?;
+        Ok(Key { hash, epochs: Epochs(*epochs), repeat: *repeat })
+    };
+    numbers("epochs").iter().zip(numbers("repeat")).enumerate().map(key).collect()
+}
+
+/// The names in the column `status` of a batch that has it, row by row.
+pub(super) fn status_names(batch: &RecordBatch) -> impl Iterator<Item = &str> {
+    let statuses = batch[STATUS].as_dictionary::<Int32Type>();
+    let names = statuses.values().as_string::<i32>();
+    (0..batch.num_rows()).map(|row| statuses.key(row).map_or("", |key| names.value(key)))
+}
+
+fn wrong(file: &Path, row: usize, column: &'static str, expected: &str, found: &str) -> Error {
+    let (expected, found) = (expected.to_owned(), format!("{found:?}"));
+    Error::Value { file: file.to_owned(), row, column, expected, found }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, interleave_record_batch};
-use arrow::datatypes::{Int32Type, SchemaRef, UInt16Type};
+use arrow::datatypes::{Int32Type, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
@@ -16,9 +16,7 @@ use parquet::errors::ParquetError;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Benchmark, Error, Identity, Key, Part, reader, schema};
-use crate::space::ModuleHash;
-use crate::unit::Epochs;
+use super::{Benchmark, Error, Identity, Key, Part, outcomes, reader, schema};
 
 /// The columns that make the key.
 const KEY: [&str; 3] = ["module_hash", "epochs", "repeat"];
@@ -269,19 +267,8 @@ fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, u32))
     let mut first = 0;
     for batch in batches(file, identity, &columns, READ, None)? {
         let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &columns, file, first)?;
-        let hashes = batch.column(0).as_string::<i32>();
-        let numbers = |column: usize| -> &[u16] { batch.column(column).as_primitive::<UInt16Type>().values() };
-        for (row, (epochs, repeat)) in numbers(1).iter().zip(numbers(2)).enumerate() {
-            let text = hashes.value(row);
-            let hash = ModuleHash::from_hex(text).ok_or_else(|| Error::Value {
-                file: file.to_owned(),
-                row: first + row,
-                column: KEY[0],
-                expected: "32 hex digits".to_owned(),
-                found: format!("{text:?}"),
-            })?;
-            let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
-            take(Key { hash, epochs: Epochs(*epochs), repeat: *repeat }, row);
+        for (row, key) in (first..).zip(outcomes::keys(&batch, file, first)?) {
+            take(key, u32::try_from(row).expect("a file has fewer than 2^32 rows"));
         }
         first += batch.num_rows();
     }
@@ -321,6 +308,7 @@ pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::UInt16Type;
     use fs_err as fs;
 
     use super::*;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Int32Type, SchemaRef, UInt16Type};
+use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 use fs_err as fs;
@@ -21,10 +21,8 @@ use super::column::{COLUMNS, Column};
 use super::reader::{Group, Groups};
 use super::record::CIRCUMSTANCES;
 use super::sorted::{Place, Sorted, row_at};
-use super::{Error, Identity, Key, Status, schema, sum, writer};
+use super::{Error, Identity, Status, outcomes, schema, sum, writer};
 use crate::file::replace;
-use crate::space::ModuleHash;
-use crate::unit::Epochs;
 
 /// Rows that are read at once.
 const BATCH: usize = 2_048;
@@ -98,35 +96,16 @@ fn survey_group(groups: &Groups, group: &Group, file: &Path, position: u32) -> R
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
     groups.read(group, BATCH, |first, batch| {
         let batch = schema::project(batch, &all, file, first)?;
-        let keys = keys(&batch, file, first)?;
-        let statuses = batch["status"].as_dictionary::<Int32Type>();
-        let names = statuses.values().as_string::<i32>();
-        for (row, (key, (digest, result))) in keys.into_iter().zip(digester.digests(&batch)).enumerate() {
-            let has_failed = statuses.key(row).is_some_and(|key| names.value(key) == Status::Failed.name());
+        let keys = outcomes::keys(&batch, file, first)?;
+        let failed = outcomes::status_names(&batch).map(|name| name == Status::Failed.name());
+        let rows = keys.into_iter().zip(failed).zip(digester.digests(&batch));
+        for (row, ((key, has_failed), (digest, result))) in rows.enumerate() {
             let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
             entries.push(Entry { place: Place { key, file: position, row }, row: digest, result, has_failed });
         }
         Ok(())
     })?;
     Ok(entries)
-}
-
-/// The keys of a batch of all columns.
-fn keys(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Key>, Error> {
-    let hashes = batch["module_hash"].as_string::<i32>();
-    let numbers = |column: &str| -> &[u16] { batch[column].as_primitive::<UInt16Type>().values() };
-    let key = |(row, (epochs, repeat)): (usize, (&u16, &u16))| {
-        let text = hashes.value(row);
-        let hash = ModuleHash::from_hex(text).ok_or_else(|| Error::Value {
-            file: file.to_owned(),
-            row: first + row,
-            column: "module_hash",
-            expected: "32 hex digits".to_owned(),
-            found: format!("{text:?}"),
-        })?;
-        Ok(Key { hash, epochs: Epochs(*epochs), repeat: *repeat })
-    };
-    numbers("epochs").iter().zip(numbers("repeat")).enumerate().map(key).collect()
 }
 
 /// Digests rows, the same on every machine and of whichever file they are.

@@ -20,9 +20,6 @@ use super::{Error, Share, Task, panic_text};
 use crate::file::sync_folder;
 use crate::table::{self, Benchmark, Key, Part, Record, Source, Status, Timestamp};
 
-/// The rows after which a journal is rolled into a shard.
-const ROWS_PER_SHARD: usize = 512;
-
 /// What a worker tells whoever watches.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -115,7 +112,7 @@ impl<'a> Recorder<'a> {
             recorded: HashSet::new(),
             failed: HashSet::new(),
             damaged: Vec::new(),
-            rows_per_shard: ROWS_PER_SHARD,
+            rows_per_shard: shard::ROWS,
             stop: None,
             claim: Some(claim),
         };
