@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use super::recorded::Measured;
 use super::{Costs, Error};
+use crate::network::Cost;
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
-use crate::space::{Cell, ModuleHash};
+use crate::space::{Cell, ModuleHash, Space};
+use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
 use crate::surrogate::store::StoredJudge;
-use crate::surrogate::{self, Model, Quantity, Rows, SURROGATES, Target, features, judge};
+use crate::surrogate::{self, Features, Model, Quantity, Rows, SURROGATES, Target, judge};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The surrogate that searches ask.
@@ -31,7 +33,7 @@ pub(super) struct Fitted {
 impl Fitted {
     /// The accuracies that are expected of cells, in their order.
     pub(super) fn predict(&self, cells: &[Cell], costs: &Costs) -> Result<Vec<Option<Accuracy>>, Error> {
-        let predictions = self.accuracy.predict(&rows_of(cells, costs))?;
+        let predictions = self.accuracy.predict_cells(&costed(cells, costs))?;
         Ok(predictions.into_iter().map(|prediction| accuracy(prediction.mean)).collect())
     }
 }
@@ -40,22 +42,25 @@ fn accuracy(predicted: f32) -> Option<Accuracy> {
     Accuracy::from_fraction(predicted.clamp(0.0, 1.0))
 }
 
-fn rows_of<'a>(cells: impl IntoIterator<Item = &'a Cell>, costs: &Costs) -> Rows {
-    let costed: Vec<_> = cells.into_iter().map(|cell| costs.get(cell)).collect();
-    features::rows(costed.iter().map(|(cell, cost)| (cell, *cost)))
+fn costed(cells: &[Cell], costs: &Costs) -> Vec<(Cell, Cost)> {
+    cells.iter().map(|cell| costs.get(cell)).collect()
 }
 
 /// What the models learn from: one row per cell that has an accuracy.
 struct Lesson {
     cells: Vec<Cell>,
     hashes: Vec<ModuleHash>,
+    features: Features,
     rows: Rows,
+    /// What the judge sees, whose rules a person reads.
+    readable: Features,
+    readable_rows: Rows,
     accuracies: Vec<f32>,
     times: Vec<f32>,
 }
 
 impl Lesson {
-    fn of(recorded: &[Measured], costs: &Costs) -> Self {
+    fn of(recorded: &[Measured], costs: &Costs, space: &Space) -> Result<Self, Error> {
         let learned: Vec<_> = recorded
             .iter()
             .filter_map(|measured| Some((measured, measured.row.validation?.fraction(), measured.training_time?.0)))
@@ -63,13 +68,18 @@ impl Lesson {
         let cells: Vec<_> = learned.iter().map(|(measured, ..)| measured.row.cell).collect();
         #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
         let times = learned.iter().map(|(.., time)| *time as f32).collect();
-        Self {
+        let (features, readable) = (Features::new(STANDARD, space)?, Features::new(READABLE, space)?);
+        let costed = costed(&cells, costs);
+        Ok(Self {
             hashes: learned.iter().map(|(measured, ..)| measured.hash).collect(),
-            rows: rows_of(&cells, costs),
+            rows: features.rows(&costed)?,
+            readable_rows: readable.rows(&costed)?,
+            features,
+            readable,
             accuracies: learned.iter().map(|(_, accuracy, _)| *accuracy).collect(),
             times,
             cells,
-        }
+        })
     }
 
     fn folds(&self) -> usize {
@@ -78,15 +88,23 @@ impl Lesson {
 }
 
 /// Fits, assesses and saves the models.
-pub(super) fn fit(recorded: &[Measured], costs: &Costs, epochs: Epochs, seed: Seed, folder: &Path) -> Result<Fitted, Error> {
-    let lesson = Lesson::of(recorded, costs);
+pub(super) fn fit(
+    recorded: &[Measured],
+    costs: &Costs,
+    space: &Space,
+    epochs: Epochs,
+    seed: Seed,
+    folder: &Path,
+) -> Result<Fitted, Error> {
+    let lesson = Lesson::of(recorded, costs, space)?;
     if lesson.cells.len() < FOLDS {
         return Err(Error::TooFewAccuracies { found: lesson.cells.len(), cells: recorded.len(), expected: FOLDS });
     }
     fs_err::create_dir_all(folder)?;
     let target = |quantity| Target { quantity, epochs };
     let fit = |name: &str, quantity, values: &[f32]| -> Result<Model, Error> {
-        let model = Model::fit(surrogate::find(name)?, target(quantity), &lesson.rows, values, seed.derive(name))?;
+        let Lesson { features, rows, hashes, .. } = &lesson;
+        let model = Model::fit(surrogate::find(name)?, target(quantity), features, rows, hashes, values, seed.derive(name))?;
         model.save(&folder.join(format!("{name}-{}.json", quantity_name(quantity))))?;
         Ok(model)
     };
@@ -139,12 +157,11 @@ fn summarised(name: &str, assessed: &quality::Quality) -> SurrogateQuality {
 
 /// Fits and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
 fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Result<Option<Judge>, Error> {
-    let names = features::feature_names();
+    let (names, rows) = (lesson.readable.names(), &lesson.readable_rows);
     let attempt = || {
         let promising = judge::best(&lesson.accuracies, PROMISING)?;
-        let judge = judge::Judge::fit(&lesson.rows, names, &promising)?;
-        let quality =
-            cross_validate_judge(&lesson.rows, names, &lesson.hashes, &promising, lesson.folds(), seed.derive("folds"))?;
+        let judge = judge::Judge::fit(rows, names, &promising)?;
+        let quality = cross_validate_judge(rows, names, &lesson.hashes, &promising, lesson.folds(), seed.derive("folds"))?;
         Ok((judge, quality))
     };
     let (judge, quality) = match attempt() {
@@ -152,7 +169,8 @@ fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Re
         Err(surrogate::Error::OneClass { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let stored = StoredJudge { judge, target, training_rows: lesson.cells.len() };
+    let (features, training_cells) = (lesson.readable.clone(), lesson.hashes.clone());
+    let stored = StoredJudge { judge, target, features, training_cells };
     stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
     Ok(Some(Judge {
         question: format!("Is this cell among the best {:.0} %?", PROMISING * 100.0),

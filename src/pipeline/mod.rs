@@ -146,7 +146,8 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
         stages.note(&format!("after {before} rows"));
     }
     let recorded = recorded::cells(&cells, &records, run.top);
-    let fitted = stages.time("fit", || fitting::fit(&recorded, &costs, run.top, job.seed, &job.out.join("models")))?;
+    let fitted =
+        stages.time("fit", || fitting::fit(&recorded, &costs, &run.search_space, run.top, job.seed, &job.out.join("models")))?;
     let searched = stages
         .time("search", || searching::search(&fitted, &costs, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
     let verification = stages.time("verify", || run.verify(&recorded, &larger, &costs, &searched, &fitted, observe))?;

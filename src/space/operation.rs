@@ -44,6 +44,11 @@ impl Operation {
         }
     }
 
+    /// The name without what stands behind each convolution: that of columns.
+    pub(super) fn short_name(self) -> &'static str {
+        self.name().trim_end_matches("-bn-relu")
+    }
+
     /// One line that says what the operation computes.
     #[must_use]
     pub const fn about(self) -> &'static str {

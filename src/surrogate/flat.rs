@@ -1,4 +1,4 @@
-//! A forest of regression trees laid out for scoring.
+//! Regression trees laid out for scoring: those of a forest and those of boosting.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -60,26 +60,42 @@ impl Flat {
     }
 
     /// Scores rows: the mean of the trees and the standard deviation between them.
-    pub(super) fn predict(&self, rows: &Rows) -> Vec<Prediction> {
-        let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
-        if rows.len() <= BLOCK {
-            self.predict_block(&rows.values, rows.width, &mut predictions);
-        } else {
-            predictions
-                .par_chunks_mut(BLOCK)
-                .zip(rows.values.par_chunks(BLOCK * rows.width))
-                .for_each(|(predictions, values)| self.predict_block(values, rows.width, predictions));
-        }
-        predictions
-    }
-
-    /// Trees outside, rows inside: a tree stays in the cache while the rows of the block pass through it.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "values to seven digits, a few hundred trees"
     )]
-    fn predict_block(&self, values: &[f32], width: usize, predictions: &mut [Prediction]) {
+    pub(super) fn predict(&self, rows: &Rows) -> Vec<Prediction> {
+        let trees = self.roots.len() as f64;
+        self.score(rows, |sum, squares| {
+            let mean = sum / trees;
+            let variance = (squares / trees - mean * mean).max(0.0);
+            Prediction { mean: mean as f32, spread: Some(variance.sqrt() as f32) }
+        })
+    }
+
+    /// Scores rows: the sum of the trees and of a start.
+    #[expect(clippy::cast_possible_truncation, reason = "values to seven digits")]
+    pub(super) fn total(&self, rows: &Rows, start: f32) -> Vec<Prediction> {
+        self.score(rows, |sum, _| Prediction { mean: (f64::from(start) + sum) as f32, spread: None })
+    }
+
+    /// Scores rows by the sum of the trees and the sum of their squares.
+    fn score(&self, rows: &Rows, said: impl Fn(f64, f64) -> Prediction + Sync) -> Vec<Prediction> {
+        let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
+        if rows.len() <= BLOCK {
+            self.score_block(&rows.values, rows.width, &mut predictions, &said);
+        } else {
+            predictions
+                .par_chunks_mut(BLOCK)
+                .zip(rows.values.par_chunks(BLOCK * rows.width))
+                .for_each(|(predictions, values)| self.score_block(values, rows.width, predictions, &said));
+        }
+        predictions
+    }
+
+    /// Trees outside, rows inside: a tree stays in the cache while the rows of the block pass through it.
+    fn score_block(&self, values: &[f32], width: usize, predictions: &mut [Prediction], said: impl Fn(f64, f64) -> Prediction) {
         let mut sums = vec![(0.0_f64, 0.0_f64); predictions.len()];
         for root in &self.roots {
             for ((sum, squares), row) in sums.iter_mut().zip(values.chunks_exact(width)) {
@@ -88,11 +104,8 @@ impl Flat {
                 *squares += value * value;
             }
         }
-        let trees = self.roots.len() as f64;
         for (prediction, (sum, squares)) in predictions.iter_mut().zip(sums) {
-            let mean = sum / trees;
-            let variance = (squares / trees - mean * mean).max(0.0);
-            *prediction = Prediction { mean: mean as f32, spread: Some(variance.sqrt() as f32) };
+            *prediction = said(sum, squares);
         }
     }
 
@@ -129,7 +142,7 @@ pub(super) fn rounded_down(threshold: f64) -> f32 {
     if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
 }
 
-/// A flat forest as it stands in a file: columns are a third of the size of a list of nodes.
+/// Flat trees as they stand in a file: columns are a third of the size of a list of nodes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Columns {

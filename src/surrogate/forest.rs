@@ -33,7 +33,7 @@ pub(super) const ENTRY: Entry = Entry {
 
 /// Fitted by smartcore, scored by us: 13 to 33 times as fast as its own `predict`.
 #[derive(Debug, PartialEq)]
-struct Forest {
+pub(super) struct Forest {
     flat: Flat,
     width: usize,
 }
@@ -41,7 +41,7 @@ struct Forest {
 type Native = RandomForestRegressor<f32, f64, DenseMatrix<f32>, Vec<f64>>;
 
 impl Forest {
-    fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Result<Self, Error> {
+    pub(super) fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Result<Self, Error> {
         let matrix = matrix(rows)?;
         let targets: Vec<f64> = targets.iter().copied().map(f64::from).collect();
         let groups: Vec<Vec<Vec<Branch>>> = (0..GROUPS)
@@ -52,10 +52,15 @@ impl Forest {
         Ok(Self { flat, width: rows.width })
     }
 
-    fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
+    pub(super) fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
         let columns: Columns = serde_json::from_value(parameters)?;
         let (flat, width) = columns.into_flat().ok_or_else(|| serde::de::Error::custom("the nodes are no forest"))?;
         Ok(Self { flat, width })
+    }
+
+    /// How many features a row has.
+    pub(super) const fn width(&self) -> usize {
+        self.width
     }
 }
 

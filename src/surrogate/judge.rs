@@ -219,11 +219,10 @@ impl Judge {
         let margin = "|  ".repeat(depth);
         match node {
             Node::Rule { feature, threshold, at_most, above } => {
-                let name = &self.names[*feature];
-                let (low, high) = conditions(name, *threshold);
-                writeln!(text, "{margin}{name} {low}")?;
+                let (low, high) = conditions(&self.names[*feature], *threshold);
+                writeln!(text, "{margin}{low}")?;
                 self.write_rules(at_most, depth + 1, text)?;
-                writeln!(text, "{margin}{name} {high}")?;
+                writeln!(text, "{margin}{high}")?;
                 self.write_rules(above, depth + 1, text)
             }
             Node::Leaf { promising, rows } => {
@@ -236,12 +235,13 @@ impl Judge {
 
 /// The two sides of a threshold as a person says them.
 fn conditions(name: &str, threshold: f32) -> (String, String) {
-    match features::scale(name) {
-        Scale::Count => (format!("<= {:.0}", threshold.floor()), format!(">= {:.0}", threshold.floor() + 1.0)),
-        Scale::Number => (format!("<= {threshold:.3}"), format!("> {threshold:.3}")),
+    let (scale, name) = features::scale(name);
+    match scale {
+        Scale::Count => (format!("{name} <= {:.0}", threshold.floor()), format!("{name} >= {:.0}", threshold.floor() + 1.0)),
+        Scale::Number => (format!("{name} <= {threshold:.3}"), format!("{name} > {threshold:.3}")),
         Scale::Logarithm => {
             let quantity = with_prefix(10.0_f64.powf(threshold.into()));
-            (format!("<= {quantity}"), format!("> {quantity}"))
+            (format!("{name} <= {quantity}"), format!("{name} > {quantity}"))
         }
     }
 }
@@ -273,7 +273,7 @@ mod tests {
     fn a_rule_that_made_the_labels_is_found_and_printed_in_natural_units() {
         let rows = rows((0..40_u8).map(|i| [f32::from(i % 5), 4.0 + f32::from(i) / 10.0]));
         let promising: Vec<bool> = rows.iter().map(|row| row[0] > 2.0 && row[1] > 6.0).collect();
-        let judge = Judge::fit(&rows, &["conv3x3", "parameters"], &promising).unwrap();
+        let judge = Judge::fit(&rows, &["conv3x3", "log10_parameters"], &promising).unwrap();
         let verdicts: Vec<bool> = judge.judge(&rows).unwrap().iter().map(|verdict| verdict.promising).collect();
         assert_eq!(verdicts, promising);
         let expected = "conv3x3 <= 2\n|  no: 0 of 24 are promising\nconv3x3 >= 3\n|  parameters <= 1.26M\n\

@@ -1,10 +1,13 @@
 //! Surrogates: models that, fitted on measured cells, predict the others.
 //!
-//! [`features`] makes a row of numbers of a cell, an [`Entry`] of [`SURROGATES`] fits rows and targets, [`quality`] says how
+//! [`Features`] make a row of numbers of a cell, an [`Entry`] of [`SURROGATES`] fits rows and targets, [`quality`] says how
 //! far to trust the fit, [`store`] keeps it, and [`SurrogateOracle`] answers searches with it. [`judge`] is the readable
 //! companion: a small tree that says which cells are promising. A new surrogate is one file with an `ENTRY`, one `mod` line
 //! and one line of [`SURROGATES`].
 
+pub mod assess;
+mod boosting;
+mod ensemble;
 pub mod features;
 mod flat;
 mod forest;
@@ -16,14 +19,17 @@ mod svr;
 
 use std::path::PathBuf;
 
+pub use features::Features;
 pub use judge::Judge;
 pub use oracle::{CostOf, SurrogateOracle};
 pub use store::{Model, Quantity, Target};
 
+use crate::network::ENCODINGS;
+use crate::space::{self, Cell};
 use crate::unit::{Epochs, Seed};
 
 /// Every surrogate.
-pub const SURROGATES: &[Entry] = &[forest::ENTRY, svr::ENTRY];
+pub const SURROGATES: &[Entry] = &[forest::ENTRY, svr::ENTRY, boosting::ENTRY, ensemble::ENTRY];
 
 /// What went wrong with a surrogate.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,31 @@ pub enum Error {
     UnknownSurrogate {
         /// The name given.
         name: String,
+    },
+    /// No encoding has this name.
+    #[error("unknown encoding `{name}` (known: {})", known_encodings())]
+    UnknownEncoding {
+        /// The name given.
+        name: String,
+    },
+    /// Features are made of encodings.
+    #[error("no encodings, expected at least one")]
+    NoEncodings,
+    /// Two encodings say the same.
+    #[error("the encoding `{encoding}` repeats the column `{column}` of another one")]
+    RepeatedEncoding {
+        /// The later one.
+        encoding: &'static str,
+        /// The first column that both have.
+        column: String,
+    },
+    /// A cell is not one that can be encoded.
+    #[error("could not encode {cell}")]
+    Cell {
+        /// The cell.
+        cell: Cell,
+        /// Why.
+        source: space::Error,
     },
     /// A row is longer or shorter than the others, or than the rows that the surrogate was fitted on.
     #[error("rows of {found} features, expected {expected}")]
@@ -84,6 +115,14 @@ pub enum Error {
     Folds {
         /// The folds asked for.
         folds: usize,
+        /// The different cells.
+        cells: usize,
+    },
+    /// Too few cells to fit on so many and to predict others.
+    #[error("{training} of {cells} cells to fit on, expected at most {}: a surrogate is assessed on the others", cells.saturating_sub(2))]
+    Split {
+        /// The cells to fit on.
+        training: usize,
         /// The different cells.
         cells: usize,
     },
@@ -170,6 +209,10 @@ pub enum Error {
 
 fn known_surrogates() -> String {
     SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+fn known_encodings() -> String {
+    ENCODINGS.iter().map(|encoding| encoding.name).collect::<Vec<_>>().join(", ")
 }
 
 fn listed(budgets: &[Epochs]) -> String {
@@ -363,7 +406,7 @@ mod tests {
 
     use super::*;
     use crate::network::Cost;
-    use crate::space::{Cell, Space};
+    use crate::space::Space;
     use crate::unit::{Flops, Parameters};
 
     /// Rows of six numbers from 0 to 1, and a smooth function of the first three.
@@ -391,10 +434,19 @@ mod tests {
         Cost { parameters: Parameters(1_000 + work), flops: Flops(u64::from(work) * 50 + 1), activation_bytes: 4_000 }
     }
 
+    /// The features that a person can read.
+    pub(super) fn features() -> Features {
+        Features::new(features::READABLE, &Space::nas_bench_101()).unwrap()
+    }
+
+    /// Cells with their costs.
+    pub(super) fn costed(cells: &[Cell]) -> Vec<(Cell, Cost)> {
+        cells.iter().map(|cell| (*cell, cost(*cell))).collect()
+    }
+
     /// Cells as rows, and accuracies that follow from them.
     pub(super) fn encoded_cells(n: usize) -> (Rows, Vec<f32>) {
-        let cells = cells(n);
-        let rows = features::rows(cells.iter().map(|cell| (cell, cost(*cell))));
+        let rows = features().rows(&costed(&cells(n))).unwrap();
         let accuracies = rows.iter().map(|row| 0.2 + 0.1 * row[0] + 0.05 * row[1] + 0.02 * row[3]).collect();
         (rows, accuracies)
     }
@@ -406,7 +458,10 @@ mod tests {
         for entry in SURROGATES {
             assert_eq!(find(entry.name).unwrap().about, entry.about);
         }
-        assert_eq!(find("oracle").unwrap_err().to_string(), "unknown surrogate `oracle` (known: random-forest, svr)");
+        assert_eq!(
+            find("oracle").unwrap_err().to_string(),
+            "unknown surrogate `oracle` (known: random-forest, svr, gradient-boosting, ensemble)"
+        );
     }
 
     #[test]

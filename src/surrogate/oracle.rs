@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Error, Model, Prediction, Quantity, Target, features};
+use super::{Error, Model, Prediction, Quantity, Target};
 use crate::network::Cost;
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::space::Cell;
@@ -76,13 +76,13 @@ impl SurrogateOracle {
             let known = self.budgets.keys().copied().collect();
             return Err(refused(*first, Error::Budget { epochs: first.epochs, known }));
         };
-        let mut costs = Vec::with_capacity(proposals.len());
+        let mut costed = Vec::with_capacity(proposals.len());
         for proposal in proposals {
-            costs.push((self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?);
+            let cost = (self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?;
+            costed.push((proposal.cell, cost));
         }
-        let rows = features::rows(proposals.iter().map(|proposal| &proposal.cell).zip(costs));
-        let accuracies = models.accuracy.predict(&rows).map_err(|source| refused(*first, source))?;
-        let times = models.time.predict(&rows).map_err(|source| refused(*first, source))?;
+        let predicted = |model: &Model| model.predict_cells(&costed).map_err(|source| refused(*first, source));
+        let (accuracies, times) = (predicted(&models.accuracy)?, predicted(&models.time)?);
         for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
             let measurement = measurement(accuracy, time, models.time.range().0).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
@@ -125,7 +125,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::find;
-    use super::super::tests::{cells, cost, encoded_cells};
+    use super::super::tests::{cells, cost, encoded_cells, features};
     use super::*;
     use crate::unit::Seed;
 
@@ -133,7 +133,8 @@ mod tests {
         let (rows, values) = encoded_cells(60);
         let values: Vec<f32> = values.iter().map(|value| value * factor).collect();
         let target = Target { quantity, epochs: Epochs(epochs) };
-        Model::fit(find("random-forest").unwrap(), target, &rows, &values, Seed(1)).unwrap()
+        let hashes = Cell::hashes(&cells(60));
+        Model::fit(find("random-forest").unwrap(), target, &features(), &rows, &hashes, &values, Seed(1)).unwrap()
     }
 
     fn oracle(cost_of: CostOf, factor: f32) -> SurrogateOracle {

@@ -25,7 +25,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(values: &[f64]) -> Option<Self> {
+    pub(super) fn of(values: &[f64]) -> Option<Self> {
         Some(Self { mean: mean(values)?, standard_deviation: standard_deviation(values), folds: values.len() })
     }
 }
@@ -99,7 +99,7 @@ impl Measured {
         self.spearman.extend(spearman(truth, predicted));
         self.r_squared.extend(r_squared(truth, predicted));
         self.rmse.extend(rmse(truth, predicted));
-        self.top_regret.extend(top_regret(truth, predicted));
+        self.top_regret.extend(top_regret(truth, predicted, TOP));
     }
 
     fn summarised(self, predictions: Vec<Prediction>) -> Quality {
@@ -114,12 +114,12 @@ impl Measured {
     }
 }
 
-/// What is lost by trying only the predicted best; `None` of nothing.
-fn top_regret(truth: &[f64], predicted: &[f64]) -> Option<f64> {
+/// What is lost by trying only the `top` predicted best; `None` of nothing.
+pub(super) fn top_regret(truth: &[f64], predicted: &[f64], top: usize) -> Option<f64> {
     let mut order: Vec<usize> = (0..truth.len()).collect();
     order.sort_by(|a, b| predicted[*b].total_cmp(&predicted[*a]));
     let best = truth.iter().copied().reduce(f64::max)?;
-    let tried = order.iter().take(TOP).map(|row| truth[*row]).reduce(f64::max)?;
+    let tried = order.iter().take(top).map(|row| truth[*row]).reduce(f64::max)?;
     Some(best - tried)
 }
 
@@ -292,10 +292,10 @@ mod tests {
     #[test]
     fn regret_is_what_the_five_predicted_best_miss() {
         let truth = [0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
-        assert_eq!(top_regret(&truth, &truth), Some(0.0));
+        assert_eq!(top_regret(&truth, &truth, TOP), Some(0.0));
         let backwards: Vec<f64> = truth.iter().map(|value| -value).collect();
-        assert!((top_regret(&truth, &backwards).unwrap() - 0.4).abs() < 1e-12);
-        assert_eq!(top_regret(&[], &[]), None);
+        assert!((top_regret(&truth, &backwards, TOP).unwrap() - 0.4).abs() < 1e-12);
+        assert_eq!(top_regret(&[], &[], TOP), None);
     }
 
     #[test]

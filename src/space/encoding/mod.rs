@@ -8,6 +8,8 @@ mod labels;
 mod operations;
 mod path;
 mod statistics;
+mod triples;
+mod walks;
 
 use super::{Cell, Error, Space};
 
@@ -19,6 +21,8 @@ pub const ENCODINGS: &[Encoding] = &[
     path::ENTRY,
     path::TRUNCATED,
     statistics::ENTRY,
+    walks::ENTRY,
+    triples::ENTRY,
     labels::ENTRY,
 ];
 
@@ -140,7 +144,9 @@ mod tests {
             ("operations", 15),
             ("path", 364),
             ("path-40", 40),
-            ("statistics", 26),
+            ("statistics", 57),
+            ("walks", 23),
+            ("triples", 48),
             ("labels", 192),
         ];
         assert_eq!(widths, expected);

@@ -1,0 +1,246 @@
+//! How good a surrogate is by the number of cells that it was fitted on: learning curves.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use rand::seq::SliceRandom as _;
+use rayon::prelude::*;
+
+use super::quality::{Summary, top_regret};
+use super::{Entry, Error, Rows, check_count};
+use crate::space::ModuleHash;
+use crate::statistics::{kendall_tau_b, quantile, r_squared, rmse, spearman};
+use crate::unit::Seed;
+
+/// How many of the predicted best are looked at for the regret.
+pub const TOP: usize = 10;
+/// The share of the cells among which the order is looked at by itself: those that a search cares for.
+pub const BEST: f64 = 0.1;
+
+/// How a surrogate is assessed.
+#[derive(Clone, Copy, Debug)]
+pub struct Assessment {
+    /// How often cells are drawn and fitted anew.
+    pub repeats: NonZeroUsize,
+    /// The most cells that are predicted and compared; all that are not fitted on if there are fewer.
+    pub held_out: NonZeroUsize,
+    /// The source of which cells are drawn: one seed draws the same for each surrogate.
+    pub seed: Seed,
+}
+
+/// How good a surrogate is on cells that it has not seen. `None`: undefined in every repeat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// The cells that it was fitted on.
+    pub training: usize,
+    /// The cells that it predicted, in each repeat.
+    pub held_out: usize,
+    /// Kendall's τ-b between targets and predictions: how well the order is kept.
+    pub kendall_tau: Option<Summary>,
+    /// The same among the [`BEST`] share of the cells and those that tie with the last of them.
+    pub kendall_tau_of_best: Option<Summary>,
+    /// Spearman's rank correlation.
+    pub spearman: Option<Summary>,
+    /// The share of the variance that is predicted.
+    pub r_squared: Option<Summary>,
+    /// The root of the mean squared error, in the unit of the targets.
+    pub rmse: Option<Summary>,
+    /// The best target minus the best among the [`TOP`] predicted best, where higher is better: in the unit of the targets.
+    pub top_regret: Option<Summary>,
+}
+
+/// Fits a surrogate on so many cells, drawn anew in each repeat, and measures it on others.
+///
+/// All rows of a cell are on one side. The cells that are held out are the same for all numbers of cells that leave enough of
+/// them, and those of a smaller number to fit on are among those of a larger one: two points of a curve differ by nothing else.
+/// The answer does not depend on the order of the rows or on the number of threads.
+///
+/// # Shapes
+///
+/// - `rows`: `[n, width]`
+/// - `cells`: `[n]`, the hash of each row's cell
+/// - `targets`: `[n]`
+///
+/// # Errors
+///
+/// [`Error::Split`] if fewer than two cells are left to predict, [`Error::Count`], [`Error::NotFinite`]; else as [`Entry::fit`].
+pub fn assess(
+    entry: &Entry,
+    rows: &Rows,
+    cells: &[ModuleHash],
+    targets: &[f32],
+    training: usize,
+    how: &Assessment,
+) -> Result<Point, Error> {
+    check_count("hashes", cells.len(), rows)?;
+    check_count("targets", targets.len(), rows)?;
+    if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
+        return Err(Error::NotFinite { row, found: targets[row] });
+    }
+    let mut different = cells.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    if training.saturating_add(2) > different.len() {
+        return Err(Error::Split { training, cells: different.len() });
+    }
+    let held_out = how.held_out.get().min(different.len() - training);
+    let repeats: Vec<usize> = (0..how.repeats.get()).collect();
+    let measured = repeats.into_par_iter().map(|repeat| {
+        let seed = how.seed.derive(&format!("repeat {repeat}"));
+        let (kept, others) = split(&different, cells, training, held_out, seed);
+        let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
+        let model = entry.fit(&rows.select(&kept), &of(&kept), seed)?;
+        let predicted = model.predict(&rows.select(&others))?;
+        let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
+        let truth: Vec<f64> = of(&others).into_iter().map(f64::from).collect();
+        Ok(Measures::of(&truth, &predicted))
+    });
+    let measured: Vec<Measures> = measured.collect::<Result<_, Error>>()?;
+    let summary = |of: fn(&Measures) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
+    Ok(Point {
+        training,
+        held_out,
+        kendall_tau: summary(|measures| measures.kendall_tau),
+        kendall_tau_of_best: summary(|measures| measures.kendall_tau_of_best),
+        spearman: summary(|measures| measures.spearman),
+        r_squared: summary(|measures| measures.r_squared),
+        rmse: summary(|measures| measures.rmse),
+        top_regret: summary(|measures| measures.top_regret),
+    })
+}
+
+/// The rows to fit on and those to predict.
+fn split(
+    different: &[ModuleHash],
+    cells: &[ModuleHash],
+    training: usize,
+    held_out: usize,
+    seed: Seed,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut order = different.to_vec();
+    order.shuffle(&mut seed.derive("split").rng());
+    let places: HashMap<ModuleHash, usize> = order.into_iter().zip(0..).collect();
+    // In the order that was drawn, whatever that of the rows is: some fits depend on it. Rows of one cell stay as they are.
+    let mut rows: Vec<usize> = (0..cells.len()).collect();
+    rows.sort_by_key(|row| places[&cells[*row]]);
+    let first_held_out = different.len() - held_out;
+    let kept = rows.iter().copied().filter(|row| places[&cells[*row]] < training).collect();
+    (kept, rows.iter().copied().filter(|row| places[&cells[*row]] >= first_held_out).collect())
+}
+
+/// What one repeat says.
+struct Measures {
+    kendall_tau: Option<f64>,
+    kendall_tau_of_best: Option<f64>,
+    spearman: Option<f64>,
+    r_squared: Option<f64>,
+    rmse: Option<f64>,
+    top_regret: Option<f64>,
+}
+
+impl Measures {
+    fn of(truth: &[f64], predicted: &[f64]) -> Self {
+        Self {
+            kendall_tau: kendall_tau_b(truth, predicted),
+            kendall_tau_of_best: tau_of_best(truth, predicted),
+            spearman: spearman(truth, predicted),
+            r_squared: r_squared(truth, predicted),
+            rmse: rmse(truth, predicted),
+            top_regret: top_regret(truth, predicted, TOP),
+        }
+    }
+}
+
+fn tau_of_best(truth: &[f64], predicted: &[f64]) -> Option<f64> {
+    let least = quantile(truth, 1.0 - BEST)?;
+    let best = truth.iter().zip(predicted).filter(|(truth, _)| **truth >= least);
+    let (truth, predicted): (Vec<f64>, Vec<f64>) = best.unzip();
+    kendall_tau_b(&truth, &predicted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cells, synthetic};
+    use super::super::{SURROGATES, find};
+    use super::*;
+    use crate::space::Cell;
+
+    fn how(held_out: usize) -> Assessment {
+        let count = |count| NonZeroUsize::new(count).unwrap();
+        Assessment { repeats: count(3), held_out: count(held_out), seed: Seed(7) }
+    }
+
+    #[test]
+    fn a_cell_is_never_fitted_on_and_predicted() {
+        let different = Cell::hashes(&cells(30));
+        let rows: Vec<_> = different.iter().copied().cycle().take(90).collect();
+        for repeat in 0..20 {
+            let (kept, others) = split(&different, &rows, 12, 18, Seed(repeat));
+            assert_eq!((kept.len(), others.len()), (36, 54));
+            assert!(kept.iter().all(|row| others.iter().all(|other| rows[*other] != rows[*row])));
+        }
+    }
+
+    #[test]
+    fn curves_differ_by_the_cells_fitted_on_alone() {
+        let hashes = Cell::hashes(&cells(40));
+        let (few, others) = split(&hashes, &hashes, 10, 15, Seed(1));
+        let (more, same) = split(&hashes, &hashes, 25, 15, Seed(1));
+        assert_eq!(others, same);
+        assert_eq!(few, more[..10]);
+    }
+
+    #[test]
+    fn the_order_of_the_rows_does_not_count() {
+        let (rows, targets) = synthetic(60, Seed(1));
+        let hashes = Cell::hashes(&cells(60));
+        let backwards: Vec<usize> = (0..60).rev().collect();
+        let reversed: Vec<_> = backwards.iter().map(|row| hashes[*row]).collect();
+        let reversed_targets: Vec<_> = backwards.iter().map(|row| targets[*row]).collect();
+        for entry in SURROGATES {
+            let point = assess(entry, &rows, &hashes, &targets, 40, &how(20)).unwrap();
+            let again = assess(entry, &rows.select(&backwards), &reversed, &reversed_targets, 40, &how(20)).unwrap();
+            assert_eq!(point, again, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn more_cells_teach_more() {
+        let (rows, targets) = synthetic(90, Seed(1));
+        let hashes = Cell::hashes(&cells(90));
+        for entry in SURROGATES {
+            let tau = |training| {
+                let point = assess(entry, &rows, &hashes, &targets, training, &how(30)).unwrap();
+                assert_eq!((point.training, point.held_out), (training, 30));
+                assert_eq!(point.kendall_tau.unwrap().folds, 3);
+                point.kendall_tau.unwrap().mean
+            };
+            assert!(tau(60) > tau(10).max(0.4), "{}: {} and {}", entry.name, tau(60), tau(10));
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_best_is_looked_at_by_itself() {
+        let truth: Vec<f64> = (0..100_u8).map(f64::from).collect();
+        let predicted: Vec<f64> = truth.iter().map(|truth| if *truth >= 90.0 { 300.0 - truth } else { *truth }).collect();
+        assert!((tau_of_best(&truth, &predicted).unwrap() + 1.0).abs() < 1e-9);
+        assert_eq!(tau_of_best(&[], &[]), None);
+        assert!(Measures::of(&truth, &predicted).kendall_tau.unwrap() > 0.9);
+        assert_eq!(Measures::of(&truth, &predicted).top_regret, Some(0.0));
+    }
+
+    #[test]
+    fn what_cannot_be_assessed_is_named() {
+        let (rows, mut targets) = synthetic(20, Seed(1));
+        let hashes = Cell::hashes(&cells(20));
+        let message = |training, targets: &[f32]| {
+            assess(find("svr").unwrap(), &rows, &hashes, targets, training, &how(5)).unwrap_err().to_string()
+        };
+        let expected = "19 of 20 cells to fit on, expected at most 18: a surrogate is assessed on the others";
+        assert_eq!(message(19, &targets), expected);
+        assert!(message(usize::MAX, &targets).ends_with(&expected[20..]));
+        assert_eq!(message(3, &targets), "3 rows to fit on, expected at least 5");
+        targets[4] = f32::NAN;
+        assert_eq!(message(10, &targets), "the target of row 4 is NaN, expected a finite number");
+    }
+}

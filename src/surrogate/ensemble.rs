@@ -1,0 +1,94 @@
+//! The mean of a random forest and of gradient boosting: their errors differ, so that it is better than either from about a
+//! thousand cells on, and it knows where it is uncertain.
+
+use serde::{Deserialize, Serialize};
+
+use super::boosting::Boosting;
+use super::forest::Forest;
+use super::{Entry, Error, Prediction, Rows, Surrogate};
+use crate::unit::Seed;
+
+/// The ensemble of the list: half of each. The parts are those of [`forest`](super::forest) and
+/// [`boosting`](super::boosting) with their parameters.
+pub(super) const ENTRY: Entry = Entry {
+    name: "ensemble",
+    about: "the mean of `random-forest` and `gradient-boosting`; the spread is that of both together",
+    source: "Breiman, Stacked regressions, 1996, with equal weights",
+    fit: |rows, targets, seed| Ok(Box::new(Ensemble::fit(rows, targets, seed)?)),
+    restore: |parameters| Ok(Box::new(Ensemble::restore(parameters)?)),
+};
+
+#[derive(Debug)]
+struct Ensemble {
+    forest: Forest,
+    boosting: Boosting,
+}
+
+/// An ensemble as it stands in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    forest: serde_json::Value,
+    boosting: serde_json::Value,
+}
+
+impl Ensemble {
+    fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Result<Self, Error> {
+        let (forest, boosting) = rayon::join(|| Forest::fit(rows, targets, seed), || Boosting::fit(rows, targets, seed));
+        Ok(Self { forest: forest?, boosting })
+    }
+
+    fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
+        let Stored { forest, boosting } = serde_json::from_value(parameters)?;
+        let (forest, boosting) = (Forest::restore(forest)?, Boosting::restore(boosting)?);
+        if forest.width() != boosting.width() {
+            return Err(serde::de::Error::custom("the two parts are of rows of different widths"));
+        }
+        Ok(Self { forest, boosting })
+    }
+}
+
+impl Surrogate for Ensemble {
+    fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error> {
+        let (forest, boosting) = (self.forest.predict(rows)?, self.boosting.predict(rows)?);
+        Ok(forest.into_iter().zip(boosting).map(|(forest, boosting)| mixed(forest, boosting)).collect())
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(Stored { forest: self.forest.parameters()?, boosting: self.boosting.parameters()? })
+    }
+}
+
+/// The mean, and the standard deviation of a number that is from one part or from the other with equal chances.
+fn mixed(forest: Prediction, boosting: Prediction) -> Prediction {
+    let half_apart = (forest.mean - boosting.mean) / 2.0;
+    let spread = forest.spread.unwrap_or_default();
+    Prediction {
+        mean: f32::midpoint(forest.mean, boosting.mean),
+        spread: Some((spread * spread / 2.0 + half_apart * half_apart).sqrt()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::super::tests::synthetic;
+    use super::*;
+
+    #[test]
+    fn an_ensemble_is_the_mean_of_its_parts() {
+        let (rows, targets) = synthetic(80, Seed(1));
+        let predict = |name| find(name).unwrap().fit(&rows, &targets, Seed(2)).unwrap().predict(&rows).unwrap();
+        let (forest, boosting) = (predict("random-forest"), predict("gradient-boosting"));
+        for ((both, forest), boosting) in predict("ensemble").into_iter().zip(forest).zip(boosting) {
+            assert!((2.0 * both.mean - forest.mean - boosting.mean).abs() < 1e-5);
+            assert!(both.spread.unwrap() >= (forest.mean - boosting.mean).abs() / 2.0);
+        }
+    }
+
+    #[test]
+    fn parts_that_disagree_are_uncertain_though_each_is_sure() {
+        let part = |mean, spread| Prediction { mean, spread };
+        assert_eq!(mixed(part(0.2, Some(0.0)), part(0.4, None)).spread, Some(0.1));
+    }
+}
