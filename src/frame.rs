@@ -1,0 +1,36 @@
+//! Values one after another in a file that only grows: each whole or not at all.
+//!
+//! A frame is the length of the payload (`u32`, little-endian), its CRC-32 (likewise) and the payload: a value as CBOR, which
+//! keeps every bit of a number, `NaN` among them.
+
+use serde::Serialize;
+
+/// How many bytes stand before the payload.
+pub(crate) const HEADER: usize = 8;
+/// More than the longest record takes: 65,535 epochs with five curves make 1.6 MB.
+const LONGEST_PAYLOAD: usize = 1 << 24;
+
+/// Puts a value into a frame.
+pub(crate) fn frame(value: &impl Serialize) -> Vec<u8> {
+    let mut frame = vec![0; HEADER];
+    ciborium::into_writer(value, &mut frame).expect("what is framed is made of texts, numbers and lists");
+    let payload = &frame[HEADER..];
+    let length = u32::try_from(payload.len()).expect("what is framed is far shorter than 4 GB");
+    let sum = crc32fast::hash(payload);
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    frame[4..HEADER].copy_from_slice(&sum.to_le_bytes());
+    frame
+}
+
+/// The payload of the frame that starts at a byte, if there is a whole one.
+pub(crate) fn payload_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
+    let (header, rest) = bytes[offset..].split_at_checked(HEADER)?;
+    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    let length = usize::try_from(number(&header[..4])).ok()?;
+    // Zeros are what some file systems leave at a torn end; their sum would be right.
+    if length == 0 || length > LONGEST_PAYLOAD {
+        return None;
+    }
+    let payload = rest.get(..length)?;
+    (crc32fast::hash(payload) == number(&header[4..])).then_some(payload)
+}
