@@ -6,12 +6,17 @@
 use serde::Serialize;
 
 /// How many bytes stand before the payload.
-pub(crate) const HEADER: usize = 8;
+pub const HEADER: usize = 8;
 /// More than the longest record takes: 65,535 epochs with five curves make 1.6 MB.
 const LONGEST_PAYLOAD: usize = 1 << 24;
 
 /// Puts a value into a frame.
-pub(crate) fn frame(value: &impl Serialize) -> Vec<u8> {
+///
+/// # Panics
+///
+/// Panics for a value that CBOR cannot hold, as no list, text or number is, and for one of 4 GB.
+#[must_use]
+pub fn frame(value: &impl Serialize) -> Vec<u8> {
     let mut frame = vec![0; HEADER];
     ciborium::into_writer(value, &mut frame).expect("what is framed is made of texts, numbers and lists");
     let payload = &frame[HEADER..];
@@ -23,8 +28,9 @@ pub(crate) fn frame(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// The payload of the frame that starts at a byte, if there is a whole one.
-pub(crate) fn payload_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
-    let (header, rest) = bytes[offset..].split_at_checked(HEADER)?;
+#[must_use]
+pub fn payload_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
+    let (header, rest) = bytes.get(offset..)?.split_at_checked(HEADER)?;
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
     let length = usize::try_from(number(&header[..4])).ok()?;
     // Zeros are what some file systems leave at a torn end; their sum would be right.

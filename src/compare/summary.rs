@@ -229,8 +229,8 @@ mod tests {
             let seed = plan.seed_of(&plan.contestants[contestant], number);
             Run { contestant, run: number, seed, trials: 1, evaluations: 1.0, time: Seconds(5.0), steps: vec![step] }
         };
-        let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_000.0));
-        let worse = (0..40).map(|number| run(1, number, f64::from(number) / 1_000.0 + 0.03));
+        let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
+        let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
         let runs: Vec<Run> = better.chain(worse).collect();
         let (table, _) = fixture::table();
         let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
