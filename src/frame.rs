@@ -30,13 +30,13 @@ pub fn frame(value: &impl Serialize) -> Vec<u8> {
 /// The payload of the frame that starts at a byte, if there is a whole one.
 #[must_use]
 pub fn payload_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
-    let (header, rest) = bytes.get(offset..)?.split_at_checked(HEADER)?;
-    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-    let length = usize::try_from(number(&header[..4])).ok()?;
+    let (length, rest) = bytes.get(offset..)?.split_first_chunk::<4>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     // Zeros are what some file systems leave at a torn end; their sum would be right.
     if length == 0 || length > LONGEST_PAYLOAD {
         return None;
     }
     let payload = rest.get(..length)?;
-    (crc32fast::hash(payload) == number(&header[4..])).then_some(payload)
+    (crc32fast::hash(payload) == u32::from_le_bytes(*sum)).then_some(payload)
 }

@@ -9,7 +9,9 @@ use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::compare::{self, Contestant, GOAL, LEAKAGE, Plan, Run, Summary, TableTruth};
 use nasbench::file::replace;
+use nasbench::report::Comparison;
 use nasbench::search::{self, Budget, Setup};
+use nasbench::space::Operation;
 use nasbench::table::{Benchmark, TableOracle, TrajectoryRow, write_trajectories};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
@@ -24,6 +26,8 @@ const RUNS: &str = "runs.journal";
 const TRAJECTORIES: &str = "trajectories.parquet";
 /// Everything that was found.
 const COMPARISON: &str = "comparison.json";
+/// The same for people, with plots.
+const PAGE: &str = "report.html";
 
 const HELP: &str = "\
 Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
@@ -36,7 +40,7 @@ Then every two algorithms: the probability that a run of the first one ends bett
 p-value of the Mann-Whitney test, corrected by Holm's procedure. Accuracies and regrets are fractions.
 
 The folder of `--out` gets `trajectories.parquet` (every incumbent of every run), `comparison.json` (everything above with the
-anytime curves, the distributions of the final regrets and all options) and `runs.journal`. A comparison that was stopped goes on
+anytime curves, the distributions of the final regrets and all options), `report.html` (the same with plots) and `runs.journal`. A comparison that was stopped goes on
 where it was; more runs or algorithms are added to those that are there. The same benchmark, seed and options give the same
 bytes on any number of cores.
 
@@ -166,7 +170,40 @@ fn write(arguments: &Arguments, plan: &Plan, runs: &[Run], summary: &Summary) ->
     replace(&arguments.out.join(COMPARISON), |file| -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *file, &all)?;
         Ok(writeln!(file)?)
-    })
+    })?;
+    let page = Comparison {
+        title: format!("{} searches of {}", plan.contestants.len(), arguments.on.display()),
+        setting: setting(plan),
+        summary,
+        command: command(arguments),
+    };
+    Ok(page.write_page(&arguments.out.join(PAGE))?)
+}
+
+/// The conditions, in words.
+fn setting(plan: &Plan) -> Vec<(String, String)> {
+    let budgets: Vec<_> = plan.setup.budgets.iter().map(ToString::to_string).collect();
+    let space = plan.setup.space;
+    let operations: Vec<_> = space.operations().map(Operation::name).collect();
+    let space = format!("at most {} vertices and {} edges, {}", space.max_vertices(), space.max_edges(), operations.join(", "));
+    [
+        ("oracle", plan.oracle.clone()),
+        ("space", space),
+        ("runs of each", plan.runs.to_string()),
+        ("budget of a run", spending(plan.budget)),
+        ("epochs", format!("{} (budgets: {})", plan.setup.epochs, budgets.join(", "))),
+        ("seed", plan.seed.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// A budget as it is typed.
+fn spending(budget: Budget) -> String {
+    match budget {
+        Budget::Evaluations(evaluations) => format!("{evaluations}evals"),
+        Budget::SimulatedTime(time) => format!("{}s", time.0),
+    }
 }
 
 fn rows<'a>(run: &'a Run, summary: &'a Summary, options: &'a [String]) -> impl Iterator<Item = TrajectoryRow<'a>> {
@@ -196,10 +233,7 @@ fn command(arguments: &Arguments) -> String {
         // Writing to a text cannot fail.
         let _ = write!(command, " --set {}", quoted(Path::new(option)));
     }
-    let budget = match budget.0 {
-        Budget::Evaluations(evaluations) => format!("{evaluations}evals"),
-        Budget::SimulatedTime(time) => format!("{}s", time.0),
-    };
+    let budget = spending(budget.0);
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed}{epochs} --out {}", quoted(out));
     command
 }
@@ -228,7 +262,7 @@ fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<()> {
         summary.best, summary.goal
     )?;
     writeln!(out, "{LEAKAGE}")?;
-    writeln!(out, "\nwritten to {}: {TRAJECTORIES}, {COMPARISON}", arguments.out.display())?;
+    writeln!(out, "\nwritten to {}: {PAGE}, {COMPARISON}, {TRAJECTORIES}", arguments.out.display())?;
     writeln!(out, "again: {}", command(arguments))?;
     Ok(())
 }
