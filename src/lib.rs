@@ -26,6 +26,8 @@
 
 pub mod file;
 
+pub mod frame;
+
 pub mod hex;
 
 pub mod unit;
@@ -53,6 +55,8 @@ pub mod surrogate;
 pub mod search;
 
 pub mod verify;
+
+pub mod compare;
 
 pub mod report;
 

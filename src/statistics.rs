@@ -4,8 +4,9 @@
 //! function here answers with NaN. A new statistic is one function, with its formula or its source in its documentation.
 
 /// A count as a number; exact below 2^53.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of values are far below 2^53")]
-fn number(count: usize) -> f64 {
+pub(crate) const fn number(count: usize) -> f64 {
     count as f64
 }
 

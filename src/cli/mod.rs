@@ -6,6 +6,7 @@ mod cell;
 mod check;
 mod cluster;
 mod compact;
+mod compare;
 mod completions;
 mod devices;
 mod evaluate;
@@ -87,6 +88,7 @@ enum Command {
     Info(info::Arguments),
     Export(export::Arguments),
     Search(search::Arguments),
+    Compare(compare::Arguments),
     Devices(devices::Arguments),
     /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
@@ -139,6 +141,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Info(info) => info::run(info),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Search(search) => search::run(search, &arguments.global),
+        Command::Compare(compare) => compare::run(compare, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),
         Command::Completions(completions) => completions::run(completions),

@@ -1,8 +1,6 @@
 //! The journal of one worker: finished models, one after another, each on the disk before the next is begun.
 //!
-//! A frame is the length of the payload (`u32`, little-endian), its CRC-32 (likewise) and the payload: a record as CBOR,
-//! which keeps every bit of a number, `NaN` among them. Only the last frame can be torn: whatever is wrong before a whole
-//! frame is damage.
+//! Each record is a [frame](crate::frame). Only the last one can be torn: whatever is wrong before a whole frame is damage.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,11 +9,8 @@ use fs_err as fs;
 
 use super::Error;
 use crate::file::sync_folder;
+use crate::frame::{HEADER, frame, payload_at};
 use crate::table::Record;
-
-const HEADER: usize = 8;
-/// More than the longest record takes: 65,535 epochs with five curves make 1.6 MB.
-const LONGEST_PAYLOAD: usize = 1 << 24;
 
 /// An open journal.
 #[derive(Debug)]
@@ -101,30 +96,6 @@ fn parse(bytes: &[u8], file: &Path) -> Result<Contents, Error> {
         offset += HEADER + payload.len();
     }
     Ok(contents)
-}
-
-fn frame(record: &Record) -> Vec<u8> {
-    let mut frame = vec![0; HEADER];
-    ciborium::into_writer(record, &mut frame).expect("a record is made of texts, numbers and lists");
-    let payload = &frame[HEADER..];
-    let length = u32::try_from(payload.len()).expect("a record is far shorter than 4 GB");
-    let sum = crc32fast::hash(payload);
-    frame[..4].copy_from_slice(&length.to_le_bytes());
-    frame[4..HEADER].copy_from_slice(&sum.to_le_bytes());
-    frame
-}
-
-/// The payload of the frame that starts at a byte, if there is a whole one.
-fn payload_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
-    let (header, rest) = bytes[offset..].split_at_checked(HEADER)?;
-    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
-    let length = usize::try_from(number(&header[..4])).ok()?;
-    // Zeros are what some file systems leave at a torn end; their sum would be right.
-    if length == 0 || length > LONGEST_PAYLOAD {
-        return None;
-    }
-    let payload = rest.get(..length)?;
-    (crc32fast::hash(payload) == number(&header[4..])).then_some(payload)
 }
 
 #[cfg(test)]

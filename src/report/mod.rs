@@ -2,8 +2,9 @@
 //!
 //! A [`Report`] holds plain values that the pipeline fills in; nothing here measures anything. A new table is one function in
 //! `tables.rs` (page and terminal both use it), a new plot one function in `plot/figures.rs`, a new section one function in
-//! `page.rs`. Parts that are empty leave a sentence behind, never a panic.
+//! `page.rs`. A [`Comparison`] has a page of its own. Parts that are empty leave a sentence behind, never a panic.
 
+mod comparison;
 mod contents;
 mod drawing;
 mod grid;
@@ -21,6 +22,7 @@ mod text;
 use std::io::Write as _;
 use std::path::Path;
 
+pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
 pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,

@@ -25,27 +25,33 @@ pub(super) fn of(report: &Report) -> Result<String, Error> {
         ("verification", "Verification", verification(report)?),
         ("repeat", "Repeat this run", repeat(report)),
     ];
+    let lead = format!(
+        "nasbench {} · {} · protocol {} · seed {} · {}",
+        report.header.tool_version,
+        report.header.dataset.name,
+        report.header.protocol.name,
+        report.header.seed,
+        report.header.started
+    );
+    Ok(document(&report.header.title, &lead, &sections))
+}
+
+/// A whole page of sections, each with its id, its heading and what is in it.
+pub(super) fn document(title: &str, lead: &str, sections: &[(&str, &str, String)]) -> String {
     let links: Vec<_> = sections.iter().map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>\n")).collect();
     let bodies = sections.iter().map(|(id, name, body)| format!("<section id=\"{id}\">\n<h2>{name}</h2>\n{body}</section>\n"));
-    let title = escape(&report.header.title);
-    Ok(format!(
+    let title = escape(title);
+    format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <meta name=\"color-scheme\" content=\"light dark\"/>\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n{}<nav>\n{}</nav>\n</header>\n<main>\n{}</main>\n</body>\n</html>\n",
-        paragraph(&format!(
-            "nasbench {} · {} · protocol {} · seed {} · {}",
-            report.header.tool_version,
-            report.header.dataset.name,
-            report.header.protocol.name,
-            report.header.seed,
-            report.header.started
-        )),
+        paragraph(lead),
         links.concat(),
         bodies.collect::<Vec<_>>().concat()
-    ))
+    )
 }
 
 fn summary(report: &Report) -> String {
@@ -221,11 +227,11 @@ fn repeat(report: &Report) -> String {
     format!("<pre tabindex=\"0\">{}</pre>\n{}", escape(&report.header.command), paragraph(&what))
 }
 
-fn paragraph(text: &str) -> String {
+pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
-fn table(grid: &Grid, caption: &str) -> String {
+pub(super) fn table(grid: &Grid, caption: &str) -> String {
     if grid.is_empty() { String::new() } else { grid.html(caption) }
 }
 
@@ -241,7 +247,7 @@ fn drawn(figure: &Figure) -> String {
     )
 }
 
-fn side_by_side(figures: impl Iterator<Item = Figure>) -> String {
+pub(super) fn side_by_side(figures: impl Iterator<Item = Figure>) -> String {
     let figures: Vec<_> = figures.map(|figure| drawn(&figure)).collect();
     format!("<div class=\"pair\">\n{}</div>\n", figures.concat())
 }

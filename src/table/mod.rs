@@ -25,6 +25,7 @@ pub mod sql;
 mod sum;
 mod summary;
 mod survey;
+mod trajectories;
 mod trials;
 mod writer;
 
@@ -52,6 +53,7 @@ pub use summary::{
     WithinBudget,
 };
 pub use survey::{Step, Watch};
+pub use trajectories::{TrajectoryRow, write_trajectories};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
 

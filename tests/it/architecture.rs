@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. A file imports only from its own floor and those before it.
 const FLOORS: &[&[&str]] = &[
-    &["file", "hex", "unit", "statistics"],
+    &["file", "frame", "hex", "unit", "statistics"],
     &["space"],
     &["oracle"],
     &["dataset"],
@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["surrogate"],
     &["search"],
     &["verify"],
+    &["compare"],
     &["report"],
     &["pipeline"],
 ];

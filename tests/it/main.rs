@@ -4,6 +4,7 @@
 
 mod architecture;
 mod commands;
+mod compare;
 mod conformance;
 mod export;
 #[cfg(feature = "gpu")]

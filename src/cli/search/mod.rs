@@ -1,6 +1,6 @@
 //! `nasbench search`: one search, against records, models or real training.
 
-mod target;
+pub(super) mod target;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub(super) struct Arguments {
 
 /// A budget as it is typed.
 #[derive(Clone, Copy, Debug)]
-struct Spending(Budget);
+pub(super) struct Spending(pub(super) Budget);
 
 impl FromStr for Spending {
     type Err = String;
@@ -125,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 /// Reads `--set key=value`: values are JSON, or else text.
-fn options(set: &[String]) -> anyhow::Result<Value> {
+pub(super) fn options(set: &[String]) -> anyhow::Result<Value> {
     let mut options = serde_json::Map::new();
     for text in set {
         let Some((key, value)) = text.split_once('=').filter(|(key, _)| !key.is_empty()) else {

@@ -47,7 +47,7 @@ pub(super) struct Arguments {
 }
 
 /// What is asked, open.
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     space: Space,
     epochs: Epochs,
     budgets: Vec<Epochs>,
@@ -76,16 +76,24 @@ impl Target {
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
     }
 
-    pub(super) const fn space(&self) -> Space {
+    pub(in crate::cli) const fn space(&self) -> Space {
         self.space
     }
 
-    pub(super) const fn epochs(&self) -> Epochs {
+    pub(in crate::cli) const fn epochs(&self) -> Epochs {
         self.epochs
     }
 
-    pub(super) fn budgets(&self) -> &[Epochs] {
+    pub(in crate::cli) fn budgets(&self) -> &[Epochs] {
         &self.budgets
+    }
+
+    /// The table that is asked; `None` if it is something else.
+    pub(in crate::cli) fn into_table(self) -> Option<table::Table> {
+        match self.kind {
+            Kind::Table { table, .. } => Some(table),
+            Kind::Models { .. } | Kind::Training { .. } => None,
+        }
     }
 
     /// What answers, as the file of the trials says it.
@@ -123,7 +131,7 @@ impl Target {
 }
 
 /// Opens a benchmark, and finds the space of which it has every cell.
-fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
+pub(in crate::cli) fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
     let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let Some(largest) = table.budgets().last().copied() else {

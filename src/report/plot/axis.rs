@@ -64,6 +64,11 @@ impl Axis {
         ((place - inside).abs() < 1e-9).then_some(inside)
     }
 
+    /// The least value that the axis shows.
+    pub(super) fn lowest(&self) -> f64 {
+        if self.logarithmic { 10_f64.powf(self.range.start) } else { self.range.start }
+    }
+
     /// What is written at a tick.
     pub(super) fn text(&self, place: f64) -> String {
         self.ticks.iter().find(|(tick, _)| (tick - place).abs() < 1e-9).map_or_else(String::new, |(_, text)| text.clone())

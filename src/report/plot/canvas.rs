@@ -43,6 +43,9 @@ pub(super) enum Shape {
 pub(super) enum Stroke {
     Solid,
     Dashed,
+    Dotted,
+    /// No line, but the area that the points surround, lightly.
+    Area,
 }
 
 /// A point in the units of the axes.
@@ -178,6 +181,8 @@ impl Series {
         match stroke {
             Stroke::Solid => area.draw(&PathElement::new(pixels, self.style(4)))?,
             Stroke::Dashed => area.draw(&DashedPathElement::new(pixels, 12, 9, self.style(4)))?,
+            Stroke::Dotted => area.draw(&DashedPathElement::new(pixels, 4, 8, self.style(4)))?,
+            Stroke::Area => area.draw(&Polygon::new(pixels, self.color.mix(self.opacity).filled()))?,
         }
         Ok(())
     }

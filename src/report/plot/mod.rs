@@ -2,6 +2,7 @@
 
 mod axis;
 mod canvas;
+pub(super) mod comparison;
 pub(super) mod figures;
 
 use plotters::style::RGBColor;

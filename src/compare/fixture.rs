@@ -1,0 +1,49 @@
+//! What the tests of comparisons share.
+
+use serde_json::json;
+
+use super::{Contestant, Plan};
+use crate::search::{self, Budget, Setup};
+use crate::space::{Cell, Space};
+use crate::table::{Record, Table};
+use crate::train::Evaluation;
+use crate::unit::{Accuracy, Epochs, Seconds, Seed};
+
+const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
+
+/// The 91 cells of at most four vertices.
+pub(super) fn space() -> Space {
+    Space::nas_bench_101().with_max_vertices(4).unwrap()
+}
+
+/// A table of them with three repeats, made of numbers of their hashes.
+pub(super) fn table() -> (Table, Vec<Cell>) {
+    let cells = space().cells().unwrap();
+    let record = |cell: &Cell, epochs: Epochs, repeat: u16| {
+        let bytes = cell.hash().bytes();
+        let fraction = |offset: u16| Accuracy::from_fraction(0.8 + f32::from(bytes[0]) / 2_560.0 + f32::from(offset) / 1_000.0);
+        let end = Evaluation {
+            validation_accuracy: fraction(repeat + u16::from(bytes[1]) % 5),
+            test_accuracy: fraction(3 * repeat),
+            training_time: Seconds(f64::from(epochs.0) * (10.0 + f64::from(bytes[15]) / 64.0)),
+            ..Evaluation::default()
+        };
+        Record { end, ..Record::blank(*cell, epochs, repeat) }
+    };
+    let all = |cell| BUDGETS.into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (cell, epochs, repeat)));
+    let records: Vec<_> = cells.iter().flat_map(all).map(|(cell, epochs, repeat)| record(cell, epochs, repeat)).collect();
+    (Table::from_records(&records), cells)
+}
+
+/// A plan of some algorithms with their defaults, and 20 evaluations for each run.
+pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
+    let contestant = |name: &&str| Contestant::new(search::find(name).unwrap(), &json!({})).unwrap();
+    Plan {
+        contestants: algorithms.iter().map(contestant).collect(),
+        setup: Setup::new(space(), BUDGETS[3]).with_budgets(&BUDGETS),
+        runs,
+        budget: Budget::Evaluations(20),
+        seed: Seed(7),
+        oracle: "a toy table".to_owned(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Compares search algorithms: many runs of each against one oracle, judged by what no search may see.
+//!
+//! [`run()`] owns the runs, [`Truth`] knows how good the cells truly are, and [`Summary`] says how the algorithms differ, and
+//! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
+
+mod curve;
+mod distribution;
+#[cfg(test)]
+mod fixture;
+mod interval;
+mod kept;
+mod rank;
+mod run;
+mod significance;
+mod summary;
+mod truth;
+
+pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
+pub use interval::{Estimate, RESAMPLES, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
+pub use run::{Contestant, Plan, Run, Step, run};
+pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
+pub use summary::{GOAL, LEAKAGE, Pair, Standing, Summary};
+pub use truth::{TableTruth, Truth};
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::search;
+use crate::unit::Epochs;
+
+/// What is wrong with a comparison.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing to compare.
+    #[error("{contestants} algorithms with {runs} runs each, expected at least 1 of both")]
+    Nothing {
+        /// How many algorithms there are.
+        contestants: usize,
+        /// How many runs each has.
+        runs: u32,
+    },
+    /// One algorithm was named twice with the same options.
+    #[error("`{name}` is compared with itself: expected each algorithm once, or with other options")]
+    Twice {
+        /// Its name, with its options.
+        name: String,
+    },
+    /// The options of an algorithm are no JSON object.
+    #[error("the options of `{algorithm}` are `{found}`, expected a JSON object")]
+    Options {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// What was given.
+        found: serde_json::Value,
+    },
+    /// A search failed.
+    #[error("could not run `{name}`")]
+    Search {
+        /// The algorithm, with its options.
+        name: String,
+        /// Why not.
+        source: search::Error,
+    },
+    /// Nothing is known of how good the cells are.
+    #[error("no cell of the space has a test accuracy at {epochs} epochs, expected some to tell the regret by")]
+    NoTruth {
+        /// The budget.
+        epochs: Epochs,
+    },
+    /// A file holds something else than finished runs.
+    #[error("`{}` is no file of finished runs of this version", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file holds the runs of another comparison.
+    #[error("`{}` holds runs under other conditions: {found}, expected {expected}", file.display())]
+    OtherConditions {
+        /// The file.
+        file: PathBuf,
+        /// The conditions asked for.
+        expected: String,
+        /// Those of the runs in the file.
+        found: String,
+    },
+    /// Another process runs the same comparison.
+    #[error("`{}` is in use by another process", file.display())]
+    Locked {
+        /// The file of its finished runs.
+        file: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] io::Error),
+}

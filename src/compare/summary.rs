@@ -1,0 +1,257 @@
+//! What a comparison found: how each algorithm did, and how any two of them differ.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::curve::{self, Band, Path, Reached};
+use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
+use super::run::{Contestant, Plan, Run, Step};
+use super::significance::{holm, mann_whitney};
+use super::truth::Truth;
+use crate::search::Budget;
+use crate::statistics::{mean, quantile};
+
+/// The share of the cells that count as the top.
+pub const GOAL: f64 = 0.001;
+/// How many points a curve has.
+const POINTS: usize = 101;
+
+/// What keeps a comparison honest, in words.
+pub const LEAKAGE: &str = "\
+A search sees the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats. The \
+incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Its regret is the mean test accuracy of \
+the best cell, less its own, both over all repeats at the full budget. Every training is paid for, those of few epochs too.";
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The mean test accuracy of the best cell.
+    pub best: f64,
+    /// The regret of the least of the top cells: of the best 0.1 %.
+    pub goal: f64,
+    /// The algorithms, in the order of the plan.
+    pub algorithms: Vec<Standing>,
+    /// Every two of them.
+    pub pairs: Vec<Pair>,
+}
+
+/// How an algorithm did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Standing {
+    /// The algorithm, with the options that were given.
+    pub name: String,
+    /// All its options.
+    pub options: Value,
+    /// The paper that describes it.
+    pub source: &'static str,
+    /// How many runs there are.
+    pub runs: usize,
+    /// The mean number of trials of a run.
+    pub trials: f64,
+    /// What a run spent in the mean, in full trainings.
+    pub evaluations: f64,
+    /// What a run spent in the mean, in simulated seconds.
+    pub simulated_seconds: f64,
+    /// The interquartile mean of the final regrets, with its interval.
+    pub interquartile_mean: Option<Estimate>,
+    /// The mean of the final regrets.
+    pub mean: Option<f64>,
+    /// The median of the final regrets.
+    pub median: Option<f64>,
+    /// The final regrets, ascending, each with the share of runs that ended with at most it.
+    pub distribution: Vec<(f64, f64)>,
+    /// The regret over evaluations.
+    pub by_evaluations: Vec<Band>,
+    /// The regret over simulated seconds.
+    pub by_time: Vec<Band>,
+    /// After how many evaluations the incumbent was one of the top cells.
+    pub goal_by_evaluations: Reached,
+    /// After how many simulated seconds the incumbent was one of the top cells.
+    pub goal_by_time: Reached,
+}
+
+/// How two algorithms differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pair {
+    /// The first one, by its place among the algorithms.
+    pub first: usize,
+    /// The second one.
+    pub second: usize,
+    /// The probability that a run of the first one ends better than one of the second, equal ones counting half.
+    pub probability: Option<Estimate>,
+    /// Cliff's delta: 1 if every run of the first one ends better, −1 if none does.
+    pub cliffs_delta: Option<f64>,
+    /// The p-value of the Mann-Whitney test of the final regrets; 1 if all are equal.
+    pub p_value: f64,
+    /// The same, corrected by Holm's procedure for the number of pairs.
+    pub corrected_p_value: f64,
+}
+
+impl Summary {
+    /// Sums up the runs of a plan.
+    ///
+    /// The same runs give the same summary, on any number of threads.
+    #[must_use]
+    pub fn new(plan: &Plan, runs: &[Run], truth: &impl Truth) -> Self {
+        let goal = truth.best() - truth.threshold(GOAL);
+        let runs_of = |contestant| -> Vec<&Run> { runs.iter().filter(|run| run.contestant == contestant).collect() };
+        let by_algorithm: Vec<Vec<&Run>> = (0..plan.contestants.len()).map(runs_of).collect();
+        let algorithms: Vec<_> =
+            plan.contestants.par_iter().zip(&by_algorithm).map(|(one, runs)| standing(plan, one, runs, goal)).collect();
+        Self { best: truth.best(), goal, algorithms, pairs: pairs(plan, &by_algorithm) }
+    }
+}
+
+fn final_regrets(runs: &[&Run]) -> Vec<f64> {
+    runs.iter().filter_map(|run| run.final_regret()).collect()
+}
+
+fn standing(plan: &Plan, contestant: &Contestant, runs: &[&Run], goal: f64) -> Standing {
+    let regrets = final_regrets(runs);
+    let mean_of = |value: fn(&Run) -> f64| mean(&runs.iter().map(|run| value(run)).collect::<Vec<_>>()).unwrap_or(0.0);
+    let mut rng = plan.seed.derive(&format!("interval of {}", contestant.identity())).rng();
+    let limits = match plan.budget {
+        Budget::Evaluations(evaluations) => (u32::try_from(evaluations).ok().map(f64::from), None),
+        Budget::SimulatedTime(time) => (None, Some(time.0)),
+    };
+    let by_evaluations = paths(runs, |step| step.evaluations, |run| run.evaluations);
+    let by_time = paths(runs, |step| step.time.0, |run| run.time.0);
+    Standing {
+        name: contestant.name(),
+        options: contestant.options(),
+        source: contestant.entry().source,
+        runs: runs.len(),
+        trials: mean_of(|run| f64::from(run.trials)),
+        evaluations: mean_of(|run| run.evaluations),
+        simulated_seconds: mean_of(|run| run.time.0),
+        interquartile_mean: interquartile_mean_interval(&[&regrets], &mut rng),
+        mean: mean(&regrets),
+        median: quantile(&regrets, 0.5),
+        distribution: curve::distribution(&regrets),
+        by_evaluations: bands(&by_evaluations, limits.0),
+        by_time: bands(&by_time, limits.1),
+        goal_by_evaluations: curve::reached(&by_evaluations, goal),
+        goal_by_time: curve::reached(&by_time, goal),
+    }
+}
+
+/// The regret of each run over what it spent, with all that it spent.
+fn paths(runs: &[&Run], at: fn(&Step) -> f64, all: fn(&Run) -> f64) -> Vec<(Path, f64)> {
+    runs.iter().map(|run| (run.steps.iter().map(|step| (at(step), step.regret)).collect(), all(run))).collect()
+}
+
+/// The curve up to the limit; without one, up to what the median run spent.
+fn bands(runs: &[(Path, f64)], limit: Option<f64>) -> Vec<Band> {
+    let spent: Vec<f64> = runs.iter().map(|(_, spent)| *spent).collect();
+    let first = runs.iter().filter_map(|(path, _)| path.first()).map(|(at, _)| *at).fold(0.0, f64::max);
+    let Some(last) = limit.or_else(|| quantile(&spent, 0.5)) else {
+        return Vec::new();
+    };
+    let paths: Vec<Path> = runs.iter().map(|(path, _)| path.clone()).collect();
+    curve::anytime(&paths, &curve::logarithmic_grid(first, last, POINTS))
+}
+
+fn pairs(plan: &Plan, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
+    let regrets: Vec<Vec<f64>> = by_algorithm.iter().map(|runs| final_regrets(runs)).collect();
+    let places: Vec<(usize, usize)> =
+        (0..regrets.len()).flat_map(|first| (first + 1..regrets.len()).map(move |second| (first, second))).collect();
+    let pair = |(first, second): (usize, usize)| {
+        let [one, other] = [first, second].map(|place| plan.contestants[place].identity());
+        let mut rng = plan.seed.derive(&format!("interval of {one} against {other}")).rng();
+        // The smaller regret wins, so what counts is how often that of the other one is larger.
+        let probability = probability_larger_interval(&[&regrets[second]], &[&regrets[first]], &mut rng);
+        let p_value = mann_whitney(&regrets[first], &regrets[second]).map_or(1.0, |test| test.p_value);
+        let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
+        Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value }
+    };
+    let mut pairs: Vec<Pair> = places.into_par_iter().map(pair).collect();
+    let corrected = holm(&pairs.iter().map(|pair| pair.p_value).collect::<Vec<_>>());
+    for (pair, corrected) in pairs.iter_mut().zip(corrected) {
+        pair.corrected_p_value = corrected;
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{TableTruth, fixture, run};
+    use crate::table::TableOracle;
+    use crate::unit::{Epochs, Seconds};
+
+    fn summary(plan: &Plan) -> (Summary, Vec<Run>) {
+        let (table, _) = fixture::table();
+        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let runs = run(plan, |seed| TableOracle::new(&table, seed), &truth, &folder.path().join("runs"), || {}).unwrap();
+        (Summary::new(plan, &runs, &truth), runs)
+    }
+
+    #[test]
+    fn every_algorithm_and_every_pair_is_summed_up() {
+        let plan = fixture::plan(&["random", "regularized-evolution", "hyperband"], 12);
+        let (summary, runs) = summary(&plan);
+        let names: Vec<_> = summary.algorithms.iter().map(|standing| standing.name.as_str()).collect();
+        assert_eq!(names, ["random", "regularized-evolution", "hyperband"]);
+        let places: Vec<_> = summary.pairs.iter().map(|pair| (pair.first, pair.second)).collect();
+        assert_eq!(places, [(0, 1), (0, 2), (1, 2)]);
+        for (place, standing) in summary.algorithms.iter().enumerate() {
+            let regrets: Vec<f64> = runs.iter().filter(|run| run.contestant == place).filter_map(Run::final_regret).collect();
+            assert_eq!((standing.runs, standing.median), (12, quantile(&regrets, 0.5)));
+            let estimate = standing.interquartile_mean.unwrap();
+            assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
+            assert_eq!(standing.distribution.last().map(|(_, share)| *share), Some(1.0));
+            let end = standing.by_evaluations.last().unwrap();
+            assert!((end.spent - 20.0).abs() < 1e-9 && (end.median - standing.median.unwrap()).abs() < 0.02);
+            assert!(standing.by_evaluations[0].mean >= end.mean - 0.02);
+            assert!(standing.goal_by_time.reached == standing.goal_by_evaluations.reached);
+        }
+        for pair in &summary.pairs {
+            assert!(pair.p_value <= pair.corrected_p_value && pair.corrected_p_value <= 1.0);
+        }
+    }
+
+    #[test]
+    fn the_one_with_the_smaller_regrets_is_the_better_one() {
+        let plan = fixture::plan(&["random", "local-search"], 40);
+        let run = |contestant: usize, number: u32, regret: f64| {
+            let cell = fixture::space().cells().unwrap()[0];
+            let step = Step {
+                trial: 1,
+                evaluations: 1.0,
+                time: Seconds(5.0),
+                cell,
+                epochs: Epochs(108),
+                validation_accuracy: None,
+                regret,
+            };
+            let seed = plan.seed_of(&plan.contestants[contestant], number);
+            Run { contestant, run: number, seed, trials: 1, evaluations: 1.0, time: Seconds(5.0), steps: vec![step] }
+        };
+        let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
+        let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
+        let runs: Vec<Run> = better.chain(worse).collect();
+        let (table, _) = fixture::table();
+        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let summary = Summary::new(&plan, &runs, &truth);
+        let pair = &summary.pairs[0];
+        // Of 1,600 pairs the first one loses 45 and ties 10.
+        let probability = pair.probability.unwrap();
+        assert!((probability.value - 1_550.0 / 1_600.0).abs() < 1e-12, "{}", probability.value);
+        assert!((pair.cliffs_delta.unwrap() - 0.9375).abs() < 1e-12);
+        assert!(pair.p_value < 1e-9 && probability.low > 0.9);
+        let goal = summary.algorithms[0].goal_by_time;
+        assert_eq!((goal.runs, goal.reached), (40, 1));
+    }
+
+    #[test]
+    fn the_summary_is_the_same_on_any_number_of_threads() {
+        let plan = fixture::plan(&["random", "genetic"], 8);
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            serde_json::to_string(&pool.install(|| summary(&plan).0)).unwrap()
+        });
+        assert_eq!(one, three);
+    }
+}

@@ -1,0 +1,92 @@
+//! The plots of a comparison. Each is `None` where there is nothing to show.
+
+use plotters::style::RGBColor;
+
+use super::axis::Axis;
+use super::canvas::{Plot, Point, Series, Stroke};
+use super::{Figure, PALETTE};
+use crate::compare::{Band, Standing};
+use crate::report::Error;
+
+const STROKES: [Stroke; 3] = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
+/// Bands lie over each other.
+const BAND_OPACITY: f64 = 0.12;
+/// The least regret that a logarithmic axis shows, in percentage points.
+const LEAST: f64 = 0.001;
+
+type Drawing = Result<Option<Figure>, Error>;
+
+/// The colour and the line of each algorithm, by its place.
+fn looks() -> impl Iterator<Item = (RGBColor, Stroke)> {
+    STROKES.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle()
+}
+
+/// The median regret over the evaluations, with the quartiles.
+pub(in crate::report) fn by_evaluations(standings: &[Standing]) -> Drawing {
+    anytime(standings, "Regret against evaluations", "evaluations", |standing| &standing.by_evaluations)
+}
+
+/// The median regret over the simulated time, with the quartiles.
+pub(in crate::report) fn by_time(standings: &[Standing]) -> Drawing {
+    anytime(standings, "Regret against simulated time", "simulated time (s)", |standing| &standing.by_time)
+}
+
+fn anytime(standings: &[Standing], title: &'static str, spent: &str, curve: fn(&Standing) -> &[Band]) -> Drawing {
+    let bands = || standings.iter().flat_map(curve);
+    if bands().next().is_none() {
+        return Ok(None);
+    }
+    let x = Axis::logarithmic(spent, bands().map(|band| band.spent));
+    let values = || bands().flat_map(|band| [band.lower_quartile, band.median, band.upper_quartile].map(points));
+    // Where half of the runs have found the very best cell, there is no logarithm.
+    let y = if bands().all(|band| points(band.median) >= LEAST) {
+        Axis::logarithmic("regret (percentage points)", values().filter(|value| *value >= LEAST))
+    } else {
+        Axis::linear("regret (percentage points)", values())
+    };
+    let lowest = y.lowest();
+    let mut areas = Vec::new();
+    let mut lines = Vec::new();
+    for (standing, (color, stroke)) in standings.iter().zip(looks()) {
+        let curve = curve(standing);
+        let at = |band: &Band, value: f64| Point::at(band.spent, points(value).max(lowest));
+        let above = curve.iter().map(|band| at(band, band.upper_quartile));
+        let below = curve.iter().rev().map(|band| at(band, band.lower_quartile));
+        let mut area = Series::line("", color, Stroke::Area, above.chain(below).collect());
+        area.opacity = BAND_OPACITY;
+        areas.push(area);
+        lines.push(Series::line(&standing.name, color, stroke, curve.iter().map(|band| at(band, band.median)).collect()));
+    }
+    let caption = "The line is the median over the runs, the band holds their middle half. A curve begins when every run has an \
+                   incumbent.";
+    areas.append(&mut lines);
+    Plot { title, caption: caption.to_owned(), x, y, series: areas }.draw().map(Some)
+}
+
+/// The share of the runs that ended with at most a regret.
+pub(in crate::report) fn distribution(standings: &[Standing]) -> Drawing {
+    let ends = || standings.iter().flat_map(|standing| &standing.distribution).map(|(regret, _)| points(*regret));
+    if ends().next().is_none() {
+        return Ok(None);
+    }
+    let x = Axis::linear("final regret (percentage points)", ends().chain([0.0]));
+    let y = Axis::linear("share of the runs (%)", [0.0, 100.0]);
+    let series = standings.iter().zip(looks()).map(|(standing, (color, stroke))| {
+        let mut share = 0.0;
+        let mut corners = Vec::new();
+        for (regret, reached) in &standing.distribution {
+            corners.extend([share, *reached].map(|share| Point::at(points(*regret), 100.0 * share)));
+            share = *reached;
+        }
+        corners.push(Point::at(x.range.end, 100.0 * share));
+        Series::line(&standing.name, color, stroke, corners)
+    });
+    let series = series.collect();
+    let caption = "How many runs ended with at most this regret: the higher a line and the further left, the better.";
+    Plot { title: "Final regrets", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+}
+
+/// A regret in percentage points.
+fn points(regret: f64) -> f64 {
+    100.0 * regret
+}
