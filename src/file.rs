@@ -1,7 +1,8 @@
 //! Files that appear whole or not at all, whatever happens meanwhile.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fs_err as fs;
 
@@ -31,8 +32,32 @@ pub fn replace<E: From<io::Error>>(file: &Path, write: impl FnOnce(&mut fs::File
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    Ok(sync_folder(folder.unwrap_or(Path::new(".")))?)
+    Ok(sync_folder(folder_of(file))?)
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file that appears whole, unless there is one under its name: then that one stays, even if another process wrote it
+/// in the same moment.
+///
+/// # Errors
+///
+/// An [`io::Error`] if the disk does not take the file.
+pub fn create(file: &Path, content: &[u8]) -> io::Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // Of this process in this moment: on a shared disk another machine may have a process of the same number.
+    let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let temporary = file.with_file_name(temporary_name(&format!("{name}.{}-{moment:x}", std::process::id())));
+    let written = fs::File::create_new(&temporary).and_then(|mut open| open.write_all(content).and_then(|()| open.sync_all()));
+    // A link, other than a renaming, never replaces. File systems without links have the renaming.
+    let linked = written.and_then(|()| match fs::hard_link(&temporary, file) {
+        Err(_) if !fs::exists(file)? => fs::rename(&temporary, file),
+        _ => Ok(()),
+    });
+    let _ = fs::remove_file(&temporary);
+    linked.and_then(|()| sync_folder(folder_of(file)))
 }
 
 /// Makes sure that what was created, renamed or removed in a folder is so after a loss of power, too.

@@ -8,12 +8,12 @@ use nasbench::record;
 use nasbench::table::{self, Benchmark, Findings, Part, Promise, Promised, STATUSES, Status};
 use nasbench::unit::Epochs;
 
-use super::Global;
 use super::compact::name;
 use super::format::chain;
 use super::import::grouped;
 use super::recording;
 use super::steps::Steps;
+use super::{Global, benchmark};
 
 /// Check that every promised row is there once, and that no file is damaged.
 ///
@@ -62,7 +62,7 @@ Examples:
   nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let benchmark = Benchmark::open(&arguments.benchmark).context("could not open the benchmark")?;
+    let benchmark = benchmark::open(&arguments.benchmark)?;
     let promise = promise(arguments)?;
     let steps = Steps::new(global.quiet);
     let mut out = std::io::stdout().lock();

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::file::replace;
-use nasbench::table::{self, Benchmark, Part, export, official};
+use nasbench::table::{self, Part, export, official};
 
-use super::Global;
+use super::{Global, benchmark};
 
 /// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let Arguments { benchmark, format, out, verified, .. } = arguments;
     let to_standard_output = out == OsStr::new("-");
     check(arguments, to_standard_output)?;
-    let benchmark = Benchmark::open(benchmark).context("could not open the benchmark")?;
+    let benchmark = benchmark::open(benchmark)?;
     let part = if *verified { Part::Verified } else { Part::Recorded };
     let bar = bar(global.quiet || to_standard_output);
     let mut progress = |done, total| {

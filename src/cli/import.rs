@@ -1,22 +1,25 @@
-//! `nasbench import`: the official release of NAS-Bench-101 becomes a benchmark.
+//! `nasbench import`: the official release of NAS-Bench-101, or a CSV file, becomes a benchmark.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::table::official::{self, LeftOut, Step, Summary};
-use nasbench::unit::Seconds;
+use nasbench::table::text::import_csv;
+use nasbench::unit::{Epochs, Seconds};
 
 use super::Global;
 use super::format::chain;
+use super::recorded::{CsvArguments, is_csv};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The files of the official release, in the order in which their repeats count.
-    #[arg(required = true, value_name = "FILE.tfrecord")]
+    /// The files of the official release, in the order in which their repeats count; or one CSV file of cells and metrics.
+    #[arg(required = true, value_name = "FILE.tfrecord|FILE.csv")]
     files: Vec<PathBuf>,
 
     /// The folder of the benchmark that is made; it must be new or empty.
@@ -26,6 +29,13 @@ pub(super) struct Arguments {
     /// Leave out records that are not right, count and list them, instead of stopping at the first.
     #[arg(long)]
     keep_going: bool,
+
+    /// What the images of a CSV file are called.
+    #[arg(long, default_value = "cifar-10", value_name = "NAME", help_heading = "CSV files")]
+    dataset: String,
+
+    #[command(flatten)]
+    csv: CsvArguments,
 }
 
 const HELP: &str = "\
@@ -35,11 +45,26 @@ operations, and each number must be one that a training can have. The sha256 of 
 
 What the release lacks is null in the table: seeds, curves, telemetry and provenance.
 
-Example:
-  nasbench import nasbench_only108.tfrecord --out nb101";
+A CSV file has a row for each training, or one for each cell with columns for its budgets; `--column` names the columns. A cell is \
+its matrix, row-major digits or JSON, and its operations with commas or blanks between. Accuracies are fractions, times are seconds.
+
+Examples:
+  nasbench import nasbench_only108.tfrecord --out nb101
+  nasbench import cells.csv --column adjacency=matrix --column operations=ops --column validation_accuracy@108=val_acc_108 --out mine";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let started = Instant::now();
+    match &arguments.files[..] {
+        [file] if is_csv(file) => return import_table(file, arguments, started),
+        files => {
+            if let Some(file) = files.iter().find(|file| is_csv(file)) {
+                bail!("`{}` is a CSV file: expected it alone", file.display());
+            }
+        }
+    }
+    if !arguments.csv.column.is_empty() {
+        bail!("`--column` names the columns of a CSV file: expected `FILE.csv`");
+    }
     let bar = bar(global.quiet);
     let mut last = None;
     let imported = official::import(&arguments.files, &arguments.out, arguments.keep_going, &mut |step, done, total| {
@@ -55,6 +80,27 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         list(&summary.left_out)?;
     }
     print(&summary, started.elapsed().into())
+}
+
+/// Imports a CSV file.
+fn import_table(file: &Path, arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
+    let (columns, protocol) = (arguments.csv.columns()?, arguments.csv.protocol()?);
+    let imported = import_csv(file, &columns, &protocol, &arguments.dataset, &arguments.out);
+    let could_not = || format!("could not import into `{}`", arguments.out.display());
+    let (benchmark, records) = imported.with_context(could_not)?;
+    let mut budgets: BTreeMap<Epochs, u64> = BTreeMap::new();
+    for record in &records {
+        *budgets.entry(record.epochs).or_default() += 1;
+    }
+    let cells: BTreeSet<_> = records.iter().map(|record| record.hash).collect();
+    let elapsed = Seconds::from(started.elapsed());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(records.len() as u64), grouped(cells.len() as u64))?;
+    for (epochs, records) in budgets {
+        writeln!(out, "  {epochs:>3} epochs: {} records", grouped(records))?;
+    }
+    writeln!(out, "benchmark: {}", benchmark.folder().display())?;
+    Ok(())
 }
 
 fn bar(quiet: bool) -> ProgressBar {

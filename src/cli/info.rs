@@ -8,7 +8,7 @@ use nasbench::record;
 use nasbench::report;
 use nasbench::table::{Benchmark, Part};
 
-use super::watch;
+use super::{Global, benchmark, watch};
 
 /// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
 ///
@@ -18,9 +18,9 @@ use super::watch;
 /// data set, protocol, seed, imported files, devices and versions. `--format json` has every digit of all of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The folder of the benchmark.
+    /// The folder of the benchmark [default: the one that comes with this tool].
     #[arg(value_name = "BENCH")]
-    benchmark: PathBuf,
+    benchmark: Option<PathBuf>,
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
@@ -36,10 +36,9 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let could_not = "could not read the benchmark";
-    let benchmark = Benchmark::open(&arguments.benchmark).context(could_not)?;
-    let summary = benchmark.summary().context(could_not)?;
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
+    let summary = benchmark.summary().context("could not read the benchmark")?;
     let text = match arguments.format {
         Format::Table => report::contents(&summary) + &recording(&benchmark)?,
         Format::Json => serde_json::to_string_pretty(&summary)? + "\n",

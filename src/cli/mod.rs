@@ -2,6 +2,8 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod assess;
+mod benchmark;
 mod cell;
 mod check;
 mod cluster;
@@ -12,6 +14,7 @@ mod devices;
 mod evaluate;
 mod export;
 mod figures;
+mod fit;
 mod format;
 mod images;
 mod import;
@@ -19,9 +22,11 @@ mod info;
 mod list;
 mod merge;
 mod plan;
+mod predict;
 mod progress;
 mod query;
 mod record;
+mod recorded;
 mod recording;
 mod run;
 mod search;
@@ -81,12 +86,15 @@ enum Command {
     Compact(compact::Arguments),
     Check(check::Arguments),
     Merge(merge::Arguments),
-    /// Make a benchmark of the official release of NAS-Bench-101.
+    /// Make a benchmark of the official release of NAS-Bench-101, or of a CSV file.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     Info(info::Arguments),
     Export(export::Arguments),
+    Fit(fit::Arguments),
+    Predict(predict::Arguments),
+    Assess(assess::Arguments),
     Search(search::Arguments),
     Compare(compare::Arguments),
     Devices(devices::Arguments),
@@ -137,9 +145,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Check(check) => check::run(check, &arguments.global),
         Command::Merge(merge) => merge::run(merge, &arguments.global),
         Command::Import(import) => import::run(import, &arguments.global),
-        Command::Query(query) => query::run(query),
-        Command::Info(info) => info::run(info),
+        Command::Query(query) => query::run(query, &arguments.global),
+        Command::Info(info) => info::run(info, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
+        Command::Fit(fit) => fit::run(fit, &arguments.global),
+        Command::Predict(predict) => predict::run(predict),
+        Command::Assess(assess) => assess::run(assess, &arguments.global),
         Command::Search(search) => search::run(search, &arguments.global),
         Command::Compare(compare) => compare::run(compare, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::builder::PossibleValuesParser;
 use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space};
 use nasbench::table::{Answer, Benchmark, Error, RANKINGS, Ranking, Repeat, Stop, Table};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::cell::{self, Given, Resolver};
 use super::format::{self, Format};
-use super::sql;
+use super::{Global, benchmark, sql};
 
 /// Up to so many cells are looked up in the files, more in a table that is read whole.
 const MOST_LOOKED_UP: usize = 64;
@@ -34,7 +34,12 @@ unless `--seed` asks for it, and nothing is used up.
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
 
+Without a folder the benchmark that comes with this tool is asked: all cells of at most five vertices, trained on fashion-14
+with 2, 6 and 18 epochs, three times each. `nasbench info` says more of it.
+
 Examples:
+  nasbench query --best 10
+  nasbench query --edges 0-1,1-2 --ops conv3x3 --epochs 18
   nasbench query nasbench-run/benchmark --best 10
   nasbench query nb101 --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 108
   nasbench query nb101 --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3 --repeat all --format csv";
@@ -43,7 +48,7 @@ Examples:
 #[command(after_help = HELP)]
 #[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
 pub(super) struct Arguments {
-    /// The folder of a benchmark, such as `nasbench-run/benchmark`.
+    /// The folder of a benchmark, such as `nasbench-run/benchmark` [default: the one that comes with this tool].
     #[arg(value_name = "BENCH")]
     benchmark: Option<PathBuf>,
 
@@ -122,14 +127,8 @@ impl From<Moment> for Stop {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Some(folder) = &arguments.benchmark else {
-        bail!(
-            "no benchmark given: expected its folder, as in `nasbench query nasbench-run/benchmark`\n\
-            hint: `nasbench run` records one, `nasbench import` makes one of the official files"
-        );
-    };
-    let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     match (&arguments.sql, arguments.best) {
         (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
         (None, Some(most)) => best(arguments, &benchmark, most),

@@ -9,6 +9,7 @@ use super::{Costs, Error};
 use crate::network::Cost;
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
 use crate::space::{Cell, ModuleHash, Space};
+use crate::statistics::{mean, standard_deviation};
 use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
 use crate::surrogate::store::StoredJudge;
@@ -19,8 +20,6 @@ use crate::unit::{Accuracy, Epochs, Seed};
 const ORACLE: &str = "random-forest";
 /// The parts of a cross-validation, if there are as many cells.
 const FOLDS: usize = 5;
-/// The share of cells that the judge is to find.
-const PROMISING: f64 = 0.2;
 
 /// The fitted models.
 #[derive(Debug)]
@@ -68,7 +67,8 @@ impl Lesson {
         let cells: Vec<_> = learned.iter().map(|(measured, ..)| measured.row.cell).collect();
         #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
         let times = learned.iter().map(|(.., time)| *time as f32).collect();
-        let (features, readable) = (Features::new(STANDARD, space)?, Features::new(READABLE, space)?);
+        let features = |encodings: &[&str]| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(costs.skeleton));
+        let (features, readable) = (features(STANDARD)?, features(READABLE)?);
         let costed = costed(&cells, costs);
         Ok(Self {
             hashes: learned.iter().map(|(measured, ..)| measured.hash).collect(),
@@ -104,14 +104,20 @@ pub(super) fn fit(
     let target = |quantity| Target { quantity, epochs };
     let fit = |name: &str, quantity, values: &[f32]| -> Result<Model, Error> {
         let Lesson { features, rows, hashes, .. } = &lesson;
-        let model = Model::fit(surrogate::find(name)?, target(quantity), features, rows, hashes, values, seed.derive(name))?;
-        model.save(&folder.join(format!("{name}-{}.json", quantity_name(quantity))))?;
+        Ok(Model::fit(surrogate::find(name)?, target(quantity), features, rows, hashes, values, seed.derive(name))?)
+    };
+    let time = Arc::new(fit(ORACLE, Quantity::TrainingTime, &lesson.times)?);
+    let noise = noise(recorded);
+    // A file with both models answers a search by itself.
+    let fit_accuracy = |name: &str| -> Result<Model, Error> {
+        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?.with_noise(noise).with_time(time.clone())?;
+        model.save(&folder.join(format!("{name}.json")))?;
         Ok(model)
     };
     let mut quality =
         Surrogates { validation: format!("{} folds, grouped by cell hash", lesson.folds()), ..Surrogates::default() };
     for entry in SURROGATES.iter().filter(|entry| entry.name != ORACLE) {
-        fit(entry.name, Quantity::ValidationAccuracy, &lesson.accuracies)?;
+        fit_accuracy(entry.name)?;
     }
     for entry in SURROGATES {
         let assessed =
@@ -122,16 +128,18 @@ pub(super) fn fit(
         quality.models.push(summarised(entry.name, &assessed));
     }
     quality.judge = judge_cells(&lesson, target(Quantity::ValidationAccuracy), seed, folder)?;
-    let accuracy = fit(ORACLE, Quantity::ValidationAccuracy, &lesson.accuracies)?;
-    let time = fit(ORACLE, Quantity::TrainingTime, &lesson.times)?;
-    Ok(Fitted { accuracy: Arc::new(accuracy), time: Arc::new(time), quality })
+    let accuracy = fit_accuracy(ORACLE)?;
+    Ok(Fitted { accuracy: Arc::new(accuracy), time, quality })
 }
 
-const fn quantity_name(quantity: Quantity) -> &'static str {
-    match quantity {
-        Quantity::ValidationAccuracy => "validation-accuracy",
-        Quantity::TrainingTime => "training-time",
-    }
+/// The standard deviation between the repeats of a cell, pooled.
+fn noise(recorded: &[Measured]) -> Option<f32> {
+    let of_cell = |measured: &Measured| {
+        let fractions = measured.row.repeats.iter().flatten().map(|accuracy| f64::from(accuracy.fraction()));
+        standard_deviation(&fractions.collect::<Vec<_>>()).map(|deviation| deviation * deviation)
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
+    mean(&recorded.iter().filter_map(of_cell).collect::<Vec<_>>()).map(|variance| variance.sqrt() as f32)
 }
 
 fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {
@@ -159,7 +167,7 @@ fn summarised(name: &str, assessed: &quality::Quality) -> SurrogateQuality {
 fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Result<Option<Judge>, Error> {
     let (names, rows) = (lesson.readable.names(), &lesson.readable_rows);
     let attempt = || {
-        let promising = judge::best(&lesson.accuracies, PROMISING)?;
+        let promising = judge::best(&lesson.accuracies, judge::PROMISING)?;
         let judge = judge::Judge::fit(rows, names, &promising)?;
         let quality = cross_validate_judge(rows, names, &lesson.hashes, &promising, lesson.folds(), seed.derive("folds"))?;
         Ok((judge, quality))
@@ -173,7 +181,7 @@ fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Re
     let stored = StoredJudge { judge, target, features, training_cells };
     stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
     Ok(Some(Judge {
-        question: format!("Is this cell among the best {:.0} %?", PROMISING * 100.0),
+        question: format!("Is this cell among the best {:.0} %?", judge::PROMISING * 100.0),
         rules: stored.judge.to_string(),
         precision: quality.precision(),
         recall: quality.recall(),

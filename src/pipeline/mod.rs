@@ -279,15 +279,19 @@ fn occupy(out: &Path) -> Result<(), Error> {
 /// The cell that stands for each hash in the searched space, and what it costs.
 ///
 /// Parameter counts differ between isomorphic cells, so every cell is looked up as its stored representative.
-struct Costs(HashMap<ModuleHash, (Cell, Cost)>);
+struct Costs {
+    skeleton: Skeleton,
+    known: HashMap<ModuleHash, (Cell, Cost)>,
+}
 
 impl Costs {
     fn of(skeleton: Skeleton, cells: &[Cell]) -> Result<Self, Error> {
         let cost = |cell: &Cell| Ok((cell.hash(), (*cell, Plan::compile(cell, &skeleton)?.cost())));
-        cells.iter().map(cost).collect::<Result<_, network::Error>>().map(Self).map_err(Error::Network)
+        let known = cells.iter().map(cost).collect::<Result<_, network::Error>>().map_err(Error::Network)?;
+        Ok(Self { skeleton, known })
     }
 
     fn get(&self, cell: &Cell) -> (Cell, Cost) {
-        self.0[&cell.hash()]
+        self.known[&cell.hash()]
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn search(
 
 impl Fitted {
     fn oracle(&self, costs: &Costs) -> Result<SurrogateOracle, Error> {
-        let known = costs.0.clone();
+        let known = costs.known.clone();
         let cost_of = move |cell: &Cell| Ok(known[&cell.hash()].1);
         Ok(SurrogateOracle::new(Box::new(cost_of)).with_models(self.accuracy.clone(), self.time.clone())?)
     }

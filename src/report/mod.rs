@@ -28,6 +28,7 @@ pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
     SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
 };
+pub use plot::learning::learning_curves;
 
 use crate::file;
 use crate::table;

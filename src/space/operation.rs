@@ -45,7 +45,8 @@ impl Operation {
     }
 
     /// The name without what stands behind each convolution: that of columns.
-    pub(super) fn short_name(self) -> &'static str {
+    #[must_use]
+    pub fn short_name(self) -> &'static str {
         self.name().trim_end_matches("-bn-relu")
     }
 

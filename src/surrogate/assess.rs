@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use rand::seq::SliceRandom as _;
 use rayon::prelude::*;
 
+use super::calibration::{Calibration, Reliability};
 use super::quality::{Summary, top_regret};
 use super::{Entry, Error, Rows, check_count};
 use crate::space::ModuleHash;
@@ -29,7 +30,7 @@ pub struct Assessment {
 }
 
 /// How good a surrogate is on cells that it has not seen. `None`: undefined in every repeat.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
     /// The cells that it was fitted on.
     pub training: usize,
@@ -47,6 +48,12 @@ pub struct Point {
     pub rmse: Option<Summary>,
     /// The best target minus the best among the [`TOP`] predicted best, where higher is better: in the unit of the targets.
     pub top_regret: Option<Summary>,
+    /// The mean continuous ranked probability score of what it predicts with its error bars, in the unit of the targets.
+    pub crps: Option<Summary>,
+    /// The share of the targets within the middle 90 % that it predicts.
+    pub coverage: Option<Summary>,
+    /// How far its quantiles are off: see [`Reliability::miscalibration`].
+    pub miscalibration: Option<Summary>,
 }
 
 /// Fits a surrogate on so many cells, drawn anew in each repeat, and measures it on others.
@@ -89,11 +96,15 @@ pub fn assess(
         let seed = how.seed.derive(&format!("repeat {repeat}"));
         let (kept, others) = split(&different, cells, training, held_out, seed);
         let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
-        let model = entry.fit(&rows.select(&kept), &of(&kept), seed)?;
+        let (known, known_targets) = (rows.select(&kept), of(&kept));
+        let model = entry.fit(&known, &known_targets, seed)?;
+        let known_cells: Vec<_> = kept.iter().map(|row| cells[*row]).collect();
+        let calibration = Calibration::of(entry, &known, &known_cells, &known_targets, seed)?;
         let predicted = model.predict(&rows.select(&others))?;
+        let reliability = Reliability::of(&of(&others), &predicted, &calibration);
         let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
         let truth: Vec<f64> = of(&others).into_iter().map(f64::from).collect();
-        Ok(Measures::of(&truth, &predicted))
+        Ok(Measures { reliability, ..Measures::of(&truth, &predicted) })
     });
     let measured: Vec<Measures> = measured.collect::<Result<_, Error>>()?;
     let summary = |of: fn(&Measures) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
@@ -106,6 +117,9 @@ pub fn assess(
         r_squared: summary(|measures| measures.r_squared),
         rmse: summary(|measures| measures.rmse),
         top_regret: summary(|measures| measures.top_regret),
+        crps: summary(|measures| Some(measures.reliability?.crps)),
+        coverage: summary(|measures| Some(measures.reliability?.coverage)),
+        miscalibration: summary(|measures| Some(measures.reliability?.miscalibration)),
     })
 }
 
@@ -136,6 +150,7 @@ struct Measures {
     r_squared: Option<f64>,
     rmse: Option<f64>,
     top_regret: Option<f64>,
+    reliability: Option<Reliability>,
 }
 
 impl Measures {
@@ -147,6 +162,7 @@ impl Measures {
             r_squared: r_squared(truth, predicted),
             rmse: rmse(truth, predicted),
             top_regret: top_regret(truth, predicted, TOP),
+            reliability: None,
         }
     }
 }
@@ -213,6 +229,7 @@ mod tests {
                 let point = assess(entry, &rows, &hashes, &targets, training, &how(30)).unwrap();
                 assert_eq!((point.training, point.held_out), (training, 30));
                 assert_eq!(point.kendall_tau.unwrap().folds, 3);
+                assert!(point.crps.unwrap().mean < point.rmse.unwrap().mean && point.coverage.unwrap().mean > 0.5);
                 point.kendall_tau.unwrap().mean
             };
             assert!(tau(60) > tau(10).max(0.4), "{}: {} and {}", entry.name, tau(60), tau(10));

@@ -1,5 +1,7 @@
-//! The mean of a random forest and of gradient boosting: their errors differ, so that it is better than either from about a
-//! thousand cells on, and it knows where it is uncertain.
+//! The mean of a random forest and of gradient boosting, which knows where it is uncertain.
+//!
+//! Over all cells boosting alone ranks better (on NAS-Bench-101 by .005 to .012 of Kendall's τ from 100 to 4,236 cells); among the
+//! best tenth the mean does, by as much. `nasbench assess` measures both.
 
 use serde::{Deserialize, Serialize};
 

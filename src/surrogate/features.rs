@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::{Error, Rows};
-use crate::network::{COST_COLUMNS, Cost, encode_cost, encoding};
+use crate::network::{COST_COLUMNS, Cost, Plan, Skeleton, encode_cost, encoding};
 use crate::space::{Cell, Encoding, Space};
 
 /// What models are fitted on if nothing else is asked for: numbers that mean the same for cells of every size and do not
@@ -28,17 +28,18 @@ const BATCH: usize = 256;
 pub struct Features {
     encodings: Vec<&'static Encoding>,
     space: Space,
+    skeleton: Skeleton,
     names: Vec<String>,
 }
 
 impl PartialEq for Features {
     fn eq(&self, other: &Self) -> bool {
-        self.space == other.space && self.names == other.names
+        self.space == other.space && self.skeleton == other.skeleton && self.names == other.names
     }
 }
 
 impl Features {
-    /// Chooses encodings by their names, for cells of the operations of a space and of any size.
+    /// Chooses encodings by their names, for cells of the operations of a space and of any size, in the network of NAS-Bench-101.
     ///
     /// # Errors
     ///
@@ -76,7 +77,29 @@ impl Features {
             }
             names.extend(columns);
         }
-        Ok(Self { encodings: found, space, names })
+        Ok(Self { encodings: found, space, skeleton: Skeleton::nas_bench_101(), names })
+    }
+
+    /// The same features of cells in another network.
+    #[must_use]
+    pub fn with_skeleton(self, skeleton: Skeleton) -> Self {
+        Self { skeleton, ..self }
+    }
+
+    /// The network around the cells, which says what they cost.
+    #[must_use]
+    pub const fn skeleton(&self) -> &Skeleton {
+        &self.skeleton
+    }
+
+    /// What a cell costs in the network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Network`] if the network has too few channels for it.
+    pub fn cost(&self, cell: &Cell) -> Result<Cost, Error> {
+        let plan = Plan::compile(cell, &self.skeleton).map_err(|source| Error::Network { cell: *cell, source })?;
+        Ok(plan.cost())
     }
 
     /// The names of the columns, in their order.
@@ -106,23 +129,43 @@ impl Features {
     ///
     /// [`Error::Cell`] for a cell with an operation that the features do not know.
     pub fn rows(&self, cells: &[(Cell, Cost)]) -> Result<Rows, Error> {
+        self.encode_all(cells, |(cell, cost), row| self.encode(cell, || Ok(*cost), row))
+    }
+
+    /// Encodes cells, each with its cost in the network.
+    ///
+    /// # Shapes
+    ///
+    /// - returns: `[cells, names]`
+    ///
+    /// # Errors
+    ///
+    /// As [`rows`](Self::rows) and [`cost`](Self::cost).
+    pub fn rows_of(&self, cells: &[Cell]) -> Result<Rows, Error> {
+        self.encode_all(cells, |cell, row| self.encode(cell, || self.cost(cell), row))
+    }
+
+    fn encode_all<T: Sync>(
+        &self,
+        cells: &[T],
+        encode: impl Fn(&T, &mut [f32]) -> Result<(), Error> + Sync,
+    ) -> Result<Rows, Error> {
         let width = self.names.len();
         let mut rows = Rows { width, values: vec![0.0; cells.len() * width] };
         let batches = rows.values.par_chunks_mut(width * BATCH).zip(cells.par_chunks(BATCH));
-        batches.try_for_each(|(values, cells)| {
-            values.chunks_mut(width).zip(cells).try_for_each(|(row, (cell, cost))| self.encode(cell, cost, row))
-        })?;
+        batches
+            .try_for_each(|(values, cells)| values.chunks_mut(width).zip(cells).try_for_each(|(row, cell)| encode(cell, row)))?;
         Ok(rows)
     }
 
-    fn encode(&self, cell: &Cell, cost: &Cost, mut row: &mut [f32]) -> Result<(), Error> {
+    fn encode(&self, cell: &Cell, cost: impl FnOnce() -> Result<Cost, Error>, mut row: &mut [f32]) -> Result<(), Error> {
         self.space.check(*cell).map_err(|source| Error::Cell { cell: *cell, source })?;
+        let mut cost = Some(cost);
         for encoding in &self.encodings {
             let (own, rest) = row.split_at_mut(encoding.width(&self.space));
-            if encoding.name == COST {
-                encode_cost(cost, own);
-            } else {
-                (encoding.encode)(&self.space, cell, own);
+            match cost.take_if(|_| encoding.name == COST) {
+                Some(cost) => encode_cost(&cost()?, own),
+                None => (encoding.encode)(&self.space, cell, own),
             }
             row = rest;
         }
@@ -175,6 +218,21 @@ mod tests {
         assert_eq!(rows.row(0)[..expected.len()], expected);
         assert!((rows.row(0)[expected.len() + 2] - 6.0).abs() < 1e-6, "ten to the sixth bytes");
         assert_eq!(features.names().last().unwrap(), "log10_activation_bytes");
+    }
+
+    #[test]
+    fn the_cost_is_that_of_the_network_around_the_cell() {
+        let small = Skeleton { stem_channels: 16, ..Skeleton::nas_bench_101() };
+        let features = |skeleton| Features::new(READABLE, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
+        let cells = cells(30);
+        for skeleton in [small, Skeleton::nas_bench_101()] {
+            let costed: Vec<_> = cells.iter().map(|cell| (*cell, Plan::compile(cell, &skeleton).unwrap().cost())).collect();
+            let own = features(skeleton);
+            assert_eq!(own.rows_of(&cells).unwrap(), own.rows(&costed).unwrap());
+        }
+        assert_ne!(features(small), features(Skeleton::nas_bench_101()));
+        let tiny = features(Skeleton { stem_channels: 1, ..small });
+        assert!(cells.iter().any(|cell| matches!(tiny.cost(cell), Err(Error::Network { .. }))));
     }
 
     #[test]

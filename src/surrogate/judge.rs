@@ -23,11 +23,14 @@ use super::flat::rounded_down;
 use super::{Error, Rows, check_count};
 
 /// The name of a judge in files and lists.
-pub const NAME: &str = "decision-tree";
+pub const NAME: &str = "judge-tree";
 /// One line that says what a judge is.
 pub const ABOUT: &str = "a tree of at most 8 leaves that says which cells are promising, printed as rules";
 /// Where it was described.
 pub const SOURCE: &str = "Breiman et al., Classification and regression trees, 1984; classes of equal weight in every node";
+
+/// The share of cells that a judge is to find, by default.
+pub const PROMISING: f64 = 0.2;
 
 /// Questions from the root to a leaf.
 const MOST_QUESTIONS: usize = 3;

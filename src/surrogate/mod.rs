@@ -7,25 +7,33 @@
 
 pub mod assess;
 mod boosting;
+pub mod calibration;
 mod ensemble;
 pub mod features;
 mod flat;
 mod forest;
+pub mod importance;
 pub mod judge;
+mod lesson;
 mod oracle;
 pub mod quality;
 pub mod store;
 mod svr;
+mod target;
 
 use std::path::PathBuf;
 
+pub use calibration::Calibration;
 pub use features::Features;
 pub use judge::Judge;
+pub use lesson::Lesson;
 pub use oracle::{CostOf, SurrogateOracle};
-pub use store::{Model, Quantity, Target};
+pub use store::Model;
+pub use target::{QUANTITIES, Quantity, Target};
 
-use crate::network::ENCODINGS;
-use crate::space::{self, Cell};
+use crate::network::{self, ENCODINGS};
+use crate::space::{self, Cell, ModuleHash};
+use crate::table;
 use crate::unit::{Epochs, Seed};
 
 /// Every surrogate.
@@ -65,6 +73,47 @@ pub enum Error {
         cell: Cell,
         /// Why.
         source: space::Error,
+    },
+    /// A cell has no network of the skeleton.
+    #[error("could not build the network of {cell}")]
+    Network {
+        /// The cell.
+        cell: Cell,
+        /// Why not.
+        source: network::Error,
+    },
+    /// No target has this name.
+    #[error("unknown target `{name}` (known: {})", target_names())]
+    UnknownTarget {
+        /// The name given.
+        name: String,
+    },
+    /// A table has no such budget.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// No cell of a table has a value of the target.
+    #[error("no cell has a {target}: there is nothing to learn")]
+    NothingToLearn {
+        /// What is to be learned.
+        target: Target,
+    },
+    /// More cells are to be fitted on than there are.
+    #[error("{found} cells to fit on, expected at most {known}: no more have a {target}")]
+    TooFewCells {
+        /// What is to be learned.
+        target: Target,
+        /// The cells that have it.
+        known: usize,
+        /// The cells asked for.
+        found: usize,
+    },
+    /// A cell to fit on is not in the table.
+    #[error("cell {hash} has no {target}")]
+    UnknownCell {
+        /// Its hash.
+        hash: ModuleHash,
+        /// What is to be learned.
+        target: Target,
     },
     /// A row is longer or shorter than the others, or than the rows that the surrogate was fitted on.
     #[error("rows of {found} features, expected {expected}")]
@@ -150,6 +199,12 @@ pub enum Error {
         /// What the model predicts.
         found: Target,
     },
+    /// A model does not know how far repeats lie apart.
+    #[error("the noise of the {target} is not known: no cell had two repeats")]
+    NoNoise {
+        /// What the model predicts.
+        target: Target,
+    },
     /// No model was fitted for this budget.
     #[error("no model predicts {epochs} epochs (known: {})", listed(known))]
     Budget {
@@ -213,6 +268,10 @@ fn known_surrogates() -> String {
 
 fn known_encodings() -> String {
     ENCODINGS.iter().map(|encoding| encoding.name).collect::<Vec<_>>().join(", ")
+}
+
+fn target_names() -> String {
+    QUANTITIES.iter().map(|quantity| quantity.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn listed(budgets: &[Epochs]) -> String {
@@ -299,6 +358,23 @@ impl Rows {
         Self { width: self.width, values }
     }
 
+    /// The rows with one more feature behind the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`] unless there is a value for each row, [`Error::Feature`] if one is not finite.
+    pub fn with_column(&self, column: &[f32]) -> Result<Self, Error> {
+        check_count("values of a feature", column.len(), self)?;
+        let mut wider = Self::new(self.width + 1);
+        let mut row = vec![0.0; wider.width];
+        for (values, value) in self.iter().zip(column) {
+            row[..self.width].copy_from_slice(values);
+            row[self.width] = *value;
+            wider.push(&row)?;
+        }
+        Ok(wider)
+    }
+
     /// One feature of all rows.
     fn column(&self, column: usize) -> impl Iterator<Item = f32> + Clone {
         self.values.iter().skip(column).step_by(self.width).copied()
@@ -316,7 +392,7 @@ pub struct Prediction {
     /// The value expected.
     pub mean: f32,
     /// How far the parts of the model disagree: the standard deviation between the trees of a forest. It tells where the
-    /// model has seen little; it is no calibrated error bar. `None` for a model of one part.
+    /// model has seen little; a [`Calibration`] makes an error bar of it. `None` for a model of one part.
     pub spread: Option<f32>,
 }
 
@@ -485,6 +561,15 @@ mod tests {
         assert!(matches!(rows.push(&[1.0]), Err(Error::Width { expected: 2, found: 1 })));
         assert!(matches!(rows.push(&[1.0, f32::INFINITY]), Err(Error::Feature { row: 0, column: 1, .. })));
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn a_column_is_added_behind_the_others() {
+        let (rows, _) = synthetic(3, Seed(1));
+        let wider = rows.with_column(&[7.0, 8.0, 9.0]).unwrap();
+        assert_eq!((wider.width(), wider.row(1)[..6].to_vec(), wider.row(1)[6]), (7, rows.row(1).to_vec(), 8.0));
+        assert!(matches!(rows.with_column(&[1.0]), Err(Error::Count { .. })));
+        assert!(matches!(rows.with_column(&[1.0, f32::NAN, 2.0]), Err(Error::Feature { row: 1, column: 6, .. })));
     }
 
     #[test]

@@ -3,25 +3,30 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use rand::RngExt as _;
+
 use super::{Error, Model, Prediction, Quantity, Target};
 use crate::network::Cost;
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::space::Cell;
-use crate::unit::{Accuracy, Epochs, Seconds};
+use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
 /// What a cell costs, or why that cannot be said.
 pub type CostOf = Box<dyn Fn(&Cell) -> Result<Cost, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
 /// Answers with the predictions of two models per budget: one of the accuracy, one of the training time.
 ///
-/// A proposal is predicted once: asked again, it has the same answer. Accuracies are clamped to 0..=1. A training never costs
-/// less than the cheapest that the model was fitted on, so that no search measures for nothing. Nothing here is random.
+/// A proposal is predicted once: asked again, it has the same answer, unless the oracle has noise. Accuracies are clamped to
+/// 0..=1. A training never costs less than the cheapest that the model was fitted on, so that no search measures for nothing.
 /// Isomorphic cells have equal answers if they have equal costs, so the closure should give the cost of the stored
 /// representative.
 pub struct SurrogateOracle {
     budgets: BTreeMap<Epochs, Models>,
     cost_of: CostOf,
     known: HashMap<Proposal, Measurement>,
+    noise: Option<Seed>,
+    /// How often a cell was asked at a budget, whatever the numbering of its vertices.
+    asked: HashMap<(u64, Epochs), u32>,
 }
 
 struct Models {
@@ -40,7 +45,7 @@ impl SurrogateOracle {
     /// Starts without models.
     #[must_use]
     pub fn new(cost_of: CostOf) -> Self {
-        Self { budgets: BTreeMap::new(), cost_of, known: HashMap::new() }
+        Self { budgets: BTreeMap::new(), cost_of, known: HashMap::new(), noise: None, asked: HashMap::new() }
     }
 
     /// Adds the models of a budget: that of the accuracy says which. Earlier models of that budget are replaced.
@@ -60,6 +65,39 @@ impl SurrogateOracle {
         self.budgets.insert(epochs, Models { accuracy, time });
         self.known.retain(|proposal, _| proposal.epochs != epochs);
         Ok(self)
+    }
+
+    /// Adds noise to the accuracies, like that between the repeats of a cell: so the models are a benchmark of their own.
+    ///
+    /// Each answer for a cell is another repeat, drawn from a normal distribution with the [`noise`](Model::noise) of the model,
+    /// and follows from the seed, the cell, the budget and how often it was asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNoise`] if the noise of a model is not known.
+    ///
+    /// # Source
+    ///
+    /// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
+    pub fn with_noise(self, seed: Seed) -> Result<Self, Error> {
+        let quiet = self.budgets.values().find(|models| models.accuracy.noise().is_none());
+        if let Some(models) = quiet {
+            return Err(Error::NoNoise { target: models.accuracy.target() });
+        }
+        Ok(Self { noise: Some(seed), ..self })
+    }
+
+    /// The next answer for a proposal that is known.
+    fn answer(&mut self, proposal: Proposal) -> Measurement {
+        let known = self.known[&proposal];
+        let Some(seed) = self.noise else { return known };
+        let fingerprint = proposal.cell.fingerprint();
+        let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
+        let seed = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs));
+        *asked += 1;
+        let noise = self.budgets[&proposal.epochs].accuracy.noise().unwrap_or_default();
+        let varied = |accuracy: Accuracy| Accuracy::from_fraction((accuracy.fraction() + noise * normal(seed)).clamp(0.0, 1.0));
+        Measurement { validation_accuracy: known.validation_accuracy.and_then(varied), ..known }
     }
 
     /// The budgets that can be asked.
@@ -91,6 +129,18 @@ impl SurrogateOracle {
     }
 }
 
+/// A number from a standard normal distribution.
+///
+/// # Source
+///
+/// Box & Muller, "A note on the generation of random normal deviates", 1958.
+#[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
+fn normal(seed: Seed) -> f32 {
+    let mut rng = seed.rng();
+    let (radius, turn) = (1.0 - rng.random_range(0.0..1.0), rng.random_range(0.0..1.0));
+    (libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(std::f64::consts::TAU * turn)) as f32
+}
+
 fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> oracle::Error {
     oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: source.into() }
 }
@@ -116,7 +166,7 @@ impl Oracle for SurrogateOracle {
         for proposals in new.values() {
             self.predict(proposals)?;
         }
-        Ok(proposals.iter().map(|proposal| self.known[proposal]).collect())
+        Ok(proposals.iter().map(|proposal| self.answer(*proposal)).collect())
     }
 }
 
@@ -127,7 +177,7 @@ mod tests {
     use super::super::find;
     use super::super::tests::{cells, cost, encoded_cells, features};
     use super::*;
-    use crate::unit::Seed;
+    use crate::statistics::{mean, standard_deviation};
 
     fn model(quantity: Quantity, epochs: u16, factor: f32) -> Model {
         let (rows, values) = encoded_cells(60);
@@ -154,6 +204,31 @@ mod tests {
             assert_eq!(single.measure(&[*proposal]).unwrap(), [*expected]);
         }
         assert!(batch.iter().all(|measurement| measurement.training_time.0 > 0.0));
+    }
+
+    #[test]
+    fn noise_makes_repeats_of_a_cell_that_follow_from_the_seed() {
+        let noisy = |seed| {
+            let accuracy = model(Quantity::ValidationAccuracy, 12, 1.0).with_noise(Some(0.01));
+            let oracle = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+            oracle.with_models(accuracy, model(Quantity::TrainingTime, 12, 100.0)).unwrap().with_noise(Seed(seed)).unwrap()
+        };
+        let often = vec![proposals(12)[5]; 2_000];
+        let answers = noisy(1).measure(&often).unwrap();
+        let fractions: Vec<f64> = answers.iter().map(|answer| answer.validation_accuracy.unwrap().fraction().into()).collect();
+        let quiet = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&often[..1]).unwrap()[0];
+        let expected = f64::from(quiet.validation_accuracy.unwrap().fraction());
+        assert!((mean(&fractions).unwrap() - expected).abs() < 0.001);
+        assert!((standard_deviation(&fractions).unwrap() - 0.01).abs() < 0.001);
+        assert!(answers.iter().all(|answer| answer.training_time == quiet.training_time));
+        assert_eq!(noisy(1).measure(&often).unwrap(), answers);
+        assert_ne!(noisy(2).measure(&often).unwrap(), answers);
+        let (mut whole, mut parts) = (noisy(3), noisy(3));
+        let together = whole.measure(&proposals(12)).unwrap();
+        let apart: Vec<_> = proposals(12).iter().map(|proposal| parts.measure(&[*proposal]).unwrap()[0]).collect();
+        assert_eq!(together, apart);
+        let error = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).with_noise(Seed(1)).unwrap_err().to_string();
+        assert_eq!(error, "the noise of the validation accuracy at 12 epochs is not known: no cell had two repeats");
     }
 
     #[test]

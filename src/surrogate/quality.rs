@@ -125,7 +125,7 @@ pub(super) fn top_regret(truth: &[f64], predicted: &[f64], top: usize) -> Option
 
 /// Deals the cells to folds of nearly equal size: all rows of a cell into one. The deal depends on which cells there are, not
 /// on the order of the rows.
-fn split(rows: &Rows, cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<usize>, Error> {
+pub(super) fn split(rows: &Rows, cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<usize>, Error> {
     check_count("hashes", cells.len(), rows)?;
     let mut different = cells.to_vec();
     different.sort_unstable();

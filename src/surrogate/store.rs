@@ -3,52 +3,20 @@
 use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Error, Features, Judge, Prediction, Rows, Surrogate, check_count, find, judge};
+use super::{
+    Calibration, Entry, Error, Features, Judge, Prediction, Quantity, Rows, Surrogate, Target, check_count, find, judge,
+};
 use crate::file;
-use crate::network::Cost;
+use crate::network::{Cost, Skeleton};
 use crate::space::{Cell, ModuleHash, Operation, Space};
-use crate::unit::{Epochs, Seed};
+use crate::unit::Seed;
 
 /// The format of the files. It changes when an older tool could not read what is written, or would misread it.
-const FORMAT_VERSION: u32 = 2;
-
-/// What can be predicted of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Quantity {
-    /// The final validation accuracy, a fraction.
-    ValidationAccuracy,
-    /// What the training costs, in seconds.
-    TrainingTime,
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ValidationAccuracy => "validation accuracy",
-            Self::TrainingTime => "training time",
-        })
-    }
-}
-
-/// What a model predicts: a quantity of trainings of one budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// The quantity.
-    pub quantity: Quantity,
-    /// The budget.
-    pub epochs: Epochs,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {} epochs", self.quantity, self.epochs)
-    }
-}
+const FORMAT_VERSION: u32 = 3;
 
 /// A file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,11 +31,19 @@ struct Document {
     operations: Vec<String>,
     /// The columns that follow from them.
     features: Vec<String>,
+    /// The network around the cells: what a cell costs is one of the features.
+    skeleton: Skeleton,
     /// The lowest and the highest value of the fit; a judge has none.
     range: Option<(f32, f32)>,
+    /// How sure its predictions are; a judge has none.
+    calibration: Option<Calibration>,
+    /// The standard deviation between the repeats of a cell, if that is known.
+    noise: Option<f32>,
     /// Of each row of the fit.
     training_cells: Vec<ModuleHash>,
     parameters: serde_json::Value,
+    /// The model of the training time that goes with one of the accuracy.
+    time: Option<Box<Self>>,
 }
 
 /// All that a file of any version must have.
@@ -92,9 +68,13 @@ impl Document {
             encodings: features.encodings().map(ToOwned::to_owned).collect(),
             operations: features.space().operations().map(|operation| operation.name().to_owned()).collect(),
             features: features.names().to_vec(),
+            skeleton: *features.skeleton(),
             range: None,
+            calibration: None,
+            noise: None,
             training_cells: training_cells.to_vec(),
             parameters,
+            time: None,
         }
     }
 
@@ -104,25 +84,31 @@ impl Document {
         file::replace(path, |open| Ok(open.write_all(&json)?))
     }
 
-    fn read(path: &Path) -> Result<(Self, Features), Error> {
+    fn read(path: &Path) -> Result<Self, Error> {
         let malformed = |source| Error::Malformed { path: path.to_owned(), source };
         let json = fs_err::read(path)?;
         let Version { format_version: found } = serde_json::from_slice(&json).map_err(malformed)?;
         if found != FORMAT_VERSION {
             return Err(Error::FormatVersion { path: path.to_owned(), expected: FORMAT_VERSION, found });
         }
-        let document: Self = serde_json::from_slice(&json).map_err(malformed)?;
-        let custom = |error: &dyn fmt::Display| malformed(serde::de::Error::custom(error));
-        let operations = document.operations.iter().map(|name| Operation::from_name(name)).collect::<Result<Vec<_>, _>>();
+        serde_json::from_slice(&json).map_err(malformed)
+    }
+
+    /// What the model sees of a cell, if this program computes that.
+    fn features(&self, path: &Path) -> Result<Features, Error> {
+        let malformed =
+            |error: &dyn fmt::Display| Error::Malformed { path: path.to_owned(), source: serde::de::Error::custom(error) };
+        let operations = self.operations.iter().map(|name| Operation::from_name(name)).collect::<Result<Vec<_>, _>>();
         let space = operations.and_then(|operations| Space::nas_bench_101().with_operations(&operations));
-        let features = Features::new(&document.encodings, &space.map_err(|error| custom(&error))?);
-        let features = features.map_err(|error| custom(&error))?;
-        let (found, known) = (&document.features, features.names());
+        let features = Features::new(&self.encodings, &space.map_err(|error| malformed(&error))?);
+        let features = features.map_err(|error| malformed(&error))?;
+        self.skeleton.check().map_err(|error| malformed(&error))?;
+        let (found, known) = (&self.features, features.names());
         if found != known {
             let column = (0..=known.len()).find(|column| found.get(*column) != known.get(*column));
             return Err(Error::OtherFeatures { path: path.to_owned(), column: column.unwrap_or_default() });
         }
-        Ok((document, features))
+        Ok(features.with_skeleton(self.skeleton))
     }
 }
 
@@ -137,11 +123,14 @@ pub struct Model {
     features: Features,
     training_cells: Vec<ModuleHash>,
     range: (f32, f32),
+    calibration: Calibration,
+    noise: Option<f32>,
     surrogate: Box<dyn Surrogate>,
+    time: Option<Arc<Self>>,
 }
 
 impl Model {
-    /// Fits a surrogate on rows of features.
+    /// Fits a surrogate on rows of features, and calibrates it on some of them that another fit has not seen.
     ///
     /// # Shapes
     ///
@@ -168,8 +157,33 @@ impl Model {
         rows.check_width(features.names().len())?;
         check_count("hashes", cells.len(), rows)?;
         let surrogate = entry.fit(rows, values, seed)?;
+        let calibration = Calibration::of(entry, rows, cells, values, seed)?;
         let range = values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
-        Ok(Self { name: entry.name, target, features: features.clone(), training_cells: cells.to_vec(), range, surrogate })
+        let (features, training_cells) = (features.clone(), cells.to_vec());
+        let name = entry.name;
+        Ok(Self { name, target, features, training_cells, range, calibration, noise: None, surrogate, time: None })
+    }
+
+    /// The model with the standard deviation between the repeats of a cell: with it, a surrogate answers like a benchmark.
+    #[must_use]
+    pub fn with_noise(self, noise: Option<f32>) -> Self {
+        Self { noise, ..self }
+    }
+
+    /// The model of the accuracy with that of the training time, which are then in one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Target`] unless this one predicts an accuracy and the other one the time of the same trainings.
+    pub fn with_time(self, time: impl Into<Arc<Self>>) -> Result<Self, Error> {
+        let time = time.into();
+        let expected = |quantity| Target { quantity, epochs: self.target.epochs };
+        for (model, expected) in [(&self, expected(Quantity::ValidationAccuracy)), (&*time, expected(Quantity::TrainingTime))] {
+            if model.target != expected {
+                return Err(Error::Target { expected, found: model.target });
+            }
+        }
+        Ok(Self { time: Some(time), ..self })
     }
 
     /// The name of the surrogate.
@@ -202,7 +216,38 @@ impl Model {
         self.range
     }
 
-    /// Predicts cells, each with its cost.
+    /// How sure its predictions are.
+    #[must_use]
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The standard deviation between the repeats of a cell, in the unit of the predictions; `None` if it is not known.
+    #[must_use]
+    pub const fn noise(&self) -> Option<f32> {
+        self.noise
+    }
+
+    /// The model of the training time that goes with this one of the accuracy.
+    #[must_use]
+    pub const fn time(&self) -> Option<&Arc<Self>> {
+        self.time.as_ref()
+    }
+
+    /// Predicts cells, each with its cost in the network of the model.
+    ///
+    /// # Shapes
+    ///
+    /// - returns: `[cells]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Features::rows_of`].
+    pub fn predict_all(&self, cells: &[Cell]) -> Result<Vec<Prediction>, Error> {
+        self.predict_batches(cells, |cells| self.features.rows_of(cells))
+    }
+
+    /// Predicts cells, each with a given cost.
     ///
     /// # Shapes
     ///
@@ -212,9 +257,13 @@ impl Model {
     ///
     /// [`Error::Cell`] for a cell with an operation that the model does not know.
     pub fn predict_cells(&self, cells: &[(Cell, Cost)]) -> Result<Vec<Prediction>, Error> {
+        self.predict_batches(cells, |cells| self.features.rows(cells))
+    }
+
+    fn predict_batches<T>(&self, cells: &[T], rows: impl Fn(&[T]) -> Result<Rows, Error>) -> Result<Vec<Prediction>, Error> {
         let mut predictions = Vec::with_capacity(cells.len());
         for batch in cells.chunks(BATCH) {
-            predictions.extend(self.predict(&self.features.rows(batch)?)?);
+            predictions.extend(self.predict(&rows(batch)?)?);
         }
         Ok(predictions)
     }
@@ -228,15 +277,21 @@ impl Model {
         self.surrogate.predict(rows)
     }
 
-    /// Writes the model to a file.
+    /// Writes the model to a file, with that of the time if it has one.
     ///
     /// # Errors
     ///
     /// [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
+        self.document(path)?.write(path)
+    }
+
+    fn document(&self, path: &Path) -> Result<Document, Error> {
         let parameters = self.surrogate.parameters().map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
         let document = Document::new(self.name, self.target, &self.features, &self.training_cells, parameters);
-        Document { range: Some(self.range), ..document }.write(path)
+        let time = self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new);
+        let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise);
+        Ok(Document { range, calibration, noise, time, ..document })
     }
 
     /// Reads a model from a file. It predicts exactly what the one that was saved does.
@@ -244,18 +299,53 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::File`], [`Error::Malformed`], [`Error::FormatVersion`], [`Error::OtherFeatures`], [`Error::Width`] if its
-    /// parameters are of other features than it says, or [`Error::OtherModel`] if it is none of [`SURROGATES`](super::SURROGATES).
+    /// parameters are of other features than it says, [`Error::Target`] if its two models do not go together, or
+    /// [`Error::OtherModel`] if it is none of [`SURROGATES`](super::SURROGATES).
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let (Document { model, target, training_cells, range, parameters, .. }, features) = Document::read(path)?;
+        Self::of_document(Document::read(path)?, path)
+    }
+
+    fn of_document(document: Document, path: &Path) -> Result<Self, Error> {
+        let features = document.features(path)?;
+        let Document { model, target, training_cells, range, calibration, noise, parameters, time, .. } = document;
         let Ok(entry) = find(&model) else {
             return Err(Error::OtherModel { path: path.to_owned(), expected: super::known_surrogates(), found: model });
         };
         let malformed = |source| Error::Malformed { path: path.to_owned(), source };
-        let range = range.ok_or_else(|| malformed(serde::de::Error::missing_field("range")))?;
+        let missing = |field| malformed(serde::de::Error::missing_field(field));
+        let range = range.ok_or_else(|| missing("range"))?;
+        let calibration = calibration.ok_or_else(|| missing("calibration"))?;
         let surrogate = (entry.restore)(parameters).map_err(malformed)?;
         // The parameters are of rows as wide as those that will be made.
         surrogate.predict(&Rows::new(features.names().len()))?;
-        Ok(Self { name: entry.name, target, features, training_cells, range, surrogate })
+        let model = Self { name: entry.name, target, features, training_cells, range, calibration, noise, surrogate, time: None };
+        match time {
+            Some(time) => model.with_time(Self::of_document(*time, path)?),
+            None => Ok(model),
+        }
+    }
+}
+
+/// A model file of either kind.
+#[derive(Debug)]
+pub enum Stored {
+    /// A surrogate.
+    Model(Box<Model>),
+    /// A judge.
+    Judge(Box<StoredJudge>),
+}
+
+impl Stored {
+    /// Reads a model or a judge from a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        match StoredJudge::load(path) {
+            Err(Error::OtherModel { .. }) => Ok(Self::Model(Box::new(Model::load(path)?))),
+            judge => Ok(Self::Judge(Box::new(judge?))),
+        }
     }
 }
 
@@ -293,7 +383,9 @@ impl StoredJudge {
     ///
     /// [`Error::File`], [`Error::Malformed`], [`Error::FormatVersion`], [`Error::OtherFeatures`] or [`Error::OtherModel`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let (Document { model, target, training_cells, parameters, .. }, features) = Document::read(path)?;
+        let document = Document::read(path)?;
+        let features = document.features(path)?;
+        let Document { model, target, training_cells, parameters, .. } = document;
         if model != judge::NAME {
             return Err(Error::OtherModel { path: path.to_owned(), expected: format!("`{}`", judge::NAME), found: model });
         }
@@ -309,6 +401,7 @@ mod tests {
     use super::super::SURROGATES;
     use super::super::tests::{cells, costed, encoded_cells, features};
     use super::*;
+    use crate::unit::Epochs;
 
     const TARGET: Target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(12) };
 
@@ -341,7 +434,32 @@ mod tests {
             assert_eq!((loaded.name(), loaded.target(), loaded.training_cells()), (entry.name, TARGET, hashes.as_slice()));
             assert_eq!(loaded.features(), &features());
             assert_eq!(loaded.range(), model.range());
+            assert_eq!(loaded.calibration(), model.calibration());
+            assert!((loaded.noise(), loaded.time().is_none()) == (None, true));
         }
+    }
+
+    #[test]
+    fn a_model_of_the_accuracy_keeps_that_of_the_time_its_noise_and_its_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.json");
+        let (rows, values) = encoded_cells(40);
+        let hashes = Cell::hashes(&cells(40));
+        let features = features().with_skeleton(Skeleton { stem_channels: 16, ..Skeleton::nas_bench_101() });
+        let fit = |quantity| {
+            let target = Target { quantity, ..TARGET };
+            Model::fit(&SURROGATES[0], target, &features, &rows, &hashes, &values, Seed(1)).unwrap()
+        };
+        let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
+        let model = fit(accuracy).with_noise(Some(0.01)).with_time(fit(time)).unwrap();
+        model.save(&path).unwrap();
+        let loaded = Model::load(&path).unwrap();
+        assert_eq!((loaded.noise(), loaded.features()), (Some(0.01), &features));
+        assert_eq!(loaded.time().unwrap().predict(&rows).unwrap(), fit(time).predict(&rows).unwrap());
+        assert_eq!(loaded.predict_all(&cells(40)).unwrap(), model.predict(&features.rows_of(&cells(40)).unwrap()).unwrap());
+        assert!(matches!(fit(time).with_time(fit(time)), Err(Error::Target { .. })));
+        assert!(matches!(fit(accuracy).with_time(fit(accuracy)), Err(Error::Target { .. })));
+        assert!(matches!(Stored::load(&path).unwrap(), Stored::Model(_)));
     }
 
     #[test]
@@ -354,12 +472,13 @@ mod tests {
         stored.save(&path).unwrap();
         assert_eq!(StoredJudge::load(&path).unwrap(), stored);
         assert!(matches!(Model::load(&path), Err(Error::OtherModel { .. })));
+        assert!(matches!(Stored::load(&path).unwrap(), Stored::Judge(_)));
     }
 
     #[test]
     fn a_file_of_another_format_is_refused() {
-        let error = edited("\"format_version\":2", "\"format_version\":1").unwrap_err();
-        assert!(error.to_string().contains("has format version 1, expected 2"), "{error}");
+        let error = edited("\"format_version\":3", "\"format_version\":2").unwrap_err();
+        assert!(error.to_string().contains("has format version 2, expected 3"), "{error}");
     }
 
     #[test]
@@ -368,6 +487,7 @@ mod tests {
         assert!(error.to_string().contains("other features, first at column 7"), "{error}");
         assert!(matches!(edited("\"statistics\"", "\"impressions\""), Err(Error::Malformed { .. })));
         assert!(matches!(edited("\"width\":60", "\"width\":61"), Err(Error::Width { expected: 61, found: 60 })));
+        assert!(matches!(edited("\"stem_channels\":128", "\"stem_channels\":0"), Err(Error::Malformed { .. })));
     }
 
     #[test]
@@ -380,6 +500,7 @@ mod tests {
     fn a_broken_file_is_no_model() {
         assert!(matches!(edited("\"roots\":[0,", "\"roots\":[99999999,"), Err(Error::Malformed { .. })));
         assert!(matches!(edited("\"target\"", "\"traget\""), Err(Error::Malformed { .. })));
+        assert!(matches!(edited("\"calibration\":{", "\"calibration\":null,\"time\":{"), Err(Error::Malformed { .. })));
         assert!(matches!(Model::load(Path::new("/nowhere/model.json")), Err(Error::File(_))));
     }
 

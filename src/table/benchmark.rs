@@ -11,17 +11,18 @@ use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
 use super::manifest::{FORMAT_VERSION, Imported};
-use super::writer::write_text;
 use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
-use crate::file::{sync_folder, temporary_name};
+use crate::file::{self, sync_folder};
+use crate::network::Skeleton;
 use crate::space::ModuleHash;
+use crate::train::Network;
 use crate::unit::{Epochs, Seed};
 
 /// The repeat with which rows of verification start, so that no key stands in both parts.
 pub const FIRST_VERIFIED_REPEAT: u16 = 100;
 
-const MANIFEST_FILE: &str = "benchmark.toml";
-const COMPACTED_FILE: &str = "records.parquet";
+pub(super) const MANIFEST_FILE: &str = "benchmark.toml";
+pub(super) const COMPACTED_FILE: &str = "records.parquet";
 const SHARDS_FOLDER: &str = "shards";
 const VERIFIED_FOLDER: &str = "verified";
 const PARQUET: &str = "parquet";
@@ -190,6 +191,17 @@ impl Benchmark {
         &self.manifest
     }
 
+    /// The network around the cells that were trained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoNetwork`] if its protocol does not say that.
+    pub fn skeleton(&self) -> Result<Skeleton, Error> {
+        let network = self.manifest.protocol.get("network").cloned().unwrap_or_default();
+        let skeleton = serde_json::from_value::<Network>(network).ok().and_then(Network::skeleton);
+        skeleton.ok_or_else(|| Error::NoNetwork { what: format!("`{}`", self.folder.join(MANIFEST_FILE).display()) })
+    }
+
     /// The files that the records were imported from; none if they were recorded.
     #[must_use]
     pub fn imported(&self) -> &[Imported] {
@@ -297,14 +309,19 @@ fn is_vacant(folder: &Path) -> Result<bool, Error> {
         Ok(metadata) if !metadata.is_dir() => return Err(Error::NotAFolder { path: folder.to_owned() }),
         Ok(_) => {}
     }
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<_> = names.collect::<Result<_, Error>>()?;
+    // Asked after the names were listed: another process may be creating it, and what else it makes comes later.
     if fs::exists(folder.join(MANIFEST_FILE))? {
         return Ok(false);
     }
-    let left_over = [MANIFEST_FILE, COMPACTED_FILE].map(temporary_name);
-    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>, Error>>()?;
-    match names.iter().filter(|name| left_over.iter().all(|other| **name != **other)).min() {
+    let left_over = |name: &str| {
+        let of = |file: &str| name.strip_prefix(&format!(".{file}.")).is_some_and(|rest| rest.ends_with("tmp"));
+        of(MANIFEST_FILE) || of(COMPACTED_FILE)
+    };
+    match names.into_iter().filter(|name| !left_over(name)).min() {
         None => Ok(true),
-        Some(name) => Err(Error::Occupied { folder: folder.to_owned(), found: name.to_string_lossy().into_owned() }),
+        Some(found) => Err(Error::Occupied { folder: folder.to_owned(), found }),
     }
 }
 
@@ -325,7 +342,7 @@ fn create(folder: &Path, manifest: Manifest, imported: Vec<Imported>) -> Result<
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         sync_folder(parent)?;
     }
-    write_text(&folder.join(MANIFEST_FILE), &(HEADING.to_owned() + &text))
+    Ok(file::create(&folder.join(MANIFEST_FILE), (HEADING.to_owned() + &text).as_bytes())?)
 }
 
 /// The paths of a folder, or `None` if it is not there.
@@ -453,9 +470,27 @@ mod tests {
     #[test]
     fn a_creation_that_was_killed_is_done_again() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(".benchmark.toml.tmp"), "format_ver").unwrap();
+        fs::write(folder.path().join(".benchmark.toml.77-12ab.tmp"), "format_ver").unwrap();
+        fs::write(folder.path().join(".records.parquet.tmp"), "PAR1").unwrap();
         Benchmark::create_or_open(folder.path(), &manifest()).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(Benchmark::open(folder.path()).unwrap().manifest(), &manifest().canonical());
+    }
+
+    #[test]
+    fn who_creates_one_at_once_gets_the_same_one_and_who_wants_another_is_refused() {
+        let wanted = [Manifest { seed: Some(Seed(99)), ..manifest() }, manifest()];
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("bench");
+            let create = |place: usize| Benchmark::create_or_open(&path, &wanted[place % 2]).is_ok();
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|place| scope.spawn(move || create(place))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let seed = Benchmark::open(&path).unwrap().manifest().seed;
+            assert!(made.iter().enumerate().all(|(place, made)| *made == (wanted[place % 2].seed == seed)), "{made:?}");
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+        }
     }
 
     #[test]

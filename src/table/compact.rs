@@ -46,7 +46,7 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
     files.reverse();
     let shards: Vec<&PathBuf> = files.iter().filter(|file| **file != target).collect();
     if shards.is_empty() {
-        tidy(&target)?;
+        tidy(&target, &benchmark.shards(part))?;
         return Ok(None);
     }
     let bytes_before = size(files.iter())?;
@@ -57,7 +57,7 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
         survey::write(&target, &files, benchmark.identity(), entries, watch)?;
     }
     remove(&shards, &benchmark.shards(part))?;
-    tidy(&target)?;
+    tidy(&target, &benchmark.shards(part))?;
     Ok(Some(Compacted { rows, shards: shards.len(), repeated, bytes_before, bytes: size([&target].into_iter())? }))
 }
 
@@ -70,14 +70,13 @@ fn remove(shards: &[&PathBuf], folder: &Path) -> Result<(), Error> {
     for shard in shards {
         fs::remove_file(shard)?;
     }
-    sync_folder(folder)?;
-    // A folder in which something else lies stays.
-    let _ = fs::remove_dir(folder);
-    Ok(())
+    Ok(sync_folder(folder)?)
 }
 
-/// Removes what a killed process left half written.
-fn tidy(target: &Path) -> Result<(), Error> {
+/// Removes the folder of the shards, and what a killed process left half written.
+fn tidy(target: &Path, shards: &Path) -> Result<(), Error> {
+    // A folder in which something lies stays.
+    let _ = fs::remove_dir(shards);
     let name = target.file_name().expect("the compacted file has a name").to_string_lossy();
     match fs::remove_file(target.with_file_name(temporary_name(&name))) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -130,7 +129,10 @@ mod tests {
         assert_eq!((found.rows, found.shards, found.repeated), (12, 3, 0));
         assert_eq!(read(&folder.path().join("records.parquet"), benchmark.identity()).unwrap(), all);
         assert_eq!(names(folder.path()), ["benchmark.toml", "records.parquet"]);
+        // A process that was killed between the last shard and their folder leaves it empty.
+        fs::create_dir(benchmark.shards(Part::Recorded)).unwrap();
         assert_eq!(compacted(&benchmark).unwrap(), None);
+        assert_eq!(names(folder.path()), ["benchmark.toml", "records.parquet"]);
         assert_eq!(benchmark.records().unwrap(), all);
     }
 

@@ -20,11 +20,13 @@ mod outcomes;
 mod reader;
 mod record;
 mod schema;
+mod shipped;
 mod sorted;
 pub mod sql;
 mod sum;
 mod summary;
 mod survey;
+pub mod text;
 mod trajectories;
 mod trials;
 mod writer;
@@ -48,6 +50,7 @@ pub use outcomes::outcomes;
 pub use reader::read;
 pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
+pub use shipped::SHIPPED;
 pub use summary::{
     BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
@@ -311,6 +314,79 @@ pub enum Error {
     Export {
         /// Why not.
         source: arrow::error::ArrowError,
+    },
+    /// A file is no CSV, or a row of it has too few or too many fields.
+    #[error("could not read `{}` as CSV", file.display())]
+    Csv {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: csv::Error,
+    },
+    /// A column of a CSV file was named that cannot be.
+    #[error(
+        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, as in `{}@108=NAME`",
+        text::FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "),
+        text::MEASURED.join(", "),
+        text::MEASURED[2]
+    )]
+    UnknownField {
+        /// What was given.
+        found: String,
+    },
+    /// A field of a CSV file was named twice.
+    #[error("the column of `{field}` is named twice")]
+    RepeatedField {
+        /// The field.
+        field: &'static str,
+    },
+    /// A CSV file lacks a column.
+    #[error("`{}` has no column `{column}` (known: {})", file.display(), known.join(", "))]
+    MissingColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A value of a CSV file cannot be right.
+    #[error("`{}`, line {line}, column `{column}`: expected {expected}, found {found}", file.display())]
+    CsvValue {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1; the header is one.
+        line: u64,
+        /// The column.
+        column: String,
+        /// What would be right.
+        expected: String,
+        /// The value.
+        found: String,
+    },
+    /// Two rows of a CSV file are of one training.
+    #[error("`{}` has two rows of {key}", file.display())]
+    RepeatedKey {
+        /// The file.
+        file: PathBuf,
+        /// What both are of.
+        key: Box<Key>,
+    },
+    /// A file is longer than can be read into memory.
+    #[error("`{}` has {found} bytes: expected at most {expected}", file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+        /// The most bytes.
+        expected: u64,
+        /// Its bytes.
+        found: u64,
+    },
+    /// Nothing says which network the cells stand in.
+    #[error("{what} does not say what the images are and how wide the network is")]
+    NoNetwork {
+        /// What should say it.
+        what: String,
     },
     /// A protocol has no form in TOML.
     #[error("could not write the protocol as TOML")]

@@ -1,6 +1,6 @@
 //! Writing records to Parquet files, each whole or not at all.
 
-use std::io::{BufWriter, Write as _};
+use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
 
@@ -34,6 +34,9 @@ const GROUP: usize = 131_072;
 const PAGE: usize = 16_384;
 /// The longest dictionary of a column in a group: a value of eight bytes for every row.
 const DICTIONARY_BYTES: usize = 8 * GROUP;
+/// Columns of single precision whose values hardly repeat. Accuracies do: they are counts of a few thousand images.
+const HARDLY_REPEATING: [&str; 6] =
+    ["curve_train_loss", "curve_gradient_norm", "curve_images_per_second", "images_per_second", "macro_roc_auc", "macro_f1"];
 
 /// Writes records to a Parquet file, in their order.
 ///
@@ -78,8 +81,8 @@ fn metadata(identity: Identity) -> WriterPropertiesBuilder {
 
 /// How a compacted file is written: rows sorted by key, so that a point look-up reads one page of each column it needs.
 ///
-/// The hashes are sorted: the page index finds one, and what two neighbours begin with is stored once. Times have random
-/// digits, but their first bytes are alike, and so stand together. Wide numbers repeat in neighbours, if at all.
+/// The hashes are sorted: the page index finds one, and what two neighbours begin with is stored once. Times, losses and
+/// norms have random digits, but their first bytes are alike, and so stand together. Wide numbers repeat in neighbours, if at all.
 /// Everything else has few different values, and so a dictionary. The levels of compression are where more of it stops
 /// paying: on hashes, which have no pattern, a higher one even takes more space.
 pub(super) fn compacted_properties(identity: Identity) -> WriterProperties {
@@ -91,15 +94,19 @@ pub(super) fn compacted_properties(identity: Identity) -> WriterProperties {
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_sorting_columns(Some(sorting_columns()));
     for column in COLUMNS {
-        let path = || ColumnPath::from(column.name);
+        let path = || match column.data_type() {
+            DataType::List(item) => ColumnPath::from([column.name, "list", item.name()].map(ToOwned::to_owned).to_vec()),
+            _ => ColumnPath::from(column.name),
+        };
         let encoding = match column.data_type() {
             _ if column.name == HASH => Encoding::DELTA_BYTE_ARRAY,
             DataType::Float64 => Encoding::BYTE_STREAM_SPLIT,
+            _ if HARDLY_REPEATING.contains(&column.name) => Encoding::BYTE_STREAM_SPLIT,
             DataType::UInt32 | DataType::UInt64 => Encoding::PLAIN,
             _ => continue,
         };
         builder = builder.set_column_dictionary_enabled(path(), false).set_column_encoding(path(), encoding);
-        if column.data_type() == DataType::Float64 {
+        if encoding == Encoding::BYTE_STREAM_SPLIT {
             builder = builder.set_column_compression(path(), zstd(3));
         }
     }
@@ -208,13 +215,10 @@ pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error>
     })
 }
 
-/// Writes a text file that appears whole or not at all.
-pub(super) fn write_text(file: &Path, text: &str) -> Result<(), Error> {
-    replace(file, |open| Ok(open.write_all(text.as_bytes())?))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
     use parquet::file::reader::FileReader as _;
     use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
@@ -243,7 +247,7 @@ mod tests {
     fn a_failed_attempt_leaves_the_old_file_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.txt");
-        write_text(&file, "old").unwrap();
+        fs::write(&file, "old").unwrap();
         replace(&file, |open| {
             open.write_all(b"ne")?;
             Err(Error::File(std::io::Error::other("the disk is full")))
@@ -282,6 +286,13 @@ mod tests {
         }
         assert!(matches!(index.column_index(0, 0), Some(ColumnIndexMetaData::BYTE_ARRAY(_))), "hashes can be found by page");
         assert_eq!(metadata.row_group(0).sorting_columns().unwrap().len(), 3);
+        let splits = |name: &str| {
+            let chunks = metadata.row_group(0).columns();
+            let chunk = chunks.iter().find(|chunk| chunk.column_path().parts()[0] == name).unwrap();
+            chunk.encodings().any(|encoding| encoding == Encoding::BYTE_STREAM_SPLIT)
+        };
+        assert!(HARDLY_REPEATING.into_iter().all(splits), "random digits stand together, those of curves, too");
+        assert!(!splits("final_test_accuracy"));
     }
 
     #[test]

@@ -86,6 +86,15 @@ pub struct Network {
     pub cells_per_stack: usize,
 }
 
+impl Network {
+    /// The skeleton of the networks; `None` if it is left to the data set.
+    #[must_use]
+    pub fn skeleton(self) -> Option<Skeleton> {
+        let Self { image, classes, stem_channels, stacks, cells_per_stack } = self;
+        Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack })
+    }
+}
+
 /// How many images are used, always the first ones of each part of the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -277,8 +286,7 @@ impl Protocol {
     /// The skeleton of the networks; `None` before [`resolve`](Self::resolve) if the protocol leaves it to the data set.
     #[must_use]
     pub fn skeleton(&self) -> Option<Skeleton> {
-        let Network { image, classes, stem_channels, stacks, cells_per_stack } = self.network;
-        Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack })
+        self.network.skeleton()
     }
 
     /// How many forward passes of one image a training costs, its evaluations included. A training step counts for three.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::compare::{self, Contestant, Finished, Plan, Summary, TableTruth, Task};
 use nasbench::search::{self, Setup};
-use nasbench::table::{self, Benchmark, TableOracle};
+use nasbench::table::{self, Benchmark, SHIPPED, TableOracle};
 use nasbench::unit::{Epochs, Seed};
 
 use super::Global;
@@ -52,7 +52,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
     /// The folder of a benchmark; may be given many times.
-    #[arg(long, value_name = "BENCH", required = true)]
+    #[arg(long, value_name = "BENCH", default_value = SHIPPED)]
     on: Vec<PathBuf>,
 
     /// The algorithms: names of `nasbench list algorithms`, with commas between. One may stand there many times with other
@@ -127,7 +127,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 
 impl Records {
     fn read(folder: PathBuf) -> anyhow::Result<Self> {
-        let benchmark = Benchmark::open(&folder).context("could not open the benchmark")?;
+        let benchmark = super::benchmark::open(&folder)?;
         let table = benchmark.table().context("could not read the benchmark")?;
         Ok(Self { folder, benchmark, table })
     }

@@ -20,8 +20,8 @@ use target::Target;
 
 const HELP: &str = "\
 The oracle behind `--on` is the folder of a benchmark: each time a cell is asked, one of its recorded repeats answers, and the
-search pays what that training cost; a model file of `nasbench run` or `nasbench fit` (with `--time-model` for the time); or
-the word `train`, which trains every cell that is asked for. No search sees a test accuracy.
+search pays what that training cost; a model file of `nasbench run` or `nasbench fit`, which answers for every cell; or the word
+`train`, which trains every cell that is asked for. No search sees a test accuracy.
 
 The budget is a number of full trainings, as in `200evals`, where one of fewer epochs counts by its epochs, or what the trainings
 cost in all, as in `3000s`. A training that begins before the budget is spent is finished and counted in full.
@@ -33,6 +33,7 @@ Examples:
   nasbench search --on nasbench-run/benchmark --algorithm regularized-evolution --budget 200evals
   nasbench search --on nb101 --algorithm hyperband --budget 100000s --seed 3 --out hyperband.parquet
   nasbench search --on nb101 --algorithm random --set sampler=uniform --budget 50evals --epochs 36
+  nasbench search --on forest.json --algorithm regularized-evolution --budget 1000evals --noise
   nasbench search --on train --protocol quick --algorithm local-search --budget 60s";
 
 /// Search for a good cell with one algorithm, and say how it went.

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
-use nasbench::network::Plan;
 use nasbench::oracle::Oracle;
 use nasbench::space::{Cell, Operation, Space};
 use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
-use nasbench::table::{self, Benchmark, Repeat, TableOracle};
+use nasbench::table::{self, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seed};
 
-use crate::cli::images;
+use crate::cli::benchmark::is_shipped;
+use crate::cli::{self, images};
 
 /// The word for real training.
 const TRAIN: &str = "train";
@@ -23,18 +23,22 @@ const TRAIN: &str = "train";
 #[group(skip)]
 pub(super) struct Arguments {
     /// What to ask: the folder of a benchmark, a model file, or the word `train`.
-    #[arg(long, value_name = "BENCH|MODEL|train")]
+    #[arg(long, default_value = SHIPPED, value_name = "BENCH|MODEL|train")]
     on: String,
 
-    /// The model of the training time that goes with the model of `--on`.
+    /// Another model of the training time than the one that the model file of `--on` holds.
     #[arg(long, value_name = "MODEL")]
     time_model: Option<PathBuf>,
+
+    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had.
+    #[arg(long)]
+    noise: bool,
 
     /// The largest cells to search, with a model or `train`; a benchmark is searched as far as it is complete.
     #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
     max_vertices: u8,
 
-    /// How to train, with `train`, and what the networks of the cells are, with a model: a preset or a TOML file.
+    /// How to train, with `train`: a preset or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
     protocol: String,
 
@@ -56,18 +60,22 @@ pub(super) struct Target {
 
 enum Kind {
     Table { table: table::Table, folder: String },
-    Models { accuracy: Arc<Model>, time: Arc<Model>, protocol: Protocol },
+    Models { accuracy: Arc<Model>, time: Arc<Model>, noise: bool },
     Training { protocol: Protocol, data: Box<Data>, device: Device },
 }
 
 impl Target {
     /// Opens what is to be asked. `epochs` is the full budget, if it was given.
     pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
+        let path = Path::new(&arguments.on);
+        let is_benchmark = path.is_dir() || is_shipped(path);
+        if arguments.noise && (arguments.on == TRAIN || is_benchmark) {
+            bail!("only a model needs `--noise`: each answer of `{}` is a training of its own", arguments.on);
+        }
         if arguments.on == TRAIN {
             return training(arguments, epochs);
         }
-        let path = Path::new(&arguments.on);
-        if path.is_dir() {
+        if is_benchmark {
             return benchmark(path, epochs);
         }
         if path.is_file() {
@@ -102,11 +110,13 @@ impl Target {
         Ok(match &self.kind {
             Kind::Table { table, .. } => Box::new(TableOracle::new(table, seed)),
             Kind::Training { protocol, data, device } => Box::new(TrainingOracle::new(protocol, data, *device, seed)),
-            Kind::Models { accuracy, time, protocol } => {
-                let skeleton = protocol.skeleton().context("the protocol leaves the images open")?;
-                let cost_of = move |cell: &Cell| Ok(Plan::compile(cell, &skeleton)?.cost());
+            Kind::Models { accuracy, time, noise } => {
+                let features = accuracy.features().clone();
+                let cost_of = move |cell: &Cell| Ok(features.cost(cell)?);
                 let oracle = SurrogateOracle::new(Box::new(cost_of));
-                Box::new(oracle.with_models(accuracy.clone(), time.clone()).context("the models do not fit each other")?)
+                let could_not = "could not search with the model";
+                let oracle = oracle.with_models(accuracy.clone(), time.clone()).context(could_not)?;
+                Box::new(if *noise { oracle.with_noise(seed).context(could_not)? } else { oracle })
             }
         })
     }
@@ -124,7 +134,7 @@ impl Target {
 
 /// Opens a benchmark, and finds the space of which it has every cell.
 fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
-    let benchmark = Benchmark::open(folder).context("could not open the benchmark")?;
+    let benchmark = cli::benchmark::open(folder)?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let (space, epochs, budgets) = searchable(&table, folder, epochs)?;
     Ok(Target { space, epochs, budgets, kind: Kind::Table { table, folder: folder.display().to_string() } })
@@ -187,17 +197,23 @@ fn models(arguments: &Arguments, accuracy: &Path, epochs: Option<Epochs>) -> any
         Ok(Arc::new(model))
     };
     let accuracy = load(accuracy, Quantity::ValidationAccuracy)?;
-    let Some(time) = &arguments.time_model else {
-        bail!("a search pays for what it asks: `--time-model MODEL` names the model of the training time");
+    let time = match (&arguments.time_model, accuracy.time()) {
+        (Some(path), _) => load(path, Quantity::TrainingTime)?,
+        (None, Some(time)) => time.clone(),
+        (None, None) => bail!(
+            "`{}` holds no model of the training time, and a search pays for what it asks\n\
+            hint: `--time-model MODEL` names one, `nasbench fit --target training_time` makes one",
+            arguments.on
+        ),
     };
-    let time = load(time, Quantity::TrainingTime)?;
     let known = accuracy.target().epochs;
     if let Some(epochs) = epochs.filter(|epochs| *epochs != known) {
         bail!("`{}` predicts trainings of {known} epochs, expected {epochs}", arguments.on);
     }
-    let (protocol, _) = protocol(arguments)?;
-    let kind = Kind::Models { accuracy, time, protocol };
-    Ok(Target { space: given_space(arguments)?, epochs: known, budgets: vec![known], kind })
+    let operations: Vec<_> = accuracy.features().space().operations().collect();
+    let space = given_space(arguments)?.with_operations(&operations)?;
+    let kind = Kind::Models { accuracy, time, noise: arguments.noise };
+    Ok(Target { space, epochs: known, budgets: vec![known], kind })
 }
 
 /// Prepares real training.

@@ -1,0 +1,275 @@
+//! `nasbench assess`: how good models are by the number of cells that they learn from.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use nasbench::file::replace;
+use nasbench::report::learning_curves;
+use nasbench::surrogate::assess::{Assessment, Point, assess};
+use nasbench::surrogate::features::STANDARD;
+use nasbench::surrogate::quality::Summary;
+use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, Target};
+use nasbench::unit::{Epochs, Seed};
+use serde_json::Value;
+
+use super::Global;
+use super::format::{Format, Table};
+use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
+use super::train::check_writable;
+
+/// The numbers of cells that publications assess with.
+const SIZES: &[usize] = &[100, 172, 424, 1_000, 4_236];
+/// The word for every surrogate.
+const ALL: &str = "all";
+
+const HELP: &str = "\
+For each number of cells and each seed, cells are drawn, a model is fitted on them, and others are predicted: no cell is on both sides,
+and the models are asked for the same cells. The table has means over the seeds and, behind ±, the standard deviation between them:
+
+  kendall_tau       how well the order of the cells is kept (τ-b); tau_of_best among the best 10 % alone
+  spearman          the same by ranks
+  r_squared, rmse   how far the values themselves are right
+  top10_regret      what is lost by measuring only the ten predicted best: the best value less the best of them
+  crps              the error of the predictions with their deviations, in the unit of the target: smaller is better
+  coverage_90       the share of the cells within the predicted middle 90 %
+  miscalibration    how far the shares below the predicted 10 %, 20 % … 90 % are from these, on average
+
+`--warm-from E` also assesses each model with one more feature: what the same cell reached in a training of E epochs, which every
+cell that is predicted must have, too. Without it the models see nothing but the cell.
+
+On the 20,001 published records that this program is developed with (train on n, predict 10,000 others, mean of 10 seeds):
+
+  nasbench assess nb101_20k.csv --column adjacency=adjacency_row_major --column operations=ops \\
+    --column validation_accuracy@108=val_acc_108 --model gradient-boosting --train-sizes 100,172,424,1000,4236 --seeds 10
+
+gives τ = .750, .777, .808, .833 and .860.
+
+Examples:
+  nasbench assess nasbench-run/benchmark --model all --seeds 5
+  nasbench assess nb101 --model random-forest,svr --train-sizes 100,1000 --out curves.svg
+  nasbench assess nb101 --model gradient-boosting --train-sizes 424 --warm-from 4";
+
+/// Say how well models predict cells that they have not seen, by how many they learn from.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// The folder of a benchmark, or a CSV file of cells and metrics.
+    #[arg(value_name = "BENCH|CSV")]
+    recorded: PathBuf,
+
+    /// The kinds of models: names of `nasbench list surrogates`, with commas between, or `all`.
+    #[arg(long, value_name = "NAME,…|all", value_delimiter = ',', default_value = ALL)]
+    model: Vec<String>,
+
+    /// The numbers of cells to learn from, with commas between [default: those of 100, 172, 424, 1000 and 4236 that are at most half
+    /// of the cells, or half of the cells].
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    train_sizes: Vec<usize>,
+
+    /// How often cells are drawn anew.
+    #[arg(long, value_name = "N", default_value = "10")]
+    seeds: NonZeroUsize,
+
+    /// The most cells that are predicted.
+    #[arg(long, value_name = "N", default_value = "10000")]
+    held_out: NonZeroUsize,
+
+    /// What is predicted: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
+    #[arg(long, value_name = "TARGET[@E]", default_value = "final_validation_accuracy", value_parser = wanted)]
+    target: Wanted,
+
+    /// What the models see of a cell: names of `nasbench list encodings`, with commas between.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values = STANDARD)]
+    encoding: Vec<String>,
+
+    /// Also assess the models with what the same cells reached at this budget as a feature.
+    #[arg(long, value_name = "E")]
+    warm_from: Option<u16>,
+
+    /// The source of every random number.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// Draw the curves of Kendall's τ into this file.
+    #[arg(long, value_name = "FILE.svg")]
+    out: Option<PathBuf>,
+
+    /// Overwrite the file of `--out` if it is there already.
+    #[arg(long, requires = "out")]
+    force: bool,
+
+    /// How to print the table; `json` and `csv` have means and deviations in columns of their own.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    #[command(flatten)]
+    csv: CsvArguments,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.out {
+        check_writable(file, arguments.force)?;
+    }
+    let entries = entries(&arguments.model)?;
+    let recorded = Recorded::open(&arguments.recorded, &arguments.csv)?;
+    let target = recorded.target(arguments.target)?;
+    let (lesson, low) = lessons(&recorded, target, arguments.warm_from.map(Epochs))?;
+    let rows = recorded.features(&arguments.encoding)?.rows_of(lesson.cells()).context("could not encode the cells")?;
+    let sizes = sizes(arguments, &lesson)?;
+    let mut variants = vec![(String::new(), rows)];
+    if let Some(low) = low {
+        let epochs = arguments.warm_from.unwrap_or_default();
+        let warm = variants[0].1.with_column(&low).context("could not add the smaller budget")?;
+        variants.push((format!(" (warm from {epochs})"), warm));
+    }
+    let how = Assessment { repeats: arguments.seeds, held_out: arguments.held_out, seed: Seed(arguments.seed) };
+    let mut curves: Vec<(String, Vec<Point>)> = Vec::new();
+    for entry in entries {
+        for (suffix, rows) in &variants {
+            let name = format!("{}{suffix}", entry.name);
+            let curve = curve(entry, &name, rows, &lesson, &sizes, &how, global)?;
+            curves.push((name, curve));
+        }
+    }
+    print(&curves, arguments.format)?;
+    if let Some(file) = &arguments.out {
+        let svg = learning_curves(&curves).context("could not draw the curves")?;
+        replace(file, |open| open.write_all(svg.as_bytes())).context("could not write the curves")?;
+    }
+    Ok(())
+}
+
+fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
+    if names == [ALL] {
+        return Ok(SURROGATES.iter().collect());
+    }
+    let entry = |name: &String| {
+        let found = surrogate::find(name).context("could not choose the model")?;
+        if names.iter().filter(|other| *other == name).count() > 1 {
+            bail!("`--model` names `{name}` twice");
+        }
+        Ok(found)
+    };
+    names.iter().map(entry).collect()
+}
+
+/// What is learned, and what the same cells reached at the smaller budget.
+fn lessons(recorded: &Recorded, target: Target, low: Option<Epochs>) -> anyhow::Result<(Lesson, Option<Vec<f32>>)> {
+    let could_not = "could not learn from the records";
+    let lesson = Lesson::of(&recorded.table, target).context(could_not)?;
+    let Some(epochs) = low else { return Ok((lesson, None)) };
+    if epochs >= target.epochs {
+        bail!("`--warm-from {epochs}` is no smaller budget than the {} epochs of the target", target.epochs);
+    }
+    let low = Lesson::of(&recorded.table, Target { epochs, ..target }).context(could_not)?;
+    let (both, values) = lesson.beside(&low);
+    Ok((both, Some(values)))
+}
+
+/// The numbers of cells to fit on, all of which leave others to predict.
+fn sizes(arguments: &Arguments, lesson: &Lesson) -> anyhow::Result<Vec<usize>> {
+    let cells = lesson.cells().len();
+    let mut sizes = arguments.train_sizes.clone();
+    if sizes.is_empty() {
+        sizes = SIZES.iter().copied().filter(|size| 2 * size <= cells).collect();
+    }
+    if sizes.is_empty() {
+        sizes.push(cells / 2);
+    }
+    if let Some(size) = sizes.iter().find(|size| size.saturating_add(2) > cells) {
+        bail!("{size} of {cells} cells to fit on, expected at most {}: the others are predicted", cells.saturating_sub(2));
+    }
+    Ok(sizes)
+}
+
+fn curve(
+    entry: &Entry,
+    name: &str,
+    rows: &Rows,
+    lesson: &Lesson,
+    sizes: &[usize],
+    how: &Assessment,
+    global: &Global,
+) -> anyhow::Result<Vec<Point>> {
+    let mut curve = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let point = assess(entry, rows, lesson.hashes(), lesson.values(), *size, how);
+        let point = point.with_context(|| format!("could not assess `{name}`"))?;
+        if !global.quiet {
+            let tau = text(point.kendall_tau);
+            writeln!(anstream::stderr(), "{name}: τ = {tau} of {} cells after {size}", point.held_out)?;
+        }
+        curve.push(point);
+    }
+    Ok(curve)
+}
+
+/// How a measure is read.
+type Measure = (&'static str, fn(&Point) -> Option<Summary>);
+
+/// The measures that say how far the order of the cells is right.
+const ORDER: &[Measure] = &[
+    ("kendall_tau", |point| point.kendall_tau),
+    ("tau_of_best", |point| point.kendall_tau_of_best),
+    ("spearman", |point| point.spearman),
+    ("top10_regret", |point| point.top_regret),
+];
+
+/// Those that say how far the values are.
+const VALUES: &[Measure] = &[
+    ("r_squared", |point| point.r_squared),
+    ("rmse", |point| point.rmse),
+    ("crps", |point| point.crps),
+    ("coverage_90", |point| point.coverage),
+    ("miscalibration", |point| point.miscalibration),
+];
+
+fn print(curves: &[(String, Vec<Point>)], format: Format) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if format != Format::Table {
+        return exact(curves).print(format, &mut out);
+    }
+    for measures in [ORDER, VALUES] {
+        let columns: Vec<&str> = ["model", "cells"].into_iter().chain(measures.iter().map(|(name, _)| *name)).collect();
+        let mut table = Table::new(&columns, &[]);
+        for (name, point) in points(curves) {
+            let mut row = vec![Value::from(name), point.training.into()];
+            row.extend(measures.iter().map(|(_, measure)| Value::from(text(measure(point)))));
+            table.push(row);
+        }
+        table.print(format, &mut out)?;
+    }
+    Ok(())
+}
+
+/// All measures, with means and deviations in columns of their own.
+fn exact(curves: &[(String, Vec<Point>)]) -> Table {
+    let measures = || ORDER.iter().chain(VALUES);
+    let mut columns = ["model", "cells", "held_out"].map(ToOwned::to_owned).to_vec();
+    columns.extend(measures().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_deviation")]));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut table = Table::new(&columns, &[]);
+    for (name, point) in points(curves) {
+        let mut row = vec![Value::from(name), point.training.into(), point.held_out.into()];
+        for (_, measure) in measures() {
+            let summary = measure(point);
+            row.push(summary.map(|summary| summary.mean).into());
+            row.push(summary.and_then(|summary| summary.standard_deviation).into());
+        }
+        table.push(row);
+    }
+    table
+}
+
+fn points(curves: &[(String, Vec<Point>)]) -> impl Iterator<Item = (&str, &Point)> {
+    curves.iter().flat_map(|(name, curve)| curve.iter().map(move |point| (name.as_str(), point)))
+}
+
+/// A mean with its deviation, as people read it.
+fn text(summary: Option<Summary>) -> String {
+    let Some(Summary { mean, standard_deviation, .. }) = summary else { return "–".to_owned() };
+    let digits = |value: f64| if value.abs() < 1e3 { format!("{value:.4}") } else { format!("{value:.0}") };
+    standard_deviation.map_or_else(|| digits(mean), |deviation| format!("{} ± {}", digits(mean), digits(deviation)))
+}

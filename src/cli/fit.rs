@@ -1,0 +1,235 @@
+//! `nasbench fit`: a model of what cells reach.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use nasbench::space::ModuleHash;
+use nasbench::surrogate::features::{READABLE, STANDARD};
+use nasbench::surrogate::importance::importances;
+use nasbench::surrogate::store::StoredJudge;
+use nasbench::surrogate::{self, Entry, Error, Features, Judge, Lesson, Model, Quantity, Rows, Target, judge};
+use nasbench::unit::Seed;
+use serde_json::Value;
+
+use super::Global;
+use super::format::{Format, Table};
+use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
+use super::train::check_writable;
+
+/// So many features are named in a table.
+const MOST_NAMED: usize = 20;
+
+const HELP: &str = "\
+A model learns the mean over the repeats of each cell, from the cell and its network alone; a training that diverged teaches nothing.
+The file says what it predicts, which features it needs, of which network, on which cells it was fitted and how sure it is, so that
+`nasbench predict` and `nasbench search --on MODEL` need nothing else. A model of the accuracy holds one of the training time of
+the same budget, too, if that was recorded: a search pays with it.
+
+The judge says which cells are among the best 20 %, by a few rules that a person can read; they are printed.
+
+Examples:
+  nasbench fit nasbench-run/benchmark --model random-forest --out forest.json
+  nasbench fit nb101 --model gradient-boosting --target final_validation_accuracy@108 --train 1000 --out model.json
+  nasbench fit nb101 --model judge-tree --out judge.json
+  nasbench fit cells.csv --column operations=ops --column validation_accuracy@108=val_acc_108 --model svr --out svr.json";
+
+/// Fit a model of what cells reach, and keep it in a file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// The folder of a benchmark, or a CSV file of cells and metrics.
+    #[arg(value_name = "BENCH|CSV")]
+    recorded: PathBuf,
+
+    /// The kind of model: a name of `nasbench list surrogates`.
+    #[arg(long, value_name = "NAME")]
+    model: String,
+
+    /// What it learns: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
+    #[arg(long, value_name = "TARGET[@E]", default_value = "final_validation_accuracy", value_parser = wanted)]
+    target: Wanted,
+
+    /// What it sees of a cell: names of `nasbench list encodings`, with commas between [default: statistics,walks,triples,cost;
+    /// for the judge statistics,cost, which a person can read].
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    encoding: Vec<String>,
+
+    /// The cells to learn from: so many, drawn by the seed, or those whose hashes stand in a file, one on a line [default: all].
+    #[arg(long, value_name = "N|FILE")]
+    train: Option<String>,
+
+    /// The file of the model.
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+
+    /// Overwrite the file if it is there already.
+    #[arg(long)]
+    force: bool,
+
+    /// The source of every random number.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// Also say which features matter: how much worse unseen cells are ordered when the values of one are exchanged between them.
+    ///
+    /// A second model is fitted for it, on four fifths of the cells.
+    #[arg(long)]
+    importances: bool,
+
+    /// How to print the features that matter; only a table leaves the others out.
+    #[arg(long, value_enum, default_value_t, requires = "importances")]
+    format: Format,
+
+    #[command(flatten)]
+    csv: CsvArguments,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    check_writable(&arguments.out, arguments.force)?;
+    let is_judge = arguments.model == judge::NAME;
+    let entry = if is_judge { None } else { Some(found(&arguments.model)?) };
+    if is_judge && arguments.importances {
+        bail!("the rules of a judge say themselves which features matter: expected no `--importances`");
+    }
+    let recorded = Recorded::open(&arguments.recorded, &arguments.csv)?;
+    let target = recorded.target(arguments.target)?;
+    let lesson = chosen(Lesson::of(&recorded.table, target).context("could not learn from the records")?, arguments)?;
+    let usual = if is_judge { READABLE } else { STANDARD };
+    let features = match &arguments.encoding[..] {
+        [] => recorded.features(usual)?,
+        named => recorded.features(named)?,
+    };
+    let rows = features.rows_of(lesson.cells()).context("could not encode the cells")?;
+    let started = Instant::now();
+    let Some(entry) = entry else { return fit_judge(arguments, &lesson, features, &rows) };
+    let mut model = fit(entry, &lesson, &features, &rows, Seed(arguments.seed)).context("could not fit the model")?;
+    if target.quantity == Quantity::ValidationAccuracy
+        && let Some(time) = fit_time(entry, &recorded, &lesson, &features, Seed(arguments.seed))?
+    {
+        model = model.with_time(time)?;
+    }
+    let elapsed = started.elapsed().as_secs_f64();
+    model.save(&arguments.out).context("could not write the model")?;
+    if !global.quiet {
+        writeln!(anstream::stderr(), "fitted in {elapsed:.2} s")?;
+    }
+    if arguments.importances {
+        return print_importances(entry, arguments, &lesson, &features, &rows);
+    }
+    print(&model, &arguments.out)
+}
+
+/// Finds a surrogate by its name; the judge is one of those known.
+fn found(name: &str) -> anyhow::Result<&'static Entry> {
+    let found = surrogate::find(name);
+    found.map_err(|error| match error {
+        Error::UnknownSurrogate { .. } => {
+            let known = surrogate::SURROGATES.iter().map(|entry| entry.name).chain([judge::NAME]);
+            anyhow::anyhow!(
+                "could not choose the model: unknown model `{name}` (known: {})",
+                known.collect::<Vec<_>>().join(", ")
+            )
+        }
+        other => anyhow::Error::from(other),
+    })
+}
+
+/// The cells of `--train`.
+fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
+    let Some(train) = &arguments.train else { return Ok(lesson) };
+    let could_not = "could not choose the cells to fit on";
+    if let Ok(count) = train.parse() {
+        return lesson.draw(count, Seed(arguments.seed)).context(could_not);
+    }
+    let text = fs_err::read_to_string(train).context(could_not)?;
+    let hash = |(place, line): (usize, &str)| {
+        let hash = ModuleHash::from_hex(line.trim());
+        hash.with_context(|| format!("`{train}`, line {}: expected a hash of 32 hex digits, found `{line}`", place + 1))
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let hashes: Vec<ModuleHash> = lines.map(hash).collect::<anyhow::Result<_>>().context(could_not)?;
+    lesson.choose(&hashes).context(could_not)
+}
+
+fn fit(entry: &Entry, lesson: &Lesson, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
+    let model = Model::fit(entry, lesson.target(), features, rows, lesson.hashes(), lesson.values(), seed.derive(entry.name))?;
+    Ok(model.with_noise(lesson.noise()))
+}
+
+/// The model of the time of the same cells; `None` if nobody recorded it.
+fn fit_time(
+    entry: &Entry,
+    recorded: &Recorded,
+    lesson: &Lesson,
+    features: &Features,
+    seed: Seed,
+) -> anyhow::Result<Option<Model>> {
+    let target = Target { quantity: Quantity::TrainingTime, ..lesson.target() };
+    let times = match Lesson::of(&recorded.table, target).and_then(|times| times.choose(lesson.hashes())) {
+        Err(Error::NothingToLearn { .. } | Error::UnknownCell { .. }) => return Ok(None),
+        times => times?,
+    };
+    let rows = features.rows_of(times.cells())?;
+    fit(entry, &times, features, &rows, seed).map(Some).context("could not fit the model of the training time")
+}
+
+/// Fits a judge and prints its rules.
+fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features, rows: &Rows) -> anyhow::Result<()> {
+    let could_not = "could not fit the judge";
+    if lesson.target().quantity != Quantity::ValidationAccuracy {
+        bail!("a judge tells the best cells by their accuracy: expected no other `--target`");
+    }
+    let promising = judge::best(lesson.values(), judge::PROMISING).context(could_not)?;
+    let judge = Judge::fit(rows, features.names(), &promising).context(could_not)?;
+    let stored = StoredJudge { judge, target: lesson.target(), features, training_cells: lesson.hashes().to_vec() };
+    stored.save(&arguments.out).context("could not write the judge")?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "Is a cell among the best {:.0} % by {}? From {} cells:\n",
+        100.0 * judge::PROMISING,
+        stored.target,
+        stored.training_cells.len()
+    )?;
+    writeln!(out, "{}\n\nwritten to {}", stored.judge, arguments.out.display())?;
+    Ok(())
+}
+
+fn print(model: &Model, file: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (lowest, highest) = model.range();
+    let encodings: Vec<_> = model.features().encodings().collect();
+    let noise = model.noise().map_or_else(|| "unknown: no cell has two repeats".to_owned(), |noise| format!("{noise:.4}"));
+    let lines = [
+        ("model", model.name().to_owned()),
+        ("predicts", model.target().to_string()),
+        ("fitted on", format!("{} cells, from {lowest:.4} to {highest:.4}", model.training_cells().len())),
+        ("sees", format!("{} features ({})", model.features().names().len(), encodings.join(", "))),
+        ("repeats", format!("noise {noise}")),
+        ("time", model.time().map_or("not recorded", |_| "in the same file").to_owned()),
+        ("written to", file.display().to_string()),
+    ];
+    for (name, value) in lines {
+        writeln!(out, "{name:<12}{value}")?;
+    }
+    Ok(())
+}
+
+fn print_importances(
+    entry: &Entry,
+    arguments: &Arguments,
+    lesson: &Lesson,
+    features: &Features,
+    rows: &Rows,
+) -> anyhow::Result<()> {
+    let found = importances(entry, rows, features.names(), lesson.hashes(), lesson.values(), Seed(arguments.seed));
+    let found = found.context("could not tell which features matter")?;
+    let mut table = Table::new(&["feature", "kendall_tau_lost", "rmse_added"], &[]);
+    let most = if arguments.format == Format::Table { MOST_NAMED } else { usize::MAX };
+    for importance in found.iter().take(most) {
+        table.push([Value::from(importance.name.as_str()), importance.kendall_tau_lost.into(), importance.rmse_added.into()]);
+    }
+    table.print(arguments.format, &mut std::io::stdout().lock())
+}

@@ -1,0 +1,160 @@
+//! `nasbench predict`: what a model expects of cells.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ArgGroup;
+use nasbench::space::{Cell, ModuleHash, Operation, Space};
+use nasbench::surrogate::store::{Stored, StoredJudge};
+use nasbench::surrogate::{Features, Model, Prediction, Quantity};
+use serde_json::Value;
+
+use super::cell::{self, Given, Resolver};
+use super::format::{Format, Table, single};
+
+/// The cells that a table shows unless `--best` says how many.
+const SHOWN: usize = 20;
+/// The vertices of a small cell.
+const SMALL: usize = 5;
+
+const HELP: &str = "\
+The deviation is how large an error of a prediction is expected to be: a standard deviation, calibrated on cells that a second fit
+had not seen. A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
+of cells that were promising among those that took the same way through its rules.
+
+All cells of NAS-Bench-101 take a second or two; a table shows the best 20 of them, `json` and `csv` have all in the order of the
+official listing, unless `--best` says otherwise. The best have the highest accuracy, or the lowest time.
+
+Examples:
+  nasbench predict forest.json --all --best 10
+  nasbench predict forest.json --hash 28cfc7874f6d200472e1a9dcd8650aa0
+  nasbench predict forest.json --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3
+  nasbench predict forest.json --all --max-vertices 5 --format csv";
+
+/// Predict what cells reach, with a model of `nasbench fit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+#[command(group = ArgGroup::new("question").required(true).args(["all", "hash", "matrix", "edges", "cell"]))]
+pub(super) struct Arguments {
+    /// A model file of `nasbench fit` or `nasbench run`.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+
+    /// All cells of the space, with the operations that the model knows.
+    #[arg(long, conflicts_with = "cells")]
+    all: bool,
+
+    /// The most vertices of `--all`.
+    #[arg(long, default_value_t = 7, value_name = "N", requires = "all", value_parser = clap::value_parser!(u8).range(2..=7))]
+    max_vertices: u8,
+
+    #[command(flatten)]
+    cells: cell::Arguments,
+
+    /// Print only so many cells, the best ones, the best first.
+    #[arg(long, value_name = "K")]
+    best: Option<usize>,
+
+    /// How to print them; `json` and `csv` have the cells, too.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let stored = Stored::load(&arguments.model).context("could not read the model")?;
+    let features = match &stored {
+        Stored::Model(model) => model.features(),
+        Stored::Judge(judge) => &judge.features,
+    };
+    let asked = asked(arguments, features)?;
+    let (names, values) = match &stored {
+        Stored::Model(model) => of_model(model, &asked.cells),
+        Stored::Judge(judge) => of_judge(judge, &asked.cells),
+    }
+    .context("could not predict the cells")?;
+    let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity == Quantity::TrainingTime);
+    print(arguments, &asked, &names, &values, smaller_is_better)
+}
+
+/// The cells to predict.
+struct Asked {
+    cells: Vec<Cell>,
+    /// Theirs, if they are known already.
+    hashes: Option<Vec<ModuleHash>>,
+}
+
+fn asked(arguments: &Arguments, features: &Features) -> anyhow::Result<Asked> {
+    let known: Vec<Operation> = features.space().operations().collect();
+    let official = Space::nas_bench_101().with_operations(&known)?;
+    if arguments.all {
+        let enumeration = official.with_max_vertices(arguments.max_vertices.into())?.enumerate()?;
+        let cells = enumeration.cells().to_vec();
+        return Ok(Asked { hashes: Some(enumeration.hashes().to_vec()), cells });
+    }
+    let given = arguments.cells.read()?;
+    // The small cells are listed in no time; all of them only if a hash is none of theirs.
+    let small = Resolver::new(official.with_max_vertices(SMALL)?);
+    let (drawn, all) = (Resolver::new(features.space()), Resolver::new(official));
+    let cell = |(place, one): (usize, &Given)| {
+        let found = match one {
+            Given::Graph(_) => drawn.cell(one),
+            Given::Hash(_) => small.cell(one).or_else(|_| all.cell(one)),
+        };
+        found.with_context(|| format!("could not find cell {} of {}", place + 1, given.len()))
+    };
+    let cells: Vec<Cell> = given.iter().enumerate().map(cell).collect::<Result<_, _>>()?;
+    Ok(Asked { cells, hashes: None })
+}
+
+/// The columns of what was predicted, and a value in each of them for each cell.
+type Predicted = (Vec<&'static str>, Vec<Vec<f32>>);
+
+fn of_model(model: &Model, cells: &[Cell]) -> Result<Predicted, nasbench::surrogate::Error> {
+    let column = |quantity| match quantity {
+        Quantity::ValidationAccuracy => ["validation_accuracy", "deviation"],
+        Quantity::TrainingTime => ["training_time", "time_deviation"],
+    };
+    let (mut names, mut values) = (Vec::new(), vec![Vec::new(); cells.len()]);
+    for model in std::iter::once(model).chain(model.time().map(AsRef::as_ref)) {
+        names.extend(column(model.target().quantity));
+        let predictions: Vec<Prediction> = model.predict_all(cells)?;
+        for (values, prediction) in values.iter_mut().zip(predictions) {
+            values.extend([prediction.mean, model.calibration().deviation(&prediction)]);
+        }
+    }
+    Ok((names, values))
+}
+
+fn of_judge(judge: &StoredJudge, cells: &[Cell]) -> Result<Predicted, nasbench::surrogate::Error> {
+    let verdicts = judge.judge.judge(&judge.features.rows_of(cells)?)?;
+    Ok((vec!["promising_share"], verdicts.into_iter().map(|verdict| vec![verdict.share]).collect()))
+}
+
+fn print(
+    arguments: &Arguments,
+    asked: &Asked,
+    names: &[&str],
+    values: &[Vec<f32>],
+    smaller_is_better: bool,
+) -> anyhow::Result<()> {
+    let mut order: Vec<usize> = (0..asked.cells.len()).collect();
+    let shown = (arguments.all && arguments.format == Format::Table).then_some(SHOWN);
+    if let Some(most) = arguments.best.or(shown) {
+        order.sort_by(|one, other| {
+            let ascending = values[*one][0].total_cmp(&values[*other][0]);
+            if smaller_is_better { ascending } else { ascending.reverse() }
+        });
+        order.truncate(most);
+    }
+    let columns: Vec<&str> = std::iter::once("module_hash").chain(names.iter().copied()).collect();
+    let mut table = Table::new(&columns, &["module_adjacency", "module_operations"]);
+    for place in order {
+        let cell = asked.cells[place];
+        let hash = asked.hashes.as_ref().map_or_else(|| cell.hash(), |hashes| hashes[place]);
+        let mut row = vec![Value::from(hash.to_string())];
+        row.extend(values[place].iter().copied().map(single));
+        row.extend([cell.adjacency_text().into(), cell.operations_text().into()]);
+        table.push(row);
+    }
+    table.print(arguments.format, &mut std::io::stdout().lock())
+}

@@ -1,0 +1,120 @@
+//! What a command learns from: the folder of a benchmark, or a CSV file of cells and metrics.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use nasbench::network::Skeleton;
+use nasbench::space::{Operation, Space};
+use nasbench::surrogate::{Features, Quantity, Target};
+use nasbench::table::Table;
+use nasbench::table::text::{Columns, read_csv};
+use nasbench::train::Protocol;
+use nasbench::unit::Epochs;
+
+use super::benchmark;
+
+/// How a CSV file is read: flatten it into the arguments of a command.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct CsvArguments {
+    /// Which column of a CSV file holds what, as in `--column operations=ops --column validation_accuracy@108=val_acc_108`.
+    ///
+    /// The fields are hash, adjacency, operations, parameters, epochs, repeat, training_time, train_accuracy, validation_accuracy
+    /// and test_accuracy; the last four also of one budget, with `@EPOCHS`, in a file of one row for each cell. Columns with the
+    /// names that `nasbench query --format csv` prints need not be named.
+    #[arg(long, value_name = "FIELD=NAME", help_heading = "CSV files")]
+    pub(super) column: Vec<String>,
+
+    /// What the networks of the cells of a CSV file are: a preset or a TOML file. A benchmark says it itself.
+    #[arg(long, default_value = "nas-bench-101", value_name = "NAME|FILE", help_heading = "CSV files")]
+    pub(super) protocol: String,
+}
+
+impl CsvArguments {
+    pub(super) fn columns(&self) -> anyhow::Result<Columns> {
+        let columns = self.column.iter().try_fold(Columns::default(), |columns, text| columns.with(text));
+        columns.context("could not name the columns")
+    }
+
+    pub(super) fn protocol(&self) -> anyhow::Result<Protocol> {
+        Protocol::find(&self.protocol).context("could not choose the protocol")
+    }
+}
+
+/// Whether a path is that of a CSV file.
+pub(super) fn is_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+}
+
+/// Records that are open, and the network that they were measured in.
+pub(super) struct Recorded {
+    pub(super) table: Table,
+    pub(super) skeleton: Skeleton,
+    folder: PathBuf,
+}
+
+impl Recorded {
+    pub(super) fn open(path: &Path, csv: &CsvArguments) -> anyhow::Result<Self> {
+        let (table, skeleton) = if is_csv(path) {
+            let protocol = csv.protocol()?;
+            let skeleton = protocol.skeleton();
+            let skeleton = skeleton.with_context(|| {
+                format!(
+                    "the protocol `{}` leaves the images open: expected one that says `network.image` and `network.classes`",
+                    protocol.name
+                )
+            })?;
+            let records = read_csv(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
+            (Table::from_records(&records), skeleton)
+        } else {
+            if !csv.column.is_empty() {
+                bail!("`{}` is no CSV file: expected one with `--column`", path.display());
+            }
+            let benchmark = benchmark::open(path)?;
+            let table = benchmark.table().context("could not read the benchmark")?;
+            (table, benchmark.skeleton().context("could not build the networks of the cells")?)
+        };
+        if table.is_empty() {
+            bail!("`{}` has no rows yet: there is nothing to learn", path.display());
+        }
+        Ok(Self { table, skeleton, folder: path.to_owned() })
+    }
+
+    /// The target at its budget, or at the largest one.
+    pub(super) fn target(&self, wanted: Wanted) -> anyhow::Result<Target> {
+        let largest = self.table.budgets().last().copied();
+        let epochs = wanted.epochs.or(largest).with_context(|| format!("`{}` has no budgets", self.folder.display()))?;
+        Ok(Target { quantity: wanted.quantity, epochs })
+    }
+
+    /// The features of the cells, which may have the operations that those recorded have.
+    pub(super) fn features<N: AsRef<str>>(&self, encodings: &[N]) -> anyhow::Result<Features> {
+        let mut operations: Vec<Operation> = Space::nas_bench_101().operations().collect();
+        let used = self.table.cells().iter().flat_map(|cell| cell.operations());
+        operations.extend(used);
+        operations.sort_unstable();
+        operations.dedup();
+        let space = Space::nas_bench_101().with_operations(&operations)?;
+        let features = Features::new(encodings, &space).context("could not encode the cells")?;
+        Ok(features.with_skeleton(self.skeleton))
+    }
+}
+
+/// A target as it is typed: `training_time@108`, or without a budget.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    quantity: Quantity,
+    epochs: Option<Epochs>,
+}
+
+/// Reads a target.
+pub(super) fn wanted(text: &str) -> Result<Wanted, String> {
+    let (name, epochs) = match text.split_once('@') {
+        Some((name, epochs)) => {
+            let number = epochs.parse().ok().filter(|epochs| *epochs > 0);
+            (name, Some(Epochs(number.ok_or_else(|| format!("`{epochs}` is no number of epochs, expected 1 to 65535"))?)))
+        }
+        None => (text, None),
+    };
+    Ok(Wanted { quantity: name.parse().map_err(|error: nasbench::surrogate::Error| error.to_string())?, epochs })
+}

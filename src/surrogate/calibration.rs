@@ -1,0 +1,254 @@
+//! How sure a prediction is: the spread of a model's parts, made into the standard deviation of an error.
+//!
+//! The trees of a forest disagree least where all of them are wrong alike, so that their spread says where a model is unsure but
+//! not by how much. Cells that a fit has not seen tell that.
+
+use super::quality::split;
+use super::{Entry, Error, Prediction, Rows, check_count};
+use crate::space::ModuleHash;
+use crate::unit::Seed;
+use serde::{Deserialize, Serialize};
+
+/// The parts of the cells, each of which is predicted by a fit on the others.
+const FOLDS: usize = 5;
+/// With so many rows in the parts that were predicted, the others are not.
+const ENOUGH: usize = 200;
+/// The coarse search goes by steps of a half power of two, the fine one by a twelfth.
+const COARSE: f64 = 0.5;
+const FINE: f64 = 1.0 / 12.0;
+/// The shares that predictions are expected to lie below, from 10 % to 90 %.
+const LEVELS: u8 = 9;
+/// How far the middle 90 % of a normal distribution reach, in standard deviations.
+const MIDDLE: f64 = 1.644_853_626_951_472_8;
+
+/// A prediction's error has the standard deviation √(floor² + (factor · spread)²).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// What the spread is multiplied by.
+    pub factor: f32,
+    /// How large errors are where the parts agree, in the unit of the targets.
+    pub floor: f32,
+}
+
+impl Calibration {
+    /// Spreads as they are: what is left where there are too few cells to hold some out.
+    pub const NONE: Self = Self { factor: 1.0, floor: 0.0 };
+
+    /// Calibrates a surrogate on cells that it has not seen: some are held out in turn, until there are enough of them.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[n, width]`
+    /// - `cells`: `[n]`, the hash of each row's cell
+    /// - `targets`: `[n]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::fit`].
+    ///
+    /// # Source
+    ///
+    /// Gneiting & Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 2007: the two numbers have the least
+    /// continuous ranked probability score, which a few trainings that failed do not rule.
+    pub fn of(entry: &Entry, rows: &Rows, cells: &[ModuleHash], targets: &[f32], seed: Seed) -> Result<Self, Error> {
+        check_count("targets", targets.len(), rows)?;
+        let seed = seed.derive("calibration");
+        let Ok(fold_of) = split(rows, cells, FOLDS, seed) else { return Ok(Self::NONE) };
+        let mut errors = Vec::new();
+        for fold in 0..FOLDS {
+            let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
+            let kept_targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
+            let model = match entry.fit(&rows.select(&kept), &kept_targets, seed.derive(&format!("fold {fold}"))) {
+                Err(Error::TooFewRows { .. }) => return Ok(Self::NONE),
+                fitted => fitted?,
+            };
+            let predicted = model.predict(&rows.select(&held_out))?;
+            errors.extend(held_out.iter().zip(predicted).map(|(row, prediction)| Miss::of(targets[*row], &prediction)));
+            if errors.len() >= ENOUGH {
+                break;
+            }
+        }
+        Ok(Self::fit(&errors))
+    }
+
+    /// The standard deviation that the error of a prediction is expected to have.
+    #[must_use]
+    pub fn deviation(&self, prediction: &Prediction) -> f32 {
+        let spread = self.factor * prediction.spread.unwrap_or_default();
+        (self.floor * self.floor + spread * spread).sqrt()
+    }
+
+    /// The numbers with the least score.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "two numbers to seven digits")]
+    fn fit(misses: &[Miss]) -> Self {
+        let typical = (misses.iter().map(|miss| miss.error * miss.error).sum::<f64>() / misses.len().max(1) as f64).sqrt();
+        let has_spread = misses.iter().any(|miss| miss.spread > 0.0);
+        let score = |factor: f64, floor: f64| misses.iter().map(|miss| miss.score(factor, floor)).sum::<f64>();
+        let powers = |from: i32, to: i32, step: f64| (from..=to).map(move |power| (f64::from(power) * step).exp2());
+        let factors: Vec<f64> = std::iter::once(0.0).chain(powers(-8, 6, COARSE).filter(|_| has_spread)).collect();
+        let floors: Vec<f64> = std::iter::once(0.0).chain(powers(-14, 2, COARSE).map(|part| part * typical)).collect();
+        let best = |factors: &[f64], floors: &[f64]| {
+            let all = factors.iter().flat_map(|factor| floors.iter().map(move |floor| (*factor, *floor)));
+            let scored = all.map(|(factor, floor)| (score(factor, floor), factor, floor));
+            scored.min_by(|one, other| one.0.total_cmp(&other.0)).map_or((0.0, 0.0), |(_, factor, floor)| (factor, floor))
+        };
+        let (factor, floor) = best(&factors, &floors);
+        let around = |value: f64| -> Vec<f64> {
+            if value > 0.0 { powers(-5, 5, FINE).map(|part| part * value).collect() } else { vec![value] }
+        };
+        let (factor, floor) = best(&around(factor), &around(floor));
+        Self { factor: factor as f32, floor: floor as f32 }
+    }
+}
+
+/// A prediction of a cell that the model has not seen.
+#[derive(Clone, Copy, Debug)]
+struct Miss {
+    error: f64,
+    spread: f64,
+}
+
+impl Miss {
+    fn of(target: f32, prediction: &Prediction) -> Self {
+        Self { error: f64::from(target) - f64::from(prediction.mean), spread: prediction.spread.unwrap_or_default().into() }
+    }
+
+    fn score(self, factor: f64, floor: f64) -> f64 {
+        crps(self.error, (floor * floor + factor * factor * self.spread * self.spread).sqrt())
+    }
+}
+
+/// The continuous ranked probability score of a normal distribution: the error itself if it claims to be sure, in the unit of the
+/// error, and the smaller the better.
+///
+/// # Source
+///
+/// Gneiting & Raftery, JASA 2007, section 4.2.
+///
+/// # Example
+///
+/// ```
+/// use nasbench::surrogate::calibration::crps;
+///
+/// assert_eq!(crps(-0.5, 0.0), 0.5);
+/// assert!((crps(0.0, 1.0) - 0.2337).abs() < 1e-4);
+/// ```
+#[must_use]
+pub fn crps(error: f64, deviation: f64) -> f64 {
+    if deviation <= 0.0 {
+        return error.abs();
+    }
+    let z = error / deviation;
+    let density = (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    deviation * (z * (2.0 * below(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
+}
+
+/// The share of a standard normal distribution below a number.
+fn below(z: f64) -> f64 {
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+}
+
+/// How far stated standard deviations are to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reliability {
+    /// The mean continuous ranked probability score, in the unit of the targets.
+    pub crps: f64,
+    /// The share of the targets within the middle 90 % that were predicted.
+    pub coverage: f64,
+    /// How far the share of the targets below the predicted 10 %, 20 % … 90 % is from these, on average: 0 is perfect.
+    pub miscalibration: f64,
+}
+
+impl Reliability {
+    /// Compares targets with predictions; `None` of nothing.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
+    pub fn of(targets: &[f32], predictions: &[Prediction], calibration: &Calibration) -> Option<Self> {
+        let pairs = targets.iter().zip(predictions);
+        let errors: Vec<(f64, f64)> = pairs
+            .map(|(target, prediction)| (Miss::of(*target, prediction).error, calibration.deviation(prediction).into()))
+            .collect();
+        let count = errors.len() as f64;
+        let share = |holds: &dyn Fn(f64, f64) -> bool| {
+            errors.iter().filter(|(error, deviation)| holds(*error, *deviation)).count() as f64 / count
+        };
+        let level = |level: u8| {
+            let level = f64::from(level) / f64::from(LEVELS + 1);
+            (share(&|error, deviation| below(error / deviation.max(f64::MIN_POSITIVE)) <= level) - level).abs()
+        };
+        (!errors.is_empty()).then(|| Self {
+            crps: errors.iter().map(|(error, deviation)| crps(*error, *deviation)).sum::<f64>() / count,
+            coverage: share(&|error, deviation| error.abs() <= MIDDLE * deviation),
+            miscalibration: (1..=LEVELS).map(level).sum::<f64>() / f64::from(LEVELS),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt as _;
+
+    use super::super::tests::{cells, synthetic};
+    use super::super::{SURROGATES, find};
+    use super::*;
+    use crate::space::Cell;
+
+    /// Numbers that are normally distributed.
+    fn normal(count: usize, seed: Seed) -> Vec<f64> {
+        let mut rng = seed.rng();
+        let mut draw = || (0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0;
+        (0..count).map(|_| draw()).collect()
+    }
+
+    #[test]
+    fn the_factor_and_the_floor_of_made_up_errors_are_found() {
+        let spreads = normal(4_000, Seed(1)).into_iter().map(f64::abs);
+        let misses: Vec<_> = normal(4_000, Seed(2))
+            .into_iter()
+            .zip(spreads)
+            .map(|(error, spread)| Miss { error: error * (0.09 + 4.0 * spread * spread).sqrt(), spread })
+            .collect();
+        let Calibration { factor, floor } = Calibration::fit(&misses);
+        assert!((factor - 2.0).abs() < 0.2 && (floor - 0.3).abs() < 0.1, "{factor} and {floor}");
+        let without: Vec<_> = misses.iter().map(|miss| Miss { spread: 0.0, error: miss.error / 10.0 }).collect();
+        let Calibration { factor, floor } = Calibration::fit(&without);
+        assert!(factor.abs() < 1e-9 && floor > 0.1, "{factor} and {floor}");
+    }
+
+    #[test]
+    fn a_score_is_least_at_the_deviation_that_errors_have() {
+        let errors = normal(5_000, Seed(3));
+        let score = |deviation: f64| errors.iter().map(|error| crps(*error, deviation)).sum::<f64>();
+        assert!(score(1.0) < score(0.8) && score(1.0) < score(1.25));
+    }
+
+    #[test]
+    fn stated_deviations_that_are_right_are_reliable() {
+        let noise = normal(5_000, Seed(4));
+        #[expect(clippy::cast_possible_truncation, reason = "any number does")]
+        let targets: Vec<f32> = noise.iter().map(|noise| *noise as f32).collect();
+        let predictions = vec![Prediction { mean: 0.0, spread: Some(1.0) }; targets.len()];
+        let right = Reliability::of(&targets, &predictions, &Calibration::NONE).unwrap();
+        assert!((right.coverage - 0.9).abs() < 0.02 && right.miscalibration < 0.02, "{right:?}");
+        let sure = Reliability::of(&targets, &predictions, &Calibration { factor: 0.1, floor: 0.0 }).unwrap();
+        assert!(sure.coverage < 0.3 && sure.miscalibration > 0.15 && sure.crps > right.crps, "{sure:?}");
+        assert_eq!(Reliability::of(&[], &[], &Calibration::NONE), None);
+    }
+
+    #[test]
+    fn every_surrogate_is_calibrated_and_few_cells_are_left_as_they_are() {
+        let (rows, targets) = synthetic(90, Seed(1));
+        let hashes = Cell::hashes(&cells(90));
+        let (unseen, truth) = synthetic(300, Seed(2));
+        for entry in SURROGATES {
+            let calibration = Calibration::of(entry, &rows, &hashes, &targets, Seed(3)).unwrap();
+            let predictions = entry.fit(&rows, &targets, Seed(3)).unwrap().predict(&unseen).unwrap();
+            let reliability = Reliability::of(&truth, &predictions, &calibration).unwrap();
+            assert!((0.75..=1.0).contains(&reliability.coverage), "{}: {reliability:?}", entry.name);
+        }
+        let forest = find("random-forest").unwrap();
+        let few = Calibration::of(forest, &rows.select(&[0, 1, 2, 3]), &hashes[..4], &targets[..4], Seed(3)).unwrap();
+        assert_eq!(few, Calibration::NONE);
+    }
+}
