@@ -47,7 +47,7 @@ enum What {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let table = match arguments.what {
-        What::Algorithms => algorithms(),
+        What::Algorithms => algorithms(arguments.format),
         What::Surrogates => surrogates(),
         What::Datasets => datasets(),
         What::Protocols => protocols()?,
@@ -61,12 +61,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     table.print(arguments.format, &mut std::io::stdout().lock())
 }
 
-fn algorithms() -> Table {
+fn algorithms(format: Format) -> Table {
+    // People read a line for each option, programs one for each algorithm.
+    let between = if format == Format::Table { "\n" } else { " " };
     let mut table = Table::new(&["name", "about", "options"], &["source", "defaults"]);
     for entry in ALGORITHMS {
         let defaults = (entry.defaults)();
         let options: Vec<_> = defaults.as_object().into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
-        table.push([entry.name.into(), entry.about.into(), options.join(" ").into(), entry.source.into(), defaults]);
+        table.push([entry.name.into(), entry.about.into(), options.join(between).into(), entry.source.into(), defaults]);
     }
     table
 }

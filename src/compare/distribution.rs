@@ -178,10 +178,10 @@ mod tests {
         for count in [2, 4, 8, 20] {
             near(range_survival(range_quantile(0.05, count), count), 0.05);
         }
-        // Demšar, JMLR 7, 2006, table 5 (a): q at 0.05 for 2 to 10 classifiers.
+        // Demšar, JMLR 7, 2006, table 5 (a): q at 0.05 for 2 to 10 classifiers; some of its last digits are one too low or high.
         let table = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164];
         for (count, q) in (2..).zip(table) {
-            assert!((range_quantile(0.05, count) / SQRT_2 - q).abs() < 6e-4, "{count}");
+            assert!((range_quantile(0.05, count) / SQRT_2 - q).abs() < 1e-3, "{count}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Contestant, Plan};
+use super::{Contestant, Plan, Task};
 use crate::search::{self, Budget, Setup};
 use crate::space::{Cell, Space};
 use crate::table::{Record, Table};
@@ -40,10 +40,15 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
     let contestant = |name: &&str| Contestant::new(search::find(name).unwrap(), &json!({})).unwrap();
     Plan {
         contestants: algorithms.iter().map(contestant).collect(),
-        setup: Setup::new(space(), BUDGETS[3]).with_budgets(&BUDGETS),
+        tasks: vec![task(108)],
         runs,
         budget: Budget::Evaluations(20),
         seed: Seed(7),
-        oracle: "a toy table".to_owned(),
     }
+}
+
+/// The table at one budget and those below it.
+pub(super) fn task(epochs: u16) -> Task {
+    let setup = Setup::new(space(), Epochs(epochs)).with_budgets(&BUDGETS);
+    Task { name: format!("toy at {epochs} epochs"), setup, oracle: "a toy table".to_owned() }
 }

@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::run::Outcome;
 use crate::frame::{HEADER, frame, payload_at};
+use crate::unit::Seconds;
 
 /// The version of the file. Another one is refused.
-const FORMAT: &str = "nasbench comparison 1";
+const FORMAT: &str = "nasbench comparison 2";
 
 /// What the first frame holds.
 #[derive(Serialize, Deserialize)]
@@ -28,9 +29,13 @@ struct Heading {
 /// A finished run, and whose it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct KeptRun {
+    /// The task with all that decides its answers.
+    pub(super) task: String,
     /// The algorithm with all its options.
     pub(super) contestant: String,
     pub(super) run: u32,
+    /// The processor time that it took.
+    pub(super) took: Seconds,
     pub(super) outcome: Outcome,
 }
 
@@ -102,11 +107,11 @@ fn parse(bytes: &[u8], path: &Path, conditions: &str) -> Result<(Vec<KeptRun>, u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unit::Seconds;
 
     fn run(number: u32) -> KeptRun {
         let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Seconds(1.0 / 3.0), steps: Vec::new() };
-        KeptRun { contestant: "random {}".to_owned(), run: number, outcome }
+        let (task, contestant) = ("a table".to_owned(), "random {}".to_owned());
+        KeptRun { task, contestant, run: number, took: Seconds(0.1), outcome }
     }
 
     /// A file with three runs, and its bytes.

@@ -1,8 +1,9 @@
-//! Compares search algorithms: many runs of each against one oracle, judged by what no search may see.
+//! Compares search algorithms: many runs of each on one task or several, judged by what no search may see.
 //!
 //! [`run()`] owns the runs, [`Truth`] knows how good the cells truly are, and [`Summary`] says how the algorithms differ, and
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
+mod across;
 mod curve;
 mod distribution;
 #[cfg(test)]
@@ -15,13 +16,14 @@ mod significance;
 mod summary;
 mod truth;
 
+pub use across::{Across, Place};
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use interval::{Estimate, RESAMPLES, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
-pub use run::{Contestant, Plan, Run, Step, run};
+pub use run::{Contestant, Finished, Overhead, Plan, Run, Step, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
-pub use summary::{GOAL, LEAKAGE, Pair, Standing, Summary};
-pub use truth::{TableTruth, Truth};
+pub use summary::{GOAL, LEAKAGE, OnTask, Pair, Standing, Summary};
+pub use truth::{Agreement, TableTruth, Truth};
 
 use std::io;
 use std::path::PathBuf;
@@ -34,10 +36,12 @@ use crate::unit::Epochs;
 #[non_exhaustive]
 pub enum Error {
     /// There is nothing to compare.
-    #[error("{contestants} algorithms with {runs} runs each, expected at least 1 of both")]
+    #[error("{runs} runs of {contestants} algorithms on {tasks} tasks, expected at least 1 of each")]
     Nothing {
         /// How many algorithms there are.
         contestants: usize,
+        /// How many tasks there are.
+        tasks: usize,
         /// How many runs each has.
         runs: u32,
     },
@@ -46,6 +50,14 @@ pub enum Error {
     Twice {
         /// Its name, with its options.
         name: String,
+    },
+    /// One task was given twice.
+    #[error("`{first}` and `{second}` are the same task: expected each once")]
+    TaskTwice {
+        /// Its name.
+        first: String,
+        /// Its other name.
+        second: String,
     },
     /// The options of an algorithm are no JSON object.
     #[error("the options of `{algorithm}` are `{found}`, expected a JSON object")]
@@ -56,10 +68,12 @@ pub enum Error {
         found: serde_json::Value,
     },
     /// A search failed.
-    #[error("could not run `{name}`")]
+    #[error("could not run `{name}` on `{task}`")]
     Search {
         /// The algorithm, with its options.
         name: String,
+        /// The task.
+        task: String,
         /// Why not.
         source: search::Error,
     },

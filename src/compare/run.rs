@@ -1,8 +1,11 @@
-//! Runs every algorithm many times, side by side.
+//! Runs every algorithm many times on every task, side by side.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::{io, thread};
 
-use rayon::prelude::*;
+use cpu_time::ThreadTime;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +15,7 @@ use super::{Error, Truth};
 use crate::oracle::Oracle;
 use crate::search::{self, Budget, Entry, History, Setup};
 use crate::space::Cell;
+use crate::statistics::mean;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
 /// An algorithm with its options.
@@ -71,58 +75,78 @@ impl Contestant {
     }
 }
 
+/// What every algorithm is run on.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What people call it.
+    pub name: String,
+    /// Where to search, and with which budgets of epochs; its options are not used.
+    pub setup: Setup,
+    /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
+    pub oracle: String,
+}
+
+impl Task {
+    /// What makes two tasks the same, whatever they are called.
+    pub(super) fn identity(&self) -> String {
+        let Setup { space, epochs, budgets, options: _ } = &self.setup;
+        json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets }).to_string()
+    }
+}
+
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The algorithms, each with its options.
     pub contestants: Vec<Contestant>,
-    /// Where to search, and with which budgets of epochs; its options are not used.
-    pub setup: Setup,
-    /// How often each algorithm is run.
+    /// What they are run on.
+    pub tasks: Vec<Task>,
+    /// How often each algorithm is run on each task.
     pub runs: u32,
     /// What a run may spend.
     pub budget: Budget,
     /// The source of all random numbers.
     pub seed: Seed,
-    /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
-    pub oracle: String,
 }
 
 impl Plan {
     /// The seed of a run: with it, `nasbench search` repeats the run alone.
     ///
-    /// Runs share no seed, neither of one algorithm nor across them, so that the results are independent of each other, as the
-    /// tests of [`Summary`](super::Summary) assume.
+    /// Runs share no seed, neither of one algorithm nor across algorithms and tasks, so that the results are independent of each
+    /// other, as the tests of [`Summary`](super::Summary) assume.
     #[must_use]
-    pub fn seed_of(&self, contestant: &Contestant, run: u32) -> Seed {
-        self.seed.derive(&format!("run {run} of {}", contestant.identity()))
+    pub fn seed_of(&self, task: &Task, contestant: &Contestant, run: u32) -> Seed {
+        self.seed.derive(&format!("run {run} of {} on {}", contestant.identity(), task.identity()))
     }
 
-    /// What must be the same for a kept run to stand for a new one. The number of runs and the other algorithms do not matter.
+    /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
     fn conditions(&self) -> String {
-        json!({
-            "tool_version": env!("CARGO_PKG_VERSION"),
-            "oracle": self.oracle,
-            "space": format!("{:?}", self.setup.space),
-            "epochs": self.setup.epochs,
-            "budgets": self.setup.budgets,
-            "budget": format!("{:?}", self.budget),
-            "seed": self.seed,
-        })
-        .to_string()
+        let budget = format!("{:?}", self.budget);
+        json!({ "tool_version": env!("CARGO_PKG_VERSION"), "budget": budget, "seed": self.seed }).to_string()
     }
 
     fn check(&self) -> Result<(), Error> {
-        if self.contestants.is_empty() || self.runs == 0 {
-            return Err(Error::Nothing { contestants: self.contestants.len(), runs: self.runs });
+        if self.contestants.is_empty() || self.tasks.is_empty() || self.runs == 0 {
+            let (contestants, tasks) = (self.contestants.len(), self.tasks.len());
+            return Err(Error::Nothing { contestants, tasks, runs: self.runs });
+        }
+        for (place, task) in self.tasks.iter().enumerate() {
+            if let Some(first) = self.tasks[..place].iter().find(|other| other.identity() == task.identity()) {
+                return Err(Error::TaskTwice { first: first.name.clone(), second: task.name.clone() });
+            }
         }
         for (place, contestant) in self.contestants.iter().enumerate() {
             let is_same = |other: &Contestant| other.identity() == contestant.identity();
             if self.contestants[..place].iter().any(is_same) {
                 return Err(Error::Twice { name: contestant.name() });
             }
-            (contestant.entry.build)(&contestant.setup(&self.setup))
-                .map_err(|source| Error::Search { name: contestant.name(), source })?;
+            for task in &self.tasks {
+                (contestant.entry.build)(&contestant.setup(&task.setup)).map_err(|source| Error::Search {
+                    name: contestant.name(),
+                    task: task.name.clone(),
+                    source,
+                })?;
+            }
         }
         Ok(())
     }
@@ -159,6 +183,8 @@ pub(super) struct Outcome {
 /// A finished run of one algorithm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
+    /// The task, by its place in the plan.
+    pub task: usize,
     /// The algorithm, by its place in the plan.
     pub contestant: usize,
     /// The number of the run, from 0.
@@ -183,63 +209,147 @@ impl Run {
     }
 }
 
-/// Runs every algorithm as often as planned, on all threads of the pool, and returns the runs by algorithm and number.
+/// What an algorithm took by itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Overhead {
+    /// The task, by its place in the plan.
+    pub task: usize,
+    /// The algorithm, by its place in the plan.
+    pub contestant: usize,
+    /// The processor time of a run in the mean: proposing, learning and looking up what the trainings gave, but no training.
+    pub mean: Seconds,
+    /// That of the run that took longest.
+    pub longest: Seconds,
+}
+
+/// All runs of a plan.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The runs by task, algorithm and number.
+    pub runs: Vec<Run>,
+    /// What the algorithms took, by task and algorithm. Unlike everything else it depends on the machine.
+    pub overheads: Vec<Overhead>,
+}
+
+/// Runs every algorithm as often as planned on every task, on as many threads as the pool has.
 ///
 /// Finished runs are kept in `file` and not run again, so that a comparison that was stopped goes on, and one that has been made
-/// grows by runs or algorithms. The results depend on the plan and the answers of the oracles only: not on the number of threads,
-/// nor on what was kept. `oracle` starts one for each run, from the run's seed. `finished` hears of each run, also of those kept.
+/// grows by runs, algorithms or tasks. The runs depend on the plan and the answers of the oracles only: not on the number of
+/// threads, nor on what was kept. `oracle` starts one for each run, from the place of the task and the run's seed. `finished`
+/// hears of each run, also of those kept.
+///
+/// # Shapes
+///
+/// - `truths`: `[tasks]`
 ///
 /// # Errors
 ///
 /// [`Error`] for a plan without runs, algorithms that do not fit, a search that fails, or a file that is not this comparison's.
+///
+/// # Panics
+///
+/// Panics if there is not one truth for each task.
 pub fn run<O: Oracle>(
     plan: &Plan,
-    oracle: impl Fn(Seed) -> O + Sync,
-    truth: &impl Truth,
+    oracle: impl Fn(usize, Seed) -> O + Sync,
+    truths: &[impl Truth],
     file: &Path,
     finished: impl Fn() + Sync,
-) -> Result<Vec<Run>, Error> {
+) -> Result<Finished, Error> {
+    assert_eq!(plan.tasks.len(), truths.len(), "every task has its truth");
     plan.check()?;
     let (kept, known) = Kept::open(file, &plan.conditions())?;
-    let mut known: FxHashMap<(String, u32), Outcome> =
-        known.into_iter().map(|run| ((run.contestant, run.run), run.outcome)).collect();
-    let identities: Vec<String> = plan.contestants.iter().map(Contestant::identity).collect();
-    let mut tasks = Vec::new();
+    let mut known: FxHashMap<(String, String, u32), KeptRun> =
+        known.into_iter().map(|run| ((run.task.clone(), run.contestant.clone(), run.run), run)).collect();
+    let tasks: Vec<String> = plan.tasks.iter().map(Task::identity).collect();
+    let contestants: Vec<String> = plan.contestants.iter().map(Contestant::identity).collect();
+    let mut done = Vec::new();
+    let mut missing = Vec::new();
     for run in 0..plan.runs {
-        for (contestant, identity) in identities.iter().enumerate() {
-            tasks.push((contestant, run, known.remove(&(identity.clone(), run))));
+        for (task, contestant) in (0..tasks.len()).flat_map(|task| (0..contestants.len()).map(move |one| (task, one))) {
+            match known.remove(&(tasks[task].clone(), contestants[contestant].clone(), run)) {
+                Some(kept) => done.push((task, contestant, kept)),
+                None => missing.push((task, contestant, run)),
+            }
         }
     }
-    let finish = |(contestant, run, outcome): (usize, u32, Option<Outcome>)| {
-        let seed = plan.seed_of(&plan.contestants[contestant], run);
-        let outcome = if let Some(outcome) = outcome {
-            outcome
-        } else {
-            let outcome = search_once(plan, &plan.contestants[contestant], seed, &mut oracle(seed), truth)?;
-            let new = KeptRun { contestant: identities[contestant].clone(), run, outcome };
-            kept.append(&new)?;
-            new.outcome
-        };
+    for _ in &done {
         finished();
-        let Outcome { trials, evaluations, time, steps } = outcome;
-        Ok(Run { contestant, run, seed, trials, evaluations, time, steps })
+    }
+    let search = |(task, contestant, run): (usize, usize, u32)| {
+        let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], run);
+        let mut oracle = oracle(task, seed);
+        let started = ThreadTime::now();
+        let history = search_once(plan, task, contestant, seed, &mut oracle)?;
+        let took = Seconds(started.elapsed().as_secs_f64());
+        let (task_name, contestant_name) = (tasks[task].clone(), contestants[contestant].clone());
+        let outcome = outcome(&history, &truths[task]);
+        let new = KeptRun { task: task_name, contestant: contestant_name, run, took, outcome };
+        kept.append(&new)?;
+        finished();
+        Ok((task, contestant, new))
     };
-    // One run takes milliseconds, one of another algorithm seconds: they are handed out one by one.
-    let mut runs: Vec<Run> = tasks.into_par_iter().with_max_len(1).map(finish).collect::<Result<_, Error>>()?;
-    runs.sort_by_key(|run| (run.contestant, run.run));
-    Ok(runs)
+    done.extend(side_by_side(&missing, search)?);
+    Ok(Finished::new(plan, done))
 }
 
-fn search_once(
-    plan: &Plan,
-    contestant: &Contestant,
-    seed: Seed,
-    oracle: &mut dyn Oracle,
-    truth: &impl Truth,
-) -> Result<Outcome, Error> {
-    let history = search::run(contestant.entry, &contestant.setup(&plan.setup), oracle, plan.budget, seed)
-        .map_err(|source| Error::Search { name: contestant.name(), source })?;
-    Ok(outcome(&history, truth))
+/// Does jobs on as many threads as the pool has: each thread takes the next job when it is done with one.
+///
+/// A job that itself would work on all threads has its own one only: so it takes no other job in while it waits, and the time of
+/// its thread is its time.
+fn side_by_side<J: Copy + Sync, D: Send>(jobs: &[J], work: impl Fn(J) -> Result<D, Error> + Sync) -> Result<Vec<D>, Error> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Ok(Vec::with_capacity(jobs.len())));
+    let work_through = || {
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = work(*job);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&mut *done, result) {
+                (Ok(all), Ok(one)) => all.push(one),
+                (Ok(_), Err(error)) => *done = Err(error),
+                (Err(_), _) => {}
+            }
+            if done.is_err() {
+                return;
+            }
+        }
+    };
+    let threads = rayon::current_num_threads().min(jobs.len());
+    let alone = || rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| Error::File(io::Error::other(error)));
+    let pools: Vec<_> = (0..threads).map(|_| alone()).collect::<Result<_, _>>()?;
+    thread::scope(|scope| {
+        for pool in &pools {
+            scope.spawn(|| pool.install(work_through));
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Finished {
+    fn new(plan: &Plan, mut kept: Vec<(usize, usize, KeptRun)>) -> Self {
+        kept.sort_by_key(|(task, contestant, kept)| (*task, *contestant, kept.run));
+        let overhead = |kept: &[(usize, usize, KeptRun)]| {
+            let took: Vec<f64> = kept.iter().map(|(_, _, kept)| kept.took.0).collect();
+            let longest = Seconds(took.iter().copied().fold(0.0, f64::max));
+            Overhead { task: kept[0].0, contestant: kept[0].1, mean: Seconds(mean(&took).unwrap_or(0.0)), longest }
+        };
+        let overheads = kept.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)).map(overhead).collect();
+        let run = |(task, contestant, kept): (usize, usize, KeptRun)| {
+            let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], kept.run);
+            let Outcome { trials, evaluations, time, steps } = kept.outcome;
+            Run { task, contestant, run: kept.run, seed, trials, evaluations, time, steps }
+        };
+        Self { runs: kept.into_iter().map(run).collect(), overheads }
+    }
+}
+
+fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
+    let (task, contestant) = (&plan.tasks[task], &plan.contestants[contestant]);
+    search::run(contestant.entry, &contestant.setup(&task.setup), oracle, plan.budget, seed).map_err(|source| Error::Search {
+        name: contestant.name(),
+        task: task.name.clone(),
+        source,
+    })
 }
 
 fn outcome(history: &History, truth: &impl Truth) -> Outcome {
@@ -261,7 +371,7 @@ fn outcome(history: &History, truth: &impl Truth) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
     use crate::compare::{TableTruth, fixture};
@@ -270,15 +380,22 @@ mod tests {
     /// Runs a plan, and counts the searches that were made for it.
     fn run_on(threads: usize, plan: &Plan, file: &Path) -> (Result<Vec<Run>, Error>, u32) {
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = |task: &Task| TableTruth::new(&table, &task.setup.space, task.setup.epochs).unwrap();
+        let truths: Vec<_> = plan.tasks.iter().map(truth).collect();
         let searches = AtomicU32::new(0);
-        let oracle = |seed| {
+        let oracle = |_, seed| {
             searches.fetch_add(1, Ordering::Relaxed);
             TableOracle::new(&table, seed)
         };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let runs = pool.install(|| run(plan, oracle, &truth, file, || {}));
-        (runs, searches.into_inner())
+        let finished = pool.install(|| run(plan, oracle, &truths, file, || {}));
+        if let Ok(finished) = &finished {
+            let places: Vec<_> = finished.overheads.iter().map(|one| (one.task, one.contestant)).collect();
+            let all = (0..plan.tasks.len()).flat_map(|task| (0..plan.contestants.len()).map(move |one| (task, one)));
+            assert_eq!(places, all.collect::<Vec<_>>());
+            assert!(finished.overheads.iter().all(|one| one.mean <= one.longest && one.longest.0 > 0.0));
+        }
+        (finished.map(|finished| finished.runs), searches.into_inner())
     }
 
     #[test]
@@ -298,6 +415,16 @@ mod tests {
     }
 
     #[test]
+    fn a_search_that_uses_threads_itself_is_the_same_on_any_number_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = json!({ "startup": 4, "batch": 4, "candidates": 8, "training_epochs": 2 });
+        let bananas = Contestant::new(search::find("bananas").unwrap(), &options).unwrap();
+        let plan = Plan { contestants: vec![bananas], ..fixture::plan(&[], 4) };
+        let [one, three] = [1, 3].map(|threads| run_on(threads, &plan, &folder.path().join(threads.to_string())).0.unwrap());
+        assert_eq!(one, three);
+    }
+
+    #[test]
     fn no_finished_run_is_run_again() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("runs");
@@ -311,6 +438,23 @@ mod tests {
         assert_eq!(searches, 15 - 6);
         let (fresh, _) = run_on(1, &large, &folder.path().join("fresh"));
         assert_eq!(grown.unwrap(), fresh.unwrap());
+        let more = Plan { tasks: vec![fixture::task(36), fixture::task(108)], ..large };
+        let (grown, searches) = run_on(2, &more, &file);
+        assert_eq!(searches, 15);
+        let order = |runs: &[Run]| runs.iter().map(|run| (run.task, run.contestant, run.run)).collect::<Vec<_>>();
+        let all = (0..2).flat_map(|task| (0..3).flat_map(move |one| (0..5).map(move |run| (task, one, run))));
+        assert_eq!(order(&grown.unwrap()), all.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_first_failure_ends_it_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan { budget: Budget::SimulatedTime(Seconds(0.5)), ..fixture::plan(&["random"], 50) };
+        for threads in [1, 3] {
+            let (runs, searches) = run_on(threads, &plan, &folder.path().join(threads.to_string()));
+            assert_eq!(runs.unwrap_err().to_string(), "could not run `random` on `toy at 108 epochs`");
+            assert!(searches as usize <= threads);
+        }
     }
 
     #[test]
@@ -323,7 +467,7 @@ mod tests {
         for run in runs {
             let entry = plan.contestants[0].entry();
             let history =
-                search::run(entry, &plan.setup, &mut TableOracle::new(&table, run.seed), plan.budget, run.seed).unwrap();
+                search::run(entry, &plan.tasks[0].setup, &mut TableOracle::new(&table, run.seed), plan.budget, run.seed).unwrap();
             let steps: Vec<_> = run.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
             assert_eq!(steps, history.incumbents().iter().map(|(at, trial)| (*at, trial.proposal.cell)).collect::<Vec<_>>());
             // Trainings of 4 and 12 epochs are paid for like any other.
@@ -348,33 +492,43 @@ mod tests {
             runs.unwrap_err().to_string()
         };
         let plan = fixture::plan(&["random"], 2);
-        let nothing = "0 algorithms with 2 runs each, expected at least 1 of both";
-        assert_eq!(message(&Plan { contestants: Vec::new(), ..plan.clone() }), nothing);
-        assert_eq!(message(&Plan { runs: 0, ..plan.clone() }), "1 algorithms with 0 runs each, expected at least 1 of both");
+        let nothing = "0 runs of 0 algorithms on 1 tasks, expected at least 1 of each";
+        assert_eq!(message(&Plan { contestants: Vec::new(), runs: 0, ..plan.clone() }), nothing);
+        let nothing = "2 runs of 1 algorithms on 0 tasks, expected at least 1 of each";
+        assert_eq!(message(&Plan { tasks: Vec::new(), ..plan.clone() }), nothing);
+        let same = Task { name: "other".to_owned(), ..fixture::task(108) };
+        let twice = "`toy at 108 epochs` and `other` are the same task: expected each once";
+        assert_eq!(message(&Plan { tasks: vec![fixture::task(108), same], ..plan.clone() }), twice);
         let entry = search::find("random").unwrap();
         let default = (entry.defaults)();
         let twice = vec![plan.contestants[0].clone(), Contestant::new(entry, &default).unwrap()];
         assert!(message(&Plan { contestants: twice, ..plan.clone() }).contains("is compared with itself"));
         let unknown = vec![Contestant::new(entry, &json!({ "temperature": 3 })).unwrap()];
-        assert_eq!(message(&Plan { contestants: unknown, ..plan }), "could not run `random (temperature=3)`");
+        assert_eq!(
+            message(&Plan { contestants: unknown, ..plan }),
+            "could not run `random (temperature=3)` on `toy at 108 epochs`"
+        );
         assert!(!file.exists());
         assert!(matches!(Contestant::new(entry, &json!([1])), Err(Error::Options { algorithm: "random", .. })));
     }
 
     #[test]
-    fn what_changes_the_answers_is_another_comparison() {
+    fn what_changes_the_answers_is_run_again_or_is_another_comparison() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("runs");
         let plan = fixture::plan(&["random"], 1);
         run_on(1, &plan, &file).0.unwrap();
-        let others = [
-            Plan { seed: Seed(99), ..plan.clone() },
-            Plan { oracle: "another table".to_owned(), ..plan.clone() },
-            Plan { budget: Budget::Evaluations(7), ..plan.clone() },
-            Plan { setup: Setup::new(fixture::space(), Epochs(108)), ..plan },
-        ];
-        for other in others {
+        for other in [Plan { seed: Seed(99), ..plan.clone() }, Plan { budget: Budget::Evaluations(7), ..plan.clone() }] {
             assert!(matches!(run_on(1, &other, &file).0, Err(Error::OtherConditions { .. })));
         }
+        let task = fixture::task(108);
+        let others = [
+            Task { oracle: "another table".to_owned(), ..task.clone() },
+            Task { setup: Setup::new(fixture::space(), Epochs(108)), ..task },
+        ];
+        for other in others {
+            assert_eq!(run_on(1, &Plan { tasks: vec![other], ..plan.clone() }, &file).1, 1);
+        }
+        assert_eq!(run_on(1, &plan, &file).1, 0);
     }
 }

@@ -4,11 +4,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::across::Across;
 use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
-use super::run::{Contestant, Plan, Run, Step};
+use super::run::{Contestant, Plan, Run, Step, Task};
 use super::significance::{holm, mann_whitney};
-use super::truth::Truth;
+use super::truth::{Agreement, Truth};
 use crate::search::Budget;
 use crate::statistics::{mean, quantile};
 
@@ -26,10 +27,25 @@ the best cell, less its own, both over all repeats at the full budget. Every tra
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
+    /// The tasks, in the order of the plan.
+    pub tasks: Vec<OnTask>,
+    /// All tasks together; `None` of one.
+    pub across: Option<Across>,
+}
+
+/// What was found on one task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OnTask {
+    /// What people call the task.
+    pub name: String,
     /// The mean test accuracy of the best cell.
     pub best: f64,
     /// The regret of the least of the top cells: of the best 0.1 %.
     pub goal: f64,
+    /// The regret of the median cell.
+    pub middle: f64,
+    /// How well small budgets tell the larger ones.
+    pub budgets: Vec<Agreement>,
     /// The algorithms, in the order of the plan.
     pub algorithms: Vec<Standing>,
     /// Every two of them.
@@ -80,9 +96,10 @@ pub struct Pair {
     pub second: usize,
     /// The probability that a run of the first one ends better than one of the second, equal ones counting half.
     pub probability: Option<Estimate>,
-    /// Cliff's delta: 1 if every run of the first one ends better, −1 if none does.
+    /// Cliff's delta: 1 if every run of the first one ends better, −1 if every one ends worse.
     pub cliffs_delta: Option<f64>,
-    /// The p-value of the Mann-Whitney test of the final regrets; 1 if all are equal.
+    /// On one task: the p-value of the Mann-Whitney test of the final regrets. Across tasks: that of Wilcoxon's signed-rank test of
+    /// what the algorithms reached on each. 1 if all are equal.
     pub p_value: f64,
     /// The same, corrected by Holm's procedure for the number of pairs.
     pub corrected_p_value: f64,
@@ -92,14 +109,44 @@ impl Summary {
     /// Sums up the runs of a plan.
     ///
     /// The same runs give the same summary, on any number of threads.
+    ///
+    /// # Shapes
+    ///
+    /// - `truths`: `[tasks]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is not one truth for each task.
     #[must_use]
-    pub fn new(plan: &Plan, runs: &[Run], truth: &impl Truth) -> Self {
-        let goal = truth.best() - truth.threshold(GOAL);
-        let runs_of = |contestant| -> Vec<&Run> { runs.iter().filter(|run| run.contestant == contestant).collect() };
-        let by_algorithm: Vec<Vec<&Run>> = (0..plan.contestants.len()).map(runs_of).collect();
-        let algorithms: Vec<_> =
-            plan.contestants.par_iter().zip(&by_algorithm).map(|(one, runs)| standing(plan, one, runs, goal)).collect();
-        Self { best: truth.best(), goal, algorithms, pairs: pairs(plan, &by_algorithm) }
+    pub fn new(plan: &Plan, runs: &[Run], truths: &[impl Truth]) -> Self {
+        assert_eq!(plan.tasks.len(), truths.len(), "every task has its truth");
+        let runs_of = |task: usize, contestant: usize| -> Vec<&Run> {
+            runs.iter().filter(|run| (run.task, run.contestant) == (task, contestant)).collect()
+        };
+        let by_algorithm = |task| -> Vec<Vec<&Run>> { (0..plan.contestants.len()).map(|one| runs_of(task, one)).collect() };
+        let by_task: Vec<_> = (0..plan.tasks.len()).map(by_algorithm).collect();
+        let tasks: Vec<_> =
+            plan.tasks.iter().zip(&by_task).zip(truths).map(|((task, runs), truth)| on_task(plan, task, runs, truth)).collect();
+        let middles: Vec<f64> = tasks.iter().map(|task| task.middle).collect();
+        let regrets: Vec<Vec<Vec<f64>>> =
+            by_task.iter().map(|runs| runs.iter().map(|runs| final_regrets(runs)).collect()).collect();
+        let across = if tasks.len() > 1 { Across::new(plan, &regrets, &middles) } else { None };
+        Self { tasks, across }
+    }
+}
+
+fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
+    let regret_of = |share| truth.best() - truth.threshold(share);
+    let goal = regret_of(GOAL);
+    let each = plan.contestants.par_iter().zip(by_algorithm);
+    OnTask {
+        name: task.name.clone(),
+        best: truth.best(),
+        goal,
+        middle: regret_of(0.5),
+        budgets: truth.agreements(&task.setup.budgets),
+        algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal)).collect(),
+        pairs: pairs(plan, task, by_algorithm),
     }
 }
 
@@ -107,10 +154,10 @@ fn final_regrets(runs: &[&Run]) -> Vec<f64> {
     runs.iter().filter_map(|run| run.final_regret()).collect()
 }
 
-fn standing(plan: &Plan, contestant: &Contestant, runs: &[&Run], goal: f64) -> Standing {
+fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], goal: f64) -> Standing {
     let regrets = final_regrets(runs);
     let mean_of = |value: fn(&Run) -> f64| mean(&runs.iter().map(|run| value(run)).collect::<Vec<_>>()).unwrap_or(0.0);
-    let mut rng = plan.seed.derive(&format!("interval of {}", contestant.identity())).rng();
+    let mut rng = plan.seed.derive(&format!("interval of {} on {}", contestant.identity(), task.identity())).rng();
     let limits = match plan.budget {
         Budget::Evaluations(evaluations) => (u32::try_from(evaluations).ok().map(f64::from), None),
         Budget::SimulatedTime(time) => (None, Some(time.0)),
@@ -152,19 +199,25 @@ fn bands(runs: &[(Path, f64)], limit: Option<f64>) -> Vec<Band> {
     curve::anytime(&paths, &curve::logarithmic_grid(first, last, POINTS))
 }
 
-fn pairs(plan: &Plan, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
+fn pairs(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
     let regrets: Vec<Vec<f64>> = by_algorithm.iter().map(|runs| final_regrets(runs)).collect();
-    let places: Vec<(usize, usize)> =
-        (0..regrets.len()).flat_map(|first| (first + 1..regrets.len()).map(move |second| (first, second))).collect();
+    let on = task.identity();
     let pair = |(first, second): (usize, usize)| {
         let [one, other] = [first, second].map(|place| plan.contestants[place].identity());
-        let mut rng = plan.seed.derive(&format!("interval of {one} against {other}")).rng();
+        let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on {on}")).rng();
         // The smaller regret wins, so what counts is how often that of the other one is larger.
         let probability = probability_larger_interval(&[&regrets[second]], &[&regrets[first]], &mut rng);
         let p_value = mann_whitney(&regrets[first], &regrets[second]).map_or(1.0, |test| test.p_value);
         let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
         Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value }
     };
+    every_two(regrets.len(), pair)
+}
+
+/// Does something with every two of some algorithms, and corrects the p-values for their number.
+pub(super) fn every_two(algorithms: usize, pair: impl Fn((usize, usize)) -> Pair + Send + Sync) -> Vec<Pair> {
+    let places: Vec<(usize, usize)> =
+        (0..algorithms).flat_map(|first| (first + 1..algorithms).map(move |second| (first, second))).collect();
     let mut pairs: Vec<Pair> = places.into_par_iter().map(pair).collect();
     let corrected = holm(&pairs.iter().map(|pair| pair.p_value).collect::<Vec<_>>());
     for (pair, corrected) in pairs.iter_mut().zip(corrected) {
@@ -184,14 +237,20 @@ mod tests {
         let (table, _) = fixture::table();
         let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let runs = run(plan, |seed| TableOracle::new(&table, seed), &truth, &folder.path().join("runs"), || {}).unwrap();
-        (Summary::new(plan, &runs, &truth), runs)
+        let truths: Vec<_> = plan.tasks.iter().map(|_| &truth).collect();
+        let oracle = |_, seed| TableOracle::new(&table, seed);
+        let runs = run(plan, oracle, &truths, &folder.path().join("runs"), || {}).unwrap().runs;
+        (Summary::new(plan, &runs, &truths), runs)
     }
 
     #[test]
     fn every_algorithm_and_every_pair_is_summed_up() {
         let plan = fixture::plan(&["random", "regularized-evolution", "hyperband"], 12);
-        let (summary, runs) = summary(&plan);
+        let (Summary { tasks, across }, runs) = summary(&plan);
+        assert_eq!((tasks.len(), across), (1, None));
+        let summary = &tasks[0];
+        assert_eq!((summary.name.as_str(), summary.budgets.len()), ("toy at 108 epochs", 6));
+        assert!(0.0 <= summary.goal && summary.goal < summary.middle);
         let names: Vec<_> = summary.algorithms.iter().map(|standing| standing.name.as_str()).collect();
         assert_eq!(names, ["random", "regularized-evolution", "hyperband"]);
         let places: Vec<_> = summary.pairs.iter().map(|pair| (pair.first, pair.second)).collect();
@@ -226,15 +285,15 @@ mod tests {
                 validation_accuracy: None,
                 regret,
             };
-            let seed = plan.seed_of(&plan.contestants[contestant], number);
-            Run { contestant, run: number, seed, trials: 1, evaluations: 1.0, time: Seconds(5.0), steps: vec![step] }
+            let seed = plan.seed_of(&plan.tasks[0], &plan.contestants[contestant], number);
+            Run { task: 0, contestant, run: number, seed, trials: 1, evaluations: 1.0, time: Seconds(5.0), steps: vec![step] }
         };
         let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
         let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
         let runs: Vec<Run> = better.chain(worse).collect();
         let (table, _) = fixture::table();
         let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
-        let summary = Summary::new(&plan, &runs, &truth);
+        let summary = &Summary::new(&plan, &runs, &[truth]).tasks[0];
         let pair = &summary.pairs[0];
         // Of 1,600 pairs the first one loses 45 and ties 10.
         let probability = pair.probability.unwrap();
@@ -247,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_summary_is_the_same_on_any_number_of_threads() {
-        let plan = fixture::plan(&["random", "genetic"], 8);
+        let plan = Plan { tasks: vec![fixture::task(108), fixture::task(36)], ..fixture::plan(&["random", "genetic"], 8) };
         let [one, three] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             serde_json::to_string(&pool.install(|| summary(&plan).0)).unwrap()

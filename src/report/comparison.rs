@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
-use super::plot::comparison;
+use super::plot::{comparison, ranks};
 use super::{Error, number};
-use crate::compare::{Estimate, GOAL, LEAKAGE, Reached, Summary};
+use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, LEAKAGE, LEVEL, OnTask, Pair, Reached, Standing, Summary};
 use crate::file;
 
 /// Everything that a comparison has to tell.
@@ -23,6 +23,9 @@ pub struct Comparison<'a> {
     pub command: String,
 }
 
+/// A section of the page: its id, its heading as HTML, and what is in it.
+type Section = (String, String, String);
+
 impl Comparison<'_> {
     /// Makes the HTML page: style and plots are inside, nothing is loaded.
     ///
@@ -30,15 +33,23 @@ impl Comparison<'_> {
     ///
     /// [`Error::Plot`] if a plot could not be drawn.
     pub fn page(&self) -> Result<String, Error> {
-        let algorithms = &self.summary.algorithms;
-        let curves = [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?];
-        let sections = [
-            ("curves", "Anytime curves", side_by_side(curves.into_iter().flatten())),
-            ("results", "Final regrets", self.results()?),
-            ("pairs", "Every two of them", self.pairs()),
-            ("setting", "What was run", self.setting()),
-            ("repeat", "Repeat this comparison", format!("<pre tabindex=\"0\">{}</pre>\n", escape(&self.command))),
-        ];
+        let section = |id: &str, name: &str, body: String| (id.to_owned(), escape(name), body);
+        let mut sections = Vec::new();
+        match &self.summary.tasks[..] {
+            [task] => sections.extend(parts(task)?),
+            tasks => {
+                sections.push(section("across", "All tasks together", across(self.summary)));
+                for (number, task) in (1..).zip(tasks) {
+                    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
+                    let body: Vec<_> = parts(task)?.into_iter().map(part).collect();
+                    sections.push(section(&format!("task-{number}"), &task.name, body.concat()));
+                }
+            }
+        }
+        sections.push(section("setting", "What was run", self.setting()));
+        let command = format!("<pre tabindex=\"0\">{}</pre>\n", escape(&self.command));
+        sections.push(section("repeat", "Repeat this comparison", command));
+        let sections: Vec<_> = sections.iter().map(|(id, name, body)| (id.as_str(), name.as_str(), body.clone())).collect();
         Ok(document(&self.title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &sections))
     }
 
@@ -52,91 +63,218 @@ impl Comparison<'_> {
         file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
     }
 
-    fn results(&self) -> Result<String, Error> {
-        let figure = comparison::distribution(&self.summary.algorithms)?;
-        let caption = format!(
-            "Regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs found one of \
-             the best {} % of the cells, and what that costs if a run that failed is followed by another",
-            100.0 * GOAL
-        );
-        let best = format!(
-            "The best cell has a mean test accuracy of {} %; the best {} % of the cells have a regret of at most {} percentage points.",
-            number::percent(self.summary.best),
-            100.0 * GOAL,
-            number::percent(self.summary.goal)
-        );
-        Ok([side_by_side(figure.into_iter()), table(&standings(self.summary), &caption), paragraph(&best)].concat())
-    }
-
-    fn pairs(&self) -> String {
-        if self.summary.pairs.is_empty() {
-            return paragraph("One algorithm alone is not compared with anything.");
-        }
-        let caption = "The probability that a run of the first one ends with the smaller regret, equal ones counting half, with its 95 % \
-                       interval; Cliff's delta; the p-value of the Mann-Whitney test, corrected by Holm's procedure";
-        let note = "All on one benchmark: a difference here says nothing of other tasks, and a critical-difference diagram would need at \
-                    least five.";
-        format!("{}{}", table(&pairs(self.summary), caption), paragraph(note))
-    }
-
     fn setting(&self) -> String {
-        let options = self.summary.algorithms.iter().map(|standing| {
-            let given = format!("{} · {}", standing.options, standing.source);
-            (standing.name.clone(), given)
+        let options = self.summary.tasks.first().into_iter().flat_map(|task| &task.algorithms).map(|standing| {
+            let options: Vec<_> = standing.options.as_object().into_iter().flatten().collect();
+            let options: Vec<_> = options.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
+            (standing.name.clone(), format!("{options} · {}", standing.source))
         });
         let line = |(name, value): (String, String)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(&name), escape(&value));
         let lines: Vec<_> = self.setting.iter().cloned().chain(options).map(line).collect();
-        format!("<dl>\n{}</dl>\n{}", lines.concat(), paragraph(LEAKAGE))
+        let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
+                        this page does.";
+        format!("<dl>\n{}</dl>\n{}{}", lines.concat(), paragraph(LEAKAGE), paragraph(overhead))
     }
 }
 
-fn standings(summary: &Summary) -> Grid {
+/// What there is to say of one task.
+fn parts(task: &OnTask) -> Result<Vec<Section>, Error> {
+    let algorithms = &task.algorithms;
+    let figures =
+        [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?, comparison::distribution(algorithms)?];
+    let mut parts = vec![
+        ("results", "Final regrets", results(task)),
+        ("curves", "Curves", side_by_side(figures.into_iter().flatten())),
+        ("pairs", "Every two of them", pairs_of(task)),
+    ];
+    if !task.budgets.is_empty() {
+        parts.push(("budgets", "What small budgets tell", budgets(&task.budgets)));
+    }
+    Ok(parts.into_iter().map(|(id, name, body)| (id.to_owned(), name.to_owned(), body)).collect())
+}
+
+fn results(task: &OnTask) -> String {
+    let caption = format!(
+        "Regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs found one of the best \
+         {} % of the cells, and what that costs if a run that failed is followed by another",
+        100.0 * GOAL
+    );
+    let best = format!(
+        "The best cell has a mean test accuracy of {} %. The best {} % of the cells have a regret of at most {} percentage points, the \
+         better half of at most {}.",
+        number::percent(task.best),
+        100.0 * GOAL,
+        fine(task.goal),
+        fine(task.middle)
+    );
+    let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
+    [verdict, paragraph(&best), table(&standings(task), &caption)].concat()
+}
+
+/// Who ended best, and from whom that is told apart.
+fn verdict(algorithms: &[Standing], pairs: &[Pair]) -> Option<String> {
+    let value = |place: usize| algorithms[place].interquartile_mean.map(|estimate| estimate.value);
+    let known = (0..algorithms.len()).filter_map(|place| Some((place, value(place)?)));
+    let (best, _) = known.min_by(|one, other| one.1.total_cmp(&other.1)).filter(|_| algorithms.len() > 1)?;
+    let (mut apart, mut alike) = (Vec::new(), Vec::new());
+    for pair in pairs.iter().filter(|pair| [pair.first, pair.second].contains(&best)) {
+        let other = algorithms[if pair.first == best { pair.second } else { pair.first }].name.as_str();
+        if pair.corrected_p_value < LEVEL { apart.push(other) } else { alike.push(other) }
+    }
+    let names = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Some(format!(
+        "The smallest interquartile mean is that of {}. At the level of {LEVEL} it differs from: {}; it is not told apart from: {}.",
+        algorithms[best].name,
+        names(&apart),
+        names(&alike)
+    ))
+}
+
+fn pairs_of(task: &OnTask) -> String {
+    if task.pairs.is_empty() {
+        return paragraph("One algorithm alone is not compared with anything.");
+    }
+    let caption = "The probability that a run of the first one ends with the smaller regret, equal ones counting half, with its 95 % \
+                   interval; Cliff's delta, which is positive where the first one is better; the p-value of the Mann-Whitney test, \
+                   corrected by Holm's procedure";
+    let note = format!(
+        "All on one task: a difference here says nothing of other tasks, and a critical-difference diagram needs at least {FEWEST_TASKS}."
+    );
+    let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
+    format!("{}{}", table(&pairs(&names, &task.pairs, None), caption), paragraph(&note))
+}
+
+fn across(summary: &Summary) -> String {
+    let Some(across) = &summary.across else {
+        return paragraph("On one of the tasks the median cell is as good as the best one: the tasks have no common scale.");
+    };
+    let caption = "Regrets divided by that of the median cell of the task, so that 0 is the best cell and 1 the median one: interquartile \
+                   mean over all runs of all tasks with its 95 % interval (stratified bootstrap); mean rank by the interquartile means \
+                   of the tasks";
+    let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
+    let pairs_caption = "The probability that a run of the first one ends with the smaller regret on a task drawn at random, equal ones \
+                         counting half, with its 95 % interval; Cliff's delta; the p-value of Wilcoxon's signed-rank test of the \
+                         interquartile means of the tasks, corrected by Holm's procedure; that of Nemenyi's test";
+    [
+        paragraph(&tests(across, summary.tasks.len())),
+        side_by_side(ranks::critical_difference(across).into_iter()),
+        table(&places(across), caption),
+        table(&pairs(&names, &across.pairs, across.nemenyi.as_deref()), pairs_caption),
+    ]
+    .concat()
+}
+
+/// What the tests over all tasks say.
+fn tests(across: &Across, tasks: usize) -> String {
+    let Some(ranks) = &across.ranks else {
+        return format!("All algorithms are equal on all {tasks} tasks.");
+    };
+    let davenport = ranks.iman_davenport.map_or_else(
+        || "; the tasks agree wholly".to_owned(),
+        |test| format!("; Iman and Davenport: F = {:.2}, p {}", test.statistic, is(test.p_value)),
+    );
+    let friedman = format!("Friedman: χ² = {:.2}, p {}", ranks.friedman.statistic, is(ranks.friedman.p_value));
+    let difference = across.critical_difference.map_or_else(
+        || format!("A critical difference needs at least {FEWEST_TASKS} tasks."),
+        |difference| format!("Nemenyi: mean ranks that lie {difference:.2} apart differ at the level of {LEVEL}."),
+    );
+    format!("{tasks} tasks. {friedman}{davenport}. {difference}")
+}
+
+fn places(across: &Across) -> Grid {
+    let mut grid = Grid::new(&[("algorithm", Side::Left), ("normalised regret", Side::Right), ("mean rank", Side::Right)]);
+    for place in &across.algorithms {
+        grid.push([
+            place.name.as_str().into(),
+            between(place.normalised_regret, |value| format!("{value:.3}")).into(),
+            place.mean_rank.map_or_else(nothing, |rank| format!("{rank:.2}")).into(),
+        ]);
+    }
+    grid
+}
+
+fn budgets(agreements: &[Agreement]) -> String {
+    let mut grid = Grid::new(&[
+        ("budget", Side::Right),
+        ("told budget", Side::Right),
+        ("cells", Side::Right),
+        ("all", Side::Right),
+        ("best 10 %", Side::Right),
+        ("best 1 %", Side::Right),
+    ]);
+    for agreement in agreements {
+        grid.push([
+            agreement.smaller.to_string().into(),
+            agreement.larger.to_string().into(),
+            number::thousands(agreement.cells as u64).into(),
+            number::plain(agreement.of_all).into(),
+            number::plain(agreement.of_best_tenth).into(),
+            number::plain(agreement.of_best_hundredth).into(),
+        ]);
+    }
+    let caption = "Spearman's rank correlation of the mean validation accuracies at two budgets of epochs: over all cells, and among the \
+                   best ones by the larger budget. A search of many budgets relies on it.";
+    table(&grid, caption)
+}
+
+fn standings(task: &OnTask) -> Grid {
     let mut grid = Grid::new(&[
         ("algorithm", Side::Left),
         ("runs", Side::Right),
         ("interquartile mean", Side::Right),
         ("median", Side::Right),
         ("mean", Side::Right),
-        ("reached", Side::Right),
-        ("evaluations", Side::Right),
-        ("simulated seconds", Side::Right),
+        ("found the top", Side::Right),
+        ("in evaluations", Side::Right),
+        ("in simulated seconds", Side::Right),
     ]);
-    for standing in &summary.algorithms {
-        let percent = |value: Option<f64>| Entry::from(value.map_or_else(nothing, number::percent));
-        let cost = |reached: Reached| Entry::from(reached.expected.map_or_else(nothing, |cost| format!("{cost:.0}")));
+    for standing in &task.algorithms {
+        let points = |value: Option<f64>| Entry::from(value.map_or_else(nothing, fine));
+        let cost = |reached: Reached, decimals: usize| {
+            Entry::from(reached.expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
+        };
         grid.push([
             standing.name.as_str().into(),
             standing.runs.to_string().into(),
-            between(standing.interquartile_mean, number::percent).into(),
-            percent(standing.median),
-            percent(standing.mean),
+            between(standing.interquartile_mean, fine).into(),
+            points(standing.median),
+            points(standing.mean),
             format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
-            cost(standing.goal_by_evaluations),
-            cost(standing.goal_by_time),
+            cost(standing.goal_by_evaluations, 1),
+            cost(standing.goal_by_time, 0),
         ]);
     }
     grid
 }
 
-fn pairs(summary: &Summary) -> Grid {
-    let mut grid = Grid::new(&[
+fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
+    let grid = Grid::new(&[
         ("first", Side::Left),
         ("second", Side::Left),
         ("first is better", Side::Right),
         ("Cliff's delta", Side::Right),
         ("p", Side::Right),
+        ("p (Nemenyi)", Side::Right),
     ]);
-    for pair in &summary.pairs {
-        let [first, second] = [pair.first, pair.second].map(|place| summary.algorithms[place].name.as_str());
+    let mut grid = grid;
+    for pair in pairs {
         grid.push([
-            first.into(),
-            second.into(),
+            names[pair.first].into(),
+            names[pair.second].into(),
             between(pair.probability, |value| format!("{value:.3}")).into(),
             number::plain(pair.cliffs_delta).into(),
             p_value(pair.corrected_p_value).into(),
+            nemenyi.map_or_else(nothing, |nemenyi| p_value(nemenyi[pair.first][pair.second])).into(),
         ]);
     }
-    grid
+    if nemenyi.is_none() { grid.narrowed() } else { grid }
+}
+
+/// A regret in percentage points, with a digit more than accuracies have.
+fn fine(fraction: f64) -> String {
+    // Adding zero turns −0 into 0.
+    format!("{:.3}", fraction * 100.0 + 0.0)
 }
 
 /// A value with its bounds.
@@ -148,6 +286,11 @@ fn p_value(value: f64) -> String {
     if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
 }
 
+/// A p-value behind its letter.
+fn is(value: f64) -> String {
+    if value < 0.001 { p_value(value) } else { format!("= {}", p_value(value)) }
+}
+
 fn nothing() -> String {
     number::NOTHING.to_owned()
 }
@@ -155,8 +298,9 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Pair, Standing};
+    use crate::compare::{Band, Place, rank};
     use crate::report::sample;
+    use crate::unit::Epochs;
 
     fn standing(name: &str, regret: f64) -> Standing {
         let band = |spent: f64| Band {
@@ -187,17 +331,53 @@ mod tests {
         }
     }
 
-    fn summary(names: &[&str], regret: f64) -> Summary {
+    fn task(names: &[&str], regret: f64) -> OnTask {
         let algorithms: Vec<_> = names.iter().map(|name| standing(name, regret)).collect();
-        let pair = |second: usize| Pair {
-            first: 0,
-            second,
-            probability: Some(Estimate { value: 0.7, low: 0.6, high: 0.8 }),
-            cliffs_delta: Some(0.4),
-            p_value: 1e-9,
-            corrected_p_value: 1e-8,
+        let agreement = Agreement {
+            smaller: Epochs(4),
+            larger: Epochs(12),
+            cells: 2_532,
+            of_all: Some(0.875),
+            of_best_tenth: Some(-0.25),
+            of_best_hundredth: None,
         };
-        Summary { best: 0.943, goal: 0.004, pairs: (1..algorithms.len()).map(pair).collect(), algorithms }
+        OnTask {
+            name: "fashion & more".to_owned(),
+            best: 0.943,
+            goal: 0.004,
+            middle: 0.03,
+            budgets: vec![agreement],
+            pairs: (1..algorithms.len()).map(pair).collect(),
+            algorithms,
+        }
+    }
+
+    fn pair(second: usize) -> Pair {
+        let probability = Some(Estimate { value: 0.7, low: 0.6, high: 0.8 });
+        Pair { first: 0, second, probability, cliffs_delta: Some(0.4), p_value: 1e-9, corrected_p_value: 1e-8 }
+    }
+
+    fn summary(names: &[&str], regret: f64) -> Summary {
+        Summary { tasks: vec![task(names, regret)], across: None }
+    }
+
+    /// Two algorithms on so many tasks; the first one is always the better one.
+    fn many(tasks: usize) -> Summary {
+        let names = ["random", "hyperband"];
+        let ranks = rank(&vec![vec![0.1, 0.2]; tasks]).unwrap();
+        let place = |(name, rank): (&&str, &f64)| Place {
+            name: (*name).to_owned(),
+            normalised_regret: Some(Estimate { value: 0.5, low: 0.25, high: 0.75 }),
+            mean_rank: Some(*rank),
+        };
+        let across = Across {
+            algorithms: names.iter().zip(&ranks.mean_ranks).map(place).collect(),
+            critical_difference: ranks.critical_difference(),
+            nemenyi: ranks.nemenyi(),
+            pairs: vec![pair(1)],
+            ranks: Some(ranks),
+        };
+        Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across) }
     }
 
     fn page(summary: &Summary) -> String {
@@ -211,8 +391,18 @@ mod tests {
         sample::assert_well_formed(&page);
         assert_eq!(page.matches("<svg class=\"plot\"").count(), 3);
         assert_eq!(page.matches("<polygon").count(), 4, "a band for each algorithm in both curves");
-        for text in ["2.00 [1.00, 4.00]", "4 of 10", "1234", "0.700 [0.600, 0.800]", "&lt; 0.001", "A &amp; B, 2019", "&lt;7&gt;"]
-        {
+        for text in [
+            "2.000 [1.000, 4.000]",
+            "4 of 10",
+            "1234.5",
+            "0.700 [0.600, 0.800]",
+            "&lt; 0.001",
+            "A &amp; B, 2019",
+            "&lt;7&gt;",
+            "0.875",
+            "−0.250",
+            "smallest interquartile mean is that of random. At the level of 0.05 it differs from: hyperband; it is not",
+        ] {
             assert!(page.contains(text), "{text}");
         }
         for reference in ["http://", "https://", " src=", "url(", "<script"] {
@@ -221,14 +411,31 @@ mod tests {
     }
 
     #[test]
+    fn a_critical_difference_is_drawn_from_five_tasks_on() {
+        let five = page(&many(5));
+        sample::assert_well_formed(&five);
+        assert_eq!(five.matches("<svg class=\"plot\"").count(), 1 + 5 * 3);
+        for text in
+            ["5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.", "fashion &amp; more", "0.500 [0.250, 0.750]"]
+        {
+            assert!(five.contains(text), "{text}");
+        }
+        let four = page(&many(4));
+        sample::assert_well_formed(&four);
+        assert_eq!(four.matches("<svg class=\"plot\"").count(), 4 * 3);
+        assert!(four.contains("A critical difference needs at least 5 tasks.") && !four.contains("Nemenyi)"));
+    }
+
+    #[test]
     fn odd_comparisons_have_sensible_pages() {
         let many: Vec<String> = (0..17).map(|number| format!("algorithm {number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let mut empty = summary(&["random"], 0.02);
-        let standing = &mut empty.algorithms[0];
+        let standing = &mut empty.tasks[0].algorithms[0];
         (standing.interquartile_mean, standing.mean, standing.median) = (None, None, None);
         (standing.by_time, standing.by_evaluations, standing.distribution) = (Vec::new(), Vec::new(), Vec::new());
-        for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty] {
+        let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], across: None };
+        for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, apart] {
             let page = page(&odd);
             sample::assert_well_formed(&page);
             assert!(!page.contains("NaN") && !page.contains("inf\""));

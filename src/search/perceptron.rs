@@ -34,7 +34,7 @@ pub(super) struct Training {
     pub(super) members: usize,
     /// How often each sees all rows.
     pub(super) epochs: usize,
-    pub(super) learning_rate: f32,
+    pub(super) learning_rate: f64,
 }
 
 /// What an ensemble says of a row: the mean of its members, and the standard deviation between them.
@@ -191,8 +191,9 @@ impl Perceptron {
     /// Lowers the mean absolute error.
     fn fit(width: usize, rows: &[Sparse], targets: &[f32], training: Training, rng: &mut ChaCha8Rng) -> Self {
         let mut perceptron = Self::new(width, rng);
-        let mut adam =
-            Adam { rate: training.learning_rate, left: [1.0; 2], means: [Numbers::zeros(width), Numbers::zeros(width)] };
+        #[expect(clippy::cast_possible_truncation, reason = "a step needs no more than seven digits")]
+        let rate = training.learning_rate as f32;
+        let mut adam = Adam { rate, left: [1.0; 2], means: [Numbers::zeros(width), Numbers::zeros(width)] };
         let mut slopes = Numbers::zeros(width);
         let mut order: Vec<_> = (0..rows.len()).collect();
         for _ in 0..training.epochs {

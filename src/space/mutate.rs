@@ -81,8 +81,8 @@ impl Mutation {
     /// forms, 100,000 draws: then there is none.
     #[must_use]
     pub fn mutate(self, space: &Space, spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        let before = space.cell(&spec).ok()?.fingerprint();
-        let is_another = |spec: &Spec| space.cell(spec).is_ok_and(|cell| cell.fingerprint() != before);
+        let before = space.cell(&spec).ok()?;
+        let is_another = |spec: &Spec| space.cell(spec).is_ok_and(|cell| !cell.is_isomorphic_to(&before));
         let vertices = spec.vertices();
         if vertices == 2 {
             return None;

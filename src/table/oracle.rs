@@ -27,6 +27,7 @@ impl<'a> TableOracle<'a> {
     /// Starts an oracle for one search.
     #[must_use]
     pub fn new(table: &'a Table, seed: Seed) -> Self {
+        table.prepare();
         Self { table, seed: seed.derive("repeats of a table").0, asked: FxHashMap::default() }
     }
 

@@ -13,6 +13,8 @@ use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 /// A moment of a search at which its incumbent changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrajectoryRow<'a> {
+    /// What was searched.
+    pub task: &'a str,
     /// The algorithm.
     pub algorithm: &'a str,
     /// All its options, as JSON.
@@ -60,7 +62,8 @@ pub fn write_trajectories(file: &Path, rows: &[TrajectoryRow<'_>]) -> Result<(),
     let cells: Vec<Cell> = rows.iter().map(|row| row.cell).collect();
     let hashes: StringArray = Cell::hashes(&cells).iter().map(|hash| Some(hash.to_string())).collect();
     let fraction = |row: &TrajectoryRow<'_>| row.validation_accuracy.map(Accuracy::fraction);
-    let columns: [(&str, ArrayRef); 15] = [
+    let columns: [(&str, ArrayRef); 16] = [
+        ("task", texts(|row| row.task.to_owned())),
         ("algorithm", texts(|row| row.algorithm.to_owned())),
         ("options", texts(|row| row.options.to_owned())),
         ("run", counts(|row| row.run)),

@@ -5,14 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Starts a comparison in a folder, so that its results lie in `folder/out`.
-fn start(folder: &Path, threads: usize, algorithms: &str, runs: u32) -> Child {
+fn start(folder: &Path, threads: usize, algorithms: &str, epochs: &str, runs: u32) -> Child {
     let tiny = fs_err::canonicalize("tests/data/tiny-benchmark").unwrap();
     fs_err::create_dir_all(folder).unwrap();
     Command::new(env!("CARGO_BIN_EXE_nasbench"))
         .current_dir(folder)
         .env("RAYON_NUM_THREADS", threads.to_string())
         .args(["compare", "--budget", "40evals", "--seed", "5", "--out", "out", "--quiet", "--algorithms", algorithms])
-        .args(["--runs", &runs.to_string(), "--on"])
+        .args(["--runs", &runs.to_string(), "--epochs", epochs, "--on"])
         .arg(tiny)
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
@@ -31,21 +31,21 @@ fn a_comparison_has_the_same_bytes_however_it_was_made() {
     let [alone, killed, grown] = ["alone", "killed", "grown"].map(|name| -> PathBuf { folder.path().join(name) });
 
     let started = Instant::now();
-    assert!(start(&alone, 1, ALGORITHMS, 60).wait().unwrap().success());
+    assert!(start(&alone, 1, ALGORITHMS, "1,2", 60).wait().unwrap().success());
     let whole = started.elapsed();
     let expected = results(&alone);
 
     for part in [2_u32, 3, 4] {
-        let mut child = start(&killed, 3, ALGORITHMS, 60);
+        let mut child = start(&killed, 3, ALGORITHMS, "1,2", 60);
         std::thread::sleep(Duration::max(whole / part, Duration::from_millis(1)));
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    assert!(start(&killed, 3, ALGORITHMS, 60).wait().unwrap().success());
+    assert!(start(&killed, 3, ALGORITHMS, "1,2", 60).wait().unwrap().success());
     assert!(results(&killed) == expected);
 
-    assert!(start(&grown, 2, "hyperband,random", 13).wait().unwrap().success());
+    assert!(start(&grown, 2, "hyperband,random", "2", 13).wait().unwrap().success());
     assert!(results(&grown) != expected);
-    assert!(start(&grown, 2, ALGORITHMS, 60).wait().unwrap().success());
+    assert!(start(&grown, 2, ALGORITHMS, "1,2", 60).wait().unwrap().success());
     assert!(results(&grown) == expected);
 }

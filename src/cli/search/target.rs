@@ -51,7 +51,7 @@ pub(super) struct Arguments {
 }
 
 /// What is asked, open.
-pub(in crate::cli) struct Target {
+pub(super) struct Target {
     space: Space,
     epochs: Epochs,
     budgets: Vec<Epochs>,
@@ -84,24 +84,16 @@ impl Target {
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
     }
 
-    pub(in crate::cli) const fn space(&self) -> Space {
+    pub(super) const fn space(&self) -> Space {
         self.space
     }
 
-    pub(in crate::cli) const fn epochs(&self) -> Epochs {
+    pub(super) const fn epochs(&self) -> Epochs {
         self.epochs
     }
 
-    pub(in crate::cli) fn budgets(&self) -> &[Epochs] {
+    pub(super) fn budgets(&self) -> &[Epochs] {
         &self.budgets
-    }
-
-    /// The table that is asked; `None` if it is something else.
-    pub(in crate::cli) fn into_table(self) -> Option<table::Table> {
-        match self.kind {
-            Kind::Table { table, .. } => Some(table),
-            Kind::Models { .. } | Kind::Training { .. } => None,
-        }
     }
 
     /// What answers, as the file of the trials says it.
@@ -141,17 +133,27 @@ impl Target {
 }
 
 /// Opens a benchmark, and finds the space of which it has every cell.
-pub(in crate::cli) fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
+fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
     let benchmark = cli::benchmark::open(folder)?;
     let table = benchmark.table().context("could not read the benchmark")?;
+    let (space, epochs, budgets) = searchable(&table, folder, epochs)?;
+    Ok(Target { space, epochs, budgets, kind: Kind::Table { table, folder: folder.display().to_string() } })
+}
+
+/// The space of which a table has every cell, its full budget, and all its budgets up to that.
+pub(in crate::cli) fn searchable(
+    table: &table::Table,
+    folder: &Path,
+    epochs: Option<Epochs>,
+) -> anyhow::Result<(Space, Epochs, Vec<Epochs>)> {
     let Some(largest) = table.budgets().last().copied() else {
         bail!("`{}` has no rows yet: there is nothing to search", folder.display());
     };
     let epochs = epochs.unwrap_or(largest);
     table.check_budget(epochs).context("could not use the budget")?;
     let budgets: Vec<_> = table.budgets().iter().copied().filter(|budget| *budget <= epochs).collect();
-    let space = complete_space(&table, &budgets).with_context(|| format!("could not search `{}`", folder.display()))?;
-    Ok(Target { space, epochs, budgets, kind: Kind::Table { table, folder: folder.display().to_string() } })
+    let space = complete_space(table, &budgets).with_context(|| format!("could not search `{}`", folder.display()))?;
+    Ok((space, epochs, budgets))
 }
 
 /// The largest space of which a table has every cell at every one of some budgets.

@@ -5,6 +5,7 @@ mod canvas;
 pub(super) mod comparison;
 pub(super) mod figures;
 pub(super) mod learning;
+pub(super) mod ranks;
 
 use plotters::style::RGBColor;
 

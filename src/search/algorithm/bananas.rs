@@ -58,7 +58,7 @@ struct Options {
     /// The perceptrons of the ensemble.
     ensemble: usize,
     training_epochs: usize,
-    learning_rate: f32,
+    learning_rate: f64,
     encoding: String,
     /// New mutants among which to choose.
     candidates: usize,

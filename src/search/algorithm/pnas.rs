@@ -35,7 +35,7 @@ struct Options {
     /// The perceptrons of the ensemble.
     ensemble: usize,
     training_epochs: usize,
-    learning_rate: f32,
+    learning_rate: f64,
 }
 
 impl Default for Options {

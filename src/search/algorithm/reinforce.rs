@@ -51,6 +51,8 @@ struct Reinforce {
     options: Options,
     genome: Genome,
     logits: [Values; MOST],
+    /// The chances that the logits give.
+    policy: [Values; MOST],
     baseline: Baseline,
     asked: Genes,
 }
@@ -62,34 +64,25 @@ impl Reinforce {
         let is_rate = learning_rate > 0.0 && learning_rate <= 1_000.0;
         check_option(ENTRY.name, "learning_rate", &learning_rate, is_rate, "more than 0, at most 1000")?;
         check_option(ENTRY.name, "momentum", &momentum, (0.0..1.0).contains(&momentum), "0 or more, below 1")?;
-        Ok(Self {
-            space: setup.space,
-            epochs: setup.epochs,
-            options,
-            genome: Genome::of(&setup.space),
-            logits: [[0.0; CHOICES]; MOST],
-            baseline: Baseline::default(),
-            asked: [0; MOST],
-        })
-    }
-
-    /// The chances of the values of each gene.
-    fn policy(&self) -> [Values; MOST] {
-        let mut policy = [[0.0; CHOICES]; MOST];
-        for (gene, chances) in policy[..self.genome.len()].iter_mut().enumerate() {
-            *chances = softmax(&self.logits[gene], self.genome.choices(gene));
+        let genome = Genome::of(&setup.space);
+        let logits = [[0.0; CHOICES]; MOST];
+        let mut policy = logits;
+        for (gene, chances) in policy[..genome.len()].iter_mut().enumerate() {
+            *chances = softmax(&logits[gene], genome.choices(gene));
         }
-        policy
+        let (baseline, asked) = (Baseline::default(), [0; MOST]);
+        Ok(Self { space: setup.space, epochs: setup.epochs, options, genome, logits, policy, baseline, asked })
     }
 
     fn reward(&mut self, reward: f64) {
-        let policy = self.policy();
         let advantage = reward - self.baseline.update(reward, self.options.momentum);
-        for (gene, chances) in policy[..self.genome.len()].iter().enumerate() {
+        for gene in 0..self.genome.len() {
+            let (chances, choices) = (&mut self.policy[gene], self.genome.choices(gene));
             let gradient = gradient(chances, self.asked[gene].into(), advantage);
-            for (logit, slope) in self.logits[gene][..self.genome.choices(gene)].iter_mut().zip(gradient) {
+            for (logit, slope) in self.logits[gene][..choices].iter_mut().zip(gradient) {
                 *logit += self.options.learning_rate * slope;
             }
+            *chances = softmax(&self.logits[gene], choices);
         }
     }
 }
@@ -149,9 +142,8 @@ fn draw(chances: &Values, count: usize, rng: &mut ChaCha8Rng) -> u8 {
 
 impl Searcher for Reinforce {
     fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        let policy = self.policy();
         for _ in 0..MOST_DRAWS {
-            for (gene, chances) in policy[..self.genome.len()].iter().enumerate() {
+            for (gene, chances) in self.policy[..self.genome.len()].iter().enumerate() {
                 self.asked[gene] = draw(chances, self.genome.choices(gene), rng);
             }
             if let Ok(cell) = self.space.cell(&self.genome.spec(&self.asked)) {
@@ -217,7 +209,7 @@ mod tests {
             };
             step(&mut search, &mut rng, |proposal| 0.1 + 0.8 * share(&proposal.cell));
         }
-        let chances: Vec<_> = search.policy()[21..26].iter().map(|values| values[0]).collect();
+        let chances: Vec<_> = search.policy[21..26].iter().map(|values| values[0]).collect();
         assert!(chances.iter().filter(|chance| **chance > 0.9).count() >= 4, "{chances:?}");
     }
 

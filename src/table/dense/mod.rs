@@ -10,7 +10,6 @@ mod open;
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{Benchmark, Error, Part, Record, Status};
@@ -265,11 +264,14 @@ impl Table {
         self.hashes.binary_search(&hash).ok()
     }
 
+    /// Does what the first call of [`index_of`](Self::index_of) would do.
+    pub(super) fn prepare(&self) {
+        self.by_fingerprint();
+    }
+
     fn by_fingerprint(&self) -> &FxHashMap<u64, u32> {
-        self.by_fingerprint.get_or_init(|| {
-            let fingerprints: Vec<_> = self.cells.par_iter().map(Cell::fingerprint).collect();
-            fingerprints.into_iter().zip(0..).collect()
-        })
+        // One thread alone: if it handed parts to others, those could be waiting for this very index.
+        self.by_fingerprint.get_or_init(|| self.cells.iter().map(Cell::fingerprint).zip(0..).collect())
     }
 
     /// The rows of a cell, sorted by epochs and repeat.

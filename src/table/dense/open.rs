@@ -355,7 +355,7 @@ impl Filling<'_> {
     fn begins(&mut self, run: Run, row: usize) -> Result<bool, Error> {
         let last = self.group.runs.last();
         if let Some(last) = last.filter(|last| last.hash == run.hash) {
-            let is_same = last.cell == run.cell || last.cell.fingerprint() == run.cell.fingerprint();
+            let is_same = last.cell.is_isomorphic_to(&run.cell);
             return if is_same { Ok(false) } else { Err(self.wrong_hash(row, run.cell.hash(), run.hash)) };
         }
         self.group.is_sorted &= last.is_none_or(|last| last.hash < run.hash);

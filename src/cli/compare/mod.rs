@@ -1,0 +1,221 @@
+//! `nasbench compare`: many runs of many algorithms, and how sure the differences are.
+
+mod results;
+mod tables;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nasbench::compare::{self, Contestant, Finished, Plan, Summary, TableTruth, Task};
+use nasbench::search::{self, Setup};
+use nasbench::table::{self, Benchmark, SHIPPED, TableOracle};
+use nasbench::unit::{Epochs, Seed};
+
+use super::Global;
+use super::format::Format;
+use super::search::{Spending, options, target};
+
+const HELP: &str = "\
+Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
+saw; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
+full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other.
+
+For each algorithm there is the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
+many runs found one of the best 0.1 % of the cells, with what that costs if a run that failed is followed by another one. For
+every two algorithms there is the probability that a run of the first one ends better, with its interval, Cliff's delta, and the
+p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets are shown with how well they tell the larger ones.
+
+A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
+algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference.
+
+The folder of `--out` gets
+  report.html           everything with plots: anytime curves, distributions of the final regrets, the critical difference
+  comparison.json       the same for programs, with all options
+  trajectories.parquet  every incumbent of every run
+  overhead.json         the processor time of the algorithms themselves
+  runs.journal          the finished runs
+A comparison that was stopped goes on where it was; more runs, algorithms or tasks are added to those that are there. The same
+benchmark, seed and options give the same bytes on any number of cores, but for `overhead.json` and the order in `runs.journal`.
+
+Examples:
+  nasbench compare --on nb101 --algorithms random,regularized-evolution --budget 200evals --runs 100 --out comparison
+  nasbench compare --on nb101 --algorithms random,hyperband,bohb --budget 1000000s --out by-time
+  nasbench compare --on nb101 --algorithms random,genetic --set genetic.population_size=20 --budget 500evals --out other-options
+  nasbench compare --on nb101 --algorithms smac,smac:trees=20,smac:trees=80 --budget 200evals --out sensitivity
+  nasbench compare --on nb101 --epochs 4,12,36,108 --on mine --algorithms random,smac --budget 100evals --out many-tasks";
+
+/// Compare search algorithms on the records of a benchmark, with many runs of each.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// The folder of a benchmark; may be given many times.
+    #[arg(long, value_name = "BENCH", default_value = SHIPPED)]
+    on: Vec<PathBuf>,
+
+    /// The algorithms: names of `nasbench list algorithms`, with commas between. One may stand there many times with other
+    /// options, as in `genetic,genetic:population_size=20:elites=2`.
+    #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', required = true)]
+    algorithms: Vec<String>,
+
+    /// An option of an algorithm, wherever it stands, as in `--set genetic.population_size=50`; may be given many times.
+    #[arg(long, value_name = "ALGORITHM.KEY=VALUE")]
+    set: Vec<String>,
+
+    /// How often each algorithm is run on each task.
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// What each run may spend: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`.
+    #[arg(long, value_name = "Nevals|Ns")]
+    budget: Spending,
+
+    /// The source of every random number.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// The full budget of a training, or many with commas between, each a task of its own [default: the largest one of the
+    /// benchmark]; smaller ones serve the algorithms that use many.
+    #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: Vec<u16>,
+
+    /// The folder for the results; it is made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// How to print what was found; `json` and `csv` have a row for each algorithm on each task.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A benchmark in memory.
+struct Records {
+    folder: PathBuf,
+    benchmark: Benchmark,
+    table: table::Table,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let contestants = contestants(&arguments.algorithms, &arguments.set)?;
+    let records = arguments.on.iter().cloned().map(Records::read).collect::<anyhow::Result<Vec<_>>>()?;
+    let (tasks, on): (Vec<Task>, Vec<&table::Table>) = tasks(arguments, &records)?.into_iter().unzip();
+    let mut truths = Vec::new();
+    for (task, table) in tasks.iter().zip(&on) {
+        truths.push(TableTruth::new(table, &task.setup.space, task.setup.epochs).context("could not judge the cells")?);
+    }
+    let plan = Plan { contestants, tasks, runs: arguments.runs, budget: arguments.budget.0, seed: Seed(arguments.seed) };
+
+    fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
+    let bar = progress(&plan, global.quiet);
+    let started = Instant::now();
+    let oracle = |task: usize, seed| TableOracle::new(on[task], seed);
+    let finished = compare::run(&plan, oracle, &truths, &arguments.out.join(results::RUNS), || bar.inc(1));
+    bar.finish_and_clear();
+    let finished = finished.context("could not compare")?;
+    let summary = Summary::new(&plan, &finished.runs, &truths);
+    let wall = started.elapsed();
+
+    results::write(arguments, &plan, &finished, &summary, wall).context("could not write the results")?;
+    tables::print(arguments, &summary)?;
+    if !global.quiet {
+        writeln!(anstream::stderr(), "{}", timing(&plan, &finished, wall))?;
+    }
+    Ok(())
+}
+
+impl Records {
+    fn read(folder: PathBuf) -> anyhow::Result<Self> {
+        let benchmark = super::benchmark::open(&folder)?;
+        let table = benchmark.table().context("could not read the benchmark")?;
+        Ok(Self { folder, benchmark, table })
+    }
+}
+
+/// Each benchmark at each budget that was asked for, with its table.
+fn tasks<'a>(arguments: &Arguments, records: &'a [Records]) -> anyhow::Result<Vec<(Task, &'a table::Table)>> {
+    let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
+        [] => vec![None],
+        epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
+    };
+    let task = |(records, epochs): (&'a Records, Option<Epochs>)| {
+        let Records { folder, benchmark, table } = records;
+        let (space, epochs, budgets) = target::searchable(table, folder, epochs)?;
+        let setup = Setup::new(space, epochs).with_budgets(&budgets);
+        // A benchmark may grow and keep its identity, but then its answers change.
+        let oracle = format!("benchmark {} with {} rows", benchmark.identity(), table.row_count());
+        let plural = if epochs.0 == 1 { "" } else { "s" };
+        Ok((Task { name: format!("{} at {epochs} epoch{plural}", folder.display()), setup, oracle }, table))
+    };
+    records.iter().flat_map(|records| epochs.iter().map(move |epochs| (records, *epochs))).map(task).collect()
+}
+
+/// How long it took, and what each algorithm took of the processor.
+fn timing(plan: &Plan, finished: &Finished, wall: Duration) -> String {
+    let of = |place: usize| {
+        let own = finished.overheads.iter().filter(|overhead| overhead.contestant == place);
+        let (sum, tasks) = own.fold((0.0, 0.0), |(sum, tasks), overhead| (sum + overhead.mean.0, tasks + 1.0_f64));
+        format!("{} {:.2} ms", plan.contestants[place].name(), 1e3 * sum / tasks.max(1.0))
+    };
+    let each: Vec<_> = (0..plan.contestants.len()).map(of).collect();
+    let all = format!("compared {} runs in {:.1} s", finished.runs.len(), wall.as_secs_f64());
+    format!("{all}; processor time of a run, the look-ups included: {}", each.join(", "))
+}
+
+/// The algorithms with their options.
+fn contestants(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Contestant>> {
+    let name = |text: &str| text.split(':').next().unwrap_or(text).to_owned();
+    for text in set {
+        let algorithm = text.split_once('.').map(|(algorithm, _)| algorithm);
+        if !algorithms.iter().any(|text| Some(name(text).as_str()) == algorithm) {
+            bail!("`--set {text}` is of no algorithm that is compared: expected `--set ALGORITHM.KEY=VALUE`");
+        }
+    }
+    let contestant = |text: &String| {
+        let name = name(text);
+        let entry = search::find(&name).context("could not choose the algorithms")?;
+        let everywhere = set.iter().filter_map(|text| text.strip_prefix(&name)?.strip_prefix('.'));
+        let given: Vec<String> = everywhere.chain(text.split(':').skip(1)).map(ToOwned::to_owned).collect();
+        Ok(Contestant::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
+    };
+    algorithms.iter().map(contestant).collect()
+}
+
+fn progress(plan: &Plan, quiet: bool) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    let searches = (plan.contestants.len() * plan.tasks.len()) as u64;
+    let all = u64::from(plan.runs).saturating_mul(searches);
+    let bar = ProgressBar::with_draw_target(Some(all), target);
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left");
+    bar.set_style(style.expect("the template is well-formed"));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().copied().map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn options_go_to_their_algorithm() {
+        let set = ["genetic.population_size=50", "random.sampler=uniform"];
+        let found = contestants(&owned(&["random", "genetic", "hyperband"]), &owned(&set)).unwrap();
+        let names: Vec<_> = found.iter().map(Contestant::name).collect();
+        assert_eq!(names, ["random (sampler=uniform)", "genetic (population_size=50)", "hyperband"]);
+        let found =
+            contestants(&owned(&["genetic", "genetic:elites=2:population_size=20"]), &owned(&["genetic.crossover_rate=1"]));
+        let names: Vec<_> = found.unwrap().iter().map(Contestant::name).collect();
+        assert_eq!(names, ["genetic (crossover_rate=1)", "genetic (crossover_rate=1, elites=2, population_size=20)"]);
+        assert!(contestants(&owned(&["genetic:elites=2"]), &owned(&["genetic.elites=3"])).is_err());
+        for wrong in ["genetic.population_size=50", "random", "sampler=uniform", "rand.sampler=uniform"] {
+            let error = contestants(&owned(&["random"]), &owned(&[wrong])).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`--set {wrong}` is of no algorithm")), "{error}");
+        }
+        assert!(contestants(&owned(&["annealing"]), &[]).is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! What a comparison prints.
+
+use std::io::Write;
+
+use nasbench::compare::{Across, FEWEST_TASKS, GOAL, LEAKAGE, OnTask, Pair, Summary, Test};
+use serde_json::Value;
+
+use super::Arguments;
+use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, command};
+use crate::cli::format::{Format, Table};
+
+pub(super) fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if arguments.format != Format::Table {
+        return standings(summary).print(arguments.format, &mut out);
+    }
+    for task in &summary.tasks {
+        print_task(task, &mut out)?;
+    }
+    if summary.tasks.len() > 1 {
+        print_across(summary, &mut out)?;
+    }
+    writeln!(out, "{LEAKAGE}")?;
+    writeln!(out, "\nwritten to {}: {PAGE}, {COMPARISON}, {TRAJECTORIES}, {OVERHEAD}", arguments.out.display())?;
+    writeln!(out, "again: {}", command(arguments))?;
+    Ok(())
+}
+
+fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}: final regrets in percentage points\n", task.name)?;
+    for_people(task).print(Format::Table, out)?;
+    let percent = 100.0 * GOAL;
+    writeln!(
+        out,
+        "\nbest mean test accuracy {:.2} %; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
+        100.0 * task.best,
+        100.0 * task.goal,
+        100.0 * task.middle
+    )?;
+    if !task.pairs.is_empty() {
+        let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
+        pairs(&names, &task.pairs).print(Format::Table, out)?;
+        writeln!(out)?;
+    }
+    if !task.budgets.is_empty() {
+        writeln!(out, "how well a budget of epochs ranks the cells of a larger one: Spearman's rank correlation")?;
+        budgets(task).print(Format::Table, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn print_across(summary: &Summary, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(across) = &summary.across else {
+        writeln!(out, "on one of the tasks the median cell is as good as the best one: the tasks have no common scale\n")?;
+        return Ok(());
+    };
+    writeln!(out, "all {} tasks together: regrets divided by that of the median cell\n", summary.tasks.len())?;
+    places(across).print(Format::Table, out)?;
+    writeln!(out)?;
+    if let Some(ranks) = &across.ranks {
+        let said = |test: Test| format!("{:.3}, p = {:.4}", test.statistic, test.p_value);
+        writeln!(out, "Friedman: χ² = {}", said(ranks.friedman))?;
+        if let Some(test) = ranks.iman_davenport {
+            writeln!(out, "Iman and Davenport: F = {}", said(test))?;
+        }
+    }
+    match across.critical_difference {
+        Some(difference) => writeln!(out, "Nemenyi: mean ranks that lie {difference:.3} apart differ at the level of 0.05\n")?,
+        None => writeln!(out, "a critical difference needs at least {FEWEST_TASKS} tasks\n")?,
+    }
+    let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
+    pairs(&names, &across.pairs).print(Format::Table, out)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// How each algorithm did on each task, for programs: accuracies and regrets are fractions.
+fn standings(summary: &Summary) -> Table {
+    let columns = [
+        "task",
+        "algorithm",
+        "runs",
+        "regret_iqm",
+        "regret_iqm_low",
+        "regret_iqm_high",
+        "regret_median",
+        "regret_mean",
+        "top_reached",
+        "top_evaluations",
+        "top_simulated_seconds",
+        "evaluations",
+        "simulated_seconds",
+        "trials",
+        "options",
+    ];
+    let mut table = Table::new(&columns, &[]);
+    for (task, standing) in summary.tasks.iter().flat_map(|task| task.algorithms.iter().map(move |standing| (task, standing))) {
+        let iqm = standing.interquartile_mean;
+        table.push([
+            Value::from(task.name.as_str()),
+            standing.name.as_str().into(),
+            standing.runs.into(),
+            iqm.map(|estimate| estimate.value).into(),
+            iqm.map(|estimate| estimate.low).into(),
+            iqm.map(|estimate| estimate.high).into(),
+            standing.median.into(),
+            standing.mean.into(),
+            standing.goal_by_time.reached.into(),
+            standing.goal_by_evaluations.expected.into(),
+            standing.goal_by_time.expected.into(),
+            standing.evaluations.into(),
+            standing.simulated_seconds.into(),
+            standing.trials.into(),
+            standing.options.clone(),
+        ]);
+    }
+    table
+}
+
+/// How each algorithm did on a task, for people.
+fn for_people(task: &OnTask) -> Table {
+    let top = format!("found top {} %", 100.0 * GOAL);
+    let columns = ["algorithm", "interquartile mean", "95 % interval", "median", &top, "in evaluations", "in simulated seconds"];
+    let mut table = Table::new(&columns, &[]);
+    let points = |regret: f64| format!("{:.3}", 100.0 * regret + 0.0);
+    let whole = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
+    for standing in &task.algorithms {
+        let iqm = standing.interquartile_mean;
+        table.push([
+            Value::from(standing.name.as_str()),
+            iqm.map(|estimate| points(estimate.value)).into(),
+            iqm.map(|estimate| format!("{} to {}", points(estimate.low), points(estimate.high))).into(),
+            standing.median.map(points).into(),
+            format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
+            whole(standing.goal_by_evaluations.expected).into(),
+            whole(standing.goal_by_time.expected).into(),
+        ]);
+    }
+    table
+}
+
+/// How any two of them differ.
+fn pairs(names: &[&str], pairs: &[Pair]) -> Table {
+    let mut table = Table::new(&["first", "second", "first is better", "95 % interval", "Cliff's delta", "p (Holm)"], &[]);
+    let p = |value: f64| if value < 1e-4 { "< 0.0001".to_owned() } else { format!("{value:.4}") };
+    for pair in pairs {
+        table.push([
+            Value::from(names[pair.first]),
+            names[pair.second].into(),
+            pair.probability.map(|estimate| format!("{:.3}", estimate.value)).into(),
+            pair.probability.map(|estimate| format!("{:.3} to {:.3}", estimate.low, estimate.high)).into(),
+            pair.cliffs_delta.map(signed).into(),
+            p(pair.corrected_p_value).into(),
+        ]);
+    }
+    table
+}
+
+/// A number between −1 and 1 with three decimals, of which 0 has no sign.
+fn signed(value: f64) -> String {
+    format!("{:.3}", (value * 1e3).round() / 1e3 + 0.0)
+}
+
+/// How the algorithms did over all tasks.
+fn places(across: &Across) -> Table {
+    let mut table = Table::new(&["algorithm", "normalised regret", "95 % interval", "mean rank"], &[]);
+    for place in &across.algorithms {
+        let regret = place.normalised_regret;
+        table.push([
+            Value::from(place.name.as_str()),
+            regret.map(|estimate| format!("{:.3}", estimate.value)).into(),
+            regret.map(|estimate| format!("{:.3} to {:.3}", estimate.low, estimate.high)).into(),
+            place.mean_rank.map(|rank| format!("{rank:.2}")).into(),
+        ]);
+    }
+    table
+}
+
+/// How well small budgets tell the larger ones.
+fn budgets(task: &OnTask) -> Table {
+    let mut table = Table::new(&["budget", "of", "cells", "all", "best 10 %", "best 1 %"], &[]);
+    let said = |correlation: Option<f64>| correlation.map(signed).into();
+    for agreement in &task.budgets {
+        table.push([
+            Value::from(agreement.smaller.0),
+            agreement.larger.0.into(),
+            agreement.cells.into(),
+            said(agreement.of_all),
+            said(agreement.of_best_tenth),
+            said(agreement.of_best_hundredth),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,153 @@
+//! How algorithms compare over several tasks.
+
+use serde::Serialize;
+
+use super::interval::{Estimate, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+use super::rank::{Ranks, rank};
+use super::run::Plan;
+use super::significance::wilcoxon_signed_rank;
+use super::summary::{Pair, every_two};
+
+/// How algorithms compare over several tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Across {
+    /// The algorithms, in the order of the plan.
+    pub algorithms: Vec<Place>,
+    /// How they rank by the interquartile means of their final regrets on each task; `None` if all are equal on every task.
+    pub ranks: Option<Ranks>,
+    /// From which difference of mean ranks on two algorithms differ at the level of 0.05; `None` of fewer than five tasks.
+    pub critical_difference: Option<f64>,
+    /// The p-values of Nemenyi's test between all algorithms; `None` of fewer than five tasks.
+    ///
+    /// # Shapes
+    ///
+    /// - `[algorithms][algorithms]`
+    pub nemenyi: Option<Vec<Vec<f64>>>,
+    /// Every two of them.
+    pub pairs: Vec<Pair>,
+}
+
+/// How an algorithm did over all tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Place {
+    /// The algorithm, with the options that were given.
+    pub name: String,
+    /// The interquartile mean of the final regrets of all runs of all tasks, each divided by the regret of the task's median cell:
+    /// 0 is the best cell, 1 the median one.
+    pub normalised_regret: Option<Estimate>,
+    /// Its mean rank; 1 is that of one that is the best on every task.
+    pub mean_rank: Option<f64>,
+}
+
+impl Across {
+    /// Sums up the final regrets of the runs.
+    ///
+    /// `None` if the median cell of a task is as good as the best one, or an algorithm has no run.
+    ///
+    /// # Shapes
+    ///
+    /// - `regrets`: `[tasks][algorithms][runs]`
+    /// - `middles`: `[tasks]`, the regret of the median cell
+    ///
+    /// # Source
+    ///
+    /// The measures of Agarwal et al., NeurIPS 2021, over the runs of all tasks; the tests of Demšar, JMLR 7, 2006, over the tasks.
+    pub(super) fn new(plan: &Plan, regrets: &[Vec<Vec<f64>>], middles: &[f64]) -> Option<Self> {
+        if middles.iter().any(|middle| *middle <= 0.0) {
+            return None;
+        }
+        let count = plan.contestants.len();
+        let scores: Vec<Vec<f64>> = regrets
+            .iter()
+            .map(|task| task.iter().map(|runs| interquartile_mean(runs)).collect::<Option<_>>())
+            .collect::<Option<_>>()?;
+        let ranks = rank(&scores);
+        let normalised = |algorithm: usize| -> Vec<Vec<f64>> {
+            let of_task = |(task, middle): (&Vec<Vec<f64>>, &f64)| task[algorithm].iter().map(|regret| regret / middle).collect();
+            regrets.iter().zip(middles).map(of_task).collect()
+        };
+        let place = |algorithm: usize| {
+            let contestant = &plan.contestants[algorithm];
+            let mut rng = plan.seed.derive(&format!("interval of {} on all tasks", contestant.identity())).rng();
+            Place {
+                name: contestant.name(),
+                normalised_regret: interquartile_mean_interval(&slices(&normalised(algorithm)), &mut rng),
+                mean_rank: ranks.as_ref().map(|ranks| ranks.mean_ranks[algorithm]),
+            }
+        };
+        let pair = |(first, second): (usize, usize)| {
+            let [one, other] = [first, second].map(|place| plan.contestants[place].identity());
+            let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on all tasks")).rng();
+            let [x, y] =
+                [second, first].map(|algorithm| regrets.iter().map(|task| task[algorithm].as_slice()).collect::<Vec<_>>());
+            // The smaller regret wins, so what counts is how often that of the other one is larger.
+            let probability = probability_larger_interval(&x, &y, &mut rng);
+            let [x, y] = [first, second].map(|algorithm| scores.iter().map(|task| task[algorithm]).collect::<Vec<_>>());
+            let p_value = wilcoxon_signed_rank(&x, &y).map_or(1.0, |test| test.p_value);
+            let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
+            Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value }
+        };
+        Some(Self {
+            algorithms: (0..count).map(place).collect(),
+            critical_difference: ranks.as_ref().and_then(Ranks::critical_difference),
+            nemenyi: ranks.as_ref().and_then(Ranks::nemenyi),
+            pairs: every_two(count, pair),
+            ranks,
+        })
+    }
+}
+
+fn slices(lists: &[Vec<f64>]) -> Vec<&[f64]> {
+    lists.iter().map(Vec::as_slice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::fixture;
+
+    /// Three algorithms on some tasks: the first one is always the best, the others take turns.
+    fn regrets(tasks: usize) -> Vec<Vec<Vec<f64>>> {
+        let runs = |level: u8| (0..8_u8).map(|run| f64::from(level) + f64::from(run) / 16.0).collect::<Vec<_>>();
+        let task = |number: usize| if number.is_multiple_of(2) { [0, 1, 2].map(runs) } else { [0, 2, 1].map(runs) };
+        (0..tasks).map(|number| task(number).to_vec()).collect()
+    }
+
+    fn across(tasks: usize) -> Across {
+        let plan = fixture::plan(&["random", "genetic", "local-search"], 8);
+        Across::new(&plan, &regrets(tasks), &vec![2.0; tasks]).unwrap()
+    }
+
+    #[test]
+    fn six_tasks_have_ranks_and_a_critical_difference() {
+        let across = across(6);
+        let ranks: Vec<_> = across.algorithms.iter().map(|place| place.mean_rank).collect();
+        assert_eq!(ranks, [Some(1.0), Some(2.5), Some(2.5)]);
+        // Demšar, 2006, table 5: 2.343 for three algorithms; √(3 · 4 / (6 · 6)) = √(1 / 3).
+        assert!((across.critical_difference.unwrap() - 2.343 / 3.0_f64.sqrt()).abs() < 1e-3);
+        let nemenyi = across.nemenyi.unwrap();
+        assert!(nemenyi[0][1] < 0.05 && (nemenyi[1][2] - 1.0).abs() < 1e-12);
+        // All six tasks are won: the exact signed-rank test has 2 / 2^6, of three pairs.
+        assert!((across.pairs[0].p_value - 0.031_25).abs() < 1e-12);
+        assert!((across.pairs[0].corrected_p_value - 0.093_75).abs() < 1e-12);
+        let wins: Vec<_> = across.pairs.iter().map(|pair| pair.probability.unwrap().value).collect();
+        assert_eq!(wins, [1.0, 1.0, 0.5]);
+        let best = across.algorithms[0].normalised_regret.unwrap();
+        // The middle half of 0 to 7 sixteenths, of a median cell of 2.
+        assert!((best.value - 3.5 / 16.0 / 2.0).abs() < 1e-12 && best.low < best.value && best.value < best.high);
+    }
+
+    #[test]
+    fn few_tasks_have_no_critical_difference() {
+        let across = across(4);
+        assert_eq!((across.critical_difference, across.nemenyi), (None, None));
+        assert!(across.ranks.is_some());
+    }
+
+    #[test]
+    fn a_task_without_a_bad_half_cannot_be_normalised() {
+        let plan = fixture::plan(&["random", "genetic", "local-search"], 8);
+        assert_eq!(Across::new(&plan, &regrets(2), &[1.0, 0.0]), None);
+        assert_eq!(Across::new(&plan, &[vec![Vec::new(); 3], vec![Vec::new(); 3]], &[1.0, 1.0]), None);
+    }
+}
