@@ -254,6 +254,6 @@ mod tests {
         write(&folder.path().join(".records.parquet.tmp"), &[], benchmark.identity()).unwrap();
         assert_eq!(compacted(&benchmark).unwrap(), None);
         assert_eq!(compact(&benchmark, Part::Verified, &|_, _, _| {}).unwrap(), None);
-        assert_eq!(names(folder.path()), ["benchmark.toml", "records.parquet", "shards"]);
+        assert_eq!(names(folder.path()), ["benchmark.toml", "records.parquet"]);
     }
 }
