@@ -1,5 +1,6 @@
 //! What recording costs beside training: the same models are trained by the bare loop and by a recording (journal, shards,
-//! telemetry, activity), by turns, one after another.
+//! telemetry, activity), by turns, one after another. A machine is seldom the same for a minute: so each recording also says what
+//! part of it was outside of its trainings, by the times that it recorded of them.
 //!
 //! ```text
 //! cargo run --release --example recording_overhead -- [PROTOCOL [EPOCHS [VERTICES [TURNS]]]]
@@ -16,6 +17,7 @@ use nasbench::engine::Device;
 use nasbench::pipeline::{self, Order, Recording, Share};
 use nasbench::space::Space;
 use nasbench::statistics::{mean, standard_deviation};
+use nasbench::table::Benchmark;
 use nasbench::train::{Data, Protocol, Training};
 use nasbench::unit::{Epochs, Seed};
 
@@ -33,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
 
     println!("{} models at {} epochs, one worker", cells.len(), protocol.budgets[0]);
-    let mut overheads = Vec::new();
+    let (mut overheads, mut outsides) = (Vec::new(), Vec::new());
     for turn in 0..turns {
         let recording = Recording {
             folder: folder.path().join(turn.to_string()),
@@ -53,6 +55,10 @@ fn main() -> anyhow::Result<()> {
             pipeline::record(&recording, &|_| {})?;
             Ok(started.elapsed().as_secs_f64())
         };
+        let trained_of = || -> anyhow::Result<f64> {
+            let records = Benchmark::open(&recording.folder)?.records()?;
+            Ok(records.iter().filter_map(|record| record.wall_time).map(|time| time.0).sum())
+        };
         let train = || -> anyhow::Result<f64> {
             let started = Instant::now();
             for cell in &cells {
@@ -71,10 +77,15 @@ fn main() -> anyhow::Result<()> {
             (record()?, trained)
         };
         let overhead = 100.0 * (recorded / trained - 1.0);
-        println!("  recording {recorded:.2} s, training {trained:.2} s: {overhead:+.2} %");
+        let outside = 100.0 * (1.0 - trained_of()? / recorded);
+        println!(
+            "  recording {recorded:.2} s, {outside:.2} % of it outside of trainings; bare training {trained:.2} s: {overhead:+.2} %"
+        );
         overheads.push(overhead);
+        outsides.push(outside);
     }
     let error = standard_deviation(&overheads).unwrap_or(0.0) / f64::from(turns).sqrt();
     println!("overhead {:+.2} ± {error:.2} %", mean(&overheads).context("no turns")?);
+    println!("outside of trainings {:.2} %", mean(&outsides).context("no turns")?);
     Ok(())
 }
