@@ -14,8 +14,7 @@ if [ -z "$nasbench" ]; then
 fi
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
-python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check onnxruntime numpy
+python="$(scripts/python.sh "$folder/venv" onnxruntime numpy)"
 
 # Edges and operations: no vertex, a chain, sums, all operations, and shares of channels that do not divide evenly.
 while read -r name edges operations; do
@@ -31,4 +30,4 @@ operations 0-1,1-2,2-3,3-4,4-5,5-6,0-6 conv3x3-bn-relu,conv1x1-bn-relu,maxpool3x
 uneven 0-1,0-2,0-3,1-3,1-4,2-5,3-5,4-5 conv3x3-bn-relu,conv1x1-bn-relu,maxpool3x3,conv3x3-bn-relu
 CELLS
 grep -q Slice "$folder/uneven.onnx"
-"$folder/venv/bin/python" scripts/check_onnx.py "$folder"
+"$python" scripts/check_onnx.py "$folder"

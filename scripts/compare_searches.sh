@@ -27,17 +27,13 @@ if [ -z "${BENCH:-}" ]; then
         --cells "$cells" --epochs 4,12,36,108 --repeats 3 --rows-per-shard 65536 --seed 1 --out "$bench" >/dev/null
 fi
 
-# Prints what a comparison took in all, and each algorithm by itself.
+# Prints what a comparison into a folder took in all, and each algorithm by itself.
 measured() {
-    python3 - "$nasbench" compare --on "$bench" --out "$@" --quiet <<'PYTHON'
-import json, resource, subprocess, sys, time
-started = time.time()
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-out = sys.argv[sys.argv.index("--out") + 1]
-overhead = json.load(open(f"{out}/overhead.json"))
-print(f"{time.time() - started:.1f} s elapsed, {used.ru_utime:.1f} s user + {used.ru_stime:.1f} s system, "
-      f"{overhead['threads']} threads; runs and statistics {overhead['wall_seconds_of_the_last_command']:.1f} s")
+    scripts/measured.py "$nasbench" compare --on "$bench" --out "$@" --quiet 2>&1 > /dev/null
+    python3 - "$1/overhead.json" <<'PYTHON'
+import json, sys
+overhead = json.load(open(sys.argv[1]))
+print(f"{overhead['threads']} threads; runs and statistics {overhead['wall_seconds_of_the_last_command']:.1f} s")
 for one in overhead["algorithms"]:
     mean, longest = one["mean_seconds_of_a_run"], one["longest_seconds_of_a_run"]
     print(f"  {one['algorithm']:<28} {1e3 * mean:9.3f} ms of processor time a run, {1e3 * longest:9.3f} ms at most")

@@ -7,15 +7,9 @@
 # scikit-learn is installed from PyPI into a folder of its own (once): $NASBENCH_SKLEARN or ~/.cache/nasbench/sklearn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-environment="${NASBENCH_SKLEARN:-${XDG_CACHE_HOME:-$HOME/.cache}/nasbench/sklearn}"
-if [ ! -x "$environment/bin/python" ]; then
-    python3 -m venv "$environment"
-fi
-if ! "$environment/bin/python" -c 'import sklearn, numpy' 2>/dev/null; then
-    "$environment/bin/pip" install --quiet numpy scikit-learn
-fi
+python="$(scripts/python.sh "${NASBENCH_SKLEARN:-${XDG_CACHE_HOME:-$HOME/.cache}/nasbench/sklearn}" numpy scikit-learn)"
 target="${CARGO_TARGET_DIR:-target}"
 cargo build --release --quiet --locked --example surrogate_speed
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"$environment/bin/python" scripts/compare_surrogates.py "$target/release/examples/surrogate_speed" "$folder" "$@"
+"$python" scripts/compare_surrogates.py "$target/release/examples/surrogate_speed" "$folder" "$@"

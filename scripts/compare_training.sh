@@ -7,13 +7,7 @@
 # PyTorch is installed from PyPI into a folder of its own (some gigabytes, once): $NASBENCH_TORCH or ~/.cache/nasbench/torch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-environment="${NASBENCH_TORCH:-${XDG_CACHE_HOME:-$HOME/.cache}/nasbench/torch}"
-if [ ! -x "$environment/bin/python" ]; then
-    python3 -m venv "$environment"
-fi
-if ! "$environment/bin/python" -c 'import torch, numpy' 2>/dev/null; then
-    "$environment/bin/pip" install --quiet torch numpy
-fi
+python="$(scripts/python.sh "${NASBENCH_TORCH:-${XDG_CACHE_HOME:-$HOME/.cache}/nasbench/torch}" torch numpy)"
 target="${CARGO_TARGET_DIR:-target}"
 cargo build --release --quiet --locked --example training_speed
-"$environment/bin/python" scripts/compare_training.py "$target/release/examples/training_speed" "$@"
+"$python" scripts/compare_training.py "$target/release/examples/training_speed" "$@"

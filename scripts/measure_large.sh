@@ -23,18 +23,8 @@ nasbench="${NASBENCH:-$target/release/nasbench}"
 make_synthetic="${MAKE_SYNTHETIC:-$target/release/examples/make_synthetic}"
 bench="$folder/synthetic-$cells"
 
-# Runs a command and prints its times and its peak memory, which bash itself does not know; fails if that is 2 GB or more.
-measured() {
-    python3 - "$@" <<'PYTHON'
-import resource, subprocess, sys, time
-started = time.time()
-code = subprocess.run(sys.argv[1:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"{time.time() - started:.1f} s elapsed, {used.ru_utime:.1f} s user + {used.ru_stime:.1f} s system, "
-      f"peak memory {used.ru_maxrss / 1024:.0f} MiB", flush=True)
-sys.exit(code or used.ru_maxrss * 1024 >= 2_000_000_000)
-PYTHON
-}
+# Fails if a command takes 2 GB or more.
+measured() { scripts/measured.py --most-bytes 2000000000 "$@" 2>&1; }
 
 echo "plan:"
 measured "$nasbench" plan "$folder/planned" --space nas-bench-101 --epochs 4,12,36 --repeats 4 --protocol quick --quiet

@@ -21,31 +21,18 @@ if [ ! -e "$file" ]; then
 fi
 rm -rf "$folder/bench"
 
-# Runs a command and prints its times and its peak memory, which bash itself does not know.
-measured() {
-    python3 - "$@" <<'PYTHON'
-import resource, subprocess, sys, time
-started = time.time()
-code = subprocess.run(sys.argv[1:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"{time.time() - started:.2f} s elapsed, {used.ru_utime:.2f} s user + {used.ru_stime:.2f} s system "
-      f"= {used.ru_utime + used.ru_stime:.2f} s CPU, peak memory {used.ru_maxrss / 1024:.0f} MiB", file=sys.stderr)
-sys.exit(code)
-PYTHON
-}
-
 echo "all cells of the space with their hashes:"
-measured "$target/release/nasbench" space list --format hashes | sha256sum
+scripts/measured.py "$target/release/nasbench" space list --format hashes | sha256sum
 echo "import:"
-measured "$target/release/nasbench" --quiet import "$file" --out "$folder/bench"
+scripts/measured.py "$target/release/nasbench" --quiet import "$file" --out "$folder/bench"
 original="$(stat -c %s "$file")"
 imported="$(stat -c %s "$folder/bench/records.parquet")"
 echo "size: $original bytes of tfrecord, $imported bytes of table: 1/$(echo "scale=1; $original / $imported" | bc)"
 hash="$("$target/release/nasbench" query "$folder/bench" --best 1 --format csv | tail -1 | cut -d, -f1)"
 echo "look-up by hash, the whole process, three times:"
 for _ in 1 2 3; do
-    measured "$target/release/nasbench" query "$folder/bench" --hash "$hash" --format csv
+    scripts/measured.py "$target/release/nasbench" query "$folder/bench" --hash "$hash" --format csv
 done
 echo "the means of 1,000 cells, which opens the whole table:"
 "$target/release/nasbench" space sample --count 1000 --seed 1 --format json > "$folder/cells.json"
-measured "$target/release/nasbench" query "$folder/bench" --cell "$folder/cells.json" --format csv | tail -1
+scripts/measured.py "$target/release/nasbench" query "$folder/bench" --cell "$folder/cells.json" --format csv | tail -1
