@@ -13,7 +13,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
-use nasbench::network::{Plan, Skeleton};
+use nasbench::network::{Skeleton, cost};
 use nasbench::space::{Cell, Space};
 use nasbench::table::official::{Model, Writer};
 use nasbench::train::Evaluation;
@@ -111,7 +111,7 @@ struct Trained {
 
 impl Trained {
     fn of(cell: &Cell, seed: Seed) -> anyhow::Result<Self> {
-        let cost = Plan::compile(cell, &Skeleton::nas_bench_101())?.cost();
+        let cost = cost(cell, &Skeleton::nas_bench_101())?;
         let mut rng = seed.derive(&cell.to_string()).rng();
         #[expect(clippy::cast_precision_loss, reason = "a pace is no exact number")]
         let pace = 4.0 + cost.flops.0 as f64 / 1e9 * (1.0 + 0.05 * normal(&mut rng));

@@ -13,7 +13,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use nasbench::network::{Cost, Plan, Skeleton};
+use nasbench::network::{Cost, Skeleton, cost};
 use nasbench::space::{Cell, ModuleHash, Space};
 use nasbench::table::{self, Benchmark, Dataset, Manifest, Part, Record, Telemetry, Timestamp, operations};
 use nasbench::train::{Curves, Evaluation};
@@ -110,7 +110,7 @@ fn models(count: usize, seed: Seed) -> anyhow::Result<Vec<Model>> {
     cells.truncate(count);
     let hashes = Cell::hashes(&cells);
     let model = |(cell, hash): (Cell, ModuleHash)| {
-        let cost = Plan::compile(&cell, &Skeleton::nas_bench_101())?.cost();
+        let cost = cost(&cell, &Skeleton::nas_bench_101())?;
         let mut rng = seed.derive(&hash.to_string()).rng();
         Ok(Model { cell, hash, cost, error: rng.random_range(0.06..0.3) })
     };

@@ -42,6 +42,14 @@ pub fn standard_deviation(values: &[f64]) -> Option<f64> {
     Some((squares / number(values.len() - 1)).sqrt()).filter(|deviation| deviation.is_finite())
 }
 
+/// The standard deviation within groups, pooled: the root of the mean of their sample variances.
+///
+/// Groups of fewer than two values say nothing of it; `None` if all are so.
+pub fn pooled_deviation<G: AsRef<[f64]>>(groups: impl IntoIterator<Item = G>) -> Option<f64> {
+    let variances = groups.into_iter().filter_map(|group| Some(standard_deviation(group.as_ref())?.powi(2)));
+    mean(&variances.collect::<Vec<_>>()).map(f64::sqrt)
+}
+
 /// The quantile at `fraction` (0.5 is the median), linear between the two values nearest to it.
 ///
 /// `None` of nothing, or for a fraction outside 0..=1.

@@ -20,7 +20,7 @@ pub use across::{Across, Place};
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use interval::{Estimate, RESAMPLES, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
-pub use run::{Contestant, Finished, Overhead, Plan, Run, Step, Task, run};
+pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{GOAL, LEAKAGE, OnTask, Pair, Standing, Summary};
 pub use truth::{Agreement, TableTruth, Truth};

@@ -14,9 +14,9 @@ use super::kept::{Kept, KeptRun};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
 use crate::search::{self, Budget, Entry, History, Setup};
-use crate::space::Cell;
 use crate::statistics::mean;
-use crate::unit::{Accuracy, Epochs, Seconds, Seed};
+use crate::table::Incumbent;
+use crate::unit::{Seconds, Seed};
 
 /// An algorithm with its options.
 #[derive(Clone, Debug)]
@@ -152,32 +152,13 @@ impl Plan {
     }
 }
 
-/// A moment of a run at which its incumbent changed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// How many trials there had been, this one included.
-    pub trial: u32,
-    /// What they had cost: full trainings, shorter ones counting by their epochs.
-    pub evaluations: f64,
-    /// What they had cost in simulated time.
-    pub time: Seconds,
-    /// The new incumbent: the best cell by what the search saw.
-    pub cell: Cell,
-    /// The budget at which the search saw it.
-    pub epochs: Epochs,
-    /// What the search saw; `None` if the training diverged, as only the first incumbent of a run can.
-    pub validation_accuracy: Option<Accuracy>,
-    /// How far the cell truly is from the best one at the full budget; no search sees it.
-    pub regret: f64,
-}
-
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) trials: u32,
     pub(super) evaluations: f64,
     pub(super) time: Seconds,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<Incumbent>,
 }
 
 /// A finished run of one algorithm.
@@ -198,7 +179,7 @@ pub struct Run {
     /// What they cost in simulated time.
     pub time: Seconds,
     /// The incumbents, in order; never none.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Incumbent>,
 }
 
 impl Run {
@@ -355,7 +336,7 @@ fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: 
 fn outcome(history: &History, truth: &impl Truth) -> Outcome {
     let spent: Vec<_> = history.spent().collect();
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let step = |(position, trial): (usize, search::Trial)| Step {
+    let step = |(position, trial): (usize, search::Trial)| Incumbent {
         trial: count(position + 1),
         evaluations: spent[position].0,
         time: spent[position].1,
@@ -376,6 +357,7 @@ mod tests {
     use super::*;
     use crate::compare::{TableTruth, fixture};
     use crate::table::TableOracle;
+    use crate::unit::Epochs;
 
     /// Runs a plan, and counts the searches that were made for it.
     fn run_on(threads: usize, plan: &Plan, file: &Path) -> (Result<Vec<Run>, Error>, u32) {

@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::across::Across;
 use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
-use super::run::{Contestant, Plan, Run, Step, Task};
+use super::run::{Contestant, Plan, Run, Task};
 use super::significance::{holm, mann_whitney};
 use super::truth::{Agreement, Truth};
 use crate::search::Budget;
 use crate::statistics::{mean, quantile};
+use crate::table::Incumbent;
 
 /// The share of the cells that count as the top.
 pub const GOAL: f64 = 0.001;
@@ -184,7 +185,7 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
 }
 
 /// The regret of each run over what it spent, with all that it spent.
-fn paths(runs: &[&Run], at: fn(&Step) -> f64, all: fn(&Run) -> f64) -> Vec<(Path, f64)> {
+fn paths(runs: &[&Run], at: fn(&Incumbent) -> f64, all: fn(&Run) -> f64) -> Vec<(Path, f64)> {
     runs.iter().map(|run| (run.steps.iter().map(|step| (at(step), step.regret)).collect(), all(run))).collect()
 }
 
@@ -276,7 +277,7 @@ mod tests {
         let plan = fixture::plan(&["random", "local-search"], 40);
         let run = |contestant: usize, number: u32, regret: f64| {
             let cell = fixture::space().cells().unwrap()[0];
-            let step = Step {
+            let step = Incumbent {
                 trial: 1,
                 evaluations: 1.0,
                 time: Seconds(5.0),

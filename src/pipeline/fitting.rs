@@ -9,7 +9,7 @@ use super::{Costs, Error};
 use crate::network::Cost;
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::statistics::{mean, standard_deviation};
+use crate::statistics::pooled_deviation;
 use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
 use crate::surrogate::store::StoredJudge;
@@ -134,12 +134,11 @@ pub(super) fn fit(
 
 /// The standard deviation between the repeats of a cell, pooled.
 fn noise(recorded: &[Measured]) -> Option<f32> {
-    let of_cell = |measured: &Measured| {
-        let fractions = measured.row.repeats.iter().flatten().map(|accuracy| f64::from(accuracy.fraction()));
-        standard_deviation(&fractions.collect::<Vec<_>>()).map(|deviation| deviation * deviation)
+    let of_cell = |measured: &Measured| -> Vec<f64> {
+        measured.row.repeats.iter().flatten().map(|accuracy| accuracy.fraction().into()).collect()
     };
     #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
-    mean(&recorded.iter().filter_map(of_cell).collect::<Vec<_>>()).map(|variance| variance.sqrt() as f32)
+    pooled_deviation(recorded.iter().map(of_cell)).map(|noise| noise as f32)
 }
 
 fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {

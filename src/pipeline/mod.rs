@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::dataset::Dataset;
 use crate::engine::{Device, processor};
-use crate::network::{Cost, Plan, Skeleton};
+use crate::network::{Cost, Skeleton};
 use crate::record;
 use crate::report::{self, DataSet, Header, Machine, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
@@ -286,7 +286,7 @@ struct Costs {
 
 impl Costs {
     fn of(skeleton: Skeleton, cells: &[Cell]) -> Result<Self, Error> {
-        let cost = |cell: &Cell| Ok((cell.hash(), (*cell, Plan::compile(cell, &skeleton)?.cost())));
+        let cost = |cell: &Cell| Ok((cell.hash(), (*cell, network::cost(cell, &skeleton)?)));
         let known = cells.iter().map(cost).collect::<Result<_, network::Error>>().map_err(Error::Network)?;
         Ok(Self { skeleton, known })
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Job;
 use crate::report::{BudgetAgreement, RecordedCell, Records, RepeatAgreement, RowCount};
 use crate::space::{Cell, ModuleHash};
-use crate::statistics::{kendall_tau_b, mean, pearson, spearman, standard_deviation};
+use crate::statistics::{kendall_tau_b, mean, pearson, pooled_deviation, spearman};
 use crate::table::{Record, Status};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
@@ -96,13 +96,12 @@ fn repeat_agreement(records: &[Record], epochs: Epochs) -> RepeatAgreement {
         hashes.iter().map(|hash| repeats(&rows[hash]).into_iter().flatten().map(fraction).collect()).collect();
     let (first, second): (Vec<f64>, Vec<f64>) =
         of_cells.iter().filter_map(|repeats| Some((*repeats.first()?, *repeats.get(1)?))).unzip();
-    let variances: Vec<_> = of_cells.iter().filter_map(|repeats| Some(standard_deviation(repeats)?.powi(2))).collect();
     RepeatAgreement {
         epochs,
         cells: first.len(),
         pearson: pearson(&first, &second),
         spearman: spearman(&first, &second),
-        noise: mean(&variances).map(f64::sqrt),
+        noise: pooled_deviation(&of_cells),
     }
 }
 

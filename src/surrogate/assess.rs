@@ -7,10 +7,10 @@ use rand::seq::SliceRandom as _;
 use rayon::prelude::*;
 
 use super::calibration::{Calibration, Reliability};
-use super::quality::{Summary, top_regret};
-use super::{Entry, Error, Rows, check_count};
+use super::quality::{Measures, Summary, different};
+use super::{Entry, Error, Rows, check_count, check_finite};
 use crate::space::ModuleHash;
-use crate::statistics::{kendall_tau_b, quantile, r_squared, rmse, spearman};
+use crate::statistics::{kendall_tau_b, quantile};
 use crate::unit::Seed;
 
 /// How many of the predicted best are looked at for the regret.
@@ -81,12 +81,8 @@ pub fn assess(
 ) -> Result<Point, Error> {
     check_count("hashes", cells.len(), rows)?;
     check_count("targets", targets.len(), rows)?;
-    if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
-        return Err(Error::NotFinite { row, found: targets[row] });
-    }
-    let mut different = cells.to_vec();
-    different.sort_unstable();
-    different.dedup();
+    check_finite(targets)?;
+    let different = different(cells);
     if training.saturating_add(2) > different.len() {
         return Err(Error::Split { training, cells: different.len() });
     }
@@ -104,22 +100,23 @@ pub fn assess(
         let reliability = Reliability::of(&of(&others), &predicted, &calibration);
         let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
         let truth: Vec<f64> = of(&others).into_iter().map(f64::from).collect();
-        Ok(Measures { reliability, ..Measures::of(&truth, &predicted) })
+        let kendall_tau_of_best = tau_of_best(&truth, &predicted);
+        Ok(Repeat { measures: Measures::of(&truth, &predicted, TOP), kendall_tau_of_best, reliability })
     });
-    let measured: Vec<Measures> = measured.collect::<Result<_, Error>>()?;
-    let summary = |of: fn(&Measures) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
+    let measured: Vec<Repeat> = measured.collect::<Result<_, Error>>()?;
+    let summary = |of: fn(&Repeat) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
     Ok(Point {
         training,
         held_out,
-        kendall_tau: summary(|measures| measures.kendall_tau),
-        kendall_tau_of_best: summary(|measures| measures.kendall_tau_of_best),
-        spearman: summary(|measures| measures.spearman),
-        r_squared: summary(|measures| measures.r_squared),
-        rmse: summary(|measures| measures.rmse),
-        top_regret: summary(|measures| measures.top_regret),
-        crps: summary(|measures| Some(measures.reliability?.crps)),
-        coverage: summary(|measures| Some(measures.reliability?.coverage)),
-        miscalibration: summary(|measures| Some(measures.reliability?.miscalibration)),
+        kendall_tau: summary(|repeat| repeat.measures.kendall_tau),
+        kendall_tau_of_best: summary(|repeat| repeat.kendall_tau_of_best),
+        spearman: summary(|repeat| repeat.measures.spearman),
+        r_squared: summary(|repeat| repeat.measures.r_squared),
+        rmse: summary(|repeat| repeat.measures.rmse),
+        top_regret: summary(|repeat| repeat.measures.top_regret),
+        crps: summary(|repeat| Some(repeat.reliability?.crps)),
+        coverage: summary(|repeat| Some(repeat.reliability?.coverage)),
+        miscalibration: summary(|repeat| Some(repeat.reliability?.miscalibration)),
     })
 }
 
@@ -143,28 +140,10 @@ fn split(
 }
 
 /// What one repeat says.
-struct Measures {
-    kendall_tau: Option<f64>,
+struct Repeat {
+    measures: Measures,
     kendall_tau_of_best: Option<f64>,
-    spearman: Option<f64>,
-    r_squared: Option<f64>,
-    rmse: Option<f64>,
-    top_regret: Option<f64>,
     reliability: Option<Reliability>,
-}
-
-impl Measures {
-    fn of(truth: &[f64], predicted: &[f64]) -> Self {
-        Self {
-            kendall_tau: kendall_tau_b(truth, predicted),
-            kendall_tau_of_best: tau_of_best(truth, predicted),
-            spearman: spearman(truth, predicted),
-            r_squared: r_squared(truth, predicted),
-            rmse: rmse(truth, predicted),
-            top_regret: top_regret(truth, predicted, TOP),
-            reliability: None,
-        }
-    }
 }
 
 fn tau_of_best(truth: &[f64], predicted: &[f64]) -> Option<f64> {
@@ -242,8 +221,8 @@ mod tests {
         let predicted: Vec<f64> = truth.iter().map(|truth| if *truth >= 90.0 { 300.0 - truth } else { *truth }).collect();
         assert!((tau_of_best(&truth, &predicted).unwrap() + 1.0).abs() < 1e-9);
         assert_eq!(tau_of_best(&[], &[]), None);
-        assert!(Measures::of(&truth, &predicted).kendall_tau.unwrap() > 0.9);
-        assert_eq!(Measures::of(&truth, &predicted).top_regret, Some(0.0));
+        assert!(Measures::of(&truth, &predicted, TOP).kendall_tau.unwrap() > 0.9);
+        assert_eq!(Measures::of(&truth, &predicted, TOP).top_regret, Some(0.0));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rand::seq::SliceRandom as _;
 
 use super::{Error, Quantity, Target};
 use crate::space::{Cell, ModuleHash};
-use crate::statistics::{mean, standard_deviation};
+use crate::statistics::{mean, pooled_deviation};
 use crate::table::{Row, Stop, Table};
 use crate::unit::Seed;
 
@@ -34,22 +34,22 @@ impl Lesson {
     pub fn of(table: &Table, target: Target) -> Result<Self, Error> {
         table.check_budget(target.epochs)?;
         let mut lesson = Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), noise: None };
-        let mut variances = Vec::new();
+        let mut repeated: Vec<Vec<f64>> = Vec::new();
         for (index, (cell, hash)) in table.cells().iter().zip(table.hashes()).enumerate() {
             let repeats = table.repeats(index, target.epochs).iter();
             let values: Vec<f64> = repeats.filter_map(|row| value(row, target.quantity)).collect();
             let Some(mean) = mean(&values) else { continue };
-            variances.extend(standard_deviation(&values).map(|deviation| deviation * deviation));
             lesson.cells.push(*cell);
             lesson.hashes.push(*hash);
             #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
             lesson.values.push(mean as f32);
+            repeated.push(values);
         }
         if lesson.cells.is_empty() {
             return Err(Error::NothingToLearn { target });
         }
         #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
-        let noise = mean(&variances).map(|variance| variance.sqrt() as f32);
+        let noise = pooled_deviation(&repeated).map(|noise| noise as f32);
         lesson.noise = noise;
         Ok(lesson)
     }

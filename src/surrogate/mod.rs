@@ -453,10 +453,16 @@ impl Entry {
         if rows.len() < FEWEST_ROWS {
             return Err(Error::TooFewRows { expected: FEWEST_ROWS, found: rows.len() });
         }
-        if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
-            return Err(Error::NotFinite { row, found: targets[row] });
-        }
+        check_finite(targets)?;
         (self.fit)(rows, targets, seed)
+    }
+}
+
+/// Passes targets that are numbers.
+fn check_finite(targets: &[f32]) -> Result<(), Error> {
+    match targets.iter().position(|target| !target.is_finite()) {
+        Some(row) => Err(Error::NotFinite { row, found: targets[row] }),
+        None => Ok(()),
     }
 }
 

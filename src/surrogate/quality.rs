@@ -70,52 +70,51 @@ pub fn cross_validate(
     check_count("targets", targets.len(), rows)?;
     let fold_of = split(rows, cells, folds, seed)?;
     let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
-    let mut measured = Measured::default();
+    let mut measured = Vec::with_capacity(folds);
     for fold in 0..folds {
         let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
         let kept_targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
         let model = entry.fit(&rows.select(&kept), &kept_targets, seed.derive(&format!("fold {fold}")))?;
         let predicted = model.predict(&rows.select(&held_out))?;
         let truth: Vec<f64> = held_out.iter().map(|row| targets[*row].into()).collect();
-        measured.add(&truth, &predicted.iter().map(|prediction| prediction.mean.into()).collect::<Vec<f64>>());
+        let means: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
+        measured.push(Measures::of(&truth, &means, TOP));
         held_out.into_iter().zip(predicted).for_each(|(row, prediction)| predictions[row] = prediction);
     }
-    Ok(measured.summarised(predictions))
+    let summary = |of: fn(&Measures) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
+    Ok(Quality {
+        kendall_tau: summary(|measures| measures.kendall_tau),
+        spearman: summary(|measures| measures.spearman),
+        r_squared: summary(|measures| measures.r_squared),
+        rmse: summary(|measures| measures.rmse),
+        top_regret: summary(|measures| measures.top_regret),
+        predictions,
+    })
 }
 
-/// The measures of each fold.
-#[derive(Default)]
-struct Measured {
-    kendall_tau: Vec<f64>,
-    spearman: Vec<f64>,
-    r_squared: Vec<f64>,
-    rmse: Vec<f64>,
-    top_regret: Vec<f64>,
+/// How near predictions are to the truth; what is undefined is `None`.
+pub(super) struct Measures {
+    pub(super) kendall_tau: Option<f64>,
+    pub(super) spearman: Option<f64>,
+    pub(super) r_squared: Option<f64>,
+    pub(super) rmse: Option<f64>,
+    pub(super) top_regret: Option<f64>,
 }
 
-impl Measured {
-    fn add(&mut self, truth: &[f64], predicted: &[f64]) {
-        self.kendall_tau.extend(kendall_tau_b(truth, predicted));
-        self.spearman.extend(spearman(truth, predicted));
-        self.r_squared.extend(r_squared(truth, predicted));
-        self.rmse.extend(rmse(truth, predicted));
-        self.top_regret.extend(top_regret(truth, predicted, TOP));
-    }
-
-    fn summarised(self, predictions: Vec<Prediction>) -> Quality {
-        Quality {
-            kendall_tau: Summary::of(&self.kendall_tau),
-            spearman: Summary::of(&self.spearman),
-            r_squared: Summary::of(&self.r_squared),
-            rmse: Summary::of(&self.rmse),
-            top_regret: Summary::of(&self.top_regret),
-            predictions,
+impl Measures {
+    pub(super) fn of(truth: &[f64], predicted: &[f64], top: usize) -> Self {
+        Self {
+            kendall_tau: kendall_tau_b(truth, predicted),
+            spearman: spearman(truth, predicted),
+            r_squared: r_squared(truth, predicted),
+            rmse: rmse(truth, predicted),
+            top_regret: top_regret(truth, predicted, top),
         }
     }
 }
 
 /// What is lost by trying only the `top` predicted best; `None` of nothing.
-pub(super) fn top_regret(truth: &[f64], predicted: &[f64], top: usize) -> Option<f64> {
+fn top_regret(truth: &[f64], predicted: &[f64], top: usize) -> Option<f64> {
     let mut order: Vec<usize> = (0..truth.len()).collect();
     order.sort_by(|a, b| predicted[*b].total_cmp(&predicted[*a]));
     let best = truth.iter().copied().reduce(f64::max)?;
@@ -123,13 +122,19 @@ pub(super) fn top_regret(truth: &[f64], predicted: &[f64], top: usize) -> Option
     Some(best - tried)
 }
 
+/// Each cell once, in order.
+pub(super) fn different(cells: &[ModuleHash]) -> Vec<ModuleHash> {
+    let mut different = cells.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    different
+}
+
 /// Deals the cells to folds of nearly equal size: all rows of a cell into one. The deal depends on which cells there are, not
 /// on the order of the rows.
 pub(super) fn split(rows: &Rows, cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<usize>, Error> {
     check_count("hashes", cells.len(), rows)?;
-    let mut different = cells.to_vec();
-    different.sort_unstable();
-    different.dedup();
+    let mut different = different(cells);
     if folds < 2 || folds > different.len() {
         return Err(Error::Folds { folds, cells: different.len() });
     }

@@ -56,7 +56,7 @@ pub use summary::{
     WithinBudget,
 };
 pub use survey::{Step, Watch};
-pub use trajectories::{TrajectoryRow, write_trajectories};
+pub use trajectories::{Incumbent, TrajectoryRow, write_trajectories};
 pub use trials::{TrialRow, write_trials};
 pub use writer::write;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
 
 use super::Error;
-use super::writer::write_batch;
+use super::writer::{cell_columns, write_batch};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -44,15 +44,17 @@ pub fn write_trials(file: &Path, trials: &[TrialRow<'_>]) -> Result<(), Error> {
     let texts = |value: fn(&TrialRow<'_>) -> String| -> ArrayRef {
         Arc::new(trials.iter().map(|trial| Some(value(trial))).collect::<StringArray>())
     };
+    let cells: Vec<Cell> = trials.iter().map(|trial| trial.cell).collect();
+    let [hashes, adjacencies, operations] = cell_columns(&cells);
     let fraction = |trial: &TrialRow<'_>| trial.validation_accuracy.map(Accuracy::fraction);
     let columns: [(&str, ArrayRef); 10] = [
         ("algorithm", texts(|trial| trial.algorithm.to_owned())),
         ("oracle", texts(|trial| trial.oracle.to_owned())),
         ("search_seed", Arc::new(trials.iter().map(|trial| trial.seed.0).collect::<UInt64Array>())),
         ("evaluation", Arc::new(trials.iter().map(|trial| trial.evaluation).collect::<UInt32Array>())),
-        ("module_hash", texts(|trial| trial.cell.hash().to_string())),
-        ("module_adjacency", texts(|trial| trial.cell.adjacency_text())),
-        ("module_operations", texts(|trial| trial.cell.operations_text())),
+        hashes,
+        adjacencies,
+        operations,
         ("epochs", Arc::new(trials.iter().map(|trial| trial.epochs.0).collect::<UInt16Array>())),
         ("validation_accuracy", Arc::new(trials.iter().map(fraction).collect::<Float32Array>())),
         ("training_time", Arc::new(trials.iter().map(|trial| trial.training_time.0).collect::<Float64Array>())),

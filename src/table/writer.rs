@@ -3,8 +3,9 @@
 use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use fs_err as fs;
 use parquet::arrow::ArrowWriter;
@@ -16,10 +17,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
-use super::column::{COLUMNS, Column, HASH};
+use super::column::{ADJACENCY, COLUMNS, Column, HASH, OPERATIONS};
 use super::sum::{self, Summed};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 use crate::file::replace;
+use crate::space::Cell;
 
 /// The key of the format version in the metadata of a file.
 pub(super) const VERSION_KEY: &str = "nasbench.format_version";
@@ -203,6 +205,16 @@ pub(super) fn write_rows<G: Sync>(
     Ok(summed.finish()?)
 }
 
+/// Cells as columns: their hashes, matrices and operations.
+pub(super) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
+    let texts = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    [
+        (HASH, texts(Cell::hashes(cells).iter().map(ToString::to_string).collect())),
+        (ADJACENCY, texts(cells.iter().map(|cell| cell.adjacency_text()).collect())),
+        (OPERATIONS, texts(cells.iter().map(|cell| cell.operations_text()).collect())),
+    ]
+}
+
 /// Writes one batch of columns to a Parquet file that appears whole or not at all.
 pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
@@ -224,7 +236,6 @@ mod tests {
     use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
 
     use super::*;
-    use crate::space::Cell;
     use crate::unit::Epochs;
 
     fn identity() -> Identity {

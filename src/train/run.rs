@@ -11,7 +11,7 @@ use super::feed::Feed;
 use super::{Checkpoint, Curves, Data, Error, Evaluation, Figures, Protocol, Trained, memory};
 use crate::dataset::Batch;
 use crate::engine::{Device, Model, State, StepReport};
-use crate::network::{Cost, Plan};
+use crate::network::{self, Cost, Plan, Skeleton};
 use crate::space::Cell;
 use crate::unit::{Epochs, Seconds, Seed};
 
@@ -137,7 +137,7 @@ impl<'a> Training<'a> {
     ///
     /// Panics if the protocol is not resolved.
     pub fn cost(&self) -> Result<Cost, Error> {
-        Ok(self.plan()?.cost())
+        Ok(network::cost(self.cell, &self.skeleton())?)
     }
 
     fn memory_of(&self, plan: &Plan) -> u64 {
@@ -149,8 +149,11 @@ impl<'a> Training<'a> {
 
     /// The plan of the network.
     pub(super) fn plan(&self) -> Result<Plan, Error> {
-        let skeleton = self.protocol.skeleton().expect("the protocol is resolved");
-        Ok(Plan::compile(self.cell, &skeleton)?)
+        Ok(Plan::compile(self.cell, &self.skeleton())?)
+    }
+
+    fn skeleton(&self) -> Skeleton {
+        self.protocol.skeleton().expect("the protocol is resolved")
     }
 }
 

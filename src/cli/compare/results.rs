@@ -135,19 +135,13 @@ fn spending(budget: Budget) -> String {
 }
 
 fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [String]) -> impl Iterator<Item = TrajectoryRow<'a>> {
-    run.steps.iter().map(|step| TrajectoryRow {
+    run.steps.iter().map(|incumbent| TrajectoryRow {
         task: &plan.tasks[run.task].name,
         algorithm: &names[run.contestant],
         options: &options[run.contestant],
         run: run.run,
         seed: run.seed,
-        trial: step.trial,
-        evaluations: step.evaluations,
-        time: step.time,
-        cell: step.cell,
-        epochs: step.epochs,
-        validation_accuracy: step.validation_accuracy,
-        regret: step.regret,
+        incumbent,
         all_evaluations: run.evaluations,
         all_time: run.time,
     })
