@@ -45,3 +45,9 @@ pub trait Oracle {
     /// [`Error`] for the first proposal that could not be measured; a training that diverged is no error.
     fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error>;
 }
+
+impl<O: Oracle + ?Sized> Oracle for Box<O> {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error> {
+        (**self).measure(proposals)
+    }
+}

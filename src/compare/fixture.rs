@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::{Contestant, Plan, Task};
+use crate::network::Cost;
 use crate::search::{self, Budget, Setup};
 use crate::space::{Cell, Space};
+use crate::surrogate::features::{Features, READABLE};
+use crate::surrogate::{Model, Quantity, Target, find};
 use crate::table::{Record, Table};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -33,6 +36,19 @@ pub(super) fn table() -> (Table, Vec<Cell>) {
     let all = |cell| BUDGETS.into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (cell, epochs, repeat)));
     let records: Vec<_> = cells.iter().flat_map(all).map(|(cell, epochs, repeat)| record(cell, epochs, repeat)).collect();
     (Table::from_records(&records), cells)
+}
+
+/// A model of numbers of their hashes, with the cells and their costs.
+pub(super) fn model() -> (Model, Vec<(Cell, Cost)>) {
+    let features = Features::new(READABLE, &space()).unwrap();
+    let cells = space().cells().unwrap();
+    let costed: Vec<_> = cells.iter().map(|cell| (*cell, features.cost(cell).unwrap())).collect();
+    let hashes = Cell::hashes(&cells);
+    let values: Vec<f32> = hashes.iter().map(|hash| 0.8 + f32::from(hash.bytes()[0]) / 2_560.0).collect();
+    let rows = features.rows(&costed).unwrap();
+    let target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(108) };
+    let forest = find("random-forest").unwrap();
+    (Model::fit(forest, target, &features, &rows, &hashes, &values, Seed(1)).unwrap(), costed)
 }
 
 /// A plan of some algorithms with their defaults, and 20 evaluations for each run.

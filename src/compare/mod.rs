@@ -22,13 +22,14 @@ pub use interval::{Estimate, RESAMPLES, interquartile_mean, interquartile_mean_i
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
-pub use summary::{GOAL, LEAKAGE, OnTask, Pair, Standing, Summary};
-pub use truth::{Agreement, TableTruth, Truth};
+pub use summary::{GOAL, OnTask, Pair, Standing, Summary};
+pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth};
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::search;
+use crate::surrogate;
 use crate::unit::Epochs;
 
 /// What is wrong with a comparison.
@@ -83,6 +84,9 @@ pub enum Error {
         /// The budget.
         epochs: Epochs,
     },
+    /// A model cannot judge the cells.
+    #[error("could not predict what the cells are worth")]
+    Model(#[from] surrogate::Error),
     /// A file holds something else than finished runs.
     #[error("`{}` is no file of finished runs of this version", file.display())]
     Foreign {

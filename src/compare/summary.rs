@@ -9,7 +9,7 @@ use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
 use super::run::{Contestant, Plan, Run, Task};
 use super::significance::{holm, mann_whitney};
-use super::truth::{Agreement, Truth};
+use super::truth::{Agreement, Truth, Worth};
 use crate::search::Budget;
 use crate::statistics::{mean, quantile};
 use crate::table::Incumbent;
@@ -18,12 +18,6 @@ use crate::table::Incumbent;
 pub const GOAL: f64 = 0.001;
 /// How many points a curve has.
 const POINTS: usize = 101;
-
-/// What keeps a comparison honest, in words.
-pub const LEAKAGE: &str = "\
-A search sees the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats. The \
-incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Its regret is the mean test accuracy of \
-the best cell, less its own, both over all repeats at the full budget. Every training is paid for, those of few epochs too.";
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,7 +33,9 @@ pub struct Summary {
 pub struct OnTask {
     /// What people call the task.
     pub name: String,
-    /// The mean test accuracy of the best cell.
+    /// What cells are judged by.
+    pub judged_by: Worth,
+    /// What the best cell is worth.
     pub best: f64,
     /// The regret of the least of the top cells: of the best 0.1 %.
     pub goal: f64,
@@ -134,6 +130,19 @@ impl Summary {
         let across = if tasks.len() > 1 { Across::new(plan, &regrets, &middles) } else { None };
         Self { tasks, across }
     }
+
+    /// What keeps the comparison honest, in words: a paragraph for each kind of task.
+    #[must_use]
+    pub fn leakage(&self) -> Vec<&'static str> {
+        let mut said = Vec::new();
+        for task in &self.tasks {
+            let text = task.judged_by.leakage();
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+        said
+    }
 }
 
 fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
@@ -142,6 +151,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
     let each = plan.contestants.par_iter().zip(by_algorithm);
     OnTask {
         name: task.name.clone(),
+        judged_by: truth.judged_by(),
         best: truth.best(),
         goal,
         middle: regret_of(0.5),

@@ -1,18 +1,62 @@
 //! What a search must not see: how good cells truly are.
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::Error;
+use crate::network::Cost;
 use crate::space::{Cell, Space};
 use crate::statistics::{number, spearman};
+use crate::surrogate::Model;
 use crate::table::{Repeat, Table};
 use crate::unit::Epochs;
 
+/// What cells are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Worth {
+    /// Their mean test accuracy over all repeats of a table.
+    MeanTestAccuracy,
+    /// The validation accuracy that a model predicts, without noise.
+    PredictedValidationAccuracy,
+}
+
+impl Worth {
+    /// What it is called in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MeanTestAccuracy => "mean test accuracy",
+            Self::PredictedValidationAccuracy => "predicted validation accuracy",
+        }
+    }
+
+    /// What keeps a comparison honest, in words.
+    #[must_use]
+    pub const fn leakage(self) -> &'static str {
+        match self {
+            Self::MeanTestAccuracy => {
+                "A search sees the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats. The \
+                 incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Its regret is the mean test \
+                 accuracy of the best cell, less its own, both over all repeats at the full budget. Every training is paid for, those of \
+                 few epochs too."
+            }
+            Self::PredictedValidationAccuracy => {
+                "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
+                 the predicted time. The regret of its incumbent is the prediction for the best cell, less that for its own, both without \
+                 noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted."
+            }
+        }
+    }
+}
+
 /// Knows how good cells truly are. Only comparisons, verification and reports ask it.
 pub trait Truth: Sync {
-    /// What a cell is worth, larger being better: its mean test accuracy, as a fraction. `None` if it is not known, or every
-    /// training diverged.
+    /// What cells are judged by.
+    fn judged_by(&self) -> Worth;
+
+    /// What a cell is worth, larger being better, as a fraction. `None` if it is not known, or every training diverged.
     fn worth(&self, cell: &Cell) -> Option<f64>;
 
     /// What the best cell is worth.
@@ -33,7 +77,11 @@ pub trait Truth: Sync {
     }
 }
 
-impl<T: Truth> Truth for &T {
+impl<T: Truth + ?Sized> Truth for &T {
+    fn judged_by(&self) -> Worth {
+        (*self).judged_by()
+    }
+
     fn worth(&self, cell: &Cell) -> Option<f64> {
         (*self).worth(cell)
     }
@@ -101,8 +149,28 @@ pub struct TableTruth<'a> {
     table: &'a Table,
     /// By the index of the cell.
     worth: Vec<Option<f64>>,
-    /// Of the cells in the space that are worth anything, descending.
-    sorted: Vec<f64>,
+    sorted: Sorted,
+}
+
+/// What the cells of a space are worth that are worth anything, descending: at least one.
+#[derive(Debug)]
+struct Sorted(Vec<f64>);
+
+impl Sorted {
+    fn new(mut worth: Vec<f64>) -> Option<Self> {
+        worth.par_sort_unstable_by(|a, b| b.total_cmp(a));
+        (!worth.is_empty()).then_some(Self(worth))
+    }
+
+    fn best(&self) -> f64 {
+        self.0[0]
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, clamped to it")]
+    fn threshold(&self, share: f64) -> f64 {
+        let count = (share * number(self.0.len())).ceil() as usize;
+        self.0[count.clamp(1, self.0.len()) - 1]
+    }
 }
 
 impl<'a> TableTruth<'a> {
@@ -118,25 +186,26 @@ impl<'a> TableTruth<'a> {
             Some(f64::from(mean.end.test_accuracy?.fraction()))
         };
         let worth: Vec<_> = table.cells().par_iter().enumerate().map(mean_of).collect();
-        let mut sorted: Vec<f64> = worth.iter().copied().flatten().collect();
-        sorted.par_sort_unstable_by(|a, b| b.total_cmp(a));
-        if sorted.is_empty() { Err(Error::NoTruth { epochs }) } else { Ok(Self { table, worth, sorted }) }
+        let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
+        Ok(Self { table, worth, sorted })
     }
 }
 
 impl Truth for TableTruth<'_> {
+    fn judged_by(&self) -> Worth {
+        Worth::MeanTestAccuracy
+    }
+
     fn worth(&self, cell: &Cell) -> Option<f64> {
         self.worth[self.table.index_of(cell)?]
     }
 
     fn best(&self) -> f64 {
-        self.sorted[0]
+        self.sorted.best()
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, clamped to it")]
     fn threshold(&self, share: f64) -> f64 {
-        let count = (share * number(self.sorted.len())).ceil() as usize;
-        self.sorted[count.clamp(1, self.sorted.len()) - 1]
+        self.sorted.threshold(share)
     }
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
@@ -150,6 +219,51 @@ impl Truth for TableTruth<'_> {
         let values: Vec<Vec<f64>> = budgets.iter().map(of_budget).collect();
         let pairs = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| [smaller, larger]));
         pairs.map(|pair| Agreement::between(pair.map(|place| budgets[place]), &values[pair[0]], &values[pair[1]])).collect()
+    }
+}
+
+/// What a model predicts, which then is the truth: of every cell of a space, without noise.
+///
+/// # Source
+///
+/// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
+#[derive(Debug)]
+pub struct ModelTruth {
+    /// By the fingerprint of the cell, whatever the numbering of its vertices.
+    worth: FxHashMap<u64, f64>,
+    sorted: Sorted,
+}
+
+impl ModelTruth {
+    /// Asks a model for all cells that a search can find, each with its cost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none.
+    pub fn new(model: &Model, cells: &[(Cell, Cost)]) -> Result<Self, Error> {
+        let predictions = model.predict_cells(cells)?;
+        let predicted: Vec<f64> = predictions.iter().map(|prediction| f64::from(prediction.mean.clamp(0.0, 1.0))).collect();
+        let worth = cells.iter().zip(&predicted).map(|((cell, _), worth)| (cell.fingerprint(), *worth)).collect();
+        let sorted = Sorted::new(predicted).ok_or(Error::NoTruth { epochs: model.target().epochs })?;
+        Ok(Self { worth, sorted })
+    }
+}
+
+impl Truth for ModelTruth {
+    fn judged_by(&self) -> Worth {
+        Worth::PredictedValidationAccuracy
+    }
+
+    fn worth(&self, cell: &Cell) -> Option<f64> {
+        self.worth.get(&cell.fingerprint()).copied()
+    }
+
+    fn best(&self) -> f64 {
+        self.sorted.best()
+    }
+
+    fn threshold(&self, share: f64) -> f64 {
+        self.sorted.threshold(share)
     }
 }
 
@@ -210,5 +324,29 @@ mod tests {
         assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
         let better = |threshold: f64| cells.iter().filter(|cell| truth.worth(cell).unwrap() >= threshold).count();
         assert!(better(truth.threshold(0.1)) >= 10 && better(truth.threshold(1.0)) == cells.len());
+    }
+
+    #[test]
+    fn the_truth_of_a_model_is_what_it_predicts_however_a_cell_is_numbered() {
+        let (model, cells) = fixture::model();
+        let truth = ModelTruth::new(&model, &cells).unwrap();
+        assert_eq!(truth.judged_by(), Worth::PredictedValidationAccuracy);
+        let predictions = model.predict_cells(&cells).unwrap();
+        let best = predictions.iter().map(|prediction| prediction.mean).fold(0.0, f32::max);
+        assert!((truth.best() - f64::from(best)).abs() < 1e-12);
+        for ((cell, _), prediction) in cells.iter().zip(&predictions) {
+            assert!((truth.worth(cell).unwrap() - f64::from(prediction.mean)).abs() < 1e-12);
+            assert!(truth.regret(cell) >= 0.0);
+        }
+        // Input to 1 and 2, both to the output: the two inner vertices change places.
+        let [one, other] = ["conv3x3-bn-relu,maxpool3x3", "maxpool3x3,conv3x3-bn-relu"]
+            .map(|inner| Cell::from_texts("0110000100010000", &format!("input,{inner},output")).unwrap());
+        assert_ne!(one, other);
+        assert_eq!(truth.worth(&one).unwrap().to_bits(), truth.worth(&other).unwrap().to_bits());
+        let larger = fixture::space().with_max_vertices(5).unwrap().cells().unwrap();
+        let unknown = larger.iter().find(|cell| cell.vertices() == 5).unwrap();
+        assert!(truth.worth(unknown).is_none() && (truth.regret(unknown) - truth.best()).abs() < 1e-12);
+        assert!(truth.agreements(&[Epochs(4), Epochs(108)]).is_empty());
+        assert!(matches!(ModelTruth::new(&model, &[]), Err(Error::NoTruth { epochs: Epochs(108) })));
     }
 }

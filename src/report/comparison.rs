@@ -7,7 +7,7 @@ use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
 use super::plot::{comparison, ranks};
 use super::{Error, number};
-use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, LEAKAGE, LEVEL, OnTask, Pair, Reached, Standing, Summary};
+use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, LEVEL, OnTask, Pair, Reached, Standing, Summary};
 use crate::file;
 
 /// Everything that a comparison has to tell.
@@ -74,7 +74,8 @@ impl Comparison<'_> {
         let lines: Vec<_> = self.setting.iter().cloned().chain(options).map(line).collect();
         let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
                         this page does.";
-        format!("<dl>\n{}</dl>\n{}{}", lines.concat(), paragraph(LEAKAGE), paragraph(overhead))
+        let honest: String = self.summary.leakage().into_iter().map(paragraph).collect();
+        format!("<dl>\n{}</dl>\n{honest}{}", lines.concat(), paragraph(overhead))
     }
 }
 
@@ -101,8 +102,9 @@ fn results(task: &OnTask) -> String {
         100.0 * GOAL
     );
     let best = format!(
-        "The best cell has a mean test accuracy of {} %. The best {} % of the cells have a regret of at most {} percentage points, the \
+        "The best cell has a {} of {} %. The best {} % of the cells have a regret of at most {} percentage points, the \
          better half of at most {}.",
+        task.judged_by.name(),
         number::percent(task.best),
         100.0 * GOAL,
         fine(task.goal),
@@ -298,7 +300,7 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Place, rank};
+    use crate::compare::{Band, Place, Worth, rank};
     use crate::report::sample;
     use crate::unit::Epochs;
 
@@ -343,6 +345,7 @@ mod tests {
         };
         OnTask {
             name: "fashion & more".to_owned(),
+            judged_by: Worth::MeanTestAccuracy,
             best: 0.943,
             goal: 0.004,
             middle: 0.03,

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Prediction, Rows};
 
-/// Rows that one thread scores at a time: small enough that they stay in its cache while all trees pass by.
-const BLOCK: usize = 256;
+/// Rows that one thread scores at a time: few enough that they stay in its second-level cache while all trees pass by, and so many
+/// that a large forest, which does not stay there, is not fetched often.
+const BLOCK: usize = 1_024;
 /// Rows that go down a tree side by side: a step of one hides the wait for the memory of another.
 const LANES: usize = 8;
 

@@ -1,5 +1,6 @@
 //! `nasbench compare`: many runs of many algorithms, and how sure the differences are.
 
+mod answers;
 mod results;
 mod tables;
 
@@ -9,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::compare::{self, Contestant, Finished, Plan, Summary, TableTruth, Task};
-use nasbench::search::{self, Setup};
-use nasbench::table::{self, Benchmark, SHIPPED, TableOracle};
-use nasbench::unit::{Epochs, Seed};
+use nasbench::compare::{self, Contestant, Finished, Plan, Summary, Task, Truth};
+use nasbench::search;
+use nasbench::table::SHIPPED;
+use nasbench::unit::Seed;
 
 use super::Global;
 use super::format::Format;
-use super::search::{Spending, options, target};
+use super::search::{Spending, models, options};
+use answers::Answers;
 
 const HELP: &str = "\
 Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
@@ -30,6 +32,9 @@ p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets a
 
 A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
 algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference.
+
+A model file of `nasbench fit` is a task, too: what it predicts of a cell is the truth then, and `--noise` makes a surrogate benchmark
+of it, which answers as repeats would.
 
 The folder of `--out` gets
   report.html           everything with plots: anytime curves, distributions of the final regrets, the critical difference
@@ -45,15 +50,19 @@ Examples:
   nasbench compare --on nb101 --algorithms random,hyperband,bohb --budget 1000000s --out by-time
   nasbench compare --on nb101 --algorithms random,genetic --set genetic.population_size=20 --budget 500evals --out other-options
   nasbench compare --on nb101 --algorithms smac,smac:trees=20,smac:trees=80 --budget 200evals --out sensitivity
+  nasbench compare --on boosting.json --noise --algorithms random,regularized-evolution --budget 200evals --out surrogate
   nasbench compare --on nb101 --epochs 4,12,36,108 --on mine --algorithms random,smac --budget 100evals --out many-tasks";
 
-/// Compare search algorithms on the records of a benchmark, with many runs of each.
+/// Compare search algorithms on the records of a benchmark or on a model of them, with many runs of each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The folder of a benchmark; may be given many times.
-    #[arg(long, value_name = "BENCH", default_value = SHIPPED)]
+    /// The folder of a benchmark, or a model file; may be given many times.
+    #[arg(long, value_name = "BENCH|MODEL", default_value = SHIPPED)]
     on: Vec<PathBuf>,
+
+    #[command(flatten)]
+    models: models::Arguments,
 
     /// The algorithms: names of `nasbench list algorithms`, with commas between. One may stand there many times with other
     /// options, as in `genetic,genetic:population_size=20:elites=2`.
@@ -90,27 +99,19 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// A benchmark in memory.
-struct Records {
-    folder: PathBuf,
-    benchmark: Benchmark,
-    table: table::Table,
-}
-
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
-    let records = arguments.on.iter().cloned().map(Records::read).collect::<anyhow::Result<Vec<_>>>()?;
-    let (tasks, on): (Vec<Task>, Vec<&table::Table>) = tasks(arguments, &records)?.into_iter().unzip();
-    let mut truths = Vec::new();
-    for (task, table) in tasks.iter().zip(&on) {
-        truths.push(TableTruth::new(table, &task.setup.space, task.setup.epochs).context("could not judge the cells")?);
-    }
+    let answers = answers::open(arguments)?;
+    let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &answers)?.into_iter().unzip();
+    let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task)).collect::<Result<Vec<_>, _>>();
+    let truths = truths.context("could not judge the cells")?;
+    let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
     let plan = Plan { contestants, tasks, runs: arguments.runs, budget: arguments.budget.0, seed: Seed(arguments.seed) };
 
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     let bar = progress(&plan, global.quiet);
     let started = Instant::now();
-    let oracle = |task: usize, seed| TableOracle::new(on[task], seed);
+    let oracle = |task: usize, seed| on[task].oracle(seed);
     let finished = compare::run(&plan, oracle, &truths, &arguments.out.join(results::RUNS), || bar.inc(1));
     bar.finish_and_clear();
     let finished = finished.context("could not compare")?;
@@ -123,32 +124,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         writeln!(anstream::stderr(), "{}", timing(&plan, &finished, wall))?;
     }
     Ok(())
-}
-
-impl Records {
-    fn read(folder: PathBuf) -> anyhow::Result<Self> {
-        let benchmark = super::benchmark::open(&folder)?;
-        let table = benchmark.table().context("could not read the benchmark")?;
-        Ok(Self { folder, benchmark, table })
-    }
-}
-
-/// Each benchmark at each budget that was asked for, with its table.
-fn tasks<'a>(arguments: &Arguments, records: &'a [Records]) -> anyhow::Result<Vec<(Task, &'a table::Table)>> {
-    let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
-        [] => vec![None],
-        epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
-    };
-    let task = |(records, epochs): (&'a Records, Option<Epochs>)| {
-        let Records { folder, benchmark, table } = records;
-        let (space, epochs, budgets) = target::searchable(table, folder, epochs)?;
-        let setup = Setup::new(space, epochs).with_budgets(&budgets);
-        // A benchmark may grow and keep its identity, but then its answers change.
-        let oracle = format!("benchmark {} with {} rows", benchmark.identity(), table.row_count());
-        let plural = if epochs.0 == 1 { "" } else { "s" };
-        Ok((Task { name: format!("{} at {epochs} epoch{plural}", folder.display()), setup, oracle }, table))
-    };
-    records.iter().flat_map(|records| epochs.iter().map(move |epochs| (records, *epochs))).map(task).collect()
 }
 
 /// How long it took, and what each algorithm took of the processor.

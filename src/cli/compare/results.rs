@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use nasbench::compare::{Contestant, Finished, LEAKAGE, Overhead, Plan, Run, Summary, Task};
+use nasbench::compare::{Contestant, Finished, Overhead, Plan, Run, Summary, Task};
 use nasbench::engine::processor;
 use nasbench::file::replace;
 use nasbench::report::Comparison;
@@ -15,6 +15,7 @@ use nasbench::table::{TrajectoryRow, write_trajectories};
 use serde_json::{Value, json};
 
 use super::Arguments;
+use crate::cli::search::models::LARGEST;
 
 /// The finished runs, in the folder of `--out`.
 pub(super) const RUNS: &str = "runs.journal";
@@ -75,7 +76,7 @@ fn everything(arguments: &Arguments, plan: &Plan, summary: &Summary) -> Value {
         "runs": plan.runs,
         "budget": budget,
         "seed": plan.seed,
-        "leakage": LEAKAGE,
+        "leakage": summary.leakage().join("\n\n"),
         "summary": summary,
     })
 }
@@ -149,11 +150,20 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
 
 /// The command that makes the same comparison again.
 pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments { on, algorithms, set, runs, budget, seed, epochs, out, format: _ } = arguments;
+    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, out, format: _ } = arguments;
     let mut command = "nasbench compare".to_owned();
     // Writing to a text cannot fail.
     for folder in on {
         let _ = write!(command, " --on {}", quoted(folder));
+    }
+    if let Some(model) = &models.time_model {
+        let _ = write!(command, " --time-model {}", quoted(model));
+    }
+    if models.noise {
+        command += " --noise";
+    }
+    if models.max_vertices != LARGEST {
+        let _ = write!(command, " --max-vertices {}", models.max_vertices);
     }
     let _ = write!(command, " --algorithms {}", quoted(Path::new(&algorithms.join(","))));
     for option in set {

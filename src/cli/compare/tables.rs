@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use nasbench::compare::{Across, FEWEST_TASKS, GOAL, LEAKAGE, OnTask, Pair, Summary, Test};
+use nasbench::compare::{Across, FEWEST_TASKS, GOAL, OnTask, Pair, Summary, Test};
 use serde_json::Value;
 
 use super::Arguments;
@@ -20,8 +20,10 @@ pub(super) fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<
     if summary.tasks.len() > 1 {
         print_across(summary, &mut out)?;
     }
-    writeln!(out, "{LEAKAGE}")?;
-    writeln!(out, "\nwritten to {}: {PAGE}, {COMPARISON}, {TRAJECTORIES}, {OVERHEAD}", arguments.out.display())?;
+    for text in summary.leakage() {
+        writeln!(out, "{text}\n")?;
+    }
+    writeln!(out, "written to {}: {PAGE}, {COMPARISON}, {TRAJECTORIES}, {OVERHEAD}", arguments.out.display())?;
     writeln!(out, "again: {}", command(arguments))?;
     Ok(())
 }
@@ -32,7 +34,8 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     let percent = 100.0 * GOAL;
     writeln!(
         out,
-        "\nbest mean test accuracy {:.2} %; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
+        "\nbest {} {:.2} %; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
+        task.judged_by.name(),
         100.0 * task.best,
         100.0 * task.goal,
         100.0 * task.middle

@@ -1,5 +1,6 @@
 //! `nasbench search`: one search, against records, models or real training.
 
+pub(super) mod models;
 pub(super) mod target;
 
 use std::io::Write as _;

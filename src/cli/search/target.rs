@@ -1,18 +1,17 @@
 //! What a search asks: a benchmark, models or real training.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::Oracle;
 use nasbench::space::{Cell, Operation, Space};
-use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
 use nasbench::table::{self, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seed};
 
+use super::models::{self, Models};
 use crate::cli::benchmark::is_shipped;
 use crate::cli::{self, images};
 
@@ -26,17 +25,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = SHIPPED, value_name = "BENCH|MODEL|train")]
     on: String,
 
-    /// Another model of the training time than the one that the model file of `--on` holds.
-    #[arg(long, value_name = "MODEL")]
-    time_model: Option<PathBuf>,
-
-    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had.
-    #[arg(long)]
-    noise: bool,
-
-    /// The largest cells to search, with a model or `train`; a benchmark is searched as far as it is complete.
-    #[arg(long, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
-    max_vertices: u8,
+    #[command(flatten)]
+    models: models::Arguments,
 
     /// How to train, with `train`: a preset or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
@@ -60,7 +50,7 @@ pub(super) struct Target {
 
 enum Kind {
     Table { table: table::Table, folder: String },
-    Models { accuracy: Arc<Model>, time: Arc<Model>, noise: bool },
+    Models(Models),
     Training { protocol: Protocol, data: Box<Data>, device: Device },
 }
 
@@ -69,7 +59,7 @@ impl Target {
     pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
         let path = Path::new(&arguments.on);
         let is_benchmark = path.is_dir() || is_shipped(path);
-        if arguments.noise && (arguments.on == TRAIN || is_benchmark) {
+        if arguments.models.noise && (arguments.on == TRAIN || is_benchmark) {
             bail!("only a model needs `--noise`: each answer of `{}` is a training of its own", arguments.on);
         }
         if arguments.on == TRAIN {
@@ -79,7 +69,9 @@ impl Target {
             return benchmark(path, epochs);
         }
         if path.is_file() {
-            return models(arguments, path, epochs);
+            let models = Models::open(path, &arguments.models, epochs)?;
+            let (space, epochs) = (models.space(), models.epochs());
+            return Ok(Self { space, epochs, budgets: vec![epochs], kind: Kind::Models(models) });
         }
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
     }
@@ -100,7 +92,7 @@ impl Target {
     pub(super) fn name(&self) -> String {
         match &self.kind {
             Kind::Table { folder, .. } => format!("table:{folder}"),
-            Kind::Models { accuracy, .. } => format!("surrogate:{}", accuracy.name()),
+            Kind::Models(models) => format!("surrogate:{}", models.accuracy().name()),
             Kind::Training { .. } => TRAIN.to_owned(),
         }
     }
@@ -110,14 +102,7 @@ impl Target {
         Ok(match &self.kind {
             Kind::Table { table, .. } => Box::new(TableOracle::new(table, seed)),
             Kind::Training { protocol, data, device } => Box::new(TrainingOracle::new(protocol, data, *device, seed)),
-            Kind::Models { accuracy, time, noise } => {
-                let features = accuracy.features().clone();
-                let cost_of = move |cell: &Cell| Ok(features.cost(cell)?);
-                let oracle = SurrogateOracle::new(Box::new(cost_of));
-                let could_not = "could not search with the model";
-                let oracle = oracle.with_models(accuracy.clone(), time.clone()).context(could_not)?;
-                Box::new(if *noise { oracle.with_noise(seed).context(could_not)? } else { oracle })
-            }
+            Kind::Models(models) => Box::new(models.oracle(seed, |_| None)?),
         })
     }
 
@@ -186,36 +171,6 @@ fn complete_space(table: &table::Table, budgets: &[Epochs]) -> anyhow::Result<Sp
     );
 }
 
-/// Opens the models of the accuracy and of the time.
-fn models(arguments: &Arguments, accuracy: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
-    let load = |path: &Path, quantity: Quantity| {
-        let model = Model::load(path).context("could not read the model")?;
-        let found = model.target();
-        if found.quantity != quantity {
-            bail!("`{}` predicts {found}, expected a model of the {quantity}", path.display());
-        }
-        Ok(Arc::new(model))
-    };
-    let accuracy = load(accuracy, Quantity::ValidationAccuracy)?;
-    let time = match (&arguments.time_model, accuracy.time()) {
-        (Some(path), _) => load(path, Quantity::TrainingTime)?,
-        (None, Some(time)) => time.clone(),
-        (None, None) => bail!(
-            "`{}` holds no model of the training time, and a search pays for what it asks\n\
-            hint: `--time-model MODEL` names one, `nasbench fit --target training_time` makes one",
-            arguments.on
-        ),
-    };
-    let known = accuracy.target().epochs;
-    if let Some(epochs) = epochs.filter(|epochs| *epochs != known) {
-        bail!("`{}` predicts trainings of {known} epochs, expected {epochs}", arguments.on);
-    }
-    let operations: Vec<_> = accuracy.features().space().operations().collect();
-    let space = given_space(arguments)?.with_operations(&operations)?;
-    let kind = Kind::Models { accuracy, time, noise: arguments.noise };
-    Ok(Target { space, epochs: known, budgets: vec![known], kind })
-}
-
 /// Prepares real training.
 fn training(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Target> {
     let device: Device = arguments.device.parse().context("could not choose the device")?;
@@ -224,7 +179,8 @@ fn training(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Tar
     let largest = protocol.budgets.last().copied().context("a protocol has budgets")?;
     let budgets = protocol.budgets.clone();
     let kind = Kind::Training { protocol, data: Box::new(data), device };
-    Ok(Target { space: given_space(arguments)?, epochs: epochs.unwrap_or(largest), budgets, kind })
+    let space = Space::nas_bench_101().with_max_vertices(arguments.models.max_vertices.into())?;
+    Ok(Target { space, epochs: epochs.unwrap_or(largest), budgets, kind })
 }
 
 fn protocol(arguments: &Arguments) -> anyhow::Result<(Protocol, Data)> {
@@ -233,8 +189,4 @@ fn protocol(arguments: &Arguments) -> anyhow::Result<(Protocol, Data)> {
     let protocol = protocol.resolve(&dataset).context("could not use the data set")?;
     let data = Data::select(&protocol, &dataset).context("could not use the data set")?;
     Ok((protocol, data))
-}
-
-fn given_space(arguments: &Arguments) -> anyhow::Result<Space> {
-    Ok(Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?)
 }

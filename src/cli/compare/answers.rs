@@ -1,0 +1,94 @@
+//! What a comparison asks: benchmarks and models, each at some budgets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use nasbench::compare::{self, ModelTruth, TableTruth, Task, Truth};
+use nasbench::oracle::Oracle;
+use nasbench::search::Setup;
+use nasbench::table::{Table, TableOracle};
+use nasbench::unit::{Epochs, Seed};
+
+use super::Arguments;
+use crate::cli;
+use crate::cli::search::models::{self, Costs, Models};
+use crate::cli::search::target;
+
+/// What answers, in memory.
+pub(super) enum Answers {
+    Records { folder: PathBuf, identity: String, table: Table },
+    Models { file: PathBuf, models: Models, costs: Arc<Costs> },
+}
+
+/// Opens everything that `--on` names.
+pub(super) fn open(arguments: &Arguments) -> anyhow::Result<Vec<Answers>> {
+    if !arguments.on.iter().any(|on| on.is_file()) {
+        let given = [("--noise", arguments.models.noise), ("--time-model", arguments.models.time_model.is_some())];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            bail!("`{option}` is for model files, expected `--on` to name one");
+        }
+    }
+    arguments.on.iter().map(|on| Answers::read(on.clone(), &arguments.models)).collect()
+}
+
+/// What answers at each budget that was asked for.
+pub(super) fn tasks<'a>(arguments: &Arguments, answers: &'a [Answers]) -> anyhow::Result<Vec<(Task, &'a Answers)>> {
+    let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
+        [] => vec![None],
+        epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
+    };
+    let task = |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs)?, answers));
+    answers.iter().flat_map(|answers| epochs.iter().map(move |epochs| (answers, *epochs))).map(task).collect()
+}
+
+impl Answers {
+    fn read(on: PathBuf, arguments: &models::Arguments) -> anyhow::Result<Self> {
+        if on.is_file() {
+            let models = Models::open(&on, arguments, None)?;
+            let costs = Arc::new(Costs::of(&models)?);
+            return Ok(Self::Models { file: on, models, costs });
+        }
+        let benchmark = cli::benchmark::open(&on)?;
+        let table = benchmark.table().context("could not read the benchmark")?;
+        Ok(Self::Records { folder: on, identity: benchmark.identity().to_string(), table })
+    }
+
+    /// A task of it, at a budget if one was given.
+    fn task(&self, epochs: Option<Epochs>) -> anyhow::Result<Task> {
+        let plural = |epochs: Epochs| if epochs.0 == 1 { "" } else { "s" };
+        match self {
+            Self::Records { folder, identity, table } => {
+                let (space, epochs, budgets) = target::searchable(table, folder, epochs)?;
+                let setup = Setup::new(space, epochs).with_budgets(&budgets);
+                // A benchmark may grow and keep its identity, but then its answers change.
+                let oracle = format!("benchmark {identity} with {} rows", table.row_count());
+                Ok(Task { name: format!("{} at {epochs} epoch{}", folder.display(), plural(epochs)), setup, oracle })
+            }
+            Self::Models { file, models, .. } => {
+                models.check_budget(file, epochs)?;
+                let known = models.epochs();
+                let setup = Setup::new(models.space(), known);
+                let name = format!("{} at {known} epoch{}", file.display(), plural(known));
+                Ok(Task { name, setup, oracle: models.identity().to_owned() })
+            }
+        }
+    }
+
+    pub(super) fn truth(&self, task: &Task) -> Result<Box<dyn Truth + '_>, compare::Error> {
+        Ok(match self {
+            Self::Records { table, .. } => Box::new(TableTruth::new(table, &task.setup.space, task.setup.epochs)?),
+            Self::Models { models, costs, .. } => Box::new(ModelTruth::new(models.accuracy(), &costs.cells)?),
+        })
+    }
+
+    pub(super) fn oracle(&self, seed: Seed) -> Box<dyn Oracle + '_> {
+        match self {
+            Self::Records { table, .. } => Box::new(TableOracle::new(table, seed)),
+            Self::Models { models, costs, .. } => {
+                let costs = costs.clone();
+                Box::new(models.oracle(seed, move |cell| costs.get(cell)).expect("the models were checked when they were opened"))
+            }
+        }
+    }
+}

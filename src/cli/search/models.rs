@@ -1,0 +1,145 @@
+//! Model files as what a search asks: one of the accuracy, with one of the training time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use nasbench::hex;
+use nasbench::network::Cost;
+use nasbench::space::{Cell, Space};
+use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
+use nasbench::unit::{Epochs, Seed};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use sha2::{Digest as _, Sha256};
+
+/// How to ask a model file.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(in crate::cli) struct Arguments {
+    /// Another model of the training time than the one that the model file of `--on` holds.
+    #[arg(long, value_name = "MODEL")]
+    pub(in crate::cli) time_model: Option<PathBuf>,
+
+    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had.
+    #[arg(long)]
+    pub(in crate::cli) noise: bool,
+
+    /// The largest cells to search where no table says it; a benchmark is searched as far as it is complete.
+    #[arg(long, default_value_t = LARGEST, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
+    pub(in crate::cli) max_vertices: u8,
+}
+
+/// The largest cells that are searched if nobody says otherwise.
+pub(in crate::cli) const LARGEST: u8 = 7;
+
+/// Models of the accuracy and of the time of the same trainings.
+pub(in crate::cli) struct Models {
+    accuracy: Arc<Model>,
+    time: Arc<Model>,
+    noise: bool,
+    space: Space,
+    /// What makes another model of them, in words.
+    identity: String,
+}
+
+impl Models {
+    /// Reads the model file of the accuracy, and that of the time if it has one of its own. `epochs` is the full budget, if it was
+    /// given.
+    pub(in crate::cli) fn open(path: &Path, arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
+        let accuracy = load(path, Quantity::ValidationAccuracy)?;
+        let time = match (&arguments.time_model, accuracy.time()) {
+            (Some(path), _) => load(path, Quantity::TrainingTime)?,
+            (None, Some(time)) => time.clone(),
+            (None, None) => bail!(
+                "`{}` holds no model of the training time, and a search pays for what it asks\n\
+                hint: `--time-model MODEL` names one, `nasbench fit --target training_time` makes one",
+                path.display()
+            ),
+        };
+        let operations: Vec<_> = accuracy.features().space().operations().collect();
+        let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
+        let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
+        let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
+        let noise = if arguments.noise { ", with noise" } else { "" };
+        let identity = format!("{} of {}, sha256 {}{of_time}{noise}", accuracy.name(), accuracy.target(), sha256(path)?);
+        let models = Self { accuracy, time, noise: arguments.noise, space, identity };
+        // Whether they fit each other is known now, not when the search begins.
+        models.oracle(Seed(0), |_| None)?;
+        models.check_budget(path, epochs)?;
+        Ok(models)
+    }
+
+    /// Refuses another budget than that of the trainings that they predict.
+    pub(in crate::cli) fn check_budget(&self, path: &Path, epochs: Option<Epochs>) -> anyhow::Result<()> {
+        let known = self.epochs();
+        match epochs.filter(|epochs| *epochs != known) {
+            Some(epochs) => bail!("`{}` predicts trainings of {known} epochs, expected {epochs}", path.display()),
+            None => Ok(()),
+        }
+    }
+
+    pub(in crate::cli) const fn space(&self) -> Space {
+        self.space
+    }
+
+    /// The budget of the trainings that they predict.
+    pub(in crate::cli) fn epochs(&self) -> Epochs {
+        self.accuracy.target().epochs
+    }
+
+    pub(in crate::cli) fn accuracy(&self) -> &Model {
+        &self.accuracy
+    }
+
+    pub(in crate::cli) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// An oracle for one search. `known` says what a cell costs, if that was computed before.
+    pub(in crate::cli) fn oracle(
+        &self,
+        seed: Seed,
+        known: impl Fn(&Cell) -> Option<Cost> + Send + Sync + 'static,
+    ) -> anyhow::Result<SurrogateOracle> {
+        let features = self.accuracy.features().clone();
+        let cost_of = move |cell: &Cell| known(cell).map_or_else(|| Ok(features.cost(cell)?), Ok);
+        let oracle = SurrogateOracle::new(Box::new(cost_of));
+        let could_not = "could not search with the model";
+        let oracle = oracle.with_models(self.accuracy.clone(), self.time.clone()).context(could_not)?;
+        if self.noise { oracle.with_noise(seed).context(could_not) } else { Ok(oracle) }
+    }
+}
+
+/// What every cell of the space of some models costs, as it is enumerated: renumbering its vertices changes nothing then.
+pub(in crate::cli) struct Costs {
+    pub(in crate::cli) cells: Vec<(Cell, Cost)>,
+    by_fingerprint: FxHashMap<u64, Cost>,
+}
+
+impl Costs {
+    pub(in crate::cli) fn of(models: &Models) -> anyhow::Result<Self> {
+        let features = models.accuracy.features();
+        let cost = |cell: &Cell| Ok((*cell, features.cost(cell)?));
+        let cells: Vec<_> = models.space.cells()?.par_iter().map(cost).collect::<anyhow::Result<_>>()?;
+        let by_fingerprint = cells.iter().map(|(cell, cost)| (cell.fingerprint(), *cost)).collect();
+        Ok(Self { cells, by_fingerprint })
+    }
+
+    pub(in crate::cli) fn get(&self, cell: &Cell) -> Option<Cost> {
+        self.by_fingerprint.get(&cell.fingerprint()).copied()
+    }
+}
+
+fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
+    let model = Model::load(path).context("could not read the model")?;
+    let found = model.target();
+    if found.quantity != quantity {
+        bail!("`{}` predicts {found}, expected a model of the {quantity}", path.display());
+    }
+    Ok(Arc::new(model))
+}
+
+fn sha256(path: &Path) -> anyhow::Result<String> {
+    Ok(hex::print(&Sha256::digest(fs_err::read(path)?)))
+}
