@@ -1,12 +1,15 @@
 //! `nasbench list`: the registries, as the library has them.
 
+use std::io::Write as _;
+
+use anyhow::{Context as _, bail};
 use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
 use nasbench::search::ALGORITHMS;
 use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, SPACES, Space};
 use nasbench::surrogate::{SURROGATES, judge};
-use nasbench::train::PROTOCOLS;
+use nasbench::train::{PROTOCOLS, Protocol};
 use serde_json::{Value, json};
 
 use super::format::{Format, Table};
@@ -19,9 +22,13 @@ pub(super) struct Arguments {
     /// How to print it; `json` and `csv` tell more than the table.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+
+    /// With `protocols`: print this one as TOML, to be changed and given to `--protocol`.
+    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    toml: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     /// Search algorithms, with their options and defaults.
     Algorithms,
@@ -29,7 +36,7 @@ enum What {
     Surrogates,
     /// Data sets, embedded or read from a folder.
     Datasets,
-    /// Training protocols, in full as JSON.
+    /// Training protocols, in full as JSON; `--toml NAME` prints one as a file for `--protocol`.
     Protocols,
     /// Kinds of devices; `nasbench devices` finds and proves those of this machine.
     Devices,
@@ -46,6 +53,13 @@ enum What {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(name) = &arguments.toml {
+        if arguments.what != What::Protocols {
+            bail!("`--toml` prints protocols, expected `nasbench list protocols --toml {name}`");
+        }
+        let protocol = Protocol::find(name).context("could not choose the protocol")?;
+        return Ok(std::io::stdout().lock().write_all(protocol.to_toml().as_bytes())?);
+    }
     let table = match arguments.what {
         What::Algorithms => algorithms(arguments.format),
         What::Surrogates => surrogates(),

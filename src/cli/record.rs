@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let result = pipeline::record(&recording, &|event| progress.observe(event));
     progress.finish();
     let folder = recording.folder.display();
-    let recorded = result.with_context(|| format!("could not go on recording `{folder}`"))?;
+    let recorded = result.with_context(|| format!("could not record `{folder}`"))?;
     let elapsed = Seconds::from(started.elapsed());
     let mut out = std::io::stdout().lock();
     writeln!(

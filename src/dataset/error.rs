@@ -239,6 +239,22 @@ pub enum Error {
         /// The class.
         class: String,
     },
+    /// A label stands for no training image.
+    #[error(
+        "`{}` has labels up to {greatest}, and `{array}` holds no {label}: expected training images of every class\n\
+         hint: labels count from 0, without gaps",
+        .path.display()
+    )]
+    UntrainedLabel {
+        /// The archive.
+        path: PathBuf,
+        /// The array of the training labels.
+        array: &'static str,
+        /// The label that is not there.
+        label: usize,
+        /// The greatest label of all splits.
+        greatest: usize,
+    },
     /// A folder of a class is empty.
     #[error("`{}` holds no PNG or JPEG file", .folder.display())]
     EmptyFolder {

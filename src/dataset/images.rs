@@ -1,6 +1,7 @@
 //! Labelled images as bytes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,12 +48,22 @@ impl fmt::Display for ImageShape {
 /// # Units
 ///
 /// Pixels are 0 (dark) to 255.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Images {
     shape: ImageShape,
-    pixels: Vec<u8>,
-    labels: Vec<u8>,
+    /// How many of the images below these are: the first ones.
+    len: usize,
+    pixels: Arc<Vec<u8>>,
+    labels: Arc<Vec<u8>>,
 }
+
+impl PartialEq for Images {
+    fn eq(&self, other: &Self) -> bool {
+        (self.shape, self.labels(), self.all_pixels()) == (other.shape, other.labels(), other.all_pixels())
+    }
+}
+
+impl Eq for Images {}
 
 impl Images {
     /// Puts pixels and labels together.
@@ -73,7 +84,11 @@ impl Images {
         if labels.len().checked_mul(shape.values()) != Some(pixels.len()) {
             return Err(Error::PixelCount { shape, images: labels.len(), found: pixels.len() });
         }
-        Ok(Self { shape, pixels, labels })
+        Ok(Self::of(shape, pixels, labels))
+    }
+
+    fn of(shape: ImageShape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
+        Self { shape, len: labels.len(), pixels: Arc::new(pixels), labels: Arc::new(labels) }
     }
 
     /// The shape of each image.
@@ -84,14 +99,20 @@ impl Images {
 
     /// The number of images.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.labels.len()
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// Whether there are no images.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes of memory that pixels and labels take, those included that [`take`](Self::take) left out.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (self.pixels.len() + self.labels.len()) as u64
     }
 
     /// The pixels of image `i`: `[channels, height, width]`.
@@ -102,7 +123,7 @@ impl Images {
     #[must_use]
     pub fn pixels(&self, i: usize) -> &[u8] {
         let values = self.shape.values();
-        &self.pixels[i * values..][..values]
+        &self.all_pixels()[i * values..][..values]
     }
 
     /// The label of image `i`.
@@ -112,52 +133,50 @@ impl Images {
     /// Panics if there is no image `i`.
     #[must_use]
     pub fn label(&self, i: usize) -> u8 {
-        self.labels[i]
+        self.labels()[i]
     }
 
     /// The pixels of all images: `[n, channels, height, width]`.
     #[must_use]
     pub fn all_pixels(&self) -> &[u8] {
-        &self.pixels
+        &self.pixels[..self.len * self.shape.values()]
     }
 
     /// The labels of all images: `[n]`.
     #[must_use]
     pub fn labels(&self) -> &[u8] {
-        &self.labels
+        &self.labels[..self.len]
     }
 
-    /// Copies the first `n` images, or all if there are fewer.
+    /// The first `n` images, or all if there are fewer. They are shared, not copied.
     #[must_use]
     pub fn take(&self, n: usize) -> Self {
-        let n = n.min(self.len());
-        let pixels = self.pixels[..n * self.shape.values()].to_vec();
-        Self { shape: self.shape, pixels, labels: self.labels[..n].to_vec() }
+        Self { len: n.min(self.len), ..self.clone() }
     }
 
     /// Parts the first `n` images, or all if there are fewer, from the others.
-    pub(super) fn split_at(mut self, n: usize) -> (Self, Self) {
-        let n = n.min(self.len());
-        let pixels = self.pixels.split_off(n * self.shape.values());
-        let labels = self.labels.split_off(n);
-        let shape = self.shape;
-        (self, Self { shape, pixels, labels })
+    pub(super) fn split_at(self, n: usize) -> (Self, Self) {
+        let (shape, n) = (self.shape, n.min(self.len));
+        let (mut pixels, mut labels) = (Arc::unwrap_or_clone(self.pixels), Arc::unwrap_or_clone(self.labels));
+        pixels.truncate(self.len * shape.values());
+        labels.truncate(self.len);
+        let rest = Self::of(shape, pixels.split_off(n * shape.values()), labels.split_off(n));
+        (Self::of(shape, pixels, labels), rest)
     }
 
     /// Copies the images at `order`, in that order.
     pub(super) fn reordered(&self, order: impl Iterator<Item = u32>) -> Self {
-        let mut copy =
-            Self { shape: self.shape, pixels: Vec::with_capacity(self.pixels.len()), labels: Vec::with_capacity(self.len()) };
+        let (mut pixels, mut labels) = (Vec::with_capacity(self.all_pixels().len()), Vec::with_capacity(self.len));
         for image in order {
-            copy.pixels.extend_from_slice(self.pixels(image as usize));
-            copy.labels.push(self.label(image as usize));
+            pixels.extend_from_slice(self.pixels(image as usize));
+            labels.push(self.label(image as usize));
         }
-        copy
+        Self::of(self.shape, pixels, labels)
     }
 
     /// The first image whose label is not below `classes`, and that label.
     pub(super) fn label_beyond(&self, classes: usize) -> Option<(usize, u8)> {
-        let image = self.labels.iter().position(|&label| usize::from(label) >= classes)?;
+        let image = self.labels().iter().position(|&label| usize::from(label) >= classes)?;
         Some((image, self.labels[image]))
     }
 }
@@ -206,7 +225,17 @@ mod tests {
     }
 
     #[test]
-    fn taking_more_than_there_are_takes_all() {
+    fn the_first_images_are_taken_without_a_copy_and_look_like_one() {
+        let images = three();
+        let two = images.take(2);
+        assert_eq!(two, Images::new(SHAPE, (0..8).collect(), vec![5, 6]).unwrap());
+        assert_eq!((two.len(), two.labels(), two.all_pixels().len()), (2, &[5, 6][..], 8));
+        assert!(std::ptr::eq(two.all_pixels().as_ptr(), images.all_pixels().as_ptr()));
+        assert_eq!((two.bytes(), images.bytes()), (15, 15));
+        assert_eq!(two.label_beyond(6), Some((1, 6)));
+        assert_eq!(two.label_beyond(7), None);
+        let (first, second) = two.split_at(1);
+        assert_eq!((first.labels(), second.labels()), (&[5][..], &[6][..]));
         assert_eq!(three().take(9), three());
     }
 

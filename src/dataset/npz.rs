@@ -2,7 +2,7 @@
 //!
 //! Either `x` and `y`, or `x_train`, `y_train` and, if they are there, `x_validation`, `y_validation`, `x_test` and `y_test`. Images
 //! are bytes, `[n, height, width]` or `[n, height, width, channels]`; labels are integers from 0 to 255, `[n]` or `[n, 1]`. There
-//! are as many classes as the greatest label says.
+//! are as many classes as the greatest label says, and each has training images.
 
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -45,8 +45,13 @@ fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, E
     let train = archive.images(if has_whole { WHOLE } else { TRAIN })?;
     let mut part = |names| archive.has(names).then(|| archive.images(names)).transpose();
     let parts = Parts { train, validation: part(VALIDATION)?, test: part(TEST)? };
-    let classes = (0..parts.label_count()).map(|label| label.to_string()).collect();
-    parts.dataset(name, classes)
+    let classes = parts.label_count();
+    let labels = if has_whole { WHOLE[1] } else { TRAIN[1] };
+    let is_there = |label: &usize| parts.train.labels().iter().any(|there| usize::from(*there) == *label);
+    if let Some(label) = (0..classes).find(|label| !is_there(label)) {
+        return Err(Error::UntrainedLabel { path: path.to_owned(), array: labels, label, greatest: classes - 1 });
+    }
+    parts.dataset(name, (0..classes).map(|label| label.to_string()).collect())
 }
 
 struct Archive<'a, S> {
@@ -103,13 +108,21 @@ fn file_name(array: &str) -> String {
 }
 
 /// Puts the channels of each image, which lie side by side in each pixel, one after the other.
-pub(super) fn channels_first(pixels: Vec<u8>, shape: ImageShape) -> Vec<u8> {
+pub(super) fn channels_first(mut pixels: Vec<u8>, shape: ImageShape) -> Vec<u8> {
     if shape.channels == 1 {
         return pixels;
     }
-    let images = pixels.chunks_exact(shape.values());
-    let plane = |image: &[u8], channel| image.iter().copied().skip(channel).step_by(shape.channels).collect::<Vec<_>>();
-    images.flat_map(|image| (0..shape.channels).flat_map(move |channel| plane(image, channel))).collect()
+    let mut copy = Vec::with_capacity(shape.values());
+    for image in pixels.chunks_exact_mut(shape.values()) {
+        copy.clear();
+        copy.extend_from_slice(image);
+        for (channel, plane) in image.chunks_exact_mut(shape.plane()).enumerate() {
+            for (value, from) in plane.iter_mut().zip(copy.iter().skip(channel).step_by(shape.channels)) {
+                *value = *from;
+            }
+        }
+    }
+    pixels
 }
 
 #[cfg(test)]
@@ -143,6 +156,20 @@ mod tests {
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_label_without_training_images_is_refused() {
+        let images = |n: u8| array("|u1", &format!("({n}, 1, 1)"), &vec![7; n.into()]);
+        let labels = |labels: &[u8]| array("|u1", &format!("({},)", labels.len()), labels);
+        let gap = archive(&[("x", images(10)), ("y", labels(&[0, 2, 0, 2, 0, 2, 0, 2, 0, 2]))]);
+        let hint = "hint: labels count from 0, without gaps";
+        let message = "`mine.npz` has labels up to 2, and `y` holds no 1: expected training images of every class";
+        assert_message(&gap, &format!("{message}\n{hint}"));
+        let train = [("x_train", images(2)), ("y_train", labels(&[0, 1]))];
+        let shifted = [&train[..], &[("x_test", images(1)), ("y_test", labels(&[3]))]].concat();
+        let message = "`mine.npz` has labels up to 3, and `y_train` holds no 2: expected training images of every class";
+        assert_message(&archive(&shifted), &format!("{message}\n{hint}"));
     }
 
     #[track_caller]

@@ -25,12 +25,12 @@ pub fn cost(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
     let (mut height, mut width) = (image.height, image.width);
     let mut sum = Sum::default();
     sum.convolve(9 * image.channels, stem_channels, height * width);
-    sum.values += (stem_channels * height * width) as u64;
+    sum.write(stem_channels, height * width);
     let (mut inputs, mut outputs) = (stem_channels, stem_channels);
     for stack in 0..stacks {
         if stack > 0 {
             (height, width, outputs) = (height.div_ceil(2), width.div_ceil(2), 2 * outputs);
-            sum.values += (inputs * height * width) as u64;
+            sum.write(inputs, height * width);
         }
         let convolutions = Convolutions::of(cell, outputs)?;
         for _ in 0..cells_per_stack {
@@ -39,11 +39,11 @@ pub fn cost(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
         }
     }
     sum.parameters += (inputs * classes + classes) as u64;
-    sum.flops += (2 * inputs * classes) as u64;
-    sum.values += (inputs + classes) as u64;
+    sum.operate(inputs * classes, 1);
+    sum.write(inputs + classes, 1);
     let Sum { parameters, flops, values } = sum;
     let counted = u32::try_from(parameters).map_err(|_| Error::TooManyParameters { cell: *cell, found: parameters })?;
-    Ok(Cost { parameters: Parameters(counted), flops: Flops(flops), activation_bytes: values * 4 })
+    Ok(Cost { parameters: Parameters(counted), flops: Flops(flops), activation_bytes: values.saturating_mul(4) })
 }
 
 #[derive(Default)]
@@ -58,7 +58,17 @@ impl Sum {
     /// Adds a convolution with its batch normalisation; `weights` are those of one output channel.
     fn convolve(&mut self, weights: usize, outputs: usize, pixels: usize) {
         self.parameters += (weights * outputs + 2 * outputs) as u64;
-        self.flops += (2 * weights * outputs * pixels) as u64;
+        self.operate(weights * outputs, pixels);
+    }
+
+    /// Adds the operations of so many weights at so many pixels. They saturate only where there are too many parameters, too.
+    fn operate(&mut self, weights: usize, pixels: usize) {
+        self.flops = self.flops.saturating_add((2 * weights as u64).saturating_mul(pixels as u64));
+    }
+
+    /// Adds what a step writes.
+    fn write(&mut self, channels: usize, pixels: usize) {
+        self.values = self.values.saturating_add(channels as u64 * pixels as u64);
     }
 }
 
@@ -102,8 +112,8 @@ impl Convolutions {
     fn add_to(&self, sum: &mut Sum, inputs: usize, pixels: usize) {
         sum.convolve(inputs, self.projected, pixels);
         sum.parameters += (self.weights + 2 * self.channels) as u64;
-        sum.flops += (2 * self.weights * pixels) as u64;
-        sum.values += (self.written * pixels) as u64;
+        sum.operate(self.weights, pixels);
+        sum.write(self.written, pixels);
     }
 }
 

@@ -32,11 +32,15 @@ pub enum Error {
         /// The interior vertices that feed the output.
         feeders: usize,
     },
-    /// A size of the skeleton is zero.
-    #[error("the skeleton has {name} = 0, expected at least 1")]
-    Zero {
+    /// A size of the skeleton is zero, or beyond all reason.
+    #[error("the skeleton has {name} = {found}, expected 1 to {most}")]
+    Size {
         /// The name of the size.
         name: &'static str,
+        /// What it is.
+        found: usize,
+        /// The most that it may be.
+        most: usize,
     },
     /// The network has more parameters than can be counted.
     #[error("the network of {cell} has {found} parameters, expected at most {}", u32::MAX)]

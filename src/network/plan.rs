@@ -106,9 +106,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`Error::Zero`], [`Error::TooFewChannels`] or [`Error::TooManyParameters`].
+    /// [`Error::Size`], [`Error::TooFewChannels`] or [`Error::TooManyParameters`].
     pub fn compile(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
-        skeleton.check()?;
+        // Before a step is written: a network that is refused may have a great many.
+        super::cost(cell, skeleton)?;
         let mut writer = Writer { images: skeleton.image, steps: Vec::new(), place: "stem".to_owned() };
         let mut channels = skeleton.stem_channels;
         let mut buffer = writer.convolution("", 3, 0, channels);
@@ -342,6 +343,6 @@ mod tests {
     fn a_skeleton_without_stacks_is_refused() {
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let error = Plan::compile(&cell, &Skeleton { stacks: 0, ..small() }).unwrap_err();
-        assert_eq!(error.to_string(), "the skeleton has stacks = 0, expected at least 1");
+        assert_eq!(error.to_string(), "the skeleton has stacks = 0, expected 1 to 16");
     }
 }

@@ -27,6 +27,17 @@ pub struct Skeleton {
     pub cells_per_stack: usize,
 }
 
+// With these limits everything that is counted of a network fits into 64 bits, and one that is too large is refused in no time.
+
+/// The most channels of a buffer, and the most classes.
+const MOST_CHANNELS: usize = 1 << 16;
+/// The most rows and columns of an image.
+const MOST_PIXELS: usize = 1 << 14;
+/// The most stacks.
+const MOST_STACKS: usize = 16;
+/// The most cells in a stack.
+const MOST_CELLS: usize = 1 << 10;
+
 impl Skeleton {
     /// The skeleton of NAS-Bench-101 for CIFAR-10: 128 channels, 3 stacks of 3 cells.
     #[must_use]
@@ -39,20 +50,62 @@ impl Skeleton {
     ///
     /// # Errors
     ///
-    /// [`Error::Zero`] with the name of the first size that is zero.
+    /// [`Error::Size`] with the name of the first size that is zero, or larger than any network that can be counted.
     pub fn check(&self) -> Result<(), Error> {
         let sizes = [
-            ("image.channels", self.image.channels),
-            ("image.height", self.image.height),
-            ("image.width", self.image.width),
-            ("classes", self.classes),
-            ("stem_channels", self.stem_channels),
-            ("stacks", self.stacks),
-            ("cells_per_stack", self.cells_per_stack),
+            ("image.channels", self.image.channels, MOST_CHANNELS),
+            ("image.height", self.image.height, MOST_PIXELS),
+            ("image.width", self.image.width, MOST_PIXELS),
+            ("classes", self.classes, MOST_CHANNELS),
+            ("stem_channels", self.stem_channels, MOST_CHANNELS),
+            ("stacks", self.stacks, MOST_STACKS),
+            ("cells_per_stack", self.cells_per_stack, MOST_CELLS),
         ];
-        match sizes.into_iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::Zero { name }),
-            None => Ok(()),
+        let refused = |(name, found, most): (&'static str, usize, usize)| {
+            if (1..=most).contains(&found) { Ok(()) } else { Err(Error::Size { name, found, most }) }
+        };
+        sizes.into_iter().try_for_each(refused)?;
+        // Every stack has twice the channels of the one before.
+        let widest = self.stem_channels << (self.stacks - 1);
+        refused(("channels in the last stack", widest, MOST_CHANNELS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Plan, cost};
+    use crate::space::Cell;
+
+    #[test]
+    fn sizes_beyond_all_reason_are_refused_by_name_and_at_once() {
+        let skeleton = Skeleton::nas_bench_101();
+        let image = |height| ImageShape { height, ..skeleton.image };
+        let cases = [
+            (Skeleton { stacks: 90, ..skeleton }, "stacks = 90, expected 1 to 16"),
+            (Skeleton { cells_per_stack: 1_000_000_000, ..skeleton }, "cells_per_stack = 1000000000, expected 1 to 1024"),
+            (Skeleton { stem_channels: 0, ..skeleton }, "stem_channels = 0, expected 1 to 65536"),
+            (Skeleton { stem_channels: 4_000_000_000_000, ..skeleton }, "stem_channels = 4000000000000, expected 1 to 65536"),
+            (Skeleton { stacks: 16, ..skeleton }, "channels in the last stack = 4194304, expected 1 to 65536"),
+            (Skeleton { image: image(20_000), ..skeleton }, "image.height = 20000, expected 1 to 16384"),
+        ];
+        let cell = Cell::from_texts("0100", "input,output").unwrap();
+        for (skeleton, message) in cases {
+            let expected = format!("the skeleton has {message}");
+            assert_eq!(skeleton.check().unwrap_err().to_string(), expected);
+            assert_eq!(cost(&cell, &skeleton).unwrap_err().to_string(), expected);
+            assert_eq!(Plan::compile(&cell, &skeleton).unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn the_largest_networks_are_counted_without_overflow() {
+        let image = ImageShape { channels: 3, height: 1 << 14, width: 1 << 14 };
+        let (stem_channels, stacks, cells_per_stack) = (2, 16, 1 << 10);
+        let huge = Skeleton { image, classes: 1 << 16, stem_channels, stacks, cells_per_stack };
+        huge.check().unwrap();
+        let cell = Cell::from_texts("0101001000010000", "input,conv3x3-bn-relu,conv3x3-bn-relu,output").unwrap();
+        let message = Plan::compile(&cell, &huge).unwrap_err().to_string();
+        assert!(message.contains(" parameters, expected at most 4294967295"), "{message}");
     }
 }

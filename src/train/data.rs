@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Error, Protocol};
-use crate::dataset::{Dataset, Normalisation};
+use crate::dataset::{Dataset, Images, Normalisation};
 
 /// The images of a protocol, ready for training.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ impl Data {
     ///
     /// # Errors
     ///
-    /// [`Error::Dataset`] if the data set has fewer images than the protocol uses.
+    /// [`Error::TooFewImages`] if the data set has fewer images than the protocol uses.
     pub fn select(protocol: &Protocol, dataset: &Dataset) -> Result<Self, Error> {
         let dataset = protocol.select(dataset)?;
-        let normalisation = Normalisation::of(dataset.train());
+        let normalisation = protocol.normalisation()?.unwrap_or_else(|| Normalisation::of(dataset.train()));
         Ok(Self { dataset, normalisation, sha256: OnceLock::new() })
     }
 
@@ -29,6 +29,12 @@ impl Data {
     #[must_use]
     pub fn normalised_by(self, normalisation: Normalisation) -> Self {
         Self { normalisation, ..self }
+    }
+
+    /// The bytes of memory that the images take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        [self.dataset.train(), self.dataset.validation(), self.dataset.test()].map(Images::bytes).iter().sum()
     }
 
     /// The images in use.

@@ -14,7 +14,7 @@ use crate::engine::Device;
 pub fn check_memory(trainings: &[Training<'_>]) -> Result<(), Error> {
     let mut needed: u64 = 0;
     for training in trainings.iter().filter(|training| !training.device.is_gpu()) {
-        needed = needed.saturating_add(training.memory()?);
+        needed = needed.saturating_add(training.needed(&training.plan()?));
     }
     let batch = trainings.first().map_or(0, |training| training.protocol.batch_size);
     check(needed, available(), trainings.len(), batch)

@@ -25,7 +25,7 @@ pub use evaluator::Figures;
 pub use memory::{available as available_memory, check_memory};
 pub use metrics::Quality;
 pub use oracle::TrainingOracle;
-pub use protocol::{Images, Network, PROTOCOLS, Protocol, Schedule};
+pub use protocol::{Images, Network, PROTOCOLS, Pixels, Protocol, Schedule};
 pub use run::{Progress, Run, Training};
 pub use saved::{Evaluated, SavedModel};
 pub use trained::{Curves, Evaluation, Trained};

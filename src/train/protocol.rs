@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::dataset::{Augmentation, Dataset, ImageShape, Sizes};
+use crate::dataset::{Augmentation, Dataset, ImageShape, Normalisation, Sizes};
 use crate::engine::{Optimizer, Settings};
 use crate::network::Skeleton;
 use crate::unit::Epochs;
@@ -25,7 +25,7 @@ pub struct Entry {
 pub const PROTOCOLS: &[Entry] = &[
     Entry {
         name: "quick",
-        about: "small networks and few images: a whole space in minutes on a laptop, for any data set",
+        about: "small networks and few images: a whole space in minutes on a laptop, for data sets of 14,000 images or more",
         build: quick,
     },
     Entry {
@@ -35,7 +35,7 @@ pub const PROTOCOLS: &[Entry] = &[
     },
     Entry {
         name: "nas-bench-101",
-        about: "the official one: CIFAR-10, 128 channels, 3 stacks of 3 cells, 4 to 108 epochs, for GPUs",
+        about: "the official one, but for the two shards of its TPUs: CIFAR-10, 128 channels, 3 stacks of 3 cells, 4 to 108 epochs, for GPUs",
         build: nas_bench_101,
     },
 ];
@@ -44,8 +44,8 @@ pub(super) fn known() -> String {
     PROTOCOLS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
 }
 
-/// A protocol of training. Written as TOML it is a file for `--protocol`; `nasbench list protocols --format json` shows
-/// the presets in full.
+/// A protocol of training. Written as TOML it is a file for `--protocol`; `nasbench list protocols --toml quick` writes a preset
+/// as such a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
@@ -68,6 +68,36 @@ pub struct Protocol {
     /// How training images are varied.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// What makes numbers of pixels; if left out, each channel gets mean 0 and standard deviation 1 over the training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
+}
+
+/// What is subtracted from each channel of an image, and what the rest is divided by.
+///
+/// # Shapes
+///
+/// One mean and one deviation per channel.
+///
+/// # Units
+///
+/// Pixel values, 0 to 255.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pixels {
+    /// What is subtracted.
+    pub mean: Vec<f64>,
+    /// What the rest is divided by.
+    pub deviation: Vec<f64>,
+}
+
+impl Pixels {
+    /// The same in the numbers of a network.
+    #[expect(clippy::cast_possible_truncation, reason = "a network computes in single precision")]
+    fn normalisation(&self) -> Result<Normalisation, Error> {
+        let numbers = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
+        Ok(Normalisation::new(numbers(&self.mean), numbers(&self.deviation))?)
+    }
 }
 
 /// The size of the network around the cells.
@@ -124,7 +154,8 @@ pub struct Schedule {
 /// The protocol of NAS-Bench-101.
 ///
 /// Followed exactly except for its two TPU shards, which normalised their halves of a batch apart: here a batch is whole.
-/// Their other effect, gradients summed over both, is the doubled learning rate.
+/// Their other effect, gradients summed over both, is the doubled learning rate. The public documentation of [`Protocol::find`]
+/// says so, too.
 ///
 /// # Source
 ///
@@ -151,6 +182,8 @@ fn nas_bench_101() -> Protocol {
             batch_norm_epsilon: 1e-5,
         },
         augmentation: Augmentation { padding: 4, flip: true },
+        // Of CIFAR-10, as the published program has them.
+        pixels: Some(Pixels { mean: vec![125.31, 122.95, 113.87], deviation: vec![62.99, 62.09, 66.70] }),
     }
 }
 
@@ -171,6 +204,7 @@ fn quick() -> Protocol {
             batch_norm_epsilon: 1e-5,
         },
         augmentation: Augmentation::default(),
+        pixels: None,
     }
 }
 
@@ -194,6 +228,9 @@ fn shipped() -> Protocol {
 
 impl Protocol {
     /// Takes a preset by its name, or reads a TOML file.
+    ///
+    /// The preset `nas-bench-101` is the official protocol but for one thing: there two shards of a TPU normalised their halves of
+    /// each batch apart, here a batch is whole.
     ///
     /// # Errors
     ///
@@ -258,10 +295,28 @@ impl Protocol {
         let peak = self.learning_rate.peak;
         expect(peak.is_finite() && peak > 0.0, "learning_rate.peak", peak.to_string(), "a positive number")?;
         let Settings { weight_decay, batch_norm_momentum, batch_norm_epsilon, .. } = self.update;
-        expect(weight_decay >= 0.0, "update.weight_decay", weight_decay.to_string(), "0 or more")?;
-        let momentum = batch_norm_momentum;
-        expect((0.0..1.0).contains(&momentum), "update.batch_norm_momentum", momentum.to_string(), "0 to below 1")?;
-        expect(batch_norm_epsilon > 0.0, "update.batch_norm_epsilon", batch_norm_epsilon.to_string(), "a positive number")
+        let is_share = |value: f64| (0.0..1.0).contains(&value);
+        let is_positive = |value: f64| value > 0.0 && value.is_finite();
+        let (of_optimizer, epsilon) = match self.update.optimizer {
+            Optimizer::RmsProp { decay, momentum, epsilon } => {
+                (vec![("update.optimizer.decay", decay), ("update.optimizer.momentum", momentum)], epsilon)
+            }
+            Optimizer::Nesterov { momentum } => (vec![("update.optimizer.momentum", momentum)], 1.0),
+        };
+        for (name, value) in of_optimizer.into_iter().chain([("update.batch_norm_momentum", batch_norm_momentum)]) {
+            expect(is_share(value), name, value.to_string(), "0 to below 1")?;
+        }
+        for (name, value) in [("update.optimizer.epsilon", epsilon), ("update.batch_norm_epsilon", batch_norm_epsilon)] {
+            expect(is_positive(value), name, value.to_string(), "a positive number")?;
+        }
+        let is_decay = weight_decay >= 0.0 && weight_decay.is_finite();
+        expect(is_decay, "update.weight_decay", weight_decay.to_string(), "0 or more")?;
+        self.pixels.as_ref().map_or(Ok(()), |pixels| pixels.normalisation().map(|_| ()))
+    }
+
+    /// What makes numbers of pixels, if the protocol says it.
+    pub(super) fn normalisation(&self) -> Result<Option<Normalisation>, Error> {
+        self.pixels.as_ref().map(Pixels::normalisation).transpose()
     }
 
     /// Fills in what the protocol leaves to the data set, after which it says everything about a training.
@@ -279,6 +334,15 @@ impl Protocol {
         let expected = *self.network.classes.get_or_insert(classes);
         if expected != classes {
             return Err(Error::Classes { dataset: name(), expected, found: classes });
+        }
+        let padding = self.augmentation.padding;
+        if usize::from(padding) >= shape.height.min(shape.width) {
+            let expected = "fewer pixels than an image has rows and columns";
+            return Err(Error::Value { name: "augmentation.padding", found: padding.to_string(), expected });
+        }
+        if let Some(Pixels { mean, .. }) = self.pixels.as_ref().filter(|pixels| pixels.mean.len() != shape.channels) {
+            let expected = "one number for each channel of the images";
+            return Err(Error::Value { name: "pixels.mean", found: format!("{mean:?}"), expected });
         }
         Ok(self)
     }
@@ -384,6 +448,78 @@ mod tests {
         assert!(message.starts_with("the protocol has budgets = [4, 4], expected epochs"), "{message}");
         let broken = Protocol { batch_size: 0, ..quick() };
         assert_eq!(broken.check().unwrap_err().to_string(), "the protocol has batch_size = 0, expected at least 1");
+    }
+
+    #[test]
+    fn an_optimizer_that_cannot_descend_is_refused() {
+        let refused = |change: &dyn Fn(&mut Settings)| {
+            let mut protocol = nas_bench_101();
+            change(&mut protocol.update);
+            protocol.check().unwrap_err().to_string()
+        };
+        let rms_prop = |decay, momentum, epsilon| Optimizer::RmsProp { decay, momentum, epsilon };
+        let optimizer = |optimizer| refused(&|update| update.optimizer = optimizer);
+        let share = "expected 0 to below 1";
+        for momentum in [5.0, 1.0, -1.0, f64::NAN] {
+            let expected = format!("the protocol has update.optimizer.momentum = {momentum}, {share}");
+            assert_eq!(optimizer(Optimizer::Nesterov { momentum }), expected);
+            assert_eq!(optimizer(rms_prop(0.9, momentum, 1.0)), expected);
+        }
+        assert_eq!(optimizer(rms_prop(1.9, 0.9, 1.0)), format!("the protocol has update.optimizer.decay = 1.9, {share}"));
+        for epsilon in [0.0, -2.0, f64::INFINITY] {
+            let expected = format!("the protocol has update.optimizer.epsilon = {epsilon}, expected a positive number");
+            assert_eq!(optimizer(rms_prop(0.9, 0.9, epsilon)), expected);
+        }
+        let infinite = "the protocol has update.weight_decay = inf, expected 0 or more";
+        assert_eq!(refused(&|update| update.weight_decay = f64::INFINITY), infinite);
+        let infinite = "the protocol has update.batch_norm_epsilon = inf, expected a positive number";
+        assert_eq!(refused(&|update| update.batch_norm_epsilon = f64::INFINITY), infinite);
+    }
+
+    #[test]
+    fn the_official_protocol_has_the_published_values() {
+        let text = nas_bench_101().to_toml();
+        let found: toml::Table = toml::from_str(&text).unwrap();
+        let expected: toml::Table = toml::from_str(
+            r#"
+            name = "nas-bench-101"
+            budgets = [4, 12, 36, 108]
+            repeats = 3
+            batch_size = 256
+            network = { classes = 10, stem_channels = 128, stacks = 3, cells_per_stack = 3, image = { channels = 3, height = 32, width = 32 } }
+            images = { train = 40000, validation = 9984, test = 9984, train_accuracy = 256, curve = 9984 }
+            learning_rate = { peak = 0.2, idle_first_step = true }
+            augmentation = { padding = 4, flip = true }
+            pixels = { mean = [125.31, 122.95, 113.87], deviation = [62.99, 62.09, 66.7] }
+            [update]
+            optimizer = { kind = "rms-prop", decay = 0.9, momentum = 0.9, epsilon = 1.0 }
+            weight_decay = 1e-4
+            batch_norm_momentum = 0.997
+            batch_norm_epsilon = 1e-5
+            "#,
+        )
+        .unwrap();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_said_of_pixels_must_fit_the_images() {
+        let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let pixels = |mean: &[f64], deviation: &[f64]| Some(Pixels { mean: mean.to_vec(), deviation: deviation.to_vec() });
+        let grey = Protocol { pixels: pixels(&[72.5], &[90.0]), ..quick() };
+        grey.check().unwrap();
+        let data = crate::train::Data::select(&grey.clone().resolve(&dataset).unwrap(), &dataset).unwrap();
+        assert_eq!((data.normalisation().mean(), data.normalisation().deviation()), (&[72.5][..], &[90.0][..]));
+        let coloured = Protocol { pixels: pixels(&[1.0, 2.0, 3.0], &[1.0; 3]), ..quick() };
+        let message = "the protocol has pixels.mean = [1.0, 2.0, 3.0], expected one number for each channel of the images";
+        assert_eq!(coloured.resolve(&dataset).unwrap_err().to_string(), message);
+        let flat = Protocol { pixels: pixels(&[1.0], &[0.0]), ..quick() };
+        assert!(flat.check().unwrap_err().to_string().starts_with("[1.0] and [0.0] are no means and positive deviations"));
+        assert_ne!(grey.identity(), quick().identity());
+
+        let blank = Protocol { augmentation: Augmentation { padding: 14, flip: false }, ..quick() };
+        let message = "the protocol has augmentation.padding = 14, expected fewer pixels than an image has rows and columns";
+        assert_eq!(blank.resolve(&dataset).unwrap_err().to_string(), message);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Progress {
 
 /// What a program takes that trains: its code, the images of a small data set, what the allocator keeps. Measured, and rounded up.
 const PROGRAM: u64 = 64 << 20;
+/// The bytes of images that a data set is small with.
+const SMALL: u64 = 16 << 20;
 
 impl<'a> Training<'a> {
     /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
@@ -113,8 +115,8 @@ impl<'a> Training<'a> {
         Ok(run)
     }
 
-    /// The bytes of memory that the training takes: the model with a batch, the batch itself (on a GPU the next one, too), and the
-    /// program around them.
+    /// The bytes of memory that the training takes: the model with a batch, the batch itself (on a GPU the next one, too), the images
+    /// and the program around them.
     ///
     /// # Errors
     ///
@@ -141,6 +143,11 @@ impl<'a> Training<'a> {
     }
 
     fn memory_of(&self, plan: &Plan) -> u64 {
+        self.needed(plan).saturating_add(self.data.bytes().saturating_sub(SMALL))
+    }
+
+    /// What it takes beside the images, which are there already.
+    pub(super) fn needed(&self, plan: &Plan) -> u64 {
         let batch = self.protocol.batch_size;
         let batches = if self.device.is_gpu() { 2 } else { 1 };
         let of_batch = (batch as u64).saturating_mul(batches * 4 * plan.skeleton().image.values() as u64);
@@ -209,7 +216,7 @@ impl<'a> Run<'a> {
             return Err(Error::NoStep { epochs: training.epochs, images, batch });
         }
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
-        memory::check_one(training.device, memory, batch)?;
+        memory::check_one(training.device, training.needed(&plan), batch)?;
         let mut model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
         model.reserve(batch);
         Ok(Self {
@@ -399,6 +406,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::{Dataset, ImageShape, Images};
     use crate::train::fixture::{Setting, diverging, tiny};
     use crate::unit::Accuracy;
 
@@ -463,6 +471,28 @@ mod tests {
         protocol.images = crate::train::Images { train: 10, train_accuracy: 10, ..protocol.images };
         let message = Setting::new(protocol).training(1, 1, Device::Cpu).run(&mut |_| {}).unwrap_err().to_string();
         assert_eq!(message, "1 epochs of 10 images make no batch of 20");
+    }
+
+    #[test]
+    fn the_images_of_a_large_data_set_are_announced_but_not_needed_again() {
+        let setting = Setting::new(tiny());
+        let training = setting.training(1, 1, Device::Cpu);
+        let plan = training.plan().unwrap();
+        assert_eq!(training.memory().unwrap(), training.needed(&plan));
+        let shape = ImageShape { channels: 1, height: 5_000, width: 5_000 };
+        let images = Images::new(shape, vec![0; shape.values()], vec![0]).unwrap();
+        let dataset = Dataset::new("large", vec!["0".to_owned(), "1".to_owned()], images.clone(), images.clone(), images);
+        let protocol = Protocol {
+            batch_size: 1,
+            images: crate::train::Images { train: 1, validation: 1, test: 1, train_accuracy: 1, curve: 1 },
+            ..tiny()
+        };
+        let dataset = dataset.unwrap();
+        let protocol = protocol.resolve(&dataset).unwrap();
+        let data = Data::select(&protocol, &dataset).unwrap();
+        let training = Training { protocol: &protocol, data: &data, ..training };
+        let plan = training.plan().unwrap();
+        assert_eq!(training.memory().unwrap(), training.needed(&plan) + 3 * (25_000_000 + 1) - (16 << 20));
     }
 
     #[test]
