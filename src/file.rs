@@ -35,6 +35,21 @@ pub fn replace<E: From<io::Error>>(file: &Path, write: impl FnOnce(&mut fs::File
     Ok(sync_folder(folder_of(file))?)
 }
 
+/// Finds out whether [`replace`] can write a file, before there is anything to write.
+///
+/// # Errors
+///
+/// An [`io::Error`] if its folder does not take one.
+pub fn try_to_write(file: &Path) -> io::Result<()> {
+    let temporary = file.with_file_name(temporary_name(&file.file_name().unwrap_or_default().to_string_lossy()));
+    match fs::File::create_new(&temporary) {
+        Ok(_) => fs::remove_file(&temporary),
+        // Of an attempt that was cut: it can be written.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::Global;
 use super::format::{Format, Table};
+use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
-use super::train::check_writable;
 
 /// The numbers of cells that publications assess with.
 const SIZES: &[usize] = &[100, 172, 424, 1_000, 4_236];

@@ -59,6 +59,11 @@ pub(super) enum Given {
 }
 
 impl Arguments {
+    /// The file that the cells are in, if they are in one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.cell.as_deref().filter(|file| *file != Path::new("-"))
+    }
+
     /// Reads the cells, in the order in which they were given; none if none were.
     pub(super) fn read(&self) -> anyhow::Result<Vec<Given>> {
         if let Some(file) = &self.cell {

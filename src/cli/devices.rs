@@ -26,8 +26,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let columns = ["device", "name", "greatest difference", "images/s", "verdict", "reason"];
-    let mut table = Table::new(&columns, &["losses", "reference losses"]);
+    let columns = ["device", "name", "greatest_difference", "images_per_second", "verdict", "reason"];
+    let mut table = Table::new(&columns, &["losses", "reference_losses"]);
     let expected = engine::reference_losses().context("could not train on the reference")?;
     let found = engine::found();
     let mut failed = 0;

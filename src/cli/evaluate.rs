@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::figures;
 use super::format::{Format, Table};
 use super::images::load;
-use super::train::check_writable;
+use super::outputs::{check_distinct, check_writable};
 
 const HELP: &str = "\
 On the images of its training a model has the figures that were recorded at the end of it, bit for
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     model: PathBuf,
 
     /// The images; of others than its own all are used [default: those that the model was trained on].
+    ///
+    /// Images whose classes have other names than those of the training, or another order, are refused. Classes of an archive
+    /// have numbers and no names: they must mean the same.
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
 
@@ -63,6 +66,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    check_distinct(&[
+        ("FILE.safetensors", Some(&arguments.model)),
+        ("--data-dir", arguments.data_dir.as_deref().filter(|path| path.is_file())),
+        ("--export", arguments.export.as_deref()),
+        ("--answers", arguments.answers.as_deref()),
+    ])?;
     for file in arguments.export.iter().chain(&arguments.answers) {
         check_writable(file, arguments.force)?;
     }
@@ -74,14 +83,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let name = arguments.dataset.as_deref().unwrap_or(model.dataset());
     let dataset = load(name, arguments.data_dir.as_deref())?;
     let found = model.evaluate(&dataset, device).context("could not evaluate the model")?;
-    print(&model, &found, arguments.format)?;
+    print(&model, dataset.name(), device, &found, arguments.format)?;
     if let Some(file) = &arguments.answers {
         model.write_answers(file, &dataset, arguments.images, device).context("could not write the answers")?;
     }
     Ok(())
 }
 
-fn print(model: &SavedModel, found: &Evaluated, format: Format) -> anyhow::Result<()> {
+fn print(model: &SavedModel, dataset: &str, device: Device, found: &Evaluated, format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let equal = found.recorded.map(|recorded| recorded == found.figures);
     if format == Format::Table {
@@ -100,8 +109,10 @@ fn print(model: &SavedModel, found: &Evaluated, format: Format) -> anyhow::Resul
         ("module_hash", model.cell().hash().to_string().into()),
         ("epochs", model.epochs().0.into()),
         ("seed", model.seed().0.into()),
+        ("protocol", model.protocol().name.clone().into()),
+        ("dataset", dataset.into()),
     ];
     row.extend(figures::columns(Some(&found.figures)));
-    row.push(("equals_recorded", equal.into()));
+    row.extend([("equals_recorded", equal.into()), ("device", device.description().into())]);
     Table::of_row(row).print(format, &mut out)
 }

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::Global;
 use super::format::{Format, Table};
+use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
-use super::train::check_writable;
 
 /// So many features are named in a table.
 const MOST_NAMED: usize = 20;

@@ -5,6 +5,9 @@ use std::io::Write;
 use comfy_table::{ContentArrangement, presets};
 use serde_json::Value;
 
+/// The narrowest page that a table is folded for. A terminal that says less does not know.
+const NARROWEST: u16 = 20;
+
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
@@ -52,13 +55,9 @@ impl Table {
         let names = || self.columns.iter().chain(&self.details);
         match format {
             Format::Table => {
-                let mut table = comfy_table::Table::new();
-                table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-                table.set_header(&self.columns);
-                for row in &self.rows {
-                    table.add_row(row.iter().take(self.columns.len()).map(rounded));
-                }
-                writeln!(out, "{table}")?;
+                let mut page = comfy_table::Table::new();
+                self.draw(&mut page);
+                writeln!(out, "{page}")?;
             }
             Format::Json => {
                 let object = |row: &Vec<Value>| -> Value {
@@ -77,6 +76,17 @@ impl Table {
             }
         }
         Ok(())
+    }
+
+    /// Draws what people read, folded to the width of the page if that is known.
+    fn draw(&self, page: &mut comfy_table::Table) {
+        let is_known = page.width().is_some_and(|width| width >= NARROWEST);
+        let arrangement = if is_known { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+        page.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(arrangement);
+        page.set_header(&self.columns);
+        for row in &self.rows {
+            page.add_row(row.iter().take(self.columns.len()).map(rounded));
+        }
     }
 }
 
@@ -127,6 +137,22 @@ mod tests {
         let rows: Value = serde_json::from_str(&printed(Format::Json)).unwrap();
         assert_eq!(rows[0]["more"]["x"], 1);
         assert!(printed(Format::Table).contains("one, \"two\"") && !printed(Format::Table).contains("more"));
+    }
+
+    #[test]
+    fn a_page_of_no_width_does_not_fold_words_into_letters() {
+        let mut table = Table::new(&["name", "about"], &[]);
+        table.push(["a long name".into(), "some words ".repeat(4).into()]);
+        let drawn = |width| {
+            let mut page = comfy_table::Table::new();
+            page.set_width(width);
+            table.draw(&mut page);
+            page.to_string()
+        };
+        for width in [0, 1, 19] {
+            assert!(drawn(width).contains(&"some words ".repeat(4)), "{}", drawn(width));
+        }
+        assert!(drawn(40).lines().all(|line| line.chars().count() <= 40), "{}", drawn(40));
     }
 
     #[test]

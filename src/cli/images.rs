@@ -25,6 +25,11 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// The file that the images are in, if it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.data_dir.as_deref().filter(|path| path.is_file())
+    }
+
     pub(super) fn load(&self) -> anyhow::Result<Dataset> {
         load(&self.dataset, self.data_dir.as_deref())
     }

@@ -21,6 +21,7 @@ mod import;
 mod info;
 mod list;
 mod merge;
+mod outputs;
 mod plan;
 mod predict;
 mod progress;
@@ -30,6 +31,7 @@ mod recorded;
 mod recording;
 mod run;
 mod search;
+mod signals;
 mod space;
 mod sql;
 mod steps;
@@ -58,7 +60,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// Say more: a line for each trained model.
+    /// Say more: a line for each trained model, or for each epoch of `nasbench train`.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
 

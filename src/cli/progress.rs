@@ -51,7 +51,7 @@ impl Progress {
             Event::Model { worker, portion, event } => {
                 state.model(worker, portion, event);
                 if let (record::Event::Finished(record), true) = (event, self.verbose && !self.quiet) {
-                    self.say(&line(record));
+                    say(&self.bar, &line(record));
                 }
             }
         }
@@ -61,17 +61,18 @@ impl Progress {
         self.bar.set_message(state.message());
     }
 
-    fn say(&self, line: &str) {
-        if self.bar.is_hidden() {
-            // If standard error is gone, the run goes on all the same.
-            let _ = writeln!(anstream::stderr(), "{line}");
-        } else {
-            self.bar.println(line);
-        }
-    }
-
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Prints a line above a bar, or alone where there is none.
+pub(super) fn say(bar: &ProgressBar, line: &str) {
+    if bar.is_hidden() {
+        // If standard error is gone, the work goes on all the same.
+        let _ = writeln!(anstream::stderr(), "{line}");
+    } else {
+        bar.println(line);
     }
 }
 

@@ -1,8 +1,7 @@
 //! `nasbench record`: trains the cells of a space and records what came of it.
 
 use std::io::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -12,6 +11,7 @@ use nasbench::unit::Seconds;
 use super::Global;
 use super::progress::Progress;
 use super::recording;
+use super::signals;
 
 /// Train the cells of a space, each at each budget in each repeat, and record the results.
 ///
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let stop = stop_on_signals()?;
+    let stop = signals::stop()?;
     let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
     let started = Instant::now();
     let progress = Progress::new(global.verbose, global.quiet);
@@ -56,18 +56,4 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     writeln!(out, "benchmark: {folder}")?;
     Ok(())
-}
-
-/// A flag that SIGTERM and Ctrl-C set; a second Ctrl-C ends the process.
-fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    use signal_hook::flag::{register, register_conditional_shutdown};
-
-    let stop = Arc::new(AtomicBool::new(false));
-    let could_not = "could not listen to signals";
-    register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop)).context(could_not)?;
-    for signal in [SIGINT, SIGTERM] {
-        register(signal, Arc::clone(&stop)).context(could_not)?;
-    }
-    Ok(stop)
 }

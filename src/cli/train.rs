@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::engine::{Device, Model};
 use nasbench::space::{Cell, OPERATIONS, Space};
 use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Trained, Training};
-use nasbench::unit::{Epochs, Seed};
+use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
 
 use super::Global;
@@ -18,13 +19,23 @@ use super::cell::{self, Given, Resolver};
 use super::figures;
 use super::format::{Format, Table, single};
 use super::images;
+use super::outputs::{check_distinct, check_place, check_writable};
+use super::progress::say;
+use super::signals;
 
 /// No flipped edge leads to more edges than 7 vertices can have.
 const MOST_EDGES: usize = 21;
 
 const HELP: &str = "\
 The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of
-processor. A training whose loss stops being a number ends there: its figures are empty.
+processor. A training whose loss stops being a number has diverged and ends there: its figures are
+empty, no model is saved or exported, and the exit code is 1.
+
+Without a terminal each epoch is a line on standard error; with one, --verbose adds them.
+
+The times and the speed of the result are those of the thread that trains: processor time, whatever
+else the machine does meanwhile. On a GPU, and in all that is said while the training runs, they are
+those of the clock on the wall.
 
 Examples:
   nasbench train --edges 0-1,0-2,1-2 --ops conv3x3-bn-relu
@@ -60,7 +71,8 @@ pub(super) struct Arguments {
 
     /// Keep the training in this file, and continue from it if it is there: as if it had never been broken off.
     ///
-    /// It stays when the training is over. One of another cell, protocol, data set, seed, budget, kind of device or program
+    /// It stays when the training is over. On SIGTERM or Ctrl-C it is written and the command ends with exit code 1; the same command
+    /// continues, and a second Ctrl-C ends it at once. One of another cell, protocol, data set, seed, budget, kind of device or program
     /// version is refused, and so is one of a processor with other vector instructions, which computes other bits.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -107,12 +119,10 @@ impl FromStr for Interval {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    for file in arguments.save.iter().chain(&arguments.export) {
-        check_writable(file, arguments.force)?;
-    }
+    check_files(arguments)?;
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
-    let cell = one_cell(arguments)?;
+    let cell = one_cell(arguments, global)?;
     let dataset = arguments.images.load()?;
     let protocol = protocol.resolve(&dataset).context("could not use the data set")?;
     let data = Data::select(&protocol, &dataset).context("could not use the data set")?;
@@ -121,8 +131,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let training = Training { cell: &cell, epochs, seed: Seed(arguments.seed), protocol: &protocol, data: &data, device };
     let (trained, model) = train(&training, arguments, global).context("could not train the cell")?;
     print(&training, &trained, arguments.format)?;
-    if arguments.save.is_none() && arguments.export.is_none() {
-        return Ok(());
+    let files: Vec<_> = arguments.save.iter().chain(&arguments.export).map(|file| format!("`{}`", file.display())).collect();
+    match (trained.is_diverged(), &files[..]) {
+        (true, []) => bail!("the training diverged"),
+        (true, files) => bail!("the training diverged: nothing was written to {}", files.join(" and ")),
+        (false, []) => return Ok(()),
+        (false, _) => {}
     }
     let saved = SavedModel::new(&training, &trained, &model).context("could not save the model")?;
     if let Some(file) = &arguments.save {
@@ -134,23 +148,24 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Refuses a file that cannot be written, before hours of training end at it.
-pub(super) fn check_writable(file: &Path, force: bool) -> anyhow::Result<()> {
-    if file.is_dir() {
-        bail!("`{}` is a folder: expected the name of a file", file.display());
-    }
-    if !force && fs_err::exists(file)? {
-        bail!("`{}` is there already\nhint: `--force` overwrites it", file.display());
-    }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        bail!("the folder of `{}` does not exist", file.display());
-    }
-    Ok(())
+/// Refuses files that cannot be written, or that are one, before hours of training end at them.
+fn check_files(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { cells, images, protocol, checkpoint, save, export, force, .. } = arguments;
+    check_distinct(&[
+        ("--cell", cells.file()),
+        ("--data-dir", images.file()),
+        ("--protocol", Some(Path::new(protocol)).filter(|path| path.is_file())),
+        ("--checkpoint", checkpoint.as_deref()),
+        ("--save", save.as_deref()),
+        ("--export", export.as_deref()),
+    ])?;
+    // One that is there is continued.
+    checkpoint.as_deref().map_or(Ok(()), check_place)?;
+    save.iter().chain(export).try_for_each(|file| check_writable(file, *force))
 }
 
 /// The cell that was given: of any space whose cells can be built.
-fn one_cell(arguments: &Arguments) -> anyhow::Result<Cell> {
+fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
     let given = arguments.cells.read()?;
     let [one] = &given[..] else { bail!("expected one cell, found {}", given.len()) };
     let space = match one {
@@ -158,7 +173,19 @@ fn one_cell(arguments: &Arguments) -> anyhow::Result<Cell> {
         Given::Hash(_) => Space::nas_bench_101(),
         Given::Graph(_) => Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?,
     };
-    Resolver::new(space).cell(one).context("could not find the cell")
+    let cell = Resolver::new(space).cell(one).context("could not find the cell")?;
+    if let Given::Graph(sketch) = one
+        && sketch.dangles()
+        && !global.quiet
+    {
+        writeln!(
+            anstream::stderr(),
+            "vertices on no path from the input to the output are left out: the cell is `--matrix {} --ops {}`",
+            cell.adjacency_text(),
+            cell.operations_text()
+        )?;
+    }
+    Ok(cell)
 }
 
 /// Trains, from the checkpoint if there is one.
@@ -166,8 +193,38 @@ fn train(training: &Training<'_>, arguments: &Arguments, global: &Global) -> any
     if !global.quiet {
         announce(training)?;
     }
-    let checkpoint = arguments.checkpoint.as_deref();
-    let mut run = match checkpoint {
+    let mut run = start(training, arguments, global)?;
+    let mut display = Display::new(training, &run, global);
+    let Some(file) = &arguments.checkpoint else {
+        while let Some(progress) = run.advance()? {
+            display.show(&run, &progress);
+        }
+        display.bar.finish_and_clear();
+        return Ok(run.finish());
+    };
+    let stop = signals::stop()?;
+    let mut due = Due::new(arguments.checkpoint_every, &run);
+    while let Some(progress) = run.advance()? {
+        display.show(&run, &progress);
+        let Progress { steps, of, .. } = progress;
+        if stop.load(Ordering::Relaxed) && steps < of {
+            run.checkpoint()?.write(file)?;
+            display.bar.finish_and_clear();
+            let file = file.display();
+            bail!("stopped by a signal after step {steps} of {of}, which `{file}` keeps\nhint: the same command continues");
+        }
+        if due.is_now(&run) {
+            run.checkpoint()?.write(file)?;
+        }
+    }
+    run.checkpoint()?.write(file)?;
+    display.bar.finish_and_clear();
+    Ok(run.finish())
+}
+
+/// Starts a training, or goes on from its checkpoint.
+fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) -> anyhow::Result<Run<'a>> {
+    match &arguments.checkpoint {
         Some(file) if fs_err::exists(file)? => {
             let could_not = || format!("could not continue from `{}`", file.display());
             let found = Checkpoint::read(file).with_context(could_not)?;
@@ -175,25 +232,10 @@ fn train(training: &Training<'_>, arguments: &Arguments, global: &Global) -> any
             if !global.quiet {
                 writeln!(anstream::stderr(), "continuing from `{}` after step {}", file.display(), found.steps())?;
             }
-            run
+            Ok(run)
         }
-        _ => training.start()?,
-    };
-    let display = Display::new(training, &run, global.quiet);
-    let mut due = Due::new(arguments.checkpoint_every, &run);
-    while let Some(progress) = run.advance()? {
-        display.show(&run, &progress);
-        if let Some(file) = checkpoint
-            && due.is_now(&run)
-        {
-            run.checkpoint()?.write(file)?;
-        }
+        _ => Ok(training.start()?),
     }
-    if let Some(file) = checkpoint {
-        run.checkpoint()?.write(file)?;
-    }
-    display.bar.finish_and_clear();
-    Ok(run.finish())
 }
 
 /// Says what will be trained and what it takes.
@@ -233,37 +275,63 @@ impl Due {
     }
 }
 
-/// A bar on a terminal.
+/// A bar on a terminal, and a line for each epoch elsewhere.
 struct Display {
     bar: ProgressBar,
+    has_lines: bool,
     batch: usize,
     epochs: Epochs,
     started: Instant,
     first: usize,
+    /// The epochs that were told of.
+    told: usize,
 }
 
 impl Display {
-    fn new(training: &Training<'_>, run: &Run<'_>, is_quiet: bool) -> Self {
-        let target = if is_quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    fn new(training: &Training<'_>, run: &Run<'_>, global: &Global) -> Self {
+        let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps · {msg} · ETA {eta}");
         bar.set_style(style.expect("the template is well-formed"));
+        let has_lines = !global.quiet && (global.verbose || bar.is_hidden());
         let (batch, epochs) = (training.protocol.batch_size, training.epochs);
-        Self { bar, batch, epochs, started: Instant::now(), first: run.steps() }
+        Self { bar, has_lines, batch, epochs, started: Instant::now(), first: run.steps(), told: run.epochs() }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
-    fn show(&self, run: &Run<'_>, progress: &Progress) {
+    fn show(&mut self, run: &Run<'_>, progress: &Progress) {
         let Progress { steps, of, loss, learning_rate } = *progress;
         self.bar.set_length(of as u64);
         self.bar.set_position(steps as u64);
+        let (epoch, epochs) = (run.epochs(), self.epochs);
         if !self.bar.is_hidden() {
-            let images = (steps - self.first) * self.batch;
-            let rate = images as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-            let (epoch, epochs) = (run.epochs(), self.epochs);
+            let rate = self.rate(steps);
             let message = format!("{epoch}/{epochs} epochs · loss {loss:.3} · rate {learning_rate:.4} · {rate:.0} images/s");
             self.bar.set_message(message);
         }
+        if self.has_lines && epoch > self.told {
+            self.told = epoch;
+            say(&self.bar, &self.line(run, steps, of));
+        }
+    }
+
+    /// A line about the last finished epoch.
+    #[expect(clippy::cast_precision_loss, reason = "times to be read by people")]
+    fn line(&self, run: &Run<'_>, steps: usize, of: usize) -> String {
+        let (epoch, epochs, curves) = (run.epochs(), self.epochs, run.curves());
+        let last = |curve: &[f32]| curve.last().copied().unwrap_or(f32::NAN);
+        let (loss, accuracy) = (last(&curves.train_loss), 100.0 * last(&curves.validation_accuracy));
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let left = elapsed * (of - steps) as f64 / (steps - self.first) as f64;
+        let (elapsed, left, rate) = (Seconds(elapsed), Seconds(left), self.rate(steps));
+        format!(
+            "epoch {epoch}/{epochs}: loss {loss:.4}, validation accuracy {accuracy:.2} %, {rate:.0} images/s, after {elapsed}, {left} to go"
+        )
+    }
+
+    /// Images per second on the clock, evaluations included.
+    #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
+    fn rate(&self, steps: usize) -> f64 {
+        ((steps - self.first) * self.batch) as f64 / self.started.elapsed().as_secs_f64().max(1e-3)
     }
 }
 
@@ -276,7 +344,9 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
         }
         let (time, total) = (trained.end.training_time, trained.total_time);
         let rate = trained.images_per_second;
-        writeln!(out, "{time} of training, {total} with evaluations, {rate:.0} images/s on {}", training.device)?;
+        let device = training.device;
+        let of = if device.is_gpu() { "" } else { " of processor time" };
+        writeln!(out, "{time}{of} for training, {total} with evaluations; {rate:.0} images per second{of} on {device}")?;
         return Ok(());
     }
     let mut row: Vec<(&str, Value)> = vec![

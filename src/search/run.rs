@@ -244,7 +244,7 @@ mod tests {
         }
         let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
         let message = purse.pay(&trial(108, None, 2)).unwrap_err().to_string();
-        assert_eq!(message, "a budget of 30 s does not pay for one training: that of `0-1 ` costs 108 s");
+        assert_eq!(message, "a budget of 30 s does not pay for one training: that of `0-1` costs 108 s");
         assert!(matches!(purse.pay(&trial(0, None, 2)), Err(Error::FreeTraining { .. })));
     }
 }

@@ -266,11 +266,12 @@ impl Spec {
 }
 
 impl fmt::Display for Spec {
-    /// Prints the edges and the operations: `0-1,1-2 conv3x3-bn-relu`.
+    /// Prints the edges and, if there are any, the operations: `0-1,1-2 conv3x3-bn-relu`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let edges: Vec<_> = self.edges().map(|(x, y)| format!("{x}-{y}")).collect();
         let operations: Vec<_> = self.operations().map(Operation::name).collect();
-        write!(f, "{} {}", edges.join(","), operations.join(","))
+        f.write_str(&edges.join(","))?;
+        if operations.is_empty() { Ok(()) } else { write!(f, " {}", operations.join(",")) }
     }
 }
 

@@ -77,7 +77,7 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`] or [`Error::Damaged`] if the file is none.
+    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`], [`Error::Format`] or [`Error::Damaged`] if the file is none.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let tensors::Contents { about, arrays, bytes } = tensors::read(file, KIND)?;
         let position = ciborium::from_reader(&bytes[..]);
@@ -348,7 +348,11 @@ mod tests {
         assert_eq!(message(&bytes[..bytes.len() - 1]), format!("`{name}` is no safetensors file"));
         let mut flipped = bytes.clone();
         *flipped.last_mut().unwrap() ^= 1;
-        assert!(message(&flipped).starts_with(&format!("`{name}` is damaged: the sha256 of its arrays is ")));
+        assert!(message(&flipped).starts_with(&format!("`{name}` is damaged: the sha256 of its contents is ")));
+        let mut card = bytes.clone();
+        let seed = card.windows(10).position(|text| text == br#"\"seed\":1"#).unwrap();
+        card[seed + 9] = b'2';
+        assert!(message(&card).starts_with(&format!("`{name}` is damaged: the sha256 of its contents is ")));
         let text = message(&safetensors::serialize(Vec::<(&str, safetensors::tensor::TensorView<'_>)>::new(), None).unwrap());
         assert_eq!(text, format!("`{name}` is no checkpoint of this program, found a file of another program"));
         let missing = folder.path().join("missing");

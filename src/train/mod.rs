@@ -89,6 +89,18 @@ pub enum Error {
         /// The number of classes.
         found: usize,
     },
+    /// The data set has another class under a label than a model learned.
+    #[error("class {label} of `{dataset}` is `{found}`, the model expects `{expected}`")]
+    ClassName {
+        /// The data set.
+        dataset: String,
+        /// The label, from 0.
+        label: usize,
+        /// The class that the model learned.
+        expected: String,
+        /// The class of the data set.
+        found: String,
+    },
     /// The protocol wants more images than there are.
     #[error(
         "the protocol uses {expected} images (training + validation + test), `{dataset}` has {found}\n\
@@ -151,8 +163,20 @@ pub enum Error {
         /// What it is.
         found: String,
     },
-    /// The numbers of a file are not those that were written.
-    #[error("`{}` is damaged: the sha256 of its arrays is {found}, expected {expected}", file.display())]
+    /// Another version of the program wrote a file, in another way.
+    #[error("`{}` is a {kind} of format {found}, expected {expected}: another version of this program wrote it", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        kind: &'static str,
+        /// The format of this version.
+        expected: u32,
+        /// Its format.
+        found: u32,
+    },
+    /// The contents of a file are not those that were written.
+    #[error("`{}` is damaged: the sha256 of its contents is {found}, expected {expected}", file.display())]
     Damaged {
         /// The file.
         file: PathBuf,

@@ -272,6 +272,12 @@ impl<'a> Run<'a> {
         self.tally.curves.train_loss.len()
     }
 
+    /// What was measured so far, one value per finished epoch.
+    #[must_use]
+    pub const fn curves(&self) -> &Curves {
+        &self.tally.curves
+    }
+
     /// How many steps were taken.
     #[must_use]
     pub fn steps(&self) -> usize {

@@ -82,8 +82,8 @@ impl SavedModel {
     ///
     /// # Errors
     ///
-    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`] or [`Error::Damaged`] if the file is none; otherwise what does not
-    /// fit together in it.
+    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`], [`Error::Format`] or [`Error::Damaged`] if the file is none;
+    /// otherwise what does not fit together in it.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let tensors::Contents { about, arrays, .. } = tensors::read::<Card>(file, KIND)?;
         let protocol = Protocol::parse(&about.protocol, file)?;
@@ -116,10 +116,10 @@ impl SavedModel {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageShape`], [`Error::Classes`] or [`Error::TooFewImages`] if the data set does not fit the model,
-    /// [`Error::Engine`] if the device fails.
+    /// [`Error::ImageShape`], [`Error::Classes`], [`Error::ClassName`] or [`Error::TooFewImages`] if the data set does not fit the
+    /// model, [`Error::Engine`] if the device fails.
     pub fn evaluate(&self, dataset: &Dataset, device: Device) -> Result<Evaluated, Error> {
-        let mut protocol = self.protocol.clone().resolve(dataset)?;
+        let mut protocol = self.protocol_for(dataset)?;
         let own = protocol.select(dataset).is_ok_and(|selected| selected.sha256() == self.card.dataset_sha256);
         if !own {
             let sizes = dataset.sizes();
@@ -142,7 +142,7 @@ impl SavedModel {
     ///
     /// As [`evaluate`](Self::evaluate), and [`Error::File`] if the disk does not take it.
     pub fn write_answers(&self, file: &Path, dataset: &Dataset, most: usize, device: Device) -> Result<(), Error> {
-        self.protocol.clone().resolve(dataset)?;
+        self.protocol_for(dataset)?;
         let images = dataset.test().take(most);
         let (n, shape) = (images.len(), images.shape());
         let mut model = self.model(device)?;
@@ -161,6 +161,24 @@ impl SavedModel {
             array("logits", &[n, self.card.classes.len()], logits),
         ];
         tensors::write(file, "answers", &self.card, arrays.iter(), &[])
+    }
+
+    /// The protocol of the model, if it can answer to the images of a data set.
+    fn protocol_for(&self, dataset: &Dataset) -> Result<Protocol, Error> {
+        let protocol = self.protocol.clone().resolve(dataset)?;
+        let (known, given) = (&self.card.classes, dataset.classes());
+        // An archive has numbers only: whoever names it says that they mean the same.
+        if are_numbers(known) || are_numbers(given) {
+            return Ok(protocol);
+        }
+        let pairs = known.iter().zip(given).enumerate();
+        match pairs.into_iter().find(|(_, (expected, found))| expected != found) {
+            Some((label, (expected, found))) => {
+                let (dataset, expected, found) = (dataset.name().to_owned(), expected.clone(), found.clone());
+                Err(Error::ClassName { dataset, label, expected, found })
+            }
+            None => Ok(protocol),
+        }
     }
 
     /// The model on a device, ready to answer; to train it further its optimizer would start anew.
@@ -230,6 +248,11 @@ impl SavedModel {
     }
 }
 
+/// Whether classes have no names but their labels.
+fn are_numbers(classes: &[String]) -> bool {
+    classes.iter().enumerate().all(|(label, class)| *class == label.to_string())
+}
+
 /// What an evaluation of a saved model found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluated {
@@ -292,6 +315,53 @@ mod tests {
             Dataset::new("other", dataset.classes().to_vec(), train.take(40), test.take(40), validation.take(30)).unwrap();
         let found = model.evaluate(&other, Device::Cpu).unwrap();
         assert!(found.recorded.is_none() && found.figures.test.loss.is_some());
+    }
+
+    #[test]
+    fn images_whose_classes_have_other_names_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = Setting::new(tiny());
+        let model = saved(&setting, Device::Cpu);
+        let dataset = dataset();
+        let named = |classes: Vec<String>| {
+            let [train, validation, test] = [dataset.train(), dataset.validation(), dataset.test()].map(Clone::clone);
+            Dataset::new("other", classes, train, validation, test).unwrap()
+        };
+        let mut swapped = dataset.classes().to_vec();
+        swapped.swap(2, 5);
+        let swapped = named(swapped);
+        let message = model.evaluate(&swapped, Device::Cpu).unwrap_err().to_string();
+        assert_eq!(message, "class 2 of `other` is `Sandal`, the model expects `Pullover`");
+        let file = folder.path().join("answers.safetensors");
+        assert!(matches!(model.write_answers(&file, &swapped, 5, Device::Cpu), Err(Error::ClassName { label: 2, .. })));
+        let numbers = named((0..10).map(|label| label.to_string()).collect());
+        for same in [named(dataset.classes().to_vec()), numbers] {
+            let found = model.evaluate(&same, Device::Cpu).unwrap();
+            assert_eq!(Some(found.figures), found.recorded);
+        }
+    }
+
+    #[test]
+    fn a_model_whose_card_was_changed_or_that_another_version_wrote_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.safetensors");
+        let setting = Setting::new(tiny());
+        saved(&setting, Device::Cpu).write(&file).unwrap();
+        let bytes = fs_err::read(&file).unwrap();
+        let message = |from: &str, to: &str| {
+            let at = bytes.windows(from.len()).position(|text| text == from.as_bytes()).unwrap();
+            let changed = [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat();
+            fs_err::write(&file, changed).unwrap();
+            SavedModel::read(&file).unwrap_err().to_string()
+        };
+        let name = file.display();
+        let mean = setting.data.normalisation().mean()[0];
+        let [digits, other] = [mean.trunc(), mean.trunc() + 1.0].map(|whole| format!(r#"\"mean\":[{whole}."#));
+        assert!(message(&digits, &other).starts_with(&format!("`{name}` is damaged: the sha256 of its contents is ")));
+        let text = format!("`{name}` is a model of format 3, expected 2: another version of this program wrote it");
+        assert_eq!(message(r#"\"format\":2"#, r#"\"format\":3"#), text);
+        // The first format did not say which one it is.
+        assert_eq!(message(r#"\"format\""#, r#"\"FORMAT\""#), text.replace("format 3", "format 1"));
     }
 
     #[test]

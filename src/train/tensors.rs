@@ -1,7 +1,8 @@
 //! Files of arrays: safetensors, with what is known about them as JSON and a digest of all numbers.
 //!
-//! The metadata of the file has one entry, `nasbench`, whose JSON object has the keys `kind` (what the file is), `sha256` (of
-//! each array's name, a zero byte and its bytes, in the order of the names) and `about`.
+//! The metadata of the file has one entry, `nasbench`, whose JSON object has the keys `sha256`, `format` (a number, other for each
+//! way of writing), `kind` (what the file is) and `about`. The digest is of the entry's text without the digest's own digits, then
+//! of each array's name, a zero byte and its bytes, in the order of the names.
 
 use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
@@ -17,6 +18,8 @@ use crate::engine::Array;
 use crate::file::replace;
 
 const ENTRY: &str = "nasbench";
+/// The way of writing of this program.
+const FORMAT: u32 = 2;
 /// The name of the bytes that are no array of numbers.
 const BYTES: &str = "position";
 
@@ -30,9 +33,16 @@ pub(super) struct Contents<T> {
 
 #[derive(Serialize, Deserialize)]
 struct Header<T> {
-    kind: String,
     sha256: String,
+    /// The first way of writing did not say it.
+    #[serde(default = "first_format")]
+    format: u32,
+    kind: String,
     about: T,
+}
+
+const fn first_format() -> u32 {
+    1
 }
 
 /// An array as the file has it.
@@ -82,9 +92,10 @@ pub(super) fn write<'a, T: Serialize>(
         all.push((BYTES, Stored { kind: Dtype::U8, shape: Cow::Owned(vec![bytes.len()]), bytes: Cow::Borrowed(bytes) }));
     }
     all.sort_by_key(|(name, _)| *name);
-    let sha256 = digest(all.iter().map(|(name, one)| (*name, &one.bytes[..])));
-    let header = Header { kind: kind.to_owned(), sha256, about };
-    let header = serde_json::to_string(&header).map_err(std::io::Error::from)?;
+    let mut header = Header { sha256: String::new(), format: FORMAT, kind: kind.to_owned(), about };
+    let text = |header: &Header<T>| serde_json::to_string(header).map_err(std::io::Error::from);
+    header.sha256 = digest([&text(&header)?], all.iter().map(|(name, one)| (*name, &one.bytes[..])));
+    let header = text(&header)?;
     let entries = std::iter::once((ENTRY.to_owned(), header)).collect();
     let written = safetensors::serialize(all.iter().map(|(name, one)| (*name, one)), Some(entries))
         .map_err(|source| Error::Tensors { file: file.to_owned(), source })?;
@@ -96,7 +107,8 @@ pub(super) fn write<'a, T: Serialize>(
 /// # Errors
 ///
 /// [`Error::File`] if it cannot be read, [`Error::Tensors`] if it is no safetensors file, [`Error::Foreign`] if this program did
-/// not write it or it is of another kind, [`Error::Damaged`] if its numbers are not those that were written.
+/// not write it or it is of another kind, [`Error::Format`] if another version of it wrote it, [`Error::Damaged`] if its contents
+/// are not those that were written.
 pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Result<Contents<T>, Error> {
     let foreign = |found: String| Error::Foreign { file: file.to_owned(), expected: kind, found };
     let open = fs_err::File::open(file)?;
@@ -110,20 +122,25 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Resu
     let problem = |source| Error::Tensors { file: file.to_owned(), source };
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(problem)?;
     let entries = metadata.metadata().as_ref();
-    let header = entries.and_then(|entries| entries.get(ENTRY)).ok_or_else(|| foreign("a file of another program".to_owned()))?;
+    let text = entries.and_then(|entries| entries.get(ENTRY)).ok_or_else(|| foreign("a file of another program".to_owned()))?;
     let unreadable = |error: serde_json::Error| foreign(format!("something unreadable: {error}"));
-    let header: Header<serde_json::Value> = serde_json::from_str(header).map_err(unreadable)?;
+    let header: Header<serde_json::Value> = serde_json::from_str(text).map_err(unreadable)?;
     if header.kind != kind {
         return Err(foreign(format!("a file of the kind `{}`", header.kind)));
     }
-    let about = serde_json::from_value(header.about).map_err(unreadable)?;
+    if header.format != FORMAT {
+        return Err(Error::Format { file: file.to_owned(), kind, expected: FORMAT, found: header.format });
+    }
     let tensors = SafeTensors::deserialize(&bytes).map_err(problem)?;
     let mut views: Vec<_> = tensors.iter().collect();
     views.sort_by_key(|(name, _)| *name);
-    let found = digest(views.iter().map(|(name, view)| (*name, view.data())));
+    // The digest itself is the first text that reads as it.
+    let (before, after) = text.split_once(&header.sha256).unwrap_or((text, ""));
+    let found = digest([before, after], views.iter().map(|(name, view)| (*name, view.data())));
     if found != header.sha256 {
         return Err(Error::Damaged { file: file.to_owned(), expected: header.sha256, found });
     }
+    let about = serde_json::from_value(header.about).map_err(unreadable)?;
     let mut contents = Contents { about, arrays: Vec::new(), bytes: Vec::new() };
     for (name, view) in views {
         match view.dtype() {
@@ -139,8 +156,11 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Resu
     Ok(contents)
 }
 
-fn digest<'a>(parts: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+fn digest<'a, const N: usize>(texts: [&str; N], parts: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut sha256 = Sha256::new();
+    for text in texts {
+        sha256.update(text);
+    }
     for (name, bytes) in parts {
         sha256.update(name);
         sha256.update([0]);

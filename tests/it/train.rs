@@ -1,5 +1,6 @@
 //! One training on the command line: kept, killed, continued, saved, evaluated and exported.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -74,10 +75,65 @@ fn a_saved_model_has_the_figures_of_its_training_and_is_not_overwritten_unasked(
     let found = nasbench(&["evaluate", &model, "--answers", &answers, "--images", "9", "--format", "json"]);
     let found = &rows(&found)[0];
     assert_eq!(found["equals_recorded"], true);
+    for key in ["protocol", "dataset", "device", "epochs", "seed", "module_hash"] {
+        assert!(!found[key].is_null() && found[key] == trained[key], "{key}: {found}, {trained}");
+    }
     for figure in ["train_accuracy", "validation_accuracy", "test_loss", "validation_macro_roc_auc", "test_macro_f1"] {
         assert!(found[figure].is_number() && found[figure] == trained[figure], "{figure}: {found}, {trained}");
     }
     assert!(fs::metadata(&answers).unwrap().len() > 9 * 14 * 14 * 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_training_that_is_told_to_end_keeps_itself_and_ends_with_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    assert!(start(&file("alone"), &file("alone.checkpoint")).wait().unwrap().success());
+    for signal in ["-TERM", "-INT"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nasbench"))
+            // No other checkpoint is due.
+            .args(["train", "--protocol", TINY, "--epochs", "300", "--checkpoint-every", "9999s"])
+            .args(CELL)
+            .args([Path::new("--save"), &file("stopped"), Path::new("--checkpoint"), &file("stopped.checkpoint")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("epoch ") {
+            line.clear();
+            assert!(said.read_line(&mut line).unwrap() > 0, "it ended before its first epoch");
+        }
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        assert!(rest.contains("error: could not train the cell: stopped by a signal after step "), "{rest}");
+        assert!(rest.contains("hint: the same command continues") && file("stopped.checkpoint").exists(), "{rest}");
+        assert!(!file("stopped").exists());
+    }
+    assert!(start(&file("stopped"), &file("stopped.checkpoint")).wait().unwrap().success());
+    assert_eq!(fs::read(file("alone")).unwrap(), fs::read(file("stopped")).unwrap());
+}
+
+#[test]
+fn a_training_that_diverges_fails_with_or_without_a_file_to_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let [protocol, model, onnx] =
+        ["a.toml", "a.model", "a.onnx"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    fs::write(&protocol, fs::read_to_string(TINY).unwrap().replace("peak = 0.1", "peak = 1e30")).unwrap();
+    let train = |more: &[&str]| {
+        let found = nasbench(&[&["train", "--quiet", "--format", "json", "--protocol", &protocol], &CELL[..], more].concat());
+        let rows: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+        assert_eq!((&rows[0]["status"], found.status.code()), (&"diverged".into(), Some(1)));
+        String::from_utf8(found.stderr).unwrap()
+    };
+    assert_eq!(train(&[]), "error: the training diverged\n");
+    let text = format!("error: the training diverged: nothing was written to `{model}` and `{onnx}`\n");
+    assert_eq!(train(&["--save", &model, "--export", &onnx]), text);
+    assert!(!Path::new(&model).exists() && !Path::new(&onnx).exists());
 }
 
 #[test]

@@ -67,6 +67,14 @@ pub enum Error {
         /// The value.
         found: String,
     },
+    /// There are more or fewer operations than vertices.
+    #[error("{found} operations for {vertices} vertices, expected {vertices} with `input` and `output` or {} without", vertices.saturating_sub(2))]
+    OperationCount {
+        /// The number of vertices.
+        vertices: usize,
+        /// The number of operations.
+        found: usize,
+    },
     /// The matrix and the operations make no graph.
     #[error(transparent)]
     Graph(#[from] super::Error),
@@ -101,7 +109,7 @@ impl Sketch {
     /// # Errors
     ///
     /// [`Error::Json`], [`Error::Digits`], [`Error::NotBinary`] or [`Error::TooMany`] if it is no matrix, [`Error::Graph`] if
-    /// it is not square, not upper triangular or of another size than the operations.
+    /// it is not square or not upper triangular, [`Error::OperationCount`] if it is of another size than the operations.
     pub fn from_matrix(matrix: &str, operations: &str) -> Result<Self, Error> {
         let text = matrix.trim();
         let rows = if text.starts_with('[') { json::matrix(text)? } else { Matrix::from_digits(text)? };
@@ -176,7 +184,7 @@ impl Sketch {
             names.push(OUTPUT.into());
         }
         if names.len() != vertices {
-            return Err(super::Error::OperationCount { expected: vertices, found: names.len() }.into());
+            return Err(Error::OperationCount { vertices, found: names.len() });
         }
         if vertices < 2 {
             return Err(super::Error::TooFewVertices { found: vertices }.into());
@@ -221,6 +229,12 @@ impl Sketch {
         }
         let interior = kept[1..kept.len() - 1].iter().map(|vertex| Operation::from_name(&self.names[*vertex]));
         space.cell(&Spec::from_bits(edges, &interior.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// Whether there are vertices on no path from the input to the output, which [`cell`](Self::cell) leaves out.
+    #[must_use]
+    pub fn dangles(&self) -> bool {
+        self.kept().len() < self.successors.len()
     }
 
     /// The vertices that the input reaches and that reach the output, ascending: the input and the output, or none.
@@ -335,7 +349,7 @@ mod tests {
     #[test]
     fn a_cell_without_operations_is_two_vertices() {
         let cell = cell(&Sketch::from_edges("0-1", "").unwrap()).unwrap();
-        assert_eq!(cell.operations_text(), "input,output");
+        assert_eq!((cell.operations_text().as_str(), cell.to_string().as_str()), ("input,output", "0-1"));
     }
 
     #[test]
@@ -350,8 +364,9 @@ mod tests {
             "the edge `0-99999999999999999999` names a vertex above 63, the last that a graph may have"
         );
         assert_eq!(edges("0-1,1-1", ""), "the edge `1-1` does not lead from a lower to a higher vertex");
-        assert_eq!(edges("0-2", ""), "0 operations for 3 vertices");
-        assert_eq!(edges("0-1,1-3,0-2", "input,output"), "2 operations for 4 vertices");
+        assert_eq!(edges("0-2", ""), "0 operations for 3 vertices, expected 3 with `input` and `output` or 1 without");
+        let text = "2 operations for 4 vertices, expected 4 with `input` and `output` or 2 without";
+        assert_eq!(edges("0-1,1-3,0-2", "input,output"), text);
         assert_eq!(matrix("01000", ""), "the matrix has 5 digits, expected a square number such as 4, 9 or 49");
         assert_eq!(matrix("0200", ""), "the matrix holds `2`, expected 0 or 1");
         assert_eq!(matrix("[[0,2],[0,0]]", ""), "line 1, column 5: the matrix holds `2`, expected 0 or 1");
@@ -386,6 +401,7 @@ mod tests {
     fn what_is_pruned_may_be_anything() {
         let sketch = Sketch::from_edges("0-1,1-9,0-2,3-9,4-5,6-7", "maxpool3x3,a,b,c,d,e,f,g").unwrap();
         assert_eq!(cell(&sketch).unwrap().to_string(), "0-1,1-2 maxpool3x3");
+        assert!(sketch.dangles() && !Sketch::from_edges("0-1,1-2", "maxpool3x3").unwrap().dangles());
     }
 
     proptest! {

@@ -1,0 +1,79 @@
+//! The files that a command writes: what would end badly is refused before hours of work end at it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use nasbench::file;
+
+/// Refuses a file that cannot be written, or that is there already.
+pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
+    check_place(path)?;
+    if !force && fs_err::exists(path)? {
+        bail!("`{}` is there already\nhint: `--force` overwrites it", path.display());
+    }
+    Ok(())
+}
+
+/// Refuses a place where no file can be written. One that is there may be replaced.
+pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        bail!("`{}` is a folder: expected the name of a file", path.display());
+    }
+    if !folder_of(path).is_dir() {
+        bail!("the folder of `{}` does not exist", path.display());
+    }
+    file::try_to_write(path).with_context(|| format!("`{}` cannot be written", path.display()))
+}
+
+/// Refuses two arguments that name one file, of which one would destroy the other. Each comes with its name.
+pub(super) fn check_distinct(arguments: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for (name, path) in arguments.iter().filter_map(|(name, path)| Some((*name, (*path)?))) {
+        let place = place(path);
+        if let Some((other, _)) = seen.iter().find(|(_, found)| *found == place) {
+            bail!("`{other}` and `{name}` name the same file: `{}`", path.display());
+        }
+        seen.push((name, place));
+    }
+    Ok(())
+}
+
+/// A file under the one name that it has, however it is spelled; it need not be there.
+fn place(path: &Path) -> PathBuf {
+    let joined = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(joined).unwrap_or_else(|| path.to_owned())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_under_two_spellings_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, inner] = ["a", "inner"].map(|name| folder.path().join(name));
+        fs_err::create_dir(&inner).unwrap();
+        let around = inner.join("../a");
+        let check = |one: Option<&Path>, other: Option<&Path>| check_distinct(&[("--one", one), ("--other", other)]);
+        let text = format!("`--one` and `--other` name the same file: `{}`", around.display());
+        assert_eq!(check(Some(&file), Some(&around)).unwrap_err().to_string(), text);
+        fs_err::write(&file, "").unwrap();
+        assert_eq!(check(Some(&file), Some(&around)).unwrap_err().to_string(), text);
+        assert!(check(Some(Path::new("a")), Some(Path::new("./a"))).is_err());
+        assert!(check(Some(Path::new("a")), Some(Path::new("b"))).is_ok() && check(Some(&file), None).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_takes_no_file_is_refused() {
+        let text = format!("{:#}", check_place(Path::new("/proc/a")).unwrap_err());
+        assert!(text.starts_with("`/proc/a` cannot be written: failed to "), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        check_place(&folder.path().join("a")).unwrap();
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+}
