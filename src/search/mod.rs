@@ -12,6 +12,7 @@ mod evolution;
 mod fixture;
 mod forest;
 mod genes;
+mod parzen;
 mod perceptron;
 mod rows;
 mod run;
