@@ -1,9 +1,10 @@
 //! How algorithms compare over several tasks.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use super::interval::{Estimate, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
-use super::rank::{Ranks, rank};
+use super::interval::{Estimate, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+use super::rank::{FEWEST_TASKS, Ranks, rank};
 use super::run::Plan;
 use super::significance::wilcoxon_signed_rank;
 use super::summary::{Pair, every_two};
@@ -51,7 +52,8 @@ impl Across {
     ///
     /// # Source
     ///
-    /// The measures of Agarwal et al., NeurIPS 2021, over the runs of all tasks; the tests of Demšar, JMLR 7, 2006, over the tasks.
+    /// The measures of Agarwal et al., NeurIPS 2021, over the runs of all tasks; the tests of Demšar, JMLR 7, 2006, over the tasks. Of
+    /// few tasks those tests have no power: there the bootstrap over the runs says how much two algorithms differ.
     pub(super) fn new(plan: &Plan, regrets: &[Vec<Vec<f64>>], middles: &[f64]) -> Option<Self> {
         if middles.iter().any(|middle| *middle <= 0.0) {
             return None;
@@ -66,6 +68,13 @@ impl Across {
             let of_task = |(task, middle): (&Vec<Vec<f64>>, &f64)| task[algorithm].iter().map(|regret| regret / middle).collect();
             regrets.iter().zip(middles).map(of_task).collect()
         };
+        // Equal generators for all, so that runs of one number are drawn together.
+        let paired = |algorithm: usize| {
+            let mut rng = plan.seed.derive("paired bootstrap on all tasks").rng();
+            Resampled::new(&slices(&normalised(algorithm)), &mut rng)
+        };
+        let few = if regrets.len() < FEWEST_TASKS { 0..count } else { 0..0 };
+        let resampled: Vec<_> = few.into_par_iter().map(paired).collect();
         let place = |algorithm: usize| {
             let contestant = &plan.contestants[algorithm];
             let mut rng = plan.seed.derive(&format!("interval of {} on all tasks", contestant.identity())).rng();
@@ -85,7 +94,9 @@ impl Across {
             let [x, y] = [first, second].map(|algorithm| scores.iter().map(|task| task[algorithm]).collect::<Vec<_>>());
             let p_value = wilcoxon_signed_rank(&x, &y).map_or(1.0, |test| test.p_value);
             let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
-            Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value }
+            let [one, other] = [first, second].map(|algorithm| resampled.get(algorithm)?.as_ref());
+            let lower_by = one.zip(other).and_then(|(one, other)| one.below(other));
+            Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by }
         };
         Some(Self {
             algorithms: (0..count).map(place).collect(),
@@ -142,6 +153,20 @@ mod tests {
         let across = across(4);
         assert_eq!((across.critical_difference, across.nemenyi), (None, None));
         assert!(across.ranks.is_some());
+    }
+
+    #[test]
+    fn few_tasks_have_the_paired_bootstrap_on_runs() {
+        let across = self::across(4);
+        let lower_by: Vec<_> = across.pairs.iter().map(|pair| pair.lower_by.unwrap()).collect();
+        // The first one has 0 to 7 sixteenths on all tasks; the others have 1 or 2 more in turns, so that their middle halves lie 1.5 above
+        // it; and the median cells have 2.
+        for (found, expected) in lower_by.iter().zip([0.75, 0.75, 0.0]) {
+            assert!((found.value - expected).abs() < 1e-12, "{found:?}");
+            assert!(found.low <= found.value && found.value <= found.high);
+        }
+        assert!(lower_by[0].low > 0.0 && lower_by[2].low < 0.0 && lower_by[2].high > 0.0);
+        assert!(self::across(5).pairs.iter().all(|pair| pair.lower_by.is_none()));
     }
 
     #[test]

@@ -53,20 +53,59 @@ fn middle_mean(sorted: &[f64]) -> Option<f64> {
 /// Agarwal et al., NeurIPS 2021, section 4.2; the bounds are the percentiles of Efron, Annals of Statistics 7(1), 1979.
 #[must_use]
 pub fn interquartile_mean_interval(tasks: &[&[f64]], rng: &mut ChaCha8Rng) -> Option<Estimate> {
-    let value = interquartile_mean(&tasks.concat())?;
-    if tasks.iter().any(|runs| runs.is_empty()) {
-        return None;
-    }
-    let mut drawn = Vec::new();
-    let resample = |_| {
-        drawn.clear();
-        for runs in tasks {
-            drawn.extend((0..runs.len()).map(|_| runs[rng.random_range(0..runs.len())]));
+    Resampled::new(tasks, rng)?.estimate()
+}
+
+/// The interquartile mean over all runs of all tasks, and what it would have been of other runs.
+#[derive(Clone, Debug)]
+pub struct Resampled {
+    value: f64,
+    drawn: Vec<f64>,
+}
+
+impl Resampled {
+    /// Draws the runs again within each task, as [`interquartile_mean_interval`].
+    ///
+    /// `None` if a task has no run, or a value is not finite.
+    ///
+    /// # Shapes
+    ///
+    /// - `tasks`: `[tasks][runs]`
+    #[must_use]
+    pub fn new(tasks: &[&[f64]], rng: &mut ChaCha8Rng) -> Option<Self> {
+        let value = interquartile_mean(&tasks.concat())?;
+        if tasks.iter().any(|runs| runs.is_empty()) {
+            return None;
         }
-        drawn.sort_unstable_by(f64::total_cmp);
-        middle_mean(&drawn)
-    };
-    between(value, &(0..RESAMPLES).filter_map(resample).collect::<Vec<_>>())
+        let mut drawn = Vec::new();
+        let resample = |_| {
+            drawn.clear();
+            for runs in tasks {
+                drawn.extend((0..runs.len()).map(|_| runs[rng.random_range(0..runs.len())]));
+            }
+            drawn.sort_unstable_by(f64::total_cmp);
+            middle_mean(&drawn)
+        };
+        Some(Self { value, drawn: (0..RESAMPLES).filter_map(resample).collect() })
+    }
+
+    /// The mean with its interval.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Estimate> {
+        between(self.value, &self.drawn)
+    }
+
+    /// How much larger another mean is, with its interval by the paired bootstrap: if both have as many runs of each task and were
+    /// drawn with equal generators, then runs of one number were drawn together.
+    ///
+    /// # Source
+    ///
+    /// Efron & Tibshirani, An introduction to the bootstrap, 1993, chapter 8: what belongs together is drawn together.
+    #[must_use]
+    pub fn below(&self, other: &Self) -> Option<Estimate> {
+        let differences: Vec<f64> = self.drawn.iter().zip(&other.drawn).map(|(own, other)| other - own).collect();
+        between(other.value - self.value, &differences)
+    }
 }
 
 /// The bounds of the middle 95 % of what resampling gave.
@@ -210,5 +249,36 @@ mod tests {
         near(share, f64::midpoint(probability_larger(&tied, &[2.0, 2.0]).unwrap(), 0.76));
         assert_eq!(probability_larger_interval(&[&[]], &[&y], &mut Seed(0).rng()), None);
         assert_eq!(probability_larger_interval(&[], &[], &mut Seed(0).rng()), None);
+    }
+
+    #[test]
+    fn runs_of_one_number_are_drawn_together() {
+        let mut rng = Seed(5).rng();
+        let runs: Vec<f64> = (0..60).map(|_| rng.random_range(0.0..1.0)).collect();
+        let above: Vec<f64> = runs.iter().map(|run| run + 0.125).collect();
+        let alone = [&runs, &above].map(|runs| Resampled::new(&[runs], &mut Seed(6).rng()).unwrap());
+        // They differ by an eighth whichever runs are drawn: so the difference is sure, but the means are not.
+        let difference = alone[0].below(&alone[1]).unwrap();
+        for found in [difference.value, difference.low, difference.high] {
+            near(found, 0.125);
+        }
+        let estimate = alone[0].estimate().unwrap();
+        assert!(estimate.high - estimate.low > 0.1, "{estimate:?}");
+        assert_eq!(interquartile_mean_interval(&[&runs], &mut Seed(6).rng()), Some(estimate));
+        assert!(Resampled::new(&[&[1.0], &[]], &mut Seed(6).rng()).is_none());
+    }
+
+    #[test]
+    fn paired_intervals_hold_the_difference_as_often_as_they_promise() {
+        let mut rng = Seed(8).rng();
+        let mut held = 0;
+        for _ in 0..100 {
+            let mut runs = |from: f64| -> Vec<f64> { (0..40).map(|_| from + rng.random_range(0.0..1.0)).collect() };
+            let (better, worse) = (runs(0.0), runs(0.25));
+            let resampled = |runs: &[f64]| Resampled::new(&[&runs[..20], &runs[20..]], &mut Seed(9).rng()).unwrap();
+            let difference = resampled(&better).below(&resampled(&worse)).unwrap();
+            held += u32::from(difference.low <= 0.25 && 0.25 <= difference.high);
+        }
+        assert!((88..=99).contains(&held), "{held} of 100");
     }
 }

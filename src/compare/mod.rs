@@ -18,7 +18,9 @@ mod truth;
 
 pub use across::{Across, Place};
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
-pub use interval::{Estimate, RESAMPLES, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+pub use interval::{
+    Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
+};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};

@@ -27,6 +27,11 @@ impl Genome {
         Self { edges, interior, kinds: space.operations().collect() }
     }
 
+    /// How many of the genes are edges.
+    pub(super) const fn edges(&self) -> usize {
+        self.edges
+    }
+
     /// How many genes there are.
     pub(super) const fn len(&self) -> usize {
         self.edges + self.interior

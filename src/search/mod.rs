@@ -12,6 +12,9 @@ mod evolution;
 mod fixture;
 mod forest;
 mod genes;
+#[cfg(test)]
+mod landscape;
+mod parzen;
 mod perceptron;
 mod rows;
 mod run;

@@ -56,10 +56,14 @@ impl Mutation {
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
-            Self::OneEdit => "one edge or one operation, drawn uniformly among them",
-            Self::Notebook => "each of v vertices' edges with chance 1/v, each operation with 1/(v-2): 3 edges + 1 of 7 vertices",
+            Self::OneEdit => "one edge or one operation, drawn uniformly; again while the cell stays the same",
+            Self::Notebook => {
+                "each of v vertices' edges with chance 1/v, each operation with 1/(v-2): 3 edges + 1 of 7 vertices; again while the \
+                 cell stays the same, unlike the program"
+            }
             Self::Naszilla => {
-                "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected"
+                "each of v vertices' edges with chance 2/(v(v-1)), each operation with 1/(v-2): 1 edge + 1 expected; again while the \
+                 cell stays the same, unlike the program"
             }
         }
     }

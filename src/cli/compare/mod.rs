@@ -31,7 +31,8 @@ every two algorithms there is the probability that a run of the first one ends b
 p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets are shown with how well they tell the larger ones.
 
 A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
-algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference.
+algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference. Of
+fewer tasks the paired bootstrap on runs says how much lower the regrets of the first one are: runs of one number are drawn together.
 
 A model file of `nasbench fit` is a task, too: what it predicts of a cell is the truth then, and `--noise` makes a surrogate benchmark
 of it, which answers as repeats would.

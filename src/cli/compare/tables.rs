@@ -145,17 +145,27 @@ fn for_people(task: &OnTask) -> Table {
 
 /// How any two of them differ.
 fn pairs(names: &[&str], pairs: &[Pair]) -> Table {
-    let mut table = Table::new(&["first", "second", "first is better", "95 % interval", "Cliff's delta", "p (Holm)"], &[]);
+    let mut columns = vec!["first", "second", "first is better", "95 % interval", "Cliff's delta", "p (Holm)"];
+    let has_differences = pairs.iter().any(|pair| pair.lower_by.is_some());
+    if has_differences {
+        columns.extend(["regret lower by", "95 % interval"]);
+    }
+    let mut table = Table::new(&columns, &[]);
     let p = |value: f64| if value < 1e-4 { "< 0.0001".to_owned() } else { format!("{value:.4}") };
     for pair in pairs {
-        table.push([
-            Value::from(names[pair.first]),
+        let mut row: Vec<Value> = vec![
+            names[pair.first].into(),
             names[pair.second].into(),
             pair.probability.map(|estimate| format!("{:.3}", estimate.value)).into(),
             pair.probability.map(|estimate| format!("{:.3} to {:.3}", estimate.low, estimate.high)).into(),
             pair.cliffs_delta.map(signed).into(),
             p(pair.corrected_p_value).into(),
-        ]);
+        ];
+        if has_differences {
+            row.push(pair.lower_by.map(|estimate| signed(estimate.value)).into());
+            row.push(pair.lower_by.map(|estimate| format!("{} to {}", signed(estimate.low), signed(estimate.high))).into());
+        }
+        table.push(row);
     }
     table
 }

@@ -237,4 +237,60 @@ mod tests {
             assert_eq!(one[..400], other[..400]);
         }
     }
+
+    /// Every spec of five vertices whose cell is in the space, with the place of each in the list.
+    fn specs(space: Space) -> (Vec<Spec>, FxHashMap<Spec, usize>) {
+        let kinds: Vec<_> = space.operations().collect();
+        let operations = (0..27).map(|code| [kinds[code / 9], kinds[code / 3 % 3], kinds[code % 3]]);
+        let all = operations.flat_map(|three| (0..1 << 10).map(move |edges| Spec::from_bits(edges, &three)));
+        let specs: Vec<_> = all.filter(|spec| space.cell(spec).is_ok()).collect();
+        let places = specs.iter().copied().zip(0..).collect();
+        (specs, places)
+    }
+
+    #[test]
+    fn its_minima_are_those_that_a_look_at_all_specs_finds() {
+        let space = Space::nas_bench_101().with_max_vertices(5).unwrap();
+        let (specs, places) = specs(space);
+        let losses: Vec<f32> = specs.iter().map(|spec| 1.0 - accuracy(&spec.prune().unwrap())).collect();
+        // One bit of the edges or one operation makes a neighbour, if it is among the specs at all.
+        let neighbours = |spec: Spec| {
+            let operations: Vec<_> = spec.operations().collect();
+            let flips = (0..10).map(|edge| Spec::from_bits(spec.edge_bits() ^ 1 << edge, &operations)).collect::<Vec<_>>();
+            let change = |(vertex, kind)| {
+                let mut changed = operations.clone();
+                changed[vertex] = kind;
+                Spec::from_bits(spec.edge_bits(), &changed)
+            };
+            let changes = (0..3).flat_map(|vertex| space.operations().map(move |kind| (vertex, kind))).map(change);
+            flips.into_iter().chain(changes).filter_map(|other| places.get(&other).copied()).collect::<Vec<_>>()
+        };
+        let is_minimum = |place: &usize| neighbours(specs[*place]).into_iter().all(|other| losses[other] >= losses[*place]);
+        let expected: HashSet<usize> = (0..specs.len()).filter(is_minimum).collect();
+        let cells: HashSet<_> = expected.iter().map(|place| fingerprint(specs[*place])).collect();
+        assert!(cells.len() > 10 && expected.len() < specs.len() / 10, "{} minima of {} cells", expected.len(), cells.len());
+
+        for whole in [false, true] {
+            let (minima, asked) = search(space, whole, 100, usize::MAX);
+            assert_eq!(asked.len(), 2_532);
+            assert!(minima.iter().all(|spec| expected.contains(&places[spec])), "a descent ended before a minimum");
+
+            let mut setup = Setup::new(space, Epochs(4));
+            setup.options = serde_json::json!({ "whole_neighbourhood": whole });
+            let mut search = LocalSearch::new(&setup).unwrap();
+            search.known = specs.iter().zip(&losses).map(|(spec, loss)| (fingerprint(*spec), *loss)).collect();
+            let mut rng = Seed(2).rng();
+            let mut end = |place: usize| {
+                let mut spec = specs[place];
+                search.phase = search.descent_from(Individual { spec, loss: losses[place] }, &mut rng);
+                while let Phase::Descent { here, .. } = search.phase {
+                    spec = here.spec;
+                    search.step(100, &mut rng).unwrap();
+                }
+                places[&spec]
+            };
+            let ends: HashSet<usize> = (0..specs.len()).map(&mut end).collect();
+            assert_eq!(ends, expected, "where descents from all specs end");
+        }
+    }
 }

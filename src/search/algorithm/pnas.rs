@@ -97,6 +97,18 @@ impl Pnas {
         if self.level == self.space.max_vertices() || self.losses.is_empty() {
             return;
         }
+        let mut larger = self.larger();
+        if larger.len() > self.options.beam {
+            let Options { ensemble: members, training_epochs: epochs, learning_rate, .. } = self.options;
+            let training = Training { members, epochs, learning_rate };
+            let ensemble = Ensemble::fit(self.encoding.width(&self.space), &self.rows, &self.losses, training, rng);
+            larger = most_promising(larger, self.options.beam, |cell| ensemble.predict(&self.encoded(cell)).mean);
+        }
+        self.waiting = larger.into();
+    }
+
+    /// Goes to the next level, and gives the cells that one vertex more makes of those measured of this one.
+    fn larger(&mut self) -> Vec<Cell> {
         let mut met = FxHashSet::default();
         let mut larger = Vec::new();
         for cell in std::mem::take(&mut self.grown_from) {
@@ -107,17 +119,15 @@ impl Pnas {
             });
         }
         self.level += 1;
-        if larger.len() > self.options.beam {
-            let Options { ensemble: members, training_epochs: epochs, learning_rate, .. } = self.options;
-            let training = Training { members, epochs, learning_rate };
-            let ensemble = Ensemble::fit(self.encoding.width(&self.space), &self.rows, &self.losses, training, rng);
-            let mut expected: Vec<_> =
-                larger.into_iter().map(|cell| (ensemble.predict(&self.encoded(cell)).mean, cell)).collect();
-            expected.sort_by(|one, other| one.0.total_cmp(&other.0));
-            larger = expected.into_iter().take(self.options.beam).map(|(_, cell)| cell).collect();
-        }
-        self.waiting = larger.into();
+        larger
     }
+}
+
+/// The cells of the lowest expected losses; of equals those that come first.
+fn most_promising(cells: Vec<Cell>, beam: usize, expected: impl Fn(Cell) -> f64) -> Vec<Cell> {
+    let mut expected: Vec<_> = cells.into_iter().map(|cell| (expected(cell), cell)).collect();
+    expected.sort_by(|one, other| one.0.total_cmp(&other.0));
+    expected.into_iter().take(beam).map(|(_, cell)| cell).collect()
 }
 
 /// Visits the cells of the space that one more vertex makes of a cell: it feeds the output, and takes in some vertices before,
@@ -176,8 +186,11 @@ impl Searcher for Pnas {
 
 #[cfg(test)]
 mod tests {
+    use rand::seq::IndexedRandom as _;
+
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Sampler;
     use crate::unit::Seed;
 
     /// Searches to the end, and gives the cells by their number of vertices.
@@ -218,5 +231,97 @@ mod tests {
         let mean = levels[6].iter().map(accuracy).sum::<f32>() / 30.0;
         // Of four random operations a third is the good one, which makes 0.23.
         assert!(mean > 0.4, "{mean}");
+    }
+
+    /// Searches to the end with a predictor that knows the losses, and gives the cells by their number of vertices.
+    fn foreseen(beam: usize, max_vertices: usize, loss: impl Fn(Cell) -> f64) -> Vec<Vec<Cell>> {
+        let mut search =
+            Pnas::new(&Setup::new(Space::nas_bench_101().with_max_vertices(max_vertices).unwrap(), Epochs(4))).unwrap();
+        let mut rng = Seed(1).rng();
+        let mut levels = vec![Vec::new(); max_vertices + 1];
+        loop {
+            if search.waiting.is_empty() && search.level < max_vertices {
+                search.waiting = most_promising(search.larger(), beam, &loss).into();
+            }
+            let proposals = search.ask(usize::MAX, &mut rng);
+            if proposals.is_empty() {
+                return levels;
+            }
+            tell(&mut search, &proposals, |_| 0.5);
+            levels[search.level]
+                .extend(proposals.iter().map(|proposal| proposal.cell).filter(|cell| cell.vertices() == search.level));
+        }
+    }
+
+    /// A number from 0 to 1 that says nothing of its neighbours.
+    fn rugged(cell: Cell) -> f64 {
+        f64::from(u16::try_from(cell.fingerprint() >> 48).unwrap()) / 65_536.0
+    }
+
+    #[test]
+    fn a_perfect_predictor_never_drops_a_chain_of_best_ancestors() {
+        let space = Space::nas_bench_101();
+        let mut rng = Seed(7).rng();
+        for _ in 0..3 {
+            // A cell of seven vertices and what it grows from; all others are worse, by as much as it happens.
+            let drawn = std::iter::repeat_with(|| Sampler::Official.draw(&space, &mut rng).prune().unwrap());
+            let mut chain = vec![drawn.into_iter().find(|cell| cell.vertices() == 7).unwrap()];
+            while chain.len() < 5 {
+                chain.push(*shrunk(chain[chain.len() - 1]).choose(&mut rng).unwrap());
+            }
+            chain.reverse();
+            let is_of_chain = |cell: Cell| chain.iter().any(|other| other.fingerprint() == cell.fingerprint());
+            for beam in [1, 7] {
+                let levels = foreseen(beam, 7, |cell| if is_of_chain(cell) { 0.0 } else { 0.1 + rugged(cell) });
+                for (cell, level) in chain.iter().zip(&levels[3..]) {
+                    assert!(level.iter().any(|other| other.fingerprint() == cell.fingerprint()), "{cell} is lost");
+                }
+                assert_eq!(levels[7].len(), beam);
+            }
+        }
+    }
+
+    #[test]
+    fn a_perfect_predictor_keeps_the_best_of_all_that_grow_from_the_best() {
+        let beam = 12;
+        let levels = foreseen(beam, 5, rugged);
+        let cells = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap();
+        let best = |mut cells: Vec<Cell>| {
+            cells.sort_by(|one, other| rugged(*one).total_cmp(&rugged(*other)));
+            cells.truncate(beam);
+            cells.iter().map(Cell::fingerprint).collect::<Vec<_>>()
+        };
+        let fours = best(cells.iter().copied().filter(|cell| cell.vertices() == 4).collect());
+        assert_eq!(levels[4].iter().map(Cell::fingerprint).collect::<Vec<_>>(), fours);
+        let grows = |cell: &Cell| shrunk(*cell).iter().any(|smaller| fours.contains(&smaller.fingerprint()));
+        let fives = best(cells.into_iter().filter(|cell| cell.vertices() == 5 && grows(cell)).collect());
+        assert_eq!(levels[5].iter().map(Cell::fingerprint).collect::<Vec<_>>(), fives);
+    }
+
+    /// The cells that a cell can grow from: a vertex that feeds only the output is taken away, what fed only this vertex feeds the
+    /// output instead, and the others that fed it may do so or not.
+    fn shrunk(cell: Cell) -> Vec<Cell> {
+        let output = cell.vertices() - 1;
+        let feeds_only_output = |vertex: &usize| cell.successors(*vertex).eq([output]);
+        let mut smaller = Vec::new();
+        for gone in (1..output).filter(feeds_only_output) {
+            let place = |vertex: usize| if vertex > gone { vertex - 1 } else { vertex };
+            let edges = cell.edges().filter(|(x, y)| *x != gone && *y != gone).map(|(x, y)| (place(x), place(y)));
+            let bits = edges.fold(0, |bits, (x, y)| bits | bit(x, y));
+            let sources: Vec<_> = cell.predecessors(gone).collect();
+            let operations: Vec<_> =
+                (1..output).filter(|vertex| *vertex != gone).filter_map(|vertex| cell.operation(vertex)).collect();
+            for chosen in 0_u64..1 << sources.len() {
+                let added = sources.iter().enumerate().filter(|(place, _)| chosen >> place & 1 == 1);
+                let added = added.fold(0, |bits, (_, source)| bits | bit(place(*source), output - 1));
+                let spec = Spec::from_bits(bits | added, &operations);
+                smaller.extend(spec.prune().ok().filter(|smaller| smaller.vertices() == output));
+            }
+        }
+        smaller
+    }
+
+    fn bit(x: usize, y: usize) -> u64 {
+        1 << (x + y * (y - 1) / 2)
     }
 }

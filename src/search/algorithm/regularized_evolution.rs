@@ -5,7 +5,8 @@ use crate::search::{Entry, Error, Setup, defaults_of};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "regularized-evolution",
-    about: "mutates the winners of small tournaments and lets the oldest die",
+    about: "mutates the winners of small tournaments and lets the oldest die; unlike in the published programs \
+            a mutant is never the same cell as its parent",
     source: "Real et al., AAAI 2019; population 100, tournaments of 10 and one edit as in Ying et al., ICML 2019, S2.2",
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(build(setup)?)),

@@ -5,29 +5,42 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::genes::{Genes, Genome};
+use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::parzen::{Parzen, REMEMBERED, Range, weight};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
 use crate::space::{OPERATIONS, Sampler, Space};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "tpe",
-    about: "draws each edge and operation as the good cells have it, and keeps what they have more often than the others",
-    source: "Bergstra et al., NeurIPS 2011; densities and defaults as in the program hyperopt",
+    about: "draws each edge and operation as the good cells have it, and keeps what they have more often than the others; or, \
+            with `encoding=continuous`, draws a number for each edge and keeps those of the largest",
+    source: "Bergstra et al., NeurIPS 2011; densities and defaults as in the program hyperopt; both encodings: Ying et al., ICML \
+             2019, S3",
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Tpe::new(setup)?)),
 };
 
 /// The most values that a gene has.
 const CHOICES: usize = OPERATIONS.len();
-/// So many of the latest cells count in full; older ones count less, the oldest hardly.
-const REMEMBERED: usize = 25;
 /// After so many cells outside the space one is drawn at random.
 const MOST_DRAWS: usize = 200;
+
+/// What a cell is to the estimators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Encoding {
+    /// Each edge is there or not.
+    Bits,
+    /// Each edge has a number from 0 to 1, and one more says how many edges there are: those of the largest numbers. The first
+    /// cells are drawn so, too, and the sampler is not used.
+    Continuous,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Options {
+    encoding: Encoding,
     /// Random cells to begin with.
     startup: usize,
     /// Values drawn for each gene, of which the best is taken.
@@ -41,8 +54,17 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { startup: 20, candidates: 24, gamma: 0.25, prior_weight: 1.0, sampler: Sampler::Official }
+        let encoding = Encoding::Bits;
+        Self { encoding, startup: 20, candidates: 24, gamma: 0.25, prior_weight: 1.0, sampler: Sampler::Official }
     }
+}
+
+/// A cell as the estimators see it.
+#[derive(Clone, Debug, PartialEq)]
+struct Point {
+    genes: Genes,
+    /// Of the continuous encoding: a number for each edge, and how many of them there are. Else nothing.
+    numbers: Vec<f64>,
 }
 
 /// A cell outside the space is no evaluation, but is remembered with a loss of 1, as in the program nas_benchmarks.
@@ -54,8 +76,8 @@ struct Tpe {
     genome: Genome,
     started: usize,
     /// In the order of the search.
-    observed: Vec<(Genes, f32)>,
-    asked: Vec<Genes>,
+    observed: Vec<(Point, f32)>,
+    asked: Vec<Point>,
 }
 
 impl Tpe {
@@ -72,23 +94,87 @@ impl Tpe {
         Ok(Self { space: setup.space, epochs: setup.epochs, options, genome, started: 0, observed, asked })
     }
 
-    /// Takes for each gene the best of some values drawn as good cells have it.
-    fn propose(&self, rng: &mut ChaCha8Rng) -> Genes {
+    /// The ranges of the numbers of a point.
+    fn ranges(&self) -> impl Iterator<Item = Range> + use<> {
+        let edges = match self.options.encoding {
+            Encoding::Bits => 0,
+            Encoding::Continuous => self.genome.edges(),
+        };
+        let most = self.space.max_edges().min(edges);
+        let of_edges = std::iter::repeat_n(Range { low: 0.0, high: 1.0, is_whole: false }, edges);
+        of_edges.chain((edges > 0).then(|| Range { low: 0.0, high: count(most), is_whole: true }))
+    }
+
+    /// The genes that are chosen: all, or, where numbers tell the edges, those of the operations.
+    const fn choices(&self) -> std::ops::Range<usize> {
+        match self.options.encoding {
+            Encoding::Bits => 0..self.genome.len(),
+            Encoding::Continuous => self.genome.edges()..self.genome.len(),
+        }
+    }
+
+    /// Takes for each gene and each number the best of some values drawn as good cells have it.
+    fn propose(&self, rng: &mut ChaCha8Rng) -> Point {
         let good = good(&self.observed, self.options.gamma);
         let densities = [true, false].map(|wanted| self.densities(&good, wanted));
-        let mut genes = [0; crate::search::genes::MOST];
-        for (gene, value) in genes[..self.genome.len()].iter_mut().enumerate() {
+        let mut genes = [0; MOST];
+        for (gene, value) in genes.iter_mut().enumerate().take(self.choices().end).skip(self.choices().start) {
             let [good, bad] = [densities[0][gene], densities[1][gene]];
-            let mut best = f64::NEG_INFINITY;
-            for _ in 0..self.options.candidates {
-                let drawn = draw(&good, self.genome.choices(gene), rng);
-                let ratio = good[usize::from(drawn)] / bad[usize::from(drawn)];
-                if ratio > best {
-                    (best, *value) = (ratio, drawn);
-                }
+            let chance = |chances: &[f64; CHOICES], drawn: u8| chances[usize::from(drawn)];
+            let drawn =
+                self.best(|| draw(&good, self.genome.choices(gene), rng), |drawn| chance(&good, drawn) / chance(&bad, drawn));
+            *value = drawn.unwrap_or_default();
+        }
+        let mut numbers = Vec::new();
+        for (place, range) in self.ranges().enumerate() {
+            let [good, bad] = [true, false].map(|wanted| self.parzen(place, range, &good, wanted));
+            numbers.extend(self.best(|| good.draw(rng), |drawn| good.density(drawn) / bad.density(drawn)));
+        }
+        point(genes, numbers)
+    }
+
+    /// The first one of the highest ratio among as many candidates as the options say.
+    fn best<T: Copy>(&self, mut draw: impl FnMut() -> T, ratio: impl Fn(T) -> f64) -> Option<T> {
+        let mut best: Option<(f64, T)> = None;
+        for _ in 0..self.options.candidates {
+            let drawn = draw();
+            let ratio = ratio(drawn);
+            if best.is_none_or(|(highest, _)| ratio > highest) {
+                best = Some((ratio, drawn));
             }
         }
-        genes
+        best.map(|(_, drawn)| drawn)
+    }
+
+    /// A random point, whose cell is in the space.
+    fn random(&self, rng: &mut ChaCha8Rng) -> Point {
+        match self.options.encoding {
+            Encoding::Bits => {
+                let spec = self.options.sampler.draw(&self.space, rng);
+                Point { genes: self.genome.of_spec(spec), numbers: Vec::new() }
+            }
+            Encoding::Continuous => loop {
+                let mut genes = [0; MOST];
+                for gene in self.choices() {
+                    genes[gene] = self.genome.draw(gene, rng);
+                }
+                let point = point(genes, self.ranges().map(|range| range.draw(rng)).collect());
+                if self.is_inside(&point) {
+                    return point;
+                }
+            },
+        }
+    }
+
+    fn is_inside(&self, point: &Point) -> bool {
+        self.space.cell(&self.genome.spec(&point.genes)).is_ok()
+    }
+
+    /// Where the good cells or the others have a number.
+    fn parzen(&self, place: usize, range: Range, good: &[bool], wanted: bool) -> Parzen {
+        let chosen = self.observed.iter().zip(good).filter(|(_, is_good)| **is_good == wanted);
+        let values: Vec<f64> = chosen.map(|((point, _), _)| point.numbers[place]).collect();
+        Parzen::new(range, &values, self.options.prior_weight)
     }
 
     /// The chances of the values of each gene among the good cells or the others.
@@ -100,10 +186,10 @@ impl Tpe {
             })
             .collect();
         let chosen = self.observed.iter().zip(good).filter(|(_, is_good)| **is_good == wanted);
-        for (place, ((genes, _), _)) in chosen.enumerate() {
+        for (place, ((point, _), _)) in chosen.enumerate() {
             let weight = weight(place, cells);
-            for (density, gene) in densities.iter_mut().zip(genes) {
-                density[usize::from(*gene)] += weight;
+            for (density, gene) in densities.iter_mut().zip(point.genes) {
+                density[usize::from(gene)] += weight;
             }
         }
         for density in &mut densities {
@@ -114,8 +200,20 @@ impl Tpe {
     }
 }
 
+/// A point of genes and numbers, of which the numbers tell the edges if there are any.
+fn point(mut genes: Genes, numbers: Vec<f64>) -> Point {
+    if let Some((number, edges)) = numbers.split_last() {
+        let mut order: Vec<_> = (0..edges.len()).collect();
+        order.sort_by(|one, other| edges[*other].total_cmp(&edges[*one]));
+        for (place, edge) in order.into_iter().enumerate() {
+            genes[edge] = u8::from(count(place) < *number);
+        }
+    }
+    Point { genes, numbers }
+}
+
 /// Which cells are good: those of the lowest losses, of equals the earlier ones.
-fn good(observed: &[(Genes, f32)], gamma: f64) -> Vec<bool> {
+fn good(observed: &[(Point, f32)], gamma: f64) -> Vec<bool> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small count")]
     let number = (gamma * count(observed.len()).sqrt()).ceil().clamp(0.0, count(REMEMBERED)) as usize;
     let mut order: Vec<_> = (0..observed.len()).collect();
@@ -128,19 +226,6 @@ fn good(observed: &[(Genes, f32)], gamma: f64) -> Vec<bool> {
         good[*place] = true;
     }
     good
-}
-
-/// What a cell counts by its place among `cells`: the older ones count less, along a straight line from 1 / cells to 1.
-fn weight(place: usize, cells: usize) -> f64 {
-    let old = cells.saturating_sub(REMEMBERED);
-    match old {
-        _ if place >= old => 1.0,
-        1 => 1.0 / count(cells),
-        _ => {
-            let first = 1.0 / count(cells);
-            first + (1.0 - first) * count(place) / count(old - 1)
-        }
-    }
 }
 
 fn draw(chances: &[f64; CHOICES], choices: usize, rng: &mut ChaCha8Rng) -> u8 {
@@ -158,34 +243,28 @@ fn draw(chances: &[f64; CHOICES], choices: usize, rng: &mut ChaCha8Rng) -> u8 {
 
 impl Searcher for Tpe {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.asked.clear();
         let missing = self.options.startup - self.started;
-        let mut specs = Vec::new();
         if missing > 0 {
-            specs.extend((0..missing.min(room)).map(|_| self.options.sampler.draw(&self.space, rng)));
-            self.started += specs.len();
+            self.asked = (0..missing.min(room)).map(|_| self.random(rng)).collect();
+            self.started += self.asked.len();
         } else {
+            let mut found = None;
             for _ in 0..MOST_DRAWS {
-                let genes = self.propose(rng);
-                let spec = self.genome.spec(&genes);
-                if self.space.cell(&spec).is_ok() {
-                    specs.push(spec);
+                let point = self.propose(rng);
+                if self.is_inside(&point) {
+                    found = Some(point);
                     break;
                 }
-                self.observed.push((genes, 1.0));
+                self.observed.push((point, 1.0));
             }
-            if specs.is_empty() {
-                specs.push(self.options.sampler.draw(&self.space, rng));
-            }
+            self.asked = vec![found.unwrap_or_else(|| self.random(rng))];
         }
-        self.asked.extend(specs.iter().map(|spec| self.genome.of_spec(*spec)));
-        let propose =
-            |spec: &crate::space::Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
-        specs.iter().map(propose).collect()
+        let cell = |point: &Point| self.genome.spec(&point.genes).prune().expect("specs are connected");
+        self.asked.iter().map(|point| Proposal { cell: cell(point), epochs: self.epochs }).collect()
     }
 
     fn tell(&mut self, trials: &[Trial]) {
-        self.observed.extend(self.asked.iter().zip(trials).map(|(genes, trial)| (*genes, trial.loss())));
+        self.observed.extend(self.asked.drain(..).zip(trials).map(|(point, trial)| (point, trial.loss())));
     }
 }
 
@@ -198,15 +277,25 @@ mod tests {
         Tpe::new(&Setup::new(Space::nas_bench_101(), Epochs(108))).unwrap()
     }
 
+    fn continuous(space: Space) -> Tpe {
+        let mut setup = Setup::new(space, Epochs(108));
+        setup.options = serde_json::json!({ "encoding": "continuous" });
+        Tpe::new(&setup).unwrap()
+    }
+
+    fn bits(genes: Genes) -> Point {
+        Point { genes, numbers: Vec::new() }
+    }
+
     #[test]
     fn the_densities_of_six_cells_are_those_by_hand() {
         let mut search = tpe();
         let losses = [(1, 0.3), (0, 0.1), (0, 0.5), (1, 0.4), (1, 0.2), (0, 0.6)];
         for (value, loss) in losses {
-            let mut genes = [0; crate::search::genes::MOST];
+            let mut genes = [0; MOST];
             genes[0] = value;
             genes[21] = 2 * value;
-            search.observed.push((genes, loss));
+            search.observed.push((bits(genes), loss));
         }
         let good = good(&search.observed, 0.25);
         assert_eq!(good, [false, true, false, false, false, false], "⌈0.25 √6⌉ = 1");
@@ -229,17 +318,8 @@ mod tests {
     }
 
     #[test]
-    fn old_cells_count_less_and_the_last_25_in_full() {
-        assert!((0..25).all(|place| (weight(place, 25) - 1.0).abs() < 1e-15));
-        let weights: Vec<_> = (0..30).map(|place| weight(place, 30)).collect();
-        for (found, expected) in weights.iter().zip([1.0 / 30.0, 0.275, 31.0 / 60.0, 0.758_333_333_333_333_3, 1.0, 1.0]) {
-            assert!((found - expected).abs() < 1e-12, "{found} and {expected}");
-        }
-    }
-
-    #[test]
     fn at_most_25_cells_are_good() {
-        let observed = vec![([0; crate::search::genes::MOST], 0.5); 40_000];
+        let observed = vec![(bits([0; MOST]), 0.5); 40_000];
         assert_eq!(good(&observed, 0.25).iter().filter(|good| **good).count(), 25);
         assert!(good(&observed, 0.25)[..25].iter().all(|good| *good), "of equals the earlier ones");
     }
@@ -248,11 +328,88 @@ mod tests {
     fn what_the_good_cells_share_is_proposed() {
         let mut search = tpe();
         for place in 0_u8..60 {
-            let mut genes = [0; crate::search::genes::MOST];
+            let mut genes = [0; MOST];
             genes[22] = place % 3;
-            search.observed.push((genes, if place % 3 == 1 { 0.1 } else { 0.2 }));
+            search.observed.push((bits(genes), if place % 3 == 1 { 0.1 } else { 0.2 }));
         }
         let mut rng = Seed(1).rng();
-        assert!((0..20).all(|_| search.propose(&mut rng)[22] == 1));
+        assert!((0..20).all(|_| search.propose(&mut rng).genes[22] == 1));
+    }
+
+    #[test]
+    fn as_many_cells_are_good_as_optuna_and_hyperopt_say() {
+        // `hyperopt_default_gamma(n)` of optuna 5.0.0, as in `ap_split_trials` of hyperopt 0.3.0.
+        let known =
+            [(1, 1), (4, 1), (6, 1), (16, 1), (17, 2), (100, 3), (399, 5), (400, 5), (9_216, 24), (9_217, 25), (20_000, 25)];
+        for (cells, expected) in known {
+            let observed = vec![(bits([0; MOST]), 0.5); cells];
+            assert_eq!(good(&observed, 0.25).iter().filter(|good| **good).count(), expected, "{cells}");
+        }
+    }
+
+    #[test]
+    fn the_densities_of_thirty_cells_are_those_of_hyperopt() {
+        // `linear_forgetting_weights(30, 25)` and `tpe_cat_pseudocounts` of hyperopt 0.3.0 with a prior weight of 1.
+        let mut search = tpe();
+        for place in 0..30_u8 {
+            let mut genes = [0; MOST];
+            genes[21] = place * 7 % 11 % 3;
+            search.observed.push((bits(genes), 0.5));
+        }
+        let expected = [0.377_656_675_749_318_77, 0.328_065_395_095_367_8, 0.294_277_929_155_313_3];
+        for (found, expected) in search.densities(&[true; 30], true)[21].iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-14, "{found} and {expected}");
+        }
+    }
+
+    #[test]
+    fn the_largest_numbers_are_the_edges() {
+        let mut numbers: Vec<f64> = (0..21_u8).map(|edge| f64::from(edge * 8 % 21) / 21.0).collect();
+        numbers.push(4.0);
+        let point = point([0; MOST], numbers);
+        let edges: Vec<_> = (0..21).filter(|edge| point.genes[*edge] == 1).collect();
+        // 8 · 13, 5, 18 and 10 have the remainders 20, 19, 18 and 17 of 21.
+        assert_eq!(edges, [5, 10, 13, 18]);
+    }
+
+    /// The mean of the best losses of some searches of `points`, of which the first 20 are random; what is no cell counts, too.
+    fn mean_of_best(new: impl Fn() -> Tpe, searches: u32, points: u32, loss: impl Fn(&Point) -> f64) -> f64 {
+        let best = |seed| {
+            let mut search = new();
+            let mut rng = Seed(u64::from(seed)).rng();
+            let mut best = f64::INFINITY;
+            for place in 0..points {
+                let point = if place >= 20 {
+                    search.propose(&mut rng)
+                } else {
+                    let mut genes = [0; MOST];
+                    (0..MOST).for_each(|gene| genes[gene] = search.genome.draw(gene, &mut rng));
+                    Point { genes, numbers: search.ranges().map(|range| range.draw(&mut rng)).collect() }
+                };
+                let loss = loss(&point);
+                best = best.min(loss);
+                #[expect(clippy::cast_possible_truncation, reason = "losses have single precision")]
+                search.observed.push((point, loss as f32));
+            }
+            best
+        };
+        (0..searches).map(best).sum::<f64>() / f64::from(searches)
+    }
+
+    #[test]
+    fn it_finds_points_as_good_as_optuna_does() {
+        // The `TPESampler` of optuna 5.0.0 with 20 random points, 24 candidates, `hyperopt_default_gamma`, a prior weight of 1, neither
+        // end points nor the multivariate estimator. 40 of its searches of 120 points had 0.2029 of these genes wrong in the mean, with a
+        // deviation of 0.04 and 0.36 after the random points; its densities of choices are smoother than those of hyperopt, so it is a
+        // little slower. 12 of its searches of 60 points ended at 0.0431 of these numbers, with a deviation of 0.009 and 0.071 before.
+        let wrong = |point: &Point| {
+            let is_wrong = |gene: &usize| usize::from(point.genes[*gene]) != if *gene < 21 { gene % 2 } else { (gene - 21) % 3 };
+            count((0..MOST).filter(is_wrong).count()) / 26.0
+        };
+        let genes = mean_of_best(tpe, 40, 120, wrong);
+        assert!((genes - 0.2029).abs() < 1.5 / 26.0, "{genes}");
+        let far = |point: &Point| point.numbers[..21].iter().map(|number| (number - 0.3).powi(2)).sum::<f64>() / 21.0;
+        let numbers = mean_of_best(|| continuous(Space::nas_bench_101()), 12, 60, far);
+        assert!((numbers - 0.0431).abs() < 0.012, "{numbers}");
     }
 }
