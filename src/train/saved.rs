@@ -187,7 +187,9 @@ impl SavedModel {
     ///
     /// [`Error::Engine`] if the device cannot be used, [`Error::Memory`] if the model does not fit.
     pub fn model(&self, device: Device) -> Result<Model, Error> {
-        super::memory::check_one(device, Model::bytes(&self.plan, 1, device), 1)?;
+        // The engine of the processor answers for a block of images at a time, the others for a whole batch.
+        let images = if device == Device::Cpu { 1 } else { self.protocol.batch_size };
+        super::memory::check_one(device, Model::bytes(&self.plan, images, device), images)?;
         let mut model = Model::new(self.plan.clone(), self.protocol.update, self.card.seed, device)?;
         model.restore(&self.state)?;
         Ok(model)
