@@ -31,6 +31,8 @@ Answers stand under the key names of the official program: module_adjacency, mod
 training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
 unless `--seed` asks for it, and nothing is used up.
 
+A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
+
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
 

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn run(number: u32) -> KeptRun {
-        let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Seconds(1.0 / 3.0), steps: Vec::new() };
+        let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Some(Seconds(1.0 / 3.0)), steps: Vec::new() };
         let (task, contestant) = ("a table".to_owned(), "random {}".to_owned());
         KeptRun { task, contestant, run: number, took: Seconds(0.1), outcome }
     }

@@ -233,8 +233,9 @@ fn standings(task: &OnTask) -> Grid {
     ]);
     for standing in &task.algorithms {
         let points = |value: Option<f64>| Entry::from(value.map_or_else(nothing, fine));
-        let cost = |reached: Reached, decimals: usize| {
-            Entry::from(reached.expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
+        let cost = |reached: Option<Reached>, decimals: usize| {
+            let expected = reached.and_then(|reached| reached.expected);
+            Entry::from(expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
         };
         grid.push([
             standing.name.as_str().into(),
@@ -242,8 +243,8 @@ fn standings(task: &OnTask) -> Grid {
             between(standing.interquartile_mean, fine).into(),
             points(standing.median),
             points(standing.mean),
-            format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
-            cost(standing.goal_by_evaluations, 1),
+            format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),
+            cost(Some(standing.goal_by_evaluations), 1),
             cost(standing.goal_by_time, 0),
         ]);
     }
@@ -321,7 +322,7 @@ mod tests {
             runs: 10,
             trials: 20.0,
             evaluations: 20.0,
-            simulated_seconds: 2e4,
+            simulated_seconds: Some(2e4),
             interquartile_mean: Some(Estimate { value: regret, low: regret / 2.0, high: 2.0 * regret }),
             mean: Some(regret),
             median: Some(regret),
@@ -329,7 +330,7 @@ mod tests {
             by_evaluations: [1.0, 5.0, 20.0].map(band).to_vec(),
             by_time: [1e3, 5e3, 2e4].map(band).to_vec(),
             goal_by_evaluations: reached,
-            goal_by_time: reached,
+            goal_by_time: Some(reached),
         }
     }
 

@@ -132,7 +132,7 @@ impl Places {
 /// Reads the records of a CSV file: a row for each training, or one for each cell with columns for its budgets.
 ///
 /// A cell is its matrix, row-major digits or JSON, and its operations with commas or blanks between, by their full or short names
-/// (`conv3x3`). An empty field is no value. The repeats of a cell at a budget are numbered in their order unless a column does. A
+/// (`conv3x3`). An empty field is no value, and neither is a training time of 0. The repeats of a cell at a budget are numbered in their order unless a column does. A
 /// hash is compared with that of the cell. Parameters are counted in the network of `skeleton` unless a column has them.
 ///
 /// # Errors

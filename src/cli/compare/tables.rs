@@ -109,9 +109,9 @@ fn standings(summary: &Summary) -> Table {
             iqm.map(|estimate| estimate.high).into(),
             standing.median.into(),
             standing.mean.into(),
-            standing.goal_by_time.reached.into(),
+            standing.goal_by_evaluations.reached.into(),
             standing.goal_by_evaluations.expected.into(),
-            standing.goal_by_time.expected.into(),
+            standing.goal_by_time.and_then(|goal| goal.expected).into(),
             standing.evaluations.into(),
             standing.simulated_seconds.into(),
             standing.trials.into(),
@@ -135,9 +135,9 @@ fn for_people(task: &OnTask) -> Table {
             iqm.map(|estimate| points(estimate.value)).into(),
             iqm.map(|estimate| format!("{} to {}", points(estimate.low), points(estimate.high))).into(),
             standing.median.map(points).into(),
-            format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
+            format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),
             whole(standing.goal_by_evaluations.expected).into(),
-            whole(standing.goal_by_time.expected).into(),
+            whole(standing.goal_by_time.and_then(|goal| goal.expected)).into(),
         ]);
     }
     table

@@ -14,6 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "tpe",
     about: "draws each edge and operation as the good cells have it, and keeps what they have more often than the others",
     source: "Bergstra et al., NeurIPS 2011; densities and defaults as in the program hyperopt",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Tpe::new(setup)?)),
 };
