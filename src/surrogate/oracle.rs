@@ -119,8 +119,8 @@ impl SurrogateOracle {
             let cost = (self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?;
             costed.push((proposal.cell, cost));
         }
-        let predicted = |model: &Model| model.predict_cells(&costed).map_err(|source| refused(*first, source));
-        let (accuracies, times) = (predicted(&models.accuracy)?, predicted(&models.time)?);
+        let predicted = models.accuracy.predict_cells_with(&models.time, &costed);
+        let [accuracies, times] = predicted.map_err(|source| refused(*first, source))?;
         for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
             let measurement = measurement(accuracy, time, models.time.range().0).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
