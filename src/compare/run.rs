@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::kept::{Kept, KeptRun};
+use super::kept::{Conditions, Kept, KeptRun};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
 use crate::search::{self, Budget, Entry, History, Setup};
@@ -120,9 +120,9 @@ impl Plan {
     }
 
     /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
-    fn conditions(&self) -> String {
-        let budget = format!("{:?}", self.budget);
-        json!({ "tool_version": env!("CARGO_PKG_VERSION"), "budget": budget, "seed": self.seed }).to_string()
+    fn conditions(&self) -> Conditions {
+        let (budget, tool_version) = (self.budget.to_string(), env!("CARGO_PKG_VERSION").to_owned());
+        Conditions { budget, seed: self.seed, tool_version }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -499,6 +499,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("runs");
         let plan = fixture::plan(&["random"], 1);
+        let typo = Plan { budget: Budget::SimulatedTime(Seconds(0.5)), ..plan.clone() };
+        assert!(matches!(run_on(1, &typo, &file).0, Err(Error::Search { .. })));
+        // What failed before its first run is finished is in nobody's way.
         run_on(1, &plan, &file).0.unwrap();
         for other in [Plan { seed: Seed(99), ..plan.clone() }, Plan { budget: Budget::Evaluations(7), ..plan.clone() }] {
             assert!(matches!(run_on(1, &other, &file).0, Err(Error::OtherConditions { .. })));

@@ -157,9 +157,10 @@ fn across(summary: &Summary) -> String {
     let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
     let pairs_caption = "The probability that a run of the first one ends with the smaller regret on a task drawn at random, equal ones \
                          counting half, with its 95 % interval; Cliff's delta; the p-value of Wilcoxon's signed-rank test of the \
-                         interquartile means of the tasks, corrected by Holm's procedure; that of Nemenyi's test";
+                         interquartile means of the divided regrets on the tasks, corrected by Holm's procedure; that of Nemenyi's test";
     [
         paragraph(&tests(across, summary.tasks.len())),
+        across.caveats().iter().map(|caveat| paragraph(caveat)).collect(),
         side_by_side(ranks::critical_difference(across).into_iter()),
         table(&places(across), caption),
         table(&pairs(&names, &across.pairs, across.nemenyi.as_deref()), pairs_caption),
@@ -228,8 +229,8 @@ fn standings(task: &OnTask) -> Grid {
         ("median", Side::Right),
         ("mean", Side::Right),
         ("found the top", Side::Right),
-        ("in evaluations", Side::Right),
-        ("in simulated seconds", Side::Right),
+        ("expected evaluations", Side::Right),
+        ("expected simulated seconds", Side::Right),
     ]);
     for standing in &task.algorithms {
         let points = |value: Option<f64>| Entry::from(value.map_or_else(nothing, fine));
@@ -379,6 +380,8 @@ mod tests {
             critical_difference: ranks.critical_difference(),
             nemenyi: ranks.nemenyi(),
             pairs: vec![pair(1)],
+            least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(tasks).unwrap()),
+            are_tasks_related: true,
             ranks: Some(ranks),
         };
         Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across) }
@@ -419,9 +422,13 @@ mod tests {
         let five = page(&many(5));
         sample::assert_well_formed(&five);
         assert_eq!(five.matches("<svg class=\"plot\"").count(), 1 + 5 * 3);
-        for text in
-            ["5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.", "fashion &amp; more", "0.500 [0.250, 0.750]"]
-        {
+        for text in [
+            "5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.",
+            "fashion &amp; more",
+            "0.500 [0.250, 0.750]",
+            "can have here is 0.06",
+            "budgets of one benchmark or model are not",
+        ] {
             assert!(five.contains(text), "{text}");
         }
         let four = page(&many(4));
@@ -438,8 +445,13 @@ mod tests {
         let standing = &mut empty.tasks[0].algorithms[0];
         (standing.interquartile_mean, standing.mean, standing.median) = (None, None, None);
         (standing.by_time, standing.by_evaluations, standing.distribution) = (Vec::new(), Vec::new(), Vec::new());
+        let mut untimed = summary(&["random", "hyperband"], 0.02);
+        let standing = &mut untimed.tasks[0].algorithms[1];
+        (standing.by_time, standing.goal_by_time, standing.simulated_seconds) = (Vec::new(), None, None);
         let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], across: None };
-        for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, apart] {
+        for odd in
+            [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, untimed, apart]
+        {
             let page = page(&odd);
             sample::assert_well_formed(&page);
             assert!(!page.contains("NaN") && !page.contains("inf\""));

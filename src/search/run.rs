@@ -22,6 +22,16 @@ pub enum Budget {
     SimulatedTime(Seconds),
 }
 
+/// As it is typed: `200evals` or `3000s`.
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Evaluations(evaluations) => write!(f, "{evaluations}evals"),
+            Self::SimulatedTime(Seconds(time)) => write!(f, "{time}s"),
+        }
+    }
+}
+
 /// What a search asked and what it was told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
@@ -36,6 +46,17 @@ pub struct History {
 }
 
 impl History {
+    /// Whether the search ended before it had spent its budget: its algorithm had nothing more to ask.
+    #[must_use]
+    pub fn is_short_of(&self, budget: Budget) -> bool {
+        let epochs: u64 = self.trials.iter().map(|trial| u64::from(trial.proposal.epochs.0.max(1))).sum();
+        match (budget, self.spent().last()) {
+            (Budget::Evaluations(evaluations), _) => epochs < (evaluations as u64).saturating_mul(self.epochs.0.max(1).into()),
+            (Budget::SimulatedTime(budget), Some((_, time))) => time.is_some_and(|time| time < budget),
+            (Budget::SimulatedTime(_), None) => true,
+        }
+    }
+
     /// The best trials so far: the first one, and each that is better than all before it, with their positions.
     ///
     /// A trial of more epochs is better than one of fewer, whatever they reached, unless it diverged: accuracies of different
@@ -240,6 +261,18 @@ mod tests {
         let message = purse.pay(&untimed(4)).unwrap_err().to_string();
         let expected = "no training time is known of `0-1 ` at 4 epochs, and the budget is one of seconds: expected evaluations, as in `200evals`";
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn a_search_that_had_nothing_more_to_ask_is_short_of_its_budget() {
+        let history = history(vec![trial(54, None, 2), trial(108, None, 2)]);
+        let short = [Budget::Evaluations(1), Budget::Evaluations(2), Budget::SimulatedTime(Seconds(162.0))];
+        assert_eq!(short.map(|budget| history.is_short_of(budget)), [false, true, false]);
+        assert!(history.is_short_of(Budget::SimulatedTime(Seconds(163.0))));
+        assert_eq!(
+            [Budget::Evaluations(30), Budget::SimulatedTime(Seconds(1.5))].map(|budget| budget.to_string()),
+            ["30evals", "1.5s"]
+        );
     }
 
     #[test]

@@ -127,6 +127,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     print(&history, entry, &target, arguments.format)?;
     if !global.quiet {
+        if history.is_short_of(arguments.budget.0) {
+            let (name, trials, budget) = (entry.name, history.trials.len(), arguments.budget.0);
+            writeln!(
+                anstream::stderr(),
+                "note: `{name}` ended after {trials} trials, before its budget of {budget}: it had nothing more to ask"
+            )?;
+        }
         writeln!(anstream::stderr(), "searched in {:.3} s", wall.as_secs_f64())?;
     }
     Ok(())

@@ -151,9 +151,10 @@ pub(in crate::cli) fn searchable(
         bail!("`{}` has no rows yet: there is nothing to search", folder.display());
     };
     let epochs = epochs.unwrap_or(largest);
-    table.check_budget(epochs).context("could not use the budget")?;
+    let could_not = || format!("could not search `{}`", folder.display());
+    table.check_budget(epochs).with_context(could_not)?;
     let budgets: Vec<_> = table.budgets().iter().copied().filter(|budget| *budget <= epochs).collect();
-    let space = complete_space(table, &budgets).with_context(|| format!("could not search `{}`", folder.display()))?;
+    let space = complete_space(table, &budgets).with_context(could_not)?;
     Ok((space, epochs, budgets))
 }
 
@@ -187,15 +188,15 @@ fn complete_space(table: &table::Table, budgets: &[Epochs]) -> anyhow::Result<Sp
             if found == all {
                 return Ok(space);
             }
-            missing = format!("{found} of the {all} cells of at most {vertices} vertices and {edges} edges");
+            missing = format!(", {found} of the {all} of at most {vertices} vertices and {edges} edges");
         }
     }
     let epochs: Vec<_> = budgets.iter().map(ToString::to_string).collect();
-    let found = if missing.is_empty() { format!("{} cells", cells.len()) } else { missing };
     bail!(
-        "it holds {found} at {} epochs, and a search needs all cells of a space\n\
+        "it holds {} cells at {} epochs{missing}: a search needs all cells of at most so many vertices\n\
         hint: a surrogate fitted on these cells answers for the others",
-        epochs.join(", ")
+        cells.len(),
+        epochs.join(" and ")
     );
 }
 
