@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -59,7 +60,7 @@ pub(super) struct Arguments {
 
     /// The best cells instead of given ones: so many, by the mean over their repeats.
     #[arg(long, value_name = "K", conflicts_with_all = ["cells", "repeat", "seed"])]
-    best: Option<usize>,
+    best: Option<NonZeroUsize>,
 
     /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = PossibleValuesParser::new(RANKINGS.iter().map(|ranking| ranking.name)))]
@@ -133,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     match (&arguments.sql, arguments.best) {
         (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
-        (None, Some(most)) => best(arguments, &benchmark, most),
+        (None, Some(most)) => best(arguments, &benchmark, most.get()),
         (None, None) => cells(arguments, &benchmark),
     }
 }

@@ -322,7 +322,7 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// A file is no CSV, or a row of it has too few or too many fields.
-    #[error("could not read `{}` as CSV", file.display())]
+    #[error("could not read `{}`", file.display())]
     Csv {
         /// The file.
         file: PathBuf,
