@@ -20,8 +20,8 @@ pub struct Proposal {
 pub struct Measurement {
     /// The final validation accuracy; `None` if the training diverged.
     pub validation_accuracy: Option<Accuracy>,
-    /// What the training cost, measured or predicted.
-    pub training_time: Seconds,
+    /// What the training cost, measured or predicted; `None` if nobody knows.
+    pub training_time: Option<Seconds>,
 }
 
 /// An oracle could not answer.

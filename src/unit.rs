@@ -54,6 +54,14 @@ impl fmt::Display for Accuracy {
 #[serde(transparent)]
 pub struct Seconds(pub f64);
 
+impl Seconds {
+    /// What a training cost, as a file says it; `None` if that is 0, which stands for a time that nobody measured.
+    #[must_use]
+    pub fn measured(self) -> Option<Self> {
+        (self.0 > 0.0).then_some(self)
+    }
+}
+
 impl fmt::Display for Seconds {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a clamped number of seconds")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! `nasbench assess`: how good models are by the number of cells that they learn from.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use nasbench::report::learning_curves;
 use nasbench::surrogate::assess::{Assessment, Point, assess};
 use nasbench::surrogate::features::STANDARD;
 use nasbench::surrogate::quality::Summary;
-use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, Target};
+use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, Target, judge};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
@@ -31,10 +32,13 @@ and the models are asked for the same cells. The table has means over the seeds 
   kendall_tau       how well the order of the cells is kept (τ-b); tau_of_best among the best 10 % alone
   spearman          the same by ranks
   r_squared, rmse   how far the values themselves are right
-  top10_regret      what is lost by measuring only the ten predicted best: the best value less the best of them
+  top10_regret      what is lost by measuring only the ten predicted best: how far the best of them is from the best value, which is
+                    the lowest one of times
   crps              the error of the predictions with their deviations, in the unit of the target: smaller is better
   coverage_90       the share of the cells within the predicted middle 90 %
   miscalibration    how far the shares below the predicted 10 %, 20 % … 90 % are from these, on average
+
+`svr` is fitted on at most 3,000 cells, drawn by the seed, whatever the number asked for.
 
 `--warm-from E` also assesses each model with one more feature: what the same cell reached in a training of E epochs, which every
 cell that is predicted must have, too. Without it the models see nothing but the cell.
@@ -124,9 +128,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         let warm = variants[0].1.with_column(&low).context("could not add the smaller budget")?;
         variants.push((format!(" (warm from {epochs})"), warm));
     }
-    let how = Assessment { repeats: arguments.seeds, held_out: arguments.held_out, seed: Seed(arguments.seed) };
+    let Arguments { seeds: repeats, held_out, .. } = *arguments;
+    let how = Assessment { repeats, held_out, quantity: target.quantity, seed: Seed(arguments.seed) };
     let mut curves: Vec<(String, Vec<Point>)> = Vec::new();
     for entry in entries {
+        let most = entry.most_rows.unwrap_or(usize::MAX);
+        if let Some(size) = sizes.iter().find(|size| **size > most).filter(|_| !global.quiet) {
+            let name = entry.name;
+            writeln!(
+                anstream::stderr(),
+                "note: `{name}` takes at most {most} cells, drawn by the seed: after {size} it has seen {most}"
+            )?;
+        }
         for (suffix, rows) in &variants {
             let name = format!("{}{suffix}", entry.name);
             let curve = curve(entry, &name, rows, &lesson, &sizes, &how, global)?;
@@ -144,6 +157,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
     if names == [ALL] {
         return Ok(SURROGATES.iter().collect());
+    }
+    if names.iter().any(|name| name == judge::NAME) {
+        bail!(
+            "`{}` says only whether a cell is among the best, and has no order to assess: expected surrogates ({})\n\
+            hint: `nasbench run` says how often its judge is right, and `nasbench fit --model {0}` prints the rules",
+            judge::NAME,
+            SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+        );
     }
     let entry = |name: &String| {
         let found = surrogate::find(name).context("could not choose the model")?;
@@ -178,6 +199,8 @@ fn sizes(arguments: &Arguments, lesson: &Lesson) -> anyhow::Result<Vec<usize>> {
     if sizes.is_empty() {
         sizes.push(cells / 2);
     }
+    let mut seen = BTreeSet::new();
+    sizes.retain(|size| seen.insert(*size));
     if let Some(size) = sizes.iter().find(|size| size.saturating_add(2) > cells) {
         bail!("{size} of {cells} cells to fit on, expected at most {}: the others are predicted", cells.saturating_sub(2));
     }

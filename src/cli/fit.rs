@@ -9,7 +9,7 @@ use nasbench::space::ModuleHash;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
 use nasbench::surrogate::store::StoredJudge;
-use nasbench::surrogate::{self, Entry, Error, Features, Judge, Lesson, Model, Quantity, Rows, Target, judge};
+use nasbench::surrogate::{self, Entry, Error, FEWEST_ROWS, Features, Judge, Lesson, Model, Quantity, Rows, Target, judge};
 use nasbench::unit::Seed;
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if arguments.importances {
         return print_importances(entry, arguments, &lesson, &features, &rows);
     }
-    print(&model, &arguments.out)
+    print(&model, lesson.cells().len(), &arguments.out)
 }
 
 /// Finds a surrogate by its name; the judge is one of those known.
@@ -139,18 +139,22 @@ fn found(name: &str) -> anyhow::Result<&'static Entry> {
 /// The cells of `--train`.
 fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
     let Some(train) = &arguments.train else { return Ok(lesson) };
-    let could_not = "could not choose the cells to fit on";
+    let could_not = || format!("could not choose the cells of `--train {train}`");
+    let enough = |chosen: Lesson| match chosen.cells().len() {
+        found if found < FEWEST_ROWS => bail!("{found} cells to fit on, expected at least {FEWEST_ROWS}"),
+        _ => Ok(chosen),
+    };
     if let Ok(count) = train.parse() {
-        return lesson.draw(count, Seed(arguments.seed)).context(could_not);
+        return lesson.draw(count, Seed(arguments.seed)).map_err(Into::into).and_then(enough).with_context(could_not);
     }
-    let text = fs_err::read_to_string(train).context(could_not)?;
+    let text = fs_err::read_to_string(train).with_context(could_not)?;
     let hash = |(place, line): (usize, &str)| {
         let hash = ModuleHash::from_hex(line.trim());
         hash.with_context(|| format!("`{train}`, line {}: expected a hash of 32 hex digits, found `{line}`", place + 1))
     };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let hashes: Vec<ModuleHash> = lines.map(hash).collect::<anyhow::Result<_>>().context(could_not)?;
-    lesson.choose(&hashes).context(could_not)
+    let hashes: Vec<ModuleHash> = lines.map(hash).collect::<anyhow::Result<_>>().with_context(could_not)?;
+    lesson.choose(&hashes).map_err(Into::into).and_then(enough).with_context(could_not)
 }
 
 fn fit(entry: &Entry, lesson: &Lesson, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
@@ -197,15 +201,19 @@ fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features, rows: &
     Ok(())
 }
 
-fn print(model: &Model, file: &Path) -> anyhow::Result<()> {
+fn print(model: &Model, given: usize, file: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let (lowest, highest) = model.range();
     let encodings: Vec<_> = model.features().encodings().collect();
     let noise = model.noise().map_or_else(|| "unknown: no cell has two repeats".to_owned(), |noise| format!("{noise:.4}"));
+    let used = match model.training_cells().len() {
+        used if used < given => format!("{used} of {given} cells (the most that it takes, drawn by the seed)"),
+        used => format!("{used} cells"),
+    };
     let lines = [
         ("model", model.name().to_owned()),
         ("predicts", model.target().to_string()),
-        ("fitted on", format!("{} cells, from {lowest:.4} to {highest:.4}", model.training_cells().len())),
+        ("fitted on", format!("{used}, from {lowest:.4} to {highest:.4}")),
         ("sees", format!("{} features ({})", model.features().names().len(), encodings.join(", "))),
         ("repeats", format!("noise {noise}")),
         ("time", model.time().map_or("not recorded", |_| "in the same file").to_owned()),

@@ -46,7 +46,9 @@ operations, and each number must be one that a training can have. The sha256 of 
 What the release lacks is null in the table: seeds, curves, telemetry and provenance.
 
 A CSV file has a row for each training, or one for each cell with columns for its budgets; `--column` names the columns. A cell is \
-its matrix, row-major digits or JSON, and its operations with commas or blanks between. Accuracies are fractions, times are seconds.
+its matrix, row-major digits or JSON, and its operations with commas or blanks between. Accuracies are fractions, times are seconds. \
+An empty field is no value: a training whose validation accuracy is empty though other values of it are there counts as failed, \
+and a training time that is empty or 0 is unknown, so that no search can pay with it.
 
 Examples:
   nasbench import nasbench_only108.tfrecord --out nb101

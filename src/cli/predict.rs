@@ -1,5 +1,6 @@
 //! `nasbench predict`: what a model expects of cells.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -19,10 +20,13 @@ const SMALL: usize = 5;
 
 const HELP: &str = "\
 The deviation is how large an error of a prediction is expected to be: a standard deviation, calibrated on cells that a second fit
-had not seen. A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
+had not seen. It is the same for all cells with a model of one part, as `svr` and `gradient-boosting` are, and differs from cell to
+cell where parts can disagree, as in `random-forest` and `ensemble`.
+
+A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
 of cells that were promising among those that took the same way through its rules.
 
-All cells of NAS-Bench-101 take a second or two; a table shows the best 20 of them, `json` and `csv` have all in the order of the
+All cells of NAS-Bench-101 take some seconds, of the order of ten with larger models; a table shows the best 20 of them, `json` and `csv` have all in the order of the
 official listing, unless `--best` says otherwise. The best have the highest accuracy, or the lowest time.
 
 Examples:
@@ -53,7 +57,7 @@ pub(super) struct Arguments {
 
     /// Print only so many cells, the best ones, the best first.
     #[arg(long, value_name = "K")]
-    best: Option<usize>,
+    best: Option<NonZeroUsize>,
 
     /// How to print them; `json` and `csv` have the cells, too.
     #[arg(long, value_enum, default_value_t)]
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Stored::Judge(judge) => of_judge(judge, &asked.cells),
     }
     .context("could not predict the cells")?;
-    let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity == Quantity::TrainingTime);
+    let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity.is_lower_better());
     print(arguments, &asked, &names, &values, smaller_is_better)
 }
 
@@ -115,9 +119,12 @@ fn of_model(model: &Model, cells: &[Cell]) -> Result<Predicted, nasbench::surrog
         Quantity::TrainingTime => ["training_time", "time_deviation"],
     };
     let (mut names, mut values) = (Vec::new(), vec![Vec::new(); cells.len()]);
-    for model in std::iter::once(model).chain(model.time().map(AsRef::as_ref)) {
+    let predicted: Vec<(&Model, Vec<Prediction>)> = match model.time() {
+        Some(time) => [model, &**time].into_iter().zip(model.predict_all_with(time, cells)?).collect(),
+        None => vec![(model, model.predict_all(cells)?)],
+    };
+    for (model, predictions) in predicted {
         names.extend(column(model.target().quantity));
-        let predictions: Vec<Prediction> = model.predict_all(cells)?;
         for (values, prediction) in values.iter_mut().zip(predictions) {
             values.extend([prediction.mean, model.calibration().deviation(&prediction)]);
         }
@@ -139,7 +146,7 @@ fn print(
 ) -> anyhow::Result<()> {
     let mut order: Vec<usize> = (0..asked.cells.len()).collect();
     let shown = (arguments.all && arguments.format == Format::Table).then_some(SHOWN);
-    if let Some(most) = arguments.best.or(shown) {
+    if let Some(most) = arguments.best.map(NonZeroUsize::get).or(shown) {
         order.sort_by(|one, other| {
             let ascending = values[*one][0].total_cmp(&values[*other][0]);
             if smaller_is_better { ascending } else { ascending.reverse() }

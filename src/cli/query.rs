@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -31,6 +32,8 @@ Answers stand under the key names of the official program: module_adjacency, mod
 training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
 unless `--seed` asks for it, and nothing is used up.
 
+A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
+
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
 
@@ -57,7 +60,7 @@ pub(super) struct Arguments {
 
     /// The best cells instead of given ones: so many, by the mean over their repeats.
     #[arg(long, value_name = "K", conflicts_with_all = ["cells", "repeat", "seed"])]
-    best: Option<usize>,
+    best: Option<NonZeroUsize>,
 
     /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = PossibleValuesParser::new(RANKINGS.iter().map(|ranking| ranking.name)))]
@@ -131,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     match (&arguments.sql, arguments.best) {
         (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
-        (None, Some(most)) => best(arguments, &benchmark, most),
+        (None, Some(most)) => best(arguments, &benchmark, most.get()),
         (None, None) => cells(arguments, &benchmark),
     }
 }

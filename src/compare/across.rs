@@ -1,13 +1,16 @@
 //! How algorithms compare over several tasks.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::interval::{Estimate, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
-use super::rank::{FEWEST_TASKS, Ranks, rank};
+use super::rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 use super::run::Plan;
 use super::significance::wilcoxon_signed_rank;
 use super::summary::{Pair, every_two};
+use crate::statistics::number;
 
 /// How algorithms compare over several tasks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,6 +29,10 @@ pub struct Across {
     pub nemenyi: Option<Vec<Vec<f64>>>,
     /// Every two of them.
     pub pairs: Vec<Pair>,
+    /// The least p-value, corrected, that the signed-rank test of so many tasks and pairs can have.
+    pub least_p_value: f64,
+    /// Whether some of the tasks are budgets of one benchmark or model, so that they are not independent of each other.
+    pub are_tasks_related: bool,
 }
 
 /// How an algorithm did over all tasks.
@@ -59,9 +66,11 @@ impl Across {
             return None;
         }
         let count = plan.contestants.len();
+        // Divided, so that the sizes of differences on two tasks can be compared.
         let scores: Vec<Vec<f64>> = regrets
             .iter()
-            .map(|task| task.iter().map(|runs| interquartile_mean(runs)).collect::<Option<_>>())
+            .zip(middles)
+            .map(|(task, middle)| task.iter().map(|runs| Some(interquartile_mean(runs)? / middle)).collect::<Option<_>>())
             .collect::<Option<_>>()?;
         let ranks = rank(&scores);
         let normalised = |algorithm: usize| -> Vec<Vec<f64>> {
@@ -98,14 +107,46 @@ impl Across {
             let lower_by = one.zip(other).and_then(|(one, other)| one.below(other));
             Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by }
         };
+        let pairs = every_two(count, pair);
+        let oracles: BTreeSet<&str> = plan.tasks.iter().map(|task| task.oracle.as_str()).collect();
         Some(Self {
             algorithms: (0..count).map(place).collect(),
             critical_difference: ranks.as_ref().and_then(Ranks::critical_difference),
             nemenyi: ranks.as_ref().and_then(Ranks::nemenyi),
-            pairs: every_two(count, pair),
+            least_p_value: least_p_value(regrets.len(), pairs.len()),
+            are_tasks_related: oracles.len() < plan.tasks.len(),
+            pairs,
             ranks,
         })
     }
+
+    /// What a reader must know before the p-values are believed, in sentences; none if there is nothing.
+    #[must_use]
+    pub fn caveats(&self) -> Vec<String> {
+        let mut caveats = Vec::new();
+        if !self.pairs.is_empty() && self.least_p_value > LEVEL {
+            let least = self.least_p_value;
+            caveats.push(format!(
+                "So few tasks cannot tell any two apart: the least corrected p-value that the signed-rank test can have here is {least:.3}, \
+                 above the level of {LEVEL}."
+            ));
+        }
+        if self.are_tasks_related {
+            caveats.push(
+                "The tests over tasks take them as independent of each other, but budgets of one benchmark or model are not: they tell \
+                 of the same cells."
+                    .to_owned(),
+            );
+        }
+        caveats
+    }
+}
+
+/// The p-value of the signed-rank test if one of two algorithms is better on every task, corrected for so many pairs.
+fn least_p_value(tasks: usize, pairs: usize) -> f64 {
+    let (better, worse): (Vec<f64>, Vec<f64>) = (0..tasks).map(|task| (0.0, number(task + 1))).unzip();
+    let least = wilcoxon_signed_rank(&better, &worse).map_or(1.0, |test| test.p_value);
+    (least * number(pairs.max(1))).min(1.0)
 }
 
 fn slices(lists: &[Vec<f64>]) -> Vec<&[f64]> {
@@ -146,6 +187,32 @@ mod tests {
         let best = across.algorithms[0].normalised_regret.unwrap();
         // The middle half of 0 to 7 sixteenths, of a median cell of 2.
         assert!((best.value - 3.5 / 16.0 / 2.0).abs() < 1e-12 && best.low < best.value && best.value < best.high);
+    }
+
+    #[test]
+    fn the_size_of_a_difference_is_that_of_the_divided_regrets() {
+        let plan = fixture::plan(&["random", "genetic"], 1);
+        // The first one is a little better on three tasks and, by the undivided regrets, much worse on a task of large regrets.
+        let regrets: Vec<Vec<Vec<f64>>> = [[0.1, 0.2], [0.1, 0.25], [0.1, 0.3], [8.0, 7.0]]
+            .iter()
+            .map(|task| task.iter().map(|one| vec![*one]).collect())
+            .collect();
+        let p_value = |middles| Across::new(&plan, &regrets, middles).unwrap().pairs[0].p_value;
+        // Signed ranks 1, 2, 3 against 4; divided by a hundred, the last one is the smallest: 2, 3, 4 against 1.
+        assert!((p_value(&[1.0, 1.0, 1.0, 1.0]) - 0.875).abs() < 1e-12);
+        assert!((p_value(&[1.0, 1.0, 1.0, 100.0]) - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_no_result_could_show_is_said() {
+        let six = across(6);
+        assert!((six.least_p_value - 3.0 / 32.0).abs() < 1e-12);
+        assert!(six.caveats()[0].contains("can have here is 0.094, above the level of 0.05"), "{:?}", six.caveats());
+        assert_eq!(across(7).caveats().len(), 0);
+        let plan =
+            Plan { tasks: vec![fixture::task(36), fixture::task(108)], ..fixture::plan(&["random", "genetic", "smac"], 8) };
+        let related = Across::new(&plan, &regrets(2), &[1.0; 2]).unwrap();
+        assert!(related.caveats()[1].contains("budgets of one benchmark or model are not"));
     }
 
     #[test]

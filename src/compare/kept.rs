@@ -3,6 +3,7 @@
 //! The file is one [frame](crate::frame) with the conditions of all runs, and one for each run. A run that a crash damaged is run
 //! again, and so is everything behind it.
 
+use std::fmt;
 use std::fs::TryLockError;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,16 +15,31 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::run::Outcome;
 use crate::frame::{HEADER, frame, payload_at};
-use crate::unit::Seconds;
+use crate::unit::{Seconds, Seed};
 
 /// The version of the file. Another one is refused.
-const FORMAT: &str = "nasbench comparison 2";
+const FORMAT: &str = "nasbench comparison 3";
 
 /// What the first frame holds.
 #[derive(Serialize, Deserialize)]
 struct Heading {
     format: String,
-    conditions: String,
+    conditions: Conditions,
+}
+
+/// What all runs of a file have in common. Prints in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Conditions {
+    /// As it is typed.
+    pub(super) budget: String,
+    pub(super) seed: Seed,
+    pub(super) tool_version: String,
+}
+
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a budget of {}, seed {} and version {}", self.budget, self.seed, self.tool_version)
+    }
 }
 
 /// A finished run, and whose it is.
@@ -46,13 +62,14 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Opens the file, or begins it, and reads the runs that are there.
+    /// Opens the file, or begins it, and reads the runs that are there. One without runs is begun anew: a comparison that failed at
+    /// once leaves it.
     ///
     /// # Errors
     ///
     /// [`Error::Locked`] if another process has it, [`Error::Foreign`] if it holds something else, [`Error::OtherConditions`] if
     /// it is another comparison's, [`Error::File`] if the disk does not take it.
-    pub(super) fn open(path: &Path, conditions: &str) -> Result<(Self, Vec<KeptRun>), Error> {
+    pub(super) fn open(path: &Path, conditions: &Conditions) -> Result<(Self, Vec<KeptRun>), Error> {
         let mut file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.file().try_lock() {
             Ok(()) => {}
@@ -61,13 +78,13 @@ impl Kept {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        if bytes.is_empty() {
-            file.write_all(&frame(&Heading { format: FORMAT.to_owned(), conditions: conditions.to_owned() }))?;
-            return Ok((Self { file: Mutex::new(file) }, Vec::new()));
+        let (runs, end) = if bytes.is_empty() { (Vec::new(), 0) } else { parse(&bytes, path, conditions)? };
+        let end = if runs.is_empty() { 0 } else { end as u64 };
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
+        if end == 0 {
+            file.write_all(&frame(&Heading { format: FORMAT.to_owned(), conditions: conditions.clone() }))?;
         }
-        let (runs, end) = parse(&bytes, path, conditions)?;
-        file.set_len(end as u64)?;
-        file.seek(SeekFrom::Start(end as u64))?;
         Ok((Self { file: Mutex::new(file) }, runs))
     }
 
@@ -84,22 +101,22 @@ impl Kept {
 }
 
 /// The whole runs of a file, and where they end.
-fn parse(bytes: &[u8], path: &Path, conditions: &str) -> Result<(Vec<KeptRun>, usize), Error> {
+fn parse(bytes: &[u8], path: &Path, conditions: &Conditions) -> Result<(Vec<KeptRun>, usize), Error> {
     let foreign = || Error::Foreign { file: PathBuf::from(path) };
     let payload = payload_at(bytes, 0).ok_or_else(foreign)?;
     let heading: Heading = ciborium::from_reader(payload).map_err(|_| foreign())?;
     if heading.format != FORMAT {
         return Err(foreign());
     }
-    if heading.conditions != conditions {
-        let (expected, found) = (conditions.to_owned(), heading.conditions);
-        return Err(Error::OtherConditions { file: path.to_owned(), expected, found });
-    }
     let mut end = HEADER + payload.len();
     let mut runs = Vec::new();
     while let Some(payload) = payload_at(bytes, end) {
         runs.push(ciborium::from_reader(payload).map_err(|_| foreign())?);
         end += HEADER + payload.len();
+    }
+    if heading.conditions != *conditions && !runs.is_empty() {
+        let (expected, found) = (conditions.to_string(), heading.conditions.to_string());
+        return Err(Error::OtherConditions { file: path.to_owned(), expected, found });
     }
     Ok((runs, end))
 }
@@ -108,8 +125,13 @@ fn parse(bytes: &[u8], path: &Path, conditions: &str) -> Result<(Vec<KeptRun>, u
 mod tests {
     use super::*;
 
+    /// The conditions of a budget.
+    fn of(budget: &str) -> Conditions {
+        Conditions { budget: budget.to_owned(), seed: Seed(7), tool_version: "0.1.0".to_owned() }
+    }
+
     fn run(number: u32) -> KeptRun {
-        let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Seconds(1.0 / 3.0), steps: Vec::new() };
+        let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Some(Seconds(1.0 / 3.0)), steps: Vec::new() };
         let (task, contestant) = ("a table".to_owned(), "random {}".to_owned());
         KeptRun { task, contestant, run: number, took: Seconds(0.1), outcome }
     }
@@ -118,7 +140,7 @@ mod tests {
     fn file() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs");
-        let (kept, runs) = Kept::open(&path, "here").unwrap();
+        let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
         assert_eq!(runs, []);
         for number in 0..3 {
             kept.append(&run(number)).unwrap();
@@ -134,35 +156,49 @@ mod tests {
         let heading = HEADER + payload_at(&bytes, 0).unwrap().len();
         for length in heading..=bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
-            let (kept, runs) = Kept::open(&path, "here").unwrap();
+            let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
             assert_eq!(runs, [0, 1, 2].map(run)[..runs.len()], "cut at byte {length}");
             kept.append(&run(7)).unwrap();
             drop(kept);
-            let again = Kept::open(&path, "here").unwrap().1;
+            let again = Kept::open(&path, &of("20evals")).unwrap().1;
             assert_eq!((again.len(), again.last()), (runs.len() + 1, Some(&run(7))), "cut at byte {length}");
         }
-        assert_eq!(Kept::open(&path, "here").unwrap().1.len(), 4);
+        assert_eq!(Kept::open(&path, &of("20evals")).unwrap().1.len(), 4);
     }
 
     #[test]
     fn nothing_else_is_overwritten() {
         let (_folder, path, bytes) = file();
-        let error = Kept::open(&path, "there").unwrap_err().to_string();
-        assert!(error.ends_with("holds runs under other conditions: here, expected there"), "{error}");
+        let error = Kept::open(&path, &of("5s")).unwrap_err().to_string();
+        let words = "holds runs with a budget of 20evals, seed 7 and version 0.1.0, expected a budget of 5s, seed 7 and version 0.1.0\nhint: ";
+        assert!(error.contains(words), "{error}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
         for foreign in [b"a letter to a friend".as_slice(), &frame(&"a value"), &bytes[..9]] {
             fs::write(&path, foreign).unwrap();
-            assert!(matches!(Kept::open(&path, "here"), Err(Error::Foreign { .. })));
+            assert!(matches!(Kept::open(&path, &of("20evals")), Err(Error::Foreign { .. })));
             assert_eq!(fs::read(&path).unwrap(), foreign);
         }
     }
 
     #[test]
+    fn a_file_without_runs_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs");
+        drop(Kept::open(&path, &of("5s")).unwrap());
+        let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
+        assert_eq!(runs, []);
+        kept.append(&run(0)).unwrap();
+        drop(kept);
+        assert_eq!(Kept::open(&path, &of("20evals")).unwrap().1, [run(0)]);
+        assert!(matches!(Kept::open(&path, &of("5s")), Err(Error::OtherConditions { .. })));
+    }
+
+    #[test]
     fn two_at_once_are_refused() {
         let (_folder, path, _) = file();
-        let first = Kept::open(&path, "here").unwrap();
-        assert!(matches!(Kept::open(&path, "here"), Err(Error::Locked { .. })));
+        let first = Kept::open(&path, &of("20evals")).unwrap();
+        assert!(matches!(Kept::open(&path, &of("20evals")), Err(Error::Locked { .. })));
         drop(first);
-        assert!(Kept::open(&path, "here").is_ok());
+        assert!(Kept::open(&path, &of("20evals")).is_ok());
     }
 }

@@ -90,17 +90,20 @@ pub enum Error {
     #[error("could not predict what the cells are worth")]
     Model(#[from] surrogate::Error),
     /// A file holds something else than finished runs.
-    #[error("`{}` is no file of finished runs of this version", file.display())]
+    #[error("`{}` is no file of finished runs of this version\nhint: another `--out` leaves it alone; delete it to begin anew", file.display())]
     Foreign {
         /// The file.
         file: PathBuf,
     },
     /// A file holds the runs of another comparison.
-    #[error("`{}` holds runs under other conditions: {found}, expected {expected}", file.display())]
+    #[error(
+        "`{}` holds runs with {found}, expected {expected}\nhint: another `--out` keeps both comparisons; delete the file to begin anew",
+        file.display()
+    )]
     OtherConditions {
         /// The file.
         file: PathBuf,
-        /// The conditions asked for.
+        /// The conditions asked for, in words.
         expected: String,
         /// Those of the runs in the file.
         found: String,

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::kept::{Kept, KeptRun};
+use super::kept::{Conditions, Kept, KeptRun};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
 use crate::search::{self, Budget, Entry, History, Setup};
@@ -120,9 +120,9 @@ impl Plan {
     }
 
     /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
-    fn conditions(&self) -> String {
-        let budget = format!("{:?}", self.budget);
-        json!({ "tool_version": env!("CARGO_PKG_VERSION"), "budget": budget, "seed": self.seed }).to_string()
+    fn conditions(&self) -> Conditions {
+        let (budget, tool_version) = (self.budget.to_string(), env!("CARGO_PKG_VERSION").to_owned());
+        Conditions { budget, seed: self.seed, tool_version }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -157,7 +157,7 @@ impl Plan {
 pub(super) struct Outcome {
     pub(super) trials: u32,
     pub(super) evaluations: f64,
-    pub(super) time: Seconds,
+    pub(super) time: Option<Seconds>,
     pub(super) steps: Vec<Incumbent>,
 }
 
@@ -176,8 +176,8 @@ pub struct Run {
     pub trials: u32,
     /// What they cost: full trainings, shorter ones counting by their epochs.
     pub evaluations: f64,
-    /// What they cost in simulated time.
-    pub time: Seconds,
+    /// What they cost in simulated time; `None` if nobody knows.
+    pub time: Option<Seconds>,
     /// The incumbents, in order; never none.
     pub steps: Vec<Incumbent>,
 }
@@ -455,8 +455,8 @@ mod tests {
             // Trainings of 4 and 12 epochs are paid for like any other.
             let epochs: u32 = history.trials.iter().map(|trial| u32::from(trial.proposal.epochs.0)).sum();
             assert!((run.evaluations - f64::from(epochs) / 108.0).abs() < 1e-9);
-            let time: f64 = history.trials.iter().map(|trial| trial.measurement.training_time.0).sum();
-            assert!((run.time.0 - time).abs() < 1e-9);
+            let time: f64 = history.trials.iter().map(|trial| trial.measurement.training_time.unwrap().0).sum();
+            assert!((run.time.unwrap().0 - time).abs() < 1e-9);
             assert!(history.trials.iter().any(|trial| trial.proposal.epochs < Epochs(108)));
             for step in &run.steps {
                 assert!((step.regret - truth.regret(&step.cell)).abs() < 1e-15);
@@ -499,6 +499,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("runs");
         let plan = fixture::plan(&["random"], 1);
+        let typo = Plan { budget: Budget::SimulatedTime(Seconds(0.5)), ..plan.clone() };
+        assert!(matches!(run_on(1, &typo, &file).0, Err(Error::Search { .. })));
+        // What failed before its first run is finished is in nobody's way.
         run_on(1, &plan, &file).0.unwrap();
         for other in [Plan { seed: Seed(99), ..plan.clone() }, Plan { budget: Budget::Evaluations(7), ..plan.clone() }] {
             assert!(matches!(run_on(1, &other, &file).0, Err(Error::OtherConditions { .. })));

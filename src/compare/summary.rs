@@ -64,8 +64,8 @@ pub struct Standing {
     pub trials: f64,
     /// What a run spent in the mean, in full trainings.
     pub evaluations: f64,
-    /// What a run spent in the mean, in simulated seconds.
-    pub simulated_seconds: f64,
+    /// What a run spent in the mean, in simulated seconds; `None` if nobody knows what its trainings cost.
+    pub simulated_seconds: Option<f64>,
     /// The interquartile mean of the final regrets, with its interval.
     pub interquartile_mean: Option<Estimate>,
     /// The mean of the final regrets.
@@ -76,12 +76,12 @@ pub struct Standing {
     pub distribution: Vec<(f64, f64)>,
     /// The regret over evaluations.
     pub by_evaluations: Vec<Band>,
-    /// The regret over simulated seconds.
+    /// The regret over simulated seconds; empty if nobody knows what the trainings cost.
     pub by_time: Vec<Band>,
     /// After how many evaluations the incumbent was one of the top cells.
     pub goal_by_evaluations: Reached,
-    /// After how many simulated seconds the incumbent was one of the top cells.
-    pub goal_by_time: Reached,
+    /// After how many simulated seconds the incumbent was one of the top cells; `None` if nobody knows what the trainings cost.
+    pub goal_by_time: Option<Reached>,
 }
 
 /// How two algorithms differ.
@@ -176,8 +176,9 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
         Budget::Evaluations(evaluations) => (u32::try_from(evaluations).ok().map(f64::from), None),
         Budget::SimulatedTime(time) => (None, Some(time.0)),
     };
-    let by_evaluations = paths(runs, |step| step.evaluations, |run| run.evaluations);
-    let by_time = paths(runs, |step| step.time.0, |run| run.time.0);
+    let by_evaluations = paths(runs, |step| Some(step.evaluations), |run| Some(run.evaluations)).unwrap_or_default();
+    let by_time = paths(runs, |step| Some(step.time?.0), |run| Some(run.time?.0));
+    let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
     Standing {
         name: contestant.name(),
         options: contestant.options(),
@@ -185,21 +186,22 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
         runs: runs.len(),
         trials: mean_of(|run| f64::from(run.trials)),
         evaluations: mean_of(|run| run.evaluations),
-        simulated_seconds: mean_of(|run| run.time.0),
+        simulated_seconds: times.and_then(|times| mean(&times)),
         interquartile_mean: interquartile_mean_interval(&[&regrets], &mut rng),
         mean: mean(&regrets),
         median: quantile(&regrets, 0.5),
         distribution: curve::distribution(&regrets),
         by_evaluations: bands(&by_evaluations, limits.0),
-        by_time: bands(&by_time, limits.1),
+        by_time: by_time.as_ref().map_or_else(Vec::new, |runs| bands(runs, limits.1)),
         goal_by_evaluations: curve::reached(&by_evaluations, goal),
-        goal_by_time: curve::reached(&by_time, goal),
+        goal_by_time: by_time.map(|runs| curve::reached(&runs, goal)),
     }
 }
 
-/// The regret of each run over what it spent, with all that it spent.
-fn paths(runs: &[&Run], at: fn(&Incumbent) -> f64, all: fn(&Run) -> f64) -> Vec<(Path, f64)> {
-    runs.iter().map(|run| (run.steps.iter().map(|step| (at(step), step.regret)).collect(), all(run))).collect()
+/// The regret of each run over what it spent, with all that it spent; `None` if that is not known of one of them.
+fn paths(runs: &[&Run], at: fn(&Incumbent) -> Option<f64>, all: fn(&Run) -> Option<f64>) -> Option<Vec<(Path, f64)>> {
+    let path = |run: &Run| run.steps.iter().map(|step| Some((at(step)?, step.regret))).collect::<Option<_>>();
+    runs.iter().map(|run| Some((path(run)?, all(run)?))).collect()
 }
 
 /// The curve up to the limit; without one, up to what the median run spent.
@@ -278,7 +280,7 @@ mod tests {
             let end = standing.by_evaluations.last().unwrap();
             assert!((end.spent - 20.0).abs() < 1e-9 && (end.median - standing.median.unwrap()).abs() < 0.02);
             assert!(standing.by_evaluations[0].mean >= end.mean - 0.02);
-            assert!(standing.goal_by_time.reached == standing.goal_by_evaluations.reached);
+            assert_eq!(standing.goal_by_time.unwrap().reached, standing.goal_by_evaluations.reached);
         }
         for pair in &summary.pairs {
             assert!(pair.p_value <= pair.corrected_p_value && pair.corrected_p_value <= 1.0);
@@ -293,14 +295,23 @@ mod tests {
             let step = Incumbent {
                 trial: 1,
                 evaluations: 1.0,
-                time: Seconds(5.0),
+                time: Some(Seconds(5.0)),
                 cell,
                 epochs: Epochs(108),
                 validation_accuracy: None,
                 regret,
             };
             let seed = plan.seed_of(&plan.tasks[0], &plan.contestants[contestant], number);
-            Run { task: 0, contestant, run: number, seed, trials: 1, evaluations: 1.0, time: Seconds(5.0), steps: vec![step] }
+            Run {
+                task: 0,
+                contestant,
+                run: number,
+                seed,
+                trials: 1,
+                evaluations: 1.0,
+                time: Some(Seconds(5.0)),
+                steps: vec![step],
+            }
         };
         let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
         let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
@@ -314,8 +325,21 @@ mod tests {
         assert!((probability.value - 1_550.0 / 1_600.0).abs() < 1e-12, "{}", probability.value);
         assert!((pair.cliffs_delta.unwrap() - 0.9375).abs() < 1e-12);
         assert!(pair.p_value < 1e-9 && probability.low > 0.9);
-        let goal = summary.algorithms[0].goal_by_time;
+        let goal = summary.algorithms[0].goal_by_time.unwrap();
         assert_eq!((goal.runs, goal.reached), (40, 1));
+    }
+
+    #[test]
+    fn trainings_of_unknown_cost_have_no_curve_over_time() {
+        let plan = fixture::plan(&["random"], 4);
+        let (_, mut runs) = summary(&plan);
+        runs[1].steps.iter_mut().for_each(|step| step.time = None);
+        runs[1].time = None;
+        let (table, _) = fixture::table();
+        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let standing = &Summary::new(&plan, &runs, &[truth]).tasks[0].algorithms[0];
+        assert_eq!((standing.simulated_seconds, standing.by_time.len(), standing.goal_by_time), (None, 0, None));
+        assert!(!standing.by_evaluations.is_empty() && standing.goal_by_evaluations.runs == 4);
     }
 
     #[test]

@@ -120,8 +120,8 @@ pub(super) fn fit(
         fit_accuracy(entry.name)?;
     }
     for entry in SURROGATES {
-        let assessed =
-            cross_validate(entry, &lesson.rows, &lesson.hashes, &lesson.accuracies, lesson.folds(), seed.derive("folds"))?;
+        let accuracies = (Quantity::ValidationAccuracy, lesson.accuracies.as_slice());
+        let assessed = cross_validate(entry, &lesson.rows, &lesson.hashes, accuracies, lesson.folds(), seed.derive("folds"))?;
         if entry.name == ORACLE {
             quality.held_out = held_out(&lesson, &assessed.predictions);
         }

@@ -157,7 +157,7 @@ fn across(summary: &Summary) -> String {
     let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
     let pairs_caption = "The probability that a run of the first one ends with the smaller regret on a task drawn at random, equal ones \
                          counting half, with its 95 % interval; Cliff's delta; the p-value of Wilcoxon's signed-rank test of the \
-                         interquartile means of the tasks, corrected by Holm's procedure; ";
+                         interquartile means of the divided regrets on the tasks, corrected by Holm's procedure; ";
     let last = match across.nemenyi {
         Some(_) => "that of Nemenyi's test",
         None => {
@@ -167,6 +167,7 @@ fn across(summary: &Summary) -> String {
     };
     [
         paragraph(&tests(across, summary.tasks.len())),
+        across.caveats().iter().map(|caveat| paragraph(caveat)).collect(),
         side_by_side(ranks::critical_difference(across).into_iter()),
         table(&places(across), caption),
         table(&pairs(&names, &across.pairs, across.nemenyi.as_deref()), &format!("{pairs_caption}{last}")),
@@ -235,13 +236,14 @@ fn standings(task: &OnTask) -> Grid {
         ("median", Side::Right),
         ("mean", Side::Right),
         ("found the top", Side::Right),
-        ("in evaluations", Side::Right),
-        ("in simulated seconds", Side::Right),
+        ("expected evaluations", Side::Right),
+        ("expected simulated seconds", Side::Right),
     ]);
     for standing in &task.algorithms {
         let points = |value: Option<f64>| Entry::from(value.map_or_else(nothing, fine));
-        let cost = |reached: Reached, decimals: usize| {
-            Entry::from(reached.expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
+        let cost = |reached: Option<Reached>, decimals: usize| {
+            let expected = reached.and_then(|reached| reached.expected);
+            Entry::from(expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
         };
         grid.push([
             standing.name.as_str().into(),
@@ -249,8 +251,8 @@ fn standings(task: &OnTask) -> Grid {
             between(standing.interquartile_mean, fine).into(),
             points(standing.median),
             points(standing.mean),
-            format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
-            cost(standing.goal_by_evaluations, 1),
+            format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),
+            cost(Some(standing.goal_by_evaluations), 1),
             cost(standing.goal_by_time, 0),
         ]);
     }
@@ -334,7 +336,7 @@ mod tests {
             runs: 10,
             trials: 20.0,
             evaluations: 20.0,
-            simulated_seconds: 2e4,
+            simulated_seconds: Some(2e4),
             interquartile_mean: Some(Estimate { value: regret, low: regret / 2.0, high: 2.0 * regret }),
             mean: Some(regret),
             median: Some(regret),
@@ -342,7 +344,7 @@ mod tests {
             by_evaluations: [1.0, 5.0, 20.0].map(band).to_vec(),
             by_time: [1e3, 5e3, 2e4].map(band).to_vec(),
             goal_by_evaluations: reached,
-            goal_by_time: reached,
+            goal_by_time: Some(reached),
         }
     }
 
@@ -394,6 +396,8 @@ mod tests {
                 lower_by: (tasks < FEWEST_TASKS).then_some(Estimate { value: 0.125, low: -0.0625, high: 0.375 }),
                 ..pair(1)
             }],
+            least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(tasks).unwrap()),
+            are_tasks_related: true,
             ranks: Some(ranks),
         };
         Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across) }
@@ -434,9 +438,13 @@ mod tests {
         let five = page(&many(5));
         sample::assert_well_formed(&five);
         assert_eq!(five.matches("<svg class=\"plot\"").count(), 1 + 5 * 3);
-        for text in
-            ["5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.", "fashion &amp; more", "0.500 [0.250, 0.750]"]
-        {
+        for text in [
+            "5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.",
+            "fashion &amp; more",
+            "0.500 [0.250, 0.750]",
+            "can have here is 0.06",
+            "budgets of one benchmark or model are not",
+        ] {
             assert!(five.contains(text), "{text}");
         }
         let four = page(&many(4));
@@ -455,8 +463,13 @@ mod tests {
         let standing = &mut empty.tasks[0].algorithms[0];
         (standing.interquartile_mean, standing.mean, standing.median) = (None, None, None);
         (standing.by_time, standing.by_evaluations, standing.distribution) = (Vec::new(), Vec::new(), Vec::new());
+        let mut untimed = summary(&["random", "hyperband"], 0.02);
+        let standing = &mut untimed.tasks[0].algorithms[1];
+        (standing.by_time, standing.goal_by_time, standing.simulated_seconds) = (Vec::new(), None, None);
         let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], across: None };
-        for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, apart] {
+        for odd in
+            [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, untimed, apart]
+        {
             let page = page(&odd);
             sample::assert_well_formed(&page);
             assert!(!page.contains("NaN") && !page.contains("inf\""));

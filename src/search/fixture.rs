@@ -15,5 +15,5 @@ pub(super) fn tell(searcher: &mut dyn Searcher, proposals: &[Proposal], accuracy
 /// A trial that reached an accuracy.
 pub(super) fn trial(proposal: Proposal, accuracy: f32) -> Trial {
     let validation_accuracy = Accuracy::from_fraction(accuracy);
-    Trial { proposal, measurement: Measurement { validation_accuracy, training_time: Seconds(1.0) } }
+    Trial { proposal, measurement: Measurement { validation_accuracy, training_time: Some(Seconds(1.0)) } }
 }

@@ -30,7 +30,7 @@ impl Oracle for Measured<'_> {
             let error = self.landscape.deviation * normal(&mut self.rng);
             #[expect(clippy::cast_possible_truncation, reason = "accuracies have single precision")]
             let fraction = ((self.landscape.worth)(&proposal.cell) + error).clamp(0.0, 1.0) as f32;
-            Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Seconds(1.0) }
+            Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }
         };
         Ok(proposals.iter().map(measure).collect())
     }

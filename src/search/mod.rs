@@ -97,6 +97,16 @@ pub enum Error {
         /// What the oracle says that its training costs.
         found: Seconds,
     },
+    /// A budget in time cannot be spent by trainings of which nobody knows what they cost.
+    #[error(
+        "no training time is known of `{cell}` at {epochs} epochs, and the budget is one of seconds: expected evaluations, as in `200evals`"
+    )]
+    UnknownTime {
+        /// The cell.
+        cell: Cell,
+        /// The budget of the training.
+        epochs: Epochs,
+    },
     /// The oracle could not answer.
     #[error(transparent)]
     Oracle(#[from] oracle::Error),
@@ -210,10 +220,26 @@ pub struct Entry {
     pub about: &'static str,
     /// The paper that describes it.
     pub source: &'static str,
+    /// Whether it also trains with the budgets below the full one, and so needs some.
+    pub uses_small_budgets: bool,
     /// The options with their defaults, as a JSON object.
     pub defaults: fn() -> serde_json::Value,
     /// Builds it.
     pub build: fn(&Setup) -> Result<Box<dyn Searcher>, Error>,
+}
+
+impl Entry {
+    /// The budgets that it trains with in a set-up.
+    #[must_use]
+    pub fn budgets<'a>(&self, setup: &'a Setup) -> &'a [Epochs] {
+        if self.uses_small_budgets { &setup.budgets } else { std::slice::from_ref(&setup.epochs) }
+    }
+
+    /// Whether it uses small budgets and a set-up has none, so that it does without what it is made for.
+    #[must_use]
+    pub const fn misses_small_budgets(&self, setup: &Setup) -> bool {
+        self.uses_small_budgets && setup.budgets.len() < 2
+    }
 }
 
 /// Finds an algorithm by its name.

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::{Entry, Error, Setup, Trial};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, Proposal};
 use crate::unit::{Epochs, Seconds, Seed};
 
 /// A search never proposes more at once.
@@ -22,6 +22,16 @@ pub enum Budget {
     SimulatedTime(Seconds),
 }
 
+/// As it is typed: `200evals` or `3000s`.
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Evaluations(evaluations) => write!(f, "{evaluations}evals"),
+            Self::SimulatedTime(Seconds(time)) => write!(f, "{time}s"),
+        }
+    }
+}
+
 /// What a search asked and what it was told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
@@ -36,6 +46,17 @@ pub struct History {
 }
 
 impl History {
+    /// Whether the search ended before it had spent its budget: its algorithm had nothing more to ask.
+    #[must_use]
+    pub fn is_short_of(&self, budget: Budget) -> bool {
+        let epochs: u64 = self.trials.iter().map(|trial| u64::from(trial.proposal.epochs.0.max(1))).sum();
+        match (budget, self.spent().last()) {
+            (Budget::Evaluations(evaluations), _) => epochs < (evaluations as u64).saturating_mul(self.epochs.0.max(1).into()),
+            (Budget::SimulatedTime(budget), Some((_, time))) => time.is_some_and(|time| time < budget),
+            (Budget::SimulatedTime(_), None) => true,
+        }
+    }
+
     /// The best trials so far: the first one, and each that is better than all before it, with their positions.
     ///
     /// A trial of more epochs is better than one of fewer, whatever they reached, unless it diverged: accuracies of different
@@ -64,14 +85,15 @@ impl History {
         trials
     }
 
-    /// What had been spent after each trial: evaluations, a shorter training counting by its epochs, and simulated time.
-    pub fn spent(&self) -> impl Iterator<Item = (f64, Seconds)> {
+    /// What had been spent after each trial: evaluations, a shorter training counting by its epochs, and simulated time. From the
+    /// first training on whose time nobody knows, the simulated time is `None`.
+    pub fn spent(&self) -> impl Iterator<Item = (f64, Option<Seconds>)> {
         let full = f64::from(self.epochs.0.max(1));
-        let mut time = Seconds::default();
+        let mut time = Some(Seconds::default());
         let mut epochs = 0_u64;
         self.trials.iter().map(move |trial| {
             epochs += u64::from(trial.proposal.epochs.0);
-            time += trial.measurement.training_time;
+            time = time.zip(trial.measurement.training_time).map(|(spent, cost)| Seconds(spent.0 + cost.0));
             #[expect(clippy::cast_precision_loss, reason = "a sum of epochs is far below 2^53")]
             let evaluations = epochs as f64 / full;
             (evaluations, time)
@@ -161,18 +183,19 @@ impl Purse {
     }
 
     fn pay(&mut self, trial: &Trial) -> Result<(), Error> {
-        let cost = trial.measurement.training_time;
+        let Proposal { cell, epochs } = trial.proposal;
         if let Budget::SimulatedTime(budget) = self.budget {
+            let cost = trial.measurement.training_time.ok_or(Error::UnknownTime { cell, epochs })?;
             if cost.0.is_nan() || cost.0 <= 0.0 {
-                return Err(Error::FreeTraining { cell: trial.proposal.cell, found: cost });
+                return Err(Error::FreeTraining { cell, found: cost });
             }
             if self.epochs == 0 && cost > budget {
-                return Err(Error::SmallBudget { budget, cell: trial.proposal.cell, found: cost });
+                return Err(Error::SmallBudget { budget, cell, found: cost });
             }
+            self.time += cost.0;
+            self.dearest = self.dearest.max(cost.0);
         }
-        self.epochs += u64::from(trial.proposal.epochs.0.max(1));
-        self.time += cost.0;
-        self.dearest = self.dearest.max(cost.0);
+        self.epochs += u64::from(epochs.0.max(1));
         Ok(())
     }
 }
@@ -180,7 +203,7 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::{Measurement, Proposal};
+    use crate::oracle::Measurement;
     use crate::space::Cell;
     use crate::unit::Accuracy;
 
@@ -193,7 +216,7 @@ mod tests {
             proposal: Proposal { cell: cell.unwrap(), epochs: Epochs(epochs) },
             measurement: Measurement {
                 validation_accuracy: fraction.and_then(Accuracy::from_fraction),
-                training_time: Seconds(f64::from(epochs)),
+                training_time: Some(Seconds(f64::from(epochs))),
             },
         }
     }
@@ -218,7 +241,38 @@ mod tests {
     fn short_trainings_count_by_their_epochs() {
         let history = history(vec![trial(27, None, 2), trial(54, None, 2), trial(108, None, 2)]);
         let spent: Vec<_> = history.spent().collect();
-        assert_eq!(spent, [(0.25, Seconds(27.0)), (0.75, Seconds(81.0)), (1.75, Seconds(189.0))]);
+        assert_eq!(spent, [(0.25, Some(Seconds(27.0))), (0.75, Some(Seconds(81.0))), (1.75, Some(Seconds(189.0)))]);
+    }
+
+    /// A trial whose time nobody measured.
+    fn untimed(epochs: u16) -> Trial {
+        let trial = trial(epochs, None, 2);
+        Trial { measurement: Measurement { training_time: None, ..trial.measurement }, ..trial }
+    }
+
+    #[test]
+    fn an_unknown_time_is_no_time_spent() {
+        let history = history(vec![trial(54, None, 2), untimed(54), trial(108, None, 2)]);
+        assert_eq!(history.spent().collect::<Vec<_>>(), [(0.5, Some(Seconds(54.0))), (1.0, None), (2.0, None)]);
+        let mut purse = Purse::new(Budget::Evaluations(2), Epochs(108)).unwrap();
+        purse.pay(&untimed(108)).unwrap();
+        assert_eq!(purse.room(), 1);
+        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        let message = purse.pay(&untimed(4)).unwrap_err().to_string();
+        let expected = "no training time is known of `0-1 ` at 4 epochs, and the budget is one of seconds: expected evaluations, as in `200evals`";
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn a_search_that_had_nothing_more_to_ask_is_short_of_its_budget() {
+        let history = history(vec![trial(54, None, 2), trial(108, None, 2)]);
+        let short = [Budget::Evaluations(1), Budget::Evaluations(2), Budget::SimulatedTime(Seconds(162.0))];
+        assert_eq!(short.map(|budget| history.is_short_of(budget)), [false, true, false]);
+        assert!(history.is_short_of(Budget::SimulatedTime(Seconds(163.0))));
+        assert_eq!(
+            [Budget::Evaluations(30), Budget::SimulatedTime(Seconds(1.5))].map(|budget| budget.to_string()),
+            ["30evals", "1.5s"]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::calibration::{Calibration, Reliability};
 use super::quality::{Measures, Summary, different};
-use super::{Entry, Error, Rows, check_count, check_finite};
+use super::{Entry, Error, Quantity, Rows, check_count, check_finite};
 use crate::space::ModuleHash;
 use crate::statistics::{kendall_tau_b, quantile};
 use crate::unit::Seed;
@@ -25,6 +25,8 @@ pub struct Assessment {
     pub repeats: NonZeroUsize,
     /// The most cells that are predicted and compared; all that are not fitted on if there are fewer.
     pub held_out: NonZeroUsize,
+    /// What the targets are: of times the lowest one is the best.
+    pub quantity: Quantity,
     /// The source of which cells are drawn: one seed draws the same for each surrogate.
     pub seed: Seed,
 }
@@ -46,7 +48,8 @@ pub struct Point {
     pub r_squared: Option<Summary>,
     /// The root of the mean squared error, in the unit of the targets.
     pub rmse: Option<Summary>,
-    /// The best target minus the best among the [`TOP`] predicted best, where higher is better: in the unit of the targets.
+    /// How far the best among the [`TOP`] predicted best is from the best target, the lowest one of times: in the unit of the
+    /// targets.
     pub top_regret: Option<Summary>,
     /// The mean continuous ranked probability score of what it predicts with its error bars, in the unit of the targets.
     pub crps: Option<Summary>,
@@ -100,8 +103,8 @@ pub fn assess(
         let reliability = Reliability::of(&of(&others), &predicted, &calibration);
         let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
         let truth: Vec<f64> = of(&others).into_iter().map(f64::from).collect();
-        let kendall_tau_of_best = tau_of_best(&truth, &predicted);
-        Ok(Repeat { measures: Measures::of(&truth, &predicted, TOP), kendall_tau_of_best, reliability })
+        let kendall_tau_of_best = tau_of_best(&how.quantity.merits(&truth), &how.quantity.merits(&predicted));
+        Ok(Repeat { measures: Measures::of(&truth, &predicted, TOP, how.quantity), kendall_tau_of_best, reliability })
     });
     let measured: Vec<Repeat> = measured.collect::<Result<_, Error>>()?;
     let summary = |of: fn(&Repeat) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
@@ -146,6 +149,7 @@ struct Repeat {
     reliability: Option<Reliability>,
 }
 
+/// The order among the best, higher ones being better.
 fn tau_of_best(truth: &[f64], predicted: &[f64]) -> Option<f64> {
     let least = quantile(truth, 1.0 - BEST)?;
     let best = truth.iter().zip(predicted).filter(|(truth, _)| **truth >= least);
@@ -162,7 +166,8 @@ mod tests {
 
     fn how(held_out: usize) -> Assessment {
         let count = |count| NonZeroUsize::new(count).unwrap();
-        Assessment { repeats: count(3), held_out: count(held_out), seed: Seed(7) }
+        let quantity = Quantity::ValidationAccuracy;
+        Assessment { repeats: count(3), held_out: count(held_out), quantity, seed: Seed(7) }
     }
 
     #[test]
@@ -221,8 +226,27 @@ mod tests {
         let predicted: Vec<f64> = truth.iter().map(|truth| if *truth >= 90.0 { 300.0 - truth } else { *truth }).collect();
         assert!((tau_of_best(&truth, &predicted).unwrap() + 1.0).abs() < 1e-9);
         assert_eq!(tau_of_best(&[], &[]), None);
-        assert!(Measures::of(&truth, &predicted, TOP).kendall_tau.unwrap() > 0.9);
-        assert_eq!(Measures::of(&truth, &predicted, TOP).top_regret, Some(0.0));
+        let measures = Measures::of(&truth, &predicted, TOP, Quantity::ValidationAccuracy);
+        assert!(measures.kendall_tau.unwrap() > 0.9);
+        assert_eq!(measures.top_regret, Some(0.0));
+    }
+
+    #[test]
+    fn of_times_the_shortest_are_the_best() {
+        let (rows, targets) = synthetic(90, Seed(1));
+        let hashes = Cell::hashes(&cells(90));
+        let turned: Vec<f32> = targets.iter().map(|target| -target).collect();
+        let of = |targets: &[f32], quantity| {
+            let how = Assessment { quantity, ..how(60) };
+            let point = assess(find("random-forest").unwrap(), &rows, &hashes, targets, 30, &how).unwrap();
+            [point.top_regret, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean)
+        };
+        let best = of(&targets, Quantity::ValidationAccuracy);
+        // The same cells are the best ones if the shorter a time the better, and others if not.
+        let shortest = of(&turned, Quantity::TrainingTime);
+        assert!(best.iter().zip(shortest).all(|(one, other)| (one - other).abs() < 1e-6), "{best:?} {shortest:?}");
+        let longest = of(&turned, Quantity::ValidationAccuracy);
+        assert!(longest.iter().zip(shortest).any(|(one, other)| (one - other).abs() > 1e-6), "{longest:?} {shortest:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "ensemble",
     about: "the mean of `random-forest` and `gradient-boosting`; the spread is that of both together",
     source: "Breiman, Stacked regressions, 1996, with equal weights",
+    most_rows: None,
     fit: |rows, targets, seed| Ok(Box::new(Ensemble::fit(rows, targets, seed)?)),
     restore: |parameters| Ok(Box::new(Ensemble::restore(parameters)?)),
 };

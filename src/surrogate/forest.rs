@@ -27,6 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "random-forest",
     about: "100 regression trees, each on a bootstrap sample; the spread is the standard deviation between them",
     source: "Breiman, Random forests, 2001; spread: Hutter, Hoos & Leyton-Brown, LION 2011",
+    most_rows: None,
     fit: |rows, targets, seed| Ok(Box::new(Forest::fit(rows, targets, seed)?)),
     restore: |parameters| Ok(Box::new(Forest::restore(parameters)?)),
 };

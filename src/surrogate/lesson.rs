@@ -133,7 +133,7 @@ fn value(row: &Row, quantity: Quantity) -> Option<f64> {
     let end = row.at(Stop::Final);
     match quantity {
         Quantity::ValidationAccuracy => Some(end.validation_accuracy?.fraction().into()),
-        Quantity::TrainingTime => Some(end.training_time.0).filter(|seconds| *seconds > 0.0),
+        Quantity::TrainingTime => end.training_time.measured().map(|time| time.0),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod assess;
 mod boosting;
 pub mod calibration;
 mod ensemble;
+mod entry;
 pub mod features;
 mod flat;
 mod forest;
@@ -24,6 +25,7 @@ mod target;
 use std::path::PathBuf;
 
 pub use calibration::Calibration;
+pub use entry::{Entry, FEWEST_ROWS, find};
 pub use features::Features;
 pub use judge::Judge;
 pub use lesson::Lesson;
@@ -34,7 +36,7 @@ pub use target::{QUANTITIES, Quantity, Target};
 use crate::network::{self, ENCODINGS};
 use crate::space::{self, Cell, ModuleHash};
 use crate::table;
-use crate::unit::{Epochs, Seed};
+use crate::unit::Epochs;
 
 /// Every surrogate.
 pub const SURROGATES: &[Entry] = &[forest::ENTRY, svr::ENTRY, boosting::ENTRY, ensemble::ENTRY];
@@ -418,46 +420,6 @@ pub trait Surrogate: Send + Sync + std::fmt::Debug {
     fn parameters(&self) -> serde_json::Result<serde_json::Value>;
 }
 
-/// What comes of a fit.
-type Fitted = Result<Box<dyn Surrogate>, Error>;
-
-/// A kind of surrogate.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// Its name on the command line and in files.
-    pub name: &'static str,
-    /// One line that says what it is.
-    pub about: &'static str,
-    /// Where it was described.
-    pub source: &'static str,
-    fit: fn(&Rows, &[f32], Seed) -> Fitted,
-    restore: fn(serde_json::Value) -> serde_json::Result<Box<dyn Surrogate>>,
-}
-
-/// Fewer rows than this teach nothing.
-const FEWEST_ROWS: usize = 5;
-
-impl Entry {
-    /// Fits rows and targets. The fit is a function of its arguments, on any number of threads.
-    ///
-    /// # Shapes
-    ///
-    /// - `rows`: `[n, width]`
-    /// - `targets`: `[n]`, in any unit: predictions have the same
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Count`], [`Error::TooFewRows`] for fewer than 5, [`Error::NotFinite`], or [`Error::Fit`].
-    pub fn fit(&self, rows: &Rows, targets: &[f32], seed: Seed) -> Result<Box<dyn Surrogate>, Error> {
-        check_count("targets", targets.len(), rows)?;
-        if rows.len() < FEWEST_ROWS {
-            return Err(Error::TooFewRows { expected: FEWEST_ROWS, found: rows.len() });
-        }
-        check_finite(targets)?;
-        (self.fit)(rows, targets, seed)
-    }
-}
-
 /// Passes targets that are numbers.
 fn check_finite(targets: &[f32]) -> Result<(), Error> {
     match targets.iter().position(|target| !target.is_finite()) {
@@ -471,15 +433,6 @@ const fn check_count(what: &'static str, found: usize, rows: &Rows) -> Result<()
     if found == rows.len() { Ok(()) } else { Err(Error::Count { what, expected: rows.len(), found }) }
 }
 
-/// Finds a surrogate by its name.
-///
-/// # Errors
-///
-/// [`Error::UnknownSurrogate`] with the names that there are.
-pub fn find(name: &str) -> Result<&'static Entry, Error> {
-    SURROGATES.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownSurrogate { name: name.to_owned() })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -489,6 +442,7 @@ mod tests {
     use super::*;
     use crate::network::Cost;
     use crate::space::Space;
+    use crate::unit::Seed;
     use crate::unit::{Flops, Parameters};
 
     /// Rows of six numbers from 0 to 1, and a smooth function of the first three.

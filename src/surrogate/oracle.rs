@@ -119,8 +119,8 @@ impl SurrogateOracle {
             let cost = (self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?;
             costed.push((proposal.cell, cost));
         }
-        let predicted = |model: &Model| model.predict_cells(&costed).map_err(|source| refused(*first, source));
-        let (accuracies, times) = (predicted(&models.accuracy)?, predicted(&models.time)?);
+        let predicted = models.accuracy.predict_cells_with(&models.time, &costed);
+        let [accuracies, times] = predicted.map_err(|source| refused(*first, source))?;
         for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
             let measurement = measurement(accuracy, time, models.time.range().0).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
@@ -151,7 +151,8 @@ fn measurement(accuracy: Prediction, time: Prediction, shortest: f32) -> Result<
     if !time.mean.is_finite() {
         return Err(Error::Prediction { quantity: Quantity::TrainingTime, found: time.mean });
     }
-    Ok(Measurement { validation_accuracy: Some(fraction), training_time: Seconds(time.mean.max(shortest).max(0.0).into()) })
+    let training_time = Some(Seconds(time.mean.max(shortest).max(0.0).into()));
+    Ok(Measurement { validation_accuracy: Some(fraction), training_time })
 }
 
 impl Oracle for SurrogateOracle {
@@ -203,7 +204,7 @@ mod tests {
         for (proposal, expected) in proposals(12).iter().zip(&batch) {
             assert_eq!(single.measure(&[*proposal]).unwrap(), [*expected]);
         }
-        assert!(batch.iter().all(|measurement| measurement.training_time.0 > 0.0));
+        assert!(batch.iter().all(|measurement| measurement.training_time.unwrap().0 > 0.0));
     }
 
     #[test]
@@ -259,7 +260,7 @@ mod tests {
     fn a_training_costs_at_least_what_the_cheapest_seen_does() {
         let predicted = |mean| Prediction { mean, spread: None };
         let measured = |accuracy, time| measurement(predicted(accuracy), predicted(time), 10.0);
-        assert_eq!(measured(-0.5, -3.0).unwrap().training_time, Seconds(10.0));
+        assert_eq!(measured(-0.5, -3.0).unwrap().training_time, Some(Seconds(10.0)));
         assert_eq!(measured(-0.5, 30.0).unwrap().validation_accuracy, Accuracy::from_fraction(0.0));
         assert!(matches!(measured(f32::NAN, 30.0), Err(Error::Prediction { quantity: Quantity::ValidationAccuracy, .. })));
         assert!(matches!(measured(0.5, f32::NAN), Err(Error::Prediction { quantity: Quantity::TrainingTime, .. })));

@@ -130,7 +130,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Fits a surrogate on rows of features, and calibrates it on some of them that another fit has not seen.
+    /// Fits a surrogate on rows of features, and calibrates it on some of them that another fit has not seen. A surrogate that takes
+    /// no more than so many rows keeps the cells and the range of those that it used.
     ///
     /// # Shapes
     ///
@@ -158,9 +159,11 @@ impl Model {
         check_count("hashes", cells.len(), rows)?;
         let surrogate = entry.fit(rows, values, seed)?;
         let calibration = Calibration::of(entry, rows, cells, values, seed)?;
-        let range = values.iter().fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
-        let (features, training_cells) = (features.clone(), cells.to_vec());
-        let name = entry.name;
+        let used = entry.drawn(rows.len(), seed).unwrap_or_else(|| (0..rows.len()).collect());
+        let used_values = used.iter().map(|row| values[*row]);
+        let range = used_values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let training_cells = used.iter().map(|row| cells[*row]).collect();
+        let (name, features) = (entry.name, features.clone());
         Ok(Self { name, target, features, training_cells, range, calibration, noise: None, surrogate, time: None })
     }
 
@@ -247,6 +250,19 @@ impl Model {
         self.predict_batches(cells, |cells| self.features.rows_of(cells))
     }
 
+    /// Predicts cells with this model and with another one; each cell is encoded once if both see the same of it.
+    ///
+    /// # Shapes
+    ///
+    /// - returns: `[cells]` of this one, `[cells]` of the other one
+    ///
+    /// # Errors
+    ///
+    /// As [`Features::rows_of`].
+    pub fn predict_all_with(&self, other: &Self, cells: &[Cell]) -> Result<[Vec<Prediction>; 2], Error> {
+        self.predict_both(other, cells, Features::rows_of)
+    }
+
     /// Predicts cells, each with a given cost.
     ///
     /// # Shapes
@@ -258,6 +274,34 @@ impl Model {
     /// [`Error::Cell`] for a cell with an operation that the model does not know.
     pub fn predict_cells(&self, cells: &[(Cell, Cost)]) -> Result<Vec<Prediction>, Error> {
         self.predict_batches(cells, |cells| self.features.rows(cells))
+    }
+
+    /// Predicts cells, each with a given cost, with this model and with another one, as [`predict_all_with`](Self::predict_all_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_cells`](Self::predict_cells).
+    pub fn predict_cells_with(&self, other: &Self, cells: &[(Cell, Cost)]) -> Result<[Vec<Prediction>; 2], Error> {
+        self.predict_both(other, cells, Features::rows)
+    }
+
+    fn predict_both<T>(
+        &self,
+        other: &Self,
+        cells: &[T],
+        rows: impl Fn(&Features, &[T]) -> Result<Rows, Error>,
+    ) -> Result<[Vec<Prediction>; 2], Error> {
+        let mut both = [Vec::with_capacity(cells.len()), Vec::with_capacity(cells.len())];
+        for batch in cells.chunks(BATCH) {
+            let own = rows(&self.features, batch)?;
+            both[0].extend(self.predict(&own)?);
+            both[1].extend(if self.features == other.features {
+                other.predict(&own)?
+            } else {
+                other.predict(&rows(&other.features, batch)?)?
+            });
+        }
+        Ok(both)
     }
 
     fn predict_batches<T>(&self, cells: &[T], rows: impl Fn(&[T]) -> Result<Rows, Error>) -> Result<Vec<Prediction>, Error> {
@@ -436,6 +480,37 @@ mod tests {
             assert_eq!(loaded.range(), model.range());
             assert_eq!(loaded.calibration(), model.calibration());
             assert!((loaded.noise(), loaded.time().is_none()) == (None, true));
+        }
+    }
+
+    #[test]
+    fn a_model_of_fewer_rows_than_it_was_given_says_which_it_used() {
+        let (rows, values) = encoded_cells(60);
+        let hashes = Cell::hashes(&cells(60));
+        let entry = Entry { most_rows: Some(20), ..SURROGATES[0] };
+        let model = Model::fit(&entry, TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
+        let used = entry.drawn(60, Seed(1)).unwrap();
+        assert_eq!(model.training_cells(), used.iter().map(|row| hashes[*row]).collect::<Vec<_>>());
+        let of_used: Vec<f32> = used.iter().map(|row| values[*row]).collect();
+        let highest = of_used.iter().copied().fold(f32::MIN, f32::max);
+        assert_eq!((used.len(), model.range().1), (20, highest));
+        let alone = SURROGATES[0].fit(&rows.select(&used), &of_used, Seed(1)).unwrap();
+        assert_eq!(model.predict(&rows).unwrap(), alone.predict(&rows).unwrap());
+    }
+
+    #[test]
+    fn two_models_together_predict_what_each_does_alone() {
+        let (rows, values) = encoded_cells(40);
+        let (all, hashes) = (cells(40), Cell::hashes(&cells(40)));
+        let one = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
+        let same = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &hashes, &values, Seed(2)).unwrap();
+        let readable = Features::new(super::super::features::READABLE, &features().space()).unwrap();
+        let other_rows = readable.rows_of(&all).unwrap();
+        let other = Model::fit(&SURROGATES[0], TARGET, &readable, &other_rows, &hashes, &values, Seed(1)).unwrap();
+        for second in [&same, &other] {
+            let both = one.predict_all_with(second, &all).unwrap();
+            assert_eq!(both, [one.predict_all(&all).unwrap(), second.predict_all(&all).unwrap()]);
+            assert_ne!(both[0], both[1]);
         }
     }
 

@@ -5,13 +5,11 @@ use linfa::Dataset;
 use linfa::traits::Fit as _;
 use linfa_svm::Svm;
 use ndarray::{Array1, Array2};
-use rand::seq::index;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::statistics::{mean, standard_deviation};
-use crate::unit::Seed;
 
 /// Rows beyond this many are left out, drawn by the seed: the kernel of the fit is a dense square (72 MB at 3,000 rows), and
 /// its time grows faster than that (28 s at 10,000).
@@ -39,7 +37,8 @@ pub(super) const ENTRY: Entry = Entry {
     name: "svr",
     about: "support vector regression with a radial kernel, on at most 3,000 rows (drawn by the seed)",
     source: "Drucker et al., Support vector regression machines, 1997; C and ε: Cherkassky & Ma, 2004",
-    fit: |rows, targets, seed| Ok(Box::new(SupportVectors::fit(rows, targets, seed)?)),
+    most_rows: Some(MOST_ROWS),
+    fit: |rows, targets, _seed| Ok(Box::new(SupportVectors::fit(rows, targets)?)),
     restore: |parameters| Ok(Box::new(SupportVectors::restore(parameters)?)),
 };
 
@@ -107,18 +106,8 @@ impl Standard {
 }
 
 impl SupportVectors {
-    fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Result<Self, Error> {
-        if rows.len() > MOST_ROWS {
-            let mut kept = index::sample(&mut seed.derive("svr").rng(), rows.len(), MOST_ROWS).into_vec();
-            kept.sort_unstable();
-            let targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
-            return Self::fit_all(&rows.select(&kept), &targets);
-        }
-        Self::fit_all(rows, targets)
-    }
-
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a radius and weights of seven digits")]
-    fn fit_all(rows: &Rows, targets: &[f32]) -> Result<Self, Error> {
+    fn fit(rows: &Rows, targets: &[f32]) -> Result<Self, Error> {
         let features: Vec<_> = (0..rows.width).map(|column| Feature::of(rows.column(column))).collect();
         let target = Standard::of(targets.iter().copied());
         let varying = features.iter().filter(|feature| feature.standard.factor > 0.0).count().max(1);
@@ -187,12 +176,13 @@ mod tests {
     use super::super::tests::synthetic;
     use super::*;
     use crate::statistics::kendall_tau_b;
+    use crate::unit::Seed;
 
     #[test]
     fn our_scores_are_those_of_linfa() {
         use linfa::traits::Predict as _;
         let (rows, targets) = synthetic(80, Seed(1));
-        let fitted = SupportVectors::fit(&rows, &targets, Seed(0)).unwrap();
+        let fitted = SupportVectors::fit(&rows, &targets).unwrap();
         let records = Array2::from_shape_fn((rows.len(), rows.width), |(row, column)| {
             f64::from(fitted.features[column].apply(rows.row(row)[column]))
         });
@@ -209,7 +199,7 @@ mod tests {
     fn a_smooth_function_is_learned() {
         let (rows, targets) = synthetic(300, Seed(1));
         let (unseen, truth) = synthetic(200, Seed(2));
-        let fitted = SupportVectors::fit(&rows, &targets, Seed(0)).unwrap();
+        let fitted = SupportVectors::fit(&rows, &targets).unwrap();
         let predicted: Vec<f64> = fitted.predict(&unseen).unwrap().iter().map(|prediction| prediction.mean.into()).collect();
         let truth: Vec<f64> = truth.iter().copied().map(f64::from).collect();
         assert!(kendall_tau_b(&truth, &predicted).unwrap() > 0.6);
@@ -218,14 +208,14 @@ mod tests {
     #[test]
     fn a_constant_target_is_predicted_everywhere() {
         let (rows, _) = synthetic(20, Seed(1));
-        let fitted = SupportVectors::fit(&rows, &[0.25; 20], Seed(0)).unwrap();
+        let fitted = SupportVectors::fit(&rows, &[0.25; 20]).unwrap();
         assert!(fitted.predict(&rows).unwrap().iter().all(|prediction| (prediction.mean - 0.25).abs() < 1e-6));
     }
 
     #[test]
     fn a_cell_beyond_the_range_is_predicted_as_one_at_its_end() {
         let (rows, targets) = synthetic(60, Seed(1));
-        let fitted = SupportVectors::fit(&rows, &targets, Seed(0)).unwrap();
+        let fitted = SupportVectors::fit(&rows, &targets).unwrap();
         let at_the_end: Vec<f32> = fitted.features.iter().map(|feature| feature.highest).collect();
         let mut asked = Rows::new(rows.width());
         asked.push(&at_the_end).unwrap();
@@ -240,9 +230,14 @@ mod tests {
         // As many rows again that say nothing new, so that the fit stays small.
         rows = rows.select(&(0..MOST_ROWS + 10).map(|row| row % 40).collect::<Vec<_>>());
         targets = (0..MOST_ROWS + 10).map(|row| targets[row % 40].round()).collect();
-        let fit = |seed| SupportVectors::fit(&rows, &targets, Seed(seed)).unwrap();
+        let fit = |seed| ENTRY.fit(&rows, &targets, Seed(seed)).unwrap().parameters().unwrap();
         assert_eq!(fit(1), fit(1));
         assert_ne!(fit(1), fit(2));
+        let drawn = ENTRY.drawn(rows.len(), Seed(1)).unwrap();
+        assert_eq!((drawn.len(), ENTRY.drawn(MOST_ROWS, Seed(1))), (MOST_ROWS, None));
+        let drawn_targets: Vec<f32> = drawn.iter().map(|row| targets[*row]).collect();
+        let fitted = SupportVectors::fit(&rows.select(&drawn), &drawn_targets).unwrap();
+        assert_eq!(fitted.parameters().unwrap(), fit(1));
     }
 
     #[test]
@@ -250,7 +245,7 @@ mod tests {
         let mut rows = Rows::new(2);
         (0..20_u8).for_each(|value| rows.push(&[value.into(), 7.0]).unwrap());
         let targets: Vec<f32> = (0..20_u8).map(f32::from).collect();
-        let fitted = SupportVectors::fit(&rows, &targets, Seed(0)).unwrap();
+        let fitted = SupportVectors::fit(&rows, &targets).unwrap();
         let mut asked = Rows::new(2);
         asked.push(&[3.0, 7.0]).unwrap();
         asked.push(&[3.0, 99.0]).unwrap();

@@ -30,6 +30,17 @@ impl Quantity {
             Self::TrainingTime => "training_time",
         }
     }
+
+    /// Whether the lowest value is the best one.
+    #[must_use]
+    pub const fn is_lower_better(self) -> bool {
+        matches!(self, Self::TrainingTime)
+    }
+
+    /// Values that are the higher the better they are: as they are, or with their signs turned.
+    pub(super) fn merits(self, values: &[f64]) -> Vec<f64> {
+        values.iter().map(|value| if self.is_lower_better() { -value } else { *value }).collect()
+    }
 }
 
 impl fmt::Display for Quantity {

@@ -159,6 +159,12 @@ pub enum Error {
         /// The budgets of the table.
         known: Vec<Epochs>,
     },
+    /// Nobody measured what the trainings of a budget took.
+    #[error("no training time is known at {epochs} epochs")]
+    NoTimes {
+        /// The budget.
+        epochs: Epochs,
+    },
     /// A cell was not trained, or not at a budget.
     #[error("cell {hash} is not recorded{}", epochs.map_or_else(String::new, |epochs| format!(" at {epochs} epochs")))]
     NotRecorded {
@@ -316,7 +322,7 @@ pub enum Error {
         source: arrow::error::ArrowError,
     },
     /// A file is no CSV, or a row of it has too few or too many fields.
-    #[error("could not read `{}` as CSV", file.display())]
+    #[error("could not read `{}`", file.display())]
     Csv {
         /// The file.
         file: PathBuf,

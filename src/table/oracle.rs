@@ -10,7 +10,8 @@ use crate::unit::Seed;
 /// Answers with one of the recorded repeats of a cell, at the end of its training.
 ///
 /// Which repeat is a function of the seed, the cell, the budget and how often that was asked before: never of a global
-/// generator, nor of what else was asked. A training that diverged or failed has no accuracy and costs what it took.
+/// generator, nor of what else was asked. A training that diverged or failed has no accuracy and costs what it took. A time
+/// of 0 is one that nobody measured.
 ///
 /// # Source
 ///
@@ -45,7 +46,7 @@ impl<'a> TableOracle<'a> {
             _ => self.draw(index, rows),
         };
         let end = row.at(Stop::Final);
-        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time })
+        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time.measured() })
     }
 
     /// Draws one of the repeats.
@@ -132,6 +133,14 @@ mod tests {
         }
         let first: Vec<_> = cells.iter().map(|cell| fractions(&mut TableOracle::new(&table, Seed(3)), *cell, 1)[0]).collect();
         assert!(first.iter().any(|fraction| *fraction < 0.05) && first.iter().any(|fraction| *fraction > 0.15));
+    }
+
+    #[test]
+    fn a_time_that_nobody_measured_is_none() {
+        let (_, cells) = table();
+        let table = Table::from_records(&[Record::blank(cells[0], Epochs(4), 0)]);
+        let answers = TableOracle::new(&table, Seed(1)).measure(&[Proposal { cell: cells[0], epochs: Epochs(4) }]).unwrap();
+        assert_eq!(answers[0].training_time, None);
     }
 
     #[test]

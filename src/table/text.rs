@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Benchmark, Dataset, Error, Imported, Manifest, Record, Source, operations, write};
+use super::{Benchmark, Dataset, Error, Imported, Manifest, Record, Source, Status, operations, write};
 use crate::hex;
 use crate::network::{Skeleton, count};
-use crate::space::{Cell, ModuleHash, OPERATIONS, Operation, Sketch, Space};
+use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, Sketch, Space};
 use crate::train::Protocol;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
@@ -36,7 +36,10 @@ pub const FIELDS: &[(&str, &str)] = &[
 ];
 
 /// The fields that are measured, and so belong to a budget.
-pub const MEASURED: &[&str] = &["training_time", "train_accuracy", "validation_accuracy", "test_accuracy"];
+pub const MEASURED: &[&str] = &["training_time", "train_accuracy", VALIDATION, "test_accuracy"];
+
+/// The field of what a training reached.
+const VALIDATION: &str = "validation_accuracy";
 
 /// Which column of a CSV file holds what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,7 +135,8 @@ impl Places {
 /// Reads the records of a CSV file: a row for each training, or one for each cell with columns for its budgets.
 ///
 /// A cell is its matrix, row-major digits or JSON, and its operations with commas or blanks between, by their full or short names
-/// (`conv3x3`). An empty field is no value. The repeats of a cell at a budget are numbered in their order unless a column does. A
+/// (`conv3x3`). An empty field is no value, and neither is a training time of 0; a training whose validation accuracy is empty though
+/// other values of it are there counts as [`Status::Failed`]. The repeats of a cell at a budget are numbered in their order unless a column does. A
 /// hash is compared with that of the cell. Parameters are counted in the network of `skeleton` unless a column has them.
 ///
 /// # Errors
@@ -169,8 +173,12 @@ pub fn read_csv(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<V
             }
             let mut record =
                 Record { parameters, flops, source: Source::Imported, ..Record::blank_with_hash(hash, cell, epochs, repeat) };
+            let names_accuracy = measured.iter().any(|(field, _)| *field == VALIDATION);
             for (field, place) in measured {
                 row.measure(field, place, &mut record)?;
+            }
+            if names_accuracy && record.end.validation_accuracy.is_none() {
+                record.status = Status::Failed;
             }
             record.total_time = record.end.training_time;
             records.push(record);
@@ -187,7 +195,8 @@ pub fn read_csv(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<V
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, Error> {
-    let metadata = fs_err::metadata(file)?;
+    // Opened first: that says it best if the file is not there.
+    let metadata = fs_err::File::open(file)?.metadata()?;
     if metadata.is_dir() {
         return Err(Error::NotAFile { path: file.to_owned() });
     }
@@ -269,6 +278,10 @@ impl Line<'_> {
     fn cell(&self, space: &Space) -> Result<Cell, Error> {
         let (matrix, names) = (self.text("adjacency").unwrap_or_default(), self.text("operations").unwrap_or_default());
         let words: Vec<String> = names.split([',', ' ']).filter(|word| !word.is_empty()).map(full_name).collect();
+        if let Some(word) = words.iter().find(|word| ![INPUT, OUTPUT].contains(&word.as_str()) && !is_known(word)) {
+            let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.name()).collect();
+            return Err(self.wrong("operations", &format!("operations ({})", known.join(", ")), word));
+        }
         let no_cell = |error: &dyn std::fmt::Display| {
             self.wrong("adjacency", &format!("a cell ({error})"), &format!("{matrix} with {names}"))
         };
@@ -325,11 +338,16 @@ impl Line<'_> {
         let accuracy = Some(accuracy.ok_or_else(|| self.wrong_in(column, "an accuracy as a fraction, 0 to 1", text))?);
         match field {
             "train_accuracy" => record.end.train_accuracy = accuracy,
-            "validation_accuracy" => record.end.validation_accuracy = accuracy,
+            VALIDATION => record.end.validation_accuracy = accuracy,
             _ => record.end.test_accuracy = accuracy,
         }
         Ok(())
     }
+}
+
+/// Whether a word is the full name of an operation.
+fn is_known(word: &str) -> bool {
+    OPERATIONS.iter().any(|operation| operation.name() == word)
 }
 
 /// The full name of an operation; other words stay as they are.
@@ -376,6 +394,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_row_leaves_empty_is_not_known() {
+        let text = "matrix,ops,val_4,val_108,seconds\n0100,input output,0.5,,7\n010001000,input conv3x3 output,0.5,0.9,0\n";
+        let records = read(text, &wide()).unwrap();
+        let of = |vertices: usize, epochs| {
+            let has_key = |record: &&Record| record.cell.vertices() == vertices && record.epochs == Epochs(epochs);
+            let record = records.iter().find(has_key).unwrap();
+            (record.status, record.end.training_time.measured())
+        };
+        assert_eq!((of(2, 4), of(2, 108)), ((Status::Ok, None), (Status::Failed, Some(Seconds(7.0)))));
+        assert_eq!(of(3, 108), (Status::Ok, None));
+        let only_times = Columns::default().with("adjacency=matrix").and_then(|columns| columns.with("operations=ops")).unwrap();
+        let only_times = only_times.with("training_time@4=seconds").unwrap();
+        assert_eq!(read(text, &only_times).unwrap()[0].status, Status::Ok);
+    }
+
+    #[test]
     fn a_row_for_each_training_has_the_names_that_a_query_prints() {
         let text = "module_hash,epochs,repeat,trainable_parameters,validation_accuracy,module_adjacency,module_operations\n\
                     043721b9c7fe8c5fad811d47d83132ec,12,,7,0.5,0100,\"input,output\"\n\
@@ -402,8 +436,10 @@ mod tests {
         assert!(of("0100,input output,94.1,0.5,1").contains("column `val_4`: expected an accuracy as a fraction"));
         assert!(of("0100,input output,0.5,0.5,inf").contains("column `seconds`: expected seconds, 0 or more, found inf"));
         assert!(of("010,input output,0.5,0.5,1").contains("column `matrix`: expected a cell ("));
-        assert!(of("0100,input conv9x9,0.5,0.5,1").contains("expected a cell ("));
-        assert_eq!(of("0100,input output"), "cells.csv` as CSV");
+        assert!(of("0100,input output output,0.5,0.5,1").contains("column `matrix`: expected a cell ("));
+        let unknown = of("010001000,input conv9x9 output,0.5,0.5,1");
+        assert!(unknown.contains("column `ops`: expected operations (") && unknown.ends_with("found conv9x9"), "{unknown}");
+        assert_eq!(of("0100,input output"), "cells.csv`");
     }
 
     #[test]

@@ -18,8 +18,8 @@ pub struct Incumbent {
     pub trial: u32,
     /// What they had cost: full trainings, shorter ones counting by their epochs.
     pub evaluations: f64,
-    /// What they had cost in simulated time.
-    pub time: Seconds,
+    /// What they had cost in simulated time; `None` if nobody knows.
+    pub time: Option<Seconds>,
     /// The new incumbent: the best cell by what the search saw.
     pub cell: Cell,
     /// The budget at which the search saw it.
@@ -47,8 +47,8 @@ pub struct TrajectoryRow<'a> {
     pub incumbent: &'a Incumbent,
     /// What the whole run cost, in full trainings.
     pub all_evaluations: f64,
-    /// What the whole run cost, in simulated time.
-    pub all_time: Seconds,
+    /// What the whole run cost, in simulated time; `None` if nobody knows.
+    pub all_time: Option<Seconds>,
 }
 
 /// Writes trajectories to a Parquet file, in their order; one that was there is replaced.
@@ -66,6 +66,9 @@ pub fn write_trajectories(file: &Path, rows: &[TrajectoryRow<'_>]) -> Result<(),
     };
     let numbers =
         |value: fn(&TrajectoryRow<'_>) -> f64| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<Float64Array>()) };
+    let times = |value: fn(&TrajectoryRow<'_>) -> Option<Seconds>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| value(row).map(|time| time.0)).collect::<Float64Array>())
+    };
     let counts = |value: fn(&TrajectoryRow<'_>) -> u32| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<UInt32Array>()) };
     let cells: Vec<Cell> = rows.iter().map(|row| row.incumbent.cell).collect();
     let [hashes, adjacencies, operations] = cell_columns(&cells);
@@ -78,7 +81,7 @@ pub fn write_trajectories(file: &Path, rows: &[TrajectoryRow<'_>]) -> Result<(),
         ("search_seed", Arc::new(rows.iter().map(|row| row.seed.0).collect::<UInt64Array>())),
         ("trial", counts(|row| row.incumbent.trial)),
         ("evaluations", numbers(|row| row.incumbent.evaluations)),
-        ("simulated_seconds", numbers(|row| row.incumbent.time.0)),
+        ("simulated_seconds", times(|row| row.incumbent.time)),
         hashes,
         adjacencies,
         operations,
@@ -86,9 +89,9 @@ pub fn write_trajectories(file: &Path, rows: &[TrajectoryRow<'_>]) -> Result<(),
         ("validation_accuracy", Arc::new(rows.iter().map(fraction).collect::<Float32Array>())),
         ("regret", numbers(|row| row.incumbent.regret)),
         ("run_evaluations", numbers(|row| row.all_evaluations)),
-        ("run_simulated_seconds", numbers(|row| row.all_time.0)),
+        ("run_simulated_seconds", times(|row| row.all_time)),
     ];
-    let batch =
-        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, name == "validation_accuracy")));
+    let nullable = ["validation_accuracy", "simulated_seconds", "run_simulated_seconds"];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, nullable.contains(&name))));
     write_batch(file, &batch.expect("columns of one length"))
 }

@@ -27,8 +27,8 @@ pub struct TrialRow<'a> {
     pub epochs: Epochs,
     /// What the oracle said; `None` if the training diverged.
     pub validation_accuracy: Option<Accuracy>,
-    /// What the oracle said it costs.
-    pub training_time: Seconds,
+    /// What the oracle said it costs; `None` if it does not know.
+    pub training_time: Option<Seconds>,
 }
 
 /// Writes trials to a Parquet file, in their order; one that was there is replaced.
@@ -57,9 +57,9 @@ pub fn write_trials(file: &Path, trials: &[TrialRow<'_>]) -> Result<(), Error> {
         operations,
         ("epochs", Arc::new(trials.iter().map(|trial| trial.epochs.0).collect::<UInt16Array>())),
         ("validation_accuracy", Arc::new(trials.iter().map(fraction).collect::<Float32Array>())),
-        ("training_time", Arc::new(trials.iter().map(|trial| trial.training_time.0).collect::<Float64Array>())),
+        ("training_time", Arc::new(trials.iter().map(|trial| trial.training_time.map(|time| time.0)).collect::<Float64Array>())),
     ];
-    let batch =
-        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, name == "validation_accuracy")));
+    let nullable = ["validation_accuracy", "training_time"];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, nullable.contains(&name))));
     write_batch(file, &batch.expect("columns of one length"))
 }

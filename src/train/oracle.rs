@@ -34,7 +34,7 @@ impl<'a> TrainingOracle<'a> {
         let Proposal { cell, epochs } = proposal;
         let training = Training { cell, epochs: *epochs, seed, protocol: self.protocol, data: self.data, device: self.device };
         let end = training.run(&mut |_| ())?.end;
-        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time })
+        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: Some(end.training_time) })
     }
 }
 

@@ -40,7 +40,8 @@ impl Trained {
 /// What was measured at one moment of a training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// What the training had cost by then; of a training that ended before, what it had cost when it ended.
+    /// What the training had cost by then; of a training that ended before, what it had cost when it ended. 0 halfway or at the end
+    /// of a record stands for a time that nobody measured: see [`Seconds::measured`].
     pub training_time: Seconds,
     /// The accuracy on the images trained on.
     pub train_accuracy: Option<Accuracy>,

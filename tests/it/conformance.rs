@@ -24,7 +24,7 @@ impl Oracle for Toy {
             #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
             let fraction = proposal.cell.edge_count() as f32 / 10.0;
             let validation_accuracy = if self.asked.is_multiple_of(10) { None } else { Accuracy::from_fraction(fraction) };
-            Measurement { validation_accuracy, training_time: Seconds(1.0) }
+            Measurement { validation_accuracy, training_time: Some(Seconds(1.0)) }
         };
         Ok(proposals.iter().map(measure).collect())
     }
@@ -153,7 +153,10 @@ impl Oracle for Smooth {
             let good = proposal.cell.operations().filter(|operation| operation.name().starts_with("conv3x3")).count();
             #[expect(clippy::cast_precision_loss, reason = "a handful of vertices and edges")]
             let fraction = (good as f32 * 10.0 - proposal.cell.edge_count() as f32) / 60.0;
-            Measurement { validation_accuracy: Accuracy::from_fraction(fraction.clamp(0.0, 1.0)), training_time: Seconds(1.0) }
+            Measurement {
+                validation_accuracy: Accuracy::from_fraction(fraction.clamp(0.0, 1.0)),
+                training_time: Some(Seconds(1.0)),
+            }
         };
         Ok(proposals.iter().map(measure).collect())
     }

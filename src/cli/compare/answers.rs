@@ -1,19 +1,20 @@
 //! What a comparison asks: benchmarks and models, each at some budgets.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, ModelTruth, TableTruth, Task, Truth};
+use nasbench::compare::{self, Contestant, ModelTruth, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
-use nasbench::search::Setup;
+use nasbench::search::{Budget, Setup};
 use nasbench::table::{Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
 
 use super::Arguments;
 use crate::cli;
 use crate::cli::search::models::{self, Costs, Models};
-use crate::cli::search::target;
+use crate::cli::search::{target, without_small_budgets};
 
 /// What answers, in memory.
 pub(super) enum Answers {
@@ -42,7 +43,39 @@ pub(super) fn tasks<'a>(arguments: &Arguments, answers: &'a [Answers]) -> anyhow
     answers.iter().flat_map(|answers| epochs.iter().map(move |epochs| (answers, *epochs))).map(task).collect()
 }
 
+/// Refuses a budget of seconds where nobody knows the training times that it is spent by, and notes which algorithms miss small
+/// budgets of epochs.
+pub(super) fn check(
+    contestants: &[Contestant],
+    tasks: &[Task],
+    answers: &[&Answers],
+    budget: Budget,
+    is_quiet: bool,
+) -> anyhow::Result<()> {
+    let mut notes = Vec::new();
+    for (Task { setup, .. }, answers) in tasks.iter().zip(answers) {
+        for entry in contestants.iter().map(Contestant::entry) {
+            if let (Budget::SimulatedTime(_), Answers::Records { folder, table, .. }) = (budget, answers) {
+                target::check_times(table, folder, entry.budgets(setup))?;
+            }
+            let note = without_small_budgets(entry.name, &answers.on(), setup.epochs);
+            if entry.misses_small_budgets(setup) && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes.iter().filter(|_| !is_quiet).try_for_each(|note| writeln!(anstream::stderr(), "{note}"))?;
+    Ok(())
+}
+
 impl Answers {
+    /// What is asked, as it was typed.
+    fn on(&self) -> String {
+        match self {
+            Self::Records { folder: on, .. } | Self::Models { file: on, .. } => on.display().to_string(),
+        }
+    }
+
     fn read(on: PathBuf, arguments: &models::Arguments) -> anyhow::Result<Self> {
         if on.is_file() {
             let models = Models::open(&on, arguments, None)?;

@@ -104,6 +104,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
     let answers = answers::open(arguments)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &answers)?.into_iter().unzip();
+    answers::check(&contestants, &tasks, &on, arguments.budget.0, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();

@@ -111,7 +111,7 @@ fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
 fn setting(plan: &Plan) -> Vec<(String, String)> {
     let mut setting = vec![
         ("runs of each".to_owned(), plan.runs.to_string()),
-        ("budget of a run".to_owned(), spending(plan.budget)),
+        ("budget of a run".to_owned(), plan.budget.to_string()),
         ("seed".to_owned(), plan.seed.to_string()),
     ];
     for task in &plan.tasks {
@@ -125,14 +125,6 @@ fn setting(plan: &Plan) -> Vec<(String, String)> {
 fn described(space: &Space) -> String {
     let operations: Vec<_> = space.operations().map(Operation::name).collect();
     format!("at most {} vertices and {} edges, {}", space.max_vertices(), space.max_edges(), operations.join(", "))
-}
-
-/// A budget as it is typed.
-fn spending(budget: Budget) -> String {
-    match budget {
-        Budget::Evaluations(evaluations) => format!("{evaluations}evals"),
-        Budget::SimulatedTime(time) => format!("{}s", time.0),
-    }
 }
 
 fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [String]) -> impl Iterator<Item = TrajectoryRow<'a>> {
@@ -173,7 +165,7 @@ pub(super) fn command(arguments: &Arguments) -> String {
         let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();
         let _ = write!(command, " --epochs {}", epochs.join(","));
     }
-    let budget = spending(budget.0);
+    let budget = budget.0;
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));
     command
 }

@@ -31,6 +31,7 @@ pub(super) fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<
 fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}: final regrets in percentage points\n", task.name)?;
     for_people(task).print(Format::Table, out)?;
+    writeln!(out, "expected: what finding one of them costs with restarts, where runs that failed are followed by others")?;
     let percent = 100.0 * GOAL;
     writeln!(
         out,
@@ -75,6 +76,9 @@ fn print_across(summary: &Summary, out: &mut dyn Write) -> anyhow::Result<()> {
     let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
     pairs(&names, &across.pairs).print(Format::Table, out)?;
     writeln!(out)?;
+    for caveat in across.caveats() {
+        writeln!(out, "{caveat}\n")?;
+    }
     Ok(())
 }
 
@@ -109,9 +113,9 @@ fn standings(summary: &Summary) -> Table {
             iqm.map(|estimate| estimate.high).into(),
             standing.median.into(),
             standing.mean.into(),
-            standing.goal_by_time.reached.into(),
+            standing.goal_by_evaluations.reached.into(),
             standing.goal_by_evaluations.expected.into(),
-            standing.goal_by_time.expected.into(),
+            standing.goal_by_time.and_then(|goal| goal.expected).into(),
             standing.evaluations.into(),
             standing.simulated_seconds.into(),
             standing.trials.into(),
@@ -124,7 +128,15 @@ fn standings(summary: &Summary) -> Table {
 /// How each algorithm did on a task, for people.
 fn for_people(task: &OnTask) -> Table {
     let top = format!("found top {} %", 100.0 * GOAL);
-    let columns = ["algorithm", "interquartile mean", "95 % interval", "median", &top, "in evaluations", "in simulated seconds"];
+    let columns = [
+        "algorithm",
+        "interquartile mean",
+        "95 % interval",
+        "median",
+        &top,
+        "expected evaluations",
+        "expected simulated seconds",
+    ];
     let mut table = Table::new(&columns, &[]);
     let points = |regret: f64| format!("{:.3}", 100.0 * regret + 0.0);
     let whole = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
@@ -135,9 +147,9 @@ fn for_people(task: &OnTask) -> Table {
             iqm.map(|estimate| points(estimate.value)).into(),
             iqm.map(|estimate| format!("{} to {}", points(estimate.low), points(estimate.high))).into(),
             standing.median.map(points).into(),
-            format!("{} of {}", standing.goal_by_time.reached, standing.goal_by_time.runs).into(),
+            format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),
             whole(standing.goal_by_evaluations.expected).into(),
-            whole(standing.goal_by_time.expected).into(),
+            whole(standing.goal_by_time.and_then(|goal| goal.expected)).into(),
         ]);
     }
     table

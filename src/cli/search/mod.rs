@@ -111,6 +111,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     setup.options = options;
     // Options that do not fit are told before anything is trained.
     (entry.build)(&setup).context("could not set up the search")?;
+    if let Budget::SimulatedTime(_) = arguments.budget.0 {
+        target.check_times(entry.budgets(&setup))?;
+    }
+    if entry.misses_small_budgets(&setup) && !global.quiet {
+        writeln!(anstream::stderr(), "{}", without_small_budgets(entry.name, target.on(), setup.epochs))?;
+    }
     let started = Instant::now();
     let mut oracle = target.oracle(seed)?;
     let history = search::run(entry, &setup, oracle.as_mut(), arguments.budget.0, seed).context("could not search")?;
@@ -121,9 +127,23 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     print(&history, entry, &target, arguments.format)?;
     if !global.quiet {
+        if history.is_short_of(arguments.budget.0) {
+            let (name, trials, budget) = (entry.name, history.trials.len(), arguments.budget.0);
+            writeln!(
+                anstream::stderr(),
+                "note: `{name}` ended after {trials} trials, before its budget of {budget}: it had nothing more to ask"
+            )?;
+        }
         writeln!(anstream::stderr(), "searched in {:.3} s", wall.as_secs_f64())?;
     }
     Ok(())
+}
+
+/// Says that an algorithm of many budgets has only one.
+pub(super) fn without_small_budgets(algorithm: &str, on: &str, epochs: Epochs) -> String {
+    format!(
+        "note: `{algorithm}` is made for many budgets of epochs, and `{on}` has none below {epochs}: it searches with that one only"
+    )
 }
 
 /// Reads `--set key=value`: values are JSON, or else text.
@@ -153,7 +173,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
         table.push([
             Value::from(position + 1),
             evaluations.into(),
-            time.0.into(),
+            time.map(|time| time.0).into(),
             trial.proposal.epochs.0.into(),
             trial.measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction())).into(),
             cell.hash().to_string().into(),
@@ -168,7 +188,8 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
     };
     let cell = winner.proposal.cell;
     let cells = history.ranking().len();
-    writeln!(out, "\n{}: {} trials of {cells} cells, {evaluations:.2} evaluations, {time} simulated", entry.name, spent.len())?;
+    let time = time.map_or_else(|| "of unknown cost".to_owned(), |time| format!("{time} simulated"));
+    writeln!(out, "\n{}: {} trials of {cells} cells, {evaluations:.2} evaluations, {time}", entry.name, spent.len())?;
     writeln!(out, "\n{}", report::text_of(cell).trim_end())?;
     writeln!(out)?;
     let mut lines =

@@ -50,7 +50,7 @@ pub(super) struct Target {
 
 enum Kind {
     Table { table: table::Table, folder: String },
-    Models(Models),
+    Models { models: Models, file: String },
     Training { protocol: Protocol, data: Box<Data>, device: Device },
 }
 
@@ -71,7 +71,7 @@ impl Target {
         if path.is_file() {
             let models = Models::open(path, &arguments.models, epochs)?;
             let (space, epochs) = (models.space(), models.epochs());
-            return Ok(Self { space, epochs, budgets: vec![epochs], kind: Kind::Models(models) });
+            return Ok(Self { space, epochs, budgets: vec![epochs], kind: Kind::Models { models, file: arguments.on.clone() } });
         }
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
     }
@@ -88,12 +88,28 @@ impl Target {
         &self.budgets
     }
 
+    /// Refuses budgets that nobody knows the training times of: what a search of seconds pays with.
+    pub(super) fn check_times(&self, budgets: &[Epochs]) -> anyhow::Result<()> {
+        match &self.kind {
+            Kind::Table { table, folder } => check_times(table, Path::new(folder), budgets),
+            _ => Ok(()),
+        }
+    }
+
     /// What answers, as the file of the trials says it.
     pub(super) fn name(&self) -> String {
         match &self.kind {
             Kind::Table { folder, .. } => format!("table:{folder}"),
-            Kind::Models(models) => format!("surrogate:{}", models.accuracy().name()),
+            Kind::Models { models, .. } => format!("surrogate:{}", models.accuracy().name()),
             Kind::Training { .. } => TRAIN.to_owned(),
+        }
+    }
+
+    /// What is asked, as it was typed.
+    pub(super) fn on(&self) -> &str {
+        match &self.kind {
+            Kind::Table { folder: on, .. } | Kind::Models { file: on, .. } => on,
+            Kind::Training { .. } => TRAIN,
         }
     }
 
@@ -102,7 +118,7 @@ impl Target {
         Ok(match &self.kind {
             Kind::Table { table, .. } => Box::new(TableOracle::new(table, seed)),
             Kind::Training { protocol, data, device } => Box::new(TrainingOracle::new(protocol, data, *device, seed)),
-            Kind::Models(models) => Box::new(models.oracle(seed, |_| None)?),
+            Kind::Models { models, .. } => Box::new(models.oracle(seed, |_| None)?),
         })
     }
 
@@ -135,10 +151,23 @@ pub(in crate::cli) fn searchable(
         bail!("`{}` has no rows yet: there is nothing to search", folder.display());
     };
     let epochs = epochs.unwrap_or(largest);
-    table.check_budget(epochs).context("could not use the budget")?;
+    let could_not = || format!("could not search `{}`", folder.display());
+    table.check_budget(epochs).with_context(could_not)?;
     let budgets: Vec<_> = table.budgets().iter().copied().filter(|budget| *budget <= epochs).collect();
-    let space = complete_space(table, &budgets).with_context(|| format!("could not search `{}`", folder.display()))?;
+    let space = complete_space(table, &budgets).with_context(could_not)?;
     Ok((space, epochs, budgets))
+}
+
+/// Refuses budgets of which a table has no training times.
+pub(in crate::cli) fn check_times(table: &table::Table, folder: &Path, budgets: &[Epochs]) -> anyhow::Result<()> {
+    let checked = budgets.iter().try_for_each(|epochs| table.check_times(*epochs));
+    checked.map_err(|error| {
+        anyhow::anyhow!(
+            "could not search `{}` with a budget of seconds: {error}\n\
+            hint: a budget of full trainings, as in `200evals`, needs no times",
+            folder.display()
+        )
+    })
 }
 
 /// The largest space of which a table has every cell at every one of some budgets.
@@ -159,15 +188,15 @@ fn complete_space(table: &table::Table, budgets: &[Epochs]) -> anyhow::Result<Sp
             if found == all {
                 return Ok(space);
             }
-            missing = format!("{found} of the {all} cells of at most {vertices} vertices and {edges} edges");
+            missing = format!(", {found} of the {all} of at most {vertices} vertices and {edges} edges");
         }
     }
     let epochs: Vec<_> = budgets.iter().map(ToString::to_string).collect();
-    let found = if missing.is_empty() { format!("{} cells", cells.len()) } else { missing };
     bail!(
-        "it holds {found} at {} epochs, and a search needs all cells of a space\n\
+        "it holds {} cells at {} epochs{missing}: a search needs all cells of at most so many vertices\n\
         hint: a surrogate fitted on these cells answers for the others",
-        epochs.join(", ")
+        cells.len(),
+        epochs.join(" and ")
     );
 }
 

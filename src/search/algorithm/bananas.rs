@@ -19,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "an ensemble of 5 perceptrons on the paths of a cell chooses 10 of 100 mutants of the best, by independent Thompson \
             sampling",
     source: "White et al., BANANAS, AAAI 2021, and the program naszilla, whose defaults it has",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Bananas::new(setup)?)),
 };

@@ -18,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "Hyperband whose cells are drawn from a density of the good ones, where it is high against that of the others",
     source: "Falkner et al., ICML 2018, and the program HpBandSter; no random cells, 4 samples and bandwidths of at least 0.3 \
              as in Ying et al., ICML 2019, S2.2",
+    uses_small_budgets: true,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Bohb::new(setup)?)),
 };

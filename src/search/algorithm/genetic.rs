@@ -16,6 +16,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "generations of crossed and mutated winners of tournaments; the best one lives on; a mutant is never the same cell as \
             what it was made of",
     source: "Goldberg, Genetic Algorithms, 1989; uniform crossover: Syswerda, ICGA 1989; rates 0.5 and 0.2 as in the example of the program DEAP",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Genetic::new(setup)?)),
 };

@@ -12,6 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "hyperband",
     about: "successive halving in turn from each budget on; each rung is trained anew",
     source: "Li et al., JMLR 18(185), 2018; brackets as in HpBandSter and Ying et al., ICML 2019, or of the paper (`li-2018`)",
+    uses_small_budgets: true,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Hyperband::new(setup)?)),
 };

@@ -15,6 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "local-search",
     about: "goes to better neighbours of the best of 10 random cells, and starts again where there is none",
     source: "White et al., Local search is state of the art for NAS benchmarks, 2020, and its program naszilla",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(LocalSearch::new(setup)?)),
 };

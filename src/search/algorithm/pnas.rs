@@ -18,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
             ends after the largest",
     source: "Liu et al., Progressive neural architecture search, ECCV 2018: beams of 256, an ensemble of 5 perceptrons; vertices are \
              its blocks",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Pnas::new(setup)?)),
 };

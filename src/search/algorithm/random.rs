@@ -12,6 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "random",
     about: "independent random cells, as a sampler draws them",
     source: "Bergstra & Bengio, JMLR 13, 2012; in this space: Ying et al., ICML 2019, supplement S2",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Random::new(setup)?)),
 };

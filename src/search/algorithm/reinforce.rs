@@ -14,6 +14,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "reinforce",
     about: "policy gradient on a logit for each choice of each edge and operation; the baseline is a moving average",
     source: "Williams, Machine Learning 8, 1992; the softmax policy of Ying et al., ICML 2019, S2.2, learning rate 0.5",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Reinforce::new(setup)?)),
 };

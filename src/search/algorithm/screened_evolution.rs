@@ -17,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
             fitted again every 50 cells, expects most",
     source: "Real et al., AAAI 2019, with a screen of our own: the decision tree of Breiman et al., 1984, or the regression of \
              Drucker et al., 1997",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(ScreenedEvolution::new(setup)?)),
 };

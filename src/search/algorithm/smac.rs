@@ -18,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "a random forest over edges and operations; measures the cell of the highest expected improvement, or a random one",
     source: "Hutter, Hoos & Leyton-Brown, LION 2011; 5 trees, one training per cell and a third at random as in Ying et al., \
              ICML 2019, S2.2",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Smac::new(setup)?)),
 };

@@ -12,6 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "successive-halving",
     about: "trains many random cells shortly and goes on with the best, over and over; each rung is trained anew",
     source: "Jamieson & Talwalkar, AISTATS 2016; 27, 9, 3, 1 cells at four budgets, as the first bracket of Hyperband",
+    uses_small_budgets: true,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(SuccessiveHalving::new(setup)?)),
 };

@@ -17,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
             with `encoding=continuous`, draws a number for each edge and keeps those of the largest",
     source: "Bergstra et al., NeurIPS 2011; densities and defaults as in the program hyperopt; both encodings: Ying et al., ICML \
              2019, S3",
+    uses_small_budgets: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Tpe::new(setup)?)),
 };

@@ -39,7 +39,7 @@ impl Stop {
 /// Of which repeats a query answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {
-    /// The mean over all. A repeat that lacks an accuracy is left out of the mean of that accuracy.
+    /// The mean over all. A repeat that lacks an accuracy or a time is left out of the mean of that.
     Mean,
     /// The one with this number.
     One(u16),
@@ -81,8 +81,8 @@ pub struct Official {
     pub module_operations: Vec<&'static str>,
     /// The trainable parameters of the network.
     pub trainable_parameters: Parameters,
-    /// What the training had cost.
-    pub training_time: Seconds,
+    /// What the training had cost; `None` if nobody measured it.
+    pub training_time: Option<Seconds>,
     /// The accuracy on images trained on.
     pub train_accuracy: Option<Accuracy>,
     /// The accuracy by which searches choose.
@@ -119,7 +119,7 @@ impl Answer {
                 .collect(),
             module_operations: [INPUT].into_iter().chain(self.cell.operations().map(Operation::name)).chain([OUTPUT]).collect(),
             trainable_parameters: self.parameters,
-            training_time,
+            training_time: training_time.measured(),
             train_accuracy,
             validation_accuracy,
             test_accuracy,
@@ -133,7 +133,7 @@ pub(super) fn drawn(rows: &[Row], hash: ModuleHash, seed: Seed) -> &Row {
     &rows[rng.random_range(0..rows.len())]
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean of a few single-precision numbers")]
+#[expect(clippy::cast_possible_truncation, reason = "a mean of a few single-precision numbers")]
 fn mean(rows: &[Row], stop: Stop) -> Evaluation {
     let place = stop.place();
     let mean_of = |which: usize| {
@@ -142,9 +142,11 @@ fn mean(rows: &[Row], stop: Stop) -> Evaluation {
         // Of no fractions the mean is no number, which makes no accuracy.
         Accuracy::from_fraction((sum / f64::from(count)) as f32)
     };
-    let time: f64 = rows.iter().map(|row| row.training_times[place]).sum();
+    let times = rows.iter().filter_map(|row| Seconds(row.training_times[place]).measured());
+    let (seconds, measured) = times.fold((0.0, 0_u32), |(sum, count), time| (sum + time.0, count + 1));
     Evaluation {
-        training_time: Seconds(time / rows.len() as f64),
+        // 0 if no repeat has one.
+        training_time: Seconds(seconds / f64::from(measured.max(1))),
         train_accuracy: mean_of(0),
         validation_accuracy: mean_of(1),
         test_accuracy: mean_of(2),

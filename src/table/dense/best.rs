@@ -44,9 +44,8 @@ fn fraction(accuracy: Option<Accuracy>) -> Option<f64> {
     accuracy.map(|accuracy| accuracy.fraction().into())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is one of the ways to a value, which may be absent")]
 fn time(evaluation: Evaluation) -> Option<f64> {
-    Some(evaluation.training_time.0)
+    evaluation.training_time.measured().map(|time| time.0)
 }
 
 impl Ranking {
@@ -63,7 +62,7 @@ impl Ranking {
 
 impl Table {
     /// Finds the best cells at a budget by a column of the mean over repeats, the best first, of equals that with the lower
-    /// hash. Cells without a value, because every repeat diverged, are left out.
+    /// hash. Cells without a value, because every repeat diverged or nobody measured a time, are left out.
     ///
     /// # Errors
     ///

@@ -245,6 +245,16 @@ impl Table {
         &self.budgets
     }
 
+    /// Passes a budget of which the training time of at least one row is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTimes`] for any other.
+    pub fn check_times(&self, epochs: Epochs) -> Result<(), Error> {
+        let is_timed = |row: &Row| row.epochs() == epochs && row.at(Stop::Final).training_time.measured().is_some();
+        if self.rows.iter().any(is_timed) { Ok(()) } else { Err(Error::NoTimes { epochs }) }
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn row_count(&self) -> usize {

@@ -187,6 +187,28 @@ fn a_mean_is_over_the_repeats_that_have_the_value() {
 }
 
 #[test]
+fn a_time_that_nobody_measured_is_neither_answered_nor_the_best() {
+    let cells = cells(3);
+    let timed = |cell: Cell, epochs, repeat, seconds| {
+        let end = Evaluation { training_time: Seconds(seconds), ..Evaluation::default() };
+        Record { end, ..Record::blank(cell, Epochs(epochs), repeat) }
+    };
+    let records =
+        [timed(cells[0], 4, 0, 0.0), timed(cells[1], 4, 0, 0.0), timed(cells[1], 4, 1, 8.0), timed(cells[1], 5, 0, 0.0)];
+    let table = Table::from_records(&records);
+    let time = |cell: usize, epochs| {
+        let answer = table.query(&cells[cell], Epochs(epochs), Repeat::Mean).unwrap();
+        answer.official(Stop::Final).training_time
+    };
+    assert_eq!([time(0, 4), time(1, 4), time(1, 5)], [None, Some(Seconds(8.0)), None]);
+    let by = RANKINGS.iter().find(|ranking| ranking.name == "final_training_time").unwrap();
+    let best: Vec<_> = table.best(Epochs(4), by, 5).unwrap().iter().map(|answer| answer.cell).collect();
+    assert_eq!(best, [cells[1]]);
+    assert!(table.check_times(Epochs(4)).is_ok());
+    assert_eq!(table.check_times(Epochs(5)).unwrap_err().to_string(), "no training time is known at 5 epochs");
+}
+
+#[test]
 fn an_answer_has_the_official_key_names() {
     let table = tiny();
     let cell = cells(3)[1];

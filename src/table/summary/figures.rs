@@ -94,22 +94,22 @@ impl Budget {
 
     /// Adds the rows of the next cell.
     fn push(&mut self, rows: &Rows, of_cell: &[u32]) {
-        let mean = |column: &[f32]| {
+        let mean_of = |value: &dyn Fn(usize) -> f64| {
             let (count, sum) = of_cell
                 .iter()
-                .map(|row| f64::from(column[*row as usize]))
+                .map(|row| value(*row as usize))
                 .filter(|value| value.is_finite())
                 .fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
             (count, if count == 0 { f64::NAN } else { sum / number(count) })
         };
+        let mean = |column: &[f32]| mean_of(&|row| column[row].into());
         let (repeats, validation) = mean(&rows.validation);
         self.cells.push(rows.cells[of_cell[0] as usize]);
         self.repeats.push(repeats);
         self.validation.push(validation);
         self.halfway.push(mean(&rows.halfway).1);
         self.test.push(mean(&rows.test).1);
-        let times: f64 = of_cell.iter().map(|row| rows.times[*row as usize]).sum();
-        self.times.push(times / number(of_cell.len()));
+        self.times.push(mean_of(&|row| rows.times[row]).1);
         for (repeat, values) in (0_u16..).zip(&mut self.pair) {
             let row = of_cell.iter().find(|row| rows.repeats[**row as usize] == repeat);
             values.push(row.map_or(f64::NAN, |row| rows.validation[*row as usize].into()));
@@ -335,6 +335,17 @@ mod tests {
         near(validation.mean, 0.6);
         near(validation.largest, 0.7);
         assert_eq!(find("final_training_time", Some(Epochs(12))).least, Some(120.0));
+    }
+
+    #[test]
+    fn a_time_that_nobody_measured_is_in_no_mean() {
+        let mut rows = rows(&[(0, 4, 0, 0.5), (0, 4, 1, 0.7), (1, 4, 0, 0.4)]);
+        rows.times = vec![f64::NAN, 40.0, f64::NAN];
+        let summary = of(&rows);
+        let range = summary.ranges.iter().find(|range| range.column == "final_training_time").unwrap();
+        assert_eq!((range.values, range.mean), (1, Some(40.0)));
+        let times: Vec<_> = summary.best.iter().map(|cell| cell.final_training_time).collect();
+        assert_eq!(times, [Some(40.0), None]);
     }
 
     #[test]

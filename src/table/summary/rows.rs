@@ -10,6 +10,7 @@ use arrow::datatypes::{
 use super::super::sorted::Sorted;
 use super::super::{Benchmark, Error, Part, STATUSES, Status, Timestamp};
 use crate::space::ModuleHash;
+use crate::unit::Seconds;
 
 /// The columns that are read.
 const COLUMNS: &[&str] = &[
@@ -40,7 +41,7 @@ const COLUMNS: &[&str] = &[
 ///
 /// # Units
 ///
-/// Accuracies are fractions, NaN where there is none. `times` are seconds.
+/// Accuracies are fractions, `times` are seconds; NaN where there is none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
     pub(super) hashes: Vec<ModuleHash>,
@@ -84,7 +85,8 @@ impl Rows {
         self.append_cells(batch);
         self.epochs.extend(batch["epochs"].as_primitive::<UInt16Type>().values());
         self.repeats.extend(batch["repeat"].as_primitive::<UInt16Type>().values());
-        self.times.extend(batch["final_training_time"].as_primitive::<Float64Type>().values());
+        let times = batch["final_training_time"].as_primitive::<Float64Type>().values();
+        self.times.extend(times.iter().map(|time| Seconds(*time).measured().map_or(f64::NAN, |time| time.0)));
         let fractions = |column: &str| {
             let values = batch[column].as_primitive::<Float32Type>();
             values.iter().map(|value| value.unwrap_or(f32::NAN)).collect::<Vec<_>>()
