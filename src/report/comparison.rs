@@ -278,7 +278,7 @@ fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
             p_value(pair.corrected_p_value).into(),
             nemenyi
                 .map_or_else(
-                    || between(pair.lower_by, |value| format!("{:.3}", value + 0.0)),
+                    || between(pair.lower_by, |value| number::plain(Some(value))),
                     |nemenyi| p_value(nemenyi[pair.first][pair.second]),
                 )
                 .into(),
@@ -451,7 +451,7 @@ mod tests {
         sample::assert_well_formed(&four);
         assert_eq!(four.matches("<svg class=\"plot\"").count(), 4 * 3);
         assert!(four.contains("A critical difference needs at least 5 tasks.") && !four.contains("Nemenyi)"));
-        assert!(four.contains("0.125 [-0.062, 0.375]") && four.contains("paired bootstrap on runs"));
+        assert!(four.contains("0.125 [−0.062, 0.375]") && four.contains("paired bootstrap on runs"));
         assert!(!five.contains("paired bootstrap"));
     }
 

@@ -373,6 +373,24 @@ mod tests {
         assert_eq!(edges, [5, 10, 13, 18]);
     }
 
+    #[test]
+    fn the_continuous_encoding_stays_in_its_space() {
+        for (max_vertices, max_edges) in [(2, 9), (3, 1), (4, 9), (7, 4)] {
+            let space = Space::nas_bench_101().with_max_vertices(max_vertices).unwrap().with_max_edges(max_edges).unwrap();
+            let mut search = continuous(space);
+            let mut rng = Seed(3).rng();
+            for _ in 0..30 {
+                let proposals = search.ask(4, &mut rng);
+                assert!(!proposals.is_empty() && proposals.iter().all(|proposal| space.check(proposal.cell).is_ok()));
+                crate::search::fixture::tell(&mut search, &proposals, |place| 0.5 + place / 10.0);
+            }
+            let numbers = search.observed.iter().map(|(point, _)| point.numbers.clone());
+            let is_fine =
+                |numbers: Vec<f64>| numbers.iter().zip(search.ranges()).all(|(x, range)| (range.low..=range.high).contains(x));
+            assert!(numbers.into_iter().all(is_fine));
+        }
+    }
+
     /// The mean of the best losses of some searches of `points`, of which the first 20 are random; what is no cell counts, too.
     fn mean_of_best(new: impl Fn() -> Tpe, searches: u32, points: u32, loss: impl Fn(&Point) -> f64) -> f64 {
         let best = |seed| {
