@@ -1,6 +1,7 @@
 //! The stage that trains: it makes the tasks, says how much work they are, and has them recorded. A recording of its own
 //! is this stage alone.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -110,6 +111,11 @@ pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorde
     let sources = Sources::prepare(dataset, protocol)?;
     observe(Event::Stage("enumerate"));
     let cells = space.cells()?;
+    if !folder.exists() {
+        // What cannot be trained leaves no folder behind.
+        let trainer = Trainer { protocol: &sources.protocol, data: &sources.data, device: *device };
+        trainer.check_memory(sources.dearest_first(&cells), *workers)?;
+    }
     let benchmark = Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?;
     let mut tasks = sources.plan(&benchmark, &cells, &protocol.budgets, 0..protocol.repeats);
     tasks.retain(|task| share.holds(&task.hash));
@@ -164,6 +170,12 @@ impl Sources {
         Flops(flops.saturating_mul(self.protocol.passes(epochs)))
     }
 
+    fn dearest_first<'c>(&self, cells: &'c [Cell]) -> Vec<&'c Cell> {
+        let mut sorted: Vec<_> = cells.iter().collect();
+        sorted.sort_by_cached_key(|cell| Reverse(self.work(cell, Epochs(1)).0));
+        sorted
+    }
+
     /// The tasks of a recording, the most expensive first.
     pub(super) fn plan(&self, benchmark: &Benchmark, cells: &[Cell], budgets: &[Epochs], repeats: Range<u16>) -> Vec<Task> {
         record::plan(benchmark, cells, budgets, repeats, |cell, epochs| self.work(cell, epochs))
@@ -188,7 +200,8 @@ impl Sources {
             work: remaining.iter().map(|task| self.portion(task.work, task.epochs).work).sum(),
         }));
         let trainer = Trainer { protocol: &self.protocol, data: &self.data, device };
-        trainer.check_memory(&remaining, workers)?;
+        let mut seen = HashSet::new();
+        trainer.check_memory(remaining.iter().filter(|task| seen.insert(task.hash)).map(|task| &task.cell), workers)?;
         let tell = |worker: usize, event: record::Event<'_>| {
             let portion = match event {
                 record::Event::Started(task) | record::Event::Progressed(task, _) => self.portion(task.work, task.epochs),

@@ -1,7 +1,6 @@
 //! The training of one task, and the row that it makes.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::{Assignment, Task, panic_text};
 use crate::engine::{self, Device};
+use crate::space::Cell;
 use crate::table::{Record, Status, Telemetry};
 use crate::train::{self, Checkpoint, Data, Progress, Protocol, Run, Trained, Training};
+use crate::unit::{Epochs, Seed};
 
 /// The time of training that a killed process loses at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
@@ -52,21 +53,25 @@ impl Trainer<'_> {
         })
     }
 
-    /// Refuses tasks of which so many at a time take more memory than there is.
+    /// Refuses cells of which so many at a time take more memory than there is.
+    ///
+    /// They should come with the most work first, and more work takes more memory: only the first ones are looked at, as each
+    /// training is checked again when it starts.
     ///
     /// # Errors
     ///
     /// [`train::Error::Memory`] with the memory that the largest of them take together.
-    pub fn check_memory(&self, tasks: &[Task], workers: NonZeroUsize) -> Result<(), train::Error> {
+    pub fn check_memory<'c>(&self, cells: impl IntoIterator<Item = &'c Cell>, workers: NonZeroUsize) -> Result<(), train::Error> {
+        let Self { protocol, data, device } = *self;
+        // Neither budget nor seed change the memory.
+        let training = |cell| Training { cell, epochs: Epochs(1), seed: Seed(0), protocol, data, device };
         // What cannot be compiled fails with its reason when it is trained.
-        let needed = |task: &Task| self.training(task, self.device).memory().unwrap_or(0);
-        // The tasks come with the most work first, and more work takes more memory; each training is checked again.
-        let mut seen = HashSet::new();
-        let dearest = tasks.iter().filter(|task| seen.insert(task.hash)).take(MODELS_CHECKED);
-        let mut largest: Vec<_> = dearest.map(|task| (needed(task), task)).collect();
+        let needed = |cell| training(cell).memory().unwrap_or(0);
+        let dearest = cells.into_iter().take(MODELS_CHECKED);
+        let mut largest: Vec<_> = dearest.map(|cell| (needed(cell), cell)).collect();
         largest.sort_by_key(|(needed, _)| Reverse(*needed));
         let at_a_time = largest.iter().take(workers.get()).filter(|(needed, _)| *needed > 0);
-        train::check_memory(&at_a_time.map(|(_, task)| self.training(task, self.device)).collect::<Vec<_>>())
+        train::check_memory(&at_a_time.map(|(_, cell)| training(cell)).collect::<Vec<_>>())
     }
 
     fn train_by(
