@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(purse.room(), 1);
         let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
         let message = purse.pay(&untimed(4)).unwrap_err().to_string();
-        let expected = "no training time is known of `0-1 ` at 4 epochs, and the budget is one of seconds: expected evaluations, as in `200evals`";
+        let expected = "no training time is known of `0-1` at 4 epochs, and the budget is one of seconds: expected evaluations, as in `200evals`";
         assert_eq!(message, expected);
     }
 
