@@ -50,6 +50,6 @@ trained = json.load(open(sys.argv[1]))
 trained = trained[0] if isinstance(trained, list) else trained
 announced = trained["peak_memory"] / 2**20
 used = float(re.search(r"peak memory (\d+) MiB", sys.argv[2])[1])
-print(f"{trained['parameters']:,} parameters: {announced:,.0f} MiB announced, {used:,.0f} MiB taken; {sys.argv[2]}")
+print(f"{trained['trainable_parameters']:,} parameters: {announced:,.0f} MiB announced, {used:,.0f} MiB taken; {sys.argv[2]}")
 sys.exit(used > announced)
 PYTHON
