@@ -8,10 +8,9 @@ use nasbench::engine::Device;
 use nasbench::train::{Evaluated, SavedModel};
 use serde_json::Value;
 
-use super::figures;
 use super::format::{Format, Table};
-use super::images::load;
 use super::outputs::{check_distinct, check_writable};
+use super::{figures, images};
 
 const HELP: &str = "\
 On the images of its training a model has the figures that were recorded at the end of it, bit for
@@ -68,7 +67,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     check_distinct(&[
         ("FILE.safetensors", Some(&arguments.model)),
-        ("--data-dir", arguments.data_dir.as_deref().filter(|path| path.is_file())),
+        ("--data-dir", images::file(arguments.data_dir.as_deref())),
         ("--export", arguments.export.as_deref()),
         ("--answers", arguments.answers.as_deref()),
     ])?;
@@ -81,7 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         model.export_onnx(file).context("could not export the model")?;
     }
     let name = arguments.dataset.as_deref().unwrap_or(model.dataset());
-    let dataset = load(name, arguments.data_dir.as_deref())?;
+    let dataset = images::load(name, arguments.data_dir.as_deref())?;
     let found = model.evaluate(&dataset, device).context("could not evaluate the model")?;
     print(&model, dataset.name(), device, &found, arguments.format)?;
     if let Some(file) = &arguments.answers {

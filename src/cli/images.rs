@@ -27,12 +27,17 @@ pub(super) struct Arguments {
 impl Arguments {
     /// The file that the images are in, if it is one.
     pub(super) fn file(&self) -> Option<&Path> {
-        self.data_dir.as_deref().filter(|path| path.is_file())
+        file(self.data_dir.as_deref())
     }
 
     pub(super) fn load(&self) -> anyhow::Result<Dataset> {
         load(&self.dataset, self.data_dir.as_deref())
     }
+}
+
+/// The file of `--data-dir`, if it is one.
+pub(super) fn file(data_dir: Option<&Path>) -> Option<&Path> {
+    data_dir.filter(|path| path.is_file())
 }
 
 /// Loads a data set by its name.

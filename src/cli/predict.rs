@@ -26,8 +26,9 @@ cell where parts can disagree, as in `random-forest` and `ensemble`.
 A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
 of cells that were promising among those that took the same way through its rules.
 
-All cells of NAS-Bench-101 take some seconds, of the order of ten with larger models; a table shows the best 20 of them, `json` and `csv` have all in the order of the
-official listing, unless `--best` says otherwise. The best have the highest accuracy, or the lowest time.
+All cells of NAS-Bench-101 take some seconds, of the order of ten with larger models. A table shows the best 20 of them; `json` and
+`csv` have all, in the order of the official listing, unless `--best` says otherwise. The best have the highest accuracy, or the
+lowest time.
 
 Examples:
   nasbench predict forest.json --all --best 10

@@ -185,25 +185,53 @@ mod tests {
         values.map(|value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
     }
 
-    /// The greatest relative difference between the engines' gradients of a parameter.
-    fn gradient_error(cell: &Cell, skeleton: &Skeleton, n: u8, seed: u64) -> f64 {
+    /// What a model subtracts from each of its parameters in a step of rate 1: its gradients.
+    fn gradients(cell: &Cell, skeleton: &Skeleton, device: Device, images: &[f32], labels: &[u8]) -> Vec<Vec<f32>> {
         // A rate so large that the old weights round nothing away from the gradient.
         const RATE: f64 = 1_000.0;
-        let (images, labels) = batch(skeleton, n, seed);
-        let mut models = both(cell, skeleton, plain());
-        let before = models[0].parameters().unwrap();
-        let [reference, lane] = models.each_mut().map(|model| {
-            model.step(&images, &labels, RATE).unwrap();
-            model.parameters().unwrap()
-        });
-        let gradients = before.iter().zip(&reference).zip(&lane);
-        let whole = norm(before.iter().flatten().zip(reference.iter().flatten()).map(|(old, new)| new - old));
-        let error = |((before, reference), lane): ((&Vec<f32>, &Vec<f32>), &Vec<f32>)| {
-            let length = norm(before.iter().zip(reference).map(|(old, new)| new - old));
+        let plan = Plan::compile(cell, skeleton).unwrap();
+        let mut model = Model::new(plan, plain(), Seed(3), device).unwrap();
+        let before = model.parameters().unwrap();
+        model.step(images, labels, RATE).unwrap();
+        let after = model.parameters().unwrap();
+        before.iter().zip(&after).map(|(old, new)| old.iter().zip(new).map(|(old, new)| old - new).collect()).collect()
+    }
+
+    /// The greatest relative difference between two gradients of a parameter.
+    fn error(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f64 {
+        let whole = norm(expected.iter().flatten().copied());
+        let of_parameter = |(expected, found): (&Vec<f32>, &Vec<f32>)| {
             // A gradient that is zero in theory is one of rounding errors: it is held against that of all parameters.
-            norm(reference.iter().zip(lane).map(|(a, b)| a - b)) / length.max(1e-3 * whole)
+            let length = norm(expected.iter().copied()).max(1e-3 * whole);
+            norm(expected.iter().zip(found).map(|(a, b)| a - b)) / length
         };
-        gradients.map(error).fold(0.0, f64::max)
+        expected.iter().zip(found).map(of_parameter).fold(0.0, f64::max)
+    }
+
+    /// How many batches were needed until the lane's gradients of a cell were those of the reference.
+    ///
+    /// Where the two greatest pixels of a pooling window are a rounding error apart, or one is that near to the bend of a ReLU,
+    /// the engines may take different branches and both be right. A batch is passed over for that only if the gradients of
+    /// the reference alone jump at least half as far when the values of its images change by a millionth.
+    fn batches_until_equal(cell: &Cell, skeleton: &Skeleton, n: u8) -> u64 {
+        const BOUND: f64 = 1e-4;
+        for seed in 5..9 {
+            let (images, labels) = batch(skeleton, n, seed);
+            let of = |device, images: &[f32]| gradients(cell, skeleton, device, images, &labels);
+            let expected = of(Device::Reference, &images);
+            let found = error(&expected, &of(Device::Cpu, &images));
+            if found <= BOUND {
+                return seed - 4;
+            }
+            let mut rng = Seed(seed).rng();
+            let mut jump = || {
+                let near: Vec<f32> = images.iter().map(|value| value * rng.random_range(1.0 - 1e-6..1.0 + 1e-6)).collect();
+                error(&expected, &of(Device::Reference, &near))
+            };
+            let farthest = (0..16).map(|_| jump()).fold(0.0, f64::max);
+            assert!(farthest > found / 2.0, "{cell}: the gradients differ by {found} and jump by {farthest} only, {skeleton:?}");
+        }
+        panic!("{cell}: the gradients differ on four batches, {skeleton:?}");
     }
 
     fn drawn(n: usize) -> Vec<Cell> {
@@ -218,13 +246,8 @@ mod tests {
         for (shape, stem_channels, n) in [((1, 8, 8), 8, 32), ((3, 7, 9), 7, 21)] {
             let skeleton = skeleton(shape, stem_channels);
             let cells: Vec<_> = small.iter().copied().chain(drawn(200)).collect();
-            let is_wrong = |cell: &&Cell, seed| gradient_error(cell, &skeleton, n, seed) > 1e-4;
-            let differing: Vec<_> = cells.iter().filter(|cell| is_wrong(cell, 5)).collect();
-            // Where the two greatest pixels of a window differ by a rounding error, the engines may take different ones. That
-            // is rare, and other images have their ties elsewhere.
-            assert!(differing.len() <= 5, "{} of {} cells differ, {shape:?}: {differing:?}", differing.len(), cells.len());
-            let wrong: Vec<_> = differing.into_iter().filter(|cell| is_wrong(cell, 6) && is_wrong(cell, 7)).collect();
-            assert!(wrong.is_empty(), "{shape:?}: {wrong:?}");
+            let again = cells.iter().filter(|cell| batches_until_equal(cell, &skeleton, n) > 1).count();
+            assert!(again <= 5, "{again} of {} cells needed a second batch, {shape:?}", cells.len());
         }
     }
 

@@ -82,11 +82,9 @@ impl Comparison<'_> {
 /// What there is to say of one task.
 fn parts(task: &OnTask) -> Result<Vec<Section>, Error> {
     let algorithms = &task.algorithms;
-    let figures =
-        [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?, comparison::distribution(algorithms)?];
     let mut parts = vec![
         ("results", "Final regrets", results(task)),
-        ("curves", "Curves", side_by_side(figures.into_iter().flatten())),
+        ("curves", "Curves", curves(algorithms)?),
         ("pairs", "Every two of them", pairs_of(task)),
     ];
     if !task.budgets.is_empty() {
@@ -131,6 +129,16 @@ fn verdict(algorithms: &[Standing], pairs: &[Pair]) -> Option<String> {
         names(&apart),
         names(&alike)
     ))
+}
+
+fn curves(algorithms: &[Standing]) -> Result<String, Error> {
+    let figures =
+        [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?, comparison::distribution(algorithms)?];
+    let untimed = algorithms.iter().filter(|standing| standing.simulated_seconds.is_none());
+    let names: Vec<_> = untimed.map(|standing| standing.name.as_str()).collect();
+    let note = format!("Without a curve over time, since the times of some trainings are not known: {}.", names.join(", "));
+    let note = if names.is_empty() { String::new() } else { paragraph(&note) };
+    Ok(side_by_side(figures.into_iter().flatten()) + &note)
 }
 
 fn pairs_of(task: &OnTask) -> String {
@@ -456,6 +464,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_says_whose_times_are_not_known() {
+        let mut untimed = summary(&["random", "hyperband"], 0.02);
+        let standing = &mut untimed.tasks[0].algorithms[1];
+        (standing.by_time, standing.goal_by_time, standing.simulated_seconds) = (Vec::new(), None, None);
+        let page = page(&untimed);
+        sample::assert_well_formed(&page);
+        assert!(page.contains("times of some trainings are not known: hyperband."), "{page}");
+    }
+
+    #[test]
     fn odd_comparisons_have_sensible_pages() {
         let many: Vec<String> = (0..17).map(|number| format!("algorithm {number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -463,13 +481,8 @@ mod tests {
         let standing = &mut empty.tasks[0].algorithms[0];
         (standing.interquartile_mean, standing.mean, standing.median) = (None, None, None);
         (standing.by_time, standing.by_evaluations, standing.distribution) = (Vec::new(), Vec::new(), Vec::new());
-        let mut untimed = summary(&["random", "hyperband"], 0.02);
-        let standing = &mut untimed.tasks[0].algorithms[1];
-        (standing.by_time, standing.goal_by_time, standing.simulated_seconds) = (Vec::new(), None, None);
         let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], across: None };
-        for odd in
-            [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, untimed, apart]
-        {
+        for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, apart] {
             let page = page(&odd);
             sample::assert_well_formed(&page);
             assert!(!page.contains("NaN") && !page.contains("inf\""));

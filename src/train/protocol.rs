@@ -154,8 +154,7 @@ pub struct Schedule {
 /// The protocol of NAS-Bench-101.
 ///
 /// Followed exactly except for its two TPU shards, which normalised their halves of a batch apart: here a batch is whole.
-/// Their other effect, gradients summed over both, is the doubled learning rate. The public documentation of [`Protocol::find`]
-/// says so, too.
+/// Their other effect, gradients summed over both, is the doubled learning rate.
 ///
 /// # Source
 ///
@@ -311,7 +310,7 @@ impl Protocol {
         }
         let is_decay = weight_decay >= 0.0 && weight_decay.is_finite();
         expect(is_decay, "update.weight_decay", weight_decay.to_string(), "0 or more")?;
-        self.pixels.as_ref().map_or(Ok(()), |pixels| pixels.normalisation().map(|_| ()))
+        self.normalisation().map(|_| ())
     }
 
     /// What makes numbers of pixels, if the protocol says it.

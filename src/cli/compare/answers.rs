@@ -19,7 +19,7 @@ use crate::cli::search::{target, without_small_budgets};
 /// What answers, in memory.
 pub(super) enum Answers {
     Records { folder: PathBuf, identity: String, table: Table },
-    Models { file: PathBuf, models: Models, costs: Arc<Costs> },
+    Models { file: PathBuf, identity: String, models: Models, costs: Arc<Costs> },
 }
 
 /// Opens everything that `--on` names.
@@ -80,7 +80,7 @@ impl Answers {
         if on.is_file() {
             let models = Models::open(&on, arguments, None)?;
             let costs = Arc::new(Costs::of(&models)?);
-            return Ok(Self::Models { file: on, models, costs });
+            return Ok(Self::Models { identity: models.identity(&on, arguments)?, file: on, models, costs });
         }
         let benchmark = cli::benchmark::open(&on)?;
         let table = benchmark.table().context("could not read the benchmark")?;
@@ -98,12 +98,12 @@ impl Answers {
                 let oracle = format!("benchmark {identity} with {} rows", table.row_count());
                 Ok(Task { name: format!("{} at {epochs} epoch{}", folder.display(), plural(epochs)), setup, oracle })
             }
-            Self::Models { file, models, .. } => {
+            Self::Models { file, identity, models, .. } => {
                 models.check_budget(file, epochs)?;
                 let known = models.epochs();
                 let setup = Setup::new(models.space(), known);
                 let name = format!("{} at {known} epoch{}", file.display(), plural(known));
-                Ok(Task { name, setup, oracle: models.identity().to_owned() })
+                Ok(Task { name, setup, oracle: identity.clone() })
             }
         }
     }

@@ -39,8 +39,6 @@ pub(in crate::cli) struct Models {
     time: Arc<Model>,
     noise: bool,
     space: Space,
-    /// What makes another model of them, in words.
-    identity: String,
 }
 
 impl Models {
@@ -59,11 +57,7 @@ impl Models {
         };
         let operations: Vec<_> = accuracy.features().space().operations().collect();
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
-        let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
-        let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
-        let noise = if arguments.noise { ", with noise" } else { "" };
-        let identity = format!("{} of {}, sha256 {}{of_time}{noise}", accuracy.name(), accuracy.target(), sha256(path)?);
-        let models = Self { accuracy, time, noise: arguments.noise, space, identity };
+        let models = Self { accuracy, time, noise: arguments.noise, space };
         // Whether they fit each other is known now, not when the search begins.
         models.oracle(Seed(0), |_| None)?;
         models.check_budget(path, epochs)?;
@@ -92,8 +86,12 @@ impl Models {
         &self.accuracy
     }
 
-    pub(in crate::cli) fn identity(&self) -> &str {
-        &self.identity
+    /// What makes other models of them, in words; of the files and options that they were opened with.
+    pub(in crate::cli) fn identity(&self, path: &Path, arguments: &Arguments) -> anyhow::Result<String> {
+        let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
+        let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
+        let noise = if self.noise { ", with noise" } else { "" };
+        Ok(format!("{} of {}, sha256 {}{of_time}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
     }
 
     /// An oracle for one search. `known` says what a cell costs, if that was computed before.
