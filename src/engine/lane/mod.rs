@@ -142,16 +142,12 @@ impl Model {
         for (block, images) in images.chunks(LANES * shape.values()).enumerate() {
             self.fill(block, images);
         }
-        for number in 0..self.plan.steps().len() {
-            self.forward(number, &batch);
-        }
+        self.forward(&batch);
         let loss = self.differentiate_loss(labels);
         let [.., of_matrix, of_bias] = &mut self.gradients[..] else { unreachable!("a dense layer has two parameters") };
         of_matrix.fill(0.0);
         of_bias.fill(0.0);
-        for number in (0..self.plan.steps().len()).rev() {
-            self.backward(number, &batch);
-        }
+        self.backward(&batch);
         let gradient_norm = self.update(learning_rate);
         StepReport { loss: (loss.sum / batch.images as f64) as f32, correct: loss.correct, gradient_norm: gradient_norm as f32 }
     }

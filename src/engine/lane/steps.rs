@@ -1,4 +1,7 @@
 //! The steps of a plan, forward and backward.
+//!
+//! Only a batch normalisation looks at all images: forward at the statistics of what was convolved, backward at two sums. What lies
+//! between two of them is done block by block, so that a step reads what the one before it wrote while that is in the cache.
 
 use super::arrangement::read_and_write;
 use super::convolution::{self, Finish, Packed};
@@ -10,12 +13,52 @@ use crate::engine::Settings;
 use crate::network::{Input, Operator, Step};
 
 impl Model {
-    /// Runs a step for training.
-    pub(super) fn forward(&mut self, number: usize, batch: &Batch) {
-        match self.plan.steps()[number].operator {
-            Operator::Convolution { .. } => self.convolve(number, batch),
-            _ => (0..batch.blocks).for_each(|block| self.forward_block(number, block)),
+    /// Runs all steps for training.
+    pub(super) fn forward(&mut self, batch: &Batch) {
+        let (mut observed, mut first) = (None, 0);
+        loop {
+            let convolution = self.convolution_numbers().find(|number| *number >= first);
+            let last = convolution.unwrap_or(self.plan.steps().len());
+            for block in 0..batch.blocks {
+                if let Some(number) = observed {
+                    self.rectify(number, batch, block);
+                }
+                (first..last).for_each(|number| self.forward_block(number, block));
+                if let Some(number) = convolution {
+                    self.convolve(number, block);
+                }
+            }
+            let Some(number) = convolution else { return };
+            self.observe(number, batch);
+            (observed, first) = (convolution, number + 1);
         }
+    }
+
+    /// Turns the gradient of the logits into those of the parameters.
+    pub(super) fn backward(&mut self, batch: &Batch) {
+        let mut last = self.plan.steps().len();
+        loop {
+            let convolution = self.convolution_numbers().filter(|number| *number < last).last();
+            let first = convolution.map_or(0, |number| number + 1);
+            for block in 0..batch.blocks {
+                (first..last).rev().for_each(|number| self.backward_block(number, block));
+                if let Some(number) = convolution {
+                    self.add_sums(number, block);
+                }
+            }
+            let Some(number) = convolution else { return };
+            self.differentiate(number, batch);
+            // Backwards, for what was read last is still in the cache.
+            (0..batch.blocks).rev().for_each(|block| self.convolve_back(number, batch, block));
+            self.add_up_kernel_gradient(number);
+            last = number;
+        }
+    }
+
+    /// The steps that convolve, by their numbers.
+    fn convolution_numbers(&self) -> impl Iterator<Item = usize> {
+        let steps = self.plan.steps().iter().enumerate();
+        steps.filter(|(_, step)| matches!(step.operator, Operator::Convolution { .. })).map(|(number, _)| number)
     }
 
     /// Runs all steps for a block of images, with the running statistics of batch normalisation.
@@ -72,26 +115,38 @@ impl Model {
         }
     }
 
-    /// Convolves and normalises a batch.
-    fn convolve(&mut self, number: usize, batch: &Batch) {
-        let Self { plan, arrangement, values, convolutions, parameters, arch, settings, .. } = self;
+    /// Convolves a block and adds up the statistics of what comes out.
+    fn convolve(&mut self, number: usize, block: usize) {
+        let Self { plan, arrangement, values, convolutions, arch, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
         let own = of_step(convolutions, plan.steps(), number);
-        own.sums.fill(0.0);
+        if block == 0 {
+            own.sums.fill(0.0);
+        }
         let size = to.channels * to.plane.len();
-        for block in 0..batch.blocks {
-            let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
-            let raw = &mut own.raw[block * size..][..size];
-            convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
-        }
-        own.observe(batch.images * to.plane.pixels(), &parameters[own.parameter + 1..][..2], settings);
-        // Backwards, for what was written last is still in the cache.
-        for block in (0..batch.blocks).rev() {
-            let raw = &own.raw[block * size..][..size];
-            let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
-            normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
-        }
+        let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
+        let raw = &mut own.raw[block * size..][..size];
+        convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
+    }
+
+    /// Makes of the statistics of a batch what normalises it.
+    fn observe(&mut self, number: usize, batch: &Batch) {
+        let Self { plan, arrangement, convolutions, parameters, settings, .. } = self;
+        let own = of_step(convolutions, plan.steps(), number);
+        let count = batch.images * arrangement.place(number + 1).plane.pixels();
+        own.observe(count, &parameters[own.parameter + 1..][..2], settings);
+    }
+
+    /// Normalises a block of what was convolved.
+    fn rectify(&mut self, number: usize, batch: &Batch, block: usize) {
+        let Self { plan, arrangement, values, convolutions, arch, .. } = self;
+        let to = arrangement.place(number + 1);
+        let own = of_step(convolutions, plan.steps(), number);
+        let size = to.channels * to.plane.len();
+        let raw = &own.raw[block * size..][..size];
+        let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
+        normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
     }
 
     /// Convolves a block and normalises it by the running statistics.
@@ -109,13 +164,6 @@ impl Model {
     }
 
     /// Turns the gradient of what a step wrote into those of what it read and of its parameters.
-    pub(super) fn backward(&mut self, number: usize, batch: &Batch) {
-        match self.plan.steps()[number].operator {
-            Operator::Convolution { .. } => self.convolve_back(number, batch),
-            _ => (0..batch.blocks).for_each(|block| self.backward_block(number, block)),
-        }
-    }
-
     fn backward_block(&mut self, number: usize, block: usize) {
         let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, fresh, .. } = self;
         let step = &plan.steps()[number];
@@ -179,44 +227,63 @@ impl Model {
         }
     }
 
-    fn convolve_back(&mut self, number: usize, batch: &Batch) {
-        let Self { plan, arrangement, values, changes, convolutions, parameters, gradients, arch, fresh, .. } = self;
+    /// Adds up what the gradients of a normalisation are made of.
+    fn add_sums(&mut self, number: usize, block: usize) {
+        let Self { plan, arrangement, changes, convolutions, arch, .. } = self;
+        let to = arrangement.place(number + 1);
+        let own = of_step(convolutions, plan.steps(), number);
+        if block == 0 {
+            own.sums.fill(0.0);
+        }
+        let size = to.channels * to.plane.len();
+        let change_of = arrangement.change_of(number + 1);
+        let change = &changes[arrangement.place(change_of).store][arrangement.range(change_of, to.channels, block)];
+        normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[block * size..][..size], change, &mut own.sums);
+    }
+
+    /// Makes of the sums of a batch the gradients of a normalisation.
+    fn differentiate(&mut self, number: usize, batch: &Batch) {
+        let Self { plan, arrangement, convolutions, parameters, gradients, .. } = self;
+        let own = of_step(convolutions, plan.steps(), number);
+        let [of_scale, of_offset] = &mut gradients[own.parameter + 1..own.parameter + 3] else {
+            unreachable!("a convolution has three parameters")
+        };
+        let count = batch.images * arrangement.place(number + 1).plane.pixels();
+        own.differentiate(count, &parameters[own.parameter + 1], of_scale, of_offset);
+        own.of_kernel.fill(0.0);
+    }
+
+    /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernel.
+    fn convolve_back(&mut self, number: usize, batch: &Batch, block: usize) {
+        let Self { plan, arrangement, values, changes, convolutions, arch, fresh, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
         let own = of_step(convolutions, plan.steps(), number);
         let size = to.channels * to.plane.len();
-        own.sums.fill(0.0);
         let (change_of, change_from) = (arrangement.change_of(number + 1), arrangement.change_of(input.buffer));
         let (of_output, of_input) = (arrangement.place(change_of).store, arrangement.place(change_from).store);
-        for block in 0..batch.blocks {
-            let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
-            normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[block * size..][..size], change, &mut own.sums);
-        }
-        let [of_kernel, of_scale, of_offset] = &mut gradients[own.parameter..own.parameter + 3] else {
-            unreachable!("a convolution has three parameters")
-        };
-        own.differentiate(batch.images * to.plane.pixels(), &parameters[own.parameter + 1], of_scale, of_offset);
-        own.of_kernel.fill(0.0);
+        let raw = &mut own.raw[block * size..][..size];
+        let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
+        normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
+        let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
         let shape = [own.side, input.channels, to.channels];
-        // Backwards, for what was read last is still in the cache.
-        for block in (0..batch.blocks).rev() {
-            let raw = &mut own.raw[block * size..][..size];
-            let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
-            normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
-            let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
-            convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
-            if input.buffer != 0 {
-                let is_fresh = fresh[number][0];
-                if is_fresh && input.channels < from.channels {
-                    changes[of_input][arrangement.range(change_from, from.channels, block)].fill(0.0);
-                }
-                let finish = if is_fresh { Finish::Replace } else { Finish::Add };
-                let change = &mut changes[of_input][arrangement.range(change_from, input.channels, block)];
-                convolution::convolve(*arch, &own.backward, to.plane, raw, change, finish);
+        convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
+        if input.buffer != 0 {
+            let is_fresh = fresh[number][0];
+            if is_fresh && input.channels < from.channels {
+                changes[of_input][arrangement.range(change_from, from.channels, block)].fill(0.0);
             }
+            let finish = if is_fresh { Finish::Replace } else { Finish::Add };
+            let change = &mut changes[of_input][arrangement.range(change_from, input.channels, block)];
+            convolution::convolve(*arch, &own.backward, to.plane, raw, change, finish);
         }
+    }
+
+    fn add_up_kernel_gradient(&mut self, number: usize) {
+        let Self { plan, convolutions, gradients, .. } = self;
+        let own = of_step(convolutions, plan.steps(), number);
         let lanes = own.of_kernel.chunks_exact(LANES);
-        of_kernel.iter_mut().zip(lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
+        gradients[own.parameter].iter_mut().zip(lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
     }
 }
 
