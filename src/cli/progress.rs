@@ -1,4 +1,4 @@
-//! How a run tells how far it is: a bar on a terminal, lines where they were asked for.
+//! How a run tells how far it is: a bar on a terminal, a line now and then in a log, one for each model where that was asked for.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -15,8 +15,12 @@ use super::format::chain;
 
 /// Ticks of the bar: work is a fraction.
 const TICKS: u64 = 10_000;
+/// When the first line comes where there is no terminal.
+const FIRST_LINE: Duration = Duration::from_mins(1);
+/// How long after it each further one comes: the log of a recording of days stays short.
+const NEXT_LINE: Duration = Duration::from_mins(5);
 
-/// Watches a run. Nothing is printed where standard error is no terminal, unless every model was asked for.
+/// Watches a run.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -54,6 +58,9 @@ impl Progress {
                     say(&self.bar, &line(record));
                 }
             }
+        }
+        if self.bar.is_hidden() && !self.quiet {
+            state.log_line(Instant::now()).iter().for_each(|line| say(&self.bar, line));
         }
         let fraction = state.fraction();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar")]
@@ -94,6 +101,8 @@ struct State {
     images: f64,
     /// What each worker is at, and how far.
     at_hand: HashMap<usize, (Portion, f64)>,
+    /// When the last line was printed where there is no terminal.
+    told: Option<Instant>,
 }
 
 impl State {
@@ -122,6 +131,17 @@ impl State {
     fn fraction(&self) -> f64 {
         let total = self.workload.map_or(0.0, |workload| workload.work);
         if total > 0.0 { (self.done(self.work, |portion| portion.work) / total).min(1.0) } else { 0.0 }
+    }
+
+    /// What to print where there is no terminal, if it is time.
+    fn log_line(&mut self, now: Instant) -> Option<String> {
+        let due = self.told.map(|told| told + NEXT_LINE).or_else(|| Some(self.started? + FIRST_LINE))?;
+        let message = self.message();
+        if now < due || message.is_empty() {
+            return None;
+        }
+        self.told = Some(now);
+        Some(format!("{:.0} % · {message}", 100.0 * self.fraction()))
     }
 
     fn message(&self) -> String {
@@ -158,5 +178,17 @@ mod tests {
         assert!(state.message().starts_with("2/4 models · "), "{}", state.message());
         state.model(1, portion, record::Event::Finished(&record));
         assert!((state.fraction() - 0.8).abs() < 1e-9 && state.at_hand.is_empty());
+    }
+
+    #[test]
+    fn a_log_gets_its_first_line_after_a_minute_and_then_one_every_five() {
+        let mut state = State::new(Workload { models: 4, recorded: 1, work: 10.0 });
+        state.at_hand.insert(1, (Portion { work: 4.0, images: 100.0 }, 0.5));
+        let started = state.started.unwrap();
+        let lines = (0..720).filter_map(|second| Some((second, state.log_line(started + Duration::from_secs(second))?)));
+        let (seconds, lines): (Vec<_>, Vec<_>) = lines.unzip();
+        assert_eq!(seconds, [60, 360, 660]);
+        assert!(lines[0].starts_with("20 % · 1/4 models · "), "{lines:?}");
+        assert!(State::default().log_line(started).is_none());
     }
 }
