@@ -136,8 +136,8 @@ impl State {
     /// What to print where there is no terminal, if it is time.
     fn log_line(&mut self, now: Instant) -> Option<String> {
         let due = self.told.map(|told| told + NEXT_LINE).or_else(|| Some(self.started? + FIRST_LINE))?;
-        let message = self.message();
-        if now < due || message.is_empty() {
+        let message = if now < due { String::new() } else { self.message() };
+        if message.is_empty() {
             return None;
         }
         self.told = Some(now);

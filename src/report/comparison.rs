@@ -471,6 +471,7 @@ mod tests {
         let page = page(&untimed);
         sample::assert_well_formed(&page);
         assert!(page.contains("times of some trainings are not known: hyperband."), "{page}");
+        assert!(!page.contains("NaN") && !page.contains("inf\""));
     }
 
     #[test]

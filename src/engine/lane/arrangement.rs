@@ -19,6 +19,14 @@ pub(super) struct Place {
     pub(super) plane: Plane,
 }
 
+impl Place {
+    /// Where a block stands in memory that holds nothing but this buffer.
+    pub(super) const fn block(self, block: usize) -> Range<usize> {
+        let size = self.channels * self.plane.len();
+        block * size..(block + 1) * size
+    }
+}
+
 /// A piece of memory for each block: the channels of one or more buffers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Store {

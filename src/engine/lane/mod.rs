@@ -67,6 +67,8 @@ pub(super) fn instructions() -> &'static str {
 /// A convolution with its batch normalisation.
 #[derive(Debug)]
 struct Convolution {
+    /// The number of its step.
+    step: usize,
     /// The first of its three parameters: kernel, scale, offset.
     parameter: usize,
     side: usize,
@@ -101,7 +103,8 @@ impl Model {
         let parameters = super::initial(&plan, seed);
         let arrangement = Arrangement::new(&plan);
         let mut first = 0;
-        let convolutions = plan.steps().iter().filter_map(|step| Convolution::new(step, &mut first)).collect();
+        let steps = plan.steps().iter().enumerate();
+        let convolutions = steps.filter_map(|(number, step)| Convolution::new(number, step, &mut first)).collect();
         let largest = arrangement.stores().iter().map(|store| store.plane_len()).max().unwrap_or(0);
         let mut model = Self {
             settings,
@@ -209,9 +212,8 @@ impl Model {
         let stores = self.arrangement.stores();
         self.values = stores.iter().map(|store| zeros(blocks * store.len())).collect();
         self.changes = self.values.clone();
-        for (convolution, step) in self.convolutions.iter_mut().zip(convolution_steps(&self.plan)) {
-            let plane = layout::Plane { height: step.output.height, width: step.output.width };
-            convolution.raw = zeros(blocks * step.output.channels * plane.len());
+        for convolution in &mut self.convolutions {
+            convolution.raw = zeros(self.arrangement.place(convolution.step + 1).block(blocks).start);
         }
         let classes = self.plan.skeleton().classes;
         let channels = self.plan.steps().last().map_or(0, Step::input_channels);

@@ -38,7 +38,7 @@ impl Model {
     pub(super) fn backward(&mut self, batch: &Batch) {
         let mut last = self.plan.steps().len();
         loop {
-            let convolution = self.convolution_numbers().filter(|number| *number < last).last();
+            let convolution = self.convolution_numbers().rfind(|number| *number < last);
             let first = convolution.map_or(0, |number| number + 1);
             for block in 0..batch.blocks {
                 (first..last).rev().for_each(|number| self.backward_block(number, block));
@@ -56,9 +56,8 @@ impl Model {
     }
 
     /// The steps that convolve, by their numbers.
-    fn convolution_numbers(&self) -> impl Iterator<Item = usize> {
-        let steps = self.plan.steps().iter().enumerate();
-        steps.filter(|(_, step)| matches!(step.operator, Operator::Convolution { .. })).map(|(number, _)| number)
+    fn convolution_numbers(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.convolutions.iter().map(|convolution| convolution.step)
     }
 
     /// Runs all steps for a block of images, with the running statistics of batch normalisation.
@@ -120,31 +119,29 @@ impl Model {
         let Self { plan, arrangement, values, convolutions, arch, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, plan.steps(), number);
+        let own = of_step(convolutions, number);
         if block == 0 {
             own.sums.fill(0.0);
         }
-        let size = to.channels * to.plane.len();
         let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
-        let raw = &mut own.raw[block * size..][..size];
+        let raw = &mut own.raw[to.block(block)];
         convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
     }
 
     /// Makes of the statistics of a batch what normalises it.
     fn observe(&mut self, number: usize, batch: &Batch) {
-        let Self { plan, arrangement, convolutions, parameters, settings, .. } = self;
-        let own = of_step(convolutions, plan.steps(), number);
+        let Self { arrangement, convolutions, parameters, settings, .. } = self;
+        let own = of_step(convolutions, number);
         let count = batch.images * arrangement.place(number + 1).plane.pixels();
         own.observe(count, &parameters[own.parameter + 1..][..2], settings);
     }
 
     /// Normalises a block of what was convolved.
     fn rectify(&mut self, number: usize, batch: &Batch, block: usize) {
-        let Self { plan, arrangement, values, convolutions, arch, .. } = self;
+        let Self { arrangement, values, convolutions, arch, .. } = self;
         let to = arrangement.place(number + 1);
-        let own = of_step(convolutions, plan.steps(), number);
-        let size = to.channels * to.plane.len();
-        let raw = &own.raw[block * size..][..size];
+        let own = of_step(convolutions, number);
+        let raw = &own.raw[to.block(block)];
         let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
         normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
     }
@@ -154,7 +151,7 @@ impl Model {
         let Self { plan, arrangement, values, convolutions, parameters, arch, settings, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, plan.steps(), number);
+        let own = of_step(convolutions, number);
         own.settle(&parameters[own.parameter + 1..][..2], settings);
         let read = (from.store, arrangement.range(input.buffer, input.channels, 0));
         let written = (to.store, arrangement.range(number + 1, to.channels, 0));
@@ -229,22 +226,21 @@ impl Model {
 
     /// Adds up what the gradients of a normalisation are made of.
     fn add_sums(&mut self, number: usize, block: usize) {
-        let Self { plan, arrangement, changes, convolutions, arch, .. } = self;
+        let Self { arrangement, changes, convolutions, arch, .. } = self;
         let to = arrangement.place(number + 1);
-        let own = of_step(convolutions, plan.steps(), number);
+        let own = of_step(convolutions, number);
         if block == 0 {
             own.sums.fill(0.0);
         }
-        let size = to.channels * to.plane.len();
         let change_of = arrangement.change_of(number + 1);
         let change = &changes[arrangement.place(change_of).store][arrangement.range(change_of, to.channels, block)];
-        normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[block * size..][..size], change, &mut own.sums);
+        normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[to.block(block)], change, &mut own.sums);
     }
 
     /// Makes of the sums of a batch the gradients of a normalisation.
     fn differentiate(&mut self, number: usize, batch: &Batch) {
-        let Self { plan, arrangement, convolutions, parameters, gradients, .. } = self;
-        let own = of_step(convolutions, plan.steps(), number);
+        let Self { arrangement, convolutions, parameters, gradients, .. } = self;
+        let own = of_step(convolutions, number);
         let [of_scale, of_offset] = &mut gradients[own.parameter + 1..own.parameter + 3] else {
             unreachable!("a convolution has three parameters")
         };
@@ -258,11 +254,10 @@ impl Model {
         let Self { plan, arrangement, values, changes, convolutions, arch, fresh, .. } = self;
         let input = plan.steps()[number].inputs[0];
         let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, plan.steps(), number);
-        let size = to.channels * to.plane.len();
+        let own = of_step(convolutions, number);
         let (change_of, change_from) = (arrangement.change_of(number + 1), arrangement.change_of(input.buffer));
         let (of_output, of_input) = (arrangement.place(change_of).store, arrangement.place(change_from).store);
-        let raw = &mut own.raw[block * size..][..size];
+        let raw = &mut own.raw[to.block(block)];
         let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
         normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
         let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
@@ -280,8 +275,8 @@ impl Model {
     }
 
     fn add_up_kernel_gradient(&mut self, number: usize) {
-        let Self { plan, convolutions, gradients, .. } = self;
-        let own = of_step(convolutions, plan.steps(), number);
+        let Self { convolutions, gradients, .. } = self;
+        let own = of_step(convolutions, number);
         let lanes = own.of_kernel.chunks_exact(LANES);
         gradients[own.parameter].iter_mut().zip(lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
     }
@@ -296,20 +291,22 @@ fn part(numbers: &mut [f32], channels: usize, block: usize) -> &mut [f32] {
     &mut numbers[block * channels * LANES..][..channels * LANES]
 }
 
-fn of_step<'a>(convolutions: &'a mut [Convolution], steps: &[Step], number: usize) -> &'a mut Convolution {
-    let before = steps[..number].iter().filter(|step| matches!(step.operator, Operator::Convolution { .. })).count();
-    &mut convolutions[before]
+/// The convolution that a step is.
+fn of_step(convolutions: &mut [Convolution], number: usize) -> &mut Convolution {
+    let place = convolutions.partition_point(|convolution| convolution.step < number);
+    &mut convolutions[place]
 }
 
 impl Convolution {
-    /// The room for a step, if it is a convolution; `first` counts the parameters before it.
-    pub(super) fn new(step: &Step, first: &mut usize) -> Option<Self> {
+    /// The room for the step of a number, if it is a convolution; `first` counts the parameters before it.
+    pub(super) fn new(number: usize, step: &Step, first: &mut usize) -> Option<Self> {
         let Operator::Convolution { kernel: side } = step.operator else { return None };
         assert!(side == 1 || side == 3, "kernels of side 1 and 3");
         let (inputs, outputs) = (step.input_channels(), step.output.channels);
         let parameter = *first;
         *first += 3;
         Some(Self {
+            step: number,
             parameter,
             side,
             forward: Packed::new(side, inputs, outputs),
