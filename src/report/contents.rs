@@ -222,18 +222,26 @@ fn between(summary: &Summary) -> Grid {
 }
 
 fn repeats(summary: &Summary) -> Grid {
-    let columns = ["epochs", "cells", "over repeats", "over cells", "Spearman", "Spearman, best 10 %"];
-    let mut grid = Grid::new(&columns.map(|column| (column, Right)));
+    let mut grid = Grid::new(&[
+        ("epochs", Right),
+        ("of", Left),
+        ("cells", Right),
+        ("over repeats", Right),
+        ("over cells", Right),
+        ("Spearman", Right),
+    ]);
     let points = |deviation: Option<f64>| deviation.map_or_else(|| number::NOTHING.to_owned(), number::percent);
-    for noise in summary.repeats.iter().filter(|noise| noise.cells > 0) {
-        grid.push([
-            noise.epochs.to_string().into(),
-            number::thousands(noise.cells as u64).into(),
-            points(noise.over_repeats).into(),
-            points(noise.over_cells).into(),
-            number::plain(noise.spearman).into(),
-            number::plain(noise.spearman_of_best).into(),
-        ]);
+    for repeats in summary.repeats.iter().filter(|repeats| repeats.all.cells > 0) {
+        for (of, noise) in [("all", repeats.all), ("best 10 %", repeats.best_tenth)] {
+            grid.push([
+                repeats.epochs.to_string().into(),
+                of.into(),
+                number::thousands(noise.cells as u64).into(),
+                points(noise.over_repeats).into(),
+                points(noise.over_cells).into(),
+                number::plain(noise.spearman).into(),
+            ]);
+        }
     }
     grid
 }

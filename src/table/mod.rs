@@ -52,7 +52,7 @@ pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Time
 pub use schema::schema;
 pub use shipped::SHIPPED;
 pub use summary::{
-    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
 };
 pub use survey::{Step, Watch};

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::super::{Key, STATUSES, Status};
 use super::rows::Rows;
 use super::{
-    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
 };
 use crate::statistics::{self, kendall_tau_b, spearman};
@@ -36,7 +36,7 @@ pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance)
         between_budgets: between_budgets(rows.hashes.len(), &budgets),
         validation_and_test: within(|budget| &budget.test, |budget| &budget.validation),
         halfway_and_final: within(|budget| &budget.validation, |budget| &budget.halfway),
-        repeats: budgets.par_iter().map(noise).collect(),
+        repeats: budgets.par_iter().map(repeat_noise).collect(),
         failures: failures(rows),
         provenance,
     }
@@ -60,8 +60,8 @@ struct Budget {
     times: Vec<f64>,
     /// The final validation accuracies of repeat 0 and of repeat 1.
     pair: [Vec<f64>; 2],
-    /// The squared distances of final validation accuracies from the mean of their cell, summed up.
-    squares: f64,
+    /// The squared distances of a cell's final validation accuracies from their mean, summed up.
+    squares: Vec<f64>,
     /// The rows by their index.
     rows: Vec<u32>,
 }
@@ -79,8 +79,8 @@ impl Budget {
     fn of(rows: &Rows, epochs: Epochs, of_budget: Vec<u32>) -> Self {
         let statuses = STATUSES.iter().map(|status| (status.name(), 0)).collect();
         let count = BudgetCount { epochs, cells: 0, rows: of_budget.len(), fewest_repeats: 0, most_repeats: 0, statuses };
-        let (cells, repeats, times, squares) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
-        let [halfway, validation, test, first, second] = std::array::from_fn(|_| Vec::new());
+        let (cells, repeats) = (Vec::new(), Vec::new());
+        let [halfway, validation, test, times, squares, first, second] = std::array::from_fn(|_| Vec::new());
         let pair = [first, second];
         let mut budget =
             Self { epochs, count, cells, repeats, halfway, validation, test, times, pair, squares, rows: Vec::new() };
@@ -114,9 +114,9 @@ impl Budget {
             let row = of_cell.iter().find(|row| rows.repeats[**row as usize] == repeat);
             values.push(row.map_or(f64::NAN, |row| rows.validation[*row as usize].into()));
         }
+        let square = |row: &u32| (f64::from(rows.validation[*row as usize]) - validation).powi(2);
+        self.squares.push(of_cell.iter().map(square).filter(|square| square.is_finite()).sum());
         for row in of_cell {
-            let away = f64::from(rows.validation[*row as usize]) - validation;
-            self.squares += if away.is_finite() { away * away } else { 0.0 };
             *self.count.statuses.entry(rows.statuses[*row as usize].name()).or_default() += 1;
         }
         let fewest = if self.cells.len() == 1 { of_cell.len() } else { self.count.fewest_repeats };
@@ -207,22 +207,25 @@ fn between_budgets(cells: usize, budgets: &[Budget]) -> Vec<BetweenBudgets> {
     pairs.into_par_iter().map(of).collect()
 }
 
-fn noise(budget: &Budget) -> RepeatNoise {
-    let repeated = budget.repeats.iter().filter(|repeats| **repeats > 1);
-    let (cells, freedom) = repeated.fold((0, 0), |(cells, freedom), repeats| (cells + 1, freedom + repeats - 1));
-    let means: Vec<f64> = budget.validation.iter().copied().filter(|mean| mean.is_finite()).collect();
-    let [first, second] = &budget.pair;
-    let both = |index: &usize| first[*index].is_finite() && second[*index].is_finite();
-    let all: Vec<usize> = (0..first.len()).filter(both).collect();
+fn repeat_noise(budget: &Budget) -> RepeatNoise {
+    let all: Vec<usize> = (0..budget.cells.len()).filter(|index| budget.validation[*index].is_finite()).collect();
     let best = best_tenth(all.clone(), &budget.validation);
-    let spearman_of = |cells: &[usize]| spearman(&picked(first, cells), &picked(second, cells));
-    RepeatNoise {
-        epochs: budget.epochs,
-        cells,
-        over_repeats: (freedom > 0).then(|| (budget.squares / number(freedom)).sqrt()),
-        over_cells: statistics::standard_deviation(&means),
-        spearman: spearman_of(&all),
-        spearman_of_best: spearman_of(&best),
+    RepeatNoise { epochs: budget.epochs, all: noise(budget, &all), best_tenth: noise(budget, &best) }
+}
+
+/// The noise of some of a budget's cells, each with a mean.
+fn noise(budget: &Budget, among: &[usize]) -> Noise {
+    let repeated: Vec<usize> = among.iter().copied().filter(|index| budget.repeats[*index] > 1).collect();
+    let freedom: usize = repeated.iter().map(|index| budget.repeats[*index] - 1).sum();
+    let squares: f64 = repeated.iter().map(|index| budget.squares[*index]).sum();
+    let [first, second] = &budget.pair;
+    let both: Vec<usize> =
+        among.iter().copied().filter(|index| first[*index].is_finite() && second[*index].is_finite()).collect();
+    Noise {
+        cells: repeated.len(),
+        over_repeats: (freedom > 0).then(|| (squares / number(freedom)).sqrt()),
+        over_cells: statistics::standard_deviation(&picked(&budget.validation, among)),
+        spearman: spearman(&picked(first, &both), &picked(second, &both)),
     }
 }
 
@@ -413,20 +416,42 @@ mod tests {
             of(&rows(&[(0, 4, 0, 0.1), (0, 4, 1, 0.3), (1, 4, 0, 0.5), (1, 4, 1, 0.5), (2, 4, 0, 0.4), (2, 4, 2, 0.6)]));
         let [noise] = summary.repeats.as_slice() else { panic!("{:?}", summary.repeats) };
         // Squares 0.02, 0 and 0.02 over three degrees of freedom; means 0.2, 0.5 and 0.5.
-        assert_eq!(noise.cells, 3);
-        near(noise.over_repeats, (0.04_f64 / 3.0).sqrt());
-        near(noise.over_cells, 0.03_f64.sqrt());
+        assert_eq!(noise.all.cells, 3);
+        near(noise.all.over_repeats, (0.04_f64 / 3.0).sqrt());
+        near(noise.all.over_cells, 0.03_f64.sqrt());
         // Only two cells have repeats 0 and 1, and the better one is the better one in both.
-        near(noise.spearman, 1.0);
-        assert_eq!(noise.spearman_of_best, None);
+        near(noise.all.spearman, 1.0);
+    }
+
+    #[test]
+    fn the_best_cells_can_be_noisier_than_all() {
+        // Twenty cells with two repeats that are equal, but for the best two: 0.9 and 1.1, 1.2 and 0.9.
+        let repeats = |cell: u16| match cell {
+            18 => [0.9, 1.1],
+            19 => [1.2, 0.9],
+            other => [f32::from(other) / 40.0; 2],
+        };
+        let of_cell = |cell: u16| {
+            let [first, second] = repeats(cell);
+            [(u32::from(cell), 4, 0, first), (u32::from(cell), 4, 1, second)]
+        };
+        let summary = of(&rows(&(0..20).flat_map(of_cell).collect::<Vec<_>>()));
+        let [noise] = summary.repeats.as_slice() else { panic!("{:?}", summary.repeats) };
+        assert_eq!((noise.all.cells, noise.best_tenth.cells), (20, 2));
+        // Squares 0.02 and 0.045, over twenty degrees of freedom or over two; means 1 and 1.05.
+        near(noise.all.over_repeats, (0.065_f64 / 20.0).sqrt());
+        near(noise.best_tenth.over_repeats, (0.065_f64 / 2.0).sqrt());
+        near(noise.best_tenth.over_cells, 0.00125_f64.sqrt());
+        near(noise.best_tenth.spearman, -1.0);
     }
 
     #[test]
     fn what_cannot_be_had_is_none() {
         let summary = of(&rows(&[(0, 4, 0, 0.5)]));
         assert_eq!(summary.between_budgets, []);
-        let noise = summary.repeats[0];
-        assert_eq!((noise.over_repeats, noise.over_cells, noise.spearman), (None, None, None));
+        for noise in [summary.repeats[0].all, summary.repeats[0].best_tenth] {
+            assert_eq!((noise.cells, noise.over_repeats, noise.over_cells, noise.spearman), (0, None, None, None));
+        }
         assert_eq!(summary.validation_and_test[0].correlation.spearman, None);
         let summary = of(&Rows::default());
         assert_eq!((summary.cells, summary.best.len(), summary.budgets.len()), (0, 0, 0));

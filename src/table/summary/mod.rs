@@ -185,21 +185,29 @@ pub struct WithinBudget {
     pub correlation: Correlation,
 }
 
-/// How far the final validation accuracies of one cell's repeats lie apart.
+/// How far the final validation accuracies of one cell's repeats lie apart, at one budget.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RepeatNoise {
     /// The budget.
     pub epochs: Epochs,
+    /// Over all cells.
+    #[serde(flatten)]
+    pub all: Noise,
+    /// Over the best tenth of the cells, by the mean over their repeats.
+    pub best_tenth: Noise,
+}
+
+/// How far repeats lie apart, and how far cells do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Noise {
     /// The cells with two repeats or more.
     pub cells: usize,
     /// The standard deviation over the repeats of a cell, pooled over the cells.
     pub over_repeats: Option<f64>,
     /// The standard deviation over the means of the cells.
     pub over_cells: Option<f64>,
-    /// Spearman's rank correlation between repeat 0 and repeat 1 over all cells that have both.
+    /// Spearman's rank correlation between repeat 0 and repeat 1 over the cells that have both.
     pub spearman: Option<f64>,
-    /// The same among the best tenth of the cells, by the mean over all repeats.
-    pub spearman_of_best: Option<f64>,
 }
 
 /// A training that did not end well.
