@@ -21,6 +21,12 @@ pub(super) fn space() -> Space {
 
 /// A table of them with three repeats, made of numbers of their hashes.
 pub(super) fn table() -> (Table, Vec<Cell>) {
+    let (records, cells) = records();
+    (Table::from_records(&records), cells)
+}
+
+/// The rows of that table, cell by cell.
+pub(super) fn records() -> (Vec<Record>, Vec<Cell>) {
     let cells = space().cells().unwrap();
     let record = |cell: &Cell, epochs: Epochs, repeat: u16| {
         let bytes = cell.hash().bytes();
@@ -34,8 +40,7 @@ pub(super) fn table() -> (Table, Vec<Cell>) {
         Record { end, ..Record::blank(*cell, epochs, repeat) }
     };
     let all = |cell| BUDGETS.into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (cell, epochs, repeat)));
-    let records: Vec<_> = cells.iter().flat_map(all).map(|(cell, epochs, repeat)| record(cell, epochs, repeat)).collect();
-    (Table::from_records(&records), cells)
+    (cells.iter().flat_map(all).map(|(cell, epochs, repeat)| record(cell, epochs, repeat)).collect(), cells)
 }
 
 /// A model of numbers of their hashes, with the cells and their costs.

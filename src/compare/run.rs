@@ -355,8 +355,9 @@ mod tests {
     use std::sync::atomic::AtomicU32;
 
     use super::*;
-    use crate::compare::{TableTruth, fixture};
-    use crate::table::TableOracle;
+    use crate::compare::{Summary, TableTruth, fixture};
+    use crate::table::{Status, Table, TableOracle};
+    use crate::train::Evaluation;
     use crate::unit::Epochs;
 
     /// Runs a plan, and counts the searches that were made for it.
@@ -394,6 +395,33 @@ mod tests {
         assert_eq!(order, (0..3).flat_map(|contestant| (0..6).map(move |run| (contestant, run))).collect::<Vec<_>>());
         let other = Plan { seed: Seed(8), ..plan };
         assert_ne!(run_on(1, &other, &folder.path().join("other")).0.unwrap(), one);
+    }
+
+    #[test]
+    fn trainings_that_diverged_leave_every_number_a_number() {
+        let (mut records, cells) = fixture::records();
+        let rows_of_a_cell = records.len() / cells.len();
+        for (place, of_cell) in records.chunks_mut(rows_of_a_cell).enumerate() {
+            // Of every third cell one repeat, of every ninth all.
+            for record in of_cell.iter_mut().filter(|record| place % 9 == 0 || place % 3 == 0 && record.repeat == 0) {
+                record.status = Status::Diverged;
+                record.end = Evaluation { training_time: record.end.training_time, ..Evaluation::default() };
+            }
+        }
+        let table = Table::from_records(&records);
+        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        assert_eq!(cells.iter().filter(|cell| truth.worth(cell).is_none()).count(), cells.len().div_ceil(9));
+
+        let plan = fixture::plan(&["random", "regularized-evolution", "hyperband", "smac", "tpe", "pnas"], 4);
+        let folder = tempfile::tempdir().unwrap();
+        let oracle = |_, seed| TableOracle::new(&table, seed);
+        let finished = run(&plan, oracle, &[&truth], &folder.path().join("runs"), || {}).unwrap();
+        let steps = || finished.runs.iter().flat_map(|run| &run.steps);
+        assert!(steps().all(|step| (0.0..=truth.best()).contains(&step.regret)));
+        assert!(steps().any(|step| step.validation_accuracy.is_none()), "no search began with a training that diverged");
+        let summary = Summary::new(&plan, &finished.runs, &[&truth]);
+        let mut means = summary.tasks[0].algorithms.iter().map(|algorithm| algorithm.interquartile_mean.unwrap().value);
+        assert!(means.all(|mean| (0.0..0.5).contains(&mean)), "{summary:?}");
     }
 
     #[test]
