@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Orders the search algorithms on the benchmark that is part of the program: after 300 and after 900 simulated seconds, and the two
-# evolutions with populations that live often.
+# Orders the search algorithms on the benchmark that is part of the program: after 300 and after 900 simulated seconds, each with the
+# official sampler of random cells and with the uniform one, and the two evolutions with populations that live often.
 #
 #   scripts/order_searches.sh [RUNS [FOLDER]]
 #
-# Without arguments there are 500 runs of each, some 15 minutes on 2 cores. Prints tables in Markdown; the comparisons with their
+# Without arguments there are 500 runs of each, some 30 minutes on 2 cores. Prints tables in Markdown; the comparisons with their
 # reports are left in FOLDER, where there is one, and go on there if they were stopped. The program is built first, unless NASBENCH
 # names it.
 set -euo pipefail
@@ -26,14 +26,19 @@ compare() {
 
 all=random,non-regularized-evolution,regularized-evolution,genetic,local-search,reinforce,successive-halving,hyperband
 all+=,tpe,tpe:encoding=continuous,smac,pnas,screened-evolution,bohb
+uniform=
+for name in random non-regularized-evolution regularized-evolution genetic local-search successive-halving hyperband tpe smac \
+    screened-evolution bohb; do
+    uniform+=",$name:sampler=uniform"
+done
 evolutions=random
 for setting in 10:3 10:5 20:3 20:5 20:10 50:5 50:10; do
     options="population_size=${setting%:*}:tournament_size=${setting#*:}"
     evolutions+=",non-regularized-evolution:$options,regularized-evolution:$options"
 done
 # The perceptrons of BANANAS would take an hour for 900 s.
-compare short 300s "$all,bananas"
-compare long 900s "$all"
+compare short 300s "$all,bananas$uniform,bananas:sampler=uniform"
+compare long 900s "$all$uniform"
 compare evolutions 900s "$evolutions"
 
 python3 - "$folder" <<'PYTHON'
@@ -52,19 +57,28 @@ class Comparison:
         return "" if mean is None else "{value:.2f} [{low:.2f}, {high:.2f}]".format(**{key: 100 * mean[key] for key in mean})
 
     def better(self, name, other):
-        """How often a run of the one ends better than one of the other, which stands before it."""
-        pair = self.pairs.get((self.places.get(other), self.places.get(name)))
-        if pair is None:
+        """How often a run of the one ends better than one of the other, * where the difference is significant at 5 %."""
+        one, two = self.places.get(name), self.places.get(other)
+        if one is None or name == other:
             return ""
-        return f"{100 - 100 * pair['probability']['value']:.0f} %" + ("*" if pair["corrected_p_value"] < 0.05 else "")
+        pair = self.pairs.get((one, two)) or self.pairs[(two, one)]
+        share = pair["probability"]["value"]
+        return f"{100 * (share if pair['first'] == one else 1 - share):.0f} %" + ("*" if pair["corrected_p_value"] < 0.05 else "")
+
+    def print(self, budget):
+        print(f"| after {budget} simulated seconds | official sampler | better than random | uniform sampler | better than random |")
+        print("|---|---|---|---|---|")
+        for name in sorted((name for name in self.means if "uniform" not in name), key=lambda name: -self.means[name]["value"]):
+            uniform = f"{name} (sampler=uniform)"
+            # Without a sampler there is one result, which stands beside both random searches.
+            other = uniform if uniform in self.means else name
+            cells = [self.regret(name), self.better(name, "random"), self.regret(uniform)]
+            print("|", " | ".join([name, *cells, self.better(other, "random (sampler=uniform)")]), "|")
+        print()
 
 short, long, evolutions = map(Comparison, ["short", "long", "evolutions"])
-print("| algorithm | regret after 300 s | better than random | regret after 900 s | better than random |")
-print("|---|---|---|---|---|")
-for name in sorted(short.means, key=lambda name: -short.means[name]["value"]):
-    cells = [cell for one in (short, long) for cell in (one.regret(name), one.better(name, "random"))]
-    print("|", " | ".join([name, *cells]), "|")
-print()
+short.print(300)
+long.print(900)
 print("| population, tournament | non-regularized | better than random | regularized | better than non-regularized |")
 print("|---|---|---|---|---|")
 for regularized in list(evolutions.means)[2::2]:

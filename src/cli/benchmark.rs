@@ -20,7 +20,7 @@ pub(super) fn open_or_shipped(given: Option<&Path>, global: &Global) -> anyhow::
         if !global.quiet {
             writeln!(anstream::stderr(), "of `{SHIPPED}`, the benchmark that comes with this tool:")?;
         }
-        return open(Path::new(SHIPPED));
+        return Benchmark::shipped().context("could not open the benchmark");
     };
     open(given)
 }

@@ -95,8 +95,9 @@ fn parts(task: &OnTask) -> Result<Vec<Section>, Error> {
 
 fn results(task: &OnTask) -> String {
     let caption = format!(
-        "Regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs found one of the best \
-         {} % of the cells, and what that costs if a run that failed is followed by another",
+        "Regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
+         one of the best {} % of the cells the best, though a luckier one may have come later, and what that costs if a run that failed \
+         is followed by another",
         100.0 * GOAL
     );
     let best = format!(

@@ -243,6 +243,11 @@ fn explain(error: PolarsError, tables: &[Table]) -> Error {
         let known = tables.iter().map(|table| table.name).collect();
         return Error::UnknownTable { table: table.to_owned(), known };
     }
+    if let Some(column) = between(&said, "duplicate output name '", "'") {
+        return Error::Sql {
+            problem: format!("two columns of the answer have the name `{column}`: name each of them with `as`"),
+        };
+    }
     Error::Sql { problem: problem(&innermost) }
 }
 
@@ -413,6 +418,17 @@ mod tests {
             let message = message(sql);
             assert!(message.starts_with("unknown column `acuracy` (known: module_hash, "), "{sql}: {message}");
             assert!(message.ends_with(", tool_version)"), "{sql}: {message}");
+        }
+    }
+
+    #[test]
+    fn two_columns_of_one_name_are_told_to_get_names() {
+        for sql in [
+            "select min(repeat), max(repeat) from records",
+            "select epochs, min(repeat), max(repeat) from records group by epochs",
+        ] {
+            let expected = "two columns of the answer have the name `repeat`: name each of them with `as`";
+            assert!(message(sql).ends_with(expected), "{}", message(sql));
         }
     }
 

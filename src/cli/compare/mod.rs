@@ -26,9 +26,10 @@ saw; its regret is the mean test accuracy of the best cell of the benchmark, les
 full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other.
 
 For each algorithm there is the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
-many runs found one of the best 0.1 % of the cells, with what that costs if a run that failed is followed by another one. For
-every two algorithms there is the probability that a run of the first one ends better, with its interval, Cliff's delta, and the
-p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets are shown with how well they tell the larger ones.
+many runs at any time had one of the best 0.1 % of the cells as incumbent (a luckier one may have come later), with what that costs
+if a run that failed is followed by another one. For every two algorithms there is the probability that a run of the first one ends
+better, with its interval, Cliff's delta, and the p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets are
+shown with how well they tell the larger ones.
 
 A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
 algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference. Of
@@ -78,7 +79,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 
-    /// What each run may spend: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`.
+    /// What each run may spend: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`. A training that begins
+    /// before that is spent is finished and paid for.
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
 

@@ -31,7 +31,8 @@ pub(super) fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<
 fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}: final regrets in percentage points\n", task.name)?;
     for_people(task).print(Format::Table, out)?;
-    writeln!(out, "expected: what finding one of them costs with restarts, where runs that failed are followed by others")?;
+    writeln!(out, "found: runs whose best cell so far was one of these at any time, though a luckier one may have come later")?;
+    writeln!(out, "expected: what that costs with restarts, where runs that failed are followed by others")?;
     let percent = 100.0 * GOAL;
     writeln!(
         out,

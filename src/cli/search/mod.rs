@@ -52,7 +52,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// What the search may spend: full trainings, as in `200evals`, or simulated seconds, as in `3000s`.
+    /// What the search may spend: full trainings, as in `200evals`, or simulated seconds, as in `3000s`. A training that begins
+    /// before that is spent is finished and paid for.
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
 
