@@ -421,6 +421,7 @@ mod tests {
         near(noise.all.over_cells, 0.03_f64.sqrt());
         // Only two cells have repeats 0 and 1, and the better one is the better one in both.
         near(noise.all.spearman, 1.0);
+        assert_eq!(noise.best_tenth.spearman, None);
     }
 
     #[test]
