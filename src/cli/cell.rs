@@ -21,6 +21,8 @@ pub(super) struct Arguments {
     hash: Vec<ModuleHash>,
 
     /// The cell with this matrix, such as `[[0,1],[0,0]]` or `0100`, and the operations of `--ops`.
+    ///
+    /// What Python and NumPy print is read, too: `array([[0, 1], [0, 0]])`, `[[0. 1.] [0. 0.]]`.
     #[arg(long, value_name = "M", groups = ["cells", "graph"], requires = "ops", help_heading = "Cells")]
     matrix: Option<String>,
 
@@ -33,7 +35,8 @@ pub(super) struct Arguments {
     /// The operations of `--matrix` or `--edges`, in the order of the vertices and separated by commas.
     ///
     /// `input` at the start and `output` at the end may be left out: `input,conv3x3-bn-relu,output` is
-    /// `conv3x3-bn-relu`. See `nasbench list operations`. A cell without any has the empty text: `--ops ''`.
+    /// `conv3x3-bn-relu`. A list of JSON or Python is read, too, and so are the official labels: `[-1, 0, -2]`. See `nasbench list
+    /// operations`. A cell without any has the empty text: `--ops ''`.
     #[arg(long, value_name = "O", requires = "graph", help_heading = "Cells")]
     ops: Option<String>,
 

@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, name, names};
+use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, literal};
 
-/// Reads a list of rows.
-pub(super) fn matrix(text: &str) -> Result<Matrix, Error> {
-    serde_json::from_str(text).map_err(|error| placed(&error))
+/// Reads a list of rows. An error comes with whether the text is JSON at all.
+pub(super) fn matrix(text: &str) -> Result<Matrix, (Error, bool)> {
+    serde_json::from_str(text).map_err(|error| (placed(&error), error.is_data()))
 }
 
 /// Reads cells, one after the other.
@@ -110,21 +110,58 @@ impl<'de> Deserialize<'de> for Names {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
-                names(text).map(Names).map_err(E::custom)
+                literal::names(text).map(Names).map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
                 let mut names = Vec::new();
-                while let Some(text) = list.next_element::<Cow<'de, str>>()? {
+                while let Some(Label(text)) = list.next_element()? {
                     if names.len() == MOST_WRITTEN {
                         return Err(de::Error::custom(Error::TooMany { what: "operations" }));
                     }
-                    names.push(name(&text));
+                    names.push(text);
                 }
-                Ok(Names(names))
+                Ok(Names(literal::named(&names.iter().map(AsRef::as_ref).collect::<Vec<_>>())))
             }
         }
         deserializer.deserialize_any(Operations)
+    }
+}
+
+/// The name of an operation, or its official label.
+struct Label<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Label<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrLabel;
+        impl<'de> Visitor<'de> for NameOrLabel {
+            type Value = Label<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name or the label of an operation")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Label<'de>, E> {
+                Ok(Label(text.into()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Label<'de>, E> {
+                Ok(Label(text.to_owned().into()))
+            }
+
+            fn visit_i64<E>(self, label: i64) -> Result<Label<'de>, E> {
+                Ok(Label(label.to_string().into()))
+            }
+
+            fn visit_u64<E>(self, label: u64) -> Result<Label<'de>, E> {
+                Ok(Label(label.to_string().into()))
+            }
+
+            fn visit_f64<E>(self, label: f64) -> Result<Label<'de>, E> {
+                Ok(Label(format!("{label:?}").into()))
+            }
+        }
+        deserializer.deserialize_any(NameOrLabel)
     }
 }
 
@@ -139,7 +176,7 @@ impl<'de> Deserialize<'de> for Matrix {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Matrix, E> {
-                Matrix::from_digits(text).map_err(E::custom)
+                literal::matrix(text, None).map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Matrix, A::Error> {
@@ -173,8 +210,7 @@ impl<'de> Deserialize<'de> for Row {
                     if row.length == MOST_WRITTEN {
                         return Err(de::Error::custom(Error::TooMany { what: "vertices" }));
                     }
-                    row.ones |= u64::from(is_one) << row.length;
-                    row.length += 1;
+                    row.push(is_one);
                 }
                 Ok(row)
             }
@@ -198,6 +234,10 @@ impl<'de> Deserialize<'de> for Bit {
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Bit, E> {
                 if value > 1 { Err(not_binary(&value)) } else { Ok(Bit(value == 1)) }
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Bit, E> {
+                Ok(Bit(value))
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bit, E> {

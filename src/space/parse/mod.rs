@@ -5,11 +5,12 @@
 //! writing is one more function that ends in a [`Sketch`].
 
 mod json;
+mod literal;
 
 use std::borrow::Cow;
 
 use super::operation::{INPUT, OUTPUT};
-use super::{Cell, OPERATIONS, Operation, Space, Spec};
+use super::{Cell, Operation, Space, Spec};
 
 /// The most vertices that a graph may have before it is pruned.
 pub const MOST_WRITTEN: usize = 64;
@@ -67,6 +68,15 @@ pub enum Error {
         /// The value.
         found: String,
     },
+    /// The brackets or quotes of a text do not match.
+    #[error("the brackets or quotes do not match")]
+    Brackets,
+    /// The digits of a matrix became a number that has too few of them to say what they were.
+    #[error("the matrix is `{found}`, a number that has lost its digits\nhint: store the column as text")]
+    Rounded {
+        /// The number.
+        found: String,
+    },
     /// There are more or fewer operations than vertices.
     #[error("{found} operations for {vertices} vertices, expected {vertices} with `input` and `output` or {} without", vertices.saturating_sub(2))]
     OperationCount {
@@ -102,21 +112,26 @@ struct Row {
 }
 
 impl Sketch {
-    /// Reads a matrix, as JSON such as `[[0,1],[0,0]]` or as row-major digits such as `0100`, and comma-separated operations.
+    /// Reads a matrix, as JSON such as `[[0,1],[0,0]]` or as row-major digits such as `0100`, and a list of operations.
     ///
-    /// The names `input` and `output` may be left out.
+    /// What Python and NumPy print is read, too: `array([[0, 1], [0, 0]])`, `[[0. 1.] [0. 0.]]`, `[[False, True], …]`, and
+    /// `['input', 'output']`. Operations may be the official labels: −1 input, −2 output, 0 `conv3x3` and so on. The names
+    /// `input` and `output` may be left out. Digits in front of which a spreadsheet took the zeros get them back, as the number
+    /// of operations says how many there were.
     ///
     /// # Errors
     ///
-    /// [`Error::Json`], [`Error::Digits`], [`Error::NotBinary`] or [`Error::TooMany`] if it is no matrix, [`Error::Graph`] if
-    /// it is not square or not upper triangular, [`Error::OperationCount`] if it is of another size than the operations.
+    /// [`Error::Json`], [`Error::Digits`], [`Error::NotBinary`], [`Error::Brackets`], [`Error::Rounded`] or [`Error::TooMany`]
+    /// if it is no matrix, [`Error::Graph`] if it is not square or not upper triangular, [`Error::OperationCount`] if it is of
+    /// another size than the operations.
     pub fn from_matrix(matrix: &str, operations: &str) -> Result<Self, Error> {
-        let text = matrix.trim();
-        let rows = if text.starts_with('[') { json::matrix(text)? } else { Matrix::from_digits(text)? };
-        Self::new(&rows, names(operations)?)
+        let names = literal::names(operations);
+        let vertices = names.as_ref().ok().map(|names| names.len() + if has_ends(names) { 0 } else { 2 });
+        let rows = literal::matrix(matrix, vertices)?;
+        Self::new(&rows, names?)
     }
 
-    /// Reads comma-separated edges such as `0-1,1-2` and comma-separated operations.
+    /// Reads comma-separated edges such as `0-1,1-2` and a list of operations as [`from_matrix`](Self::from_matrix) does.
     ///
     /// The names `input` and `output` may be left out. The highest vertex that an edge names is the output.
     ///
@@ -144,7 +159,7 @@ impl Sketch {
         for row in &mut rows {
             row.length = vertices;
         }
-        Self::new(&Matrix(rows), names(operations)?)
+        Self::new(&Matrix(rows), literal::names(operations)?)
     }
 
     /// Reads cells from JSON: one object, a list of them, or one after the other as in JSON lines.
@@ -168,7 +183,8 @@ impl Sketch {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Vec<Self>, Error> {
-        let sketches = json::sketches(text)?;
+        // Some programs of Windows begin every text with it.
+        let sketches = json::sketches(text.strip_prefix('\u{feff}').unwrap_or(text))?;
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 
@@ -178,8 +194,7 @@ impl Sketch {
         if let Some(row) = rows.iter().position(|row| row.length != vertices) {
             return Err(super::Error::NotSquare { row, expected: vertices, found: rows[row].length }.into());
         }
-        let has_ends = names.first().is_some_and(|name| name == INPUT) || names.last().is_some_and(|name| name == OUTPUT);
-        if names.len() + 2 == vertices && !has_ends {
+        if names.len() + 2 == vertices && !has_ends(&names) {
             names.insert(0, INPUT.into());
             names.push(OUTPUT.into());
         }
@@ -231,6 +246,11 @@ impl Sketch {
         space.cell(&Spec::from_bits(edges, &interior.collect::<Result<Vec<_>, _>>()?))
     }
 
+    /// The names of the operations of all vertices, the input and the output among them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(AsRef::as_ref)
+    }
+
     /// Whether there are vertices on no path from the input to the output, which [`cell`](Self::cell) leaves out.
     #[must_use]
     pub fn dangles(&self) -> bool {
@@ -256,27 +276,17 @@ impl Sketch {
     }
 }
 
-impl Matrix {
-    /// Cuts the row-major digits of a square matrix.
-    fn from_digits(text: &str) -> Result<Self, Error> {
-        let digits = text.chars().count();
-        let vertices = digits.isqrt();
-        if vertices > MOST_WRITTEN {
-            return Err(Error::TooMany { what: "vertices" });
-        }
-        if digits == 0 || vertices * vertices != digits {
-            return Err(Error::Digits { found: digits });
-        }
-        let mut rows = vec![Row { ones: 0, length: vertices }; vertices];
-        for (place, digit) in text.chars().enumerate() {
-            match digit {
-                '0' => {}
-                '1' => rows[place / vertices].ones |= 1 << (place % vertices),
-                other => return Err(Error::NotBinary { found: other.to_string() }),
-            }
-        }
-        Ok(Self(rows))
+impl Row {
+    /// Adds a value to a row that has fewer than [`MOST_WRITTEN`].
+    fn push(&mut self, is_one: bool) {
+        self.ones |= u64::from(is_one) << self.length;
+        self.length += 1;
     }
+}
+
+/// Whether names begin with the input or end with the output.
+fn has_ends(names: &[Name]) -> bool {
+    names.first().is_some_and(|name| name == INPUT) || names.last().is_some_and(|name| name == OUTPUT)
 }
 
 fn vertex(text: &str) -> Option<usize> {
@@ -286,21 +296,10 @@ fn vertex(text: &str) -> Option<usize> {
     is_number.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
-/// The names of a comma-separated text; none of an empty one.
-fn names(text: &str) -> Result<Vec<Name>, Error> {
-    let mut names = Vec::new();
-    for text in text.split(',').map(str::trim).filter(|_| !text.trim().is_empty()) {
-        if names.len() == MOST_WRITTEN {
-            return Err(Error::TooMany { what: "operations" });
-        }
-        names.push(name(text));
-    }
-    Ok(names)
-}
-
-/// A name, without a text of its own if it is a known one.
+/// A name, without a text of its own if it is a known one. A short name becomes the official one.
 fn name(text: &str) -> Name {
-    let known = OPERATIONS.iter().map(|operation| operation.name()).chain([INPUT, OUTPUT]).find(|known| *known == text);
+    let operation = Operation::from_name(text).ok().map(Operation::name);
+    let known = operation.or_else(|| [INPUT, OUTPUT].into_iter().find(|known| *known == text));
     known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
@@ -331,6 +330,7 @@ mod tests {
         let by_edges = Sketch::from_edges("0-1,0-2,1-3,2-3", &operations).unwrap();
         for sketch in [
             Sketch::from_edges(" 0-1, 2-3, 0-2,1-3", &format!("{CONV}, maxpool3x3")).unwrap(),
+            Sketch::from_edges("0-1,0-2,1-3,2-3", "conv3x3,maxpool3x3").unwrap(),
             Sketch::from_matrix("[[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
             Sketch::from_matrix("[[0,1.0,1,0],[0,0,0,1],[0.0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
             Sketch::from_matrix("0110000100010000", &operations).unwrap(),
