@@ -12,7 +12,8 @@ pub(super) struct Arguments {
     /// The images; see `nasbench list datasets`.
     ///
     /// `npz` and `folder` are your own images. An archive of NumPy holds `x`, bytes of the shape [n, height, width] or [n, height,
-    /// width, channels], and `y`, labels from 0 on; or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`. A
+    /// width, channels], and `y`, labels from 0 on; or `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`
+    /// (`valid`, `val` and `dev` mean `validation`, and any other array is refused). A
     /// folder holds a folder of PNG or JPEG files for each class, all images of one size; or the same in `train`, `validation` and
     /// `test`. A split that is missing is made of 20 % of the training images, with as much of each class as the whole: always
     /// the same images, whatever `--seed` says.

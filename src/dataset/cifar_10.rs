@@ -12,6 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     place: Place::Folder {
         contents: CONTENTS,
         files: FILES,
+        inside: &[ARCHIVE_FOLDER],
         origin: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz, unpacked",
         load,
     },
@@ -29,11 +30,17 @@ const FILES: &[&str] =
 /// The folder that the published archive unpacks to.
 const ARCHIVE_FOLDER: &str = "cifar-10-batches-bin";
 
+/// The folder that the archive for Python unpacks to, and a file of it.
+const PYTHON_FOLDER: &str = "cifar-10-batches-py";
+const PYTHON_FILE: &str = "data_batch_1";
+
+/// The archives as they are published.
+const ARCHIVES: &[&str] = &["cifar-10-binary.tar.gz", "cifar-10-python.tar.gz"];
+
 /// Loads the batches from the folder, or from the archive's folder in it.
 fn load(entry: &Entry, contents: &Contents, folder: &Path) -> Result<Dataset, Error> {
-    let inner = folder.join(ARCHIVE_FOLDER);
-    let folder = if inner.is_dir() { &inner } else { folder };
-    let paths = FILES.iter().map(|file| entry.locate(folder, file)).collect::<Result<Vec<_>, _>>()?;
+    let found = FILES.iter().map(|file| entry.locate(folder, file)).collect::<Result<Vec<_>, _>>();
+    let paths = found.map_err(|missing| other_version(folder).unwrap_or(missing))?;
     let read = |paths: &[PathBuf], images: usize| cifar::read(paths, images / paths.len(), contents.classes.len());
     let sizes = contents.sizes;
     contents.dataset(
@@ -42,6 +49,18 @@ fn load(entry: &Entry, contents: &Contents, folder: &Path) -> Result<Dataset, Er
         read(&paths[4..5], sizes.validation)?,
         read(&paths[5..], sizes.test)?,
     )
+}
+
+/// Says that a folder holds the data set in another form, if it does.
+fn other_version(folder: &Path) -> Option<Error> {
+    let python = [folder.to_owned(), folder.join(PYTHON_FOLDER)].into_iter().find(|inner| inner.join(PYTHON_FILE).is_file());
+    let packed = || ARCHIVES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let of_python = |path| Error::OtherVersion { path, found: "the version for Python, which is read by running code" };
+    python.map(of_python).or_else(|| {
+        let path = packed()?;
+        let found = if path.ends_with(ARCHIVES[0]) { "still packed" } else { "the version for Python, still packed" };
+        Some(Error::OtherVersion { path, found })
+    })
 }
 
 #[cfg(test)]
@@ -90,6 +109,25 @@ mod tests {
                 folder.path().display()
             )
         );
+    }
+
+    #[test]
+    fn another_version_is_named_with_the_one_that_is_read() {
+        let hint = "hint: `tar -xzf` unpacks the binary version, https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
+        let message = |file: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(file);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, b"\x80\x02}").unwrap();
+            ENTRY.load(Some(folder.path())).unwrap_err().to_string().replace(&format!("{}/", folder.path().display()), "")
+        };
+        let python = "is the version for Python, which is read by running code: expected the binary version";
+        assert_eq!(message("cifar-10-batches-py/data_batch_1"), format!("`cifar-10-batches-py` {python}\n{hint}"));
+        assert!(message("data_batch_1").ends_with(&format!("{python}\n{hint}")));
+        let packed = "`cifar-10-binary.tar.gz` is still packed: expected the binary version";
+        assert_eq!(message("cifar-10-binary.tar.gz"), format!("{packed}\n{hint}"));
+        let both = "`cifar-10-python.tar.gz` is the version for Python, still packed: expected the binary version";
+        assert_eq!(message("cifar-10-python.tar.gz"), format!("{both}\n{hint}"));
     }
 
     #[test]

@@ -53,6 +53,18 @@ pub enum Error {
         /// Where it can be had.
         origin: &'static str,
     },
+    /// CIFAR-10 is there in a form that is not read.
+    #[error(
+        "`{}` is {found}: expected the binary version\n\
+         hint: `tar -xzf` unpacks the binary version, https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        .path.display()
+    )]
+    OtherVersion {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A file could not be read; the cause names it.
     #[error("could not read the images")]
     Read(#[from] std::io::Error),
@@ -158,20 +170,35 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
         /// The array.
-        array: &'static str,
+        array: String,
         /// The files in the archive.
         found: Vec<String>,
     },
-    /// An archive holds images with and without splits.
+    /// An archive holds images with and without splits, or one split under two names.
     #[error(
-        "`{}` holds the arrays `{}` and `{}`, expected one of them: with splits or without",
-        .path.display(), .arrays[0], .arrays[1]
+        "`{}` holds the arrays `{}` and `{}`, expected one of them{}",
+        .path.display(), .arrays[0], .arrays[1], .why
     )]
     TwoArrays {
         /// The archive.
         path: PathBuf,
         /// The arrays.
-        arrays: [&'static str; 2],
+        arrays: [String; 2],
+        /// Why not both.
+        why: &'static str,
+    },
+    /// An archive holds an array that nobody would read.
+    #[error(
+        "`{}` holds an array `{array}` that is not read, expected `x` and `y`, alone or with one of {} behind",
+        .path.display(), quoted(.ends)
+    )]
+    UnknownArray {
+        /// The archive.
+        path: PathBuf,
+        /// The array, or another file.
+        array: String,
+        /// What the names of arrays end with that are read.
+        ends: Vec<&'static str>,
     },
     /// An array is of another kind.
     #[error("array `{array}` of `{}` has the {property} `{found}`, expected {expected}", .path.display())]
@@ -208,7 +235,7 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
         /// The array of images and that of labels.
-        arrays: [&'static str; 2],
+        arrays: [String; 2],
         /// Their lengths.
         found: [usize; 2],
     },
@@ -224,12 +251,24 @@ pub enum Error {
     },
     /// A folder with splits holds something beside them.
     #[error(
-        "`{}` is no split, expected `train`, `validation` and `test`: without `train` beside it, it is a class",
+        "`{}` is no split, expected `train`, `validation` (or `valid`, `val`, `dev`) and `test`: without `train` beside it, it is a class",
         .folder.display()
     )]
     SplitFolder {
         /// What is beside the splits.
         folder: PathBuf,
+    },
+    /// A folder holds one split under two names.
+    #[error("`{}` and `{}` are one split, expected one of them", .folders[0].display(), .folders[1].display())]
+    TwoFolders {
+        /// The two folders.
+        folders: [PathBuf; 2],
+    },
+    /// An image lies where none is read: beside the folders of the classes.
+    #[error("`{}` lies in no folder of a class: expected a folder for each class", .path.display())]
+    StrayImage {
+        /// The image.
+        path: PathBuf,
     },
     /// A class has no training images.
     #[error("`{}` is a class without training images: `train` holds no `{class}`", .folder.display())]
@@ -249,7 +288,7 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
         /// The array of the training labels.
-        array: &'static str,
+        array: String,
         /// The label that is not there.
         label: usize,
         /// The greatest label of all splits.

@@ -11,6 +11,8 @@ pub(super) const ENTRY: Entry = Entry {
     place: Place::Folder {
         contents: CONTENTS,
         files: idx::FILES,
+        // As torchvision keeps them.
+        inside: &["FashionMNIST/raw", "raw"],
         origin: "Debian's package `dataset-fashion-mnist` has them in `/usr/share/datasets/fashion-mnist`; \
                  otherwise https://github.com/zalandoresearch/fashion-mnist",
         load: idx::load_folder,

@@ -1,7 +1,7 @@
 //! Images of one's own as PNG and JPEG files: a folder for each class, named as the class is.
 //!
-//! The class folders lie in the folder that is named, or in `train` and, if they are there, `validation` and `test` in it. All
-//! images are of one size and either grey or in colour. Labels follow the names of the classes, sorted.
+//! The class folders lie in the folder that is named, or in `train` and, if they are there, `validation` (or `valid`, `val`, `dev`)
+//! and `test` in it. All images are of one size and either grey or in colour. Labels follow the names of the classes, sorted.
 
 use std::ffi::OsStr;
 use std::io::Read as _;
@@ -20,8 +20,11 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 const TRAIN: &str = "train";
-const VALIDATION: &str = "validation";
+const VALIDATION: &[&str] = &["validation", "valid", "val", "dev"];
 const TEST: &str = "test";
+
+/// What the names of images end with.
+const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The most classes: labels are bytes.
 const MOST_CLASSES: usize = 256;
@@ -37,18 +40,37 @@ fn load(entry: &Entry, folder: &Path) -> Result<Dataset, Error> {
         let parts = Parts { train: reader.images(folder, &classes, &classes)?, validation: None, test: None };
         return parts.dataset(entry.name, classes);
     }
-    if let Some(other) = inside.iter().find(|name| ![TRAIN, VALIDATION, TEST].contains(&name.as_str())) {
+    let mut validation = inside.iter().filter(|name| VALIDATION.contains(&name.as_str()));
+    let (validation, second) = (validation.next(), validation.next());
+    if let (Some(one), Some(other)) = (validation, second) {
+        return Err(Error::TwoFolders { folders: [one, other].map(|name| folder.join(name)) });
+    }
+    let known = [Some(TRAIN), validation.map(String::as_str), has(TEST).then_some(TEST)];
+    if let Some(other) = inside.iter().find(|name| !known.contains(&Some(name.as_str()))) {
         return Err(Error::SplitFolder { folder: folder.join(other) });
     }
+    refuse_stray_images(folder)?;
     let classes = class_folders(&folder.join(TRAIN))?;
     let train = reader.images(&folder.join(TRAIN), &classes, &classes)?;
-    let mut part = |name: &str| {
-        let split = folder.join(name);
-        let read = |present: Vec<String>| reader.images(&split, &classes, &present);
-        has(name).then(|| folders(&split).and_then(read)).transpose()
+    let mut part = |name: Option<&str>| {
+        let split = folder.join(name?);
+        let present = refuse_stray_images(&split).and_then(|()| folders(&split));
+        Some(present.and_then(|present| reader.images(&split, &classes, &present)))
     };
-    let parts = Parts { train, validation: part(VALIDATION)?, test: part(TEST)? };
+    let parts = Parts { train, validation: part(known[1]).transpose()?, test: part(known[2]).transpose()? };
     parts.dataset(entry.name, classes)
+}
+
+/// Refuses images that lie beside the folders of the classes, where nobody would read them. Notes may lie there.
+fn refuse_stray_images(folder: &Path) -> Result<(), Error> {
+    let stray = entries(folder)?.into_iter().find(|path| is_image(path));
+    stray.map_or(Ok(()), |path| Err(Error::StrayImage { path }))
+}
+
+/// Whether a file has the name of an image.
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    EXTENSIONS.contains(&extension.as_str()) && !path.is_dir()
 }
 
 /// The names of the folders in a folder, sorted; hidden ones are left out.
@@ -59,6 +81,7 @@ fn folders(folder: &Path) -> Result<Vec<String>, Error> {
 
 /// The names of the folders in a folder, if they can be classes.
 fn class_folders(folder: &Path) -> Result<Vec<String>, Error> {
+    refuse_stray_images(folder)?;
     let classes = folders(folder)?;
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
         return Err(Error::ClassFolders { folder: folder.to_owned(), limit: MOST_CLASSES, found: classes.len() });
@@ -113,8 +136,7 @@ impl Reader {
     }
 
     fn image(&mut self, path: PathBuf) -> Result<Vec<u8>, Error> {
-        let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-        if !["png", "jpg", "jpeg"].contains(&extension.as_str()) || path.is_dir() {
+        if !is_image(&path) {
             return Err(Error::NoImage { path });
         }
         let mut bytes = Vec::new();
@@ -261,13 +283,39 @@ mod tests {
     fn splits_and_classes_are_not_mixed() {
         let train = [("train/ants/1.png", GREY), ("train/bees/1.png", GREY)];
         assert_message(
-            &[&train[..], &[("val/ants/1.png", GREY)]].concat(),
-            "`val` is no split, expected `train`, `validation` and `test`: without `train` beside it, it is a class",
+            &[&train[..], &[("holdout/ants/1.png", GREY)]].concat(),
+            "`holdout` is no split, expected `train`, `validation` (or `valid`, `val`, `dev`) and `test`: without `train` beside it, \
+             it is a class",
         );
         assert_message(
             &[&train[..], &[("test/wasps/1.png", GREY)]].concat(),
             "`test/wasps` is a class without training images: `train` holds no `wasps`",
         );
+    }
+
+    #[test]
+    fn the_validation_split_has_all_its_usual_names() {
+        let of = |name: &str| {
+            let name = format!("{name}/bees/2.png");
+            let train = [("train/ants/1.png", GREY), ("train/bees/1.png", GREY), ("test/ants/1.png", GREY)];
+            load(&folder(&[&train[..], &[(name.as_str(), GREY)]].concat())).unwrap()
+        };
+        let expected = of("validation");
+        assert_eq!(expected.sizes(), Sizes { train: 2, validation: 1, test: 1 });
+        assert!(["valid", "val", "dev"].into_iter().all(|name| of(name) == expected));
+        let train = [("train/ants/1.png", GREY), ("train/bees/1.png", GREY)];
+        let both = [("val/ants/1.png", GREY), ("validation/bees/1.png", GREY)];
+        assert_message(&[&train[..], &both[..]].concat(), "`val` and `validation` are one split, expected one of them");
+    }
+
+    #[test]
+    fn an_image_beside_the_classes_is_named() {
+        let classes = |at: &str| [format!("{at}ants/1.png"), format!("{at}bees/1.png")];
+        for (at, stray) in [("", "cat.PNG"), ("train/", "train/cat.jpg"), ("train/", "cat.jpeg"), ("train/", "test/cat.png")] {
+            let names = classes(at);
+            let files = [(names[0].as_str(), GREY), (names[1].as_str(), GREY), (stray, GREY)];
+            assert_message(&files, &format!("`{stray}` lies in no folder of a class: expected a folder for each class"));
+        }
     }
 
     #[test]

@@ -255,7 +255,13 @@ mod tests {
 
     fn entry(contents: Contents) -> Entry {
         Entry {
-            place: Place::Folder { contents, files: FILES, origin: "https://example.org", load: load_folder },
+            place: Place::Folder {
+                contents,
+                files: FILES,
+                inside: &["MNIST/raw"],
+                origin: "https://example.org",
+                load: load_folder,
+            },
             ..mnist::ENTRY
         }
     }
@@ -283,6 +289,25 @@ mod tests {
             message(Contents { sizes: mnist::CONTENTS.sizes, ..CONTENTS }),
             format!("`{}` holds 2 images, expected 60000", images_path.display())
         );
+    }
+
+    #[test]
+    fn the_files_have_other_common_names_and_places() {
+        let read = |folder: &str, names: [&str; 4]| {
+            let root = tempfile::tempdir().unwrap();
+            let folder = root.path().join(folder);
+            fs_err::create_dir_all(&folder).unwrap();
+            for (name, bytes) in names.into_iter().zip([images(), labels(), images(), labels()]) {
+                fs_err::write(folder.join(name), if name.ends_with(".gz") { packed(&bytes) } else { bytes }).unwrap();
+            }
+            entry(CONTENTS).load(Some(root.path())).unwrap()
+        };
+        let usual =
+            read("", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]);
+        let pointed =
+            ["train-images.idx3-ubyte", "train-labels.idx1-ubyte.gz", "t10k-images.idx3-ubyte.gz", "t10k-labels.idx1-ubyte"];
+        assert_eq!(read("", pointed), usual);
+        assert_eq!(read("MNIST/raw", pointed), usual);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(super) const ENTRY: Entry = Entry {
     place: Place::Folder {
         contents: CONTENTS,
         files: idx::FILES,
+        // As torchvision keeps them.
+        inside: &["MNIST/raw", "raw"],
         origin: "http://yann.lecun.com/exdb/mnist/, or its copy https://ossci-datasets.s3.amazonaws.com/mnist/",
         load: idx::load_folder,
     },

@@ -75,6 +75,8 @@ pub enum Place {
         contents: Contents,
         /// The files that must be there; `[.gz]` at the end says that a packed file will do.
         files: &'static [&'static str],
+        /// The folders in the caller's folder in which other programs keep the files.
+        inside: &'static [&'static str],
         /// Where these files can be had.
         origin: &'static str,
         /// Reads them.
@@ -138,21 +140,21 @@ impl Entry {
         }
     }
 
-    /// Finds a file in a folder, packed or not if the file's name ends in `[.gz]`.
+    /// Finds a file in a folder, or in one of the folders inside of it; packed or not if the file's name ends in `[.gz]`. Some copies
+    /// of the files have a point where the published name has a dash: `train-images.idx3-ubyte`.
     fn locate(&self, folder: &Path, file: &str) -> Result<PathBuf, Error> {
-        let candidates = match file.strip_suffix("[.gz]") {
-            Some(plain) => vec![folder.join(plain), folder.join(format!("{plain}.gz"))],
-            None => vec![folder.join(file)],
+        let (plain, ends) = file.strip_suffix("[.gz]").map_or((file, &[""][..]), |plain| (plain, &["", ".gz"][..]));
+        let (inside, origin) = match self.place {
+            Place::Folder { inside, origin, .. } => (inside, origin),
+            Place::Embedded { .. } => (&[][..], "it is part of the program"),
+            Place::Own { .. } => (&[][..], "these are images of your own"),
         };
-        candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| Error::MissingFile {
-            folder: folder.to_owned(),
-            file: file.to_owned(),
-            origin: match self.place {
-                Place::Folder { origin, .. } => origin,
-                Place::Embedded { .. } => "it is part of the program",
-                Place::Own { .. } => "these are images of your own",
-            },
-        })
+        let folders = std::iter::once(folder.to_owned()).chain(inside.iter().map(|inner| folder.join(inner)));
+        let names = [plain.to_owned(), plain.replacen("-idx", ".idx", 1)];
+        let names: Vec<_> = names.iter().flat_map(|name| ends.iter().map(move |end| format!("{name}{end}"))).collect();
+        let mut candidates = folders.flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+        let missing = || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), origin };
+        candidates.find(|path| path.is_file()).ok_or_else(missing)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Images of one's own as NumPy arrays in one archive, as `numpy.savez` and `numpy.savez_compressed` write it.
 //!
-//! Either `x` and `y`, or `x_train`, `y_train` and, if they are there, `x_validation`, `y_validation`, `x_test` and `y_test`. Images
-//! are bytes, `[n, height, width]` or `[n, height, width, channels]`; labels are integers from 0 to 255, `[n]` or `[n, 1]`. There
+//! Either `x` and `y`, or `x_train`, `y_train` and, if they are there, `x_validation`, `y_validation`, `x_test` and `y_test`, in
+//! upper or lower case; `valid`, `val` and `dev` are `validation`. Another array is refused: nobody would read it. Images are
+//! bytes, `[n, height, width]` or `[n, height, width, channels]`; labels are integers from 0 to 255, `[n]` or `[n, 1]`. There
 //! are as many classes as the greatest label says, and each has training images.
 
 use std::io::{BufReader, Read, Seek};
@@ -24,11 +25,14 @@ pub(super) const ENTRY: Entry = Entry {
 /// The most channels of an image: this finds arrays with the channels in front.
 const MOST_CHANNELS: usize = 4;
 
-/// The arrays of images and labels without splits.
-const WHOLE: [&str; 2] = ["x", "y"];
-const TRAIN: [&str; 2] = ["x_train", "y_train"];
-const VALIDATION: [&str; 2] = ["x_validation", "y_validation"];
-const TEST: [&str; 2] = ["x_test", "y_test"];
+/// What the names of arrays end with, all names of a split side by side; the first is the usual one.
+type Ends = &'static [&'static str];
+
+/// Of images without splits.
+const WHOLE: Ends = &[""];
+const TRAIN: Ends = &["_train"];
+const VALIDATION: Ends = &["_validation", "_valid", "_val", "_dev"];
+const TEST: Ends = &["_test"];
 
 fn load(entry: &Entry, path: &Path) -> Result<Dataset, Error> {
     parse(entry.name, path, BufReader::new(File::open(path)?))
@@ -37,16 +41,24 @@ fn load(entry: &Entry, path: &Path) -> Result<Dataset, Error> {
 /// Reads an archive from anywhere; the path is what errors call it.
 fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, Error> {
     let archive = ZipArchive::new(source).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
-    let mut archive = Archive { path, archive };
-    let has_whole = archive.has(WHOLE);
-    if has_whole && archive.has(TRAIN) {
-        return Err(Error::TwoArrays { path: path.to_owned(), arrays: [WHOLE[0], TRAIN[0]] });
+    let files = archive.file_names_raw().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let mut archive = Archive { path, files, archive };
+    let (whole, train) = (archive.find(WHOLE)?, archive.find(TRAIN)?);
+    if let (Some([whole, _]), Some([train, _])) = (&whole, &train) {
+        let arrays = [whole, train].map(String::clone);
+        return Err(Error::TwoArrays { path: path.to_owned(), arrays, why: ": with splits or without" });
     }
-    let train = archive.images(if has_whole { WHOLE } else { TRAIN })?;
-    let mut part = |names| archive.has(names).then(|| archive.images(names)).transpose();
-    let parts = Parts { train, validation: part(VALIDATION)?, test: part(TEST)? };
+    let train = whole.or(train).unwrap_or_else(|| ["x_train", "y_train"].map(ToOwned::to_owned));
+    let (validation, test) = (archive.find(VALIDATION)?, archive.find(TEST)?);
+    let known = [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().flatten().cloned().collect::<Vec<_>>();
+    let labels = train[1].clone();
+    if archive.holds(&train[0]) || archive.holds(&labels) {
+        archive.refuse_others(&known)?;
+    }
+    let train = archive.images(train)?;
+    let mut part = |names: Option<[String; 2]>| names.map(|names| archive.images(names)).transpose();
+    let parts = Parts { train, validation: part(validation)?, test: part(test)? };
     let classes = parts.label_count();
-    let labels = if has_whole { WHOLE[1] } else { TRAIN[1] };
     let is_there = |label: &usize| parts.train.labels().iter().any(|there| usize::from(*there) == *label);
     if let Some(label) = (0..classes).find(|label| !is_there(label)) {
         return Err(Error::UntrainedLabel { path: path.to_owned(), array: labels, label, greatest: classes - 1 });
@@ -56,24 +68,60 @@ fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, E
 
 struct Archive<'a, S> {
     path: &'a Path,
+    /// The names of the files in it.
+    files: Vec<String>,
     archive: ZipArchive<S>,
 }
 
 impl<S: Read + Seek> Archive<'_, S> {
-    /// Whether there is one of the two arrays; then both should be there.
-    fn has(&self, names: [&str; 2]) -> bool {
-        names.iter().any(|name| self.archive.index_for_name(&file_name(name)).is_some())
+    fn holds(&self, array: &str) -> bool {
+        self.files.contains(&file_name(array))
+    }
+
+    /// The names of the images and the labels of a split; `None` if neither is there.
+    fn find(&self, ends: Ends) -> Result<Option<[String; 2]>, Error> {
+        let find = |letter: &str| {
+            let names = ends.iter().map(|end| file_name(&format!("{letter}{end}")));
+            let is_one = |file: &&String| names.clone().any(|name| name.eq_ignore_ascii_case(file));
+            let mut found = self.files.iter().filter(is_one).map(|file| file[..file.len() - EXTENSION.len()].to_owned());
+            match (found.next(), found.next()) {
+                (Some(one), Some(other)) => {
+                    Err(Error::TwoArrays { path: self.path.to_owned(), arrays: [one, other], why: ": both are of one split" })
+                }
+                (first, _) => Ok(first),
+            }
+        };
+        Ok(match (find("x")?, find("y")?) {
+            (None, None) => None,
+            (Some(x), Some(y)) => Some([x, y]),
+            // The other one is asked for under the name that goes with the one that is there.
+            (Some(x), None) => Some([x.clone(), format!("y{}", &x[1..])]),
+            (None, Some(y)) => Some([format!("x{}", &y[1..]), y]),
+        })
+    }
+
+    /// Refuses what would not be read.
+    fn refuse_others(&self, known: &[String]) -> Result<(), Error> {
+        let is_known = |file: &&String| known.iter().any(|name| file_name(name) == **file);
+        match self.files.iter().find(|file| !is_known(file)) {
+            None => Ok(()),
+            Some(file) => Err(Error::UnknownArray {
+                path: self.path.to_owned(),
+                array: file.strip_suffix(EXTENSION).unwrap_or(file).to_owned(),
+                ends: [TRAIN, VALIDATION, TEST].concat(),
+            }),
+        }
     }
 
     /// Reads an array of images and that of their labels.
-    fn images(&mut self, [x, y]: [&'static str; 2]) -> Result<Images, Error> {
+    fn images(&mut self, [x, y]: [String; 2]) -> Result<Images, Error> {
         let path = self.path;
-        let array = self.open(y)?;
+        let array = self.open(&y)?;
         if !matches!(array.shape(), [_] | [_, 1]) {
             return Err(array.wrong_shape("(n,) or (n, 1): one label for each image".to_owned()));
         }
         let labels = array.labels()?;
-        let array = self.open(x)?;
+        let array = self.open(&x)?;
         array.check_bytes()?;
         let (n, height, width, channels) = match *array.shape() {
             [n, height, width] => (n, height, width, 1),
@@ -83,7 +131,7 @@ impl<S: Read + Seek> Archive<'_, S> {
             }
         };
         if n != labels.len() {
-            return Err(Error::ArrayLength { path: path.to_owned(), arrays: [x, y], found: [n, labels.len()] });
+            return Err(Error::ArrayLength { path: path.to_owned(), found: [n, labels.len()], arrays: [x.clone(), y.clone()] });
         }
         let pixels = array.bytes()?;
         let shape = ImageShape { channels, height, width };
@@ -91,20 +139,22 @@ impl<S: Read + Seek> Archive<'_, S> {
     }
 
     /// Finds an array and reads its header.
-    fn open<'b>(&'b mut self, name: &'static str) -> Result<Array<'b, impl Read + 'b>, Error> {
+    fn open<'b>(&'b mut self, name: &'b str) -> Result<Array<'b, impl Read + 'b>, Error> {
         let path = self.path;
         let Some(index) = self.archive.index_for_name(&file_name(name)) else {
-            let found = self.archive.file_names_raw().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-            return Err(Error::MissingArray { path: path.to_owned(), array: name, found });
+            return Err(Error::MissingArray { path: path.to_owned(), array: name.to_owned(), found: self.files.clone() });
         };
         let file = self.archive.by_index(index).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
         Array::open(path, name, file)
     }
 }
 
+/// What the name of an array ends with in an archive.
+const EXTENSION: &str = ".npy";
+
 /// The name under which an archive holds an array.
 fn file_name(array: &str) -> String {
-    format!("{array}.npy")
+    format!("{array}{EXTENSION}")
 }
 
 /// Puts the channels of each image, which lie side by side in each pixel, one after the other.
@@ -231,6 +281,39 @@ mod tests {
         assert_message(&archive(&[("x", x.clone())]), "`mine.npz` holds no array `y`, found: `x.npy`");
         let both = archive(&[("x", x.clone()), ("x_train", x)]);
         assert_message(&both, "`mine.npz` holds the arrays `x` and `x_train`, expected one of them: with splits or without");
+    }
+
+    #[test]
+    fn a_split_has_all_its_usual_names() {
+        let images = |n: u8| array("|u1", &format!("({n}, 1, 1)"), &vec![7; n.into()]);
+        let labels = |labels: &[u8]| array("|u1", &format!("({},)", labels.len()), labels);
+        let train = [("x_train", images(2)), ("y_train", labels(&[0, 1])), ("x_test", images(2)), ("y_test", labels(&[1, 1]))];
+        let with = |x: &'static str, y: &'static str| archive(&[&train[..], &[(x, images(3)), (y, labels(&[0, 1, 1]))]].concat());
+        let expected = parsed(&with("x_validation", "y_validation")).unwrap();
+        assert_eq!(expected.sizes(), Sizes { train: 2, validation: 3, test: 2 });
+        for (x, y) in [("x_val", "y_val"), ("x_valid", "y_valid"), ("x_dev", "y_dev"), ("X_val", "y_val"), ("X_VALID", "Y_val")] {
+            assert_eq!(parsed(&with(x, y)).unwrap(), expected, "{x}");
+        }
+        let upper = archive(&[("X_train", images(10)), ("y_train", labels(&[0, 1, 0, 1, 0, 1, 0, 1, 0, 1]))]);
+        assert_eq!(parsed(&upper).unwrap().sizes(), Sizes { train: 6, validation: 2, test: 2 });
+    }
+
+    #[test]
+    fn an_array_that_nobody_reads_is_refused_by_name() {
+        let images = |n: u8| array("|u1", &format!("({n}, 1, 1)"), &vec![7; n.into()]);
+        let labels = |labels: &[u8]| array("|u1", &format!("({},)", labels.len()), labels);
+        let train = [("x_train", images(2)), ("y_train", labels(&[0, 1]))];
+        let with = |more: &[(&'static str, Vec<u8>)]| archive(&[&train[..], more].concat());
+        let end = "expected `x` and `y`, alone or with one of `_train`, `_validation`, `_valid`, `_val`, `_dev`, `_test` behind";
+        for name in ["x_holdout", "y_extra", "names"] {
+            let message = format!("`mine.npz` holds an array `{name}` that is not read, {end}");
+            assert_message(&with(&[(name, images(2))]), &message);
+        }
+        let both = with(&[("x_val", images(2)), ("y_val", labels(&[0, 1])), ("x_validation", images(2))]);
+        let message = "`mine.npz` holds the arrays `x_val` and `x_validation`, expected one of them: both are of one split";
+        assert_message(&both, message);
+        let found = "found: `x_train.npy`, `y_train.npy`, `x_val.npy`";
+        assert_message(&with(&[("x_val", images(2))]), &format!("`mine.npz` holds no array `y_val`, {found}"));
     }
 
     #[test]
