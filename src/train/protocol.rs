@@ -522,6 +522,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_nobody_reads_is_refused_in_every_table() {
+        let text = nas_bench_101().to_toml();
+        for name in
+            ["network", "network.image", "images", "learning_rate", "update", "update.optimizer", "augmentation", "pixels"]
+        {
+            let mut found: toml::Table = toml::from_str(&text).unwrap();
+            let inner = name.split('.').fold(&mut found, |table, key| table[key].as_table_mut().unwrap());
+            inner.insert("colour".to_owned(), 1.into());
+            let error = Protocol::parse(&toml::to_string(&found).unwrap(), Path::new("mine.toml")).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("unknown field `colour`"), "{name}: {source}");
+        }
+        // Some programs of Windows begin every text with it.
+        assert_eq!(Protocol::parse(&format!("\u{feff}{text}"), Path::new("mine.toml")).unwrap(), nas_bench_101());
+    }
+
+    #[test]
     fn more_images_than_there_are_are_refused() {
         let dataset = crate::dataset::find("fashion-14").unwrap().load(None).unwrap();
         let greedy = Protocol { images: Images { train: 6_001, ..quick().images }, ..quick() };
