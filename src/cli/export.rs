@@ -84,10 +84,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         bar.set_position(done);
     };
     let mut write = |out: &mut (dyn Write + Send), format| export::export(&benchmark, part, format, out, &mut progress);
+    let mut left_out = None;
     let rows = match format.plain() {
         Some(format) if to_standard_output => write(&mut std::io::stdout(), format),
         Some(format) => to_file(out, |open| write(open, format)),
-        None => official::export(&benchmark, out, &mut progress),
+        None => official::export(&benchmark, out, &mut progress).map(|exported| {
+            left_out = exported.left_out_text();
+            exported.written
+        }),
     };
     bar.finish_and_clear();
     let rows = match rows {
@@ -97,6 +101,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     };
     if !global.quiet && !to_standard_output {
         writeln!(anstream::stderr(), "{rows} rows are in `{}`", out.display())?;
+    }
+    if let Some(left_out) = left_out.filter(|_| !global.quiet) {
+        writeln!(anstream::stderr(), "{left_out}")?;
     }
     Ok(())
 }

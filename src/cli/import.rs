@@ -1,4 +1,4 @@
-//! `nasbench import`: the official release of NAS-Bench-101, or a CSV file, becomes a benchmark.
+//! `nasbench import`: the official release of NAS-Bench-101, or a table of another program, becomes a benchmark.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -8,17 +8,18 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::table::official::{self, LeftOut, Step, Summary};
-use nasbench::table::text::import_csv;
+use nasbench::table::text::{Contents, KEEP, Kind, import_table};
 use nasbench::unit::{Epochs, Seconds};
 
 use super::Global;
 use super::format::chain;
-use super::recorded::{CsvArguments, is_csv};
+use super::recorded::{CsvArguments, note};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The files of the official release, in the order in which their repeats count; or one CSV file of cells and metrics.
+    /// The files of the official release, in the order in which their repeats count; or one file of cells and metrics: CSV, JSON, or
+    /// what `nasbench export` writes. Each may be packed by gzip.
     #[arg(required = true, value_name = "FILE.tfrecord|FILE.csv")]
     files: Vec<PathBuf>,
 
@@ -45,27 +46,35 @@ operations, and each number must be one that a training can have. The sha256 of 
 
 What the release lacks is null in the table: seeds, curves, telemetry and provenance.
 
-A CSV file has a row for each training, or one for each cell with columns for its budgets; `--column` names the columns. A cell is \
-its matrix, row-major digits or JSON, and its operations with commas or blanks between. Accuracies are fractions, times are seconds. \
-An empty field is no value: a training whose validation accuracy is empty though other values of it are there counts as failed, \
-and a training time that is empty or 0 is unknown, so that no search can pay with it.
+A CSV file (with commas, semicolons or tabs) or a JSON file has a row for each training, or one for each cell with columns for \
+its budgets; `--column` names the columns. A cell is its matrix and its operations, as digits, as JSON, or as Python and NumPy \
+print them. Accuracies are fractions, times are seconds. An empty field is no value: a training whose validation accuracy is empty \
+though other values of it are there counts as failed, and a training time that is empty or 0 is unknown, so that no search can pay \
+with it. Columns that are not read are named; `--column keep=NAME` keeps one of numbers as an extra column, which `query --sql` \
+and `export` have, too.
+
+What `nasbench query --format csv` prints and what `nasbench export` writes is read without `--column`; rows of an export stay as \
+they are. A mean over repeats counts as one repeat.
 
 Examples:
   nasbench import nasbench_only108.tfrecord --out nb101
-  nasbench import cells.csv --column adjacency=matrix --column operations=ops --column validation_accuracy@108=val_acc_108 --out mine";
+  nasbench import cells.csv --column adjacency=matrix --column operations=ops --column validation_accuracy@108=val_acc_108 --out mine
+  nasbench import exported.parquet --protocol nas-bench-101 --out copy";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let started = Instant::now();
-    match &arguments.files[..] {
-        [file] if is_csv(file) => return import_table(file, arguments, started),
-        files => {
-            if let Some(file) = files.iter().find(|file| is_csv(file)) {
-                bail!("`{}` is a CSV file: expected it alone", file.display());
-            }
+    let could_not = || format!("could not import into `{}`", arguments.out.display());
+    for file in &arguments.files {
+        let kind = Kind::of(file).with_context(could_not)?;
+        if kind != Kind::Official && arguments.files.len() > 1 {
+            bail!("`{}` is {}: expected it alone", file.display(), kind.name());
+        }
+        if kind != Kind::Official {
+            return import_one(file, arguments, global, started);
         }
     }
     if !arguments.csv.column.is_empty() {
-        bail!("`--column` names the columns of a CSV file: expected `FILE.csv`");
+        bail!("`--column` names the columns of a table: `{}` is {}", arguments.files[0].display(), Kind::Official.name());
     }
     let bar = bar(global.quiet);
     let mut last = None;
@@ -77,19 +86,23 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let summary = imported.with_context(|| format!("could not import into `{}`", arguments.out.display()))?;
+    let summary = imported.with_context(could_not)?;
     if !global.quiet {
         list(&summary.left_out)?;
     }
     print(&summary, started.elapsed().into())
 }
 
-/// Imports a CSV file.
-fn import_table(file: &Path, arguments: &Arguments, started: Instant) -> anyhow::Result<()> {
+/// Imports a file that is none of the official release.
+fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Instant) -> anyhow::Result<()> {
     let (columns, protocol) = (arguments.csv.columns()?, arguments.csv.protocol()?);
-    let imported = import_csv(file, &columns, &protocol, &arguments.dataset, &arguments.out);
+    let imported = import_table(file, &columns, &protocol, &arguments.dataset, &arguments.out);
     let could_not = || format!("could not import into `{}`", arguments.out.display());
-    let (benchmark, records) = imported.with_context(could_not)?;
+    let (benchmark, contents) = imported.with_context(could_not)?;
+    if !global.quiet {
+        note(file, &contents)?;
+    }
+    let records = contents.records;
     let mut budgets: BTreeMap<Epochs, u64> = BTreeMap::new();
     for record in &records {
         *budgets.entry(record.epochs).or_default() += 1;
@@ -102,6 +115,19 @@ fn import_table(file: &Path, arguments: &Arguments, started: Instant) -> anyhow:
         writeln!(out, "  {epochs:>3} epochs: {} records", grouped(records))?;
     }
     writeln!(out, "benchmark: {}", benchmark.folder().display())?;
+    Ok(())
+}
+
+/// Says what of a table counts for less than it may seem, on standard error.
+fn note(path: &Path, contents: &Contents) -> anyhow::Result<()> {
+    let mut out = anstream::stderr().lock();
+    if let Some(first) = contents.ignored.first() {
+        writeln!(out, "note: columns of `{}` that are not read: {}", path.display(), contents.ignored.join(", "))?;
+        writeln!(out, "hint: `--column {KEEP}={first}` keeps it as an extra column if it holds numbers")?;
+    }
+    if contents.means > 0 {
+        writeln!(out, "note: {} rows are means over repeats: each counts as one repeat", contents.means)?;
+    }
     Ok(())
 }
 

@@ -88,7 +88,7 @@ enum Command {
     Compact(compact::Arguments),
     Check(check::Arguments),
     Merge(merge::Arguments),
-    /// Make a benchmark of the official release of NAS-Bench-101, or of a CSV file.
+    /// Make a benchmark of the official release or of a table: CSV, JSON, Parquet, Arrow.
     Import(import::Arguments),
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),

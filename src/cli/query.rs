@@ -32,6 +32,9 @@ Answers stand under the key names of the official program: module_adjacency, mod
 training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
 unless `--seed` asks for it, and nothing is used up.
 
+A matrix is its row-major digits, and operations have commas between them, as in every file and in SQL. `--cell` and
+`nasbench import` read that, and lists, too.
+
 A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
 
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
@@ -328,7 +331,8 @@ fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, format: Format) -
         ];
         row.extend(measured.map(|name| official[name].clone()));
         row.extend(other.map(|by| json!(by.value(answer))));
-        row.extend(["module_adjacency", "module_operations"].map(|name| official[name].clone()));
+        // As in every file and in SQL; what was printed can be imported.
+        row.extend([answer.cell.adjacency_text().into(), answer.cell.operations_text().into()]);
         table.push(row);
     }
     table.print(format, &mut std::io::stdout().lock())

@@ -1,4 +1,4 @@
-//! What a command learns from: the folder of a benchmark, or a CSV file of cells and metrics.
+//! What a command learns from: the folder of a benchmark, or a table of cells and metrics in a file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::surrogate::{Features, Quantity, Target};
 use nasbench::table::Table;
-use nasbench::table::text::{Columns, read_csv};
+use nasbench::table::text::{Columns, read_table};
 use nasbench::train::Protocol;
 use nasbench::unit::Epochs;
 
@@ -21,7 +21,8 @@ pub(super) struct CsvArguments {
     ///
     /// The fields are hash, adjacency, operations, parameters, epochs, repeat, training_time, train_accuracy, validation_accuracy
     /// and test_accuracy; the last four also of one budget, with `@EPOCHS`, in a file of one row for each cell. Columns with the
-    /// names that `nasbench query --format csv` prints need not be named.
+    /// names that `nasbench query --format csv` prints need not be named. `keep=NAME` keeps another column of numbers as an extra
+    /// column of the benchmark, and `keep@108=NAME` one that belongs to a budget.
     #[arg(long, value_name = "FIELD=NAME", help_heading = "CSV files")]
     pub(super) column: Vec<String>,
 
@@ -41,11 +42,6 @@ impl CsvArguments {
     }
 }
 
-/// Whether a path is that of a CSV file.
-pub(super) fn is_csv(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-}
-
 /// Records that are open, and the network that they were measured in.
 pub(super) struct Recorded {
     pub(super) table: Table,
@@ -55,7 +51,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     pub(super) fn open(path: &Path, csv: &CsvArguments) -> anyhow::Result<Self> {
-        let (table, skeleton) = if is_csv(path) {
+        let (table, skeleton) = if path.is_file() {
             let protocol = csv.protocol()?;
             let skeleton = protocol.skeleton();
             let skeleton = skeleton.with_context(|| {
@@ -64,11 +60,11 @@ impl Recorded {
                     protocol.name
                 )
             })?;
-            let records = read_csv(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
-            (Table::from_records(&records), skeleton)
+            let contents = read_table(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
+            (Table::from_records(&contents.records), skeleton)
         } else {
             if !csv.column.is_empty() {
-                bail!("`{}` is no CSV file: expected one with `--column`", path.display());
+                bail!("`{}` is no file: expected one with `--column`", path.display());
             }
             let benchmark = benchmark::open(path)?;
             let table = benchmark.table().context("could not read the benchmark")?;

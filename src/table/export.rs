@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::sorted::{Sorted, labels};
 use super::writer::{IDENTITY_KEY, VERSION_KEY, compacted_properties};
-use super::{Benchmark, Error, FORMAT_VERSION, Part, schema};
+use super::{Benchmark, Error, FORMAT_VERSION, Part};
 
 /// A format that other programs read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub enum Format {
 ///
 /// # Errors
 ///
-/// [`Error::File`] if `out` does not take it, [`Error::Export`] if the format cannot hold it, and as [`read`](super::read) for
+/// [`Error::NoRows`] if there are none, before anything is written, [`Error::File`] if `out` does not take them,
+/// [`Error::Export`] if the format cannot hold them, and as [`read`](super::read) for
 /// the first damaged file; accuracies and times are not checked.
 ///
 /// # Example
@@ -73,10 +74,12 @@ fn write(
     out: &mut Sink<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, Error> {
-    let names: Vec<String> = schema().fields().iter().map(|field| field.name().clone()).collect();
-    let rows = Sorted::open(benchmark, part, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let rows = Sorted::open_all(benchmark, part)?;
     let total = rows.rows();
-    let form = Form::new(benchmark, part, format)?;
+    if total == 0 {
+        return Err(Error::NoRows { folder: benchmark.folder().to_owned(), part });
+    }
+    let form = Form::new(benchmark, part, rows.columns(), format)?;
     let broken = |source| Error::Export { source };
     let mut writer = Writer::open(benchmark, &form, out).map_err(broken)?;
     let mut written = 0;
@@ -129,16 +132,15 @@ struct Form {
 }
 
 impl Form {
-    fn new(benchmark: &Benchmark, part: Part, format: Format) -> Result<Self, Error> {
+    fn new(benchmark: &Benchmark, part: Part, columns: &SchemaRef, format: Format) -> Result<Self, Error> {
         let is_label = |field: &&Arc<Field>| matches!(field.data_type(), DataType::Dictionary(..));
         let labels = if format == Format::Arrow {
-            let schema = schema();
-            let names: Vec<_> = schema.fields().iter().filter(is_label).map(|field| field.name().as_str()).collect();
+            let names: Vec<_> = columns.fields().iter().filter(is_label).map(|field| field.name().as_str()).collect();
             labels(benchmark, part, &names)?
         } else {
             FxHashMap::default()
         };
-        let fields = schema().fields().iter().map(|field| form_of(field, format)).collect::<Vec<_>>();
+        let fields = columns.fields().iter().map(|field| form_of(field, format)).collect::<Vec<_>>();
         Ok(Self { format, schema: Arc::new(Schema::new(fields)), labels })
     }
 
@@ -163,7 +165,7 @@ impl Form {
 const ZONE: &str = "+00:00";
 
 /// A column as a format has it.
-fn form_of(field: &Field, format: Format) -> Field {
+pub(super) fn form_of(field: &Field, format: Format) -> Field {
     let data_type = match (field.data_type(), format) {
         (DataType::List(_), Format::Csv) => DataType::Utf8,
         (DataType::Timestamp(unit, _), Format::Csv | Format::JsonLines) => DataType::Timestamp(*unit, Some(ZONE.into())),
@@ -253,20 +255,19 @@ impl<'a, 'b> Writer<'a, 'b> {
 mod tests {
     use std::path::Path;
 
-    use arrow::array::builder::{Float32Builder, ListBuilder};
-    use arrow::compute::cast;
     use arrow::ipc::reader::FileReader;
 
     use super::*;
     use crate::table::fixture::{benchmark, records, with_divergence};
-    use crate::table::{Record, read};
+    use crate::table::text::exported_records;
+    use crate::table::{Record, read, schema};
 
     fn exported(benchmark: &Benchmark, format: Format) -> Vec<u8> {
         let mut file = Vec::new();
         let mut told = Vec::new();
         let rows = export(benchmark, Part::Recorded, format, &mut file, &mut |done, all| told.push((done, all))).unwrap();
         assert_eq!(rows, benchmark.records().unwrap().len() as u64);
-        assert_eq!(told.last().copied(), (rows > 0).then_some((rows, rows)));
+        assert_eq!(told.last().copied(), Some((rows, rows)));
         file
     }
 
@@ -280,30 +281,9 @@ mod tests {
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
-    fn lists_of(texts: &StringArray) -> ArrayRef {
-        let mut lists = ListBuilder::new(Float32Builder::new());
-        for text in texts {
-            lists.append_option(text.map(|text| serde_json::from_str::<Vec<Option<f32>>>(text).unwrap()));
-        }
-        Arc::new(lists.finish())
-    }
-
     /// Records of batches that were read back.
     fn records_of(batches: impl IntoIterator<Item = RecordBatch>) -> Vec<Record> {
-        let mut found = Vec::new();
-        for batch in batches {
-            let column = |(field, array): (&Arc<Field>, &ArrayRef)| match field.data_type() {
-                DataType::List(_) if *array.data_type() == DataType::Utf8 => lists_of(array.as_string()),
-                DataType::Timestamp(..) => {
-                    Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
-                }
-                other => cast(array, other).unwrap(),
-            };
-            let columns = schema().fields().iter().zip(batch.columns()).map(column).collect();
-            let batch = RecordBatch::try_new(schema(), columns).unwrap();
-            found.extend(schema::from_batch(&batch, Path::new("exported"), 0).unwrap());
-        }
-        found
+        exported_records(batches.into_iter().map(Ok), &[], Path::new("exported")).unwrap()
     }
 
     #[test]
@@ -358,14 +338,17 @@ mod tests {
     }
 
     #[test]
-    fn a_benchmark_without_rows_is_an_empty_file_of_each_format() {
+    fn a_part_without_rows_makes_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = benchmark(folder.path(), &[], &[]);
-        assert_eq!(exported(&benchmark, Format::JsonLines), b"");
-        assert_eq!(String::from_utf8(exported(&benchmark, Format::Csv)).unwrap().lines().count(), 1);
-        let reader = FileReader::try_new(io::Cursor::new(exported(&benchmark, Format::Arrow)), None).unwrap();
-        assert_eq!(reader.num_batches(), 0);
-        assert!(exported(&benchmark, Format::Parquet).starts_with(b"PAR1"));
+        for format in [Format::Csv, Format::JsonLines, Format::Parquet, Format::Arrow] {
+            for (part, what) in [(Part::Recorded, "rows yet"), (Part::Verified, "rows of verification")] {
+                let mut file = Vec::new();
+                let error = export(&benchmark, part, format, &mut file, &mut |_, _| {}).unwrap_err();
+                assert_eq!(error.to_string(), format!("`{}` has no {what}", folder.path().display()));
+                assert_eq!(file, b"");
+            }
+        }
     }
 
     #[test]

@@ -233,6 +233,50 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
+    /// Two of the files to import are one.
+    #[error("`{}` is given twice", file.display())]
+    GivenTwice {
+        /// The file.
+        file: PathBuf,
+    },
+    /// One of the files to import holds another one.
+    #[error(
+        "every record of `{}` is in `{}`, too\nhint: import `{}` alone",
+        file.display(), other.display(), other.display()
+    )]
+    WithinAnother {
+        /// The file.
+        file: PathBuf,
+        /// The file that holds all of it.
+        other: PathBuf,
+    },
+    /// A packed file is no whole one.
+    #[error("could not unpack `{}`", file.display())]
+    Unpack {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is nothing to export.
+    #[error("`{}` has no rows{}", folder.display(), if *part == Part::Verified { " of verification" } else { " yet" })]
+    NoRows {
+        /// The folder of the benchmark.
+        folder: PathBuf,
+        /// The part of it that is empty.
+        part: Part,
+    },
+    /// The official format cannot hold any row.
+    #[error(
+        "the official format has words for none of the {rows} rows: they lack {}\nhint: the other formats have",
+        lacking.join(", ")
+    )]
+    NothingOfficial {
+        /// The number of rows.
+        rows: u64,
+        /// The columns that are null in one of them or more.
+        lacking: Vec<&'static str>,
+    },
     /// There are more records than can be counted in 32 bits.
     #[error("`{}` holds more records than an import can take: expected at most {}", file.display(), u32::MAX)]
     TooManyRecords {
@@ -329,16 +373,79 @@ pub enum Error {
         /// Why not.
         source: csv::Error,
     },
-    /// A column of a CSV file was named that cannot be.
+    /// A column of a table was named that cannot be.
     #[error(
-        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, as in `{}@108=NAME`",
+        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, as in `{}@108=NAME`\n\
+         hint: `{}=NAME` keeps another column of numbers",
         text::FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "),
         text::MEASURED.join(", "),
-        text::MEASURED[2]
+        text::MEASURED[2],
+        text::KEEP
     )]
     UnknownField {
         /// What was given.
         found: String,
+    },
+    /// A text is no JSON, or no rows in JSON.
+    #[error("could not read `{}`", file.display())]
+    Json {
+        /// The file.
+        file: PathBuf,
+        /// Why not, with line and column.
+        source: serde_json::Error,
+    },
+    /// A value of an exported file is not of the type of its column, or the file is no whole one.
+    #[error("could not read the rows of `{}`", file.display())]
+    Rows {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
+    /// A file is something else than what is read.
+    #[error("`{}` is {what}\nhint: {hint}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do with it.
+        hint: String,
+    },
+    /// A row of verification is to be imported, which belongs to a benchmark that was recorded.
+    #[error("`{}` holds a row of verification, {key}: expected repeats below {FIRST_VERIFIED_REPEAT}", file.display())]
+    VerifiedRow {
+        /// The file.
+        file: PathBuf,
+        /// What the row is of.
+        key: Box<Key>,
+    },
+    /// A table has two columns of one name.
+    #[error(
+        "`{}` has two columns `{column}`, number {} and number {}\nhint: give one of them another name, or take it out",
+        file.display(), positions[0], positions[1]
+    )]
+    RepeatedColumn {
+        /// The file.
+        file: PathBuf,
+        /// The name.
+        column: String,
+        /// Where the two are, from 1.
+        positions: [usize; 2],
+    },
+    /// One column was named for two fields.
+    #[error("the column `{column}` is named for `{}` and for `{}`: expected one of them", fields[0], fields[1])]
+    SharedColumn {
+        /// The column.
+        column: String,
+        /// The two fields.
+        fields: [&'static str; 2],
+    },
+    /// A column is to be kept under a name that every benchmark has.
+    #[error("a column cannot be kept as `{column}`, which every benchmark has: expected another name")]
+    KnownColumn {
+        /// The name.
+        column: String,
     },
     /// A field of a CSV file was named twice.
     #[error("the column of `{field}` is named twice")]
@@ -357,11 +464,13 @@ pub enum Error {
         known: Vec<String>,
     },
     /// A value of a CSV file cannot be right.
-    #[error("`{}`, line {line}, column `{column}`: expected {expected}, found {found}", file.display())]
+    #[error("`{}`, {unit} {line}, column `{column}`: expected {expected}, found {found}", file.display())]
     CsvValue {
         /// The file.
         file: PathBuf,
-        /// The line, from 1; the header is one.
+        /// What a row is called: `line`, or `object` in JSON.
+        unit: &'static str,
+        /// The row, from 1; in CSV the header is one.
         line: u64,
         /// The column.
         column: String,

@@ -1,9 +1,11 @@
 //! Reading records from Parquet files, each value checked.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, SchemaRef};
 use fs_err as fs;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -52,6 +54,21 @@ pub(super) fn batches(
     let reader = builder.with_projection(projection).with_batch_size(rows_per_batch).build();
     let reader = reader.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
     Ok((rows.unsigned_abs(), reader))
+}
+
+/// The columns of the rows of some files: those of a benchmark, and the extra ones that any of the files has.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(super) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
+    let mut extra = BTreeSet::new();
+    for file in files {
+        let found = open(file, identity)?;
+        let fields = found.schema().fields().iter().filter(|field| schema::is_extra(field));
+        extra.extend(fields.map(|field| field.name().clone()));
+    }
+    Ok(schema::with_extra(extra.iter().map(String::as_str)))
 }
 
 /// A file that is read by row groups, many at once.
@@ -106,8 +123,8 @@ impl Groups {
     ///
     /// [`Error::StrangeColumn`] for the first one.
     pub(super) fn refuse_strange_columns(&self) -> Result<(), Error> {
-        let is_known = |name: &str| COLUMNS.iter().any(|column| column.name == name);
-        match self.metadata.schema().fields().iter().find(|field| !is_known(field.name())) {
+        let is_known = |field: &Field| schema::is_extra(field) || COLUMNS.iter().any(|column| column.name == field.name());
+        match self.metadata.schema().fields().iter().find(|field| !is_known(field)) {
             Some(field) => Err(Error::StrangeColumn { file: self.file.clone(), column: field.name().clone() }),
             None => Ok(()),
         }

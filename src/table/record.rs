@@ -1,5 +1,6 @@
 //! One row of a benchmark: one trained model.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -88,6 +89,9 @@ pub struct Record {
     pub recorded_at: Option<Timestamp>,
     /// The version of the program that wrote the row.
     pub tool_version: String,
+    /// Numbers that an imported table has beyond these, by the name of their column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, f64>,
 }
 
 impl Record {
@@ -119,6 +123,7 @@ impl Record {
             device: None,
             recorded_at: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            extra: BTreeMap::new(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Rows as arrow sees them: the schema, and records to batches and back.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, new_null_array};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 
 use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS};
 use super::{Error, Record};
@@ -14,10 +15,44 @@ use crate::unit::Epochs;
 static SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| Arc::new(Schema::new(COLUMNS.iter().map(Column::field).collect::<Vec<_>>())));
 
-/// The schema of every file of a benchmark.
+/// The schema of every file of a benchmark; behind these columns a file may have extra ones, which were imported.
 #[must_use]
 pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
+}
+
+/// The key with which the metadata of an extra column says that it is one: then it is no column of another version.
+const EXTRA_KEY: &str = "nasbench.extra";
+
+/// An extra column: numbers, some of them null.
+pub(super) fn extra_field(name: &str) -> Field {
+    let metadata = HashMap::from([(EXTRA_KEY.to_owned(), "true".to_owned())]);
+    Field::new(name, DataType::Float64, true).with_metadata(metadata)
+}
+
+/// Whether a column is an extra one.
+pub(super) fn is_extra(field: &Field) -> bool {
+    field.metadata().contains_key(EXTRA_KEY) && *field.data_type() == DataType::Float64
+}
+
+/// The schema with extra columns behind all others, sorted by name.
+pub(super) fn with_extra<'a>(names: impl IntoIterator<Item = &'a str>) -> SchemaRef {
+    let names: BTreeSet<&str> = names.into_iter().collect();
+    if names.is_empty() {
+        return schema();
+    }
+    let fields = COLUMNS.iter().map(Column::field).chain(names.into_iter().map(extra_field));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The schema with the extra columns that some records have.
+pub(super) fn of_records(records: &[Record]) -> SchemaRef {
+    with_extra(records.iter().flat_map(|record| record.extra.keys()).map(String::as_str))
+}
+
+/// The extra columns of a schema.
+fn extra_fields(schema: &Schema) -> impl Iterator<Item = &Field> {
+    schema.fields().iter().map(AsRef::as_ref).filter(|field| is_extra(field))
 }
 
 /// The schema of some columns, in the order of the files.
@@ -47,13 +82,27 @@ pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, fir
         }
         arrays.push(ArrayRef::clone(array));
     }
+    for field in extra_fields(columns) {
+        let array = batch.column_by_name(field.name()).filter(|array| array.data_type() == field.data_type());
+        arrays.push(array.map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), ArrayRef::clone));
+    }
     Ok(RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema"))
 }
 
-/// Makes a batch of records.
+/// Makes a batch of records with all columns that they have.
+#[cfg(test)]
 pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
-    let columns = COLUMNS.iter().map(|column| column.gather(records)).collect();
-    RecordBatch::try_new(schema(), columns).expect("the columns make the schema")
+    to_batch_with(records, &of_records(records))
+}
+
+/// Makes a batch of records with the columns of a schema, which has every column of ours.
+pub(super) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBatch {
+    let extra = extra_fields(columns).map(|field| {
+        let values = records.iter().map(|record| record.extra.get(field.name()).copied());
+        Arc::new(values.collect::<Float64Array>()) as ArrayRef
+    });
+    let arrays = COLUMNS.iter().map(|column| column.gather(records)).chain(extra).collect();
+    RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema")
 }
 
 /// Makes records of a batch. Columns that this version does not know are left out; nullable ones that a file of an older
@@ -75,6 +124,12 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
             expected,
             found,
         })?;
+    }
+    for field in extra_fields(batch.schema_ref()) {
+        let numbers = batch[field.name().as_str()].as_primitive::<Float64Type>();
+        for (record, number) in records.iter_mut().zip(numbers) {
+            record.extra.extend(number.map(|number| (field.name().clone(), number)));
+        }
     }
     Ok(records)
 }

@@ -85,9 +85,22 @@ impl Sorted {
     ///
     /// As [`read`](super::read) for the first damaged file, but no value is checked except those of the keys.
     pub(super) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
+        Self::open_columns(benchmark, part, schema::of(columns))
+    }
+
+    /// Opens the rows of a part as [`open`](Self::open) does, with all columns that there are, the extra ones among them.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(super) fn open_all(benchmark: &Benchmark, part: Part) -> Result<Self, Error> {
+        let columns = reader::columns(&benchmark.files(part)?, benchmark.identity())?;
+        Self::open_columns(benchmark, part, columns)
+    }
+
+    fn open_columns(benchmark: &Benchmark, part: Part, columns: SchemaRef) -> Result<Self, Error> {
         let identity = benchmark.identity();
         let files = benchmark.files(part)?;
-        let columns = schema::of(columns);
         if let [file] = files.as_slice()
             && let Some(rows) = rows_in_order(file, identity)?
         {
@@ -109,6 +122,11 @@ impl Sorted {
         let rows = places.len() as u64;
         let gathering = Gathering { places, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
         Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
+    }
+
+    /// The columns of every batch.
+    pub(super) const fn columns(&self) -> &SchemaRef {
+        &self.columns
     }
 
     /// The number of rows, those included that were given already.
@@ -213,7 +231,7 @@ fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &Sch
 ///
 /// As [`Sorted::open`].
 pub(super) fn row_at(place: Place, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
-    let columns = super::schema();
+    let columns = reader::columns(files, identity)?;
     let chunk = gather(&[place], files, identity, &columns)?;
     Ok(chunk.parts.into_iter().next().expect("a place has a part"))
 }

@@ -144,24 +144,25 @@ fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
 /// The rows of a part, each key once: of rows with one key the first is kept, as [`Benchmark::read`] keeps it.
 fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
     let files = benchmark.files(part)?;
-    let columns: Vec<String> = super::schema().fields().iter().map(|field| field.name().clone()).collect();
+    let schema = reader::columns(&files, benchmark.identity())?;
+    let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let mut lacks_column = false;
     for file in &files {
         let open = reader::open(file, benchmark.identity())?;
         lacks_column |= columns.iter().any(|column| open.schema().column_with_name(column).is_none());
     }
-    let frame = scan(&files, lacks_column).map_err(|error| Error::Sql { problem: problem(&error) })?;
+    let frame = scan(&files, no_rows(schema), lacks_column).map_err(|error| Error::Sql { problem: problem(&error) })?;
     let frame =
         if files.len() > 1 { frame.unique_stable(Some(by_name(KEY, true, false)), UniqueKeepStrategy::First) } else { frame };
     Ok(Table { name, frame, columns })
 }
 
-/// `lacks_column`: a file of an older version has not all columns; then they are null.
-fn scan(files: &[PathBuf], lacks_column: bool) -> PolarsResult<LazyFrame> {
+/// `empty` is a file of no rows. `lacks_column`: a file of an older version has not all columns; then they are null.
+fn scan(files: &[PathBuf], empty: Vec<u8>, lacks_column: bool) -> PolarsResult<LazyFrame> {
     // A path is a path: no letter of it is a pattern, and no folder of it a column.
     let mut arguments = ScanArgsParquet { glob: false, hive_options: HiveOptions::new_disabled(), ..ScanArgsParquet::default() };
     let without_rows = |arguments: &ScanArgsParquet| {
-        let sources = ScanSources::Buffers([no_rows().into()].into_iter().collect());
+        let sources = ScanSources::Buffers([empty.clone().into()].into_iter().collect());
         LazyFrame::scan_parquet_sources(sources, arguments.clone())
     };
     if files.is_empty() {

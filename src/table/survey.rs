@@ -10,17 +10,17 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::array_value_to_string;
 use fs_err as fs;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::column::{COLUMNS, Column};
-use super::reader::{Group, Groups};
+use super::reader::{self, Group, Groups};
 use super::record::CIRCUMSTANCES;
 use super::sorted::{Place, Sorted, row_at};
+use super::writer::Layout;
 use super::{Error, Identity, Status, outcomes, schema, sum, writer};
 use crate::file::replace;
 
@@ -66,6 +66,7 @@ pub(super) struct Entry {
 pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
     let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
+    let columns = reader::columns(files, identity)?;
     let entries = Mutex::new(Vec::new());
     let survey_file = |(index, file): (usize, &PathBuf)| {
         let position = u32::try_from(index).expect("there are fewer than 2^32 files");
@@ -74,7 +75,7 @@ pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) ->
         groups.refuse_strange_columns()?;
         let list = groups.list();
         let survey_group = |group: &Group| {
-            let found = survey_group(&groups, group, file, position)?;
+            let found = survey_group(&groups, group, &columns, file, position)?;
             entries.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
             let bytes = groups.share(group, lengths[index]);
             watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
@@ -91,11 +92,11 @@ fn first_error(results: Vec<Result<(), Error>>) -> Result<(), Error> {
     results.into_iter().collect()
 }
 
-fn survey_group(groups: &Groups, group: &Group, file: &Path, position: u32) -> Result<Vec<Entry>, Error> {
-    let (digester, all) = (Digester::new(), super::schema());
+fn survey_group(groups: &Groups, group: &Group, columns: &SchemaRef, file: &Path, position: u32) -> Result<Vec<Entry>, Error> {
+    let digester = Digester::new(columns);
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
     groups.read(group, BATCH, |first, batch| {
-        let batch = schema::project(batch, &all, file, first)?;
+        let batch = schema::project(batch, columns, file, first)?;
         let keys = outcomes::keys(&batch, file, first)?;
         let failed = outcomes::status_names(&batch).map(|name| name == Status::Failed.name());
         let rows = keys.into_iter().zip(failed).zip(digester.digests(&batch));
@@ -115,10 +116,11 @@ struct Digester {
 }
 
 impl Digester {
-    fn new() -> Self {
+    /// Makes one for rows with these columns.
+    fn new(columns: &SchemaRef) -> Self {
         let converter = |of_circumstances: bool| {
-            let columns = COLUMNS.iter().filter(|column| is_circumstance(column) == of_circumstances);
-            let fields = columns.map(|column| SortField::new(column.data_type())).collect();
+            let columns = columns.fields().iter().filter(|field| is_circumstance(field) == of_circumstances);
+            let fields = columns.map(|field| SortField::new(field.data_type().clone())).collect();
             RowConverter::new(fields).expect("every type of a column has an order")
         };
         Self { results: converter(false), circumstances: converter(true) }
@@ -132,7 +134,8 @@ impl Digester {
     /// - returns: `[rows]`
     fn digests(&self, batch: &RecordBatch) -> Vec<(RowDigest, [u8; 8])> {
         let rows = |converter: &RowConverter, of_circumstances: bool| {
-            let columns = COLUMNS.iter().zip(batch.columns()).filter(|(column, _)| is_circumstance(column) == of_circumstances);
+            let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+            let columns = columns.filter(|(field, _)| is_circumstance(field) == of_circumstances);
             let columns: Vec<ArrayRef> = columns.map(|(_, array)| ArrayRef::clone(array)).collect();
             converter.convert_columns(&columns).expect("the columns have their types")
         };
@@ -155,8 +158,8 @@ fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
     *digest.first_chunk().expect("a digest is 32 bytes long")
 }
 
-fn is_circumstance(column: &Column) -> bool {
-    CIRCUMSTANCES.contains(&column.name)
+fn is_circumstance(field: &Field) -> bool {
+    CIRCUMSTANCES.contains(&field.name().as_str())
 }
 
 /// Sorts entries by key and keeps one of each: that of the file that comes first, of those whose training did not fail if
@@ -181,16 +184,16 @@ pub(super) fn settle(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Iden
 /// Says in what two rows of one key differ.
 fn conflict(one: Place, other: Place, files: &[PathBuf], identity: Identity) -> Result<Error, Error> {
     let (first, second) = (row_at(one, files, identity)?, row_at(other, files, identity)?);
-    let text = |batch: &RecordBatch, column: &Column| {
-        let text = array_value_to_string(&batch[column.name], 0).unwrap_or_else(|error| error.to_string());
+    let text = |batch: &RecordBatch, column: &str| {
+        let text = array_value_to_string(&batch[column], 0).unwrap_or_else(|error| error.to_string());
         let text = if text.is_empty() { "none".to_owned() } else { text };
         if text.chars().count() > LONGEST { text.chars().take(LONGEST).chain(['…']).collect() } else { text }
     };
-    let differing =
-        COLUMNS.iter().filter(|column| !is_circumstance(column) && first[column.name].as_ref() != second[column.name].as_ref());
-    let differences = differing
-        .map(|column| format!("`{}` is {} there and {} here", column.name, text(&first, column), text(&second, column)))
-        .collect();
+    let columns = first.schema();
+    let names = columns.fields().iter().filter(|field| !is_circumstance(field)).map(|field| field.name().as_str());
+    let differing = names.filter(|name| first[*name].as_ref() != second[*name].as_ref());
+    let differences =
+        differing.map(|name| format!("`{name}` is {} there and {} here", text(&first, name), text(&second, name))).collect();
     let files = [one, other].map(|place| files[place.file as usize].clone());
     Ok(Error::Conflict { key: Box::new(one.key), files: Box::new(files), differences })
 }
@@ -214,17 +217,19 @@ pub(super) fn write(
     let digests: Vec<_> = entries.iter().map(|entry| entry.row).collect();
     drop(entries);
     let total = digests.len() as u64;
+    let columns = reader::columns(files, identity)?;
     replace(file, |open| {
-        let columns = super::schema();
         let sorted = Sorted::of_places(files.to_vec(), identity, places, SchemaRef::clone(&columns));
-        let mut rows = Rows { sorted, columns, left: None };
-        let gather =
-            |batch: &RecordBatch, column: &Column, range: Range<usize>| batch[column.name].slice(range.start, range.len());
+        let mut rows = Rows { sorted, columns: SchemaRef::clone(&columns), left: None };
+        let gather = |batch: &RecordBatch, field: &Field, range: Range<usize>| {
+            batch[field.name().as_str()].slice(range.start, range.len())
+        };
         let mut progress = |done| watch(Step::Writing, done, total);
-        writer::write_rows(open, identity, digests.len(), |range| rows.take(range.len()), gather, &mut progress)?;
+        let layout = Layout { identity, columns: SchemaRef::clone(&columns), rows: digests.len() };
+        writer::write_rows(open, layout, |range| rows.take(range.len()), gather, &mut progress)?;
         drop(rows);
         open.sync_all()?;
-        verify(open.path(), identity, &digests, watch)
+        verify(open.path(), identity, &columns, &digests, watch)
     })
 }
 
@@ -258,7 +263,7 @@ impl Rows {
 /// # Errors
 ///
 /// [`Error::ReadBack`] for the first row that differs, [`Error::Sum`], and as [`read`](super::read) if it cannot be read.
-fn verify(file: &Path, identity: Identity, digests: &[RowDigest], watch: Watch<'_>) -> Result<(), Error> {
+fn verify(file: &Path, identity: Identity, columns: &SchemaRef, digests: &[RowDigest], watch: Watch<'_>) -> Result<(), Error> {
     let differs = |row| Error::ReadBack { file: file.to_owned(), row };
     sum::check(file)?;
     let groups = Groups::open(file, identity)?;
@@ -267,11 +272,11 @@ fn verify(file: &Path, identity: Identity, digests: &[RowDigest], watch: Watch<'
     if rows != digests.len() {
         return Err(differs(rows.min(digests.len())));
     }
-    let (all, done) = (super::schema(), AtomicU64::new(0));
+    let done = AtomicU64::new(0);
     let verify_group = |group: &Group| {
-        let digester = Digester::new();
+        let digester = Digester::new(columns);
         groups.read(group, BATCH, |first, batch| {
-            let batch = schema::project(batch, &all, file, first)?;
+            let batch = schema::project(batch, columns, file, first)?;
             let expected = digests.get(first..first + batch.num_rows()).ok_or_else(|| differs(first))?;
             let found = digester.digests(&batch);
             match found.iter().zip(expected).position(|((found, _), expected)| found != expected) {
@@ -295,7 +300,8 @@ mod tests {
     use crate::unit::{Accuracy, Seconds, Seed};
 
     fn digests(records: &[Record]) -> Vec<(RowDigest, [u8; 8])> {
-        Digester::new().digests(&to_batch(records))
+        let batch = to_batch(records);
+        Digester::new(batch.schema_ref()).digests(&batch)
     }
 
     #[test]
@@ -312,7 +318,7 @@ mod tests {
     /// Records that differ from one in one column each.
     fn changed() -> (Record, Vec<Record>) {
         let one = with_divergence(records()).remove(0);
-        let mut others = vec![one.clone(); 13];
+        let mut others = vec![one.clone(); 14];
         others[0].seed = Some(Seed(5));
         others[1].flops.0 += 1;
         others[2].start.training_time = Seconds(9.0);
@@ -326,15 +332,21 @@ mod tests {
         others[10].device = None;
         others[11].recorded_at = Some(Timestamp(5));
         others[12].wall_time = None;
+        others[13].extra.insert("energy".to_owned(), 2.5);
         (one, others)
     }
 
     #[test]
     fn results_are_the_same_where_two_recordings_are() {
         let (one, others) = changed();
-        let (row, result) = digests(std::slice::from_ref(&one))[0];
+        let columns = crate::table::schema::of_records(&others);
+        let digest = |record: &Record| {
+            let batch = crate::table::schema::to_batch_with(std::slice::from_ref(record), &columns);
+            Digester::new(&columns).digests(&batch)[0]
+        };
+        let (row, result) = digest(&one);
         for other in others {
-            let (other_row, other_result) = digests(std::slice::from_ref(&other))[0];
+            let (other_row, other_result) = digest(&other);
             assert_ne!(row, other_row);
             assert_eq!(result == other_result, one.is_same_result(&other), "{other:?}");
         }
@@ -344,12 +356,13 @@ mod tests {
     fn whatever_is_left_out_of_a_result_is_a_column_of_circumstances() {
         let (one, other) = (&records()[0], &records()[1]);
         let (from, to) = (to_batch(std::slice::from_ref(other)), to_batch(std::slice::from_ref(one)));
-        for (index, column) in COLUMNS.iter().enumerate().filter(|(_, column)| is_circumstance(column)) {
+        let all = crate::table::schema();
+        for (index, field) in all.fields().iter().enumerate().filter(|(_, field)| is_circumstance(field)) {
             let mut columns = to.columns().to_vec();
             columns[index] = ArrayRef::clone(from.column(index));
             let mixed = RecordBatch::try_new(crate::table::schema(), columns).unwrap();
             let mixed = from_batch(&mixed, Path::new("a"), 0).unwrap().remove(0);
-            assert!(one.is_same_result(&mixed), "{}", column.name);
+            assert!(one.is_same_result(&mixed), "{}", field.name());
         }
     }
 
@@ -359,7 +372,8 @@ mod tests {
         let benchmark = benchmark(folder.path(), &records(), &[]);
         let file = folder.path().join("records.parquet");
         let mut expected: Vec<_> = digests(&records()).into_iter().map(|(row, _)| row).collect();
-        let verified = |digests: &[RowDigest]| verify(&file, benchmark.identity(), digests, &|_, _, _| {});
+        let columns = crate::table::schema();
+        let verified = |digests: &[RowDigest]| verify(&file, benchmark.identity(), &columns, digests, &|_, _, _| {});
         verified(&expected).unwrap();
         assert!(matches!(verified(&expected[1..]), Err(Error::ReadBack { row: 11, .. })));
         expected[7][3] ^= 1;

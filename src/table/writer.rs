@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use fs_err as fs;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
@@ -17,7 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
-use super::column::{ADJACENCY, COLUMNS, Column, HASH, OPERATIONS};
+use super::column::{ADJACENCY, COLUMNS, HASH, OPERATIONS};
 use super::sum::{self, Summed};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 use crate::file::replace;
@@ -51,9 +51,11 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     replace(file, |open| {
         let mut summed = Summed::new(open);
-        let mut writer = ArrowWriter::try_new(&mut summed, schema(), Some(properties(identity))).map_err(broken)?;
+        let columns = schema::of_records(records);
+        let properties = Some(properties(identity));
+        let mut writer = ArrowWriter::try_new(&mut summed, SchemaRef::clone(&columns), properties).map_err(broken)?;
         for batch in records.chunks(BATCH) {
-            writer.write(&schema::to_batch(batch)).map_err(broken)?;
+            writer.write(&schema::to_batch_with(batch, &columns)).map_err(broken)?;
         }
         writer.append_key_value_metadata(sum::entry());
         writer.close().map_err(broken)?;
@@ -61,10 +63,10 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-/// A Parquet file of no rows, for where there is none.
-pub(super) fn no_rows() -> Vec<u8> {
+/// A Parquet file of no rows with these columns, for where there is none.
+pub(super) fn no_rows(columns: SchemaRef) -> Vec<u8> {
     let mut file = Vec::new();
-    let writer = ArrowWriter::try_new(&mut file, schema(), None).expect("the schema has a form in Parquet");
+    let writer = ArrowWriter::try_new(&mut file, columns, None).expect("the schema has a form in Parquet");
     writer.close().expect("memory takes every byte");
     file
 }
@@ -135,7 +137,8 @@ fn sorting_columns() -> Vec<SortingColumn> {
 
 /// Writes rows that are sorted by key as a compacted file, which appears whole or not at all.
 ///
-/// `group` makes what a group of rows is gathered from, and `gather` the values of a column for some rows of that group:
+/// The file has the columns of a benchmark. `group` makes what a group of rows is gathered from, and `gather` the values of a
+/// column for some rows of that group:
 /// only one group is in memory, and its columns are encoded on all cores. `progress` is told the rows that are written.
 ///
 /// # Errors
@@ -150,13 +153,24 @@ pub(super) fn write_compacted<G: Sync>(
     identity: Identity,
     rows: usize,
     group: impl Fn(Range<usize>) -> G,
-    gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
+    gather: impl Fn(&G, &Field, Range<usize>) -> ArrayRef + Sync,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
-    replace(file, |open| write_rows(open, identity, rows, |range| Ok(group(range)), gather, progress))
+    let layout = Layout { identity, columns: schema::schema(), rows };
+    replace(file, |open| write_rows(open, layout, |range| Ok(group(range)), gather, progress))
 }
 
-/// Writes rows as [`write_compacted`] does, to a file that is open already; `group` may fail.
+/// What a compacted file is to hold.
+pub(super) struct Layout {
+    /// The identity of the benchmark.
+    pub(super) identity: Identity,
+    /// The columns.
+    pub(super) columns: SchemaRef,
+    /// The number of rows.
+    pub(super) rows: usize,
+}
+
+/// Writes rows as [`write_compacted`] does, to a file that is open already and with any columns; `group` may fail.
 ///
 /// # Errors
 ///
@@ -167,32 +181,32 @@ pub(super) fn write_compacted<G: Sync>(
 /// As [`write_compacted`].
 pub(super) fn write_rows<G: Sync>(
     open: &mut fs::File,
-    identity: Identity,
-    rows: usize,
+    Layout { identity, columns: fields, rows }: Layout,
     mut group: impl FnMut(Range<usize>) -> Result<G, Error>,
-    gather: impl Fn(&G, &Column, Range<usize>) -> ArrayRef + Sync,
+    gather: impl Fn(&G, &Field, Range<usize>) -> ArrayRef + Sync,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
     let file = open.path().to_owned();
     let broken = |source: ParquetError| Error::Parquet { file: file.clone(), source };
     let mut summed = Summed::new(open);
     let buffer = BufWriter::with_capacity(1 << 20, &mut summed);
-    let writer = ArrowWriter::try_new(buffer, schema(), Some(compacted_properties(identity))).map_err(broken)?;
+    let properties = Some(compacted_properties(identity));
+    let writer = ArrowWriter::try_new(buffer, SchemaRef::clone(&fields), properties).map_err(broken)?;
     let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
     for (index, start) in (0..rows).step_by(GROUP).enumerate() {
         let count = GROUP.min(rows - start);
         let values = group(start..start + count)?;
-        let encode = |(mut column, described): (ArrowColumnWriter, &Column)| {
+        let encode = |(mut column, field): (ArrowColumnWriter, &Arc<Field>)| {
             for first in (0..count).step_by(PAGE) {
-                let array = gather(&values, described, first..count.min(first + PAGE));
-                for leaf in compute_leaves(&described.field(), &array)? {
+                let array = gather(&values, field, first..count.min(first + PAGE));
+                for leaf in compute_leaves(field, &array)? {
                     column.write(&leaf)?;
                 }
             }
             column.close()
         };
         let columns = columns.create_column_writers(index).map_err(broken)?;
-        let chunks: Vec<_> = columns.into_par_iter().zip(COLUMNS).map(encode).collect();
+        let chunks: Vec<_> = columns.into_par_iter().zip(&fields.fields()[..]).map(encode).collect();
         let mut group = writer.next_row_group().map_err(broken)?;
         for chunk in chunks {
             chunk.and_then(|chunk| chunk.append_to_row_group(&mut group)).map_err(broken)?;
@@ -236,6 +250,7 @@ mod tests {
     use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
 
     use super::*;
+    use crate::table::column::column;
     use crate::unit::Epochs;
 
     fn identity() -> Identity {
@@ -283,7 +298,7 @@ mod tests {
         records[8].device = Some("a device".to_owned());
         let mut steps = Vec::new();
         let group = |rows: Range<usize>| &records[rows];
-        let gather = |records: &&[Record], column: &Column, rows: Range<usize>| column.gather(&records[rows]);
+        let gather = |records: &&[Record], field: &Field, rows: Range<usize>| column(field.name()).gather(&records[rows]);
         write_compacted(&file, identity(), records.len(), group, gather, &mut |rows| steps.push(rows)).unwrap();
         assert_eq!(steps, [40_000]);
         assert_eq!(super::super::read(&file, identity()).unwrap(), records);

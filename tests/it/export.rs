@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use fs_err as fs;
-use nasbench::table::Benchmark;
+use nasbench::table::{Benchmark, Record};
 
 const BENCHMARK: &str = "tests/data/tiny-benchmark";
 
@@ -59,4 +59,52 @@ fn rows_of_verification_are_exported_apart() {
         String::from_utf8(text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), Benchmark::open(BENCHMARK).unwrap().verified().unwrap().len());
     assert!(rows.iter().all(|row| row["repeat"].as_u64() >= Some(100) && row["source"] == "verified"));
+}
+
+#[test]
+fn every_export_and_every_query_comes_back_by_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = Benchmark::open(BENCHMARK).unwrap().records().unwrap();
+    let import = |file: &Path, out: &Path| {
+        let run = nasbench(&["import", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        assert!(run.status.success(), "{run:?}");
+        (Benchmark::open(out).unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    for format in ["csv", "jsonl", "parquet", "arrow"] {
+        let (file, out) = (folder.path().join(format), folder.path().join(format!("{format}-bench")));
+        assert!(export(format, &file, &["--quiet"]).status.success());
+        let (again, said) = import(&file, &out);
+        assert_eq!((again.records().unwrap(), said.as_str()), (records.clone(), ""), "{format}");
+        let check = nasbench(&["check", out.to_str().unwrap()]);
+        assert!(check.status.success(), "{check:?}");
+    }
+    // The official format lacks much of a row.
+    let official = |record: &Record| {
+        let Record { hash, cell, epochs, repeat, parameters, start, halfway, end, total_time, .. } = record.clone();
+        (hash, cell, epochs, repeat, parameters, [start, halfway, end], total_time)
+    };
+    let (file, out) = (folder.path().join("rows.tfrecord"), folder.path().join("tfrecord-bench"));
+    assert!(export("tfrecord", &file, &["--quiet"]).status.success());
+    let (again, _) = import(&file, &out);
+    assert!(again.records().unwrap().iter().map(official).eq(records.iter().map(official)));
+
+    let printed = |record: &Record| {
+        let time = record.end.training_time;
+        (record.key(), record.cell, record.parameters, time, record.end.validation_accuracy, record.end.test_accuracy)
+    };
+    for format in ["csv", "json"] {
+        let (file, out) = (folder.path().join(format!("query.{format}")), folder.path().join(format!("query-{format}")));
+        let cells: Vec<_> = records.iter().map(|record| format!("--hash={}", record.hash)).collect();
+        let mut arguments = vec!["query", BENCHMARK, "--repeat", "all", "--format", format];
+        arguments.extend(cells.iter().map(String::as_str).step_by(4));
+        fs::write(&file, nasbench(&arguments).stdout).unwrap();
+        let (again, said) = import(&file, &out);
+        assert!(again.records().unwrap().iter().map(printed).eq(records.iter().map(printed)), "{format}");
+        assert_eq!(said, "");
+    }
+    let means = folder.path().join("means.csv");
+    fs::write(&means, nasbench(&["query", BENCHMARK, "--best", "5", "--format", "csv"]).stdout).unwrap();
+    let (again, said) = import(&means, &folder.path().join("means"));
+    assert_eq!(said, "note: 5 rows are means over repeats: each counts as one repeat\n");
+    assert!(again.records().unwrap().iter().all(|record| record.repeat == 0));
 }

@@ -1,6 +1,7 @@
 //! `nasbench space list`.
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 
 use nasbench::space::Space;
 use serde_json::Value;
@@ -18,12 +19,13 @@ pub(super) struct Arguments {
 
     /// Print so many cells and no more [default: 20 in a table, all of them otherwise].
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     let enumeration = space.enumerate()?;
-    let limit = arguments.limit.unwrap_or(if arguments.format == Format::Table { PAGE } else { usize::MAX });
+    let limit = arguments.limit.map(NonZeroUsize::get);
+    let limit = limit.unwrap_or(if arguments.format == Format::Table { PAGE } else { usize::MAX });
     let mut rows = Rows::new(arguments.format, &["index", "isomorphs"], std::io::stdout().lock())?;
     let indices: Box<dyn Iterator<Item = usize>> = match arguments.format {
         Format::Hashes => Box::new(enumeration.by_hash().iter().map(|index| *index as usize)),

@@ -1,5 +1,7 @@
 //! `nasbench space sample`.
 
+use std::num::NonZeroUsize;
+
 use clap::builder::PossibleValuesParser;
 use nasbench::space::{Cell, SAMPLERS, Sampler, Space};
 use nasbench::unit::Seed;
@@ -16,8 +18,8 @@ pub(super) struct Arguments {
     sampler: String,
 
     /// How many cells to draw; the same cell may come again.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    count: usize,
+    #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
+    count: NonZeroUsize,
 
     /// The source of every random number.
     #[arg(long, default_value_t = 0, value_name = "S")]
@@ -33,7 +35,7 @@ pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     let mut rng = Seed(arguments.seed).rng();
     let mut draw = || Ok(Sampler::draw(sampler, space, &mut rng).prune()?);
     let mut rows = Rows::new(arguments.format, &[], std::io::stdout().lock())?;
-    let mut left = arguments.count;
+    let mut left = arguments.count.get();
     while left > 0 {
         let cells: Vec<Cell> = (0..left.min(BATCH)).map(|_| draw()).collect::<anyhow::Result<_>>()?;
         for (hash, cell) in Cell::hashes(&cells).into_iter().zip(&cells) {

@@ -1,5 +1,6 @@
 //! Exporting a benchmark as an official file.
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
@@ -15,7 +16,27 @@ use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 /// Rows that are turned into arrays at once.
 const BATCH: usize = 8_192;
 
-/// Writes the recorded rows of a benchmark as a file that the original program reads, and returns how many records it has.
+/// What an export came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// The records of the file.
+    pub written: u64,
+    /// The rows that the format has no words for.
+    pub left_out: u64,
+    /// The columns that those rows lack, and how many rows lack each.
+    pub lacking: BTreeMap<&'static str, u64>,
+}
+
+impl Exported {
+    /// A line that says what was left out and why; `None` if nothing was.
+    #[must_use]
+    pub fn left_out_text(&self) -> Option<String> {
+        let lacking: Vec<_> = self.lacking.iter().map(|(column, rows)| format!("{column} ({rows})")).collect();
+        (self.left_out > 0).then(|| format!("left out: {} rows, which lack {}", self.left_out, lacking.join(", ")))
+    }
+}
+
+/// Writes the recorded rows of a benchmark as a file that the original program reads.
 ///
 /// The records stand in the order of their key: hash, epochs, repeat. What the format has no words for is lost: seeds,
 /// curves, telemetry and provenance. Rows without an accuracy, as those of trainings that diverged, have no official form
@@ -24,25 +45,30 @@ const BATCH: usize = 8_192;
 ///
 /// # Errors
 ///
-/// [`Error::File`] or [`Error::Parquet`] if a file cannot be read or written, [`Error::Column`] for a column that is not right.
+/// [`Error::File`] or [`Error::Parquet`] if a file cannot be read or written, [`Error::Column`] for a column that is not right,
+/// [`Error::NoRows`] if there is no row, [`Error::NothingOfficial`] if the format has words for none.
 /// A file that was there under the name is then as it was.
-pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, Error> {
-    let mut written = 0;
+pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Exported, Error> {
+    let mut exported = Exported::default();
     replace(file, |open| -> Result<(), Error> {
         let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, open));
         let (mut done, mut total) = (0, 0);
         let mut take = |batch: &RecordBatch, source: &Path, rows: u64| {
             total = rows;
-            written += write(batch, source, &mut writer)?;
+            write(batch, source, &mut writer, &mut exported)?;
             done += batch.num_rows() as u64;
             progress(done, total);
             Ok(())
         };
         each_batch(benchmark, &mut take)?;
         writer.finish()?.flush()?;
-        Ok::<_, Error>(())
+        match exported.written {
+            0 if exported.left_out == 0 => Err(Error::NoRows { folder: benchmark.folder().to_owned(), part: Part::Recorded }),
+            0 => Err(Error::NothingOfficial { rows: exported.left_out, lacking: exported.lacking.keys().copied().collect() }),
+            _ => Ok(()),
+        }
     })?;
-    Ok(written)
+    Ok(exported)
 }
 
 /// Hands over all recorded rows, sorted by key, each key once. A benchmark of one file is not held in memory.
@@ -57,7 +83,7 @@ fn each_batch(benchmark: &Benchmark, take: &mut dyn FnMut(&RecordBatch, &Path, u
     } else {
         let records = benchmark.records()?;
         for batch in records.chunks(BATCH) {
-            take(&schema::to_batch(batch), benchmark.folder(), records.len() as u64)?;
+            take(&schema::to_batch_with(batch, &schema::schema()), benchmark.folder(), records.len() as u64)?;
         }
     }
     Ok(())
@@ -92,8 +118,13 @@ const EVALUATIONS: [[&str; 4]; 3] = [
     [COLUMNS[13], COLUMNS[14], COLUMNS[15], COLUMNS[16]],
 ];
 
-/// Writes the rows of a batch; returns how many of them the format has words for.
-fn write(batch: &RecordBatch, file: &Path, writer: &mut Writer<impl std::io::Write>) -> Result<u64, Error> {
+/// Writes the rows of a batch, and counts them.
+fn write(
+    batch: &RecordBatch,
+    file: &Path,
+    writer: &mut Writer<impl std::io::Write>,
+    exported: &mut Exported,
+) -> Result<(), Error> {
     let column = |name| schema::column(batch, name, file);
     let text = |name| -> Result<&StringArray, Error> { Ok(column(name)?.as_string::<i32>()) };
     let (hashes, adjacencies, operations) = (text(COLUMNS[0])?, text(COLUMNS[1])?, text(COLUMNS[2])?);
@@ -102,7 +133,6 @@ fn write(batch: &RecordBatch, file: &Path, writer: &mut Writer<impl std::io::Wri
     let total_time = column(COLUMNS[17])?.as_primitive::<Float64Type>();
     let [start, halfway, end] = EVALUATIONS.map(|names| evaluations(batch, file, names));
     let (start, halfway, end) = (start?, halfway?, end?);
-    let mut written = 0;
     for row in 0..batch.num_rows() {
         let model = Model {
             hash: hashes.value(row),
@@ -114,9 +144,16 @@ fn write(batch: &RecordBatch, file: &Path, writer: &mut Writer<impl std::io::Wri
             total_time: Seconds(total_time.value(row)),
             checkpoint: None,
         };
-        written += u64::from(writer.write(&model)?);
+        if writer.write(&model)? {
+            exported.written += 1;
+            continue;
+        }
+        exported.left_out += 1;
+        for column in model.lacking() {
+            *exported.lacking.entry(column).or_default() += 1;
+        }
     }
-    Ok(written)
+    Ok(())
 }
 
 /// One evaluation of every row of a batch.

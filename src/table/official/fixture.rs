@@ -52,9 +52,9 @@ pub(super) fn model(cell: usize, epochs: u16, repeat: u16) -> Trained {
     }
 }
 
-/// Writes a model.
-pub(super) fn write(writer: &mut Writer<impl Write>, model: &Trained) -> bool {
-    let record = Model {
+/// A model as it is written.
+pub(super) fn record(model: &Trained) -> Model<'_> {
+    Model {
         hash: &model.texts.hash,
         epochs: Epochs(model.epochs),
         adjacency: &model.texts.adjacency,
@@ -63,8 +63,12 @@ pub(super) fn write(writer: &mut Writer<impl Write>, model: &Trained) -> bool {
         parameters: model.parameters,
         total_time: model.total_time,
         checkpoint: model.checkpoint,
-    };
-    writer.write(&record).unwrap()
+    }
+}
+
+/// Writes a model.
+pub(super) fn write(writer: &mut Writer<impl Write>, model: &Trained) -> bool {
+    writer.write(&record(model)).unwrap()
 }
 
 /// The bytes of a file of models.

@@ -56,6 +56,12 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Whether bytes begin as a file of the official release does: with a length and its checksum.
+pub(in crate::table) fn is_start(bytes: &[u8]) -> bool {
+    let stated = bytes.split_first_chunk::<LENGTH>().and_then(|(length, rest)| Some((checksum(length), *rest.first_chunk()?)));
+    stated.is_some_and(|(sum, stated)| sum == u32::from_le_bytes(stated))
+}
+
 /// Says where the last frame of a file breaks off, of which these are the bytes that there are.
 pub(super) fn truncated(bytes: &[u8]) -> Problem {
     let at = match bytes.len() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
+use arrow::datatypes::Field;
 use rayon::prelude::*;
 
 use super::Problem;
@@ -13,7 +14,7 @@ use super::payload::{Payload, Scratch};
 use super::rows::{Row, Rows, Surplus};
 use super::source::{Block, Source};
 use crate::space::Space;
-use crate::table::column::Column;
+use crate::table::column::column as stored_column;
 use crate::table::writer::write_compacted;
 use crate::table::{Benchmark, Dataset, Error, Imported, Manifest, Part, operations};
 use crate::train::PROTOCOLS;
@@ -72,21 +73,28 @@ pub struct LeftOut {
 
 /// Makes a benchmark of official files, which are taken in their order.
 ///
-/// Both checksums of each record are checked, and its hash is computed again. The repeat of a record is its place among
+/// A file that is packed by gzip is read as the one that is in it. Both checksums of each record are checked, and its hash is computed again. The repeat of a record is its place among
 /// those of its cell and budget. With `keep_going`, records that are not right are left out instead of ending the import;
 /// after a damaged length nobody knows where the next record starts, so that the rest of that file is left out, too.
 ///
 /// # Errors
 ///
 /// [`Error::NotEmpty`] if anything lies in the folder, [`Error::File`] or [`Error::NotAFile`] for a file that cannot be read,
-/// [`Error::NoRecords`] if there is no record to import, and, unless it keeps going, [`Error::Record`] for the first record that
-/// is not right. Nothing is left in the folder then.
+/// [`Error::NoRecords`] if there is no record to import, [`Error::GivenTwice`] if two of the files are one, and, unless it keeps
+/// going, [`Error::WithinAnother`] if one of them holds another, as the two of the release do, and [`Error::Record`] for the first
+/// record that is not right. Nothing is left in the folder then.
 pub fn import(files: &[PathBuf], out: &Path, keep_going: bool, progress: Progress<'_>) -> Result<Summary, Error> {
     Benchmark::check_vacant(out)?;
     let mut import = Import { keep_going, ..Import::default() };
     let mut total = 0;
+    let mut seen = Vec::new();
     for file in files {
-        total += Source::open(file)?.length()?;
+        total += Source::open(file)?.length();
+        let whole = fs_err::canonicalize(file)?;
+        if let Some(first) = seen.iter().position(|other| *other == whole) {
+            return Err(Error::GivenTwice { file: files[first].clone() });
+        }
+        seen.push(whole);
     }
     for file in files {
         import.read(file, total, progress)?;
@@ -204,12 +212,10 @@ impl<'a> Import<'a> {
     /// Sorts the rows by key. Copies of others, and repeats that have no key, are refused.
     fn sort(&mut self) -> Result<Vec<u32>, Error> {
         let mut surplus = Vec::new();
-        let keep_going = self.keep_going;
-        // Without `keep_going` the first one ends the import; the others would be for nothing.
-        let order = self.rows.sort(|ordinal, reason| {
-            surplus.push((ordinal, reason));
-            keep_going
-        });
+        let order = self.rows.sort(|ordinal, reason| surplus.push((ordinal, reason)));
+        if !self.keep_going {
+            self.refuse_whole_copies(&surplus)?;
+        }
         for (ordinal, reason) in surplus {
             let (at, record, offset) = self.locate(ordinal)?;
             let problem = match reason {
@@ -217,12 +223,32 @@ impl<'a> Import<'a> {
                     let (other, record, offset) = self.locate(other)?;
                     Problem::DuplicateRepeat { file: self.files[other].to_owned(), record, offset }
                 }
-                Surplus::TooMany(problem) => problem,
+                Surplus::TooMany(problem) => *problem,
             };
             self.imported[at].records -= 1;
             self.refuse(Error::Record { file: self.files[at].to_owned(), record, offset, source: Box::new(problem) })?;
         }
         Ok(order)
+    }
+
+    /// Refuses files of which one holds the other, as the two of the release do: that says more than their first common record.
+    fn refuse_whole_copies(&self, surplus: &[(u32, Surplus)]) -> Result<(), Error> {
+        let file_of = |ordinal: u32| self.blocks[self.blocks.partition_point(|start| start.ordinal <= ordinal) - 1].file;
+        let mut copies: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        for (ordinal, reason) in surplus {
+            if let Surplus::CopyOf(other) = reason {
+                *copies.entry((file_of(*ordinal), file_of(*other))).or_default() += 1;
+            }
+        }
+        for ((later, earlier), count) in copies.into_iter().filter(|((later, earlier), _)| later != earlier) {
+            for (file, other) in [(later, earlier), (earlier, later)] {
+                if count == self.imported[file].records {
+                    let [file, other] = [file, other].map(|index| self.files[index].to_owned());
+                    return Err(Error::WithinAnother { file, other });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Finds a record again: the position of its file, its number in it, and where it starts.
@@ -239,7 +265,9 @@ impl<'a> Import<'a> {
     fn write(self, out: &Path, order: &[u32], progress: Progress<'_>) -> Result<Summary, Error> {
         let Rows { records: rows, cells, isomorphic, recounted, rounded, .. } = self.rows;
         let group = |range: Range<usize>| order[range].iter().map(|i| rows[*i as usize]).collect::<Vec<Row>>();
-        let gather = |group: &Vec<Row>, column: &Column, range: Range<usize>| column::gather(column, &group[range], &cells);
+        let gather = |group: &Vec<Row>, field: &Field, range: Range<usize>| {
+            column::gather(stored_column(field.name()), &group[range], &cells)
+        };
         let total = order.len() as u64;
         let benchmark = Benchmark::import(out, &manifest(), self.imported, |file, identity| {
             write_compacted(file, identity, order.len(), group, gather, &mut |rows| progress(Step::Writing, rows, total))

@@ -23,7 +23,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use export::export;
+pub use export::{Exported, export};
+pub(super) use frame::is_start;
 pub use import::{LeftOut, Progress, Step, Summary, import};
 pub use model::{Model, Writer};
 pub use problem::Problem;

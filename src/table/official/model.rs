@@ -31,6 +31,27 @@ pub struct Model<'a> {
     pub checkpoint: Option<&'a str>,
 }
 
+impl Model<'_> {
+    /// The columns without which the format has no words for this model: accuracies that are not known, as of a training that
+    /// diverged, and parameters beyond 2³¹ − 1.
+    #[must_use]
+    pub fn lacking(&self) -> Vec<&'static str> {
+        let accuracies = self.evaluations.iter().zip(ACCURACIES).flat_map(|(evaluation, names)| {
+            let Evaluation { train_accuracy, validation_accuracy, test_accuracy, .. } = evaluation;
+            [train_accuracy, validation_accuracy, test_accuracy].into_iter().zip(names)
+        });
+        let unknown = accuracies.filter(|(accuracy, _)| accuracy.is_none()).map(|(_, name)| name);
+        unknown.chain(i32::try_from(self.parameters.0).is_err().then_some("trainable_parameters")).collect()
+    }
+}
+
+/// The columns of the accuracies of the three evaluations.
+const ACCURACIES: [[&str; 3]; 3] = [
+    ["start_train_accuracy", "start_validation_accuracy", "start_test_accuracy"],
+    ["halfway_train_accuracy", "halfway_validation_accuracy", "halfway_test_accuracy"],
+    ["final_train_accuracy", "final_validation_accuracy", "final_test_accuracy"],
+];
+
 /// Writes official records, one frame each.
 #[derive(Debug)]
 pub struct Writer<W> {
@@ -73,8 +94,7 @@ impl<W: Write> Writer<W> {
         Self { out, protobuf: Vec::new(), base64: String::new(), payload: Vec::new() }
     }
 
-    /// Writes a record. Returns `false`, and writes nothing, for a model that the format has no words for: it lacks an
-    /// accuracy, as one that diverged does, or has more than 2³¹ − 1 parameters.
+    /// Writes a record, unless the format has no words for the model; see [`lacking`](Model::lacking). Says whether it did.
     ///
     /// # Errors
     ///
@@ -174,6 +194,7 @@ mod tests {
         model.evaluations[2].validation_accuracy = None;
         let mut writer = Writer::new(Vec::new());
         assert!(!fixture::write(&mut writer, &model));
+        assert_eq!(fixture::record(&model).lacking(), ["final_validation_accuracy"]);
         assert!(writer.finish().unwrap().is_empty());
     }
 }

@@ -68,7 +68,7 @@ pub(super) enum Surplus {
     /// The ordinal of the row that it is a copy of.
     CopyOf(u32),
     /// There is no repeat left for it.
-    TooMany(Problem),
+    TooMany(Box<Problem>),
 }
 
 impl Rows {
@@ -121,8 +121,8 @@ impl Rows {
     /// Sorts the cells by hash and gives every row its repeat: its place among those of its cell and budget, in the order
     /// of the files. Returns the order of the rows by key.
     ///
-    /// `refuse` is told the ordinals of those that cannot stay; if it says so, that was the last one that matters.
-    pub(super) fn sort(&mut self, mut refuse: impl FnMut(u32, Surplus) -> bool) -> Vec<u32> {
+    /// `refuse` is told the ordinals of those that cannot stay.
+    pub(super) fn sort(&mut self, mut refuse: impl FnMut(u32, Surplus)) -> Vec<u32> {
         self.by_spec = FxHashMap::default();
         self.by_hash = FxHashMap::default();
         self.sort_cells();
@@ -134,9 +134,7 @@ impl Rows {
             let first = order.len();
             for &(_, i) in group {
                 if let Some(surplus) = self.surplus(i, &order[first..]) {
-                    if !refuse(self.records[i as usize].ordinal, surplus) {
-                        return order;
-                    }
+                    refuse(self.records[i as usize].ordinal, surplus);
                 } else {
                     self.records[i as usize].repeat = u16::try_from(order.len() - first).expect("repeats are limited");
                     order.push(i);
@@ -156,7 +154,7 @@ impl Rows {
         let limit = FIRST_VERIFIED_REPEAT;
         (accepted().len() >= usize::from(limit)).then(|| {
             let hash = self.cells[row.cell as usize].hash;
-            Surplus::TooMany(Problem::TooManyRepeats { hash, epochs: row.epochs, limit })
+            Surplus::TooMany(Box::new(Problem::TooManyRepeats { hash, epochs: row.epochs, limit }))
         })
     }
 

@@ -1,9 +1,10 @@
 //! Reading an official file in large blocks, without holding more than one of them.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
@@ -15,9 +16,15 @@ use crate::table::Error;
 /// The bytes that are read at once: some ten thousand records, many times the longest that is taken.
 const BLOCK: usize = 8 << 20;
 
-/// A file that is being read.
+/// What a packed file begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A file that is being read, unpacked if need be.
 pub(super) struct Source {
-    file: fs::File,
+    input: Box<dyn Read>,
+    /// The file, if it is packed: errors of the unpacking do not name it.
+    packed: Option<PathBuf>,
+    length: u64,
     buffer: Vec<u8>,
     /// What of the buffer holds bytes of the file that were not taken yet.
     filled: Range<usize>,
@@ -55,23 +62,39 @@ impl Source {
     ///
     /// [`Error::File`] if it cannot be opened, [`Error::NotAFile`] if it is a folder.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = fs::File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(Error::NotAFile { path: path.to_owned() });
-        }
-        Ok(Self { file, buffer: vec![0; BLOCK], filled: 0..0, fresh: 0..0, digest: Sha256::new(), offset: 0, is_ended: false })
+        Self::open_at(path, 0)
     }
 
-    /// Starts in the middle, where a record starts.
+    /// Starts in the middle, where a record starts; the bytes of a packed file are counted unpacked.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub(super) fn open_at(path: &Path, offset: u64) -> Result<Self, Error> {
-        let mut source = Self::open(path)?;
-        source.file.seek(SeekFrom::Start(offset))?;
-        source.offset = offset;
-        Ok(source)
+        let mut file = fs::File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(Error::NotAFile { path: path.to_owned() });
+        }
+        let mut first = Vec::new();
+        file.by_ref().take(GZIP.len() as u64).read_to_end(&mut first)?;
+        let packed = (first == GZIP).then(|| path.to_owned());
+        let (input, length): (Box<dyn Read>, u64) = if packed.is_some() {
+            // The last four bytes are the length of what is in it; it is right for files below 4 GiB.
+            let mut length = [0; 4];
+            file.seek(SeekFrom::End(-4))?;
+            file.read_exact(&mut length)?;
+            file.rewind()?;
+            let mut unpacked = MultiGzDecoder::new(BufReader::new(file));
+            let skipped = io::copy(&mut unpacked.by_ref().take(offset), &mut io::sink());
+            skipped.map_err(|source| Error::Unpack { file: path.to_owned(), source })?;
+            (Box::new(unpacked), u32::from_le_bytes(length).into())
+        } else {
+            file.seek(SeekFrom::Start(offset))?;
+            (Box::new(file), metadata.len())
+        };
+        let (buffer, digest) = (vec![0; BLOCK], Sha256::new());
+        Ok(Self { input, packed, length, buffer, filled: 0..0, fresh: 0..0, digest, offset, is_ended: false })
     }
 
     /// Takes the next records; `None` when all bytes were taken.
@@ -110,7 +133,7 @@ impl Source {
         let left = self.filled.len();
         let mut end = left;
         while !self.is_ended && end < self.buffer.len() {
-            let read = self.file.read(&mut self.buffer[end..])?;
+            let read = read(&mut *self.input, &mut self.buffer[end..], self.packed.as_deref())?;
             self.is_ended = read == 0;
             end += read;
         }
@@ -126,7 +149,7 @@ impl Source {
     pub(super) fn finish(mut self) -> Result<(u64, String), Error> {
         let mut bytes = self.offset + self.filled.len() as u64;
         loop {
-            let read = self.file.read(&mut self.buffer)?;
+            let read = read(&mut *self.input, &mut self.buffer, self.packed.as_deref())?;
             if read == 0 {
                 return Ok((bytes, hex::print(&self.digest.finalize())));
             }
@@ -135,14 +158,18 @@ impl Source {
         }
     }
 
-    /// The length of the file, as far as the system knows it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] if it cannot say.
-    pub(super) fn length(&self) -> Result<u64, Error> {
-        Ok(self.file.metadata()?.len())
+    /// The length of the file, unpacked, as far as the system and the file know it.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
     }
+}
+
+/// Reads some bytes; an error of the unpacking names the file.
+fn read(input: &mut dyn Read, buffer: &mut [u8], packed: Option<&Path>) -> Result<usize, Error> {
+    input.read(buffer).map_err(|source| match packed {
+        Some(file) => Error::Unpack { file: file.to_owned(), source },
+        None => source.into(),
+    })
 }
 
 #[cfg(test)]

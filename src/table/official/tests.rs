@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::fixture::{self, Texts, Trained, file, model};
 use super::frame::{self, Frame};
-use super::{Step, Summary, export, import};
+use super::{Exported, Step, Summary, export, import};
 use crate::space::{Cell, Space};
 use crate::table::{Benchmark, Error, Record, Source, Status};
 use crate::unit::{Accuracy, Epochs, Seconds};
@@ -140,7 +140,7 @@ fn what_came_in_goes_out_again() {
     let benchmark = setting.import(false).unwrap().benchmark;
     let exported = setting.folder.path().join("again.tfrecord");
     let mut steps = Vec::new();
-    assert_eq!(export(&benchmark, &exported, &mut |done, total| steps.push((done, total))).unwrap(), 12);
+    assert_eq!(export(&benchmark, &exported, &mut |done, total| steps.push((done, total))).unwrap().written, 12);
     assert_eq!(steps, [(12, 12)]);
     let without_checkpoints: Vec<_> = some().into_iter().map(|model| Trained { checkpoint: None, ..model }).collect();
     let mut expected = payloads(&file(&without_checkpoints));
@@ -173,8 +173,61 @@ fn recorded_shards_go_out_too_and_what_diverged_stays() {
         crate::table::write(&shards.join(name), &records, benchmark.identity()).unwrap();
     }
     let file = folder.path().join("out.tfrecord");
-    assert_eq!(export(&benchmark, &file, &mut |_, _| {}).unwrap(), 2);
+    let found = export(&benchmark, &file, &mut |_, _| {}).unwrap();
+    let lacking = [("final_test_accuracy", 1)].into();
+    assert_eq!(found, Exported { written: 2, left_out: 1, lacking });
     assert_eq!(payloads(&fs::read(&file).unwrap()).len(), 2);
+}
+
+#[test]
+fn a_benchmark_of_which_no_row_has_a_record_makes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let benchmark = Benchmark::create_or_open(folder.path().join("bench"), &super::import::manifest()).unwrap();
+    let file = folder.path().join("out.tfrecord");
+    let message = || export(&benchmark, &file, &mut |_, _| {}).unwrap_err().to_string();
+    assert_eq!(message(), format!("`{}` has no rows yet", benchmark.folder().display()));
+    let mut record = Record::blank(Cell::from_texts("0100", "input,output").unwrap(), Epochs(4), 0);
+    record.end.validation_accuracy = Accuracy::from_fraction(0.5);
+    record.end.test_accuracy = Accuracy::from_fraction(0.5);
+    crate::table::write(&folder.path().join("bench/records.parquet"), &[record], benchmark.identity()).unwrap();
+    assert_eq!(
+        message(),
+        "the official format has words for none of the 1 rows: they lack final_train_accuracy, halfway_test_accuracy, \
+         halfway_train_accuracy, halfway_validation_accuracy, start_test_accuracy, start_train_accuracy, \
+         start_validation_accuracy\nhint: the other formats have"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was left beside the benchmark");
+}
+
+#[test]
+fn both_official_files_at_once_are_refused_as_one_holds_the_other() {
+    let (all, part) = (Setting::of(&file(&some())), Setting::of(&file(&some()[3..6])));
+    let smaller = all.folder.path().join("smaller.tfrecord");
+    fs::copy(&part.file, &smaller).unwrap();
+    let message = |files: &[PathBuf]| import(files, &all.out, false, &mut |_, _, _| {}).unwrap_err().to_string();
+    let (one, other) = (all.file.display(), smaller.display());
+    let expected = format!("every record of `{other}` is in `{one}`, too\nhint: import `{one}` alone");
+    assert_eq!(message(&[all.file.clone(), smaller.clone()]), expected);
+    assert_eq!(message(&[smaller.clone(), all.file.clone()]), expected);
+    let twice = all.folder.path().join("../").join(all.folder.path().file_name().unwrap()).join("nb.tfrecord");
+    assert_eq!(message(&[all.file.clone(), twice]), format!("`{one}` is given twice"));
+    assert!(!all.out.exists());
+}
+
+#[test]
+fn a_packed_file_is_read_as_the_one_that_is_in_it() {
+    let bytes = file(&some());
+    let (plain, packed) = (Setting::of(&bytes), Setting::of(&[]));
+    let mut encoder = flate2::write::GzEncoder::new(fs::File::create(&packed.file).unwrap(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &bytes).unwrap();
+    encoder.finish().unwrap();
+    let (expected, found) = (plain.import(false).unwrap(), packed.import(false).unwrap());
+    assert_eq!(found.benchmark.records().unwrap(), expected.benchmark.records().unwrap());
+    let [of_packed, of_plain] = [&found, &expected].map(|summary| summary.benchmark.imported()[0].clone());
+    assert_eq!(of_packed, of_plain, "bytes and sha256 are those of what is in it");
+    let whole = fs::read(&packed.file).unwrap();
+    let cut = Setting::of(&whole[..whole.len() / 2]);
+    assert_eq!(cut.import(false).unwrap_err().to_string(), format!("could not unpack `{}`", cut.file.display()));
 }
 
 #[test]
@@ -368,7 +421,7 @@ fn check_import(bytes: &[u8], keep_going: bool) -> Result<(), TestCaseError> {
             prop_assert_eq!(records.len() as u64, summary.records);
             prop_assert!(summary.records > 0 && (keep_going || summary.left_out.count == 0));
             let out = setting.folder.path().join("out");
-            prop_assert_eq!(export(&summary.benchmark, &out, &mut |_, _| {}).unwrap(), summary.records);
+            prop_assert_eq!(export(&summary.benchmark, &out, &mut |_, _| {}).unwrap().written, summary.records);
         }
         Err(error) => {
             let file: &Path = &setting.file;

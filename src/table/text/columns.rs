@@ -1,0 +1,167 @@
+//! Which column of a table holds what.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::{FIELDS, KEEP, MEASURED};
+use crate::table::column::COLUMNS;
+use crate::table::{Error, schema};
+use crate::unit::Epochs;
+
+/// Which column of a table holds what, and which others are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Field, budget and the name of the column.
+    named: Vec<(&'static str, Option<Epochs>, String)>,
+    /// Columns of numbers that are none of the fields, each with the budget that it is of if it is of one.
+    kept: Vec<(Option<Epochs>, String)>,
+}
+
+impl Columns {
+    /// Reads a name as it is typed: `validation_accuracy@108=val_acc_108`, or `keep=energy` for a column of numbers that becomes an
+    /// extra column of the benchmark, under its name. With a budget, `keep@108=energy`, only the rows of that budget have it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownField`] if the field is none of [`FIELDS`], or has a budget though it is not measured;
+    /// [`Error::RepeatedField`] if it was named before; [`Error::SharedColumn`] if the column was; [`Error::KnownColumn`] if a
+    /// column is to be kept under a name that every benchmark has.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nasbench::table::text::Columns;
+    ///
+    /// let columns = Columns::default().with("operations=ops")?.with("validation_accuracy@108=val_acc_108")?.with("keep=energy")?;
+    /// assert!(columns.with("operations=labels").is_err());
+    /// # Ok::<(), nasbench::table::Error>(())
+    /// ```
+    pub fn with(mut self, text: &str) -> Result<Self, Error> {
+        let unknown = || Error::UnknownField { found: text.to_owned() };
+        let (field, name) = text.split_once('=').filter(|(_, name)| !name.is_empty()).ok_or_else(unknown)?;
+        let (field, epochs) = match field.split_once('@') {
+            Some((field, epochs)) => (field, Some(Epochs(epochs.parse().ok().filter(|epochs| *epochs > 0).ok_or_else(unknown)?))),
+            None => (field, None),
+        };
+        let names = self.named.iter().map(|(other, _, column)| (*other, column));
+        let mut names = names.chain(self.kept.iter().map(|(_, column)| (KEEP, column)));
+        let shared = names.find(|(_, column)| *column == name).map(|(other, _)| other);
+        if field == KEEP {
+            if COLUMNS.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
+                return Err(Error::KnownColumn { column: name.to_owned() });
+            }
+            if let Some(other) = shared {
+                return Err(Error::SharedColumn { column: name.to_owned(), fields: [other, KEEP] });
+            }
+            self.kept.push((epochs, name.to_owned()));
+            return Ok(self);
+        }
+        let known = FIELDS.iter().find(|(known, _)| *known == field && (epochs.is_none() || MEASURED.contains(known)));
+        let field = known.ok_or_else(unknown)?.0;
+        if self.named.iter().any(|(other, budget, _)| (*other, *budget) == (field, epochs)) {
+            return Err(Error::RepeatedField { field });
+        }
+        if let Some(other) = shared {
+            return Err(Error::SharedColumn { column: name.to_owned(), fields: [other, field] });
+        }
+        self.named.push((field, epochs, name.to_owned()));
+        Ok(self)
+    }
+
+    /// The names of the columns that are kept.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &str> {
+        self.kept.iter().map(|(_, name)| name.as_str())
+    }
+}
+
+/// A budget with the fields that are measured at it, and the positions of their columns.
+pub(super) type Measurements = (Epochs, Vec<(&'static str, usize)>);
+
+/// The position of each column that is read.
+pub(super) struct Positions {
+    pub(super) single: HashMap<&'static str, usize>,
+    pub(super) budgets: Vec<Measurements>,
+    /// The columns that are kept: the budget that it is of if it is of one, and the position.
+    pub(super) kept: Vec<(Option<Epochs>, usize)>,
+}
+
+impl Positions {
+    /// Finds the columns in a header whose names are unique.
+    pub(super) fn new(columns: &Columns, header: &[String], file: &Path) -> Result<Self, Error> {
+        let find = |name: &str| header.iter().position(|column| column == name);
+        let missing =
+            |name: &str| Error::MissingColumn { file: file.to_owned(), column: name.to_owned(), known: header.to_vec() };
+        let mut positions = Self { single: HashMap::new(), budgets: Vec::new(), kept: Vec::new() };
+        for (field, epochs, name) in &columns.named {
+            let position = find(name).ok_or_else(|| missing(name))?;
+            match epochs {
+                None => drop(positions.single.insert(field, position)),
+                Some(epochs) => match positions.budgets.iter_mut().find(|(budget, _)| budget == epochs) {
+                    Some((_, fields)) => fields.push((field, position)),
+                    None => positions.budgets.push((*epochs, vec![(field, position)])),
+                },
+            }
+        }
+        for (epochs, name) in &columns.kept {
+            positions.kept.push((*epochs, find(name).ok_or_else(|| missing(name))?));
+        }
+        for (field, usual) in FIELDS {
+            let is_named = columns.named.iter().any(|(named, ..)| named == field);
+            if let Some(position) = find(usual).filter(|position| !is_named && !positions.is_read(*position)) {
+                positions.single.insert(field, position);
+            }
+        }
+        positions.check_complete(missing)?;
+        Ok(positions)
+    }
+
+    fn check_complete(&self, missing: impl Fn(&str) -> Error) -> Result<(), Error> {
+        for (field, usual) in FIELDS.iter().filter(|(field, _)| ["adjacency", "operations"].contains(field)) {
+            if !self.single.contains_key(field) {
+                return Err(missing(usual));
+            }
+        }
+        let has_measured = MEASURED.iter().any(|field| self.single.contains_key(field));
+        if has_measured && !self.single.contains_key("epochs") {
+            return Err(missing("epochs"));
+        }
+        if !has_measured && self.budgets.is_empty() {
+            return Err(missing("validation_accuracy"));
+        }
+        Ok(())
+    }
+
+    /// Whether the column at a position is read.
+    pub(super) fn is_read(&self, position: usize) -> bool {
+        let mut measured = self.budgets.iter().flat_map(|(_, fields)| fields).map(|(_, position)| position);
+        self.single.values().any(|read| *read == position)
+            || measured.any(|read| *read == position)
+            || self.kept.iter().any(|(_, read)| *read == position)
+    }
+}
+
+/// Refuses a header that has a name twice. Columns without a name are not read.
+pub(super) fn check_unique(header: &[String], file: &Path) -> Result<(), Error> {
+    for (position, name) in header.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        if let Some(first) = header[..position].iter().position(|other| other == name) {
+            let positions = [first + 1, position + 1];
+            return Err(Error::RepeatedColumn { file: file.to_owned(), column: name.clone(), positions });
+        }
+    }
+    Ok(())
+}
+
+/// The columns that are not read, by name, or by position if they have none.
+pub(super) fn ignored(header: &[String], is_read: impl Fn(usize) -> bool) -> Vec<String> {
+    let unread = header.iter().enumerate().filter(|(position, _)| !is_read(*position));
+    let name = |(position, name): (usize, &String)| {
+        if name.is_empty() { format!("number {} (without a name)", position + 1) } else { name.clone() }
+    };
+    unread.map(name).collect()
+}
+
+/// Whether a header is that of rows that [`export`](crate::table::export) wrote: every column is there that has a value in each row.
+pub(super) fn is_exported(header: &[String]) -> bool {
+    let schema = schema::schema();
+    schema.fields().iter().filter(|field| !field.is_nullable()).all(|field| header.contains(field.name()))
+}

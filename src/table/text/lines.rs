@@ -1,0 +1,183 @@
+//! A row of a table whose columns a person names, as records.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
+
+use super::columns::{Measurements, Positions};
+use super::{MEASURED, VALIDATION};
+use crate::network::{Skeleton, count};
+use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, Sketch, Space};
+use crate::table::{Error, Record};
+use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
+
+/// What `nasbench query` prints as the repeat of a mean.
+const MEAN: &str = "mean";
+/// The greatest whole number up to which double precision has all of them.
+const GREATEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// A row with what is known of it.
+pub(super) struct Line<'a> {
+    pub(super) row: &'a StringRecord,
+    /// Its number, and what a row is called.
+    pub(super) number: u64,
+    pub(super) unit: &'static str,
+    pub(super) file: &'a Path,
+    pub(super) header: &'a [String],
+    pub(super) positions: &'a Positions,
+}
+
+impl Line<'_> {
+    fn text(&self, field: &str) -> Option<&str> {
+        self.positions.single.get(field).and_then(|position| self.at(*position))
+    }
+
+    /// The text at a position; `None` if there is none.
+    fn at(&self, position: usize) -> Option<&str> {
+        self.row.get(position).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn wrong(&self, field: &str, expected: &str, found: &str) -> Error {
+        let position = self.positions.single.get(field);
+        self.wrong_in(position.map_or(field, |position| self.header[*position].as_str()), expected, found)
+    }
+
+    fn wrong_in(&self, column: &str, expected: &str, found: &str) -> Error {
+        let (column, expected, found) = (column.to_owned(), expected.to_owned(), found.to_owned());
+        Error::CsvValue { file: PathBuf::from(self.file), unit: self.unit, line: self.number, column, expected, found }
+    }
+
+    pub(super) fn cell(&self, space: &Space) -> Result<Cell, Error> {
+        let (matrix, names) = (self.text("adjacency").unwrap_or_default(), self.text("operations").unwrap_or_default());
+        let no_cell = |error: &dyn std::fmt::Display| {
+            // A hint belongs to a message of its own.
+            let error = error.to_string().replace("\nhint: ", "; ");
+            self.wrong("adjacency", &format!("a cell ({error})"), &format!("{matrix} with {names}"))
+        };
+        let sketch = Sketch::from_matrix(matrix, names).map_err(|error| no_cell(&error))?;
+        let is_known = |word: &str| [INPUT, OUTPUT].contains(&word) || Operation::from_name(word).is_ok();
+        if let Some(word) = sketch.names().find(|word| !is_known(word)) {
+            let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.name()).collect();
+            return Err(self.wrong("operations", &format!("operations ({})", known.join(", ")), word));
+        }
+        sketch.cell(space).map_err(|error| no_cell(&error))
+    }
+
+    pub(super) fn hash(&self, cell: Cell) -> Result<ModuleHash, Error> {
+        let hash = cell.hash();
+        match self.text("hash") {
+            Some(stated) if !stated.eq_ignore_ascii_case(&hash.to_string()) => {
+                Err(self.wrong("hash", &format!("{hash}, that of the cell"), stated))
+            }
+            _ => Ok(hash),
+        }
+    }
+
+    pub(super) fn cost(&self, cell: Cell, skeleton: &Skeleton) -> Result<(Parameters, Flops), Error> {
+        let counted = count(&cell, skeleton);
+        let (parameters, flops) =
+            counted.map_err(|error| self.wrong("adjacency", "a cell that has a network", &error.to_string()))?;
+        let Some(stated) = self.text("parameters") else { return Ok((parameters, flops)) };
+        let parameters = whole(stated).ok_or_else(|| self.wrong("parameters", "a whole number", stated))?;
+        Ok((Parameters(parameters), flops))
+    }
+
+    /// The repeat; `None` if the row does not say it. A mean over repeats counts as one.
+    pub(super) fn repeat(&self) -> Result<Option<u16>, Error> {
+        let Some(text) = self.text("repeat").filter(|text| *text != MEAN) else { return Ok(None) };
+        whole(text).map(Some).ok_or_else(|| self.wrong("repeat", "the number of a repeat, from 0", text))
+    }
+
+    /// Whether the row is a mean over repeats.
+    pub(super) fn is_mean(&self) -> bool {
+        self.text("repeat") == Some(MEAN)
+    }
+
+    /// The budgets of the row with their fields; budgets of which nothing is known are left out.
+    pub(super) fn measurements(&self) -> Result<Vec<Measurements>, Error> {
+        let mut found = Vec::new();
+        let single: Vec<_> = MEASURED.iter().filter_map(|field| Some((*field, *self.positions.single.get(field)?))).collect();
+        if !single.is_empty() {
+            let text = self.text("epochs").unwrap_or_default();
+            let epochs = whole(text).filter(|epochs| *epochs > 0);
+            let epochs = epochs.ok_or_else(|| self.wrong("epochs", "a number of epochs, at least 1", text))?;
+            found.push((Epochs(epochs), single));
+        }
+        found.extend(self.positions.budgets.iter().cloned());
+        found.retain(|(_, fields)| fields.iter().any(|(_, position)| self.at(*position).is_some()));
+        Ok(found)
+    }
+
+    pub(super) fn measure(&self, field: &str, position: usize, record: &mut Record) -> Result<(), Error> {
+        let Some(text) = self.at(position) else { return Ok(()) };
+        let column = &self.header[position];
+        if field == "training_time" {
+            let seconds = decimal(text).parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+            record.end.training_time = Seconds(seconds.ok_or_else(|| self.wrong_in(column, "seconds, 0 or more", text))?);
+            return Ok(());
+        }
+        let accuracy = decimal(text).parse().ok().and_then(Accuracy::from_fraction);
+        let accuracy = Some(accuracy.ok_or_else(|| self.wrong_in(column, "an accuracy as a fraction, 0 to 1", text))?);
+        match field {
+            "train_accuracy" => record.end.train_accuracy = accuracy,
+            VALIDATION => record.end.validation_accuracy = accuracy,
+            _ => record.end.test_accuracy = accuracy,
+        }
+        Ok(())
+    }
+
+    /// Takes the columns that are kept.
+    pub(super) fn keep(&self, record: &mut Record) -> Result<(), Error> {
+        for (_, position) in self.positions.kept.iter().filter(|(epochs, _)| epochs.is_none_or(|epochs| epochs == record.epochs))
+        {
+            let Some(text) = self.at(*position) else { continue };
+            let column = &self.header[*position];
+            let number = decimal(text).parse().ok().filter(|number: &f64| number.is_finite());
+            let number = number.ok_or_else(|| self.wrong_in(column, "a number, as the column is kept", text))?;
+            record.extra.insert(column.clone(), number);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole number, which some programs print with a point: `108.0`.
+fn whole<T: TryFrom<u64>>(text: &str) -> Option<T> {
+    let exact = text.parse().ok();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number is whole and within the range")]
+    let with_point = || {
+        let number: f64 = decimal(text).parse().ok()?;
+        (number.fract() == 0.0 && (0.0..=GREATEST_WHOLE).contains(&number)).then_some(number as u64)
+    };
+    T::try_from(exact.or_else(with_point)?).ok()
+}
+
+/// A number with a point instead of the comma that some languages write, where that comma cannot stand between thousands.
+fn decimal(text: &str) -> Cow<'_, str> {
+    let is_decimal = |whole: &str, fraction: &str| {
+        let is_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let may_be_thousands = fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0');
+        is_digits(whole) && is_digits(fraction) && !may_be_thousands
+    };
+    match text.split_once(',') {
+        Some((whole, fraction)) if is_decimal(whole, fraction) => format!("{whole}.{fraction}").into(),
+        _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_have_a_point_and_a_decimal_one_a_comma() {
+        assert_eq!(["108", "108.0", "108.", "108,0"].map(whole::<u16>), [Some(108); 4]);
+        assert_eq!(["108.5", "-1", "65536", "1e9", "", "x", "inf", "NaN"].map(whole::<u16>), [None; 8]);
+        assert_eq!(whole("18446744073709551615"), Some(u64::MAX));
+        let commas = ["0,9412", "0,941", "1234,567", "1768,97595", "12,5"];
+        assert_eq!(commas.map(decimal), ["0.9412", "0.941", "1234.567", "1768.97595", "12.5"]);
+        for uncertain in ["1,768", "123,456", "1,234.5", "1,2,3", ",5", "5,", "0.5"] {
+            assert_eq!(decimal(uncertain), uncertain);
+        }
+    }
+}
