@@ -13,7 +13,7 @@ use nasbench::unit::{Epochs, Seconds};
 
 use super::Global;
 use super::format::chain;
-use super::recorded::{CsvArguments, note};
+use super::recorded::CsvArguments;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]

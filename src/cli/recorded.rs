@@ -51,7 +51,8 @@ pub(super) struct Recorded {
 
 impl Recorded {
     pub(super) fn open(path: &Path, csv: &CsvArguments) -> anyhow::Result<Self> {
-        let (table, skeleton) = if path.is_file() {
+        // A file that is not there is missed as one, too.
+        let (table, skeleton) = if path.is_file() || (path.extension().is_some() && !path.is_dir()) {
             let protocol = csv.protocol()?;
             let skeleton = protocol.skeleton();
             let skeleton = skeleton.with_context(|| {
