@@ -11,9 +11,9 @@ use nasbench::table::official::{self, LeftOut, Step, Summary};
 use nasbench::table::text::import_csv;
 use nasbench::unit::{Epochs, Seconds};
 
-use super::Global;
 use super::format::chain;
 use super::recorded::{CsvArguments, is_csv};
+use super::{Global, benchmark, note};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -55,6 +55,7 @@ Examples:
   nasbench import cells.csv --column adjacency=matrix --column operations=ops --column validation_accuracy@108=val_acc_108 --out mine";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    benchmark::check_not_shipped(&arguments.out)?;
     let started = Instant::now();
     match &arguments.files[..] {
         [file] if is_csv(file) => return import_table(file, arguments, started),
@@ -79,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     bar.finish_and_clear();
     let summary = imported.with_context(|| format!("could not import into `{}`", arguments.out.display()))?;
     if !global.quiet {
-        list(&summary.left_out)?;
+        list(&summary.left_out);
     }
     print(&summary, started.elapsed().into())
 }
@@ -115,16 +116,14 @@ fn bar(quiet: bool) -> ProgressBar {
 }
 
 /// Lists what was left out, on standard error.
-fn list(left_out: &LeftOut) -> anyhow::Result<()> {
-    let mut out = anstream::stderr().lock();
+fn list(left_out: &LeftOut) {
     for error in &left_out.listed {
-        writeln!(out, "left out: {}", chain(error))?;
+        note(format_args!("left out: {}", chain(error)));
     }
     let more = left_out.count - left_out.listed.len() as u64;
     if more > 0 {
-        writeln!(out, "left out: {} more", grouped(more))?;
+        note(format_args!("left out: {} more", grouped(more)));
     }
-    Ok(())
 }
 
 fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {

@@ -68,7 +68,7 @@ impl Operation {
         self as u8
     }
 
-    /// Finds an operation by its official name.
+    /// Finds an operation by its official name or its short one: `conv3x3-bn-relu` or `conv3x3`.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Operation {
         OPERATIONS
             .iter()
             .copied()
-            .find(|operation| operation.name() == name)
+            .find(|operation| operation.name() == name || operation.short_name() == name)
             .ok_or_else(|| Error::UnknownOperation { name: name.to_owned() })
     }
 }
@@ -97,6 +97,7 @@ mod tests {
         for (position, operation) in OPERATIONS.iter().enumerate() {
             assert_eq!(usize::from(operation.label()), position);
             assert_eq!(Operation::from_name(operation.name()).unwrap(), *operation);
+            assert_eq!(Operation::from_name(operation.short_name()).unwrap(), *operation);
         }
     }
 }

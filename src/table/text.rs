@@ -277,8 +277,9 @@ impl Line<'_> {
 
     fn cell(&self, space: &Space) -> Result<Cell, Error> {
         let (matrix, names) = (self.text("adjacency").unwrap_or_default(), self.text("operations").unwrap_or_default());
-        let words: Vec<String> = names.split([',', ' ']).filter(|word| !word.is_empty()).map(full_name).collect();
-        if let Some(word) = words.iter().find(|word| ![INPUT, OUTPUT].contains(&word.as_str()) && !is_known(word)) {
+        let words: Vec<&str> = names.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+        let is_known = |word: &&str| [INPUT, OUTPUT].contains(word) || Operation::from_name(word).is_ok();
+        if let Some(word) = words.iter().find(|word| !is_known(word)) {
             let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.name()).collect();
             return Err(self.wrong("operations", &format!("operations ({})", known.join(", ")), word));
         }
@@ -292,7 +293,9 @@ impl Line<'_> {
     fn hash(&self, cell: Cell) -> Result<ModuleHash, Error> {
         let hash = cell.hash();
         match self.text("hash") {
-            Some(stated) if stated != hash.to_string() => Err(self.wrong("hash", &format!("{hash}, that of the cell"), stated)),
+            Some(stated) if ModuleHash::from_hex(stated) != Some(hash) => {
+                Err(self.wrong("hash", &format!("{hash}, that of the cell"), stated))
+            }
             _ => Ok(hash),
         }
     }
@@ -343,17 +346,6 @@ impl Line<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a word is the full name of an operation.
-fn is_known(word: &str) -> bool {
-    OPERATIONS.iter().any(|operation| operation.name() == word)
-}
-
-/// The full name of an operation; other words stay as they are.
-fn full_name(word: &str) -> String {
-    let known = OPERATIONS.iter().find(|operation| operation.short_name() == word);
-    known.map_or_else(|| word.to_owned(), |operation| operation.name().to_owned())
 }
 
 #[cfg(test)]

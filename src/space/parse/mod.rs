@@ -9,7 +9,7 @@ mod json;
 use std::borrow::Cow;
 
 use super::operation::{INPUT, OUTPUT};
-use super::{Cell, OPERATIONS, Operation, Space, Spec};
+use super::{Cell, Operation, Space, Spec};
 
 /// The most vertices that a graph may have before it is pruned.
 pub const MOST_WRITTEN: usize = 64;
@@ -25,6 +25,12 @@ pub enum Error {
         line: usize,
         /// The column, from 1.
         column: usize,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// One of several objects is no cell.
+    #[error("{problem}")]
+    NoCell {
         /// What was expected and what was found.
         problem: String,
     },
@@ -172,6 +178,16 @@ impl Sketch {
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 
+    /// Reads cells as [`from_json`](Self::from_json) does, but for what is wrong with one cell, which does not keep from the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] if the text is no JSON, or holds something else than objects; [`Error::Nothing`] if there is none.
+    pub fn each_from_json(text: &str) -> Result<Vec<Result<Self, Error>>, Error> {
+        let sketches = json::each(text)?;
+        if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
+    }
+
     /// Checks what the official program checks when it makes a spec, in its order.
     fn new(Matrix(rows): &Matrix, mut names: Vec<Name>) -> Result<Self, Error> {
         let vertices = rows.len();
@@ -298,9 +314,10 @@ fn names(text: &str) -> Result<Vec<Name>, Error> {
     Ok(names)
 }
 
-/// A name, without a text of its own if it is a known one.
+/// A name, without a text of its own if it is a known one. A short name becomes the official one.
 fn name(text: &str) -> Name {
-    let known = OPERATIONS.iter().map(|operation| operation.name()).chain([INPUT, OUTPUT]).find(|known| *known == text);
+    let operation = Operation::from_name(text).ok().map(Operation::name);
+    let known = operation.or_else(|| [INPUT, OUTPUT].into_iter().find(|known| *known == text));
     known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
@@ -331,6 +348,7 @@ mod tests {
         let by_edges = Sketch::from_edges("0-1,0-2,1-3,2-3", &operations).unwrap();
         for sketch in [
             Sketch::from_edges(" 0-1, 2-3, 0-2,1-3", &format!("{CONV}, maxpool3x3")).unwrap(),
+            Sketch::from_edges("0-1,0-2,1-3,2-3", "conv3x3,maxpool3x3").unwrap(),
             Sketch::from_matrix("[[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
             Sketch::from_matrix("[[0,1.0,1,0],[0,0,0,1],[0.0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
             Sketch::from_matrix("0110000100010000", &operations).unwrap(),
