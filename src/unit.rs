@@ -54,11 +54,21 @@ impl fmt::Display for Accuracy {
 #[serde(transparent)]
 pub struct Seconds(pub f64);
 
+/// The shortest time that a speed is told of, in seconds.
+const SHORTEST: f64 = 1e-3;
+
 impl Seconds {
     /// What a training cost, as a file says it; `None` if that is 0, which stands for a time that nobody measured.
     #[must_use]
     pub fn measured(self) -> Option<Self> {
         (self.0 > 0.0).then_some(self)
+    }
+
+    /// Returns how much of something there was in each second; `None` if the time is below a millisecond, of which no clock here says
+    /// enough to divide by.
+    #[must_use]
+    pub fn rate_of(self, amount: f64) -> Option<f64> {
+        (self.0 >= SHORTEST).then(|| amount / self.0)
     }
 }
 
@@ -172,6 +182,13 @@ mod tests {
     fn seconds_print_in_the_unit_a_person_would_choose() {
         let printed: Vec<_> = [0.25, 59.0, 61.0, 7_500.0].map(|s| Seconds(s).to_string()).into();
         assert_eq!(printed, ["0.2 s", "59.0 s", "1 min 01 s", "2 h 05 min"]);
+    }
+
+    #[test]
+    fn a_time_below_the_clocks_floor_has_no_rate() {
+        assert_eq!(Seconds(0.5).rate_of(100.0), Some(200.0));
+        assert_eq!(Seconds(1e-3).rate_of(1.0), Some(1e3));
+        assert_eq!([0.0, 9e-4, -1.0, f64::NAN].map(|time| Seconds(time).rate_of(100.0)), [None; 4]);
     }
 
     #[test]

@@ -15,10 +15,10 @@ use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, Target, judge};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
-use super::Global;
 use super::format::{Format, Table};
 use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
+use super::{Global, note};
 
 /// The numbers of cells that publications assess with.
 const SIZES: &[usize] = &[100, 172, 424, 1_000, 4_236];
@@ -135,10 +135,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         let most = entry.most_rows.unwrap_or(usize::MAX);
         if let Some(size) = sizes.iter().find(|size| **size > most).filter(|_| !global.quiet) {
             let name = entry.name;
-            writeln!(
-                anstream::stderr(),
-                "note: `{name}` takes at most {most} cells, drawn by the seed: after {size} it has seen {most}"
-            )?;
+            note(format_args!("note: `{name}` takes at most {most} cells, drawn by the seed: after {size} it has seen {most}"));
         }
         for (suffix, rows) in &variants {
             let name = format!("{}{suffix}", entry.name);
@@ -146,12 +143,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
             curves.push((name, curve));
         }
     }
-    print(&curves, arguments.format)?;
     if let Some(file) = &arguments.out {
         let svg = learning_curves(&curves).context("could not draw the curves")?;
         replace(file, |open| open.write_all(svg.as_bytes())).context("could not write the curves")?;
     }
-    Ok(())
+    print(&curves, arguments.format)
 }
 
 fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
@@ -222,7 +218,7 @@ fn curve(
         let point = point.with_context(|| format!("could not assess `{name}`"))?;
         if !global.quiet {
             let tau = text(point.kendall_tau);
-            writeln!(anstream::stderr(), "{name}: τ = {tau} of {} cells after {size}", point.held_out)?;
+            note(format_args!("{name}: τ = {tau} of {} cells after {size}", point.held_out));
         }
         curve.push(point);
     }

@@ -1,12 +1,11 @@
 //! The benchmark that a command reads: that of a folder, or the one that comes with this tool.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use nasbench::table::{Benchmark, SHIPPED};
 
-use super::Global;
+use super::{Global, note};
 
 /// Opens the benchmark of a folder. The name of the one that comes with this tool stands for it where no folder is called so.
 pub(super) fn open(given: &Path) -> anyhow::Result<Benchmark> {
@@ -18,11 +17,22 @@ pub(super) fn open(given: &Path) -> anyhow::Result<Benchmark> {
 pub(super) fn open_or_shipped(given: Option<&Path>, global: &Global) -> anyhow::Result<Benchmark> {
     let Some(given) = given else {
         if !global.quiet {
-            writeln!(anstream::stderr(), "of `{SHIPPED}`, the benchmark that comes with this tool:")?;
+            note(format_args!("of `{SHIPPED}`, the benchmark that comes with this tool:"));
         }
         return Benchmark::shipped().context("could not open the benchmark");
     };
     open(given)
+}
+
+/// Refuses the name of the benchmark that comes with this tool where a folder is written: nobody would find the one or the other.
+pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
+    if is_shipped(given) {
+        bail!(
+            "`{SHIPPED}` is the benchmark that comes with this tool, which can only be read\n\
+            hint: `./{SHIPPED}` is a folder of that name"
+        );
+    }
+    Ok(())
 }
 
 /// Whether a path is the name of the benchmark that comes with this tool.

@@ -4,11 +4,15 @@ use std::cell::OnceCell;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use nasbench::space::{Cell, Enumeration, ModuleHash, Sketch, Space};
+use anyhow::{Context as _, bail};
+use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, Sketch, Space};
 
 /// The most bytes of JSON that are read: more is no list of cells but a mistake.
 const MOST_BYTES: u64 = 1 << 30;
+/// The vertices of a small cell: all of them are listed in milliseconds.
+const SMALL: usize = 5;
+/// The most cells that could not be taken that an error names.
+const MOST_NAMED: usize = 20;
 
 /// The arguments that say which cells are meant: flatten them into those of a command.
 #[derive(Debug, clap::Args)]
@@ -16,9 +20,12 @@ const MOST_BYTES: u64 = 1 << 30;
 #[command(group = clap::ArgGroup::new("graph").multiple(false))]
 #[group(skip)]
 pub(super) struct Arguments {
-    /// The cell with this official hash, 32 hex digits; give it again for more cells.
-    #[arg(long, value_name = "H", value_parser = hash, group = "cells", help_heading = "Cells")]
-    hash: Vec<ModuleHash>,
+    /// The cell with this official hash; give it again for more cells, or name a file of them as `@FILE`.
+    ///
+    /// The first 8 of its 32 hex digits or more are enough if no other cell's hash begins with them; upper and lower case mean the
+    /// same. A file has one hash on a line; empty lines are passed over.
+    #[arg(long, value_name = "H", value_parser = named_hash, group = "cells", help_heading = "Cells")]
+    hash: Vec<NamedHash>,
 
     /// The cell with this matrix, such as `[[0,1],[0,0]]` or `0100`, and the operations of `--ops`.
     ///
@@ -35,8 +42,8 @@ pub(super) struct Arguments {
     /// The operations of `--matrix` or `--edges`, in the order of the vertices and separated by commas.
     ///
     /// `input` at the start and `output` at the end may be left out: `input,conv3x3-bn-relu,output` is
-    /// `conv3x3-bn-relu`. A list of JSON or Python is read, too, and so are the official labels: `[-1, 0, -2]`. See `nasbench list
-    /// operations`. A cell without any has the empty text: `--ops ''`.
+    /// `conv3x3-bn-relu`, and `conv3x3` is short for it. A list of JSON or Python is read, too, and so are the official labels:
+    /// `[-1, 0, -2]`. See `nasbench list operations`. A cell without any has the empty text: `--ops ''`.
     #[arg(long, value_name = "O", requires = "graph", help_heading = "Cells")]
     ops: Option<String>,
 
@@ -48,15 +55,39 @@ pub(super) struct Arguments {
     cell: Option<PathBuf>,
 }
 
-fn hash(text: &str) -> Result<ModuleHash, String> {
-    text.to_owned().try_into()
+/// A hash as it is typed, or a file of hashes.
+#[derive(Clone, Debug)]
+enum NamedHash {
+    Hash(HashPrefix),
+    File(PathBuf),
+}
+
+fn named_hash(text: &str) -> Result<NamedHash, String> {
+    match text.strip_prefix('@') {
+        Some("") => Err("expected the name of a file behind the `@`".to_owned()),
+        Some(file) => Ok(NamedHash::File(file.into())),
+        None => text.parse().map(NamedHash::Hash).map_err(|error: nasbench::space::prefix::Error| error.to_string()),
+    }
+}
+
+/// Reads a file of hashes, or the first digits of hashes: one on a line, empty lines between them or not.
+pub(super) fn hashes_of(file: &Path) -> anyhow::Result<Vec<HashPrefix>> {
+    let could_not = || format!("could not read the hashes of `{}`", file.display());
+    let text = text_of(file).with_context(could_not)?;
+    let hash = |(place, line): (usize, &str)| line.trim().parse::<HashPrefix>().with_context(|| format!("line {}", place + 1));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let hashes: Vec<HashPrefix> = lines.map(hash).collect::<anyhow::Result<_>>().with_context(could_not)?;
+    if hashes.is_empty() {
+        bail!("`{}` holds no hash: expected one on each line", file.display());
+    }
+    Ok(hashes)
 }
 
 /// A cell as it was given.
 #[derive(Clone, Debug)]
 pub(super) enum Given {
-    /// By its hash: no graph is known.
-    Hash(ModuleHash),
+    /// By its hash, or the first digits of it: no graph is known.
+    Hash(HashPrefix),
     /// By its graph, which may be that of no cell.
     Graph(Sketch),
 }
@@ -64,72 +95,221 @@ pub(super) enum Given {
 impl Arguments {
     /// The file that the cells are in, if they are in one.
     pub(super) fn file(&self) -> Option<&Path> {
-        self.cell.as_deref().filter(|file| *file != Path::new("-"))
+        let of_hashes = self.hash.iter().find_map(|named| match named {
+            NamedHash::File(file) => Some(file.as_path()),
+            NamedHash::Hash(_) => None,
+        });
+        self.cell.as_deref().or(of_hashes).filter(|file| *file != Path::new("-"))
     }
 
     /// Reads the cells, in the order in which they were given; none if none were.
     pub(super) fn read(&self) -> anyhow::Result<Vec<Given>> {
         if let Some(file) = &self.cell {
-            let text = json_text(file)?;
-            let sketches =
-                Sketch::from_json(&text).with_context(|| format!("could not read the cells of `{}`", file.display()))?;
+            let could_not = || format!("could not read the cells of `{}`", file.display());
+            let sketches = Sketch::from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
             return Ok(sketches.into_iter().map(Given::Graph).collect());
         }
         let operations = self.ops.as_deref().unwrap_or_default();
         let sketch = match (&self.matrix, &self.edges) {
             (Some(matrix), _) => Sketch::from_matrix(matrix, operations).context("could not read the matrix")?,
             (None, Some(edges)) => Sketch::from_edges(edges, operations).context("could not read the edges")?,
-            (None, None) => return Ok(self.hash.iter().copied().map(Given::Hash).collect()),
+            (None, None) => return self.hashes(),
         };
         Ok(vec![Given::Graph(sketch)])
     }
+
+    fn hashes(&self) -> anyhow::Result<Vec<Given>> {
+        let mut given = Vec::new();
+        for named in &self.hash {
+            match named {
+                NamedHash::Hash(hash) => given.push(Given::Hash(hash.clone())),
+                NamedHash::File(file) => given.extend(hashes_of(file)?.into_iter().map(Given::Hash)),
+            }
+        }
+        Ok(given)
+    }
+
+    /// Reads the cells as [`read`](Self::read) does, but for what is wrong with one of several, which does not keep from the others.
+    pub(super) fn read_each(&self) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
+        let Some(file) = &self.cell else { return Ok(self.read()?.into_iter().map(Ok).collect()) };
+        let could_not = || format!("could not read the cells of `{}`", file.display());
+        let sketches = Sketch::each_from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
+        Ok(sketches.into_iter().map(|sketch| Ok(Given::Graph(sketch?))).collect())
+    }
 }
 
-fn json_text(file: &Path) -> anyhow::Result<String> {
+/// The arguments of a command that answers for many cells.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct BatchArguments {
+    #[command(flatten)]
+    pub(super) cells: Arguments,
+
+    /// Answer for the other cells if something is wrong with some; these are named at the end, and the exit code is 1 all the same.
+    #[arg(long, requires = "cells", help_heading = "Cells")]
+    pub(super) keep_going: bool,
+}
+
+/// What became of many cells: what was found, and what is wrong with the others.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    pub(super) found: Vec<T>,
+    problems: Vec<anyhow::Error>,
+}
+
+impl<T> Batch<T> {
+    /// A batch with which nothing is wrong.
+    pub(super) const fn whole(found: Vec<T>) -> Self {
+        Self { found, problems: Vec::new() }
+    }
+
+    /// Makes something else of everything that was found.
+    pub(super) fn map<U>(self, make: impl FnMut(T) -> U) -> Batch<U> {
+        Batch { found: self.found.into_iter().map(make).collect(), problems: self.problems }
+    }
+
+    /// The number of cells that were given.
+    pub(super) const fn len(&self) -> usize {
+        self.found.len() + self.problems.len()
+    }
+
+    /// Whether no cells were given at all.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is wrong with each of the others, in words.
+    pub(super) fn problems(&self) -> impl Iterator<Item = String> {
+        self.problems.iter().map(|error| format!("{error:#}"))
+    }
+
+    /// An error that names what is wrong with the cells that were left out.
+    pub(super) fn conclude(&self) -> anyhow::Result<()> {
+        let (count, all) = (self.problems.len(), self.len());
+        if count == 0 {
+            return Ok(());
+        }
+        let mut named: Vec<_> = self.problems().take(MOST_NAMED).collect();
+        if count > MOST_NAMED {
+            named.push(format!("and {} more", count - MOST_NAMED));
+        }
+        bail!("{count} of {all} cells could not be taken: {}", named.join("; "));
+    }
+}
+
+impl BatchArguments {
+    /// Finds something for each cell that was given. What is wrong with one ends it, or is kept for the end with `--keep-going`.
+    pub(super) fn resolve<T>(&self, find: impl Fn(&Given) -> anyhow::Result<T>) -> anyhow::Result<Batch<T>> {
+        let given = if self.keep_going { self.cells.read_each()? } else { self.cells.read()?.into_iter().map(Ok).collect() };
+        let all = given.len();
+        let mut batch = Batch::whole(Vec::with_capacity(all));
+        for (place, given) in given.into_iter().enumerate() {
+            let mut found = given.and_then(|given| find(&given));
+            if all > 1 {
+                found = found.with_context(|| format!("cell {} of {all}", place + 1));
+            }
+            match found {
+                Ok(found) => batch.found.push(found),
+                Err(error) if self.keep_going => batch.problems.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The text of a file, or of standard input for `-`.
+fn text_of(file: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
-    let could_not = || format!("could not read the cells of `{}`", file.display());
     let read = if file == Path::new("-") {
         std::io::stdin().lock().take(MOST_BYTES + 1).read_to_string(&mut text)
     } else {
         fs_err::File::open(file).and_then(|open| open.take(MOST_BYTES + 1).read_to_string(&mut text))
     };
-    anyhow::ensure!(
-        read.with_context(could_not)? as u64 <= MOST_BYTES,
-        "`{}` has more than 1 GiB, too much for cells",
-        file.display()
-    );
+    anyhow::ensure!(read? as u64 <= MOST_BYTES, "it has more than 1 GiB, too much for cells");
     Ok(text)
 }
 
-/// Finds the cells of a space that were given. A hash needs all cells of the space, which are listed once.
+/// Finds the cells of a space that were given. A hash needs a list of cells: of the small ones, and of all if it is none of theirs.
 pub(super) struct Resolver {
     space: Space,
-    enumeration: OnceCell<Enumeration>,
+    small: OnceCell<Enumeration>,
+    all: OnceCell<Enumeration>,
 }
 
 impl Resolver {
-    pub(super) fn new(space: Space) -> Self {
-        Self { space, enumeration: OnceCell::new() }
-    }
-
-    /// All cells of the space.
-    pub(super) fn enumeration(&self) -> anyhow::Result<&Enumeration> {
-        if self.enumeration.get().is_none() {
-            // A second listing, if there ever were one, would be the same.
-            let _ = self.enumeration.set(self.space.enumerate()?);
-        }
-        self.enumeration.get().context("the cells of the space are listed")
+    pub(super) const fn new(space: Space) -> Self {
+        Self { space, small: OnceCell::new(), all: OnceCell::new() }
     }
 
     /// The cell of the space, checked in the official order.
     pub(super) fn cell(&self, given: &Given) -> anyhow::Result<Cell> {
         match given {
             Given::Graph(sketch) => Ok(sketch.cell(&self.space)?),
-            Given::Hash(hash) => {
-                let enumeration = self.enumeration()?;
-                let index = enumeration.index_of_hash(*hash);
-                Ok(enumeration.cells()[index.with_context(|| format!("no cell of the space has the hash `{hash}`"))?])
-            }
+            Given::Hash(prefix) => self.cell_of(prefix),
         }
+    }
+
+    fn cell_of(&self, prefix: &HashPrefix) -> anyhow::Result<Cell> {
+        let small = self.space.with_max_vertices(self.space.max_vertices().min(SMALL))?;
+        // The first digits of a hash may begin another one, too: that only a list of all cells tells.
+        if let Some(hash) = prefix.whole()
+            && let Some(cell) = cell_of(listed(&self.small, &small)?, hash)
+        {
+            return Ok(cell);
+        }
+        let all = listed(&self.all, &self.space)?;
+        let hash = prefix.find(all.hashes().iter().copied(), "cell of the space")?;
+        cell_of(all, hash).context("a hash of the space is that of a cell")
+    }
+}
+
+/// The cells of a space, listed once.
+fn listed<'a>(known: &'a OnceCell<Enumeration>, space: &Space) -> anyhow::Result<&'a Enumeration> {
+    if known.get().is_none() {
+        // A second listing, if there ever were one, would be the same.
+        let _ = known.set(space.enumerate()?);
+    }
+    known.get().context("the cells of the space are listed")
+}
+
+fn cell_of(listed: &Enumeration, hash: ModuleHash) -> Option<Cell> {
+    listed.index_of_hash(hash).map(|index| listed.cells()[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_hashes_has_one_on_each_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hashes");
+        let read = |text: &str| {
+            fs_err::write(&file, text).unwrap();
+            hashes_of(&file).map_err(|error| format!("{error:#}"))
+        };
+        let hashes = read("043721b9c7fe8c5fad811d47d83132ec\n\n  B49AC8C5 \r\n").unwrap();
+        assert_eq!(hashes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["043721b9c7fe8c5fad811d47d83132ec", "b49ac8c5"]);
+        let name = file.display();
+        assert_eq!(
+            read("043721b9\n\nno hash\n").unwrap_err(),
+            format!(
+                "could not read the hashes of `{name}`: line 3: `no hash` is no module hash: expected 32 hex digits, or at least the \
+                first 8 of them"
+            )
+        );
+        assert_eq!(read("\n").unwrap_err(), format!("`{name}` holds no hash: expected one on each line"));
+    }
+
+    #[test]
+    fn a_hash_of_the_space_is_found_by_its_first_digits() {
+        let resolver = Resolver::new(Space::nas_bench_101().with_max_vertices(6).unwrap());
+        let cell = |text: &str| resolver.cell(&Given::Hash(text.parse().unwrap())).map_err(|error| error.to_string());
+        let small = cell("043721b9c7fe8c5fad811d47d83132ec").unwrap();
+        assert_eq!(small.to_string(), "0-1");
+        assert!(resolver.all.get().is_none(), "a small cell needs no list of all");
+        assert_eq!(cell("043721B9"), Ok(small));
+        assert_eq!(cell("00000000").unwrap_err(), "no cell of the space has a hash that begins with `00000000`");
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::record;
-use nasbench::table::{self, Benchmark, Findings, Part, Promise, Promised, STATUSES, Status};
+use nasbench::table::{self, Benchmark, Damaged, Findings, Key, Part, Promise, Promised, STATUSES, Status};
 use nasbench::unit::Epochs;
+use serde_json::{Value, json};
 
 use super::compact::name;
 use super::format::chain;
@@ -51,6 +52,32 @@ pub(super) struct Arguments {
     /// Move damaged shards into the folder `damaged` beside them: recording again trains what stood in them.
     #[arg(long)]
     repair: bool,
+
+    /// How to print what was found; `json` has all counts, and of the keys that stand twice or are missing the first ones.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// A JSON object.
+    Json,
+}
+
+/// What was found of a part, and where the damaged shards went.
+struct Checked {
+    part: Part,
+    findings: Findings,
+    moved: Vec<Moved>,
+}
+
+/// A damaged shard, and its name in the folder of damaged ones.
+struct Moved {
+    from: PathBuf,
+    to: PathBuf,
 }
 
 const HELP: &str = "\
@@ -62,11 +89,13 @@ Examples:
   nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    if arguments.repair {
+        benchmark::check_not_shipped(&arguments.benchmark)?;
+    }
     let benchmark = benchmark::open(&arguments.benchmark)?;
     let promise = promise(arguments)?;
     let steps = Steps::new(global.quiet);
-    let mut out = std::io::stdout().lock();
-    let (mut damaged, mut twice, mut missing) = (0, 0, 0);
+    let mut checked = Vec::new();
     for part in [Part::Recorded, Part::Verified] {
         let findings = table::check(&benchmark, part, &promise, &|step, done, all| steps.observe(name(part), step, done, all));
         steps.finish();
@@ -74,16 +103,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         if part == Part::Verified && findings.files == 0 {
             continue;
         }
-        print(part, &findings, &mut out)?;
-        if arguments.repair {
-            repair(&benchmark, part, &findings, &mut out)?;
-        }
-        damaged += findings.damaged.len() as u64;
-        twice += findings.repeated.count;
-        missing += findings.missing.count;
+        let moved = if arguments.repair { repair(&benchmark, part, &findings)? } else { Vec::new() };
+        checked.push(Checked { part, findings, moved });
     }
-    note_journals(&benchmark, &mut out)?;
-    conclude(&benchmark, arguments.repair, [damaged, twice, missing])
+    let journals = record::journals(&benchmark).context("could not check the benchmark")?.len() as u64;
+    let mut out = std::io::stdout().lock();
+    let printed = match arguments.format {
+        Format::Table => print(&checked, journals, &mut out),
+        Format::Json => print_json(&benchmark, &checked, journals, &mut out),
+    };
+    // What is wrong is an error even if nobody reads what was found.
+    conclude(&benchmark, &checked, arguments.repair)?;
+    printed
 }
 
 fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
@@ -101,8 +132,68 @@ fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
     Ok(Promise { cells, budgets, repeats: arguments.repeats })
 }
 
+/// Says what was found.
+fn print(checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Result<()> {
+    for Checked { part, findings, moved } in checked {
+        print_part(*part, findings, out)?;
+        for Moved { from, to } in moved {
+            writeln!(out, "  moved: `{}` to `{}`", from.display(), to.display())?;
+        }
+    }
+    if journals > 0 {
+        let journals = counted(journals, "journal");
+        writeln!(out, "{journals} of a recording that goes on, or was killed: their rows are not counted")?;
+    }
+    Ok(())
+}
+
+/// Says what was found as one JSON object.
+fn print_json(benchmark: &Benchmark, checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Result<()> {
+    let parts: Vec<_> = checked.iter().map(part_as_json).collect();
+    let found = json!({
+        "benchmark": text(benchmark.folder()),
+        "is_in_order": checked.iter().all(|checked| checked.findings.is_ok()),
+        "journals": journals,
+        "parts": parts,
+    });
+    Ok(writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?)
+}
+
+/// A path as text. JSON has no other one: bytes that are no text are replaced.
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn part_as_json(Checked { part, findings, moved }: &Checked) -> Value {
+    let key = |key: &Key| json!({ "module_hash": key.hash, "epochs": key.epochs, "repeat": key.repeat });
+    let twice = |(repeated, files): &(Key, [PathBuf; 2])| json!({ "key": key(repeated), "files": files.each_ref().map(|file| text(file)) });
+    let damaged = |damaged: &Damaged| {
+        let to = moved.iter().find(|moved| moved.from == damaged.file).map(|moved| text(&moved.to));
+        json!({ "file": text(&damaged.file), "problem": chain(&damaged.problem), "moved_to": to })
+    };
+    let Findings { files, unsummed, statuses, repeated, promised, missing, beyond, .. } = findings;
+    json!({
+        "part": name(*part),
+        "files": files,
+        "files_without_sum": unsummed,
+        "rows": findings.rows(),
+        "rows_by_status": statuses,
+        "promised": {
+            "cells": promised.cells,
+            "epochs": promised.budgets,
+            "repeats": promised.repeats,
+            "rows": promised.rows(),
+            "rows_there": promised.rows() - missing.count,
+        },
+        "rows_beyond": beyond,
+        "damaged": findings.damaged.iter().map(damaged).collect::<Vec<_>>(),
+        "twice": { "count": repeated.count, "first": repeated.first.iter().map(twice).collect::<Vec<_>>() },
+        "missing": { "count": missing.count, "first": missing.first.iter().map(key).collect::<Vec<_>>() },
+    })
+}
+
 /// Says what was found of a part.
-fn print(part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
+fn print_part(part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
     let rows_with = |status: &Status| findings.statuses.get(status.name()).copied().unwrap_or(0);
     let statuses: Vec<_> = STATUSES.iter().map(|status| format!("{} {}", grouped(rows_with(status)), status.name())).collect();
     writeln!(
@@ -160,30 +251,21 @@ fn more(count: u64, listed: usize, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 /// Moves damaged shards aside. A compacted file stays: it may be the only place of most rows.
-fn repair(benchmark: &Benchmark, part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
+fn repair(benchmark: &Benchmark, part: Part, findings: &Findings) -> anyhow::Result<Vec<Moved>> {
     let folder = benchmark.shards(part);
     let is_shard = |file: &&Path| file.parent() == Some(&folder);
     let shards: Vec<_> = findings.damaged.iter().map(|damaged| damaged.file.as_path()).filter(is_shard).collect();
     if shards.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let moved = record::set_aside(benchmark, part, &shards).context("could not move the damaged shards aside")?;
-    for (from, to) in shards.iter().zip(moved) {
-        writeln!(out, "  moved: `{}` to `{}`", from.display(), to.display())?;
-    }
-    Ok(())
+    Ok(shards.iter().zip(moved).map(|(from, to)| Moved { from: (*from).to_owned(), to }).collect())
 }
 
-fn note_journals(benchmark: &Benchmark, out: &mut dyn Write) -> anyhow::Result<()> {
-    let journals = record::journals(benchmark).context("could not check the benchmark")?.len() as u64;
-    if journals > 0 {
-        let journals = counted(journals, "journal");
-        writeln!(out, "{journals} of a recording that goes on, or was killed: their rows are not counted")?;
-    }
-    Ok(())
-}
-
-fn conclude(benchmark: &Benchmark, is_repaired: bool, [damaged, twice, missing]: [u64; 3]) -> anyhow::Result<()> {
+fn conclude(benchmark: &Benchmark, checked: &[Checked], is_repaired: bool) -> anyhow::Result<()> {
+    let sum = |of: fn(&Findings) -> u64| checked.iter().map(|checked| of(&checked.findings)).sum::<u64>();
+    let damaged = sum(|findings| findings.damaged.len() as u64);
+    let (twice, missing) = (sum(|findings| findings.repeated.count), sum(|findings| findings.missing.count));
     let counts = [(damaged, "damaged file"), (twice, "row that stands twice"), (missing, "missing row")];
     let wrong: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| problem(*count, what)).collect();
     if wrong.is_empty() {

@@ -7,10 +7,17 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use nasbench::pipeline::{self, Share};
-use nasbench::record::{Slurm, quoted};
+use nasbench::file::replace;
+use nasbench::pipeline::{self, Recording, Share};
+use nasbench::record::{Slurm, most_array_tasks, submission, submission_after, submission_script};
 
-use super::recording;
+use super::outputs::{check_replaceable, has_mark, utf8};
+use super::{benchmark, note, recording};
+
+/// The tasks of an array that Slurm takes unless its configuration says otherwise.
+const USUAL_ARRAY_TASKS: u32 = 1_001;
+/// The shares that the cells are cut into unless another number is asked for.
+const SHARDS: u32 = 64;
 
 /// Record a benchmark on a cluster.
 #[derive(Debug, clap::Args)]
@@ -38,9 +45,10 @@ struct SlurmArguments {
     #[command(flatten)]
     recording: recording::Arguments,
 
-    /// How many shares the cells are cut into: tasks of the array.
-    #[arg(long, default_value = "64", value_name = "N", help_heading = "Cluster")]
-    shards: NonZeroU32,
+    /// How many shares the cells are cut into: tasks of the array. At most as many as there are cells, and as the cluster allows
+    /// [default: 64, or one for each cell if there are fewer].
+    #[arg(long, value_name = "N", help_heading = "Cluster")]
+    shards: Option<NonZeroU32>,
 
     /// The most tasks that run at a time [default: as many as the cluster gives].
     #[arg(long, value_name = "N", help_heading = "Cluster")]
@@ -66,6 +74,10 @@ struct SlurmArguments {
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
     scripts: Option<PathBuf>,
 
+    /// Overwrite scripts that are there already and were not written by this command.
+    #[arg(long, help_heading = "Cluster")]
+    force: bool,
+
     /// Submit the jobs.
     #[arg(long, help_heading = "Cluster")]
     submit: bool,
@@ -78,7 +90,36 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn slurm(arguments: &SlurmArguments) -> anyhow::Result<()> {
+    benchmark::check_not_shipped(&arguments.recording.benchmark)?;
     let recording = arguments.recording.recording()?;
+    check(arguments, &recording)?;
+    let shards = shards(arguments, &recording)?;
+    let places = Places::of(arguments)?;
+    for script in [&places.array, &places.compaction] {
+        let is_own = |file: &Path| has_mark(file, "#SBATCH --open-mode=append\n#SBATCH --requeue\n");
+        if script.exists() {
+            check_replaceable(script, "a script of this command", arguments.force, is_own)?;
+        }
+    }
+    let slurm = jobs(arguments, &recording, shards, &places)?;
+    pipeline::create(&recording).context("could not make the benchmark")?;
+    fs_err::create_dir_all(&places.scripts)?;
+    replace(&places.array, |open| open.write_all(slurm.array().as_bytes()))?;
+    replace(&places.compaction, |open| open.write_all(slurm.compaction().as_bytes()))?;
+    let (array, compaction) = (utf8(&places.array)?, utf8(&places.compaction)?);
+    let mut out = std::io::stdout().lock();
+    if arguments.submit {
+        let job = submit(&submission(array))?;
+        let after = submit(&submission_after(&job, compaction))?;
+        writeln!(out, "submitted job {job} (array of {shards}) and job {after} (compaction)")?;
+    } else {
+        write!(out, "{}", submission_script(array, compaction))?;
+    }
+    Ok(())
+}
+
+/// Refuses arguments that make no sense on a cluster, or more tasks than there is work or room for.
+fn check(arguments: &SlurmArguments, recording: &Recording<'_>) -> anyhow::Result<()> {
     if arguments.gpus_per_task > 0 && arguments.recording.device == "cpu" {
         bail!(
             "`--gpus-per-task {}` with `--device cpu`: expected a device that uses the GPUs, as `--device gpu`",
@@ -95,17 +136,71 @@ fn slurm(arguments: &SlurmArguments) -> anyhow::Result<()> {
             bail!("`{option}` is no option of sbatch: expected one as `--partition=gpu`");
         }
     }
-    let benchmark = pipeline::create(&recording).context("could not make the benchmark")?;
-    let folder = std::path::absolute(benchmark.folder())?;
-    let name = folder.file_name().map_or_else(|| "nasbench".into(), |name| name.to_string_lossy().into_owned());
-    let program = std::env::current_exe().context("could not find this program")?;
-    let scripts = match &arguments.scripts {
-        Some(scripts) => std::path::absolute(scripts)?,
-        None => folder.with_file_name(format!("{name}.slurm")),
+    Ok(())
+}
+
+/// The number of tasks of the array.
+fn shards(arguments: &SlurmArguments, recording: &Recording<'_>) -> anyhow::Result<NonZeroU32> {
+    let cells = u32::try_from(recording.space.cells().context("could not list the cells")?.len())?;
+    let shards = match arguments.shards {
+        Some(shards) if shards.get() > cells => {
+            bail!("`--shards {shards}` of {cells} cells: some tasks would have nothing to do, expected at most {cells}")
+        }
+        Some(shards) => shards,
+        None => NonZeroU32::new(cells.min(SHARDS)).context("a space has cells")?,
     };
-    fs_err::create_dir_all(&scripts)?;
-    let word = |path: &Path| path.display().to_string();
-    let of_folder = |command: &str| vec![word(&program), command.to_owned(), word(&folder)];
+    match most_tasks() {
+        Some(most) if shards.get() > most => bail!(
+            "`--shards {shards}` is more than the {most} tasks that an array of this cluster may have (MaxArraySize)\n\
+            hint: a task with more of `--cpus-per-task` trains more models at a time"
+        ),
+        None if shards.get() > USUAL_ARRAY_TASKS => note(format_args!(
+            "note: an array of {shards} tasks is more than most clusters take: `scontrol show config` says how many (MaxArraySize)"
+        )),
+        _ => {}
+    }
+    Ok(shards)
+}
+
+/// The most tasks of an array, as this machine's Slurm says; `None` if there is no Slurm.
+fn most_tasks() -> Option<u32> {
+    let output = Command::new("scontrol").args(["show", "config"]).output().ok()?;
+    most_array_tasks(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Where everything is, from the root.
+struct Places {
+    benchmark: PathBuf,
+    /// The name of the benchmark, by which the jobs are called.
+    name: String,
+    scripts: PathBuf,
+    array: PathBuf,
+    compaction: PathBuf,
+}
+
+impl Places {
+    fn of(arguments: &SlurmArguments) -> anyhow::Result<Self> {
+        let benchmark = std::path::absolute(&arguments.recording.benchmark)?;
+        let name = benchmark.file_name().map_or_else(|| "nasbench".to_owned(), |name| name.to_string_lossy().into_owned());
+        let scripts = match &arguments.scripts {
+            Some(scripts) => std::path::absolute(scripts)?,
+            None => benchmark.with_file_name(format!("{name}.slurm")),
+        };
+        for path in [&benchmark, &scripts] {
+            // In the name of a log a backslash keeps Slurm from filling in the number of the job, and a script has a line for each option.
+            if let Some(letter) = utf8(path)?.chars().find(|letter| ['\\', '\n'].contains(letter)) {
+                bail!("`{}` has the letter {letter:?}, which a job script of Slurm cannot have in a path", path.display());
+            }
+        }
+        Ok(Self { array: scripts.join("record.sbatch"), compaction: scripts.join("compact.sbatch"), benchmark, name, scripts })
+    }
+}
+
+/// The jobs with their commands.
+fn jobs(arguments: &SlurmArguments, recording: &Recording<'_>, shards: NonZeroU32, places: &Places) -> anyhow::Result<Slurm> {
+    let program = std::env::current_exe().context("could not find this program")?;
+    let (program, folder) = (utf8(&program)?, utf8(&places.benchmark)?);
+    let of_folder = |command: &str| [program, command, folder].map(ToOwned::to_owned).to_vec();
     let mut command = of_folder("record");
     command.push("--quiet".to_owned());
     command.extend(arguments.recording.words()?);
@@ -113,36 +208,23 @@ fn slurm(arguments: &SlurmArguments) -> anyhow::Result<()> {
     check.extend(arguments.recording.words_of_cells()?);
     let budgets: Vec<_> = recording.protocol.budgets.iter().map(ToString::to_string).collect();
     check.extend([format!("--epochs={}", budgets.join(",")), format!("--repeats={}", recording.protocol.repeats)]);
-    let slurm = Slurm {
-        name,
+    Ok(Slurm {
+        name: places.name.clone(),
         command,
         after: vec![of_folder("compact"), check],
-        shards: arguments.shards,
+        shards,
         at_once: arguments.at_once,
         processors: arguments.cpus_per_task,
         gpus: arguments.gpus_per_task,
         time: arguments.time.clone(),
-        logs: word(&scripts),
+        logs: utf8(&places.scripts)?.to_owned(),
         options: arguments.sbatch.clone(),
-    };
-    let (array, compaction) = (scripts.join("record.sbatch"), scripts.join("compact.sbatch"));
-    fs_err::write(&array, slurm.array())?;
-    fs_err::write(&compaction, slurm.compaction())?;
-    let mut out = std::io::stdout().lock();
-    if arguments.submit {
-        let job = submit(&[&word(&array)])?;
-        let after = submit(&[&format!("--dependency=afterok:{job}"), "--kill-on-invalid-dep=no", &word(&compaction)])?;
-        writeln!(out, "submitted job {job} (array of {}) and job {after} (compaction)", arguments.shards)?;
-    } else {
-        let (array, compaction) = (quoted(&word(&array)), quoted(&word(&compaction)));
-        writeln!(out, "job=$(sbatch --parsable {array})\nsbatch --dependency=afterok:$job {compaction}")?;
-    }
-    Ok(())
+    })
 }
 
 /// Submits a job, and returns its number.
-fn submit(arguments: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("sbatch").arg("--parsable").args(arguments).output();
+fn submit(command: &[String]) -> anyhow::Result<String> {
+    let output = Command::new(&command[0]).args(&command[1..]).output();
     let output = output.context("could not run `sbatch`: is this a machine of a Slurm cluster?")?;
     if !output.status.success() {
         bail!("`sbatch` refused the job: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use nasbench::record;
-use nasbench::table::{Benchmark, Compacted, Part};
+use nasbench::table::{Compacted, Part};
 
-use super::Global;
 use super::import::{grouped, size};
 use super::steps::Steps;
+use super::{Global, benchmark};
 
 /// Bring the shards of a recording into one file, sorted and indexed, and remove them.
 ///
@@ -30,7 +30,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let benchmark = Benchmark::open(&arguments.benchmark).context("could not open the benchmark")?;
+    benchmark::check_not_shipped(&arguments.benchmark)?;
+    let benchmark = benchmark::open(&arguments.benchmark)?;
     let steps = Steps::new(global.quiet);
     let compacted = record::compact(&benchmark, &|part, step, done, all| steps.observe(name(part), step, done, all));
     steps.finish();

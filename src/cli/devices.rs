@@ -1,13 +1,11 @@
 //! `nasbench devices`: what can train here, and whether it trains as it should.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, bail};
 use nasbench::engine::{self, Found, Proof};
 use serde_json::{Value, json};
 
-use super::Global;
 use super::format::{Format, Table, single};
+use super::{Global, note};
 
 /// List the devices that were found, and prove each by a short training.
 ///
@@ -33,17 +31,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let mut failed = 0;
     for found in &found {
         if !global.quiet {
-            writeln!(anstream::stderr(), "proving {}: {}", found.device, found.name)?;
+            note(format_args!("proving {}: {}", found.device, found.name));
         }
         let proof = engine::prove(found.device, &expected);
         failed += usize::from(!proof.as_ref().is_ok_and(Proof::is_ok));
         table.push(row(found, proof));
     }
-    table.print(arguments.format, &mut std::io::stdout().lock())?;
+    let printed = table.print(arguments.format, &mut std::io::stdout().lock());
     if failed > 0 {
         bail!("{failed} of {} devices failed", found.len());
     }
-    Ok(())
+    printed
 }
 
 /// The line of a device.

@@ -82,11 +82,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let name = arguments.dataset.as_deref().unwrap_or(model.dataset());
     let dataset = images::load(name, arguments.data_dir.as_deref())?;
     let found = model.evaluate(&dataset, device).context("could not evaluate the model")?;
-    print(&model, dataset.name(), device, &found, arguments.format)?;
+    // What was asked for as a file is there before anything is printed: standard output may end at any moment.
     if let Some(file) = &arguments.answers {
         model.write_answers(file, &dataset, arguments.images, device).context("could not write the answers")?;
     }
-    Ok(())
+    print(&model, dataset.name(), device, &found, arguments.format)
 }
 
 fn print(model: &SavedModel, dataset: &str, device: Device, found: &Evaluated, format: Format) -> anyhow::Result<()> {

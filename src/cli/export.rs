@@ -9,7 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::file::replace;
 use nasbench::table::{self, Part, export, official};
 
-use super::{Global, benchmark};
+use super::outputs::check_writable;
+use super::{Global, benchmark, note};
 
 /// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
@@ -100,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         rows => rows.context("could not export the benchmark")?,
     };
     if !global.quiet && !to_standard_output {
-        writeln!(anstream::stderr(), "{rows} rows are in `{}`", out.display())?;
+        note(format_args!("{rows} rows are in `{}`", out.display()));
     }
     if let Some(left_out) = left_out.filter(|_| !global.quiet) {
         writeln!(anstream::stderr(), "{left_out}")?;
@@ -120,13 +121,7 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     if to_standard_output && !format.is_text() && std::io::stdout().is_terminal() {
         bail!("the format is none for a terminal\nhint: name a file with `--out`");
     }
-    if !to_standard_output && out.is_dir() {
-        bail!("`{}` is a folder: expected the name of a file", out.display());
-    }
-    if !to_standard_output && !force && fs_err::exists(out).context("could not export the benchmark")? {
-        bail!("`{}` is there already\nhint: `--force` overwrites it", out.display());
-    }
-    Ok(())
+    if to_standard_output { Ok(()) } else { check_writable(out, *force) }
 }
 
 fn to_file(file: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, table::Error>) -> Result<u64, table::Error> {

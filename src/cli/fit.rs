@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use nasbench::space::ModuleHash;
+use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
 use nasbench::surrogate::store::StoredJudge;
@@ -13,10 +13,11 @@ use nasbench::surrogate::{self, Entry, Error, FEWEST_ROWS, Features, Judge, Less
 use nasbench::unit::Seed;
 use serde_json::Value;
 
-use super::Global;
+use super::cell::hashes_of;
 use super::format::{Format, Table};
 use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
+use super::{Global, note};
 
 /// So many features are named in a table.
 const MOST_NAMED: usize = 20;
@@ -56,7 +57,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     encoding: Vec<String>,
 
-    /// The cells to learn from: so many, drawn by the seed, or those whose hashes stand in a file, one on a line [default: all].
+    /// The cells to learn from: so many, drawn by the seed, or those whose hashes, or the first 8 digits of them, are in a file, one on a line
+    /// [default: all].
     #[arg(long, value_name = "N|FILE")]
     train: Option<String>,
 
@@ -113,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let elapsed = started.elapsed().as_secs_f64();
     model.save(&arguments.out).context("could not write the model")?;
     if !global.quiet {
-        writeln!(anstream::stderr(), "fitted in {elapsed:.2} s")?;
+        note(format_args!("fitted in {elapsed:.2} s"));
     }
     if arguments.importances {
         return print_importances(entry, arguments, &lesson, &features, &rows);
@@ -147,13 +149,12 @@ fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
     if let Ok(count) = train.parse() {
         return lesson.draw(count, Seed(arguments.seed)).map_err(Into::into).and_then(enough).with_context(could_not);
     }
-    let text = fs_err::read_to_string(train).with_context(could_not)?;
-    let hash = |(place, line): (usize, &str)| {
-        let hash = ModuleHash::from_hex(line.trim());
-        hash.with_context(|| format!("`{train}`, line {}: expected a hash of 32 hex digits, found `{line}`", place + 1))
+    let hash = |prefix: HashPrefix| match prefix.whole() {
+        Some(hash) => Ok(hash),
+        None => prefix.find(lesson.hashes().iter().copied(), "recorded cell").map_err(anyhow::Error::from),
     };
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let hashes: Vec<ModuleHash> = lines.map(hash).collect::<anyhow::Result<_>>().with_context(could_not)?;
+    let hashes = hashes_of(Path::new(train)).and_then(|hashes| hashes.into_iter().map(hash).collect::<anyhow::Result<Vec<_>>>());
+    let hashes = hashes.with_context(could_not)?;
     lesson.choose(&hashes).map_err(Into::into).and_then(enough).with_context(could_not)
 }
 

@@ -11,9 +11,9 @@ use nasbench::table::official::{self, LeftOut, Step, Summary};
 use nasbench::table::text::{Contents, KEEP, Kind, import_table};
 use nasbench::unit::{Epochs, Seconds};
 
-use super::Global;
 use super::format::chain;
 use super::recorded::CsvArguments;
+use super::{Global, benchmark, note};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -62,6 +62,7 @@ Examples:
   nasbench import exported.parquet --protocol nas-bench-101 --out copy";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    benchmark::check_not_shipped(&arguments.out)?;
     let started = Instant::now();
     let could_not = || format!("could not import into `{}`", arguments.out.display());
     for file in &arguments.files {
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     bar.finish_and_clear();
     let summary = imported.with_context(could_not)?;
     if !global.quiet {
-        list(&summary.left_out)?;
+        list(&summary.left_out);
     }
     print(&summary, started.elapsed().into())
 }
@@ -100,7 +101,7 @@ fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Inst
     let could_not = || format!("could not import into `{}`", arguments.out.display());
     let (benchmark, contents) = imported.with_context(could_not)?;
     if !global.quiet {
-        note(file, &contents)?;
+        tell(file, &contents);
     }
     let records = contents.records;
     let mut budgets: BTreeMap<Epochs, u64> = BTreeMap::new();
@@ -119,16 +120,14 @@ fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Inst
 }
 
 /// Says what of a table counts for less than it may seem, on standard error.
-fn note(path: &Path, contents: &Contents) -> anyhow::Result<()> {
-    let mut out = anstream::stderr().lock();
+fn tell(path: &Path, contents: &Contents) {
     if let Some(first) = contents.ignored.first() {
-        writeln!(out, "note: columns of `{}` that are not read: {}", path.display(), contents.ignored.join(", "))?;
-        writeln!(out, "hint: `--column {KEEP}={first}` keeps it as an extra column if it holds numbers")?;
+        note(format_args!("note: columns of `{}` that are not read: {}", path.display(), contents.ignored.join(", ")));
+        note(format_args!("hint: `--column {KEEP}={first}` keeps it as an extra column if it holds numbers"));
     }
     if contents.means > 0 {
-        writeln!(out, "note: {} rows are means over repeats: each counts as one repeat", contents.means)?;
+        note(format_args!("note: {} rows are means over repeats: each counts as one repeat", contents.means));
     }
-    Ok(())
 }
 
 fn bar(quiet: bool) -> ProgressBar {
@@ -141,16 +140,14 @@ fn bar(quiet: bool) -> ProgressBar {
 }
 
 /// Lists what was left out, on standard error.
-fn list(left_out: &LeftOut) -> anyhow::Result<()> {
-    let mut out = anstream::stderr().lock();
+fn list(left_out: &LeftOut) {
     for error in &left_out.listed {
-        writeln!(out, "left out: {}", chain(error))?;
+        note(format_args!("left out: {}", chain(error)));
     }
     let more = left_out.count - left_out.listed.len() as u64;
     if more > 0 {
-        writeln!(out, "left out: {} more", grouped(more))?;
+        note(format_args!("left out: {} more", grouped(more)));
     }
-    Ok(())
 }
 
 fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use nasbench::record;
-use nasbench::table::{self, Benchmark};
+use nasbench::table;
 
-use super::Global;
 use super::import::grouped;
 use super::steps::Steps;
+use super::{Global, benchmark};
 
 /// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
 ///
@@ -33,7 +33,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let Arguments { benchmarks, out } = arguments;
-    let open = |folder: &PathBuf| Benchmark::open(folder).context("could not open a benchmark");
+    benchmark::check_not_shipped(out)?;
+    let open = |folder: &PathBuf| benchmark::open(folder);
     let sources = benchmarks.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
     for source in &sources {
         if let Some(journal) = record::journals(source).context("could not read a benchmark")?.first() {

@@ -134,6 +134,12 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
 
 /// Does what the arguments say.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    command(arguments)?;
+    // What is still waiting would be dropped at the end without a word if it cannot be written.
+    Ok(std::io::stdout().flush()?)
+}
+
+fn command(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
         Command::Space(space) => space::run(space),
@@ -161,6 +167,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Prints a line to standard error. If that is gone, the work goes on all the same: nothing that was asked for depends on it.
+fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
 /// Prints an error with its causes, in one line, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // Whoever read our output has enough: `nasbench space list | head -1` is no failure.
@@ -168,24 +179,31 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    // If standard error is gone there is nobody left to tell.
-    let _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
+    note(format_args!("{red}error{red:#}: {error:#}"));
     ExitCode::FAILURE
 }
 
-/// Whether an error says that nobody reads what was written, whichever library it comes through.
+/// Whether an error says that nobody reads standard output, whichever library it comes through. One of a file that was asked for, which
+/// may be a pipe, too, has the name of the file instead of the number of the system, and stays an error.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    let written = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    let written = written.or_else(|| match error.downcast_ref::<csv::Error>()?.kind() {
-        csv::ErrorKind::Io(error) => Some(error.kind()),
+    let written = error.downcast_ref::<std::io::Error>().or_else(|| match error.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error),
         _ => None,
     });
-    written == Some(std::io::ErrorKind::BrokenPipe)
+    written.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe && error.raw_os_error().is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_closed_standard_output_is_no_failure() {
+        let closed = || std::io::Error::from_raw_os_error(32);
+        let of_file = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "failed to write to file `fifo`");
+        assert!(is_closed_pipe(&closed()) && is_closed_pipe(&csv::Error::from(closed())));
+        assert!(!is_closed_pipe(&of_file) && !is_closed_pipe(&std::io::Error::from_raw_os_error(28)));
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

@@ -14,6 +14,28 @@ pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses to replace a file that is there, unless `is_own` tells from its content that the command wrote it. Also refuses what
+/// [`check_place`] refuses.
+///
+/// `kind` says what the command writes, as in `the trials of a search`.
+pub(super) fn check_replaceable(path: &Path, kind: &str, force: bool, is_own: impl FnOnce(&Path) -> bool) -> anyhow::Result<()> {
+    check_place(path)?;
+    if force || !fs_err::exists(path)? || is_own(path) {
+        return Ok(());
+    }
+    bail!("`{}` is there already and does not hold {kind}\nhint: another name keeps it, `--force` overwrites it", path.display());
+}
+
+/// Whether a file of text contains a mark that only one command writes. A file that cannot be read does not.
+pub(super) fn has_mark(path: &Path, mark: &str) -> bool {
+    fs_err::read(path).is_ok_and(|bytes| bytes.windows(mark.len()).any(|window| window == mark.as_bytes()))
+}
+
+/// A path as text, to be written down in a script or a command line, where it would otherwise name something else.
+pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
+}
+
 /// Refuses a place where no file can be written. One that is there may be replaced.
 pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {

@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nasbench::pipeline::{self, Event, Forecast, OfBudget, Sample};
+use nasbench::table::Benchmark;
 use nasbench::unit::Seconds;
 use serde_json::{Value, json};
 
-use super::Global;
+use super::benchmark::is_shipped;
 use super::figures;
 use super::format::{Format, Table};
 use super::recording;
+use super::{Global, note};
 
 /// Say what a recording will take, before anything runs: models, operations, bytes on the disk, time.
 ///
 /// Takes the same arguments as `nasbench record`. Models and operations are counted exactly, what is recorded already is left out.
 /// Times come from a short calibration: three cells, a cheap one, a middling one and a dear one, are trained for some seconds
 /// each by as many workers as will record, and a line of time against operations is laid through them; how far the line
-/// misses them is said. A machine with other work at the same time is slower.
+/// misses them is said. A machine with other work at the same time is slower. A network of which a step would take longer than that is
+/// trained on smaller batches.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -39,12 +42,16 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let recording = arguments.recording.recording()?;
+    let mut recording = arguments.recording.recording()?;
+    if is_shipped(&recording.folder) {
+        // It is only read here.
+        recording.folder = Benchmark::shipped().context("could not open the benchmark")?.folder().to_owned();
+    }
     let time = Duration::from_secs(arguments.calibrate.into());
-    let tell = |event: Event<'_>| {
-        if let (Event::Stage(name), false) = (event, global.quiet) {
-            let _ = writeln!(anstream::stderr(), "• {name}");
-        }
+    let tell = |event: Event<'_>| match event {
+        Event::Stage(name) if !global.quiet => note(format_args!("• {name}")),
+        Event::Note(text) if !global.quiet => note(format_args!("  {text}")),
+        _ => {}
     };
     let forecast = pipeline::forecast(&recording, time, &tell).context("could not plan the recording")?;
     let workers = f64::from(u32::try_from(recording.workers.get())?);
@@ -77,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         writeln!(out, "{} are free on the disk", figures::size(free))?;
         if total.bytes.saturating_mul(2) > free {
             let needed = figures::size(total.bytes.saturating_mul(2));
-            writeln!(anstream::stderr(), "warning: the recording and its compaction take about {needed}: the disk is too small")?;
+            note(format_args!("warning: the recording and its compaction take about {needed}: the disk is too small"));
         }
     }
     Ok(())

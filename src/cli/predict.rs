@@ -10,13 +10,11 @@ use nasbench::surrogate::store::{Stored, StoredJudge};
 use nasbench::surrogate::{Features, Model, Prediction, Quantity};
 use serde_json::Value;
 
-use super::cell::{self, Given, Resolver};
+use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{Format, Table, single};
 
 /// The cells that a table shows unless `--best` says how many.
 const SHOWN: usize = 20;
-/// The vertices of a small cell.
-const SMALL: usize = 5;
 
 const HELP: &str = "\
 The deviation is how large an error of a prediction is expected to be: a standard deviation, calibrated on cells that a second fit
@@ -54,7 +52,7 @@ pub(super) struct Arguments {
     max_vertices: u8,
 
     #[command(flatten)]
-    cells: cell::Arguments,
+    cells: BatchArguments,
 
     /// Print only so many cells, the best ones, the best first.
     #[arg(long, value_name = "K")]
@@ -73,17 +71,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let asked = asked(arguments, features)?;
     let (names, values) = match &stored {
-        Stored::Model(model) => of_model(model, &asked.cells),
-        Stored::Judge(judge) => of_judge(judge, &asked.cells),
+        Stored::Model(model) => of_model(model, &asked.batch.found),
+        Stored::Judge(judge) => of_judge(judge, &asked.batch.found),
     }
     .context("could not predict the cells")?;
     let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity.is_lower_better());
-    print(arguments, &asked, &names, &values, smaller_is_better)
+    let printed = print(arguments, &asked, &names, &values, smaller_is_better);
+    asked.batch.conclude()?;
+    printed
 }
 
 /// The cells to predict.
 struct Asked {
-    cells: Vec<Cell>,
+    batch: Batch<Cell>,
     /// Theirs, if they are known already.
     hashes: Option<Vec<ModuleHash>>,
 }
@@ -93,22 +93,16 @@ fn asked(arguments: &Arguments, features: &Features) -> anyhow::Result<Asked> {
     let official = Space::nas_bench_101().with_operations(&known)?;
     if arguments.all {
         let enumeration = official.with_max_vertices(arguments.max_vertices.into())?.enumerate()?;
-        let cells = enumeration.cells().to_vec();
-        return Ok(Asked { hashes: Some(enumeration.hashes().to_vec()), cells });
+        let batch = Batch::whole(enumeration.cells().to_vec());
+        return Ok(Asked { hashes: Some(enumeration.hashes().to_vec()), batch });
     }
-    let given = arguments.cells.read()?;
-    // The small cells are listed in no time; all of them only if a hash is none of theirs.
-    let small = Resolver::new(official.with_max_vertices(SMALL)?);
-    let (drawn, all) = (Resolver::new(features.space()), Resolver::new(official));
-    let cell = |(place, one): (usize, &Given)| {
-        let found = match one {
-            Given::Graph(_) => drawn.cell(one),
-            Given::Hash(_) => small.cell(one).or_else(|_| all.cell(one)),
-        };
-        found.with_context(|| format!("could not find cell {} of {}", place + 1, given.len()))
-    };
-    let cells: Vec<Cell> = given.iter().enumerate().map(cell).collect::<Result<_, _>>()?;
-    Ok(Asked { cells, hashes: None })
+    // The features may be of a larger space than the official one, which only graphs can be of.
+    let (drawn, listed) = (Resolver::new(features.space()), Resolver::new(official));
+    let batch = arguments.cells.resolve(|given| match given {
+        Given::Graph(_) => drawn.cell(given),
+        Given::Hash(_) => listed.cell(given),
+    })?;
+    Ok(Asked { batch, hashes: None })
 }
 
 /// The columns of what was predicted, and a value in each of them for each cell.
@@ -145,7 +139,7 @@ fn print(
     values: &[Vec<f32>],
     smaller_is_better: bool,
 ) -> anyhow::Result<()> {
-    let mut order: Vec<usize> = (0..asked.cells.len()).collect();
+    let mut order: Vec<usize> = (0..asked.batch.found.len()).collect();
     let shown = (arguments.all && arguments.format == Format::Table).then_some(SHOWN);
     if let Some(most) = arguments.best.map(NonZeroUsize::get).or(shown) {
         order.sort_by(|one, other| {
@@ -157,7 +151,7 @@ fn print(
     let columns: Vec<&str> = std::iter::once("module_hash").chain(names.iter().copied()).collect();
     let mut table = Table::new(&columns, &["module_adjacency", "module_operations"]);
     for place in order {
-        let cell = asked.cells[place];
+        let cell = asked.batch.found[place];
         let hash = asked.hashes.as_ref().map_or_else(|| cell.hash(), |hashes| hashes[place]);
         let mut row = vec![Value::from(hash.to_string())];
         row.extend(values[place].iter().copied().map(single));

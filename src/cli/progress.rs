@@ -1,7 +1,6 @@
 //! How a run tells how far it is: a bar on a terminal, a line now and then in a log, one for each model where that was asked for.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use nasbench::table::Record;
 use nasbench::unit::Seconds;
 
 use super::format::chain;
+use super::note;
 
 /// Ticks of the bar: work is a fraction.
 const TICKS: u64 = 10_000;
@@ -76,8 +76,7 @@ impl Progress {
 /// Prints a line above a bar, or alone where there is none.
 pub(super) fn say(bar: &ProgressBar, line: &str) {
     if bar.is_hidden() {
-        // If standard error is gone, the work goes on all the same.
-        let _ = writeln!(anstream::stderr(), "{line}");
+        note(line);
     } else {
         bar.println(line);
     }
@@ -153,10 +152,11 @@ impl State {
         }
         let elapsed = started.elapsed().as_secs_f64();
         let fraction = self.fraction();
-        let rate = self.done(self.images, |portion| portion.images) / elapsed.max(1e-3);
+        let rate = Seconds(elapsed).rate_of(self.done(self.images, |portion| portion.images));
+        let rate = rate.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.0}"));
         let eta = if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() };
         let models = workload.recorded + self.finished;
-        format!("{models}/{} models · {rate:.0} images/s · ETA {eta}", workload.models)
+        format!("{models}/{} models · {rate} images/s · ETA {eta}", workload.models)
     }
 }
 

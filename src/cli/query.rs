@@ -6,13 +6,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::builder::PossibleValuesParser;
-use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space, prefix};
 use nasbench::table::{Answer, Benchmark, Error, RANKINGS, Ranking, Repeat, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
-use super::cell::{self, Given, Resolver};
+use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{self, Format};
 use super::{Global, benchmark, sql};
 
@@ -59,14 +59,16 @@ pub(super) struct Arguments {
     benchmark: Option<PathBuf>,
 
     #[command(flatten)]
-    cells: cell::Arguments,
+    cells: BatchArguments,
 
     /// The best cells instead of given ones: so many, by the mean over their repeats.
     #[arg(long, value_name = "K", conflicts_with_all = ["cells", "repeat", "seed"])]
     best: Option<NonZeroUsize>,
 
     /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
-    #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = PossibleValuesParser::new(RANKINGS.iter().map(|ranking| ranking.name)))]
+    ///
+    /// The names that are printed mean the same at the moment of `--stop`: `training_time` is `final_training_time`.
+    #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = columns())]
     by: String,
 
     /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification); each column of a
@@ -97,6 +99,12 @@ pub(super) struct Arguments {
     /// How to print it; `json` and `csv` have the cells, too, and all digits.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// The columns of `--by`, those of the end of a training by their printed names, too.
+fn columns() -> PossibleValuesParser {
+    let value = |ranking: &Ranking| PossibleValue::new(ranking.name).alias(ranking.printed_name());
+    PossibleValuesParser::new(RANKINGS.iter().map(value))
 }
 
 /// Which repeats of a cell to answer of.
@@ -143,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Result<()> {
-    let by = RANKINGS.iter().find(|ranking| ranking.name == arguments.by).context("clap knows the columns")?;
+    let by = Ranking::find(&arguments.by, arguments.stop.map(Stop::from)).context("clap knows the columns")?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
     let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
@@ -153,22 +161,22 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
 
 /// A cell that was asked for.
 struct Asked {
-    hash: ModuleHash,
+    /// Its hash, or why no recorded cell has the digits that were given.
+    hash: Result<ModuleHash, prefix::Error>,
     /// Its graph, if it was given.
     cell: Option<Cell>,
 }
 
 fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
-    let given = arguments.cells.read()?;
     let epochs = arguments.epochs.map(Epochs);
     let whole = Whole::new(benchmark);
-    let asked = asked(&given).or_else(|error| {
+    let asked = asked(&arguments.cells, &whole).or_else(|error| {
         // The official program looks at the budget first.
         epochs.map_or(Ok(()), |epochs| whole.table()?.check_budget(epochs).map_err(anyhow::Error::from))?;
         Err(error)
     })?;
-    let few = if asked.len() <= MOST_LOOKED_UP {
-        let hashes: Vec<_> = asked.iter().map(|asked| asked.hash).collect();
+    let few = if asked.found.len() <= MOST_LOOKED_UP {
+        let hashes: Vec<_> = asked.found.iter().filter_map(|asked| asked.hash.clone().ok()).collect();
         Some(Table::from_records(&benchmark.look_up_all(&hashes).context("could not read the benchmark")?))
     } else {
         None
@@ -180,37 +188,53 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
 
     let which = arguments.seed.map_or(arguments.repeat, |seed| Which::One(Repeat::Drawn(Seed(seed))));
     let (mut answers, mut missing) = (Vec::new(), Vec::new());
-    for asked in &asked {
-        match table.index_of_hash(asked.hash) {
-            Some(index) => answer(table, index, epochs, which, &mut answers, &mut missing),
-            None => missing.push(Missing { error: Error::NotRecorded { hash: asked.hash, epochs: None }, asked: Some(asked) }),
+    for Asked { hash, cell } in &asked.found {
+        match hash.as_ref().map(|hash| (*hash, table.index_of_hash(*hash))) {
+            Ok((_, Some(index))) => answer(table, index, epochs, which, &mut answers, &mut missing),
+            Ok((hash, None)) => {
+                let problem = Error::NotRecorded { hash, epochs: None }.to_string();
+                missing.push(Missing { problem, asked: Some((hash, *cell)) });
+            }
+            Err(error) => missing.push(Missing { problem: error.to_string(), asked: None }),
         }
     }
-    if !answers.is_empty() {
-        print(&answers, arguments.stop.map_or(Stop::Final, Stop::from), None, arguments.format)?;
-    }
-    if missing.is_empty() { Ok(()) } else { Err(refusal(&missing, asked.len(), &whole)?) }
+    missing.extend(asked.problems().map(|problem| Missing { problem, asked: None }));
+    let stop = arguments.stop.map_or(Stop::Final, Stop::from);
+    let printed = if answers.is_empty() { Ok(()) } else { print(&answers, stop, None, arguments.format) };
+    // What is missing is an error even if nobody reads the answers.
+    if missing.is_empty() { printed } else { Err(refusal(&missing, asked.len(), &whole)?) }
 }
 
 /// The hashes of the cells, and their graphs where those were given.
-fn asked(given: &[Given]) -> anyhow::Result<Vec<Asked>> {
+fn asked(given: &BatchArguments, whole: &Whole<'_>) -> anyhow::Result<Batch<Asked>> {
     // What is recorded counts, whatever the limits of a space: a cell is refused for them only if it is missing.
     let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?;
-    let cell = |(place, one): (usize, &Given)| match one {
-        Given::Hash(_) => Ok(None),
-        Given::Graph(sketch) => sketch.cell(&wide).map(Some).map_err(|wider| {
-            let first = anyhow::Error::from(sketch.cell(&Space::nas_bench_101()).err().unwrap_or(wider));
-            if given.len() > 1 { first.context(format!("cell {} of {}", place + 1, given.len())) } else { first }
-        }),
-    };
-    let cells: Vec<Option<Cell>> = given.iter().enumerate().map(cell).collect::<Result<_, _>>()?;
-    let graphs: Vec<_> = cells.iter().copied().flatten().collect();
+    let found = given.resolve(|given| match given {
+        Given::Hash(prefix) => {
+            let hash = match prefix.whole() {
+                Some(hash) => Ok(hash),
+                None => prefix.find(whole.table()?.hashes().iter().copied(), "recorded cell"),
+            };
+            if let Err(error @ prefix::Error::Ambiguous { .. }) = hash { Err(error.into()) } else { Ok(Found::Hash(hash)) }
+        }
+        Given::Graph(sketch) => match sketch.cell(&wide) {
+            Ok(cell) => Ok(Found::Cell(cell)),
+            Err(wider) => Err(sketch.cell(&Space::nas_bench_101()).err().unwrap_or(wider).into()),
+        },
+    })?;
+    let graph = |found: &Found| if let Found::Cell(cell) = found { Some(*cell) } else { None };
+    let graphs: Vec<_> = found.found.iter().filter_map(graph).collect();
     let mut hashes = Cell::hashes(&graphs).into_iter();
-    let asked = given.iter().zip(cells).map(|(given, cell)| match given {
-        Given::Hash(hash) => Some(Asked { hash: *hash, cell }),
-        Given::Graph(_) => hashes.next().map(|hash| Asked { hash, cell }),
-    });
-    asked.collect::<Option<_>>().context("each graph has a hash")
+    Ok(found.map(|found| match found {
+        Found::Hash(hash) => Asked { hash, cell: None },
+        Found::Cell(cell) => Asked { hash: Ok(hashes.next().expect("each graph has a hash")), cell: Some(cell) },
+    }))
+}
+
+/// What a cell was found by.
+enum Found {
+    Hash(Result<ModuleHash, prefix::Error>),
+    Cell(Cell),
 }
 
 /// Answers for one cell at one budget, or at all that it has.
@@ -220,7 +244,7 @@ fn answer(
     epochs: Option<Epochs>,
     which: Which,
     answers: &mut Vec<Answer>,
-    missing: &mut Vec<Missing<'_>>,
+    missing: &mut Vec<Missing>,
 ) {
     let mut budgets: Vec<_> = table.rows(index).iter().map(nasbench::table::Row::epochs).collect();
     budgets.dedup();
@@ -228,7 +252,7 @@ fn answer(
         let rows = table.repeats(index, epochs);
         if rows.is_empty() {
             let error = Error::NotRecorded { hash: table.hashes()[index], epochs: Some(epochs) };
-            missing.push(Missing { error, asked: None });
+            missing.push(Missing { problem: error.to_string(), asked: None });
             continue;
         }
         let repeats = match which {
@@ -238,17 +262,17 @@ fn answer(
         for repeat in repeats {
             match table.answer(index, epochs, repeat) {
                 Ok(answer) => answers.push(answer),
-                Err(error) => missing.push(Missing { error, asked: None }),
+                Err(error) => missing.push(Missing { problem: error.to_string(), asked: None }),
             }
         }
     }
 }
 
 /// What could not be answered.
-struct Missing<'a> {
-    error: Error,
-    /// The cell, if it is not recorded at all.
-    asked: Option<&'a Asked>,
+struct Missing {
+    problem: String,
+    /// The cell, if it is not recorded at all, with its graph if that was given.
+    asked: Option<(ModuleHash, Option<Cell>)>,
 }
 
 /// The table of the whole benchmark, read when the first asks for it.
@@ -272,24 +296,24 @@ impl<'a> Whole<'a> {
 }
 
 /// Says what is missing, with the nearest recorded cells of the first ones.
-fn refusal(missing: &[Missing<'_>], asked: usize, whole: &Whole<'_>) -> anyhow::Result<anyhow::Error> {
+fn refusal(missing: &[Missing], asked: usize, whole: &Whole<'_>) -> anyhow::Result<anyhow::Error> {
     let resolver = Resolver::new(Space::nas_bench_101());
     let (mut problems, mut hints) = (Vec::new(), String::new());
     for (place, one) in missing.iter().take(MOST_MISSING_NAMED).enumerate() {
-        let Some(asked) = one.asked else {
-            problems.push(one.error.to_string());
+        let Some((hash, cell)) = one.asked else {
+            problems.push(one.problem.clone());
             continue;
         };
-        let cell = match asked.cell {
+        let cell = match cell {
             Some(cell) => Space::nas_bench_101().check(cell).map_err(anyhow::Error::from),
-            None => resolver.cell(&Given::Hash(asked.hash)),
+            None => resolver.cell(&Given::Hash(hash.into())),
         };
         match cell {
-            Err(error) => problems.push(format!("{}: {error}", one.error)),
+            Err(error) => problems.push(format!("{}: {error}", one.problem)),
             Ok(cell) => {
-                problems.push(one.error.to_string());
+                problems.push(one.problem.clone());
                 if place < MOST_NEIGHBOURS_NAMED {
-                    write!(hints, "\nhint: {}", nearest(whole.table()?, &cell, asked.hash))?;
+                    write!(hints, "\nhint: {}", nearest(whole.table()?, &cell, hash))?;
                 }
             }
         }

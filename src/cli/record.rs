@@ -8,10 +8,8 @@ use anyhow::{Context as _, bail};
 use nasbench::pipeline::{self, Recording};
 use nasbench::unit::Seconds;
 
-use super::Global;
 use super::progress::Progress;
-use super::recording;
-use super::signals;
+use super::{Global, benchmark, recording, signals};
 
 /// Train the cells of a space, each at each budget in each repeat, and record the results.
 ///
@@ -34,6 +32,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    benchmark::check_not_shipped(&arguments.recording.benchmark)?;
     let stop = signals::stop()?;
     let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
     let started = Instant::now();
@@ -43,17 +42,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let folder = recording.folder.display();
     let recorded = result.with_context(|| format!("could not record `{folder}`"))?;
     let elapsed = Seconds::from(started.elapsed());
+    let (trained, there, models) = (recorded.trained, recorded.models - recorded.left(), recorded.models);
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "{} models trained in {elapsed}, {} of {} are recorded",
-        recorded.trained,
-        recorded.models - recorded.left(),
-        recorded.models
-    )?;
+    let told = writeln!(out, "{trained} models trained in {elapsed}, {there} of {models} are recorded");
     if recorded.left() > 0 && stop.load(Ordering::Relaxed) {
         bail!("stopped by a signal with {} models left\nhint: the same command continues", recorded.left());
     }
+    told?;
     writeln!(out, "benchmark: {folder}")?;
     Ok(())
 }

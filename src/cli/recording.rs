@@ -14,6 +14,7 @@ use nasbench::unit::{Epochs, Seed};
 use serde::Deserialize;
 
 use super::images;
+use super::outputs::utf8;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -120,7 +121,7 @@ impl Arguments {
         let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
         add("dataset", self.images.dataset.clone());
         if let Some(folder) = &self.images.data_dir {
-            add("data-dir", std::path::absolute(folder)?.display().to_string());
+            add("data-dir", utf8(&std::path::absolute(folder)?)?.to_owned());
         }
         add("protocol", from_the_root(&self.protocol)?);
         if !self.epochs.is_empty() {
@@ -139,7 +140,7 @@ impl Arguments {
 /// The name of a preset as it is, and that of a file from the root.
 fn from_the_root(name: &str) -> anyhow::Result<String> {
     let path = Path::new(name);
-    Ok(if path.exists() { std::path::absolute(path)?.display().to_string() } else { name.to_owned() })
+    Ok(if path.exists() { utf8(&std::path::absolute(path)?)?.to_owned() } else { name.to_owned() })
 }
 
 /// The space of a name or a file.

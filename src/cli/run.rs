@@ -12,15 +12,22 @@ use nasbench::space::Space;
 use nasbench::train::Protocol;
 use nasbench::unit::Seed;
 
-use super::Global;
-use super::images;
+use super::outputs::{check_replaceable, has_mark, utf8};
 use super::progress::Progress;
+use super::{Global, benchmark, images};
+
+/// The report, in the folder of the run.
+const PAGE: &str = "report.html";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of the run. Give it again and the run continues where it was.
     #[arg(long, default_value = "nasbench-run", value_name = "DIR")]
     out: PathBuf,
+
+    /// Overwrite a `report.html` in the folder that no run wrote.
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     images: images::Arguments,
@@ -47,6 +54,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    benchmark::check_not_shipped(&arguments.out)?;
+    let page = arguments.out.join(PAGE);
+    if page.exists() {
+        check_replaceable(&page, "the report of a run", arguments.force, |file| has_mark(file, "\">nasbench run"))?;
+    }
     let job = job(arguments)?;
     let progress = Progress::new(global.verbose, global.quiet);
     let found = pipeline::run(&job, &|event| progress.observe(event));
@@ -54,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let report = found.with_context(|| format!("could not finish the run in `{}`", job.out.display()))?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", report.text())?;
-    writeln!(out, "\nreport: {}", job.out.join("report.html").display())?;
+    writeln!(out, "\nreport: {}", page.display())?;
     Ok(())
 }
 
@@ -73,24 +85,24 @@ fn job(arguments: &Arguments) -> anyhow::Result<Job> {
         device,
         workers,
         seed: Seed(arguments.seed),
-        command: command(arguments),
+        command: command(arguments)?,
     })
 }
 
 /// The command line that repeats a run, with what is not the default.
-fn command(arguments: &Arguments) -> String {
+fn command(arguments: &Arguments) -> anyhow::Result<String> {
     let mut words = vec!["nasbench run".to_owned()];
     let mut add = |name: &str, value: String, default: &str| {
         if value != default {
             words.push(format!("--{name} {}", quoted(&value)));
         }
     };
-    add("out", arguments.out.display().to_string(), "nasbench-run");
+    add("out", utf8(&arguments.out)?.to_owned(), "nasbench-run");
     add("dataset", arguments.images.dataset.clone(), "fashion-14");
-    add("data-dir", arguments.images.data_dir.as_ref().map_or_else(String::new, |folder| folder.display().to_string()), "");
+    add("data-dir", arguments.images.data_dir.as_deref().map_or(Ok(""), utf8)?.to_owned(), "");
     add("protocol", arguments.protocol.clone(), "quick");
     add("max-vertices", arguments.max_vertices.to_string(), "4");
     add("device", arguments.device.clone(), "cpu");
     add("seed", arguments.seed.to_string(), "");
-    words.join(" ")
+    Ok(words.join(" "))
 }

@@ -14,7 +14,6 @@ use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Tra
 use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
 
-use super::Global;
 use super::cell::{self, Given, Resolver};
 use super::figures;
 use super::format::{Format, Table, single};
@@ -22,6 +21,7 @@ use super::images;
 use super::outputs::{check_distinct, check_place, check_writable};
 use super::progress::say;
 use super::signals;
+use super::{Global, note};
 
 /// No flipped edge leads to more edges than 7 vertices can have.
 const MOST_EDGES: usize = 21;
@@ -130,7 +130,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let epochs = arguments.epochs.map_or(largest, Epochs);
     let training = Training { cell: &cell, epochs, seed: Seed(arguments.seed), protocol: &protocol, data: &data, device };
     let (trained, model) = train(&training, arguments, global).context("could not train the cell")?;
-    print(&training, &trained, arguments.format)?;
+    // What was asked for as a file is there before anything is printed: standard output may end at any moment.
+    let saved = save(&training, &trained, &model, arguments);
+    let printed = print(&training, &trained, arguments.format);
+    saved.and(printed)
+}
+
+/// Writes the files that were asked for; of a training that diverged there is nothing to write.
+fn save(training: &Training<'_>, trained: &Trained, model: &Model, arguments: &Arguments) -> anyhow::Result<()> {
     let files: Vec<_> = arguments.save.iter().chain(&arguments.export).map(|file| format!("`{}`", file.display())).collect();
     match (trained.is_diverged(), &files[..]) {
         (true, []) => bail!("the training diverged"),
@@ -138,7 +145,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         (false, []) => return Ok(()),
         (false, _) => {}
     }
-    let saved = SavedModel::new(&training, &trained, &model).context("could not save the model")?;
+    let saved = SavedModel::new(training, trained, model).context("could not save the model")?;
     if let Some(file) = &arguments.save {
         saved.write(file).context("could not save the model")?;
     }
@@ -178,12 +185,11 @@ fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
         && sketch.dangles()
         && !global.quiet
     {
-        writeln!(
-            anstream::stderr(),
+        note(format_args!(
             "vertices on no path from the input to the output are left out: the cell is `--matrix {} --ops {}`",
             cell.adjacency_text(),
             cell.operations_text()
-        )?;
+        ));
     }
     Ok(cell)
 }
@@ -230,7 +236,7 @@ fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) ->
             let found = Checkpoint::read(file).with_context(could_not)?;
             let run = training.resume(&found).with_context(could_not)?;
             if !global.quiet {
-                writeln!(anstream::stderr(), "continuing from `{}` after step {}", file.display(), found.steps())?;
+                note(format_args!("continuing from `{}` after step {}", file.display(), found.steps()));
             }
             Ok(run)
         }
@@ -240,14 +246,9 @@ fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) ->
 
 /// Says what will be trained and what it takes.
 fn announce(training: &Training<'_>) -> anyhow::Result<()> {
-    writeln!(
-        anstream::stderr(),
-        "{}: {} parameters, {} of memory for batches of {}",
-        training.cell,
-        training.cost()?.parameters,
-        figures::size(training.memory()?),
-        training.protocol.batch_size
-    )?;
+    let (parameters, memory) = (training.cost()?.parameters, figures::size(training.memory()?));
+    let (cell, batch) = (training.cell, training.protocol.batch_size);
+    note(format_args!("{cell}: {parameters} parameters, {memory} of memory for batches of {batch}"));
     Ok(())
 }
 
@@ -305,7 +306,7 @@ impl Display {
         let (epoch, epochs) = (run.epochs(), self.epochs);
         if !self.bar.is_hidden() {
             let rate = self.rate(steps);
-            let message = format!("{epoch}/{epochs} epochs · loss {loss:.3} · rate {learning_rate:.4} · {rate:.0} images/s");
+            let message = format!("{epoch}/{epochs} epochs · loss {loss:.3} · rate {learning_rate:.4} · {rate}");
             self.bar.set_message(message);
         }
         if self.has_lines && epoch > self.told {
@@ -324,15 +325,20 @@ impl Display {
         let left = elapsed * (of - steps) as f64 / (steps - self.first) as f64;
         let (elapsed, left, rate) = (Seconds(elapsed), Seconds(left), self.rate(steps));
         format!(
-            "epoch {epoch}/{epochs}: loss {loss:.4}, validation accuracy {accuracy:.2} %, {rate:.0} images/s, after {elapsed}, {left} to go"
+            "epoch {epoch}/{epochs}: loss {loss:.4}, validation accuracy {accuracy:.2} %, {rate}, after {elapsed}, {left} to go"
         )
     }
 
-    /// Images per second on the clock, evaluations included.
+    /// Images per second on the clock, evaluations included, in words.
     #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
-    fn rate(&self, steps: usize) -> f64 {
-        ((steps - self.first) * self.batch) as f64 / self.started.elapsed().as_secs_f64().max(1e-3)
+    fn rate(&self, steps: usize) -> String {
+        speed(Seconds::from(self.started.elapsed()).rate_of(((steps - self.first) * self.batch) as f64))
     }
+}
+
+/// Images per second in words, if the time was long enough to tell.
+fn speed(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "unknown images/s".to_owned(), |rate| format!("{rate:.0} images/s"))
 }
 
 fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::Result<()> {
@@ -343,10 +349,10 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
             None => writeln!(out, "the training diverged: its loss stopped being a number")?,
         }
         let (time, total) = (trained.end.training_time, trained.total_time);
-        let rate = trained.images_per_second;
+        let rate = trained.images_per_second.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.0}"));
         let device = training.device;
         let of = if device.is_gpu() { "" } else { " of processor time" };
-        writeln!(out, "{time}{of} for training, {total} with evaluations; {rate:.0} images per second{of} on {device}")?;
+        writeln!(out, "{time}{of} for training, {total} with evaluations; {rate} images per second{of} on {device}")?;
         return Ok(());
     }
     let mut row: Vec<(&str, Value)> = vec![
@@ -363,7 +369,7 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
     row.extend([
         ("training_time", trained.end.training_time.0.into()),
         ("total_time", trained.total_time.0.into()),
-        ("images_per_second", single(trained.images_per_second)),
+        ("images_per_second", trained.images_per_second.map_or(Value::Null, single)),
         ("peak_memory", trained.peak_memory.into()),
         ("device", training.device.description().into()),
         ("module_adjacency", training.cell.adjacency_text().into()),
@@ -375,6 +381,11 @@ fn print(training: &Training<'_>, trained: &Trained, format: Format) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_training_that_was_too_short_has_no_speed() {
+        assert_eq!([Some(1234.5), None].map(speed), ["1234 images/s", "unknown images/s"]);
+    }
 
     #[test]
     fn an_interval_is_of_epochs_or_seconds() {

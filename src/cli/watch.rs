@@ -10,6 +10,8 @@ use nasbench::record::{self, Activity, AtWork, Best};
 use nasbench::table::{Benchmark, Part};
 use nasbench::unit::Seconds;
 
+use super::benchmark;
+
 /// Show how far a recording is that other processes do: done, rate, time to go, the best so far, failures, workers.
 ///
 /// On a terminal the page is drawn anew each second until the recording ends or you press Ctrl-C; elsewhere, or with `--once`, it
@@ -26,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let benchmark = Benchmark::open(&arguments.benchmark).context("could not open the benchmark")?;
+    let benchmark = benchmark::open(&arguments.benchmark)?;
     let look = || record::activities(&benchmark, Part::Recorded).context("could not look at the recording");
     let mut out = std::io::stdout().lock();
     let mut seen = look()?;
@@ -58,7 +60,7 @@ pub(super) fn page(benchmark: &Benchmark, activities: &[Activity]) -> String {
     let (work, done) = (total(|a| a.work), total(Activity::done));
     let fraction = if work > 0.0 { done / work } else { 1.0 };
     let _ = writeln!(text, "{folder}: {} of {models} models, {:.1} % of the work", before + finished, 100.0 * fraction);
-    let operations = total(|a| a.done() / a.elapsed().0.max(1e-3));
+    let operations = total(|a| a.elapsed().rate_of(a.done()).unwrap_or(0.0));
     let longest = activities.iter().filter_map(Activity::remaining).map(|left| left.0).fold(0.0, f64::max);
     let left = if done > 0.0 { Seconds(longest).to_string() } else { "…".to_owned() };
     let _ =

@@ -9,7 +9,7 @@ use super::{Error, Event, Observe};
 use crate::network;
 use crate::space::{Cell, ModuleHash};
 use crate::table::{self, Benchmark, Key, Part};
-use crate::train::Training;
+use crate::train::{Protocol, Training};
 use crate::unit::{Epochs, Flops, Seconds};
 
 /// Where among all cells, ordered by their operations, the cells of the calibration stand.
@@ -140,7 +140,7 @@ pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Obs
         HashSet::new()
     };
     observe(Event::Stage("calibrate"));
-    let calibration = calibrate(recording, &sources, &cells, time_per_cell)?;
+    let calibration = calibrate(recording, &sources, &cells, time_per_cell, observe)?;
     let of_budget = |epochs: &Epochs| {
         let mut sum = OfBudget { epochs: *epochs, ..OfBudget::default() };
         let passes = protocol.passes(*epochs);
@@ -183,13 +183,15 @@ fn calibrate(
     sources: &Sources,
     cells: &[(ModuleHash, Cell, Flops)],
     time: Duration,
+    observe: Observe<'_>,
 ) -> Result<Calibration, Error> {
     let mut by_cost: Vec<_> = cells.iter().map(|(_, cell, flops)| (*flops, *cell)).collect();
     by_cost.sort_by_key(|(flops, _)| *flops);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position in a list")]
     let chosen = QUANTILES.map(|quantile| ((count(by_cost.len()) * quantile) as usize).min(by_cost.len().saturating_sub(1)));
     let mut samples = Vec::new();
-    for place in chosen {
+    for (number, place) in chosen.into_iter().enumerate() {
+        observe(Event::Note(&format!("cell {} of {}", number + 1, QUANTILES.len())));
         let Some((flops, cell)) = by_cost.get(place).copied() else { continue };
         let epochs = *sources.protocol.budgets.last().expect("a protocol has budgets");
         let Sources { protocol, data, .. } = sources;
@@ -212,14 +214,34 @@ fn calibrate(
     Ok(Calibration::fit(samples))
 }
 
+/// The most steps of the batches of a protocol that fit into the time of the calibration, before the batches are made smaller.
+const FEWEST_STEPS: f64 = 4.0;
+
 /// Trains for some time, and returns the seconds of a third of a step for each image.
+///
+/// A step of the whole batch of a large network can take minutes: then the batches are as small as the time asks for. What a step
+/// takes beside its images is little in such a network.
 fn pass(training: &Training<'_>, time: Duration) -> Result<f64, Error> {
-    let mut run = training.start()?;
+    let of_one_image = 3.0 * timed(training, 1, Duration::ZERO)?;
+    let batch = batch_within(time, of_one_image, training.protocol.batch_size);
+    timed(training, batch, time)
+}
+
+/// The largest batch, up to that of the protocol, of which some steps fit into a time.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of images")]
+fn batch_within(time: Duration, of_one_image: f64, most: usize) -> usize {
+    ((time.as_secs_f64() / (FEWEST_STEPS * of_one_image.max(f64::MIN_POSITIVE))) as usize).clamp(1, most)
+}
+
+/// Trains for some time, one step at least, and returns the seconds of a third of a step for each image.
+fn timed(training: &Training<'_>, batch_size: usize, time: Duration) -> Result<f64, Error> {
+    let protocol = Protocol { batch_size, ..training.protocol.clone() };
+    let mut run = Training { protocol: &protocol, ..*training }.start()?;
     // The first step makes room.
     run.advance()?;
     let (started, first) = (Instant::now(), run.steps());
-    while started.elapsed() < time && run.advance()?.is_some() {}
-    let images = count((run.steps() - first).max(1) * training.protocol.batch_size);
+    while run.advance()?.is_some() && started.elapsed() < time {}
+    let images = count((run.steps() - first).max(1) * batch_size);
     Ok(started.elapsed().as_secs_f64() / (3.0 * images))
 }
 
@@ -255,6 +277,12 @@ mod tests {
         assert!((exact.constant - 1.0).abs() < 1e-9 && (exact.per_operation - 0.02).abs() < 1e-12);
         assert!(exact.misfit() < 1e-9 && (exact.seconds(Flops(1_000)) - 21.0).abs() < 1e-9);
         assert!(calibration([(100, 3.0), (200, 8.0), (400, 9.0)]).misfit() > 0.1);
+    }
+
+    #[test]
+    fn a_batch_is_as_small_as_the_time_asks_for() {
+        let batch = |seconds: u64, of_one_image: f64| batch_within(Duration::from_secs(seconds), of_one_image, 256);
+        assert_eq!([batch(3, 1e-3), batch(3, 0.0), batch(3, 0.1), batch(3, 0.75), batch(3, 60.0)], [256, 256, 7, 1, 1]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Activity {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn models_per_hour(&self) -> f64 {
-        3600.0 * self.finished as f64 / self.elapsed().0.max(1e-3)
+        self.elapsed().rate_of(3600.0 * self.finished as f64).unwrap_or(0.0)
     }
 
     /// How long the rest takes if it goes on as it did; `None` before anything is known.

@@ -29,7 +29,7 @@ pub use lock::Holder;
 pub use plan::{ORDERS, Order, Task, plan};
 pub use recorder::{Assignment, Damage, Event, Recorder};
 pub use share::Share;
-pub use slurm::{Slurm, quoted};
+pub use slurm::{Slurm, most_array_tasks, quoted, submission, submission_after, submission_script};
 pub use trainer::Trainer;
 pub use upkeep::{Watch, compact, journals, set_aside};
 

@@ -53,7 +53,7 @@ impl Slurm {
             option(format!("--time={time}"));
         }
         for given in &self.options {
-            option(given.clone());
+            option(quoted_option(given));
         }
         text.push_str(
             "\n# Whatever ends a task (a lost node, preemption, its time limit), the same task goes on where it was:\n\
@@ -71,7 +71,7 @@ impl Slurm {
     pub fn compaction(&self) -> String {
         let mut text = self.head("-compact", "%j");
         for given in &self.options {
-            let _ = writeln!(text, "#SBATCH {given}");
+            let _ = writeln!(text, "#SBATCH {}", quoted_option(given));
         }
         text.push_str("\nset -e\n");
         for command in &self.after {
@@ -81,12 +81,55 @@ impl Slurm {
     }
 
     fn head(&self, suffix: &str, log: &str) -> String {
-        let log = quoted(&format!("{}/{log}.log", self.logs));
+        // In the name of a log `%` begins what Slurm fills in.
+        let log = quoted(&format!("{}/{log}.log", self.logs.replace('%', "%%")));
         format!(
             "#!/bin/bash\n#SBATCH --job-name={}{suffix}\n#SBATCH --output={log}\n#SBATCH --open-mode=append\n#SBATCH --requeue\n",
             quoted(&self.name)
         )
     }
+}
+
+/// Returns the command that submits the script of an array. It prints the number of the job, and behind a `;` the cluster if there are
+/// several.
+#[must_use]
+pub fn submission(array: &str) -> Vec<String> {
+    ["sbatch", "--parsable", array].map(ToOwned::to_owned).to_vec()
+}
+
+/// Returns the command that submits the script of the compaction, to run when all tasks of the array `job` have succeeded. It waits on
+/// if a task fails, because the array can be submitted again.
+#[must_use]
+pub fn submission_after(job: &str, compaction: &str) -> Vec<String> {
+    let dependency = format!("--dependency=afterok:{job}");
+    ["sbatch", "--parsable", &dependency, "--kill-on-invalid-dep=no", compaction].map(ToOwned::to_owned).to_vec()
+}
+
+/// Returns the lines of a shell script that submit both as [`submission`] and [`submission_after`] do.
+#[must_use]
+pub fn submission_script(array: &str, compaction: &str) -> String {
+    // The placeholder is a word that `quoted` leaves as it is.
+    let after = words(&submission_after("JOB", compaction)).replacen("afterok:JOB", "afterok:${job%%;*}", 1);
+    format!("job=$({})\n{after}\n", words(&submission(array)))
+}
+
+/// Finds the most tasks that an array may have in what `scontrol show config` prints.
+#[must_use]
+pub fn most_array_tasks(config: &str) -> Option<u32> {
+    let line = config.lines().find_map(|line| line.trim().strip_prefix("MaxArraySize"))?;
+    line.trim().strip_prefix('=')?.trim().parse().ok()
+}
+
+/// An option of `sbatch` as it is read back from a script: `--comment=two words` is `--comment='two words'`. A value that has quotes
+/// around it keeps them.
+fn quoted_option(option: &str) -> String {
+    let Some((end, separator)) = option.char_indices().find(|(_, letter)| *letter == '=' || letter.is_whitespace()) else {
+        return option.to_owned();
+    };
+    let (name, value) = (&option[..end], option[end + separator.len_utf8()..].trim_start());
+    let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    let value = if is_quoted('\'') || is_quoted('"') { value.to_owned() } else { quoted(value) };
+    format!("{name}{separator}{value}")
 }
 
 fn words(command: &[String]) -> String {
@@ -151,6 +194,56 @@ mod tests {
             assert!(lines[first..].iter().all(|line| !line.starts_with("#SBATCH")), "{script}");
         }
         assert!(slurm().compaction().ends_with("set -e\n/opt/nasbench compact /data/bench\n/opt/nasbench check /data/bench\n"));
+    }
+
+    #[test]
+    fn a_percent_sign_in_the_folder_of_the_logs_is_no_replacement() {
+        let script = Slurm { logs: "/data/50%j of/logs".to_owned(), ..slurm() };
+        for (script, log) in [(script.array(), "%A_%a"), (script.compaction(), "%j")] {
+            let line = format!("#SBATCH --output='/data/50%%j of/logs/{log}.log'");
+            assert!(script.lines().any(|found| found == line), "{line}\nis not in\n{script}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_one_word() {
+        for (given, expected) in [
+            ("--partition=gpu", "--partition=gpu"),
+            ("--exclusive", "--exclusive"),
+            ("-p gpu", "-p gpu"),
+            ("--comment=two words", "--comment='two words'"),
+            ("--comment=it's # 1", r"--comment='it'\''s # 1'"),
+            ("--comment='two words'", "--comment='two words'"),
+            ("--comment \"two words\"", "--comment \"two words\""),
+            ("--constraint=a&b", "--constraint='a&b'"),
+            ("--export=NIL,X=a b", "--export='NIL,X=a b'"),
+            ("--comment=", "--comment=''"),
+        ] {
+            let script = Slurm { options: vec![given.to_owned()], ..slurm() };
+            for script in [script.array(), script.compaction()] {
+                assert!(script.lines().any(|line| line == format!("#SBATCH {expected}")), "{expected}\nis not in\n{script}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_printed_submits_as_the_commands_do() {
+        let script = submission_script("/my runs/record.sbatch", "/my runs/compact.sbatch");
+        let expected = "job=$(sbatch --parsable '/my runs/record.sbatch')\n\
+            sbatch --parsable --dependency=afterok:${job%%;*} --kill-on-invalid-dep=no '/my runs/compact.sbatch'\n";
+        assert_eq!(script, expected);
+        assert_eq!(submission("a").join(" "), "sbatch --parsable a");
+        let after = "sbatch --parsable --dependency=afterok:7 --kill-on-invalid-dep=no b";
+        assert_eq!(submission_after("7", "b").join(" "), after);
+    }
+
+    #[test]
+    fn the_limit_of_arrays_is_read_from_the_configuration() {
+        let config = "Configuration data as of 2024-01-02T03:04:05\nMailProg                = /bin/mail\n\
+            MaxArraySize            = 1001\nMaxBatchRequeue         = 5\n";
+        assert_eq!(most_array_tasks(config), Some(1_001));
+        assert_eq!(most_array_tasks("MaxArraySize = none"), None);
+        assert_eq!(most_array_tasks(""), None);
     }
 
     #[test]

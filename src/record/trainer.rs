@@ -147,7 +147,7 @@ fn row(task: &Task, device: Device, trained: Trained) -> Record {
         end: trained.end,
         total_time: trained.total_time,
         telemetry: Telemetry {
-            images_per_second: Some(trained.images_per_second),
+            images_per_second: trained.images_per_second,
             peak_memory: Some(trained.peak_memory),
             macro_roc_auc: trained.figures.and_then(|figures| figures.validation.macro_roc_auc),
             macro_f1: trained.figures.map(|figures| figures.validation.macro_f1),

@@ -20,11 +20,13 @@ mod fingerprint;
 #[cfg(test)]
 mod fixture;
 mod hash;
+mod index;
 mod isomorphs;
 mod md5;
 mod mutate;
 mod operation;
 pub mod parse;
+pub mod prefix;
 mod sample;
 mod spec;
 mod step;
@@ -38,6 +40,7 @@ pub use hash::ModuleHash;
 pub use mutate::{MUTATIONS, Mutation};
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
 pub use parse::Sketch;
+pub use prefix::HashPrefix;
 pub use sample::{SAMPLERS, Sampler};
 pub use spec::{CAPACITY, Spec};
 

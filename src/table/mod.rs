@@ -159,6 +159,16 @@ pub enum Error {
         /// The budgets of the table.
         known: Vec<Epochs>,
     },
+    /// No cell has a value in the column by which cells are to be ranked.
+    #[error("no cell has a `{column}` at {epochs} epochs (there is: {})", known.join(", "))]
+    NoValues {
+        /// The column.
+        column: &'static str,
+        /// The budget.
+        epochs: Epochs,
+        /// The columns in which some cell has a value.
+        known: Vec<&'static str>,
+    },
     /// Nobody measured what the trainings of a budget took.
     #[error("no training time is known at {epochs} epochs")]
     NoTimes {

@@ -186,7 +186,7 @@ mod tests {
             halfway: untimed(trained.halfway),
             end: untimed(trained.end),
             total_time: Seconds::default(),
-            images_per_second: 0.0,
+            images_per_second: None,
             curves: Curves { images_per_second: Vec::new(), ..trained.curves },
             ..trained
         }

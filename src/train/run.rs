@@ -369,8 +369,10 @@ impl<'a> Run<'a> {
         total
     }
 
-    fn images_per_second(&self) -> f32 {
-        rate_of(self.tally.step * self.training.protocol.batch_size, self.tally.training_time)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
+    fn images_per_second(&self) -> Option<f32> {
+        let images = self.tally.step * self.training.protocol.batch_size;
+        self.tally.training_time.rate_of(images as f64).map(|rate| rate as f32)
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Trained {
     pub curves: Curves,
     /// The time of the steps and the evaluations together, on the clock of `training_time`.
     pub total_time: Seconds,
-    /// Training images per second of the training steps.
-    pub images_per_second: f32,
+    /// Training images per second of the training steps; `None` if they took less than a millisecond.
+    pub images_per_second: Option<f32>,
     /// The bytes of memory that the model and its batch took, as announced before the start.
     pub peak_memory: u64,
 }

@@ -11,6 +11,7 @@ mod export;
 mod gpu;
 mod kill;
 mod oracles;
+mod outputs;
 mod own_images;
 mod pipeline;
 mod record;

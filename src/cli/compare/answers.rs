@@ -1,6 +1,5 @@
 //! What a comparison asks: benchmarks and models, each at some budgets.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -64,7 +63,7 @@ pub(super) fn check(
             }
         }
     }
-    notes.iter().filter(|_| !is_quiet).try_for_each(|note| writeln!(anstream::stderr(), "{note}"))?;
+    notes.iter().filter(|_| !is_quiet).for_each(cli::note);
     Ok(())
 }
 

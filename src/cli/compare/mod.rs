@@ -4,7 +4,6 @@ mod answers;
 mod results;
 mod tables;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,9 +14,10 @@ use nasbench::search;
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
 
-use super::Global;
 use super::format::Format;
+use super::outputs::utf8;
 use super::search::{Spending, models, options};
+use super::{Global, note};
 use answers::Answers;
 
 const HELP: &str = "\
@@ -103,6 +103,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    // The command line is written down with the results.
+    let paths = arguments.on.iter().chain(&arguments.models.time_model).chain([&arguments.out]);
+    paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
     let answers = answers::open(arguments)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &answers)?.into_iter().unzip();
@@ -125,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     results::write(arguments, &plan, &finished, &summary, wall).context("could not write the results")?;
     tables::print(arguments, &summary)?;
     if !global.quiet {
-        writeln!(anstream::stderr(), "{}", timing(&plan, &finished, wall))?;
+        note(timing(&plan, &finished, wall));
     }
     Ok(())
 }

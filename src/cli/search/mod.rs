@@ -15,8 +15,8 @@ use nasbench::table::write_trials;
 use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
 
-use super::Global;
 use super::format::{Format, Table};
+use super::{Global, note};
 use target::Target;
 
 const HELP: &str = "\
@@ -116,7 +116,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         target.check_times(entry.budgets(&setup))?;
     }
     if entry.misses_small_budgets(&setup) && !global.quiet {
-        writeln!(anstream::stderr(), "{}", without_small_budgets(entry.name, target.on(), setup.epochs))?;
+        note(without_small_budgets(entry.name, target.on(), setup.epochs));
     }
     let started = Instant::now();
     let mut oracle = target.oracle(seed)?;
@@ -130,12 +130,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet {
         if history.is_short_of(arguments.budget.0) {
             let (name, trials, budget) = (entry.name, history.trials.len(), arguments.budget.0);
-            writeln!(
-                anstream::stderr(),
+            note(format_args!(
                 "note: `{name}` ended after {trials} trials, before its budget of {budget}: it had nothing more to ask"
-            )?;
+            ));
         }
-        writeln!(anstream::stderr(), "searched in {:.3} s", wall.as_secs_f64())?;
+        note(format_args!("searched in {:.3} s", wall.as_secs_f64()));
     }
     Ok(())
 }

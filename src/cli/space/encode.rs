@@ -2,9 +2,9 @@
 
 use clap::builder::PossibleValuesParser;
 use nasbench::network::{self, ENCODINGS};
-use nasbench::space::{Cell, Space};
+use nasbench::space::{Cell, Encoding, Space};
 
-use crate::cli::cell::{self, Resolver};
+use crate::cli::cell::{BatchArguments, Resolver};
 
 /// So many cells are encoded at a time.
 const BATCH: usize = 1_024;
@@ -16,13 +16,20 @@ pub(super) struct Arguments {
     encoding: String,
 
     #[command(flatten)]
-    cells: cell::Arguments,
+    cells: BatchArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     let encoding = network::encoding(&arguments.encoding).ok_or_else(|| anyhow::anyhow!("clap knows the encodings"))?;
-    let given = super::cells(&arguments.cells, &Resolver::new(*space))?;
-    let cells = if given.is_empty() { space.cells()? } else { given };
+    let resolver = Resolver::new(*space);
+    let given = arguments.cells.resolve(|given| resolver.cell(given))?;
+    let cells = if given.is_empty() { space.cells()? } else { given.found.clone() };
+    let printed = print(encoding, space, &cells);
+    given.conclude()?;
+    printed
+}
+
+fn print(encoding: &Encoding, space: &Space, cells: &[Cell]) -> anyhow::Result<()> {
     let width = encoding.width(space);
     let mut batch = vec![0.0; cells.len().min(BATCH) * width];
     let mut writer = csv::Writer::from_writer(std::io::stdout().lock());

@@ -1,12 +1,12 @@
 //! `nasbench space list`.
 
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 
 use nasbench::space::Space;
 use serde_json::Value;
 
 use super::rows::{Format, Rows};
+use crate::cli::note;
 
 /// A table for people stops here unless more is asked for.
 const PAGE: usize = 20;
@@ -37,8 +37,7 @@ pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     }
     rows.finish()?;
     if arguments.limit.is_none() && limit < enumeration.len() {
-        // If standard error is gone there is nobody left to tell.
-        let _ = writeln!(anstream::stderr(), "the first {limit} of {} cells; `--limit` shows more", enumeration.len());
+        note(format_args!("the first {limit} of {} cells; `--limit` shows more", enumeration.len()));
     }
     Ok(())
 }

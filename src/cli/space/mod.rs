@@ -1,5 +1,6 @@
 //! `nasbench space`: the cells that there are, and the ways between them.
 
+mod check;
 mod count;
 mod encode;
 mod list;
@@ -11,8 +12,6 @@ mod show;
 use anyhow::Context as _;
 use clap::Subcommand;
 use nasbench::space::{Cell, Operation, Space};
-
-use super::cell::{self, Resolver};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -33,6 +32,11 @@ enum Command {
     ///
     /// The index is dense and never changes; a smaller space's cells have the same one in a larger space.
     List(list::Arguments),
+    /// Say of each given cell whether it is one of the space, and if not, why.
+    ///
+    /// Every cell is checked, whatever is wrong with those before it, in the order of the official program. The exit code is 1 if any
+    /// is not one of the space.
+    Check(check::Arguments),
     /// Show a cell: a drawing, its hash and index, its channels and its cost.
     Show(show::Arguments),
     /// List the cells one step from a cell, isomorphic ones once.
@@ -85,22 +89,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Count(count) => count::run(count, &space),
         Command::List(list) => list::run(list, &space),
+        Command::Check(check) => check::run(check, &space),
         Command::Show(show) => show::run(show, &space),
         Command::Neighbours(neighbours) => moves::neighbours(neighbours, &space),
         Command::Sample(sample) => sample::run(sample, &space),
         Command::Path(path) => moves::path(path, &space),
         Command::Encode(encode) => encode::run(encode, &space),
     }
-}
-
-/// The cells that were given, all of them of the space.
-fn cells(given: &cell::Arguments, resolver: &Resolver) -> anyhow::Result<Vec<Cell>> {
-    let given = given.read()?;
-    let cell = |(place, one)| {
-        let cell = resolver.cell(one);
-        if given.len() > 1 { cell.with_context(|| format!("could not take cell {} of {}", place + 1, given.len())) } else { cell }
-    };
-    given.iter().enumerate().map(cell).collect()
 }
 
 /// Exactly so many cells, or what is missing said.

@@ -1,5 +1,6 @@
 //! `nasbench space neighbours` and `nasbench space path`.
 
+use anyhow::Context as _;
 use nasbench::space::{Cell, Space};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub(super) struct PathArguments {
 }
 
 pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space) -> anyhow::Result<()> {
-    let [cell] = super::exactly(super::cells(&arguments.cells, &Resolver::new(*space))?)?;
+    let [cell] = super::exactly(cells(&arguments.cells, space)?)?;
     let neighbours = space.distinct_neighbours(&cell);
     let mut rows = Rows::new(arguments.format, &["change"], std::io::stdout().lock())?;
     for (hash, neighbour) in Cell::hashes(&neighbours).into_iter().zip(&neighbours) {
@@ -37,7 +38,7 @@ pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space) -> anyh
 }
 
 pub(super) fn path(arguments: &PathArguments, space: &Space) -> anyhow::Result<()> {
-    let [from, to] = super::exactly(super::cells(&arguments.cells, &Resolver::new(*space))?)?;
+    let [from, to] = super::exactly(cells(&arguments.cells, space)?)?;
     let found = space.path(&from, &to);
     // Both cells are of the space, and steps connect each space.
     let path = found.ok_or_else(|| anyhow::anyhow!("no path leads from {from} to {to}"))?;
@@ -49,6 +50,16 @@ pub(super) fn path(arguments: &PathArguments, space: &Space) -> anyhow::Result<(
         before = Some(cell);
     }
     rows.finish()
+}
+
+/// The cells that were given, all of them of the space.
+fn cells(given: &cell::Arguments, space: &Space) -> anyhow::Result<Vec<Cell>> {
+    let (given, resolver) = (given.read()?, Resolver::new(*space));
+    let cell = |(place, one)| {
+        let cell = resolver.cell(one);
+        if given.len() > 1 { cell.with_context(|| format!("cell {} of {}", place + 1, given.len())) } else { cell }
+    };
+    given.iter().enumerate().map(cell).collect()
 }
 
 /// What a step changed, as a person would say it.

@@ -4,22 +4,28 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use nasbench::file::replace;
 use nasbench::network::{self, Cost, Skeleton};
 use nasbench::report;
 use nasbench::space::{Cell, ModuleHash, Space};
 use serde_json::{Value, json};
 
-use crate::cli::cell::{self, Resolver};
+use crate::cli::cell::{BatchArguments, Resolver};
 use crate::cli::format::{Format, Table};
+use crate::cli::outputs::check_writable;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    cells: cell::Arguments,
+    cells: BatchArguments,
 
     /// Draw the cell into this file, too, as SVG; for one cell only.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+
+    /// Overwrite the file of `--svg` if it is there already.
+    #[arg(long, requires = "svg")]
+    force: bool,
 
     /// How to print it; only `table` has the drawing.
     #[arg(long, value_enum, default_value_t)]
@@ -42,17 +48,15 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(cell: Cell, space: &Space, resolver: &Resolver) -> anyhow::Result<Self> {
-        let enumeration = resolver.enumeration()?;
-        let index = enumeration.index_of(&cell).context("the cell is one of the space")?;
-        let stored = enumeration.cells()[index];
+    fn of(cell: Cell, space: &Space) -> anyhow::Result<Self> {
+        let stored = space.representative(cell)?;
         let skeleton = Skeleton::nas_bench_101();
         let cost = |cell: &Cell| network::cost(cell, &skeleton);
         Ok(Self {
             cell,
             hash: cell.hash(),
-            index,
-            isomorphs: enumeration.isomorphs(index),
+            index: space.index_of(cell)?,
+            isomorphs: cell.isomorphs(),
             neighbours: space.distinct_neighbours(&cell).len(),
             stored,
             cost: cost(&cell)?,
@@ -110,17 +114,27 @@ impl Facts {
 }
 
 pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.svg {
+        check_writable(file, arguments.force)?;
+    }
     let resolver = Resolver::new(*space);
-    let cells = super::cells(&arguments.cells, &resolver)?;
-    if cells.is_empty() || arguments.svg.is_some() {
-        super::exactly::<1>(cells.clone())?;
+    let given = arguments.cells.resolve(|given| resolver.cell(given))?;
+    if given.is_empty() || arguments.svg.is_some() {
+        super::exactly::<1>(given.found.clone())?;
     }
-    if let (Some(file), Some(cell)) = (&arguments.svg, cells.first()) {
-        fs_err::write(file, report::svg_of(*cell)).context("could not draw the cell")?;
+    if let (Some(file), Some(cell)) = (&arguments.svg, given.found.first()) {
+        let svg = report::svg_of(*cell);
+        replace(file, |open| open.write_all(svg.as_bytes())).context("could not draw the cell")?;
     }
-    let facts: Vec<_> = cells.into_iter().map(|cell| Facts::of(cell, space, &resolver)).collect::<Result<_, _>>()?;
+    let facts: Vec<_> = given.found.iter().map(|cell| Facts::of(*cell, space)).collect::<Result<_, _>>()?;
+    let printed = print(&facts, arguments.format);
+    given.conclude()?;
+    printed
+}
+
+fn print(facts: &[Facts], format: Format) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    if arguments.format == Format::Table {
+    if format == Format::Table {
         for (place, facts) in facts.iter().enumerate() {
             if place > 0 {
                 writeln!(out)?;
@@ -147,8 +161,8 @@ pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
         "recorded_trainable_parameters",
     ];
     let mut table = Table::new(&columns, &[]);
-    for facts in &facts {
+    for facts in facts {
         table.push(facts.row());
     }
-    table.print(arguments.format, &mut out)
+    table.print(format, &mut out)
 }

@@ -21,6 +21,54 @@ pub(super) fn sketches(text: &str) -> Result<Vec<Sketch>, Error> {
     Ok(sketches)
 }
 
+/// Reads cells, one after the other; what is wrong with one stays with it.
+pub(super) fn each(text: &str) -> Result<Vec<Result<Sketch, Error>>, Error> {
+    let mut sketches = Vec::new();
+    for some in serde_json::Deserializer::from_str(text).into_iter::<Objects>() {
+        let Objects(objects) = some.map_err(|error| placed(&error))?;
+        sketches.extend(objects.into_iter().map(|object| {
+            let sketch = sketch_of(de::value::MapDeserializer::new(object.into_iter()));
+            sketch.map_err(|error: serde_json::Error| Error::NoCell { problem: error.to_string() })
+        }));
+    }
+    Ok(sketches)
+}
+
+/// The keys and values of one object or many, in their order: a key may stand there twice.
+struct Objects(Vec<Object>);
+
+type Object = Vec<(String, serde_json::Value)>;
+
+impl<'de> Deserialize<'de> for Objects {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Cells;
+        impl<'de> Visitor<'de> for Cells {
+            type Value = Objects;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a cell (an object with `matrix` and `ops`) or a list of cells")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Objects, A::Error> {
+                let mut object = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    object.push(entry);
+                }
+                Ok(Objects(vec![object]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Objects, A::Error> {
+                let mut objects = Vec::new();
+                while let Some(mut some) = list.next_element::<Objects>()? {
+                    objects.append(&mut some.0);
+                }
+                Ok(Objects(objects))
+            }
+        }
+        deserializer.deserialize_any(Cells)
+    }
+}
+
 /// What `serde_json` says, with the place in front.
 fn placed(error: &serde_json::Error) -> Error {
     let text = error.to_string();
@@ -296,6 +344,36 @@ mod tests {
         assert!(second("{\"matrix\":").starts_with("line 3, "), "{}", second("{\"matrix\":"));
         assert_eq!(refused(" \n"), "expected a cell (JSON with `matrix` and `ops`), found nothing");
         assert_eq!(refused("[]"), "expected a cell (JSON with `matrix` and `ops`), found nothing");
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_cell_stays_with_it() {
+        let good = r#"{"matrix":[[0,1],[0,0]],"ops":[]}"#;
+        let bad = [
+            r#"{"matrix":[[0,2],[0,0]],"ops":[]}"#,
+            r#"{"matrix":"0100","ops":["a"]}"#,
+            r#"{"matrix":"0100"}"#,
+            r#"{"matrix":"0100","ops":[],"ops":[]}"#,
+        ];
+        let text = format!("{good}\n[{}]\n{good}", bad.join(","));
+        let read = Sketch::each_from_json(&text).unwrap();
+        let sketch = &Sketch::from_json(good).unwrap()[0];
+        assert!(read[0].as_ref().unwrap() == sketch && read[5].as_ref().unwrap() == sketch && read.len() == 6);
+        let messages: Vec<_> = read[1..5].iter().map(|read| read.as_ref().unwrap_err().to_string()).collect();
+        assert_eq!(
+            messages,
+            [
+                "the matrix holds `2`, expected 0 or 1",
+                "1 operations for 2 vertices, expected 2 with `input` and `output` or 0 without",
+                "expected a cell with `matrix` and `ops`, found no `ops`",
+                "the cell has `ops` once more",
+            ]
+        );
+        assert!(Sketch::each_from_json("{").unwrap_err().to_string().starts_with("line 1, "));
+        assert!(
+            Sketch::each_from_json("[7]").unwrap_err().to_string().starts_with("line 1, column 2: invalid type: integer `7`")
+        );
+        assert!(Sketch::each_from_json(&"[".repeat(1_000_000)).is_err());
     }
 
     #[test]

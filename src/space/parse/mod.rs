@@ -29,6 +29,12 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
+    /// One of several objects is no cell.
+    #[error("{problem}")]
+    NoCell {
+        /// What was expected and what was found.
+        problem: String,
+    },
     /// A text holds no cell at all.
     #[error("expected a cell (JSON with `matrix` and `ops`), found nothing")]
     Nothing,
@@ -185,6 +191,16 @@ impl Sketch {
     pub fn from_json(text: &str) -> Result<Vec<Self>, Error> {
         // Some programs of Windows begin every text with it.
         let sketches = json::sketches(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
+    }
+
+    /// Reads cells as [`from_json`](Self::from_json) does, but for what is wrong with one cell, which does not keep from the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`] if the text is no JSON, or holds something else than objects; [`Error::Nothing`] if there is none.
+    pub fn each_from_json(text: &str) -> Result<Vec<Result<Self, Error>>, Error> {
+        let sketches = json::each(text)?;
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 

@@ -49,6 +49,25 @@ fn time(evaluation: Evaluation) -> Option<f64> {
 }
 
 impl Ranking {
+    /// Finds a column by its name, or by the name under which a query prints it: `training_time` is `final_training_time`, or
+    /// `halfway_training_time` if that moment of the training is asked for. `None` for any other name.
+    #[must_use]
+    pub fn find(name: &str, stop: Option<Stop>) -> Option<&'static Self> {
+        let moment = match stop.unwrap_or(Stop::Final) {
+            Stop::Halfway => "halfway",
+            Stop::Final => "final",
+        };
+        let is_printed = |full: &str| full.strip_prefix(moment).and_then(|rest| rest.strip_prefix('_')) == Some(name);
+        RANKINGS.iter().find(|ranking| ranking.name == name || is_printed(ranking.name))
+    }
+
+    /// The name under which a query prints the column.
+    #[must_use]
+    pub fn printed_name(&self) -> &'static str {
+        let name = self.name;
+        ["halfway_", "final_"].into_iter().find_map(|moment| name.strip_prefix(moment)).unwrap_or(name)
+    }
+
     /// The value of the column in an answer; `None` if there is none.
     ///
     /// # Units
@@ -66,7 +85,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownBudget`] if nothing was trained for so many epochs.
+    /// [`Error::UnknownBudget`] if nothing was trained for so many epochs, [`Error::NoValues`] if no cell has a value.
     pub fn best(&self, epochs: Epochs, by: &Ranking, most: usize) -> Result<Vec<Answer>, Error> {
         self.check_budget(epochs)?;
         let answer = |index: usize| self.answer(index, epochs, Repeat::Mean).ok();
@@ -75,6 +94,12 @@ impl Table {
             Some((if by.is_higher_better { -value } else { value }, index))
         });
         let mut ranked: Vec<_> = ranked.collect();
+        if ranked.is_empty() {
+            let has_values =
+                |by: &Ranking| (0..self.len()).any(|index| answer(index).is_some_and(|answer| by.value(&answer).is_some()));
+            let known = RANKINGS.iter().filter(|by| has_values(by)).map(|by| by.name).collect();
+            return Err(Error::NoValues { column: by.name, epochs, known });
+        }
         let order = |one: &(f64, usize), other: &(f64, usize)| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1));
         if most < ranked.len() {
             ranked.select_nth_unstable_by(most, order);

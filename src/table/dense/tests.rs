@@ -204,6 +204,11 @@ fn a_time_that_nobody_measured_is_neither_answered_nor_the_best() {
     let by = RANKINGS.iter().find(|ranking| ranking.name == "final_training_time").unwrap();
     let best: Vec<_> = table.best(Epochs(4), by, 5).unwrap().iter().map(|answer| answer.cell).collect();
     assert_eq!(best, [cells[1]]);
+    assert_eq!(
+        table.best(Epochs(5), by, 5).unwrap_err().to_string(),
+        "no cell has a `final_training_time` at 5 epochs (there is: final_validation_accuracy, final_test_accuracy, \
+        final_train_accuracy, halfway_validation_accuracy, halfway_test_accuracy, halfway_train_accuracy, trainable_parameters)"
+    );
     assert!(table.check_times(Epochs(4)).is_ok());
     assert_eq!(table.check_times(Epochs(5)).unwrap_err().to_string(), "no training time is known at 5 epochs");
 }
@@ -276,6 +281,16 @@ fn the_best_come_first() {
         }
         assert_eq!(best.iter().map(|answer| by.value(answer).unwrap()).collect::<Vec<_>>(), values[..3], "{}", by.name);
     }
+    for (name, stop, expected) in [
+        ("training_time", None, "final_training_time"),
+        ("training_time", Some(Stop::Halfway), "halfway_training_time"),
+        ("validation_accuracy", Some(Stop::Final), "final_validation_accuracy"),
+        ("final_test_accuracy", Some(Stop::Halfway), "final_test_accuracy"),
+        ("trainable_parameters", Some(Stop::Halfway), "trainable_parameters"),
+    ] {
+        assert_eq!(Ranking::find(name, stop).map(|by| by.name), Some(expected));
+    }
+    assert!(Ranking::find("accuracy", None).is_none() && Ranking::find("", None).is_none());
     assert_eq!(table.best(Epochs(4), &RANKINGS[0], 100).unwrap().len(), 7);
     assert!(matches!(table.best(Epochs(9), &RANKINGS[0], 1), Err(Error::UnknownBudget { .. })));
 }
