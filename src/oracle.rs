@@ -3,6 +3,8 @@
 //! A table, a surrogate and real training are all oracles, so N searches and M oracles cost N + M files. A measurement
 //! holds no test accuracy: a search cannot leak what it cannot see.
 
+use std::ops::ControlFlow;
+
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds};
 
@@ -36,6 +38,23 @@ pub struct Error {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// What happens while proposals are measured. Positions count the proposals of an oracle from 0, in the order asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A part of a measurement is done: a fraction.
+    Progressed(usize, f64),
+    /// A measurement is finished.
+    Finished(usize, Proposal, Measurement),
+}
+
+/// Whoever watches, from many threads at once. A break ends the measurements as soon as may be, with [`Interrupted`].
+pub type Observe<'a> = &'a (dyn Fn(Event) -> ControlFlow<()> + Sync);
+
+/// The cause of an [`Error`] where whoever watches ended the measurements.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
 /// Measures cells. It takes many at once, so that a forest scores a batch and trainings run side by side.
 pub trait Oracle {
     /// Measures the proposals, in their order.
@@ -44,6 +63,41 @@ pub trait Oracle {
     ///
     /// [`Error`] for the first proposal that could not be measured; a training that diverged is no error.
     fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error>;
+}
+
+/// An oracle of which each measurement is told, as soon as the oracle has answered.
+pub struct Observed<'a, O> {
+    oracle: O,
+    observe: Observe<'a>,
+    measured: usize,
+}
+
+impl<'a, O: Oracle> Observed<'a, O> {
+    /// Watches an oracle.
+    #[must_use]
+    pub const fn new(oracle: O, observe: Observe<'a>) -> Self {
+        Self { oracle, observe, measured: 0 }
+    }
+}
+
+impl<O: std::fmt::Debug> std::fmt::Debug for Observed<'_, O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observed").field("oracle", &self.oracle).field("measured", &self.measured).finish_non_exhaustive()
+    }
+}
+
+impl<O: Oracle> Oracle for Observed<'_, O> {
+    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error> {
+        let measurements = self.oracle.measure(proposals)?;
+        for (proposal, measurement) in proposals.iter().zip(&measurements) {
+            let told = (self.observe)(Event::Finished(self.measured, *proposal, *measurement));
+            self.measured += 1;
+            if told.is_break() {
+                return Err(Error { cell: proposal.cell, epochs: proposal.epochs, source: Box::new(Interrupted) });
+            }
+        }
+        Ok(measurements)
+    }
 }
 
 impl<O: Oracle + ?Sized> Oracle for Box<O> {

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom as _;
 
 use crate::space::{Cell, ModuleHash};
 use crate::statistics::{mean, spearman, standard_deviation};
-use crate::table::{FIRST_VERIFIED_REPEAT, Record};
+use crate::table::{FIRST_VERIFIED_REPEAT, Record, judged_records};
 use crate::unit::{Accuracy, Epochs, Parameters, Seed};
 
 /// How many winners are retrained.
@@ -43,15 +43,16 @@ pub fn controls(cells: &[Cell], taken: &[ModuleHash], seed: Seed) -> Vec<Cell> {
 
 /// Puts what was measured beside what was expected.
 ///
-/// `records` are rows of verification; those of other cells or another budget are left out.
+/// `records` are rows of verification; those of other cells or another budget are left out. A training that diverged counts as an
+/// accuracy of chance, 1 over the number of `classes`.
 #[must_use]
-pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs) -> Verification {
+pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, classes: usize) -> Verification {
     let of_cell = |candidate: &Candidate| -> Vec<&Record> {
         let hash = candidate.cell.hash();
         let wanted = |record: &&Record| record.hash == hash && record.epochs == epochs && repeats().contains(&record.repeat);
         records.iter().filter(wanted).collect()
     };
-    let cells: Vec<_> = candidates.iter().map(|candidate| verified(candidate, &of_cell(candidate))).collect();
+    let cells: Vec<_> = candidates.iter().map(|candidate| verified(candidate, &of_cell(candidate), classes)).collect();
     let curves = candidates.iter().map(|candidate| learning_curve(candidate, &of_cell(candidate))).collect();
     Verification {
         training: format!("{SEEDS} fresh seeds at {epochs} epochs"),
@@ -62,8 +63,8 @@ pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs) -> 
     }
 }
 
-fn verified(candidate: &Candidate, records: &[&Record]) -> Verified {
-    let validation: Vec<_> = records.iter().filter_map(|record| record.end.validation_accuracy).collect();
+fn verified(candidate: &Candidate, records: &[&Record], classes: usize) -> Verified {
+    let validation = judged_records(records, |end| end.validation_accuracy, classes);
     let fractions: Vec<_> = validation.iter().map(|accuracy| f64::from(accuracy.fraction())).collect();
     Verified {
         role: candidate.role,
@@ -73,7 +74,7 @@ fn verified(candidate: &Candidate, records: &[&Record]) -> Verified {
         measured: Accuracy::mean(&validation),
         deviation: standard_deviation(&fractions),
         seeds: validation.len(),
-        test: Accuracy::mean(&records.iter().filter_map(|record| record.end.test_accuracy).collect::<Vec<_>>()),
+        test: Accuracy::mean(&judged_records(records, |end| end.test_accuracy, classes)),
     }
 }
 
@@ -144,11 +145,11 @@ pub struct Verified {
     pub parameters: Parameters,
     /// The validation accuracy that the surrogate expects.
     pub predicted: Option<Accuracy>,
-    /// The mean final validation accuracy over the seeds; `None` if every training diverged.
+    /// The mean final validation accuracy over the seeds, where one that diverged counts as chance; `None` without trainings.
     pub measured: Option<Accuracy>,
     /// The standard deviation over the seeds, as a fraction; `None` of fewer than two.
     pub deviation: Option<f64>,
-    /// The seeds whose trainings reached their end.
+    /// The seeds that the means are of.
     pub seeds: usize,
     /// The mean final test accuracy over the seeds.
     pub test: Option<Accuracy>,
@@ -276,6 +277,7 @@ fn percent(fraction: f64) -> String {
 mod tests {
     use super::*;
     use crate::space::Space;
+    use crate::table::Status;
     use crate::train::{Curves, Evaluation};
 
     const EPOCHS: Epochs = Epochs(4);
@@ -309,7 +311,7 @@ mod tests {
     #[test]
     fn a_promise_holds_where_winners_are_as_good_as_predicted() {
         let candidates = candidates();
-        let found = compare(&candidates, &rows(&candidates, &[0.86, 0.84, 0.82, 0.7, 0.65]), EPOCHS);
+        let found = compare(&candidates, &rows(&candidates, &[0.86, 0.84, 0.82, 0.7, 0.65]), EPOCHS, 10);
         let verdict = found.verdict.unwrap();
         assert!(verdict.held, "{}", verdict.text);
         assert!(verdict.text.starts_with("The surrogate's promise held: the 2 winners"), "{}", verdict.text);
@@ -321,9 +323,9 @@ mod tests {
     #[test]
     fn a_promise_breaks_where_winners_fall_short_or_controls_are_better() {
         let candidates = candidates();
-        let short = compare(&candidates, &rows(&candidates, &[0.75, 0.73, 0.82, 0.7, 0.65]), EPOCHS);
+        let short = compare(&candidates, &rows(&candidates, &[0.75, 0.73, 0.82, 0.7, 0.65]), EPOCHS, 10);
         assert!(!short.verdict.unwrap().held);
-        let beaten = compare(&candidates, &rows(&candidates, &[0.85, 0.84, 0.82, 0.9, 0.9]), EPOCHS);
+        let beaten = compare(&candidates, &rows(&candidates, &[0.85, 0.84, 0.82, 0.9, 0.9]), EPOCHS, 10);
         assert!(!beaten.verdict.unwrap().held);
     }
 
@@ -332,9 +334,20 @@ mod tests {
         let candidates = candidates();
         let recorded: Vec<_> =
             rows(&candidates, &[0.8; 5]).into_iter().map(|row| Record { repeat: row.repeat - 100, ..row }).collect();
-        let found = compare(&candidates, &recorded, EPOCHS);
+        let found = compare(&candidates, &recorded, EPOCHS, 10);
         assert!(found.verdict.is_none());
         assert!(found.cells.iter().all(|cell| cell.measured.is_none() && cell.seeds == 0));
+    }
+
+    #[test]
+    fn a_training_that_diverged_counts_as_chance() {
+        let candidates = candidates();
+        let mut records = rows(&candidates, &[0.8; 5]);
+        records[0] = Record { status: Status::Diverged, end: Evaluation::default(), ..records[0].clone() };
+        let found = compare(&candidates, &records, EPOCHS, 10);
+        // 0.1, 0.80 and 0.81.
+        assert!((found.cells[0].measured.unwrap().fraction() - 0.57).abs() < 1e-6);
+        assert_eq!(found.cells[0].seeds, 3);
     }
 
     #[test]

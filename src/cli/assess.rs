@@ -119,6 +119,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let entries = entries(&arguments.model)?;
     let recorded = Recorded::open(&arguments.recorded, &arguments.csv)?;
     let target = recorded.target(arguments.target)?;
+    if !global.quiet {
+        recorded.note_divergence(target);
+    }
     let (lesson, low) = lessons(&recorded, target, arguments.warm_from.map(Epochs))?;
     let rows = recorded.features(&arguments.encoding)?.rows_of(lesson.cells()).context("could not encode the cells")?;
     let sizes = sizes(arguments, &lesson)?;

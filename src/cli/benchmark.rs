@@ -9,6 +9,7 @@ use super::{Global, note};
 
 /// Opens the benchmark of a folder. The name of the one that comes with this tool stands for it where no folder is called so.
 pub(super) fn open(given: &Path) -> anyhow::Result<Benchmark> {
+    refuse_file_to_import(given)?;
     let benchmark = if is_shipped(given) { Benchmark::shipped() } else { Benchmark::open(given) };
     benchmark.context("could not open the benchmark")
 }
@@ -31,6 +32,16 @@ pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
             "`{SHIPPED}` is the benchmark that comes with this tool, which can only be read\n\
             hint: `./{SHIPPED}` is a folder of that name"
         );
+    }
+    Ok(())
+}
+
+/// Refuses a file of records that are to be imported first.
+pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
+    let is_of = |known: &&str| given.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    if given.is_file() && ["csv", "tsv", "tfrecord", "gz"].iter().any(|known| is_of(&known)) {
+        let file = given.display();
+        bail!("`{file}` is a file of records, expected a benchmark\nhint: `nasbench import {file} --out BENCH` makes one of it");
     }
     Ok(())
 }

@@ -97,6 +97,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     let recorded = Recorded::open(&arguments.recorded, &arguments.csv)?;
     let target = recorded.target(arguments.target)?;
+    if !global.quiet {
+        recorded.note_divergence(target);
+    }
     let lesson = chosen(Lesson::of(&recorded.table, target).context("could not learn from the records")?, arguments)?;
     let usual = if is_judge { READABLE } else { STANDARD };
     let features = match &arguments.encoding[..] {
@@ -120,7 +123,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if arguments.importances {
         return print_importances(entry, arguments, &lesson, &features, &rows);
     }
-    print(&model, lesson.cells().len(), &arguments.out)
+    print(&model, &lesson, &arguments.out)
 }
 
 /// Finds a surrogate by its name; the judge is one of those known.
@@ -202,7 +205,8 @@ fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features, rows: &
     Ok(())
 }
 
-fn print(model: &Model, given: usize, file: &Path) -> anyhow::Result<()> {
+fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
+    let given = lesson.cells().len();
     let mut out = std::io::stdout().lock();
     let (lowest, highest) = model.range();
     let encodings: Vec<_> = model.features().encodings().collect();
@@ -216,7 +220,7 @@ fn print(model: &Model, given: usize, file: &Path) -> anyhow::Result<()> {
         ("predicts", model.target().to_string()),
         ("fitted on", format!("{used}, from {lowest:.4} to {highest:.4}")),
         ("sees", format!("{} features ({})", model.features().names().len(), encodings.join(", "))),
-        ("repeats", format!("noise {noise}")),
+        ("repeats", format!("{}, noise {noise}", repeats(lesson))),
         ("time", model.time().map_or("not recorded", |_| "in the same file").to_owned()),
         ("written to", file.display().to_string()),
     ];
@@ -224,6 +228,12 @@ fn print(model: &Model, given: usize, file: &Path) -> anyhow::Result<()> {
         writeln!(out, "{name:<12}{value}")?;
     }
     Ok(())
+}
+
+/// How many repeats the values are the means of.
+fn repeats(lesson: &Lesson) -> String {
+    let (fewest, most) = lesson.repeats();
+    if fewest == most { most.to_string() } else { format!("{fewest} to {most}") }
 }
 
 fn print_importances(

@@ -91,7 +91,7 @@ impl Table {
 }
 
 /// A value as people read it: fractions with four digits.
-fn rounded(value: &Value) -> String {
+pub(super) fn rounded(value: &Value) -> String {
     match value.as_f64().filter(|_| value.is_f64()) {
         Some(number) if number != 0.0 && !(1e-3..1e9).contains(&number.abs()) => format!("{number:.3e}"),
         Some(number) => format!("{number:.4}"),

@@ -89,6 +89,26 @@ mod tests {
         assert!(check(Some(Path::new("a")), Some(Path::new("b"))).is_ok() && check(Some(&file), None).is_ok());
     }
 
+    #[test]
+    fn only_a_file_of_the_same_command_is_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.html");
+        let check =
+            |force| check_replaceable(&file, "the page of a comparison", force, |file| has_mark(file, "nasbench compare"));
+        check(false).unwrap();
+        fs_err::write(&file, "<pre>nasbench compare --on a</pre>").unwrap();
+        check(false).unwrap();
+        fs_err::write(&file, "<pre>nasbench run</pre>").unwrap();
+        let text = format!(
+            "`{}` is there already and does not hold the page of a comparison\n\
+            hint: another name keeps it, `--force` overwrites it",
+            file.display()
+        );
+        assert_eq!(check(false).unwrap_err().to_string(), text);
+        check(true).unwrap();
+        assert!(check_replaceable(folder.path(), "anything", true, |_| true).is_err(), "a folder is no file");
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_folder_that_takes_no_file_is_refused() {

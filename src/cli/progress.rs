@@ -100,13 +100,33 @@ struct State {
     images: f64,
     /// What each worker is at, and how far.
     at_hand: HashMap<usize, (Portion, f64)>,
-    /// When the last line was printed where there is no terminal.
-    told: Option<Instant>,
+    /// When the lines are printed where there is no terminal.
+    clock: Option<LogClock>,
+}
+
+/// When the lines of a log are due: the first after a minute, then one every five.
+#[derive(Debug)]
+pub(super) struct LogClock(Instant);
+
+impl LogClock {
+    pub(super) fn new(started: Instant) -> Self {
+        Self(started + FIRST_LINE)
+    }
+
+    /// Whether a line is due; the next one is later then.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.0;
+        if is_due {
+            self.0 = now + NEXT_LINE;
+        }
+        is_due
+    }
 }
 
 impl State {
     fn new(workload: Workload) -> Self {
-        Self { workload: Some(workload), started: Some(Instant::now()), ..Self::default() }
+        let started = Instant::now();
+        Self { workload: Some(workload), started: Some(started), clock: Some(LogClock::new(started)), ..Self::default() }
     }
 
     fn model(&mut self, worker: usize, portion: Portion, event: record::Event<'_>) {
@@ -134,13 +154,9 @@ impl State {
 
     /// What to print where there is no terminal, if it is time.
     fn log_line(&mut self, now: Instant) -> Option<String> {
-        let due = self.told.map(|told| told + NEXT_LINE).or_else(|| Some(self.started? + FIRST_LINE))?;
-        let message = if now < due { String::new() } else { self.message() };
-        if message.is_empty() {
-            return None;
-        }
-        self.told = Some(now);
-        Some(format!("{:.0} % · {message}", 100.0 * self.fraction()))
+        let message = self.message();
+        let is_due = !message.is_empty() && self.clock.as_mut()?.is_due(now);
+        is_due.then(|| format!("{:.0} % · {message}", 100.0 * self.fraction()))
     }
 
     fn message(&self) -> String {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space, prefix};
-use nasbench::table::{Answer, Benchmark, Error, RANKINGS, Ranking, Repeat, Stop, Table};
+use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
     let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
     let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
     let stop = arguments.stop.map(Stop::from).or(by.stop).unwrap_or(Stop::Final);
-    print(&table.best(epochs, by, most)?, stop, Some(by), arguments.format)
+    print(&table.best(epochs, by, most)?, stop, Some(by), table.chance(), arguments.format)
 }
 
 /// A cell that was asked for.
@@ -177,7 +177,8 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
     })?;
     let few = if asked.found.len() <= MOST_LOOKED_UP {
         let hashes: Vec<_> = asked.found.iter().filter_map(|asked| asked.hash.clone().ok()).collect();
-        Some(Table::from_records(&benchmark.look_up_all(&hashes).context("could not read the benchmark")?))
+        let records = benchmark.look_up_all(&hashes).context("could not read the benchmark")?;
+        Some(Table::from_records(&records).with_classes(benchmark.classes()))
     } else {
         None
     };
@@ -200,7 +201,7 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
     }
     missing.extend(asked.problems().map(|problem| Missing { problem, asked: None }));
     let stop = arguments.stop.map_or(Stop::Final, Stop::from);
-    let printed = if answers.is_empty() { Ok(()) } else { print(&answers, stop, None, arguments.format) };
+    let printed = if answers.is_empty() { Ok(()) } else { print(&answers, stop, None, table.chance(), arguments.format) };
     // What is missing is an error even if nobody reads the answers.
     if missing.is_empty() { printed } else { Err(refusal(&missing, asked.len(), &whole)?) }
 }
@@ -338,26 +339,97 @@ fn nearest(table: &Table, cell: &Cell, hash: ModuleHash) -> String {
     format!("the recorded cells nearest to {hash} are {}", named.collect::<Vec<_>>().join(", "))
 }
 
-fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, format: Format) -> anyhow::Result<()> {
-    let mut columns = vec!["module_hash", "epochs", "repeat"];
-    let measured = ["trainable_parameters", "training_time", "train_accuracy", "validation_accuracy", "test_accuracy"];
-    columns.extend(measured);
+/// The measured columns that are means over repeats: their name, and how many repeats each mean is of.
+const MEANS: [(&str, &str); 4] = [
+    ("training_time", "training_time_repeats"),
+    ("train_accuracy", "train_accuracy_repeats"),
+    ("validation_accuracy", "validation_accuracy_repeats"),
+    ("test_accuracy", "test_accuracy_repeats"),
+];
+
+/// Prints answers. Means are printed with the number of repeats that they are of.
+fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, format: Format) -> anyhow::Result<()> {
+    let mut columns = vec!["module_hash", "epochs", "repeat", "trainable_parameters"];
+    columns.extend(MEANS.map(|(name, _)| name));
     // The column of the ranking is one of those above, unless it is of the other moment.
     let other = by.filter(|by| by.stop.is_some_and(|other| other != stop));
     columns.extend(other.map(|by| by.name));
-    let mut table = format::Table::new(&columns, &["module_adjacency", "module_operations"]);
+    let has_means = answers.iter().any(|answer| answer.repeat.is_none());
+    let mut details = vec!["module_adjacency", "module_operations"];
+    if has_means {
+        details.extend(["repeats", "diverged_repeats"].into_iter().chain(MEANS.map(|(_, repeats)| repeats)));
+    }
+    let mut table = format::Table::new(&columns, &details);
+    let mut notes = Notes { has_fewer: false, has_diverged: false };
     for answer in answers {
         let official = serde_json::to_value(answer.official(stop))?;
-        let mut row = vec![
-            answer.hash.to_string().into(),
-            answer.epochs.0.into(),
-            answer.repeat.map_or_else(|| "mean".into(), Value::from),
-        ];
-        row.extend(measured.map(|name| official[name].clone()));
+        let means = counted(answer, stop);
+        let mut row = vec![answer.hash.to_string().into(), answer.epochs.0.into()];
+        row.push(if format == Format::Table { notes.repeat(answer).into() } else { repeat(answer) });
+        row.push(official["trainable_parameters"].clone());
+        for ((name, _), repeats) in MEANS.iter().zip(means) {
+            let is_marked = format == Format::Table && repeats > 0 && repeats < answer.repeats;
+            row.push(if is_marked { notes.marked(&official[*name], repeats).into() } else { official[*name].clone() });
+        }
         row.extend(other.map(|by| json!(by.value(answer))));
         // As in every file and in SQL; what was printed can be imported.
         row.extend([answer.cell.adjacency_text().into(), answer.cell.operations_text().into()]);
+        if has_means {
+            row.extend([answer.repeats, answer.diverged].into_iter().chain(means).map(Value::from));
+        }
         table.push(row);
     }
-    table.print(format, &mut std::io::stdout().lock())
+    let mut out = std::io::stdout().lock();
+    table.print(format, &mut out)?;
+    if format == Format::Table {
+        notes.print(chance, &mut out)?;
+    }
+    Ok(())
+}
+
+fn repeat(answer: &Answer) -> Value {
+    answer.repeat.map_or_else(|| "mean".into(), Value::from)
+}
+
+/// How many repeats each of [`MEANS`] is of.
+fn counted(answer: &Answer, stop: Stop) -> [usize; 4] {
+    let Means { training_time, train_accuracy, validation_accuracy, test_accuracy } = answer.at(stop);
+    [training_time, train_accuracy, validation_accuracy, test_accuracy].map(|mean| mean.map_or(0, |mean| mean.repeats))
+}
+
+/// What is explained below a table of means.
+struct Notes {
+    has_fewer: bool,
+    has_diverged: bool,
+}
+
+impl Notes {
+    /// Which repeat this is of, or of how many it is the mean.
+    fn repeat(&mut self, answer: &Answer) -> String {
+        let Answer { repeats, diverged, .. } = answer;
+        match (answer.repeat, diverged) {
+            (Some(one), _) => one.to_string(),
+            (None, 0) => format!("mean of {repeats}"),
+            (None, _) => {
+                self.has_diverged = true;
+                format!("mean of {repeats}, {diverged} diverged")
+            }
+        }
+    }
+
+    /// A mean over fewer repeats than there are.
+    fn marked(&mut self, mean: &Value, repeats: usize) -> String {
+        self.has_fewer = true;
+        format!("{} ({repeats})", format::rounded(mean))
+    }
+
+    fn print(&self, chance: f64, out: &mut impl std::io::Write) -> std::io::Result<()> {
+        if self.has_fewer {
+            writeln!(out, "(n): the mean of n repeats, as the others have no such value")?;
+        }
+        if self.has_diverged {
+            writeln!(out, "diverged: such a repeat counts as an accuracy of chance, {:.2} %", 100.0 * chance)?;
+        }
+        Ok(())
+    }
 }

@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail};
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::surrogate::{Features, Quantity, Target};
-use nasbench::table::Table;
 use nasbench::table::text::{Columns, read_table};
+use nasbench::table::{Divergence, Table};
 use nasbench::train::Protocol;
 use nasbench::unit::Epochs;
 
-use super::benchmark;
+use super::{benchmark, note};
 
 /// How a CSV file is read: flatten it into the arguments of a command.
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ impl Recorded {
                 )
             })?;
             let contents = read_table(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
-            (Table::from_records(&contents.records), skeleton)
+            (Table::from_records(&contents.records).with_classes(skeleton.classes), skeleton)
         } else {
             if !csv.column.is_empty() {
                 bail!("`{}` is no file: expected one with `--column`", path.display());
@@ -82,6 +82,19 @@ impl Recorded {
         let largest = self.table.budgets().last().copied();
         let epochs = wanted.epochs.or(largest).with_context(|| format!("`{}` has no budgets", self.folder.display()))?;
         Ok(Target { quantity: wanted.quantity, epochs })
+    }
+
+    /// Says on standard error how many of the trainings that a target is learned from diverged, if any did.
+    pub(super) fn note_divergence(&self, target: Target) {
+        let divergence = self.table.divergence(target.epochs);
+        let Divergence { diverged, trainings } = divergence;
+        if diverged == 0 || target.quantity != Quantity::ValidationAccuracy {
+            return;
+        }
+        let [rate, chance] = [divergence.rate(), self.table.chance()].map(|fraction| 100.0 * fraction);
+        note(format_args!(
+            "note: {diverged} of {trainings} trainings diverged ({rate:.2} %): each counts as an accuracy of chance, {chance:.2} %"
+        ));
     }
 
     /// The features of the cells, which may have the operations that those recorded have.

@@ -18,7 +18,7 @@ use crate::frame::{HEADER, frame, payload_at};
 use crate::unit::{Seconds, Seed};
 
 /// The version of the file. Another one is refused.
-const FORMAT: &str = "nasbench comparison 3";
+const FORMAT: &str = "nasbench comparison 4";
 
 /// What the first frame holds.
 #[derive(Serialize, Deserialize)]
@@ -124,6 +124,7 @@ fn parse(bytes: &[u8], path: &Path, conditions: &Conditions) -> Result<(Vec<Kept
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Redraws;
 
     /// The conditions of a budget.
     fn of(budget: &str) -> Conditions {
@@ -131,7 +132,13 @@ mod tests {
     }
 
     fn run(number: u32) -> KeptRun {
-        let outcome = Outcome { trials: number, evaluations: 0.1 + 0.2, time: Some(Seconds(1.0 / 3.0)), steps: Vec::new() };
+        let outcome = Outcome {
+            trials: number,
+            evaluations: 0.1 + 0.2,
+            time: Some(Seconds(1.0 / 3.0)),
+            steps: Vec::new(),
+            redraws: Redraws::default(),
+        };
         let (task, contestant) = ("a table".to_owned(), "random {}".to_owned());
         KeptRun { task, contestant, run: number, took: Seconds(0.1), outcome }
     }

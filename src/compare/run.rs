@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::kept::{Conditions, Kept, KeptRun};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
-use crate::search::{self, Budget, Entry, History, Setup};
+use crate::search::{self, Budget, Entry, History, Redraws, Setup};
 use crate::statistics::mean;
 use crate::table::Incumbent;
 use crate::unit::{Seconds, Seed};
@@ -89,8 +89,12 @@ pub struct Task {
 impl Task {
     /// What makes two tasks the same, whatever they are called.
     pub(super) fn identity(&self) -> String {
-        let Setup { space, epochs, budgets, options: _ } = &self.setup;
-        json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets }).to_string()
+        let Setup { space, epochs, budgets, options: _, pool } = &self.setup;
+        let mut identity = json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets });
+        if let Some(pool) = pool {
+            identity["pool"] = json!({ "cells": pool.len(), "digest": pool.digest() });
+        }
+        identity.to_string()
     }
 }
 
@@ -159,6 +163,7 @@ pub(super) struct Outcome {
     pub(super) evaluations: f64,
     pub(super) time: Option<Seconds>,
     pub(super) steps: Vec<Incumbent>,
+    pub(super) redraws: Redraws,
 }
 
 /// A finished run of one algorithm.
@@ -180,6 +185,8 @@ pub struct Run {
     pub time: Option<Seconds>,
     /// The incumbents, in order; never none.
     pub steps: Vec<Incumbent>,
+    /// What was drawn outside the pool of a table that lacks cells.
+    pub redraws: Redraws,
 }
 
 impl Run {
@@ -317,8 +324,8 @@ impl Finished {
         let overheads = kept.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)).map(overhead).collect();
         let run = |(task, contestant, kept): (usize, usize, KeptRun)| {
             let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], kept.run);
-            let Outcome { trials, evaluations, time, steps } = kept.outcome;
-            Run { task, contestant, run: kept.run, seed, trials, evaluations, time, steps }
+            let Outcome { trials, evaluations, time, steps, redraws } = kept.outcome;
+            Run { task, contestant, run: kept.run, seed, trials, evaluations, time, steps, redraws }
         };
         Self { runs: kept.into_iter().map(run).collect(), overheads }
     }
@@ -347,7 +354,7 @@ fn outcome(history: &History, truth: &impl Truth) -> Outcome {
     };
     let (evaluations, time) = spent.last().copied().unwrap_or_default();
     let steps = history.incumbents().into_iter().map(step).collect();
-    Outcome { trials: count(spent.len()), evaluations, time, steps }
+    Outcome { trials: count(spent.len()), evaluations, time, steps, redraws: history.redraws }
 }
 
 #[cfg(test)]
@@ -363,7 +370,7 @@ mod tests {
     /// Runs a plan, and counts the searches that were made for it.
     fn run_on(threads: usize, plan: &Plan, file: &Path) -> (Result<Vec<Run>, Error>, u32) {
         let (table, _) = fixture::table();
-        let truth = |task: &Task| TableTruth::new(&table, &task.setup.space, task.setup.epochs).unwrap();
+        let truth = |task: &Task| TableTruth::new(&table, &task.setup).unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(truth).collect();
         let searches = AtomicU32::new(0);
         let oracle = |_, seed| {
@@ -409,8 +416,11 @@ mod tests {
             }
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
-        assert_eq!(cells.iter().filter(|cell| truth.worth(cell).is_none()).count(), cells.len().div_ceil(9));
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let worth = |place: usize| truth.worth(&records[place * rows_of_a_cell].cell).unwrap();
+        assert!((worth(0) - 0.1).abs() < 1e-12, "all repeats diverged: chance");
+        assert!((0.5..0.7).contains(&worth(3)), "one of three did: {}", worth(3));
+        assert_eq!(truth.divergence().diverged, 3 * cells.len().div_ceil(9) + cells.len().div_ceil(3) - cells.len().div_ceil(9));
 
         let plan = fixture::plan(&["random", "regularized-evolution", "hyperband", "smac", "tpe", "pnas"], 4);
         let folder = tempfile::tempdir().unwrap();
@@ -473,7 +483,7 @@ mod tests {
         let plan = fixture::plan(&["successive-halving"], 2);
         let runs = run_on(1, &plan, &folder.path().join("runs")).0.unwrap();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         for run in runs {
             let entry = plan.contestants[0].entry();
             let history =

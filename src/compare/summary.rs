@@ -10,9 +10,9 @@ use super::interval::{Estimate, interquartile_mean_interval, probability_larger_
 use super::run::{Contestant, Plan, Run, Task};
 use super::significance::{holm, mann_whitney};
 use super::truth::{Agreement, Truth, Worth};
-use crate::search::Budget;
-use crate::statistics::{mean, quantile};
-use crate::table::Incumbent;
+use crate::search::{Budget, MOST_REDRAWS, Redraws};
+use crate::statistics::{mean, number, quantile};
+use crate::table::{Divergence, Incumbent};
 
 /// The share of the cells that count as the top.
 pub const GOAL: f64 = 0.001;
@@ -37,6 +37,12 @@ pub struct OnTask {
     pub judged_by: Worth,
     /// What the best cell is worth.
     pub best: f64,
+    /// How many trainings the worth of a cell is the mean of: the fewest and the most. `None` if it is no mean.
+    pub repeats: Option<(usize, usize)>,
+    /// How many of the trainings of the cells at the full budget diverged; each counts as an accuracy of chance.
+    pub divergence: Divergence,
+    /// The pool in words, where the table lacks cells of the space. `None` if it has all.
+    pub pool: Option<String>,
     /// The regret of the least of the top cells: of the best 0.1 %.
     pub goal: f64,
     /// The regret of the median cell.
@@ -82,6 +88,8 @@ pub struct Standing {
     pub goal_by_evaluations: Reached,
     /// After how many simulated seconds the incumbent was one of the top cells; `None` if nobody knows what the trainings cost.
     pub goal_by_time: Option<Reached>,
+    /// What all runs drew outside the pool of a table that lacks cells.
+    pub redraws: Redraws,
 }
 
 /// How two algorithms differ.
@@ -148,6 +156,49 @@ impl Summary {
     }
 }
 
+impl OnTask {
+    /// Of how many trainings the worth of a cell is the mean, in words; `None` if it is no mean.
+    #[must_use]
+    pub fn mean_of(&self) -> Option<String> {
+        let (fewest, most) = self.repeats?;
+        Some(match (fewest, most) {
+            (1, 1) => "of one repeat".to_owned(),
+            _ if fewest == most => format!("means of {most} repeats"),
+            _ => format!("means of {fewest} to {most} repeats"),
+        })
+    }
+
+    /// What whoever reads the results must know of the table, in words: which cells it lacks, and what diverged.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(pool) = &self.pool {
+            let drawn = |standing: &Standing| {
+                let Redraws { outside, uniform } = standing.redraws;
+                let mean = |count: u64| {
+                    format!("{:.1}", number(usize::try_from(count).unwrap_or(usize::MAX)) / number(standing.runs.max(1)))
+                };
+                format!("{} {} and {}", standing.name, mean(outside), mean(uniform))
+            };
+            let drawn: Vec<_> = self.algorithms.iter().map(drawn).collect();
+            remarks.push(format!(
+                "The benchmark is a pool of {pool}. The searches stay within them: what they draw outside is drawn again, and after \
+                 {MOST_REDRAWS} such draws any recorded cell is taken. Draws outside and cells taken so, in a run on average: {}.",
+                drawn.join("; ")
+            ));
+        }
+        let Divergence { diverged, trainings } = self.divergence;
+        if diverged > 0 {
+            remarks.push(format!(
+                "{diverged} of the {trainings} trainings of these cells at the full budget diverged ({:.2} %): each counts as an accuracy of \
+                 chance.",
+                100.0 * self.divergence.rate()
+            ));
+        }
+        remarks
+    }
+}
+
 fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
     let regret_of = |share| truth.best() - truth.threshold(share);
     let goal = regret_of(GOAL);
@@ -156,6 +207,9 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
         name: task.name.clone(),
         judged_by: truth.judged_by(),
         best: truth.best(),
+        repeats: truth.repeats(),
+        divergence: truth.divergence(),
+        pool: task.setup.pool.as_ref().map(ToString::to_string),
         goal,
         middle: regret_of(0.5),
         budgets: truth.agreements(&task.setup.budgets),
@@ -178,6 +232,8 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
     };
     let by_evaluations = paths(runs, |step| Some(step.evaluations), |run| Some(run.evaluations)).unwrap_or_default();
     let by_time = paths(runs, |step| Some(step.time?.0), |run| Some(run.time?.0));
+    let mut redraws = Redraws::default();
+    runs.iter().for_each(|run| redraws += run.redraws);
     let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
     Standing {
         name: contestant.name(),
@@ -195,6 +251,7 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
         by_time: by_time.as_ref().map_or_else(Vec::new, |runs| bands(runs, limits.1)),
         goal_by_evaluations: curve::reached(&by_evaluations, goal),
         goal_by_time: by_time.map(|runs| curve::reached(&runs, goal)),
+        redraws,
     }
 }
 
@@ -251,7 +308,7 @@ mod tests {
 
     fn summary(plan: &Plan) -> (Summary, Vec<Run>) {
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(|_| &truth).collect();
         let oracle = |_, seed| TableOracle::new(&table, seed);
@@ -311,14 +368,24 @@ mod tests {
                 evaluations: 1.0,
                 time: Some(Seconds(5.0)),
                 steps: vec![step],
+                redraws: Redraws { outside: 5, uniform: 1 },
             }
         };
         let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
         let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
         let runs: Vec<Run> = better.chain(worse).collect();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         let summary = &Summary::new(&plan, &runs, &[truth]).tasks[0];
+        assert_eq!((summary.mean_of().as_deref(), summary.remarks().len()), (Some("means of 3 repeats"), 0));
+        let remarks = OnTask {
+            pool: Some("90 recorded cells".to_owned()),
+            divergence: Divergence { diverged: 3, trainings: 270 },
+            ..summary.clone()
+        };
+        let [pool, diverged] = &remarks.remarks()[..] else { panic!("{:?}", remarks.remarks()) };
+        assert!(pool.ends_with("in a run on average: random 5.0 and 1.0; local-search 5.0 and 1.0."), "{pool}");
+        assert!(diverged.starts_with("3 of the 270 trainings of these cells at the full budget diverged (1.11 %)"), "{diverged}");
         let pair = &summary.pairs[0];
         // Of 1,600 pairs the first one loses 45 and ties 10.
         let probability = pair.probability.unwrap();
@@ -336,7 +403,7 @@ mod tests {
         runs[1].steps.iter_mut().for_each(|step| step.time = None);
         runs[1].time = None;
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         let standing = &Summary::new(&plan, &runs, &[truth]).tasks[0].algorithms[0];
         assert_eq!((standing.simulated_seconds, standing.by_time.len(), standing.goal_by_time), (None, 0, None));
         assert!(!standing.by_evaluations.is_empty() && standing.goal_by_evaluations.runs == 4);

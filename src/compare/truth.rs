@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::Error;
 use crate::network::Cost;
-use crate::space::{Cell, Space};
+use crate::search::{self, Entry, Setup};
+use crate::space::Cell;
 use crate::statistics::{number, spearman};
 use crate::surrogate::Model;
-use crate::table::{Repeat, Table};
+use crate::table::{Divergence, Mean, Repeat, Status, Table};
 use crate::unit::Epochs;
 
 /// What cells are judged by.
@@ -18,6 +19,8 @@ use crate::unit::Epochs;
 pub enum Worth {
     /// Their mean test accuracy over all repeats of a table.
     MeanTestAccuracy,
+    /// Their mean validation accuracy over all repeats of a table that has no test accuracies.
+    MeanValidationAccuracy,
     /// The validation accuracy that a model predicts, without noise.
     PredictedValidationAccuracy,
 }
@@ -28,6 +31,7 @@ impl Worth {
     pub const fn name(self) -> &'static str {
         match self {
             Self::MeanTestAccuracy => "mean test accuracy",
+            Self::MeanValidationAccuracy => "mean validation accuracy",
             Self::PredictedValidationAccuracy => "predicted validation accuracy",
         }
     }
@@ -41,6 +45,12 @@ impl Worth {
                  incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Its regret is the mean test \
                  accuracy of the best cell, less its own, both over all repeats at the full budget. Every training is paid for, those of \
                  few epochs too."
+            }
+            Self::MeanValidationAccuracy => {
+                "The benchmark has no test accuracies, so cells are judged by their mean validation accuracy over all repeats at the full \
+                 budget. A search sees the validation accuracy of one repeat and what it cost; where a cell has one repeat only, it sees \
+                 the very number that it is judged by, and a regret has no noise of training. The incumbent is chosen by what the search \
+                 saw, cells of more epochs before those of fewer. Every training is paid for, those of few epochs too."
             }
             Self::PredictedValidationAccuracy => {
                 "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
@@ -56,7 +66,7 @@ pub trait Truth: Sync {
     /// What cells are judged by.
     fn judged_by(&self) -> Worth;
 
-    /// What a cell is worth, larger being better, as a fraction. `None` if it is not known, or every training diverged.
+    /// What a cell is worth, larger being better, as a fraction. `None` if it is not known.
     fn worth(&self, cell: &Cell) -> Option<f64>;
 
     /// What the best cell is worth.
@@ -68,6 +78,16 @@ pub trait Truth: Sync {
     /// How far a cell is from the best one: 0 is the best, and a cell of unknown worth is worth nothing.
     fn regret(&self, cell: &Cell) -> f64 {
         self.best() - self.worth(cell).unwrap_or(0.0)
+    }
+
+    /// How many trainings the worth of a cell is the mean of: the fewest and the most of any cell. `None` if it is no mean.
+    fn repeats(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// How many trainings of the cells at the full budget diverged; none if nothing was trained.
+    fn divergence(&self) -> Divergence {
+        Divergence::default()
     }
 
     /// How well each budget tells the larger ones; nothing if that is not known.
@@ -92,6 +112,14 @@ impl<T: Truth + ?Sized> Truth for &T {
 
     fn threshold(&self, share: f64) -> f64 {
         (*self).threshold(share)
+    }
+
+    fn repeats(&self) -> Option<(usize, usize)> {
+        (*self).repeats()
+    }
+
+    fn divergence(&self) -> Divergence {
+        (*self).divergence()
     }
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
@@ -138,7 +166,8 @@ impl Agreement {
     }
 }
 
-/// The truth of a table: means over all repeats at one budget, of the cells of a space.
+/// The truth of a table: means over all repeats at one budget, of the cells that a search can find. A training that diverged
+/// counts as chance. Where no cell has a test accuracy, validation accuracies are the truth.
 ///
 /// # Source
 ///
@@ -147,8 +176,11 @@ impl Agreement {
 #[derive(Debug)]
 pub struct TableTruth<'a> {
     table: &'a Table,
+    judged_by: Worth,
     /// By the index of the cell.
     worth: Vec<Option<f64>>,
+    repeats: (usize, usize),
+    divergence: Divergence,
     sorted: Sorted,
 }
 
@@ -173,27 +205,72 @@ impl Sorted {
     }
 }
 
+impl Worth {
+    /// What the cells of a table are judged by at a budget: test accuracies, or, where nothing has one, validation accuracies.
+    #[must_use]
+    pub fn of(table: &Table, epochs: Epochs) -> Self {
+        let is_tested = (0..table.len()).any(|index| Self::MeanTestAccuracy.mean(table, index, epochs).is_some());
+        if is_tested { Self::MeanTestAccuracy } else { Self::MeanValidationAccuracy }
+    }
+
+    /// What a cell of a table, by its index, is worth at a budget.
+    #[must_use]
+    pub fn mean(self, table: &Table, index: usize, epochs: Epochs) -> Option<Mean> {
+        let end = table.answer(index, epochs, Repeat::Mean).ok()?.end;
+        match self {
+            Self::MeanTestAccuracy => end.test_accuracy,
+            Self::MeanValidationAccuracy | Self::PredictedValidationAccuracy => end.validation_accuracy,
+        }
+    }
+}
+
+/// The set-up of a comparison on the records of a table, as [`Setup::on_table`] makes it: with the cells that can be judged.
+///
+/// # Errors
+///
+/// As [`Setup::on_table`].
+pub fn set_up(table: &Table, epochs: Option<Epochs>, algorithms: &[&Entry]) -> Result<Setup, search::Error> {
+    let full = epochs.or_else(|| table.budgets().last().copied()).unwrap_or_default();
+    let judged_by = Worth::of(table, full);
+    Setup::on_table(table, epochs, algorithms, |index| judged_by.mean(table, index, full).is_some())
+}
+
 impl<'a> TableTruth<'a> {
-    /// Takes the means of all cells that a search of the space can find.
+    /// Takes the means of all cells that a search of a set-up can find, at its full budget.
     ///
     /// # Errors
     ///
-    /// [`Error::NoTruth`] if no cell of the space has a test accuracy at this budget.
-    pub fn new(table: &'a Table, space: &Space, epochs: Epochs) -> Result<Self, Error> {
-        let mean_of = |(index, cell): (usize, &Cell)| {
-            space.check(*cell).ok()?;
-            let mean = table.answer(index, epochs, Repeat::Mean).ok()?;
-            Some(f64::from(mean.end.test_accuracy?.fraction()))
-        };
-        let worth: Vec<_> = table.cells().par_iter().enumerate().map(mean_of).collect();
+    /// [`Error::NoTruth`] if no such cell has an accuracy.
+    pub fn new(table: &'a Table, setup: &Setup) -> Result<Self, Error> {
+        let epochs = setup.epochs;
+        let judged_by = Worth::of(table, epochs);
+        let mean_of = |(index, cell): (usize, &Cell)| judged_by.mean(table, index, epochs).filter(|_| setup.holds(cell));
+        let means: Vec<Option<Mean>> = table.cells().par_iter().enumerate().map(mean_of).collect();
+        let counts = || means.iter().flatten().map(|mean| mean.repeats);
+        let repeats = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        let mut divergence = Divergence::default();
+        for index in (0..table.len()).filter(|index| means[*index].is_some()) {
+            let rows = table.repeats(index, epochs);
+            divergence.trainings += rows.len();
+            divergence.diverged += rows.iter().filter(|row| row.status() == Status::Diverged).count();
+        }
+        let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
-        Ok(Self { table, worth, sorted })
+        Ok(Self { table, judged_by, worth, repeats, divergence, sorted })
     }
 }
 
 impl Truth for TableTruth<'_> {
     fn judged_by(&self) -> Worth {
-        Worth::MeanTestAccuracy
+        self.judged_by
+    }
+
+    fn repeats(&self) -> Option<(usize, usize)> {
+        Some(self.repeats)
+    }
+
+    fn divergence(&self) -> Divergence {
+        self.divergence
     }
 
     fn worth(&self, cell: &Cell) -> Option<f64> {
@@ -209,10 +286,7 @@ impl Truth for TableTruth<'_> {
     }
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
-        let reached = |index: usize, epochs: Epochs| {
-            let mean = self.table.answer(index, epochs, Repeat::Mean).ok()?;
-            Some(f64::from(mean.end.validation_accuracy?.fraction()))
-        };
+        let reached = |index: usize, epochs: Epochs| Some(Worth::MeanValidationAccuracy.mean(self.table, index, epochs)?.value);
         let known: Vec<usize> = (0..self.worth.len()).filter(|index| self.worth[*index].is_some()).collect();
         let of_budget =
             |epochs: &Epochs| known.par_iter().map(|index| reached(*index, *epochs).unwrap_or(f64::NAN)).collect::<Vec<_>>();
@@ -271,24 +345,52 @@ impl Truth for ModelTruth {
 mod tests {
     use super::*;
     use crate::compare::fixture;
+    use crate::search::Pool;
 
     #[test]
     fn the_truth_is_the_mean_test_accuracy_of_what_can_be_found() {
         let (table, cells) = fixture::table();
-        let space = fixture::space();
-        let truth = TableTruth::new(&table, &space, Epochs(108)).unwrap();
+        let setup = fixture::task(108).setup;
+        let truth = TableTruth::new(&table, &setup).unwrap();
+        assert_eq!((truth.judged_by(), truth.repeats()), (Worth::MeanTestAccuracy, Some((3, 3))));
         let best = cells.iter().map(|cell| truth.worth(cell).unwrap()).fold(0.0, f64::max);
         assert!((truth.best() - best).abs() < 1e-12);
         for cell in &cells {
             let answer = table.query(cell, Epochs(108), Repeat::Mean).unwrap();
-            let mean = f64::from(answer.end.test_accuracy.unwrap().fraction());
+            let mean = answer.end.test_accuracy.unwrap().value;
             assert!((truth.worth(cell).unwrap() - mean).abs() < 1e-12);
             assert!((truth.regret(cell) - (best - mean)).abs() < 1e-12);
         }
-        let smaller = space.with_max_vertices(3).unwrap();
-        let truth = TableTruth::new(&table, &smaller, Epochs(108)).unwrap();
-        assert_eq!(cells.iter().filter(|cell| truth.worth(cell).is_some()).count(), smaller.cells().unwrap().len());
-        assert!(matches!(TableTruth::new(&table, &space, Epochs(7)), Err(Error::NoTruth { epochs: Epochs(7) })));
+        let smaller = setup.space.with_max_vertices(3).unwrap();
+        let known = |setup: &Setup| {
+            let truth = TableTruth::new(&table, setup).unwrap();
+            cells.iter().filter(|cell| truth.worth(cell).is_some()).count()
+        };
+        assert_eq!(known(&Setup { space: smaller, ..setup.clone() }), smaller.cells().unwrap().len());
+        assert_eq!(known(&Setup { pool: Some(Pool::new(cells[..50].to_vec(), None)), ..setup.clone() }), 50);
+        let other = Setup { epochs: Epochs(7), ..setup };
+        assert!(matches!(TableTruth::new(&table, &other), Err(Error::NoTruth { epochs: Epochs(7) })));
+    }
+
+    #[test]
+    fn without_test_accuracies_validation_accuracies_are_the_truth_and_what_diverged_is_chance() {
+        let (mut records, cells) = fixture::records();
+        for record in &mut records {
+            record.end.test_accuracy = None;
+        }
+        let of_a_cell = records.iter_mut().filter(|record| record.epochs == Epochs(108) && record.cell == cells[0]);
+        let mut expected = 0.1;
+        for record in of_a_cell {
+            if record.repeat == 0 {
+                (record.status, record.end.validation_accuracy) = (Status::Diverged, None);
+            }
+            expected += record.end.validation_accuracy.map_or(0.0, |accuracy| f64::from(accuracy.fraction()));
+        }
+        let table = Table::from_records(&records);
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        assert_eq!(truth.judged_by().name(), "mean validation accuracy");
+        assert!((truth.worth(&cells[0]).unwrap() - expected / 3.0).abs() < 1e-12);
+        assert_eq!(truth.divergence(), Divergence { diverged: 1, trainings: 3 * cells.len() });
     }
 
     #[test]
@@ -308,7 +410,7 @@ mod tests {
         assert!((found.of_best_tenth.unwrap() + 1.0).abs() < 1e-9 && (found.of_best_hundredth.unwrap() + 1.0).abs() < 1e-9);
 
         let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         let found = truth.agreements(&[Epochs(4), Epochs(12), Epochs(108)]);
         let budgets: Vec<_> = found.iter().map(|one| (one.smaller.0, one.larger.0, one.cells)).collect();
         assert_eq!(budgets, [(4, 12, cells.len()), (4, 108, cells.len()), (12, 108, cells.len())]);
@@ -319,7 +421,7 @@ mod tests {
     #[test]
     fn a_share_of_the_cells_is_at_least_one() {
         let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::space(), Epochs(108)).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
         assert!((truth.threshold(0.0) - truth.best()).abs() < 1e-12);
         assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
         let better = |threshold: f64| cells.iter().filter(|cell| truth.worth(cell).unwrap() >= threshold).count();

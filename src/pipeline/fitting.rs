@@ -97,8 +97,9 @@ pub(super) fn fit(
     folder: &Path,
 ) -> Result<Fitted, Error> {
     let lesson = Lesson::of(recorded, costs, space)?;
-    if lesson.cells.len() < FOLDS {
-        return Err(Error::TooFewAccuracies { found: lesson.cells.len(), cells: recorded.len(), expected: FOLDS });
+    let ended_well = recorded.iter().filter(|measured| measured.row.repeats.iter().any(Option::is_some)).count();
+    if ended_well < FOLDS {
+        return Err(Error::TooFewAccuracies { found: ended_well, cells: recorded.len(), expected: FOLDS });
     }
     fs_err::create_dir_all(folder)?;
     let target = |quantity| Target { quantity, epochs };
@@ -134,9 +135,8 @@ pub(super) fn fit(
 
 /// The standard deviation between the repeats of a cell, pooled.
 fn noise(recorded: &[Measured]) -> Option<f32> {
-    let of_cell = |measured: &Measured| -> Vec<f64> {
-        measured.row.repeats.iter().flatten().map(|accuracy| accuracy.fraction().into()).collect()
-    };
+    let of_cell =
+        |measured: &Measured| -> Vec<f64> { measured.judged.iter().map(|accuracy| accuracy.fraction().into()).collect() };
     #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
     pooled_deviation(recorded.iter().map(of_cell)).map(|noise| noise as f32)
 }

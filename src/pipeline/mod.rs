@@ -145,14 +145,15 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     if before > 0 {
         stages.note(&format!("after {before} rows"));
     }
-    let recorded = recorded::cells(&cells, &records, run.top);
+    let classes = run.skeleton.classes;
+    let recorded = recorded::cells(&cells, &records, run.top, classes);
     let fitted =
         stages.time("fit", || fitting::fit(&recorded, &costs, &run.search_space, run.top, job.seed, &job.out.join("models")))?;
     let searched = stages
         .time("search", || searching::search(&fitted, &costs, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
     let verification = stages.time("verify", || run.verify(&recorded, &larger, &costs, &searched, &fitted, observe))?;
-    let records =
-        recorded::findings(format!("all cells of at most {} vertices", job.space.max_vertices()), &records, &recorded, job);
+    let space = format!("all cells of at most {} vertices", job.space.max_vertices());
+    let records = recorded::findings(space, &records, &recorded, job, classes);
     let header = run.header(started, stages.finished);
     let report = Report { header, records, surrogates: fitted.quality, searches: searched.runs, verification };
     report.write_page(&job.out.join("report.html"))?;
@@ -231,7 +232,7 @@ impl<'a> Run<'a> {
         let candidates: Vec<_> =
             roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
         let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
-        Ok(verify::compare(&candidates, &records, self.top))
+        Ok(verify::compare(&candidates, &records, self.top, self.skeleton.classes))
     }
 
     fn header(&self, started: Timestamp, stages: Vec<Stage>) -> Header {

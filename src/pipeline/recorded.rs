@@ -6,7 +6,7 @@ use super::Job;
 use crate::report::{BudgetAgreement, RecordedCell, Records, RepeatAgreement, RowCount};
 use crate::space::{Cell, ModuleHash};
 use crate::statistics::{kendall_tau_b, mean, pearson, pooled_deviation, spearman};
-use crate::table::{Record, Status};
+use crate::table::{Record, Status, judged_records};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
 /// A recorded cell at the top budget.
@@ -14,12 +14,11 @@ use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 pub(super) struct Measured {
     pub(super) hash: ModuleHash,
     pub(super) row: RecordedCell,
+    /// The validation accuracies that its trainings count as where it is judged.
+    pub(super) judged: Vec<Accuracy>,
     /// What its training costs on average.
     pub(super) training_time: Option<Seconds>,
 }
-
-/// The accuracies of one cell at one budget, in the order of the repeats.
-type Repeats = Vec<Option<Accuracy>>;
 
 fn by_cell(records: &[Record], epochs: Epochs) -> HashMap<ModuleHash, Vec<&Record>> {
     let mut rows: HashMap<_, Vec<_>> = HashMap::new();
@@ -32,31 +31,30 @@ fn by_cell(records: &[Record], epochs: Epochs) -> HashMap<ModuleHash, Vec<&Recor
     rows
 }
 
-fn repeats(rows: &[&Record]) -> Repeats {
-    rows.iter().map(|record| record.end.validation_accuracy).collect()
+/// The validation accuracies that some rows of a cell count as where it is judged, in the order of the repeats.
+fn judged(rows: &[&Record], classes: usize) -> Vec<Accuracy> {
+    judged_records(rows, |end| end.validation_accuracy, classes)
 }
 
-fn mean_of(accuracies: impl Iterator<Item = Option<Accuracy>>) -> Option<Accuracy> {
-    Accuracy::mean(&accuracies.flatten().collect::<Vec<_>>())
-}
-
-/// Averages the records of each cell at a budget, in the order of the cells.
-pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs) -> Vec<Measured> {
+/// Averages the records of each cell at a budget, in the order of the cells. A training that diverged counts as chance.
+pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs, classes: usize) -> Vec<Measured> {
     let rows = by_cell(records, epochs);
     let measured = |cell: &Cell| {
         let hash = cell.hash();
         let rows = rows.get(&hash).map(Vec::as_slice).unwrap_or_default();
         let times: Vec<_> = rows.iter().map(|record| record.end.training_time.0).collect();
+        let judged = judged(rows, classes);
         Measured {
             hash,
             row: RecordedCell {
                 cell: *cell,
                 parameters: rows.first().map_or(Parameters(0), |record| record.parameters),
                 flops: rows.first().map_or(Flops(0), |record| record.flops),
-                repeats: repeats(rows),
-                validation: mean_of(rows.iter().map(|record| record.end.validation_accuracy)),
-                test: mean_of(rows.iter().map(|record| record.end.test_accuracy)),
+                repeats: rows.iter().map(|record| record.end.validation_accuracy).collect(),
+                validation: Accuracy::mean(&judged),
+                test: Accuracy::mean(&judged_records(rows, |end| end.test_accuracy, classes)),
             },
+            judged,
             training_time: mean(&times).map(Seconds),
         }
     };
@@ -64,7 +62,7 @@ pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs) -> Vec<M
 }
 
 /// The part of the report that speaks of the records.
-pub(super) fn findings(space: String, records: &[Record], recorded: &[Measured], job: &Job) -> Records {
+pub(super) fn findings(space: String, records: &[Record], recorded: &[Measured], job: &Job, classes: usize) -> Records {
     let budgets = &job.protocol.budgets;
     let pairs =
         budgets.iter().enumerate().flat_map(|(place, lower)| budgets[place + 1..].iter().map(move |upper| (*lower, *upper)));
@@ -73,8 +71,8 @@ pub(super) fn findings(space: String, records: &[Record], recorded: &[Measured],
         budget: budgets.last().copied(),
         cells: recorded.iter().map(|measured| measured.row.clone()).collect(),
         rows: budgets.iter().map(|epochs| count(records, *epochs)).collect(),
-        repeats: budgets.iter().map(|epochs| repeat_agreement(records, *epochs)).collect(),
-        budgets: pairs.map(|(lower, upper)| budget_agreement(records, lower, upper)).collect(),
+        repeats: budgets.iter().map(|epochs| repeat_agreement(records, *epochs, classes)).collect(),
+        budgets: pairs.map(|(lower, upper)| budget_agreement(records, lower, upper, classes)).collect(),
     }
 }
 
@@ -88,12 +86,12 @@ fn fraction(accuracy: Accuracy) -> f64 {
 }
 
 /// How far the first two repeats agree, and the noise of all repeats: the standard deviation within a cell, pooled.
-fn repeat_agreement(records: &[Record], epochs: Epochs) -> RepeatAgreement {
+fn repeat_agreement(records: &[Record], epochs: Epochs, classes: usize) -> RepeatAgreement {
     let rows = by_cell(records, epochs);
     let mut hashes: Vec<_> = rows.keys().copied().collect();
     hashes.sort_unstable();
     let of_cells: Vec<Vec<f64>> =
-        hashes.iter().map(|hash| repeats(&rows[hash]).into_iter().flatten().map(fraction).collect()).collect();
+        hashes.iter().map(|hash| judged(&rows[hash], classes).into_iter().map(fraction).collect()).collect();
     let (first, second): (Vec<f64>, Vec<f64>) =
         of_cells.iter().filter_map(|repeats| Some((*repeats.first()?, *repeats.get(1)?))).unzip();
     RepeatAgreement {
@@ -106,9 +104,9 @@ fn repeat_agreement(records: &[Record], epochs: Epochs) -> RepeatAgreement {
 }
 
 /// How far a cheaper budget orders the cells as a dearer one does.
-fn budget_agreement(records: &[Record], lower: Epochs, upper: Epochs) -> BudgetAgreement {
+fn budget_agreement(records: &[Record], lower: Epochs, upper: Epochs, classes: usize) -> BudgetAgreement {
     let (low, high) = (by_cell(records, lower), by_cell(records, upper));
-    let mean_at = |rows: &[&Record]| mean_of(repeats(rows).into_iter()).map(fraction);
+    let mean_at = |rows: &[&Record]| Accuracy::mean(&judged(rows, classes)).map(fraction);
     let mut hashes: Vec<_> = low.keys().copied().collect();
     hashes.sort_unstable();
     let (x, y): (Vec<_>, Vec<_>) =
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn means_leave_out_what_diverged_and_noise_is_pooled_over_cells() {
+    fn means_and_noise_count_what_diverged_as_chance() {
         let space = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
         let fractions = [(0.50, Some(0.52)), (0.60, Some(0.62)), (0.70, None)];
         let records: Vec<_> = space
@@ -139,13 +137,16 @@ mod tests {
                 [record(*cell, 4, 0, Some(one)), record(*cell, 4, 1, two), record(*cell, 1, 0, Some(one / 2.0))]
             })
             .collect();
-        let measured = cells(&space[..3], &records, Epochs(4));
+        let measured = cells(&space[..3], &records, Epochs(4), 10);
         let means: Vec<_> = measured.iter().map(|cell| cell.row.validation.unwrap().fraction()).collect();
-        assert_eq!(means, [0.51, 0.61, 0.70]);
-        let agreement = repeat_agreement(&records, Epochs(4));
-        assert_eq!(agreement.cells, 2);
-        assert!((agreement.noise.unwrap() - 0.02 / 2.0_f64.sqrt()).abs() < 1e-6);
-        assert_eq!(budget_agreement(&records, Epochs(1), Epochs(4)).kendall, Some(1.0));
+        assert_eq!(means, [0.51, 0.61, 0.40]);
+        assert_eq!(measured[2].row.repeats, [Accuracy::from_fraction(0.70), None]);
+        let agreement = repeat_agreement(&records, Epochs(4), 10);
+        assert_eq!(agreement.cells, 3);
+        // Sample variances of 0.0002, 0.0002 and 0.18.
+        assert!((agreement.noise.unwrap() - (0.1804_f64 / 3.0).sqrt()).abs() < 1e-6);
+        // The third cell is the best at the small budget and the worst at the large one.
+        assert!((budget_agreement(&records, Epochs(1), Epochs(4), 10).kendall.unwrap() + 1.0 / 3.0).abs() < 1e-9);
         assert_eq!(count(&records, Epochs(4)).diverged, 1);
     }
 }

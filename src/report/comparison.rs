@@ -100,8 +100,9 @@ fn results(task: &OnTask) -> String {
          is followed by another",
         100.0 * GOAL
     );
+    let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
     let best = format!(
-        "The best cell has a {} of {} %. The best {} % of the cells have a regret of at most {} percentage points, the \
+        "The best cell has a {} of {} %{of}. The best {} % of the cells have a regret of at most {} percentage points, the \
          better half of at most {}.",
         task.judged_by.name(),
         number::percent(task.best),
@@ -110,7 +111,8 @@ fn results(task: &OnTask) -> String {
         fine(task.middle)
     );
     let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
-    [verdict, paragraph(&best), table(&standings(task), &caption)].concat()
+    let remarks: String = task.remarks().iter().map(|remark| paragraph(remark)).collect();
+    [verdict, paragraph(&best), remarks, table(&standings(task), &caption)].concat()
 }
 
 /// Who ended best, and from whom that is told apart.
@@ -326,6 +328,8 @@ mod tests {
     use super::*;
     use crate::compare::{Band, Place, Worth, rank};
     use crate::report::sample;
+    use crate::search::Redraws;
+    use crate::table::Divergence;
     use crate::unit::Epochs;
 
     fn standing(name: &str, regret: f64) -> Standing {
@@ -354,6 +358,7 @@ mod tests {
             by_time: [1e3, 5e3, 2e4].map(band).to_vec(),
             goal_by_evaluations: reached,
             goal_by_time: Some(reached),
+            redraws: Redraws::default(),
         }
     }
 
@@ -371,6 +376,9 @@ mod tests {
             name: "fashion & more".to_owned(),
             judged_by: Worth::MeanTestAccuracy,
             best: 0.943,
+            repeats: Some((3, 3)),
+            divergence: Divergence::default(),
+            pool: None,
             goal: 0.004,
             middle: 0.03,
             budgets: vec![agreement],

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::grid::{Grid, Side};
 use super::number;
-use crate::table::{Correlation, Provenance, Range, Summary};
+use crate::table::{BestCell, BudgetCount, Correlation, Divergence, Provenance, Range, Status, Summary};
 use crate::unit::Epochs;
 
 const INDENT: usize = 2;
@@ -28,6 +28,12 @@ pub(super) fn of(summary: &Summary) -> String {
     section("models by budget", &budgets(summary));
     section("ranges (accuracies in %, times in seconds)", &ranges(&summary.ranges));
     section("best cells by mean final validation accuracy (in %, times in seconds)", &best(summary));
+    text.extend(divergence(summary));
+    let mut section = |name: &str, grid: &Grid| {
+        if !grid.is_empty() {
+            text.extend(["\n", name, "\n", &grid.text(INDENT)]);
+        }
+    };
     section("final validation accuracy: how well a smaller budget ranks the cells of a larger one", &between(summary));
     let of_budgets = |within: &[crate::table::WithinBudget]| {
         let mut grid = Grid::new(&CORRELATION_COLUMNS);
@@ -146,11 +152,43 @@ fn budgets(summary: &Summary) -> Grid {
             count(budget.rows),
             repeats.into(),
             status("ok"),
-            status("diverged"),
+            diverged(budget).into(),
             status("failed"),
         ]);
     }
     grid
+}
+
+/// The trainings of a budget that diverged, with their share.
+fn diverged(budget: &BudgetCount) -> String {
+    let diverged = budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
+    let rate = Divergence { diverged, trainings: budget.rows }.rate();
+    let count = number::thousands(diverged as u64);
+    if diverged == 0 { count } else { format!("{count} ({} %)", number::percent(rate)) }
+}
+
+/// What the trainings that diverged count as, if any did.
+fn divergence(summary: &Summary) -> Option<String> {
+    let of = |budget: &BudgetCount| budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
+    let diverged: usize = summary.budgets.iter().map(of).sum();
+    let trainings = number::counted(diverged, "training");
+    let chance = number::percent(summary.chance);
+    (diverged > 0).then(|| {
+        format!("\n  {trainings} diverged: in means, rankings and noise each counts as an accuracy of chance, {chance} %\n")
+    })
+}
+
+/// The repeats behind the means of one of the best cells: those of the test accuracy where they are others, and those that
+/// diverged.
+fn repeats_of(cell: &BestCell) -> String {
+    let mut text = cell.repeats.to_string();
+    if cell.final_test_accuracy.is_some() && cell.test_repeats != cell.repeats {
+        text += &format!(", test {}", cell.test_repeats);
+    }
+    if cell.diverged > 0 {
+        text += &format!(", {} diverged", cell.diverged);
+    }
+    text
 }
 
 fn ranges(ranges: &[Range]) -> Grid {
@@ -191,7 +229,7 @@ fn best(summary: &Summary) -> Grid {
             cell.epochs.to_string().into(),
             number::percent(cell.final_validation_accuracy).into(),
             cell.final_test_accuracy.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
-            cell.repeats.to_string().into(),
+            repeats_of(cell).into(),
             number::thousands(cell.trainable_parameters).into(),
             cell.final_training_time.map_or_else(|| number::NOTHING.to_owned(), |time| format!("{time:.2}")).into(),
         ]);
@@ -294,6 +332,20 @@ mod tests {
         let text = of(&Benchmark::open(folder.path()).unwrap().summary().unwrap());
         assert!(text.starts_with("contents\n  cells         0\n  models        0\n"), "{text}");
         assert!(!text.contains("best cells") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn what_diverged_is_counted_with_its_share_and_means_say_how_many_repeats_they_are_of() {
+        let mut summary = Benchmark::open("tests/data/tiny-benchmark").unwrap().summary().unwrap();
+        assert_eq!(divergence(&summary), None);
+        assert_eq!((diverged(&summary.budgets[0]), repeats_of(&summary.best[0])), ("0".to_owned(), "2".to_owned()));
+        summary.budgets[0].statuses.insert("diverged", 3);
+        (summary.best[0].test_repeats, summary.best[0].diverged) = (1, 1);
+        // The tiny benchmark has 182 trainings at each budget.
+        assert_eq!(diverged(&summary.budgets[0]), "3 (1.65 %)");
+        assert_eq!(repeats_of(&summary.best[0]), "2, test 1, 1 diverged");
+        let text = "\n  3 trainings diverged: in means, rankings and noise each counts as an accuracy of chance, 10.00 %\n";
+        assert_eq!(divergence(&summary).as_deref(), Some(text));
     }
 
     #[test]

@@ -4,9 +4,10 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::pool::Region;
 use super::{Error, Searcher, Setup, Trial, check_option};
 use crate::oracle::Proposal;
-use crate::space::{Mutation, Sampler, Space, Spec};
+use crate::space::{Mutation, Sampler, Spec};
 use crate::unit::Epochs;
 
 /// What every form of evolution can be told.
@@ -59,7 +60,7 @@ pub(super) enum Death {
 /// The steady-state evolution of a population: one child at a time.
 #[derive(Debug)]
 pub(super) struct Evolution {
-    pub(super) space: Space,
+    pub(super) region: Region,
     epochs: Epochs,
     pub(super) options: Options,
     death: Death,
@@ -73,7 +74,7 @@ impl Evolution {
     pub(super) fn new(algorithm: &'static str, setup: &Setup, options: Options, death: Death) -> Result<Self, Error> {
         options.check(algorithm)?;
         let (population, asked) = (Vec::new(), Vec::new());
-        Ok(Self { space: setup.space, epochs: setup.epochs, options, death, population, eldest: 0, asked })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, death, population, eldest: 0, asked })
     }
 
     /// Those alive, the oldest first.
@@ -89,7 +90,7 @@ impl Evolution {
 
     /// A mutant of a winner of a tournament.
     pub(super) fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        self.options.mutation.mutate(&self.space, self.parent(rng)?, rng)
+        self.region.mutate(self.options.mutation, self.parent(rng)?, rng)
     }
 
     /// Whether the first ones are still to be drawn.
@@ -107,7 +108,7 @@ impl Evolution {
         self.asked.clear();
         if self.is_growing() {
             let missing = self.options.population_size - self.population.len();
-            self.asked.extend((0..missing.min(room)).map(|_| self.options.sampler.draw(&self.space, rng)));
+            self.asked.extend((0..missing.min(room)).map(|_| self.region.draw(self.options.sampler, rng)));
         } else {
             let child = breed(self, rng);
             self.asked.extend(child);

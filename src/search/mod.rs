@@ -16,11 +16,13 @@ mod genes;
 mod landscape;
 mod parzen;
 mod perceptron;
+mod pool;
 mod rows;
 mod run;
 mod seen;
 
 pub use algorithm::ALGORITHMS;
+pub use pool::{MOST_REDRAWS, Pool, Redraws};
 pub use run::{Budget, History, run};
 
 use std::cmp::Reverse;
@@ -30,8 +32,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::oracle::{self, Measurement, Proposal};
-use crate::space::{Cell, Space};
+use crate::space::{self, Cell, Space};
+use crate::table::{self, Table};
 use crate::unit::{Epochs, Seconds};
+use pool::Region;
 
 /// What is wrong with a search.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,21 @@ pub enum Error {
         /// The proposals made.
         found: usize,
     },
+    /// A table has nothing to search.
+    #[error("it has no rows yet: there is nothing to search")]
+    NoRows,
+    /// No cell of a table can be asked for.
+    #[error("no cell has been trained at {}: there is nothing to search", listed(budgets))]
+    NothingRecorded {
+        /// The budgets that the algorithms use.
+        budgets: Vec<Epochs>,
+    },
+    /// A table does not have a budget.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// The cells of a table are of no space.
+    #[error(transparent)]
+    Space(#[from] space::Error),
     /// The budget pays for no training at all.
     #[error("a budget of {}, expected at least one evaluation or more than 0 s", described(*found))]
     NoBudget {
@@ -114,6 +133,11 @@ pub enum Error {
 
 fn known() -> String {
     ALGORITHMS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+}
+
+fn listed(budgets: &[Epochs]) -> String {
+    let budgets: Vec<_> = budgets.iter().map(ToString::to_string).collect();
+    format!("{} epochs", budgets.join(" and "))
 }
 
 fn described(budget: Budget) -> String {
@@ -169,13 +193,55 @@ pub struct Setup {
     pub budgets: Vec<Epochs>,
     /// The options given, as a JSON object; the rest have the paper's defaults.
     pub options: serde_json::Value,
+    /// The cells that can be measured, where those are not all of the space.
+    pub pool: Option<Pool>,
 }
 
 impl Setup {
     /// A set-up of one budget with every option at its default.
     #[must_use]
     pub fn new(space: Space, epochs: Epochs) -> Self {
-        Self { space, epochs, budgets: vec![epochs], options: serde_json::Value::Object(serde_json::Map::new()) }
+        Self { space, epochs, budgets: vec![epochs], options: serde_json::Value::Object(serde_json::Map::new()), pool: None }
+    }
+
+    /// The set-up of searches on the records of a table: at a full budget, or the largest one, and those below it.
+    ///
+    /// The space is the smallest that holds the recorded cells; if some cells of it are missing, those that are there are the
+    /// [`pool`](Self::pool). Only the budgets that one of the algorithms uses count. `is_wanted` says of the index of a cell
+    /// whether more that is needed is known of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRows`] for a table without rows, [`Error::Table`] for a budget that it does not have,
+    /// [`Error::NothingRecorded`] if no cell is wanted at all budgets that are used.
+    pub fn on_table(
+        table: &Table,
+        epochs: Option<Epochs>,
+        algorithms: &[&Entry],
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let largest = table.budgets().last().copied().ok_or(Error::NoRows)?;
+        let epochs = epochs.unwrap_or(largest);
+        table.check_budget(epochs)?;
+        let setup = Self::new(Space::nas_bench_101(), epochs).with_budgets(table.budgets());
+        let mut used: Vec<Epochs> = algorithms.iter().flat_map(|entry| entry.budgets(&setup)).copied().collect();
+        used.push(epochs);
+        used.sort_unstable();
+        used.dedup();
+        let found = Pool::of(table, &used, is_wanted)?;
+        let (space, pool) = found.ok_or(Error::NothingRecorded { budgets: used })?;
+        Ok(Self { space, pool, ..setup })
+    }
+
+    /// Whether a search may propose a cell: one of the space, and of the pool if there is one.
+    #[must_use]
+    pub fn holds(&self, cell: &Cell) -> bool {
+        self.space.check(*cell).is_ok() && self.pool.as_ref().is_none_or(|pool| pool.contains(cell))
+    }
+
+    /// Where the search may look.
+    fn region(&self) -> Region {
+        Region::new(self.space, self.pool.clone())
     }
 
     /// The same set-up with more budgets: those of a list that are below the full one.

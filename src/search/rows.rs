@@ -1,7 +1,8 @@
 //! The trials of a search as the rows of a file.
 
-use super::History;
+use super::{History, Trial};
 use crate::table::TrialRow;
+use crate::unit::Seed;
 
 impl History {
     /// The trials as rows for [`write_trials`](crate::table::write_trials), in their order.
@@ -9,16 +10,24 @@ impl History {
     /// `oracle` says what answered, as in `surrogate:random-forest`.
     #[must_use]
     pub fn rows<'a>(&'a self, oracle: &'a str) -> Vec<TrialRow<'a>> {
-        let row = |(evaluation, trial): (u32, &super::Trial)| TrialRow {
-            algorithm: self.algorithm,
+        (1..).zip(&self.trials).map(|(evaluation, trial)| trial.row(self.algorithm, oracle, self.seed, evaluation)).collect()
+    }
+}
+
+impl Trial {
+    /// The trial as a row for [`write_trials`](crate::table::write_trials): the one at a position of a search, from 1.
+    #[must_use]
+    pub const fn row<'a>(&self, algorithm: &'a str, oracle: &'a str, seed: Seed, evaluation: u32) -> TrialRow<'a> {
+        let Self { proposal, measurement } = self;
+        TrialRow {
+            algorithm,
             oracle,
-            seed: self.seed,
+            seed,
             evaluation,
-            cell: trial.proposal.cell,
-            epochs: trial.proposal.epochs,
-            validation_accuracy: trial.measurement.validation_accuracy,
-            training_time: trial.measurement.training_time,
-        };
-        (1..).zip(&self.trials).map(row).collect()
+            cell: proposal.cell,
+            epochs: proposal.epochs,
+            validation_accuracy: measurement.validation_accuracy,
+            training_time: measurement.training_time,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::{Entry, Error, Setup, Trial};
+use super::{Entry, Error, Pool, Redraws, Setup, Trial};
 use crate::oracle::{Oracle, Proposal};
 use crate::unit::{Epochs, Seconds, Seed};
 
@@ -43,6 +43,8 @@ pub struct History {
     pub epochs: Epochs,
     /// The trials, in order.
     pub trials: Vec<Trial>,
+    /// What was drawn outside the pool of a table that lacks cells.
+    pub redraws: Redraws,
 }
 
 impl History {
@@ -111,7 +113,8 @@ impl History {
 /// [`Error`] if the options do not fit, the budget does not pay for a training, the oracle cannot answer, or the algorithm
 /// breaks its contract.
 pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget, seed: Seed) -> Result<History, Error> {
-    let mut searcher = (entry.build)(setup)?;
+    let pool = setup.pool.as_ref().map(Pool::counted_anew);
+    let mut searcher = (entry.build)(&Setup { pool: pool.clone(), ..setup.clone() })?;
     let mut purse = Purse::new(budget, setup.epochs)?;
     let mut rng = seed.derive(entry.name).rng();
     let mut trials: Vec<Trial> = Vec::with_capacity(purse.room());
@@ -136,7 +139,8 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
         }
         searcher.tell(&trials[told..]);
     }
-    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials })
+    let redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
+    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws })
 }
 
 /// What is left of a budget.
@@ -222,7 +226,7 @@ mod tests {
     }
 
     fn history(trials: Vec<Trial>) -> History {
-        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials }
+        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws: Redraws::default() }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 
-use crate::space::{Sampler, Space, Spec};
+use super::pool::Region;
+use crate::space::{Sampler, Spec};
 
 /// After so many draws of cells that were seen, there is nothing new to draw.
 const MOST_DRAWS: usize = 10_000;
@@ -24,7 +25,7 @@ impl Seen {
     }
 
     /// Draws a cell that was not seen, and from now on was; `None` if the space seems to have no other.
-    pub(super) fn draw(&mut self, space: &Space, sampler: Sampler, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        (0..MOST_DRAWS).map(|_| sampler.draw(space, rng)).find(|spec| self.insert(*spec))
+    pub(super) fn draw(&mut self, region: &Region, sampler: Sampler, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        (0..MOST_DRAWS).map(|_| region.draw(sampler, rng)).find(|spec| self.insert(*spec))
     }
 }

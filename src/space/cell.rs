@@ -6,7 +6,8 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::hash::{self, ModuleHash};
-use super::{Error, Spec};
+use super::spec::edge_bit;
+use super::{Error, Operation, Spec};
 
 /// A cell: a [`Spec`] that is pruned and connected, so that nothing downstream checks it again.
 ///
@@ -43,6 +44,21 @@ impl Cell {
     #[must_use]
     pub const fn spec(self) -> Spec {
         self.0
+    }
+
+    /// The graph as a spec of more vertices, of which those before the output are on no edge.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are fewer than it has, or more than a spec can have.
+    pub(crate) fn padded(self, vertices: usize) -> Spec {
+        let own = self.vertices();
+        assert!(own <= vertices, "a cell keeps its vertices");
+        let place = |vertex: usize| if vertex + 1 == own { vertices - 1 } else { vertex };
+        let edges = self.edges().fold(0, |bits, (x, y)| bits | edge_bit(place(x), place(y)));
+        let unused = self.operations().next().unwrap_or(Operation::Conv3x3);
+        let operations: Vec<_> = self.operations().chain(std::iter::repeat(unused)).take(vertices - 2).collect();
+        Spec::from_bits(edges, &operations)
     }
 
     /// The official hash: equal for cells that differ only in the numbering of their vertices.
@@ -99,6 +115,18 @@ impl fmt::Debug for Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_padded_cell_is_pruned_to_the_same_cell() {
+        for text in [("0100", "input,output"), ("0110000100010000", "input,conv3x3-bn-relu,maxpool3x3,output")] {
+            let cell = Cell::from_texts(text.0, text.1).unwrap();
+            for vertices in cell.vertices()..=7 {
+                let spec = cell.padded(vertices);
+                assert_eq!((spec.vertices(), spec.edge_count()), (vertices, cell.edge_count()));
+                assert_eq!(spec.prune().unwrap(), cell);
+            }
+        }
+    }
 
     #[test]
     fn a_cell_is_serialized_as_its_two_texts() {

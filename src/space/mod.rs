@@ -41,6 +41,7 @@ pub use mutate::{MUTATIONS, Mutation};
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
 pub use parse::Sketch;
 pub use prefix::HashPrefix;
+pub(crate) use sample::with_unused_vertices;
 pub use sample::{SAMPLERS, Sampler};
 pub use spec::{CAPACITY, Spec};
 

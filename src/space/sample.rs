@@ -171,7 +171,7 @@ fn random_edges(of: usize, count: usize, rng: &mut ChaCha8Rng) -> u64 {
 }
 
 /// Draws one of the largest specs that prune to a cell, each with the same chance.
-fn with_unused_vertices(cell: Cell, space: &Space, rng: &mut ChaCha8Rng) -> Spec {
+pub(crate) fn with_unused_vertices(cell: Cell, space: &Space, rng: &mut ChaCha8Rng) -> Spec {
     let (vertices, used) = (space.max_vertices(), cell.vertices() - 2);
     if used + 2 == vertices {
         return cell.spec();

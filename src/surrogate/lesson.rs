@@ -7,8 +7,8 @@ use rand::seq::SliceRandom as _;
 use super::{Error, Quantity, Target};
 use crate::space::{Cell, ModuleHash};
 use crate::statistics::{mean, pooled_deviation};
-use crate::table::{Row, Stop, Table};
-use crate::unit::Seed;
+use crate::table::{Divergence, Stop, Table};
+use crate::unit::{Seconds, Seed};
 
 /// Cells and the values to learn, one of each for each cell.
 ///
@@ -21,28 +21,36 @@ pub struct Lesson {
     cells: Vec<Cell>,
     hashes: Vec<ModuleHash>,
     values: Vec<f32>,
+    /// How many repeats each value is the mean of.
+    repeats: Vec<usize>,
     noise: Option<f32>,
 }
 
 impl Lesson {
-    /// Takes what a table says of a target, in the order of its cells. What diverged has no accuracy and is left out; so is a time
-    /// of 0, which nobody measured.
+    /// Takes what a table says of a target, in the order of its cells. A training that diverged counts as an accuracy of
+    /// [chance](Table::chance); a time of 0, which nobody measured, is left out.
     ///
     /// # Errors
     ///
-    /// [`Error::Table`] if nothing was trained at the budget, [`Error::NothingToLearn`] if no cell has a value.
+    /// [`Error::Table`] if nothing was trained at the budget, [`Error::NothingToLearn`] if no cell has a value or every training
+    /// diverged.
     pub fn of(table: &Table, target: Target) -> Result<Self, Error> {
         table.check_budget(target.epochs)?;
-        let mut lesson = Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), noise: None };
+        let Divergence { diverged, trainings } = table.divergence(target.epochs);
+        if diverged == trainings {
+            return Err(Error::NothingToLearn { target });
+        }
+        let mut lesson =
+            Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), repeats: Vec::new(), noise: None };
         let mut repeated: Vec<Vec<f64>> = Vec::new();
         for (index, (cell, hash)) in table.cells().iter().zip(table.hashes()).enumerate() {
-            let repeats = table.repeats(index, target.epochs).iter();
-            let values: Vec<f64> = repeats.filter_map(|row| value(row, target.quantity)).collect();
+            let values = values(table, index, target);
             let Some(mean) = mean(&values) else { continue };
             lesson.cells.push(*cell);
             lesson.hashes.push(*hash);
             #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
             lesson.values.push(mean as f32);
+            lesson.repeats.push(values.len());
             repeated.push(values);
         }
         if lesson.cells.is_empty() {
@@ -76,6 +84,13 @@ impl Lesson {
     #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// How many repeats a value is the mean of: the fewest and the most.
+    #[must_use]
+    pub fn repeats(&self) -> (usize, usize) {
+        let repeats = || self.repeats.iter().copied();
+        (repeats().min().unwrap_or(0), repeats().max().unwrap_or(0))
     }
 
     /// The standard deviation of a repeat around the mean of its cell, pooled over the cells; `None` if none has two.
@@ -124,16 +139,20 @@ impl Lesson {
             cells: places.iter().map(|place| self.cells[*place]).collect(),
             hashes: places.iter().map(|place| self.hashes[*place]).collect(),
             values: places.iter().map(|place| self.values[*place]).collect(),
+            repeats: places.iter().map(|place| self.repeats[*place]).collect(),
             noise: self.noise,
         }
     }
 }
 
-fn value(row: &Row, quantity: Quantity) -> Option<f64> {
-    let end = row.at(Stop::Final);
-    match quantity {
-        Quantity::ValidationAccuracy => Some(end.validation_accuracy?.fraction().into()),
-        Quantity::TrainingTime => end.training_time.measured().map(|time| time.0),
+/// What the repeats of a cell say of a target.
+fn values(table: &Table, index: usize, target: Target) -> Vec<f64> {
+    match target.quantity {
+        Quantity::ValidationAccuracy => table.judged_accuracies(index, target.epochs),
+        Quantity::TrainingTime => {
+            let times = table.repeats(index, target.epochs).iter().map(|row| row.at(Stop::Final).training_time);
+            times.filter_map(Seconds::measured).map(|time| time.0).collect()
+        }
     }
 }
 
@@ -141,7 +160,7 @@ fn value(row: &Row, quantity: Quantity) -> Option<f64> {
 mod tests {
     use super::super::tests::cells;
     use super::*;
-    use crate::table::Record;
+    use crate::table::{Record, Status};
     use crate::train::Evaluation;
     use crate::unit::{Accuracy, Epochs, Seconds};
 
@@ -158,19 +177,22 @@ mod tests {
         let mut records: Vec<_> = cells.iter().map(|cell| record(*cell, 0, 0.5)).collect();
         records.push(record(cells[0], 1, 0.7));
         records.push(record(cells[1], 1, 0.7));
-        // A training that diverged.
-        records.push(record(cells[2], 1, f32::NAN));
+        records.push(Record { status: Status::Diverged, ..record(cells[2], 1, f32::NAN) });
+        records.push(Record { status: Status::Failed, ..record(cells[3], 1, f32::NAN) });
         records.push(Record::blank(super::super::tests::cells(7)[6], Epochs(4), 0));
         Table::from_records(&records)
     }
 
     #[test]
-    fn a_lesson_has_the_means_of_what_ended_well_and_the_noise_of_repeats() {
+    fn a_lesson_has_the_means_over_repeats_and_their_noise_and_what_diverged_counts_as_chance() {
         let lesson = Lesson::of(&table(), TARGET).unwrap();
-        assert_eq!(lesson.cells().len(), 6);
+        assert_eq!((lesson.cells().len(), lesson.repeats()), (6, (1, 2)));
         let of = |cell: usize| lesson.values()[lesson.hashes().iter().position(|hash| *hash == cells(6)[cell].hash()).unwrap()];
-        assert!((of(0) - 0.6).abs() < 1e-6 && (of(2) - 0.5).abs() < 1e-6);
-        assert!((lesson.noise().unwrap() - 0.2 / 2.0_f32.sqrt()).abs() < 1e-5);
+        assert!((of(0) - 0.6).abs() < 1e-6 && (of(2) - 0.3).abs() < 1e-6 && (of(3) - 0.5).abs() < 1e-6);
+        // Sample variances of 0.02, 0.02 and 0.08.
+        assert!((lesson.noise().unwrap() - 0.04_f32.sqrt()).abs() < 1e-5);
+        let four = Lesson::of(&table().with_classes(4), TARGET).unwrap();
+        assert!((four.values()[four.hashes().iter().position(|hash| *hash == cells(6)[2].hash()).unwrap()] - 0.375).abs() < 1e-6);
         let times = Lesson::of(&table(), Target { quantity: Quantity::TrainingTime, ..TARGET }).unwrap();
         assert_eq!(times.cells().len(), 6, "a time of 0 is none");
     }

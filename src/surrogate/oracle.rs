@@ -24,14 +24,22 @@ pub struct SurrogateOracle {
     budgets: BTreeMap<Epochs, Models>,
     cost_of: CostOf,
     known: HashMap<Proposal, Measurement>,
-    noise: Option<Seed>,
+    noise: Option<Noise>,
     /// How often a cell was asked at a budget, whatever the numbering of its vertices.
     asked: HashMap<(u64, Epochs), u32>,
 }
 
 struct Models {
     accuracy: Arc<Model>,
-    time: Arc<Model>,
+    time: Option<Arc<Model>>,
+}
+
+/// How answers vary.
+#[derive(Clone, Copy, Debug)]
+struct Noise {
+    seed: Seed,
+    /// The standard deviation; that of the model if it is not given.
+    deviation: Option<f32>,
 }
 
 impl std::fmt::Debug for SurrogateOracle {
@@ -62,7 +70,25 @@ impl SurrogateOracle {
                 return Err(Error::Target { expected, found: model.target() });
             }
         }
-        self.budgets.insert(epochs, Models { accuracy, time });
+        self.budgets.insert(epochs, Models { accuracy, time: Some(time) });
+        self.known.retain(|proposal, _| proposal.epochs != epochs);
+        Ok(self)
+    }
+
+    /// Adds the model of the accuracy of a budget: what its trainings cost is not known then. Earlier models of that budget are
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Target`] if the model predicts another quantity.
+    pub fn with_accuracy(mut self, accuracy: impl Into<Arc<Model>>) -> Result<Self, Error> {
+        let accuracy = accuracy.into();
+        let epochs = accuracy.target().epochs;
+        let expected = Target { quantity: Quantity::ValidationAccuracy, epochs };
+        if accuracy.target() != expected {
+            return Err(Error::Target { expected, found: accuracy.target() });
+        }
+        self.budgets.insert(epochs, Models { accuracy, time: None });
         self.known.retain(|proposal, _| proposal.epochs != epochs);
         Ok(self)
     }
@@ -84,18 +110,24 @@ impl SurrogateOracle {
         if let Some(models) = quiet {
             return Err(Error::NoNoise { target: models.accuracy.target() });
         }
-        Ok(Self { noise: Some(seed), ..self })
+        Ok(Self { noise: Some(Noise { seed, deviation: None }), ..self })
+    }
+
+    /// Adds noise of a standard deviation, a fraction, in the place of that of the models.
+    #[must_use]
+    pub fn with_noise_of(self, seed: Seed, deviation: f32) -> Self {
+        Self { noise: Some(Noise { seed, deviation: Some(deviation) }), ..self }
     }
 
     /// The next answer for a proposal that is known.
     fn answer(&mut self, proposal: Proposal) -> Measurement {
         let known = self.known[&proposal];
-        let Some(seed) = self.noise else { return known };
+        let Some(Noise { seed, deviation }) = self.noise else { return known };
         let fingerprint = proposal.cell.fingerprint();
         let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
         let seed = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs));
         *asked += 1;
-        let noise = self.budgets[&proposal.epochs].accuracy.noise().unwrap_or_default();
+        let noise = deviation.or_else(|| self.budgets[&proposal.epochs].accuracy.noise()).unwrap_or_default();
         let varied = |accuracy: Accuracy| Accuracy::from_fraction((accuracy.fraction() + noise * normal(seed)).clamp(0.0, 1.0));
         Measurement { validation_accuracy: known.validation_accuracy.and_then(varied), ..known }
     }
@@ -119,10 +151,15 @@ impl SurrogateOracle {
             let cost = (self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?;
             costed.push((proposal.cell, cost));
         }
-        let predicted = models.accuracy.predict_cells_with(&models.time, &costed);
-        let [accuracies, times] = predicted.map_err(|source| refused(*first, source))?;
-        for ((proposal, accuracy), time) in proposals.iter().zip(accuracies).zip(times) {
-            let measurement = measurement(accuracy, time, models.time.range().0).map_err(|source| refused(*proposal, source))?;
+        let predicted = match &models.time {
+            Some(time) => models.accuracy.predict_cells_with(time, &costed).map(|[accuracies, times]| (accuracies, Some(times))),
+            None => models.accuracy.predict_cells(&costed).map(|accuracies| (accuracies, None)),
+        };
+        let (accuracies, times) = predicted.map_err(|source| refused(*first, source))?;
+        let shortest = models.time.as_ref().map_or(0.0, |time| time.range().0);
+        for (place, (proposal, accuracy)) in proposals.iter().zip(accuracies).enumerate() {
+            let time = times.as_ref().map(|times| times[place]);
+            let measurement = measurement(accuracy, time, shortest).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
         }
         Ok(())
@@ -145,13 +182,13 @@ fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Sen
     oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: source.into() }
 }
 
-fn measurement(accuracy: Prediction, time: Prediction, shortest: f32) -> Result<Measurement, Error> {
+fn measurement(accuracy: Prediction, time: Option<Prediction>, shortest: f32) -> Result<Measurement, Error> {
     let fraction = Accuracy::from_fraction(accuracy.mean.clamp(0.0, 1.0))
         .ok_or(Error::Prediction { quantity: Quantity::ValidationAccuracy, found: accuracy.mean })?;
-    if !time.mean.is_finite() {
+    if let Some(time) = time.filter(|time| !time.mean.is_finite()) {
         return Err(Error::Prediction { quantity: Quantity::TrainingTime, found: time.mean });
     }
-    let training_time = Some(Seconds(time.mean.max(shortest).max(0.0).into()));
+    let training_time = time.map(|time| Seconds(time.mean.max(shortest).max(0.0).into()));
     Ok(Measurement { validation_accuracy: Some(fraction), training_time })
 }
 
@@ -228,8 +265,24 @@ mod tests {
         let together = whole.measure(&proposals(12)).unwrap();
         let apart: Vec<_> = proposals(12).iter().map(|proposal| parts.measure(&[*proposal]).unwrap()[0]).collect();
         assert_eq!(together, apart);
+        // A deviation of one's own needs none of the model.
+        let mut own = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).with_noise_of(Seed(1), 0.003);
+        let answers = own.measure(&often).unwrap();
+        let fractions: Vec<f64> = answers.iter().map(|answer| answer.validation_accuracy.unwrap().fraction().into()).collect();
+        assert!((standard_deviation(&fractions).unwrap() - 0.003).abs() < 0.0003);
         let error = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).with_noise(Seed(1)).unwrap_err().to_string();
         assert_eq!(error, "the noise of the validation accuracy at 12 epochs is not known: no cell had two repeats");
+    }
+
+    #[test]
+    fn a_model_of_the_accuracy_alone_answers_without_times() {
+        let both = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&proposals(12)).unwrap();
+        let alone = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+        let mut alone = alone.with_accuracy(model(Quantity::ValidationAccuracy, 12, 1.0)).unwrap();
+        let untimed: Vec<_> = both.into_iter().map(|both| Measurement { training_time: None, ..both }).collect();
+        assert_eq!(alone.measure(&proposals(12)).unwrap(), untimed);
+        let start = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+        assert!(start.with_accuracy(model(Quantity::TrainingTime, 12, 1.0)).is_err());
     }
 
     #[test]
@@ -259,7 +312,7 @@ mod tests {
     #[test]
     fn a_training_costs_at_least_what_the_cheapest_seen_does() {
         let predicted = |mean| Prediction { mean, spread: None };
-        let measured = |accuracy, time| measurement(predicted(accuracy), predicted(time), 10.0);
+        let measured = |accuracy, time| measurement(predicted(accuracy), Some(predicted(time)), 10.0);
         assert_eq!(measured(-0.5, -3.0).unwrap().training_time, Some(Seconds(10.0)));
         assert_eq!(measured(-0.5, 30.0).unwrap().validation_accuracy, Accuracy::from_fraction(0.0));
         assert!(matches!(measured(f32::NAN, 30.0), Err(Error::Prediction { quantity: Quantity::ValidationAccuracy, .. })));

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
 use super::manifest::{FORMAT_VERSION, Imported};
-use super::{Dataset, Error, Identity, Manifest, Record, Timestamp, read};
+use super::{DEFAULT_CLASSES, Dataset, Error, Identity, Manifest, Record, Timestamp, read};
 use crate::file::{self, sync_folder};
 use crate::network::Skeleton;
 use crate::space::ModuleHash;
@@ -200,6 +200,12 @@ impl Benchmark {
         let network = self.manifest.protocol.get("network").cloned().unwrap_or_default();
         let skeleton = serde_json::from_value::<Network>(network).ok().and_then(Network::skeleton);
         skeleton.ok_or_else(|| Error::NoNetwork { what: format!("`{}`", self.folder.join(MANIFEST_FILE).display()) })
+    }
+
+    /// The number of classes of the data set: [`DEFAULT_CLASSES`] where the protocol does not say it.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.skeleton().map_or(DEFAULT_CLASSES, |skeleton| skeleton.classes)
     }
 
     /// The files that the records were imported from; none if they were recorded.

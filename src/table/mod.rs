@@ -11,6 +11,7 @@ mod dense;
 pub mod export;
 #[cfg(test)]
 mod fixture;
+mod judged;
 mod look_up;
 mod manifest;
 mod merge;
@@ -42,7 +43,8 @@ use crate::unit::Epochs;
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
 pub use compact::{Compacted, compact};
-pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
+pub use dense::{Answer, Mean, Means, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
+pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, mean_accuracy};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use merge::{Merged, merge};
 pub use oracle::TableOracle;
@@ -56,8 +58,8 @@ pub use summary::{
     WithinBudget,
 };
 pub use survey::{Step, Watch};
-pub use trajectories::{Incumbent, TrajectoryRow, write_trajectories};
-pub use trials::{TrialRow, write_trials};
+pub use trajectories::{Incumbent, TrajectoryRow, holds_trajectories, write_trajectories};
+pub use trials::{TrialRow, holds_trials, write_trials};
 pub use writer::write;
 
 use official::Problem;

@@ -2,16 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Row, Stop, Table};
+use super::{Status, Stop, Table};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::space::ModuleHash;
-use crate::unit::Seed;
+use crate::unit::{Epochs, Seed};
 
 /// Answers with one of the recorded repeats of a cell, at the end of its training.
 ///
 /// Which repeat is a function of the seed, the cell, the budget and how often that was asked before: never of a global
-/// generator, nor of what else was asked. A training that diverged or failed has no accuracy and costs what it took. A time
-/// of 0 is one that nobody measured.
+/// generator, nor of what else was asked. A training that diverged has no accuracy and costs what it took; one that failed does
+/// not answer. A time of 0 is one that nobody measured.
 ///
 /// # Source
 ///
@@ -41,23 +41,27 @@ impl<'a> TableOracle<'a> {
             self.table.check_budget(proposal.epochs).map_err(refused)?;
             return Err(refused(missing(Some(proposal.epochs))));
         }
-        let row = match rows {
-            [row] => row,
-            _ => self.draw(index, rows),
+        // A training that failed says nothing of its cell.
+        let mut answers = rows.iter().filter(|row| row.status() != Status::Failed);
+        let row = match answers.clone().count() {
+            0 => return Err(refused(missing(Some(proposal.epochs)))),
+            1 => answers.next(),
+            count => answers.nth(self.draw(index, proposal.epochs, count)),
         };
+        let row = row.expect("one of those that were counted");
         let end = row.at(Stop::Final);
         Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time.measured() })
     }
 
-    /// Draws one of the repeats.
-    fn draw<'b>(&mut self, index: usize, rows: &'b [Row]) -> &'b Row {
-        let epochs = u64::from(rows[0].epochs().0);
+    /// Draws one of some repeats by its position.
+    fn draw(&mut self, index: usize, epochs: Epochs, count: usize) -> usize {
+        let epochs = u64::from(epochs.0);
         let asked = self.asked.entry((index as u64) << 16 | epochs).or_insert(0);
         let number = mix(mix(self.seed ^ start(self.table.hashes()[index])) ^ (epochs << 32 | u64::from(*asked)));
         *asked = asked.wrapping_add(1);
-        #[expect(clippy::cast_possible_truncation, reason = "below the number of rows")]
-        let place = ((u128::from(number) * rows.len() as u128) >> 64) as usize;
-        &rows[place]
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of repeats")]
+        let place = ((u128::from(number) * count as u128) >> 64) as usize;
+        place
     }
 }
 
@@ -87,7 +91,7 @@ mod tests {
     use crate::space::{Cell, Space};
     use crate::table::Record;
     use crate::train::Evaluation;
-    use crate::unit::{Accuracy, Epochs, Seconds};
+    use crate::unit::{Accuracy, Seconds};
 
     /// Three repeats of each small cell, each repeat with an accuracy of its own.
     fn table() -> (Table, Vec<Cell>) {
@@ -133,6 +137,24 @@ mod tests {
         }
         let first: Vec<_> = cells.iter().map(|cell| fractions(&mut TableOracle::new(&table, Seed(3)), *cell, 1)[0]).collect();
         assert!(first.iter().any(|fraction| *fraction < 0.05) && first.iter().any(|fraction| *fraction > 0.15));
+    }
+
+    #[test]
+    fn a_training_that_failed_does_not_answer_and_one_that_diverged_has_no_accuracy() {
+        let (_, cells) = table();
+        let record = |repeat, status| Record { status, ..Record::blank(cells[0], Epochs(4), repeat) };
+        let end = Evaluation { validation_accuracy: Accuracy::from_fraction(0.9), ..Evaluation::default() };
+        let fine = Record { end, ..record(1, Status::Ok) };
+        let table = Table::from_records(&[record(0, Status::Failed), fine, record(2, Status::Failed)]);
+        assert!(fractions(&mut TableOracle::new(&table, Seed(1)), cells[0], 20).iter().all(|fraction| *fraction > 0.8));
+        let proposal = Proposal { cell: cells[0], epochs: Epochs(4) };
+        let measured = |status| {
+            let table = Table::from_records(&[record(0, status)]);
+            TableOracle::new(&table, Seed(1)).measure(&[proposal]).map(|measured| measured[0].validation_accuracy)
+        };
+        assert_eq!(measured(Status::Diverged).unwrap(), None);
+        let message = measured(Status::Failed).unwrap_err().source.to_string();
+        assert_eq!(message, format!("cell {} is not recorded at 4 epochs", cells[0].hash()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArra
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::writer::{cell_columns, write_batch};
+use super::writer::{begins_with, cell_columns, write_batch};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -49,6 +49,12 @@ pub struct TrajectoryRow<'a> {
     pub all_evaluations: f64,
     /// What the whole run cost, in simulated time; `None` if nobody knows.
     pub all_time: Option<Seconds>,
+}
+
+/// Whether a file holds trajectories, as [`write_trajectories`] writes them. A file that cannot be read does not.
+#[must_use]
+pub fn holds_trajectories(file: &Path) -> bool {
+    begins_with(file, &["task", "algorithm", "options", "run"])
 }
 
 /// Writes trajectories to a Parquet file, in their order; one that was there is replaced.

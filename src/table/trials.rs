@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
 
 use super::Error;
-use super::writer::{cell_columns, write_batch};
+use super::writer::{begins_with, cell_columns, write_batch};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -29,6 +29,12 @@ pub struct TrialRow<'a> {
     pub validation_accuracy: Option<Accuracy>,
     /// What the oracle said it costs; `None` if it does not know.
     pub training_time: Option<Seconds>,
+}
+
+/// Whether a file holds trials, as [`write_trials`] writes them. A file that cannot be read does not.
+#[must_use]
+pub fn holds_trials(file: &Path) -> bool {
+    begins_with(file, &["algorithm", "oracle", "search_seed", "evaluation"])
 }
 
 /// Writes trials to a Parquet file, in their order; one that was there is replaced.

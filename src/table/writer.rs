@@ -14,6 +14,8 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::reader::FileReader as _;
+use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
@@ -241,13 +243,23 @@ pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error>
     })
 }
 
+/// Whether a Parquet file begins with some columns. Another file, or none, does not.
+pub(super) fn begins_with(file: &Path, columns: &[&str]) -> bool {
+    let Ok(reader) =
+        fs::File::open(file).map_err(ParquetError::from).and_then(|open| SerializedFileReader::new(open.into_file()))
+    else {
+        return false;
+    };
+    let found = reader.metadata().file_metadata().schema_descr().columns();
+    found.len() >= columns.len() && found.iter().zip(columns).all(|(column, name)| column.name() == *name)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
     use parquet::file::page_index::column_index::ColumnIndexMetaData;
-    use parquet::file::reader::FileReader as _;
-    use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader};
+    use parquet::file::serialized_reader::ReadOptionsBuilder;
 
     use super::*;
     use crate::table::column::column;

@@ -1,19 +1,24 @@
 //! Real training as an oracle: a search pays for what it asks.
 
+use std::ops::ControlFlow;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Data, Error, Protocol, Training};
+use super::{Data, Progress, Protocol, Training};
 use crate::engine::Device;
-use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::oracle::{self, Event, Interrupted, Measurement, Observe, Oracle, Proposal};
+use crate::statistics::number;
 use crate::unit::Seed;
+
+/// Why a training gave no measurement.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Trains every proposal anew, as many side by side as there are threads; a cell that is asked again is trained from other
 /// initial weights.
 ///
 /// The accuracies are a function of the seed, the cell, the budget and how often that was asked before. The times are
 /// measured, so that a budget in seconds does not end at the same place twice.
-#[derive(Debug)]
 pub struct TrainingOracle<'a> {
     protocol: &'a Protocol,
     data: &'a Data,
@@ -21,20 +26,54 @@ pub struct TrainingOracle<'a> {
     seed: Seed,
     /// How often a cell was asked at a budget.
     asked: FxHashMap<(u64, u16), u32>,
+    observe: Observe<'a>,
+    /// The proposals that were asked before.
+    proposed: usize,
+}
+
+impl std::fmt::Debug for TrainingOracle<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainingOracle").field("protocol", &self.protocol.name).field("seed", &self.seed).finish_non_exhaustive()
+    }
 }
 
 impl<'a> TrainingOracle<'a> {
     /// Starts an oracle for one search; the protocol is resolved.
     #[must_use]
     pub fn new(protocol: &'a Protocol, data: &'a Data, device: Device, seed: Seed) -> Self {
-        Self { protocol, data, device, seed: seed.derive("trainings of a search"), asked: FxHashMap::default() }
+        Self {
+            protocol,
+            data,
+            device,
+            seed: seed.derive("trainings of a search"),
+            asked: FxHashMap::default(),
+            observe: &|_| ControlFlow::Continue(()),
+            proposed: 0,
+        }
     }
 
-    fn train(&self, proposal: &Proposal, seed: Seed) -> Result<Measurement, Error> {
+    /// Tells `observe` of each step and each finished training, from the threads that train. A break ends all trainings after
+    /// their next step.
+    #[must_use]
+    pub fn with_observer(self, observe: Observe<'a>) -> Self {
+        Self { observe, ..self }
+    }
+
+    fn train(&self, proposal: &Proposal, position: usize, seed: Seed) -> Result<Measurement, Cause> {
         let Proposal { cell, epochs } = proposal;
         let training = Training { cell, epochs: *epochs, seed, protocol: self.protocol, data: self.data, device: self.device };
-        let end = training.run(&mut |_| ())?.end;
-        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: Some(end.training_time) })
+        let mut run = training.start()?;
+        while let Some(Progress { steps, of, .. }) = run.advance()? {
+            if (self.observe)(Event::Progressed(position, number(steps) / number(of))).is_break() {
+                return Err(Interrupted.into());
+            }
+        }
+        let end = run.finish().0.end;
+        let measurement = Measurement { validation_accuracy: end.validation_accuracy, training_time: Some(end.training_time) };
+        match (self.observe)(Event::Finished(position, *proposal, measurement)) {
+            ControlFlow::Continue(()) => Ok(measurement),
+            ControlFlow::Break(()) => Err(Interrupted.into()),
+        }
     }
 }
 
@@ -46,11 +85,15 @@ impl Oracle for TrainingOracle<'_> {
             seeds.push(self.seed.derive(&format!("{} at {epochs} epochs, {asked}", cell.hash())));
             *asked += 1;
         }
-        let refused = |proposal: &Proposal, source: Error| {
+        let refused = |proposal: &Proposal, source: Cause| {
             let Proposal { cell, epochs } = *proposal;
-            oracle::Error { cell, epochs, source: Box::new(source) }
+            oracle::Error { cell, epochs, source }
         };
-        let measure = |(proposal, seed): (&Proposal, Seed)| self.train(proposal, seed).map_err(|error| refused(proposal, error));
-        proposals.par_iter().zip(seeds).map(measure).collect()
+        let first = self.proposed;
+        self.proposed += proposals.len();
+        let measure = |(place, (proposal, seed)): (usize, (&Proposal, Seed))| {
+            self.train(proposal, first + place, seed).map_err(|error| refused(proposal, error))
+        };
+        proposals.par_iter().zip(seeds).enumerate().map(measure).collect()
     }
 }

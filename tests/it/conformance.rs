@@ -6,8 +6,8 @@ use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
-use nasbench::search::{self, ALGORITHMS, Budget, Entry, History, Setup};
-use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, Space};
+use nasbench::search::{self, ALGORITHMS, Budget, Entry, History, Pool, Redraws, Setup};
+use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{Rows, SURROGATES};
 use nasbench::train::PROTOCOLS;
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -92,6 +92,33 @@ fn every_search_stays_in_its_space_and_asks_for_known_budgets() {
                 assert!(BUDGETS.contains(&trial.proposal.epochs), "{} asks for {} epochs", entry.name, trial.proposal.epochs);
             }
         }
+    }
+}
+
+#[test]
+fn every_search_stays_in_the_recorded_cells_of_an_incomplete_table() {
+    let space = setup(6).space;
+    let all = space.cells().unwrap();
+    // Dense, sparse, and one whose smallest cells are large.
+    let pools: [Vec<Cell>; 3] = [
+        all.iter().copied().step_by(3).collect(),
+        all.iter().copied().step_by(2_000).collect(),
+        all.iter().copied().filter(|cell| cell.vertices() == 6).step_by(100).collect(),
+    ];
+    for entry in ALGORITHMS {
+        for cells in &pools {
+            let pool = Pool::new(cells.clone(), Some(all.len()));
+            let setup = Setup { pool: Some(pool.clone()), ..quick(entry, setup(6)) };
+            let run = || search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(30), Seed(3)).unwrap();
+            let history = run();
+            assert!(!history.trials.is_empty(), "{} asks nothing", entry.name);
+            let is_inside = |trial: &search::Trial| pool.contains(&trial.proposal.cell);
+            assert!(history.trials.iter().all(is_inside), "{} left the pool", entry.name);
+            assert_eq!(history, run(), "{} does not repeat itself, or its counts", entry.name);
+            assert!(!history.is_short_of(Budget::Evaluations(30)), "{} ends early in a pool of {}", entry.name, cells.len());
+        }
+        let whole = searched(entry, 6, Budget::Evaluations(30), 3);
+        assert_eq!(whole.redraws, Redraws::default(), "{}", entry.name);
     }
 }
 

@@ -14,5 +14,6 @@ mod oracles;
 mod outputs;
 mod own_images;
 mod pipeline;
+mod pool;
 mod record;
 mod train;

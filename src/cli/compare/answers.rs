@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Contestant, ModelTruth, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
-use nasbench::search::{Budget, Setup};
+use nasbench::search::{Budget, Entry, Setup};
 use nasbench::table::{Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
 
@@ -23,8 +23,9 @@ pub(super) enum Answers {
 
 /// Opens everything that `--on` names.
 pub(super) fn open(arguments: &Arguments) -> anyhow::Result<Vec<Answers>> {
+    arguments.on.iter().try_for_each(|on| cli::benchmark::refuse_file_to_import(on))?;
     if !arguments.on.iter().any(|on| on.is_file()) {
-        let given = [("--noise", arguments.models.noise), ("--time-model", arguments.models.time_model.is_some())];
+        let given = [("--noise", arguments.models.noise.is_some()), ("--time-model", arguments.models.time_model.is_some())];
         if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
             bail!("`{option}` is for model files, expected `--on` to name one");
         }
@@ -33,17 +34,22 @@ pub(super) fn open(arguments: &Arguments) -> anyhow::Result<Vec<Answers>> {
 }
 
 /// What answers at each budget that was asked for.
-pub(super) fn tasks<'a>(arguments: &Arguments, answers: &'a [Answers]) -> anyhow::Result<Vec<(Task, &'a Answers)>> {
+pub(super) fn tasks<'a>(
+    arguments: &Arguments,
+    contestants: &[Contestant],
+    answers: &'a [Answers],
+) -> anyhow::Result<Vec<(Task, &'a Answers)>> {
+    let algorithms: Vec<&Entry> = contestants.iter().map(Contestant::entry).collect();
     let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
         [] => vec![None],
         epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
     };
-    let task = |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs)?, answers));
+    let task = |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs, &algorithms)?, answers));
     answers.iter().flat_map(|answers| epochs.iter().map(move |epochs| (answers, *epochs))).map(task).collect()
 }
 
 /// Refuses a budget of seconds where nobody knows the training times that it is spent by, and notes which algorithms miss small
-/// budgets of epochs.
+/// budgets of epochs and which benchmarks lack cells.
 pub(super) fn check(
     contestants: &[Contestant],
     tasks: &[Task],
@@ -52,7 +58,13 @@ pub(super) fn check(
     is_quiet: bool,
 ) -> anyhow::Result<()> {
     let mut notes = Vec::new();
-    for (Task { setup, .. }, answers) in tasks.iter().zip(answers) {
+    for (Task { name, setup, .. }, answers) in tasks.iter().zip(answers) {
+        if let Some(pool) = &setup.pool {
+            notes.push(format!("note: `{name}` is a pool of {pool}: the searches stay within them"));
+        }
+        if let Answers::Models { file, models, .. } = answers {
+            models.check_times(file, budget)?;
+        }
         for entry in contestants.iter().map(Contestant::entry) {
             if let (Budget::SimulatedTime(_), Answers::Records { folder, table, .. }) = (budget, answers) {
                 target::check_times(table, folder, entry.budgets(setup))?;
@@ -86,13 +98,14 @@ impl Answers {
         Ok(Self::Records { folder: on, identity: benchmark.identity().to_string(), table })
     }
 
-    /// A task of it, at a budget if one was given.
-    fn task(&self, epochs: Option<Epochs>) -> anyhow::Result<Task> {
+    /// A task of it for some algorithms, at a budget if one was given.
+    fn task(&self, epochs: Option<Epochs>, algorithms: &[&Entry]) -> anyhow::Result<Task> {
         let plural = |epochs: Epochs| if epochs.0 == 1 { "" } else { "s" };
         match self {
             Self::Records { folder, identity, table } => {
-                let (space, epochs, budgets) = target::searchable(table, folder, epochs)?;
-                let setup = Setup::new(space, epochs).with_budgets(&budgets);
+                let setup = compare::set_up(table, epochs, algorithms);
+                let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
+                let epochs = setup.epochs;
                 // A benchmark may grow and keep its identity, but then its answers change.
                 let oracle = format!("benchmark {identity} with {} rows", table.row_count());
                 Ok(Task { name: format!("{} at {epochs} epoch{}", folder.display(), plural(epochs)), setup, oracle })
@@ -109,7 +122,7 @@ impl Answers {
 
     pub(super) fn truth(&self, task: &Task) -> Result<Box<dyn Truth + '_>, compare::Error> {
         Ok(match self {
-            Self::Records { table, .. } => Box::new(TableTruth::new(table, &task.setup.space, task.setup.epochs)?),
+            Self::Records { table, .. } => Box::new(TableTruth::new(table, &task.setup)?),
             Self::Models { models, costs, .. } => Box::new(ModelTruth::new(models.accuracy(), &costs.cells)?),
         })
     }

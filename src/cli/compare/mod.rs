@@ -23,7 +23,11 @@ use answers::Answers;
 const HELP: &str = "\
 Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
 saw; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
-full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other.
+full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other. Cells of a benchmark
+without test accuracies are judged by their validation accuracy, and the results say so.
+
+A benchmark that lacks some cells of its space, at one of the budgets that the algorithms use, is a pool: all searches stay within the
+recorded cells. A training that diverged counts as an accuracy of chance where its cell is judged.
 
 For each algorithm there is the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
 many runs at any time had one of the best 0.1 % of the cells as incumbent (a luckier one may have come later), with what that costs
@@ -97,6 +101,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
+    /// Overwrite files in the folder of `--out` that no comparison wrote.
+    #[arg(long)]
+    force: bool,
+
     /// How to print what was found; `json` and `csv` have a row for each algorithm on each task.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -108,7 +116,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
     let answers = answers::open(arguments)?;
-    let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &answers)?.into_iter().unzip();
+    let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
     answers::check(&contestants, &tasks, &on, arguments.budget.0, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
@@ -116,6 +124,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let plan = Plan { contestants, tasks, runs: arguments.runs, budget: arguments.budget.0, seed: Seed(arguments.seed) };
 
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
+    results::check(&arguments.out, arguments.force)?;
     let bar = progress(&plan, global.quiet);
     let started = Instant::now();
     let oracle = |task: usize, seed| on[task].oracle(seed);

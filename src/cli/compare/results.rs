@@ -11,10 +11,11 @@ use nasbench::file::replace;
 use nasbench::report::Comparison;
 use nasbench::search::Budget;
 use nasbench::space::{Operation, Space};
-use nasbench::table::{TrajectoryRow, write_trajectories};
+use nasbench::table::{TrajectoryRow, holds_trajectories, write_trajectories};
 use serde_json::{Value, json};
 
 use super::Arguments;
+use crate::cli::outputs::{check_replaceable, has_mark};
 use crate::cli::search::models::LARGEST;
 
 /// The finished runs, in the folder of `--out`.
@@ -27,6 +28,16 @@ pub(super) const COMPARISON: &str = "comparison.json";
 pub(super) const PAGE: &str = "report.html";
 /// What the algorithms took: the only results that depend on the machine.
 pub(super) const OVERHEAD: &str = "overhead.json";
+
+/// Refuses to overwrite files that no comparison wrote. The file of the finished runs is checked when it is opened.
+pub(super) fn check(folder: &Path, force: bool) -> anyhow::Result<()> {
+    let check =
+        |name: &str, kind: &str, is_own: &dyn Fn(&Path) -> bool| check_replaceable(&folder.join(name), kind, force, is_own);
+    check(PAGE, "the page of a comparison", &|file| has_mark(file, "\">nasbench compare "))?;
+    check(COMPARISON, "a comparison", &|file| has_mark(file, "\"command\": \"nasbench compare "))?;
+    check(TRAJECTORIES, "the trajectories of a comparison", &holds_trajectories)?;
+    check(OVERHEAD, "the overhead of a comparison", &|file| has_mark(file, "processor time of the algorithms themselves"))
+}
 
 /// Writes all of them but the finished runs.
 pub(super) fn write(
@@ -65,6 +76,7 @@ fn everything(arguments: &Arguments, plan: &Plan, summary: &Summary) -> Value {
             "name": task.name,
             "oracle": task.oracle,
             "space": described(&task.setup.space),
+            "pool": task.setup.pool.as_ref().map(|pool| json!({ "recorded": pool.len(), "in_space": pool.in_space() })),
             "epochs": task.setup.epochs,
             "budgets": task.setup.budgets,
         })
@@ -116,7 +128,9 @@ fn setting(plan: &Plan) -> Vec<(String, String)> {
     ];
     for task in &plan.tasks {
         let budgets: Vec<_> = task.setup.budgets.iter().map(ToString::to_string).collect();
-        let value = format!("{}; {}; budgets of epochs: {}", task.oracle, described(&task.setup.space), budgets.join(", "));
+        let pool = task.setup.pool.as_ref().map_or_else(String::new, |pool| format!("; a pool of {pool}"));
+        let space = described(&task.setup.space);
+        let value = format!("{}; {space}{pool}; budgets of epochs: {}", task.oracle, budgets.join(", "));
         setting.push((task.name.clone(), value));
     }
     setting
@@ -142,7 +156,7 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
 
 /// The command that makes the same comparison again.
 pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, out, format: _ } = arguments;
+    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, out, force: _, format: _ } = arguments;
     let mut command = "nasbench compare".to_owned();
     // Writing to a text cannot fail.
     for folder in on {
@@ -151,8 +165,8 @@ pub(super) fn command(arguments: &Arguments) -> String {
     if let Some(model) = &models.time_model {
         let _ = write!(command, " --time-model {}", quoted(model));
     }
-    if models.noise {
-        command += " --noise";
+    if let Some(noise) = models.noise {
+        command += format!(" --noise {noise}").trim_end();
     }
     if models.max_vertices != LARGEST {
         let _ = write!(command, " --max-vertices {}", models.max_vertices);

@@ -36,12 +36,16 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     let percent = 100.0 * GOAL;
     writeln!(
         out,
-        "\nbest {} {:.2} %; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
+        "\nbest {} {:.2} %{}; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
         task.judged_by.name(),
         100.0 * task.best,
+        task.mean_of().map_or_else(String::new, |of| format!(" ({of})")),
         100.0 * task.goal,
         100.0 * task.middle
     )?;
+    for remark in task.remarks() {
+        writeln!(out, "{remark}\n")?;
+    }
     if !task.pairs.is_empty() {
         let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
         pairs(&names, &task.pairs).print(Format::Table, out)?;

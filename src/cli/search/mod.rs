@@ -1,28 +1,39 @@
 //! `nasbench search`: one search, against records, models or real training.
 
+mod landing;
 pub(super) mod models;
 pub(super) mod target;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use nasbench::report;
-use nasbench::search::{self, Budget, Entry, History, Setup};
-use nasbench::table::write_trials;
+use nasbench::search::{self, Budget, Entry, History, Redraws, Setup};
+use nasbench::table::{holds_trials, write_trials};
 use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
 
 use super::format::{Format, Table};
-use super::{Global, note};
+use super::outputs::check_replaceable;
+use super::{Global, note, signals};
+use landing::Landing;
 use target::Target;
 
 const HELP: &str = "\
 The oracle behind `--on` is the folder of a benchmark: each time a cell is asked, one of its recorded repeats answers, and the
 search pays what that training cost; a model file of `nasbench run` or `nasbench fit`, which answers for every cell; or the word
 `train`, which trains every cell that is asked for. No search sees a test accuracy.
+
+A benchmark that lacks some cells of its space, at one of the budgets that the algorithm uses, is a pool: the search draws, mutates
+and proposes within the recorded cells. What is drawn outside is drawn again; after 256 such draws any recorded cell is taken.
+
+With `train`, the trials land in the file of `--out` as they finish: what was measured stays there if the search is ended by Ctrl-C
+or killed.
 
 The budget is a number of full trainings, as in `200evals`, where one of fewer epochs counts by its epochs, or what the trainings
 cost in all, as in `3000s`. A training that begins before the budget is spent is finished and counted in full.
@@ -65,9 +76,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
-    /// Write all trials to this Parquet file; one that is there is replaced.
+    /// Write all trials to this Parquet file; trials that are there are replaced.
     #[arg(long, value_name = "FILE.parquet")]
     out: Option<PathBuf>,
+
+    /// Overwrite a file of `--out` that no search wrote.
+    #[arg(long, requires = "out")]
+    force: bool,
 
     /// How to print the trajectory; only `table` draws the winner.
     #[arg(long, value_enum, default_value_t)]
@@ -104,23 +119,22 @@ impl FromStr for Spending {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.out {
+        check_replaceable(file, "the trials of a search", arguments.force, holds_trials)?;
+    }
     let entry = search::find(&arguments.algorithm).context("could not choose the algorithm")?;
     let options = options(&arguments.set)?;
-    let seed = Seed(arguments.seed);
-    let target = Target::open(&arguments.target, arguments.epochs.map(Epochs))?;
-    let mut setup = Setup::new(target.space(), target.epochs()).with_budgets(target.budgets());
-    setup.options = options;
+    let budget = arguments.budget.0;
+    let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry)?;
+    let setup = Setup { options, ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.
     (entry.build)(&setup).context("could not set up the search")?;
-    if let Budget::SimulatedTime(_) = arguments.budget.0 {
-        target.check_times(entry.budgets(&setup))?;
-    }
-    if entry.misses_small_budgets(&setup) && !global.quiet {
-        note(without_small_budgets(entry.name, target.on(), setup.epochs));
+    target.check_budget(budget, entry.budgets(&setup))?;
+    if !global.quiet {
+        notes(entry, &target, &setup);
     }
     let started = Instant::now();
-    let mut oracle = target.oracle(seed)?;
-    let history = search::run(entry, &setup, oracle.as_mut(), arguments.budget.0, seed).context("could not search")?;
+    let history = search_with(arguments, entry, &target, &setup, global)?;
     let wall = started.elapsed();
     if let Some(file) = &arguments.out {
         let name = target.name();
@@ -128,15 +142,73 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     print(&history, entry, &target, arguments.format)?;
     if !global.quiet {
-        if history.is_short_of(arguments.budget.0) {
-            let (name, trials, budget) = (entry.name, history.trials.len(), arguments.budget.0);
+        if history.is_short_of(budget) {
+            let (name, trials) = (entry.name, history.trials.len());
             note(format_args!(
                 "note: `{name}` ended after {trials} trials, before its budget of {budget}: it had nothing more to ask"
             ));
         }
+        if let Some(redrawn) = redrawn(history.redraws) {
+            note(format_args!("note: {redrawn}"));
+        }
         note(format_args!("searched in {:.3} s", wall.as_secs_f64()));
     }
     Ok(())
+}
+
+/// Runs the search; what was measured is saved if it is ended before its budget is spent.
+fn search_with(
+    arguments: &Arguments,
+    entry: &'static Entry,
+    target: &Target,
+    setup: &Setup,
+    global: &Global,
+) -> anyhow::Result<History> {
+    let landing = Landing {
+        algorithm: entry.name,
+        oracle: target.name(),
+        seed: Seed(arguments.seed),
+        epochs: setup.epochs,
+        budget: arguments.budget.0,
+        out: arguments.out.clone(),
+        stop: signals::stop()?,
+        bar: (target.is_training() && !global.quiet).then(landing::bar),
+        state: Mutex::default(),
+    };
+    let observe = |event| landing.observe(event);
+    let mut oracle = target.oracle(landing.seed, &observe)?;
+    let searched = search::run(entry, setup, oracle.as_mut(), landing.budget, landing.seed);
+    landing.bar.iter().for_each(indicatif::ProgressBar::finish_and_clear);
+    let error = match searched {
+        Ok(history) => return Ok(history),
+        Err(error) => error,
+    };
+    let trials = landing.save().context("could not write the trials")?;
+    let kept = arguments.out.as_ref().filter(|_| trials > 0);
+    let kept = kept.map(|file| format!("the {trials} finished trials are in `{}`", file.display()));
+    if landing.stop.load(Ordering::Relaxed) {
+        bail!("stopped by a signal: {}", kept.unwrap_or_else(|| format!("{trials} trials had finished")));
+    }
+    let could_not = kept.map_or_else(|| "could not search".to_owned(), |kept| format!("could not search ({kept})"));
+    Err(anyhow::Error::from(error).context(could_not))
+}
+
+/// Says what an algorithm lacks and where it searches.
+fn notes(entry: &Entry, target: &Target, setup: &Setup) {
+    if entry.misses_small_budgets(setup) {
+        note(without_small_budgets(entry.name, target.on(), setup.epochs));
+    }
+    if let Some(pool) = &setup.pool {
+        note(format_args!("note: `{}` is a pool of {pool}: the search stays within them", target.on()));
+    }
+}
+
+/// Says what was drawn outside the recorded cells of a pool, if anything was.
+pub(super) fn redrawn(redraws: Redraws) -> Option<String> {
+    let Redraws { outside, uniform } = redraws;
+    let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let taken = if uniform > 0 { format!("; {} any recorded cell was taken instead", times(uniform)) } else { String::new() };
+    (outside > 0).then(|| format!("{} a cell outside the recorded ones was drawn and drawn again{taken}", times(outside)))
 }
 
 /// Says that an algorithm of many budgets has only one.

@@ -1,17 +1,22 @@
 //! Model files as what a search asks: one of the accuracy, with one of the training time.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::hex;
 use nasbench::network::Cost;
+use nasbench::search::Budget;
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
 use nasbench::unit::{Epochs, Seed};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
+
+use crate::cli::benchmark::refuse_file_to_import;
 
 /// How to ask a model file.
 #[derive(Debug, clap::Args)]
@@ -21,9 +26,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "MODEL")]
     pub(in crate::cli) time_model: Option<PathBuf>,
 
-    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had.
-    #[arg(long)]
-    pub(in crate::cli) noise: bool,
+    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had, or with this standard
+    /// deviation in percentage points, as in `0.3points`.
+    #[arg(long, value_name = "Npoints", num_args = 0..=1, default_missing_value = Noise::OF_MODEL)]
+    pub(in crate::cli) noise: Option<Noise>,
 
     /// The largest cells to search where no table says it; a benchmark is searched as far as it is complete.
     #[arg(long, default_value_t = LARGEST, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
@@ -33,11 +39,49 @@ pub(in crate::cli) struct Arguments {
 /// The largest cells that are searched if nobody says otherwise.
 pub(in crate::cli) const LARGEST: u8 = 7;
 
-/// Models of the accuracy and of the time of the same trainings.
+/// The noise of the answers of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::cli) enum Noise {
+    /// That of the repeats that the model was fitted on.
+    OfModel,
+    /// A standard deviation in percentage points.
+    Points(f32),
+}
+
+impl Noise {
+    const OF_MODEL: &str = "that of the model";
+}
+
+/// As it is typed behind `--noise`; nothing for that of the model.
+impl fmt::Display for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfModel => Ok(()),
+            Self::Points(points) => write!(f, "{points}points"),
+        }
+    }
+}
+
+impl FromStr for Noise {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == Self::OF_MODEL {
+            return Ok(Self::OfModel);
+        }
+        let points = text.strip_suffix("points").and_then(|number| number.parse().ok());
+        let is_fine = |points: &f32| *points > 0.0 && *points <= 100.0;
+        points.filter(is_fine).map(Self::Points).ok_or_else(|| {
+            "expected percentage points, more than 0 and at most 100, as in `0.3points`, or nothing for the noise of the model".to_owned()
+        })
+    }
+}
+
+/// Models of the accuracy and, if there is one, of the time of the same trainings.
 pub(in crate::cli) struct Models {
     accuracy: Arc<Model>,
-    time: Arc<Model>,
-    noise: bool,
+    time: Option<Arc<Model>>,
+    noise: Option<Noise>,
     space: Space,
 }
 
@@ -47,13 +91,8 @@ impl Models {
     pub(in crate::cli) fn open(path: &Path, arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
         let accuracy = load(path, Quantity::ValidationAccuracy)?;
         let time = match (&arguments.time_model, accuracy.time()) {
-            (Some(path), _) => load(path, Quantity::TrainingTime)?,
-            (None, Some(time)) => time.clone(),
-            (None, None) => bail!(
-                "`{}` holds no model of the training time, and a search pays for what it asks\n\
-                hint: `--time-model MODEL` names one, `nasbench fit --target training_time` makes one",
-                path.display()
-            ),
+            (Some(path), _) => Some(load(path, Quantity::TrainingTime)?),
+            (None, time) => time.cloned(),
         };
         let operations: Vec<_> = accuracy.features().space().operations().collect();
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
@@ -62,6 +101,19 @@ impl Models {
         models.oracle(Seed(0), |_| None)?;
         models.check_budget(path, epochs)?;
         Ok(models)
+    }
+
+    /// Refuses a budget of seconds for models that do not know what a training costs.
+    pub(in crate::cli) fn check_times(&self, path: &Path, budget: Budget) -> anyhow::Result<()> {
+        match (&self.time, budget) {
+            (None, Budget::SimulatedTime(_)) => bail!(
+                "`{}` holds no model of the training time, and a search with a budget of seconds pays with it\n\
+                hint: `--time-model MODEL` names one, `nasbench fit --target training_time` makes one; a budget of full trainings, as \
+                in `200evals`, needs none",
+                path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses another budget than that of the trainings that they predict.
@@ -90,7 +142,11 @@ impl Models {
     pub(in crate::cli) fn identity(&self, path: &Path, arguments: &Arguments) -> anyhow::Result<String> {
         let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
         let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
-        let noise = if self.noise { ", with noise" } else { "" };
+        let noise = match self.noise {
+            None => String::new(),
+            Some(Noise::OfModel) => ", with noise".to_owned(),
+            Some(Noise::Points(points)) => format!(", with noise of {points} percentage points"),
+        };
         Ok(format!("{} of {}, sha256 {}{of_time}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
     }
 
@@ -104,8 +160,17 @@ impl Models {
         let cost_of = move |cell: &Cell| known(cell).map_or_else(|| Ok(features.cost(cell)?), Ok);
         let oracle = SurrogateOracle::new(Box::new(cost_of));
         let could_not = "could not search with the model";
-        let oracle = oracle.with_models(self.accuracy.clone(), self.time.clone()).context(could_not)?;
-        if self.noise { oracle.with_noise(seed).context(could_not) } else { Ok(oracle) }
+        let oracle = match &self.time {
+            Some(time) => oracle.with_models(self.accuracy.clone(), time.clone()).context(could_not)?,
+            None => oracle.with_accuracy(self.accuracy.clone()).context(could_not)?,
+        };
+        match self.noise {
+            None => Ok(oracle),
+            Some(Noise::OfModel) => oracle.with_noise(seed).map_err(|error| {
+                anyhow::anyhow!("{could_not}: {error}\nhint: `--noise 0.3points` sets the standard deviation itself")
+            }),
+            Some(Noise::Points(points)) => Ok(oracle.with_noise_of(seed, points / 100.0)),
+        }
     }
 }
 
@@ -130,6 +195,7 @@ impl Costs {
 }
 
 fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
+    refuse_file_to_import(path)?;
     let model = Model::load(path).context("could not read the model")?;
     let found = model.target();
     if found.quantity != quantity {
@@ -140,4 +206,19 @@ fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
 
 fn sha256(path: &Path) -> anyhow::Result<String> {
     Ok(hex::print(&Sha256::digest(fs_err::read(path)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noise_is_that_of_the_model_or_percentage_points() {
+        assert_eq!("0.3points".parse(), Ok(Noise::Points(0.3)));
+        assert_eq!(Noise::OF_MODEL.parse(), Ok(Noise::OfModel));
+        assert_eq!(Noise::Points(0.3).to_string(), "0.3points");
+        for text in ["", "0.3", "0points", "-1points", "101points", "NaNpoints", "0.3%"] {
+            assert!(text.parse::<Noise>().is_err(), "{text}");
+        }
+    }
 }

@@ -1,15 +1,15 @@
 //! What a search asks: a benchmark, models or real training.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
-use nasbench::oracle::Oracle;
-use nasbench::space::{Cell, Operation, Space};
-use nasbench::table::{self, Repeat, SHIPPED, TableOracle};
+use nasbench::oracle::{Observe, Observed, Oracle};
+use nasbench::search::{Budget, Entry, Setup};
+use nasbench::space::{Cell, Space};
+use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
-use nasbench::unit::{Accuracy, Epochs, Seed};
+use nasbench::unit::{Epochs, Seed};
 
 use super::models::{self, Models};
 use crate::cli::benchmark::is_shipped;
@@ -42,9 +42,7 @@ pub(super) struct Arguments {
 
 /// What is asked, open.
 pub(super) struct Target {
-    space: Space,
-    epochs: Epochs,
-    budgets: Vec<Epochs>,
+    setup: Setup,
     kind: Kind,
 }
 
@@ -55,45 +53,44 @@ enum Kind {
 }
 
 impl Target {
-    /// Opens what is to be asked. `epochs` is the full budget, if it was given.
-    pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
+    /// Opens what an algorithm is to ask. `epochs` is the full budget, if it was given.
+    pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>, algorithm: &Entry) -> anyhow::Result<Self> {
         let path = Path::new(&arguments.on);
         let is_benchmark = path.is_dir() || is_shipped(path);
-        if arguments.models.noise && (arguments.on == TRAIN || is_benchmark) {
+        if arguments.models.noise.is_some() && (arguments.on == TRAIN || is_benchmark) {
             bail!("only a model needs `--noise`: each answer of `{}` is a training of its own", arguments.on);
         }
         if arguments.on == TRAIN {
             return training(arguments, epochs);
         }
         if is_benchmark {
-            return benchmark(path, epochs);
+            return benchmark(path, epochs, algorithm);
         }
         if path.is_file() {
             let models = Models::open(path, &arguments.models, epochs)?;
-            let (space, epochs) = (models.space(), models.epochs());
-            return Ok(Self { space, epochs, budgets: vec![epochs], kind: Kind::Models { models, file: arguments.on.clone() } });
+            let setup = Setup::new(models.space(), models.epochs());
+            return Ok(Self { setup, kind: Kind::Models { models, file: arguments.on.clone() } });
         }
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
     }
 
-    pub(super) const fn space(&self) -> Space {
-        self.space
+    /// Where to search, and with which budgets of epochs.
+    pub(super) const fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    pub(super) const fn epochs(&self) -> Epochs {
-        self.epochs
-    }
-
-    pub(super) fn budgets(&self) -> &[Epochs] {
-        &self.budgets
-    }
-
-    /// Refuses budgets that nobody knows the training times of: what a search of seconds pays with.
-    pub(super) fn check_times(&self, budgets: &[Epochs]) -> anyhow::Result<()> {
-        match &self.kind {
-            Kind::Table { table, folder } => check_times(table, Path::new(folder), budgets),
+    /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
+    pub(super) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
+        match (&self.kind, budget) {
+            (Kind::Table { table, folder }, Budget::SimulatedTime(_)) => check_times(table, Path::new(folder), budgets),
+            (Kind::Models { models, file }, budget) => models.check_times(Path::new(file), budget),
             _ => Ok(()),
         }
+    }
+
+    /// Whether each measurement is a training that takes its time.
+    pub(super) const fn is_training(&self) -> bool {
+        matches!(self.kind, Kind::Training { .. })
     }
 
     /// What answers, as the file of the trials says it.
@@ -113,12 +110,14 @@ impl Target {
         }
     }
 
-    /// An oracle for one search.
-    pub(super) fn oracle(&self, seed: Seed) -> anyhow::Result<Box<dyn Oracle + '_>> {
+    /// An oracle for one search, which tells `observe` what it measures.
+    pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>) -> anyhow::Result<Box<dyn Oracle + 'a>> {
         Ok(match &self.kind {
-            Kind::Table { table, .. } => Box::new(TableOracle::new(table, seed)),
-            Kind::Training { protocol, data, device } => Box::new(TrainingOracle::new(protocol, data, *device, seed)),
-            Kind::Models { models, .. } => Box::new(models.oracle(seed, |_| None)?),
+            Kind::Table { table, .. } => Box::new(Observed::new(TableOracle::new(table, seed), observe)),
+            Kind::Training { protocol, data, device } => {
+                Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
+            }
+            Kind::Models { models, .. } => Box::new(Observed::new(models.oracle(seed, |_| None)?, observe)),
         })
     }
 
@@ -126,36 +125,29 @@ impl Target {
     pub(super) fn truth(&self, cell: Cell, epochs: Epochs) -> Option<String> {
         let Kind::Table { table, .. } = &self.kind else { return None };
         let answer = table.query(&cell, epochs, Repeat::Mean).ok()?;
-        let repeats = table.repeats(table.index_of(&cell)?, epochs).len();
-        let percentage = |accuracy: Option<Accuracy>| accuracy.map_or_else(|| "none".to_owned(), |accuracy| accuracy.to_string());
-        let [validation, test] = [answer.end.validation_accuracy, answer.end.test_accuracy].map(percentage);
-        Some(format!("{validation} validation, {test} test, means of {repeats} repeats"))
+        let repeats = |repeats: usize| format!("{repeats} repeat{}", if repeats == 1 { "" } else { "s" });
+        let means = [(answer.end.validation_accuracy, "validation"), (answer.end.test_accuracy, "test")];
+        let are_of_all = means.iter().all(|(mean, _)| mean.is_none_or(|mean| mean.repeats == answer.repeats));
+        let said = |(mean, of): (Option<Mean>, &str)| match mean {
+            Some(Mean { value, .. }) if are_of_all => format!("{:.2} % {of}", 100.0 * value),
+            Some(Mean { value, repeats: count }) => format!("{:.2} % {of} (mean of {})", 100.0 * value, repeats(count)),
+            None => format!("none {of}"),
+        };
+        let [validation, test] = means.map(said);
+        let of_all = if are_of_all { format!(", means of {}", repeats(answer.repeats)) } else { String::new() };
+        let diverged =
+            if answer.diverged > 0 { format!(", {} diverged and count as chance", answer.diverged) } else { String::new() };
+        Some(format!("{validation}, {test}{of_all}{diverged}"))
     }
 }
 
-/// Opens a benchmark, and finds the space of which it has every cell.
-fn benchmark(folder: &Path, epochs: Option<Epochs>) -> anyhow::Result<Target> {
+/// Opens a benchmark, and finds the cells of it that an algorithm can ask for.
+fn benchmark(folder: &Path, epochs: Option<Epochs>, algorithm: &Entry) -> anyhow::Result<Target> {
     let benchmark = cli::benchmark::open(folder)?;
     let table = benchmark.table().context("could not read the benchmark")?;
-    let (space, epochs, budgets) = searchable(&table, folder, epochs)?;
-    Ok(Target { space, epochs, budgets, kind: Kind::Table { table, folder: folder.display().to_string() } })
-}
-
-/// The space of which a table has every cell, its full budget, and all its budgets up to that.
-pub(in crate::cli) fn searchable(
-    table: &table::Table,
-    folder: &Path,
-    epochs: Option<Epochs>,
-) -> anyhow::Result<(Space, Epochs, Vec<Epochs>)> {
-    let Some(largest) = table.budgets().last().copied() else {
-        bail!("`{}` has no rows yet: there is nothing to search", folder.display());
-    };
-    let epochs = epochs.unwrap_or(largest);
-    let could_not = || format!("could not search `{}`", folder.display());
-    table.check_budget(epochs).with_context(could_not)?;
-    let budgets: Vec<_> = table.budgets().iter().copied().filter(|budget| *budget <= epochs).collect();
-    let space = complete_space(table, &budgets).with_context(could_not)?;
-    Ok((space, epochs, budgets))
+    let setup = Setup::on_table(&table, epochs, &[algorithm], |_| true);
+    let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
+    Ok(Target { setup, kind: Kind::Table { table, folder: folder.display().to_string() } })
 }
 
 /// Refuses budgets of which a table has no training times.
@@ -170,46 +162,15 @@ pub(in crate::cli) fn check_times(table: &table::Table, folder: &Path, budgets: 
     })
 }
 
-/// The largest space of which a table has every cell at every one of some budgets.
-fn complete_space(table: &table::Table, budgets: &[Epochs]) -> anyhow::Result<Space> {
-    let has_all = |index: &usize| budgets.iter().all(|epochs| !table.repeats(*index, *epochs).is_empty());
-    let cells: Vec<_> = (0..table.len()).filter(has_all).map(|index| table.cells()[index]).collect();
-    let operations: BTreeSet<Operation> = cells.iter().flat_map(|cell| cell.operations()).collect();
-    let operations: Vec<_> = operations.into_iter().collect();
-    let edges = cells.iter().map(|cell| cell.edge_count()).max().unwrap_or(1);
-    let largest = cells.iter().map(|cell| cell.vertices()).max().unwrap_or(2);
-    let mut missing = String::new();
-    if !operations.is_empty() {
-        let space = Space::nas_bench_101().with_operations(&operations)?.with_max_edges(edges)?;
-        for vertices in (3..=largest).rev() {
-            let space = space.with_max_vertices(vertices)?;
-            let found = cells.iter().filter(|cell| cell.vertices() <= vertices).count();
-            let all = space.cells()?.len();
-            if found == all {
-                return Ok(space);
-            }
-            missing = format!(", {found} of the {all} of at most {vertices} vertices and {edges} edges");
-        }
-    }
-    let epochs: Vec<_> = budgets.iter().map(ToString::to_string).collect();
-    bail!(
-        "it holds {} cells at {} epochs{missing}: a search needs all cells of at most so many vertices\n\
-        hint: a surrogate fitted on these cells answers for the others",
-        cells.len(),
-        epochs.join(" and ")
-    );
-}
-
 /// Prepares real training.
 fn training(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Target> {
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     device.check().context("could not use the device")?;
     let (protocol, data) = protocol(arguments)?;
     let largest = protocol.budgets.last().copied().context("a protocol has budgets")?;
-    let budgets = protocol.budgets.clone();
-    let kind = Kind::Training { protocol, data: Box::new(data), device };
     let space = Space::nas_bench_101().with_max_vertices(arguments.models.max_vertices.into())?;
-    Ok(Target { space, epochs: epochs.unwrap_or(largest), budgets, kind })
+    let setup = Setup::new(space, epochs.unwrap_or(largest)).with_budgets(&protocol.budgets);
+    Ok(Target { setup, kind: Kind::Training { protocol, data: Box::new(data), device } })
 }
 
 fn protocol(arguments: &Arguments) -> anyhow::Result<(Protocol, Data)> {

@@ -9,9 +9,10 @@ use crate::oracle::Proposal;
 use crate::search::acquisition::normal;
 use crate::search::evolution::Individual;
 use crate::search::perceptron::{Ensemble, Prediction, Sparse, Training, sparse};
+use crate::search::pool::Region;
 use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{ENCODINGS, Encoding, Mutation, Sampler, Space, Spec};
+use crate::space::{ENCODINGS, Encoding, Mutation, Sampler, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -115,7 +116,7 @@ impl Options {
 
 #[derive(Debug)]
 struct Bananas {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     encoding: &'static Encoding,
@@ -133,7 +134,7 @@ impl Bananas {
         let options: Options = setup.options(ENTRY.name)?;
         let encoding = options.check()?;
         Ok(Self {
-            space: setup.space,
+            region: setup.region(),
             epochs: setup.epochs,
             options,
             encoding,
@@ -147,8 +148,8 @@ impl Bananas {
 
     fn encoded(&self, spec: Spec) -> Sparse {
         let cell = spec.prune().expect("specs are connected");
-        let mut row = vec![0.0; self.encoding.width(&self.space)];
-        self.encoding.encode(&self.space, &[cell], &mut row).expect("specs lie in the space");
+        let mut row = vec![0.0; self.encoding.width(self.region.space())];
+        self.encoding.encode(self.region.space(), &[cell], &mut row).expect("specs lie in the space");
         sparse(&row)
     }
 
@@ -156,7 +157,7 @@ impl Bananas {
     fn choose(&mut self, rng: &mut ChaCha8Rng) {
         if self.measured.is_empty() {
             for _ in 0..self.options.startup {
-                self.waiting.extend(self.seen.draw(&self.space, self.options.sampler, rng));
+                self.waiting.extend(self.seen.draw(&self.region, self.options.sampler, rng));
             }
             return;
         }
@@ -164,7 +165,7 @@ impl Bananas {
         let Options { ensemble: members, training_epochs: epochs, learning_rate, .. } = self.options;
         let losses: Vec<_> = self.measured.iter().map(|individual| individual.loss).collect();
         let training = Training { members, epochs, learning_rate };
-        let ensemble = Ensemble::fit(self.encoding.width(&self.space), &self.rows, &losses, training, rng);
+        let ensemble = Ensemble::fit(self.encoding.width(self.region.space()), &self.rows, &losses, training, rng);
         let number = |spec: Spec| self.options.exploration.number(ensemble.predict(&self.encoded(spec)), rng);
         let numbers: Vec<_> = candidates.iter().copied().map(number).collect();
         let mut order: Vec<_> = (0..candidates.len()).collect();
@@ -173,7 +174,7 @@ impl Bananas {
         self.waiting.extend(chosen.into_iter().filter(|spec| self.seen.insert(*spec)));
         // Where the best have no new mutants left, the search goes on at random.
         if self.waiting.is_empty() {
-            self.waiting.extend(self.seen.draw(&self.space, self.options.sampler, rng));
+            self.waiting.extend(self.seen.draw(&self.region, self.options.sampler, rng));
         }
     }
 
@@ -186,7 +187,7 @@ impl Bananas {
         let mut mutants = Vec::new();
         for parent in best.into_iter().take(parents.saturating_mul(PATIENCE)) {
             for _ in 0..candidates.div_ceil(parents) {
-                let mutant = mutation.mutate(&self.space, parent.spec, rng);
+                let mutant = self.region.mutate(mutation, parent.spec, rng);
                 mutants.extend(mutant.filter(|mutant| !self.seen.contains(*mutant) && met.insert(*mutant)));
                 if mutants.len() == candidates {
                     return mutants;
@@ -222,6 +223,7 @@ impl Searcher for Bananas {
 mod tests {
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Space;
     use crate::unit::Seed;
 
     fn bananas(options: serde_json::Value) -> Bananas {

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::oracle::Proposal;
 use crate::search::brackets::{Races, Sizes, bracket, check_eta};
 use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
-use crate::space::{Sampler, Space, Spec};
+use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -60,7 +61,7 @@ impl Default for Options {
 /// Cells outside the space are drawn again; in the comparison of Ying et al. they took a place of a bracket at no cost.
 #[derive(Debug)]
 struct Bohb {
-    space: Space,
+    region: Region,
     options: Options,
     genome: Genome,
     races: Races,
@@ -88,7 +89,7 @@ impl Bohb {
         check_option(ENTRY.name, "least_bandwidth", &least_bandwidth, is_width, "more than 0, at most 1")?;
         let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
         let genome = Genome::of(&setup.space);
-        Ok(Self { space: setup.space, options, genome, races: Races::new(all), observed: BTreeMap::new(), model: None })
+        Ok(Self { region: setup.region(), options, genome, races: Races::new(all), observed: BTreeMap::new(), model: None })
     }
 
     /// Fits the model to a budget, unless there is one of a larger budget or too few cells.
@@ -115,9 +116,12 @@ impl Bohb {
 
 impl Model {
     /// The best of some cells of the space drawn from the density of the good ones.
-    fn propose(&self, space: &Space, genome: &Genome, samples: usize, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn propose(&self, region: &Region, genome: &Genome, samples: usize, rng: &mut ChaCha8Rng) -> Option<Spec> {
         let draw = |_| self.good.draw(genome, rng);
-        let is_cell = |genes: &Genes| space.cell(&genome.spec(genes)).is_ok();
+        let is_cell = |genes: &Genes| {
+            let spec = genome.spec(genes);
+            !region.is_redrawn(&spec) && region.cell(&spec).is_some()
+        };
         let cells = (0..MOST_DRAWS.max(samples)).map(draw).filter(is_cell).take(samples);
         let ratio =
             |genes: &Genes| self.bad.at(genes, genome).max(LEAST_DENSITY) / self.good.at(genes, genome).max(LEAST_DENSITY);
@@ -181,17 +185,17 @@ impl Density {
 
 impl Searcher for Bohb {
     fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        let Self { space, options, genome, races, model, .. } = self;
+        let Self { region, options, genome, races, model, .. } = self;
         // One at a time: what was told last may change the model.
         races.ask(1, || {
             let is_random = options.random_fraction >= 1.0
                 || model.is_none()
                 || options.random_fraction > 0.0 && rng.random_range(0.0..1.0) < options.random_fraction;
             let proposed = match model {
-                Some(model) if !is_random => model.propose(space, genome, options.samples, rng),
+                Some(model) if !is_random => model.propose(region, genome, options.samples, rng),
                 _ => None,
             };
-            proposed.unwrap_or_else(|| options.sampler.draw(space, rng))
+            proposed.unwrap_or_else(|| region.draw(options.sampler, rng))
         })
     }
 
@@ -211,6 +215,7 @@ mod tests {
     use super::*;
     use crate::search::fixture::tell;
     use crate::search::{Budget, find};
+    use crate::space::Space;
     use crate::unit::Seed;
 
     fn setup() -> Setup {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::oracle::Proposal;
 use crate::search::evolution::{Individual, tournament};
 use crate::search::genes::{Genes, Genome};
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Mutation, Sampler, Space, Spec};
 use crate::unit::Epochs;
@@ -78,7 +79,7 @@ impl Options {
 
 #[derive(Debug)]
 struct Genetic {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     genome: Genome,
@@ -94,7 +95,7 @@ impl Genetic {
         let options: Options = setup.options(ENTRY.name)?;
         options.check()?;
         let (parents, born, asked) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { space: setup.space, epochs: setup.epochs, options, genome: Genome::of(&setup.space), parents, born, asked })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome: Genome::of(&setup.space), parents, born, asked })
     }
 
     fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
@@ -104,15 +105,16 @@ impl Genetic {
         if rng.random_range(0.0..1.0) < self.options.crossover_rate {
             let other = parent(rng)?;
             let crossed = cross(self.options.crossover, &self.genome, [one, other].map(|spec| self.genome.of_spec(spec)), rng);
-            if let Some(child) = repaired(&self.space, self.genome.spec(&crossed), rng) {
+            if let Some(child) = repaired(self.region.space(), self.genome.spec(&crossed), rng) {
                 let is_new = [one, other].iter().all(|parent| child.prune().ok() != parent.prune().ok());
-                if is_new && rng.random_range(0.0..1.0) >= self.options.mutation_rate {
+                let is_kept = is_new && rng.random_range(0.0..1.0) >= self.options.mutation_rate;
+                if is_kept && !self.region.is_redrawn(&child) {
                     return Some(child);
                 }
-                return self.options.mutation.mutate(&self.space, child, rng);
+                return self.region.mutate(self.options.mutation, child, rng);
             }
         }
-        self.options.mutation.mutate(&self.space, one, rng)
+        self.region.mutate(self.options.mutation, one, rng)
     }
 
     /// Makes the generation that was measured the one that has children.
@@ -167,7 +169,7 @@ impl Searcher for Genetic {
         let count = room.min(self.options.population_size - self.born.len());
         self.asked.clear();
         for _ in 0..count {
-            let spec = if self.parents.is_empty() { Some(self.options.sampler.draw(&self.space, rng)) } else { self.child(rng) };
+            let spec = if self.parents.is_empty() { Some(self.region.draw(self.options.sampler, rng)) } else { self.child(rng) };
             self.asked.extend(spec);
         }
         let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
@@ -262,7 +264,7 @@ mod tests {
         tell(&mut search, &proposals, |place| place / 10.0);
         search.ask(100, &mut rng);
         for child in &search.asked {
-            assert!(search.parents.iter().any(|parent| search.space.neighbours(parent.spec).any(|other| other == *child)));
+            assert!(search.parents.iter().any(|parent| search.region.neighbours(parent.spec).any(|other| other == *child)));
         }
     }
 }

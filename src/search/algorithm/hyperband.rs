@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
-use crate::space::{Sampler, Space};
+use crate::space::Sampler;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "hyperband",
@@ -35,7 +36,7 @@ impl Default for Options {
 
 #[derive(Debug)]
 struct Hyperband {
-    space: Space,
+    region: Region,
     sampler: Sampler,
     races: Races,
 }
@@ -45,13 +46,13 @@ impl Hyperband {
         let Options { eta, brackets, sampler } = setup.options(ENTRY.name)?;
         check_eta(ENTRY.name, eta)?;
         let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
-        Ok(Self { space: setup.space, sampler, races: Races::new(all) })
+        Ok(Self { region: setup.region(), sampler, races: Races::new(all) })
     }
 }
 
 impl Searcher for Hyperband {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.races.ask(room, || self.sampler.draw(&self.space, rng))
+        self.races.ask(room, || self.region.draw(self.sampler, rng))
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -63,6 +64,7 @@ impl Searcher for Hyperband {
 mod tests {
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 
     #[test]

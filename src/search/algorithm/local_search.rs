@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::evolution::Individual;
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{Sampler, Space, Spec};
+use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -42,7 +43,7 @@ impl Default for Options {
 /// No cell is measured twice: what is known of a neighbour is used.
 #[derive(Debug)]
 struct LocalSearch {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     /// The loss of each cell by its fingerprint; of those just asked about it is infinite.
@@ -66,13 +67,13 @@ impl LocalSearch {
         let options: Options = setup.options(ENTRY.name)?;
         check_option(ENTRY.name, "starts", &options.starts, options.starts > 0, "at least 1")?;
         let (known, asked) = (FxHashMap::default(), Vec::new());
-        Ok(Self { space: setup.space, epochs: setup.epochs, options, known, phase: START, asked })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, known, phase: START, asked })
     }
 
     /// Draws a spec whose cell is not known.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
         for _ in 0..MOST_DRAWS {
-            let spec = self.options.sampler.draw(&self.space, rng);
+            let spec = self.region.draw(self.options.sampler, rng);
             if self.is_new(spec) {
                 return Some(spec);
             }
@@ -88,7 +89,7 @@ impl LocalSearch {
     }
 
     fn descent_from(&self, here: Individual, rng: &mut ChaCha8Rng) -> Phase {
-        let mut left: Vec<_> = self.space.neighbours(here.spec).collect();
+        let mut left: Vec<_> = self.region.neighbours(here.spec).collect();
         left.shuffle(rng);
         Phase::Descent { here, left, best: None }
     }
@@ -172,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::search::fixture::trial;
-    use crate::space::Cell;
+    use crate::space::{Cell, Space};
     use crate::unit::Seed;
 
     /// A rugged landscape: some bits of the fingerprint, and a slope.

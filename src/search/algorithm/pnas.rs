@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::perceptron::{Ensemble, Sparse, Training, sparse};
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Cell, ENCODINGS, Encoding, Operation, Space, Spec};
 use crate::unit::Epochs;
@@ -49,7 +50,7 @@ impl Default for Options {
 /// measured of this one, so that with a beam without end every cell of the space is measured.
 #[derive(Debug)]
 struct Pnas {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     encoding: &'static Encoding,
@@ -70,12 +71,15 @@ impl Pnas {
         }
         let is_rate = options.learning_rate > 0.0 && options.learning_rate <= 1.0;
         check_option(ENTRY.name, "learning_rate", &options.learning_rate, is_rate, "more than 0, at most 1")?;
-        let level = FIRST_LEVEL.min(setup.space.max_vertices());
-        let first = setup.space.with_max_vertices(level).and_then(|space| space.cells());
-        let waiting = first.expect("a space of three vertices is small").into();
+        let region = setup.region();
+        let most = setup.space.max_vertices();
+        let first = FIRST_LEVEL.min(most);
+        // A pool may have no cells so small.
+        let level = (first..most).find(|level| !region.cells(*level).is_empty()).unwrap_or(most);
+        let waiting = region.cells(level).into();
         let encoding = ENCODINGS.iter().find(|encoding| encoding.name == ENCODING).expect("a name of the list");
         Ok(Self {
-            space: setup.space,
+            region,
             epochs: setup.epochs,
             options,
             encoding,
@@ -88,21 +92,24 @@ impl Pnas {
     }
 
     fn encoded(&self, cell: Cell) -> Sparse {
-        let mut row = vec![0.0; self.encoding.width(&self.space)];
-        self.encoding.encode(&self.space, &[cell], &mut row).expect("cells lie in the space");
+        let mut row = vec![0.0; self.encoding.width(self.region.space())];
+        self.encoding.encode(self.region.space(), &[cell], &mut row).expect("cells lie in the space");
         sparse(&row)
     }
 
     /// Chooses the cells of the next level.
     fn grow(&mut self, rng: &mut ChaCha8Rng) {
-        if self.level == self.space.max_vertices() || self.losses.is_empty() {
+        if self.level == self.region.space().max_vertices() || self.losses.is_empty() {
             return;
         }
         let mut larger = self.larger();
+        while larger.is_empty() && self.region.is_pool() && self.level < self.region.space().max_vertices() {
+            larger = self.larger();
+        }
         if larger.len() > self.options.beam {
             let Options { ensemble: members, training_epochs: epochs, learning_rate, .. } = self.options;
             let training = Training { members, epochs, learning_rate };
-            let ensemble = Ensemble::fit(self.encoding.width(&self.space), &self.rows, &self.losses, training, rng);
+            let ensemble = Ensemble::fit(self.encoding.width(self.region.space()), &self.rows, &self.losses, training, rng);
             larger = most_promising(larger, self.options.beam, |cell| ensemble.predict(&self.encoded(cell)).mean);
         }
         self.waiting = larger.into();
@@ -113,13 +120,17 @@ impl Pnas {
         let mut met = FxHashSet::default();
         let mut larger = Vec::new();
         for cell in std::mem::take(&mut self.grown_from) {
-            expansions(&self.space, cell, |cell| {
-                if met.insert(cell.fingerprint()) {
+            expansions(self.region.space(), cell, |cell| {
+                if self.region.holds(&cell) && met.insert(cell.fingerprint()) {
                     larger.push(cell);
                 }
             });
         }
         self.level += 1;
+        if larger.is_empty() && self.region.is_pool() {
+            // No recorded cell is one vertex away from those measured: all recorded ones of the level are candidates.
+            larger = self.region.cells(self.level).into_iter().filter(|cell| cell.vertices() == self.level).collect();
+        }
         larger
     }
 }

@@ -4,8 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
-use crate::space::{Sampler, Space};
+use crate::space::Sampler;
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -28,7 +29,7 @@ struct Options {
 
 #[derive(Debug)]
 struct Random {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     sampler: Sampler,
 }
@@ -36,14 +37,14 @@ struct Random {
 impl Random {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let Options { sampler } = setup.options(ENTRY.name)?;
-        Ok(Self { space: setup.space, epochs: setup.epochs, sampler })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, sampler })
     }
 }
 
 impl Searcher for Random {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
         let draw = |_| {
-            let spec = self.sampler.draw(&self.space, rng);
+            let spec = self.region.draw(self.sampler, rng);
             let cell = spec.prune().expect("a sampler draws connected specs");
             Proposal { cell, epochs: self.epochs }
         };
@@ -57,6 +58,7 @@ impl Searcher for Random {
 mod tests {
     use super::*;
     use crate::search::count;
+    use crate::space::Space;
     use crate::unit::Seed;
 
     /// The mean number of edges of what a sampler's random search proposes.

@@ -58,7 +58,7 @@ mod tests {
         let best = evolution.alive().next().unwrap().spec;
         for _ in 0..20 {
             let child = evolution.child(&mut rng).unwrap();
-            assert!(evolution.space.neighbours(best).any(|neighbour| neighbour == child));
+            assert!(evolution.region.neighbours(best).any(|neighbour| neighbour == child));
         }
     }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{OPERATIONS, Space};
+use crate::space::OPERATIONS;
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -47,7 +48,7 @@ impl Default for Options {
 /// does a training that diverged.
 #[derive(Debug)]
 struct Reinforce {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     genome: Genome,
@@ -72,7 +73,7 @@ impl Reinforce {
             *chances = softmax(&logits[gene], genome.choices(gene));
         }
         let (baseline, asked) = (Baseline::default(), [0; MOST]);
-        Ok(Self { space: setup.space, epochs: setup.epochs, options, genome, logits, policy, baseline, asked })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline, asked })
     }
 
     fn reward(&mut self, reward: f64) {
@@ -143,11 +144,18 @@ fn draw(chances: &Values, count: usize, rng: &mut ChaCha8Rng) -> u8 {
 
 impl Searcher for Reinforce {
     fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        let mut outside = 0;
         for _ in 0..MOST_DRAWS {
             for (gene, chances) in self.policy[..self.genome.len()].iter().enumerate() {
                 self.asked[gene] = draw(chances, self.genome.choices(gene), rng);
             }
-            if let Ok(cell) = self.space.cell(&self.genome.spec(&self.asked)) {
+            let mut spec = self.genome.spec(&self.asked);
+            outside += usize::from(self.region.is_redrawn(&spec));
+            if outside == MOST_REDRAWS {
+                spec = self.region.any(rng);
+                self.asked = self.genome.of_spec(spec);
+            }
+            if let Some(cell) = self.region.cell(&spec) {
                 return vec![Proposal { cell, epochs: self.epochs }];
             }
         }
@@ -168,6 +176,7 @@ impl Searcher for Reinforce {
 mod tests {
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Space;
     use crate::unit::Seed;
 
     fn reinforce() -> Reinforce {

@@ -98,7 +98,7 @@ impl ScreenedEvolution {
         self.fitted = self.accuracies.len();
         let screen = match self.options.screening {
             Screening::Judge => judge::best(&self.accuracies, PROMISING)
-                .and_then(|promising| Judge::fit(&self.rows, &columns(&self.evolution.space), &promising))
+                .and_then(|promising| Judge::fit(&self.rows, &columns(self.evolution.region.space()), &promising))
                 .map(Screen::Judge),
             Screening::Svr => {
                 surrogate::find("svr").and_then(|entry| entry.fit(&self.rows, &self.accuracies, seed)).map(Screen::Regression)
@@ -158,14 +158,14 @@ impl Searcher for ScreenedEvolution {
         evolution.ask_with(room, rng, |evolution, rng| {
             let count = if matches!(screen, Screen::None) { 1 } else { options.candidates };
             let children: Vec<_> = (0..count).map_while(|_| evolution.child(rng)).collect();
-            screen.choose(&evolution.space, &children)
+            screen.choose(evolution.region.space(), &children)
         })
     }
 
     fn tell(&mut self, trials: &[Trial]) {
         self.evolution.tell(trials);
         for trial in trials {
-            push(&mut self.rows, &self.evolution.space, trial.proposal.cell);
+            push(&mut self.rows, self.evolution.region.space(), trial.proposal.cell);
             self.accuracies.push(1.0 - trial.loss());
         }
     }

@@ -8,9 +8,10 @@ use crate::oracle::Proposal;
 use crate::search::acquisition::expected_improvement;
 use crate::search::forest::Forest;
 use crate::search::genes::{Genes, Genome};
+use crate::search::pool::Region;
 use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{Sampler, Space, Spec};
+use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -49,7 +50,7 @@ impl Default for Options {
 
 #[derive(Debug)]
 struct Smac {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     genome: Genome,
@@ -70,7 +71,7 @@ impl Smac {
         let is_count = candidates <= 1_000_000 && candidates + starts > 0;
         check_option(ENTRY.name, "candidates", &candidates, is_count, "at most 1000000, and some where there are no starts")?;
         Ok(Self {
-            space: setup.space,
+            region: setup.region(),
             epochs: setup.epochs,
             options,
             genome: Genome::of(&setup.space),
@@ -91,14 +92,14 @@ impl Smac {
         };
         let mut met: Vec<(f64, Spec)> = Vec::new();
         for _ in 0..self.options.candidates {
-            let spec = self.options.sampler.draw(&self.space, rng);
+            let spec = self.region.draw(self.options.sampler, rng);
             met.push((improvement(spec), spec));
         }
         for start in self.best_measured() {
             let mut here = (improvement(start), start);
             for _ in 0..MOST_STEPS {
                 let first = met.len();
-                met.extend(self.space.neighbours(here.1).map(|neighbour| (improvement(neighbour), neighbour)));
+                met.extend(self.region.neighbours(here.1).map(|neighbour| (improvement(neighbour), neighbour)));
                 let highest = met[first..].iter().copied().max_by(|one, other| one.0.total_cmp(&other.0));
                 match highest {
                     Some(next) if next.0 > here.0 => here = next,
@@ -124,14 +125,14 @@ impl Searcher for Smac {
         let missing = self.options.startup - self.started;
         if missing > 0 {
             for _ in 0..missing.min(room) {
-                self.asked.extend(self.seen.draw(&self.space, self.options.sampler, rng));
+                self.asked.extend(self.seen.draw(&self.region, self.options.sampler, rng));
             }
             self.started += missing.min(room);
         }
         if self.asked.is_empty() {
             let is_random = self.observed.is_empty() || rng.random_range(0.0..1.0) < self.options.random_fraction;
             let promising = if is_random { None } else { self.promising(rng) };
-            let proposed = promising.or_else(|| self.seen.draw(&self.space, self.options.sampler, rng));
+            let proposed = promising.or_else(|| self.seen.draw(&self.region, self.options.sampler, rng));
             self.asked.extend(proposed);
         }
         let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
@@ -148,6 +149,7 @@ impl Searcher for Smac {
 mod tests {
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Space;
     use crate::unit::Seed;
 
     #[test]

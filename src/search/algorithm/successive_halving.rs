@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
-use crate::space::{Sampler, Space};
+use crate::space::Sampler;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "successive-halving",
@@ -33,7 +34,7 @@ impl Default for Options {
 
 #[derive(Debug)]
 struct SuccessiveHalving {
-    space: Space,
+    region: Region,
     sampler: Sampler,
     races: Races,
 }
@@ -43,13 +44,13 @@ impl SuccessiveHalving {
         let Options { eta, sampler } = setup.options(ENTRY.name)?;
         check_eta(ENTRY.name, eta)?;
         let widest = bracket(&setup.budgets, eta, setup.budgets.len() - 1, Sizes::Hpbandster);
-        Ok(Self { space: setup.space, sampler, races: Races::new(vec![widest]) })
+        Ok(Self { region: setup.region(), sampler, races: Races::new(vec![widest]) })
     }
 }
 
 impl Searcher for SuccessiveHalving {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.races.ask(room, || self.sampler.draw(&self.space, rng))
+        self.races.ask(room, || self.region.draw(self.sampler, rng))
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -61,6 +62,7 @@ impl Searcher for SuccessiveHalving {
 mod tests {
     use super::*;
     use crate::search::fixture::tell;
+    use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 
     #[test]

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::oracle::Proposal;
 use crate::search::genes::{Genes, Genome, MOST};
 use crate::search::parzen::{Parzen, REMEMBERED, Range, weight};
+use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
-use crate::space::{OPERATIONS, Sampler, Space};
+use crate::space::{OPERATIONS, Sampler, Spec};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -71,7 +72,7 @@ struct Point {
 /// A cell outside the space is no evaluation, but is remembered with a loss of 1, as in the program nas_benchmarks.
 #[derive(Debug)]
 struct Tpe {
-    space: Space,
+    region: Region,
     epochs: Epochs,
     options: Options,
     genome: Genome,
@@ -92,7 +93,7 @@ impl Tpe {
         check_option(ENTRY.name, "prior_weight", &prior_weight, is_weight, "more than 0")?;
         let genome = Genome::of(&setup.space);
         let (observed, asked) = (Vec::new(), Vec::new());
-        Ok(Self { space: setup.space, epochs: setup.epochs, options, genome, started: 0, observed, asked })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, started: 0, observed, asked })
     }
 
     /// The ranges of the numbers of a point.
@@ -101,7 +102,7 @@ impl Tpe {
             Encoding::Bits => 0,
             Encoding::Continuous => self.genome.edges(),
         };
-        let most = self.space.max_edges().min(edges);
+        let most = self.region.space().max_edges().min(edges);
         let of_edges = std::iter::repeat_n(Range { low: 0.0, high: 1.0, is_whole: false }, edges);
         of_edges.chain((edges > 0).then(|| Range { low: 0.0, high: count(most), is_whole: true }))
     }
@@ -151,24 +152,44 @@ impl Tpe {
     fn random(&self, rng: &mut ChaCha8Rng) -> Point {
         match self.options.encoding {
             Encoding::Bits => {
-                let spec = self.options.sampler.draw(&self.space, rng);
+                let spec = self.region.draw(self.options.sampler, rng);
                 Point { genes: self.genome.of_spec(spec), numbers: Vec::new() }
             }
-            Encoding::Continuous => loop {
-                let mut genes = [0; MOST];
-                for gene in self.choices() {
-                    genes[gene] = self.genome.draw(gene, rng);
-                }
-                let point = point(genes, self.ranges().map(|range| range.draw(rng)).collect());
-                if self.is_inside(&point) {
-                    return point;
-                }
-            },
+            Encoding::Continuous => self.random_numbers(rng),
         }
     }
 
+    /// A random point of which numbers tell the edges.
+    fn random_numbers(&self, rng: &mut ChaCha8Rng) -> Point {
+        let mut outside = 0;
+        loop {
+            let mut genes = [0; MOST];
+            for gene in self.choices() {
+                genes[gene] = self.genome.draw(gene, rng);
+            }
+            let point = point(genes, self.ranges().map(|range| range.draw(rng)).collect());
+            if self.is_inside(&point) {
+                return point;
+            }
+            outside += usize::from(self.region.is_redrawn(&self.genome.spec(&point.genes)));
+            if outside == MOST_REDRAWS {
+                return self.numbered(self.region.any(rng), rng);
+            }
+        }
+    }
+
+    /// A point of the cell of a spec, of which numbers tell the edges: higher ones for edges that are there.
+    fn numbered(&self, spec: Spec, rng: &mut ChaCha8Rng) -> Point {
+        let cell = spec.prune().expect("specs are connected");
+        let genes = self.genome.of_spec(cell.padded(self.region.space().max_vertices()));
+        let higher = |gene: &u8| rng.random_range(0.0..0.5) + 0.5 * f64::from(*gene);
+        let mut numbers: Vec<f64> = genes[..self.genome.edges()].iter().map(higher).collect();
+        numbers.push(count(cell.edge_count()));
+        point(genes, numbers)
+    }
+
     fn is_inside(&self, point: &Point) -> bool {
-        self.space.cell(&self.genome.spec(&point.genes)).is_ok()
+        self.region.cell(&self.genome.spec(&point.genes)).is_some()
     }
 
     /// Where the good cells or the others have a number.
@@ -256,7 +277,10 @@ impl Searcher for Tpe {
                     found = Some(point);
                     break;
                 }
-                self.observed.push((point, 1.0));
+                // What is outside the pool is unknown, what is outside the space is bad.
+                if !self.region.is_redrawn(&self.genome.spec(&point.genes)) {
+                    self.observed.push((point, 1.0));
+                }
             }
             self.asked = vec![found.unwrap_or_else(|| self.random(rng))];
         }
@@ -272,6 +296,7 @@ impl Searcher for Tpe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::Space;
     use crate::unit::Seed;
 
     fn tpe() -> Tpe {

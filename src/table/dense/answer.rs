@@ -3,10 +3,17 @@
 use rand::RngExt as _;
 use serde::Serialize;
 
-use super::Row;
+use super::{Row, Table};
 use crate::space::{Cell, INPUT, ModuleHash, OUTPUT, Operation};
-use crate::train::Evaluation;
+use crate::statistics::number;
+use crate::table::Status;
+use crate::table::judged::{judged, mean_accuracy};
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds, Seed};
+
+/// The positions of the accuracies in a [`Row`].
+pub(super) const TRAIN: usize = 0;
+pub(super) const VALIDATION: usize = 1;
+pub(super) const TEST: usize = 2;
 
 /// The two moments of a training of which a query answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +46,8 @@ impl Stop {
 /// Of which repeats a query answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {
-    /// The mean over all. A repeat that lacks an accuracy or a time is left out of the mean of that.
+    /// The mean over all. One that diverged counts as [chance](Table::chance); one that lacks an accuracy or a time otherwise
+    /// is left out of the mean of that, and each [`Mean`] says how many it is of.
     Mean,
     /// The one with this number.
     One(u16),
@@ -47,6 +55,53 @@ pub enum Repeat {
     ///
     /// The official program draws from the global generator of its process instead, another repeat at every query.
     Drawn(Seed),
+}
+
+/// A mean over trainings of one cell at one budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    /// The mean, in double precision: seconds or a fraction.
+    pub value: f64,
+    /// The number of trainings that it is of: at least one.
+    pub repeats: usize,
+}
+
+impl Mean {
+    /// The mean of some accuracies; `None` of none.
+    fn of_accuracies(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+        Some(Self { value: mean_accuracy(values.clone())?, repeats: values.count() })
+    }
+
+    /// The mean of some times; `None` of none.
+    fn of_times(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+        let repeats = values.clone().count();
+        (repeats > 0).then(|| Self { value: values.sum::<f64>() / number(repeats), repeats })
+    }
+
+    /// The mean of accuracies as an accuracy, in single precision.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "a mean of a few single-precision numbers")]
+    pub fn accuracy(self) -> Option<Accuracy> {
+        Accuracy::from_fraction(self.value as f32)
+    }
+}
+
+/// What a cell reached at one moment of its trainings: means over repeats, or what one repeat reached. `None` where no training
+/// has a value.
+///
+/// # Units
+///
+/// Seconds and fractions.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Means {
+    /// What the trainings had cost.
+    pub training_time: Option<Mean>,
+    /// The accuracy on images trained on.
+    pub train_accuracy: Option<Mean>,
+    /// The accuracy by which searches choose.
+    pub validation_accuracy: Option<Mean>,
+    /// The accuracy that a search never sees.
+    pub test_accuracy: Option<Mean>,
 }
 
 /// What a cell reached at a budget.
@@ -62,10 +117,14 @@ pub struct Answer {
     pub epochs: Epochs,
     /// Which repeat this is; `None` for the mean over all.
     pub repeat: Option<u16>,
+    /// The number of trainings that this is of.
+    pub repeats: usize,
+    /// How many of them diverged: in a mean they count as [chance](Table::chance).
+    pub diverged: usize,
     /// What was measured after half of the epochs.
-    pub halfway: Evaluation,
+    pub halfway: Means,
     /// What was measured at the end.
-    pub end: Evaluation,
+    pub end: Means,
 }
 
 /// An answer under the key names of the official program.
@@ -92,16 +151,26 @@ pub struct Official {
 }
 
 impl Answer {
-    /// Answers of some rows of a cell at one budget, at least one.
-    pub(super) fn of(hash: ModuleHash, cell: Cell, parameters: Parameters, rows: &[Row], is_mean: bool) -> Self {
-        let [halfway, end] = [Stop::Halfway, Stop::Final].map(|stop| if is_mean { mean(rows, stop) } else { rows[0].at(stop) });
-        let repeat = (!is_mean).then_some(rows[0].repeat);
-        Self { hash, cell, parameters, epochs: rows[0].epochs(), repeat, halfway, end }
+    /// Answers of some rows of a cell at one budget, at least one: of their means, or as they were measured.
+    pub(super) fn of(table: &Table, index: usize, rows: &[Row], is_mean: bool) -> Self {
+        let [halfway, end] = [Stop::Halfway, Stop::Final].map(|stop| Means::of(table, rows, stop, is_mean));
+        let diverged = rows.iter().filter(|row| row.status == Status::Diverged).count();
+        Self {
+            hash: table.hashes[index],
+            cell: table.cells[index],
+            parameters: table.parameters[index],
+            epochs: rows[0].epochs(),
+            repeat: (!is_mean).then_some(rows[0].repeat),
+            repeats: rows.len(),
+            diverged,
+            halfway,
+            end,
+        }
     }
 
     /// What was measured at a moment of the training.
     #[must_use]
-    pub const fn at(&self, stop: Stop) -> Evaluation {
+    pub const fn at(&self, stop: Stop) -> Means {
         match stop {
             Stop::Halfway => self.halfway,
             Stop::Final => self.end,
@@ -111,7 +180,7 @@ impl Answer {
     /// The answer under the key names of the official program.
     #[must_use]
     pub fn official(&self, stop: Stop) -> Official {
-        let Evaluation { training_time, train_accuracy, validation_accuracy, test_accuracy } = self.at(stop);
+        let Means { training_time, train_accuracy, validation_accuracy, test_accuracy } = self.at(stop);
         let vertices = self.cell.vertices();
         Official {
             module_adjacency: (0..vertices)
@@ -119,10 +188,10 @@ impl Answer {
                 .collect(),
             module_operations: [INPUT].into_iter().chain(self.cell.operations().map(Operation::name)).chain([OUTPUT]).collect(),
             trainable_parameters: self.parameters,
-            training_time: training_time.measured(),
-            train_accuracy,
-            validation_accuracy,
-            test_accuracy,
+            training_time: training_time.map(|time| Seconds(time.value)),
+            train_accuracy: train_accuracy.and_then(Mean::accuracy),
+            validation_accuracy: validation_accuracy.and_then(Mean::accuracy),
+            test_accuracy: test_accuracy.and_then(Mean::accuracy),
         }
     }
 }
@@ -133,22 +202,24 @@ pub(super) fn drawn(rows: &[Row], hash: ModuleHash, seed: Seed) -> &Row {
     &rows[rng.random_range(0..rows.len())]
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a mean of a few single-precision numbers")]
-fn mean(rows: &[Row], stop: Stop) -> Evaluation {
-    let place = stop.place();
-    let mean_of = |which: usize| {
-        let fractions = rows.iter().map(|row| row.accuracies[place][which]).filter(|fraction| !fraction.is_nan());
-        let (sum, count) = fractions.fold((0.0, 0_u32), |(sum, count), fraction| (sum + f64::from(fraction), count + 1));
-        // Of no fractions the mean is no number, which makes no accuracy.
-        Accuracy::from_fraction((sum / f64::from(count)) as f32)
-    };
-    let times = rows.iter().filter_map(|row| Seconds(row.training_times[place]).measured());
-    let (seconds, measured) = times.fold((0.0, 0_u32), |(sum, count), time| (sum + time.0, count + 1));
-    Evaluation {
-        // 0 if no repeat has one.
-        training_time: Seconds(seconds / f64::from(measured.max(1))),
-        train_accuracy: mean_of(0),
-        validation_accuracy: mean_of(1),
-        test_accuracy: mean_of(2),
+impl Means {
+    fn of(table: &Table, rows: &[Row], stop: Stop, is_judged: bool) -> Self {
+        let place = stop.place();
+        let accuracy = |which: usize| {
+            let measured = |row: &Row| row.accuracy(place, which);
+            if is_judged {
+                let trainings = rows.iter().map(|row| (row.status, measured(row)));
+                Mean::of_accuracies(judged(trainings, table.chance_of(place, which)))
+            } else {
+                Mean::of_accuracies(rows.iter().filter_map(measured))
+            }
+        };
+        let times = rows.iter().filter_map(|row| Seconds(row.training_times[place]).measured());
+        Self {
+            training_time: Mean::of_times(times.map(|time| time.0)),
+            train_accuracy: accuracy(TRAIN),
+            validation_accuracy: accuracy(VALIDATION),
+            test_accuracy: accuracy(TEST),
+        }
     }
 }

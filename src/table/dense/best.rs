@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::{Answer, Repeat, Stop, Table};
 use crate::table::Error;
-use crate::train::Evaluation;
-use crate::unit::{Accuracy, Epochs};
+use crate::table::dense::Mean;
+use crate::unit::Epochs;
 
 /// A column by which cells can be ranked.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +21,14 @@ pub struct Ranking {
 
 /// Every column by which cells can be ranked.
 pub const RANKINGS: &[Ranking] = &[
-    higher("final_validation_accuracy", Stop::Final, |answer| fraction(answer.end.validation_accuracy)),
-    higher("final_test_accuracy", Stop::Final, |answer| fraction(answer.end.test_accuracy)),
-    higher("final_train_accuracy", Stop::Final, |answer| fraction(answer.end.train_accuracy)),
-    lower("final_training_time", Some(Stop::Final), |answer| time(answer.end)),
-    higher("halfway_validation_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.validation_accuracy)),
-    higher("halfway_test_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.test_accuracy)),
-    higher("halfway_train_accuracy", Stop::Halfway, |answer| fraction(answer.halfway.train_accuracy)),
-    lower("halfway_training_time", Some(Stop::Halfway), |answer| time(answer.halfway)),
+    higher("final_validation_accuracy", Stop::Final, |answer| mean(answer.end.validation_accuracy)),
+    higher("final_test_accuracy", Stop::Final, |answer| mean(answer.end.test_accuracy)),
+    higher("final_train_accuracy", Stop::Final, |answer| mean(answer.end.train_accuracy)),
+    lower("final_training_time", Some(Stop::Final), |answer| mean(answer.end.training_time)),
+    higher("halfway_validation_accuracy", Stop::Halfway, |answer| mean(answer.halfway.validation_accuracy)),
+    higher("halfway_test_accuracy", Stop::Halfway, |answer| mean(answer.halfway.test_accuracy)),
+    higher("halfway_train_accuracy", Stop::Halfway, |answer| mean(answer.halfway.train_accuracy)),
+    lower("halfway_training_time", Some(Stop::Halfway), |answer| mean(answer.halfway.training_time)),
     lower("trainable_parameters", None, |answer| Some(answer.parameters.0.into())),
 ];
 
@@ -40,12 +40,8 @@ const fn lower(name: &'static str, stop: Option<Stop>, value: fn(&Answer) -> Opt
     Ranking { name, stop, is_higher_better: false, value }
 }
 
-fn fraction(accuracy: Option<Accuracy>) -> Option<f64> {
-    accuracy.map(|accuracy| accuracy.fraction().into())
-}
-
-fn time(evaluation: Evaluation) -> Option<f64> {
-    evaluation.training_time.measured().map(|time| time.0)
+fn mean(mean: Option<Mean>) -> Option<f64> {
+    mean.map(|mean| mean.value)
 }
 
 impl Ranking {
@@ -81,7 +77,7 @@ impl Ranking {
 
 impl Table {
     /// Finds the best cells at a budget by a column of the mean over repeats, the best first, of equals that with the lower
-    /// hash. Cells without a value, because every repeat diverged or nobody measured a time, are left out.
+    /// hash. A repeat that diverged counts as [chance](Self::chance). Cells without a value are left out.
     ///
     /// # Errors
     ///

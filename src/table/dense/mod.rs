@@ -12,12 +12,14 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
+use super::judged::{DEFAULT_CLASSES, Divergence, chance, judged};
 use super::{Benchmark, Error, Part, Record, Status};
 use crate::space::{Cell, ModuleHash};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
-pub use answer::{Answer, Official, Repeat, Stop};
+use answer::VALIDATION;
+pub use answer::{Answer, Mean, Means, Official, Repeat, Stop};
 pub use best::{RANKINGS, Ranking};
 
 /// The recorded rows of a benchmark, in memory.
@@ -48,7 +50,8 @@ pub use best::{RANKINGS, Ranking};
 /// // Open and query.
 /// let table: Table = benchmark.table()?;
 /// let answer = table.query(&cell, Epochs(4), Repeat::Mean)?;
-/// assert_eq!(answer.at(Stop::Final).test_accuracy, Accuracy::from_fraction(0.6));
+/// let mean = answer.at(Stop::Final).test_accuracy.expect("both repeats have one");
+/// assert_eq!((mean.accuracy(), mean.repeats), (Accuracy::from_fraction(0.6), 2));
 ///
 /// // All cells and all their rows.
 /// for (index, cell) in table.cells().iter().enumerate() {
@@ -68,6 +71,10 @@ pub struct Table {
     first_rows: Vec<u32>,
     rows: Vec<Row>,
     budgets: Vec<Epochs>,
+    /// What a training that diverged counts as where its cell is judged.
+    chance: f64,
+    /// Which accuracies were measured of any training, halfway and at the end.
+    measured: [[bool; 3]; 2],
     /// The index of each cell's fingerprint: made when the first cell is asked for, as many commands ask for none.
     by_fingerprint: OnceLock<FxHashMap<u64, u32>>,
 }
@@ -129,6 +136,12 @@ impl Row {
         Evaluation { training_time, train_accuracy, validation_accuracy, test_accuracy }
     }
 
+    /// One accuracy at one moment, by their positions, as a fraction; `None` if there is none.
+    fn accuracy(&self, place: usize, which: usize) -> Option<f64> {
+        let fraction = self.accuracies[place][which];
+        (!fraction.is_nan()).then(|| fraction.into())
+    }
+
     /// What orders the rows of a cell.
     const fn key(&self) -> u32 {
         key(self.epochs, self.repeat)
@@ -149,7 +162,7 @@ impl Benchmark {
     ///
     /// As [`read`](super::read) for a damaged file.
     pub fn table(&self) -> Result<Table, Error> {
-        open::open(&self.files(Part::Recorded)?, self.identity())
+        Ok(open::open(&self.files(Part::Recorded)?, self.identity())?.with_classes(self.classes()))
     }
 }
 
@@ -175,6 +188,8 @@ impl Table {
             first_rows: Vec::new(),
             rows: Vec::new(),
             budgets: Vec::new(),
+            chance: chance(DEFAULT_CLASSES),
+            measured: [[false; 3]; 2],
             by_fingerprint: OnceLock::new(),
         }
     }
@@ -202,7 +217,51 @@ impl Table {
     fn finish(mut self) -> Self {
         self.first_rows.push(u32::try_from(self.rows.len()).expect("opening counts the rows"));
         self.budgets.sort_unstable();
+        // Where no training ended well, nothing says that an accuracy was not measured.
+        let any_ended_well = self.rows.iter().any(|row| row.status == Status::Ok);
+        for (place, measured) in self.measured.iter_mut().enumerate() {
+            for (which, measured) in measured.iter_mut().enumerate() {
+                *measured = !any_ended_well || self.rows.iter().any(|row| row.accuracy(place, which).is_some());
+            }
+        }
         self
+    }
+
+    /// The same table of a data set with another number of classes than 10: it says what a training that diverged counts as.
+    #[must_use]
+    pub fn with_classes(self, classes: usize) -> Self {
+        Self { chance: chance(classes), ..self }
+    }
+
+    /// The accuracy that a training that diverged counts as where its cell is judged: 1 over the number of classes.
+    #[must_use]
+    pub const fn chance(&self) -> f64 {
+        self.chance
+    }
+
+    /// The same for one accuracy, unless that was measured of no training.
+    fn chance_of(&self, place: usize, which: usize) -> Option<f64> {
+        self.measured[place][which].then_some(self.chance)
+    }
+
+    /// The final validation accuracies that the trainings of a cell at a budget count as where it is judged, in the order of
+    /// the repeats; one that diverged counts as [`chance`](Self::chance), one that has none otherwise is left out.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn judged_accuracies(&self, index: usize, epochs: Epochs) -> Vec<f64> {
+        let place = Stop::Final.place();
+        let trainings = self.repeats(index, epochs).iter().map(|row| (row.status, row.accuracy(place, VALIDATION)));
+        judged(trainings, self.chance_of(place, VALIDATION)).collect()
+    }
+
+    /// How many trainings of a budget diverged.
+    #[must_use]
+    pub fn divergence(&self, epochs: Epochs) -> Divergence {
+        let rows = || self.rows.iter().filter(|row| row.epochs() == epochs);
+        Divergence { diverged: rows().filter(|row| row.status == Status::Diverged).count(), trainings: rows().count() }
     }
 
     /// How many cells there are.
@@ -342,11 +401,12 @@ impl Table {
     /// Panics unless the index is below [`len`](Self::len).
     pub fn answer(&self, index: usize, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
         let rows = self.repeats(index, epochs);
-        let hash = self.hashes[index];
         if rows.is_empty() {
+            let hash = self.hashes[index];
             self.check_budget(epochs)?;
             return Err(Error::NotRecorded { hash, epochs: Some(epochs) });
         }
+        let hash = self.hashes[index];
         let row = match repeat {
             Repeat::Mean => None,
             Repeat::One(one) => {
@@ -356,7 +416,7 @@ impl Table {
             }
             Repeat::Drawn(seed) => Some(answer::drawn(rows, hash, seed)),
         };
-        Ok(Answer::of(hash, self.cells[index], self.parameters[index], row.map_or(rows, std::slice::from_ref), row.is_none()))
+        Ok(Answer::of(self, index, row.map_or(rows, std::slice::from_ref), row.is_none()))
     }
 
     /// Passes a budget at which something was trained.

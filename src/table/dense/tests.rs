@@ -173,17 +173,33 @@ fn a_cell_is_found_however_it_is_numbered() {
 }
 
 #[test]
-fn a_mean_is_over_the_repeats_that_have_the_value() {
+fn a_mean_is_over_the_repeats_that_have_the_value_and_one_that_diverged_counts_as_chance() {
     let cell = cells(3)[2];
     let records: Vec<_> = [1, 2, 3].map(|repeat| record(cell, 4, repeat)).into();
     let answer = Table::from_records(&records).query(&cell, Epochs(4), Repeat::Mean).unwrap();
     assert_eq!((answer.repeat, answer.epochs), (None, Epochs(4)));
-    let accuracies: Vec<_> = records[..2].iter().filter_map(|record| record.end.validation_accuracy).collect();
-    assert_eq!(answer.end.validation_accuracy, Accuracy::mean(&accuracies));
+    assert_eq!((answer.repeats, answer.diverged), (3, 1));
+    let sum: f64 =
+        records[..2].iter().filter_map(|record| record.end.validation_accuracy).map(|one| f64::from(one.fraction())).sum();
+    let validation = answer.end.validation_accuracy.unwrap();
+    assert!((validation.value - (sum + 0.1) / 3.0).abs() < 1e-7 && validation.repeats == 3);
     let times: f64 = records.iter().map(|record| record.halfway.training_time.0).sum();
-    assert_eq!(answer.halfway.training_time, Seconds(times / 3.0));
-    let diverged = Table::from_records(&records[2..]).query(&cell, Epochs(4), Repeat::Mean).unwrap();
-    assert_eq!(diverged.end.validation_accuracy, None);
+    assert_eq!(answer.halfway.training_time, Some(Mean { value: times / 3.0, repeats: 3 }));
+    let four = Table::from_records(&records[2..]).with_classes(4).query(&cell, Epochs(4), Repeat::Mean).unwrap();
+    assert_eq!(four.end.validation_accuracy, Some(Mean { value: 0.25, repeats: 1 }));
+    // Asked for alone, it has what was measured: nothing.
+    let alone = Table::from_records(&records).query(&cell, Epochs(4), Repeat::One(3)).unwrap();
+    assert_eq!((alone.end.validation_accuracy, alone.diverged), (None, 1));
+}
+
+#[test]
+fn each_mean_says_how_many_repeats_it_is_of() {
+    let cell = cells(3)[2];
+    let mut records: Vec<_> = [0, 1].map(|repeat| record(cell, 4, repeat)).into();
+    records[1].end.validation_accuracy = None;
+    let answer = Table::from_records(&records).query(&cell, Epochs(4), Repeat::Mean).unwrap();
+    let repeats = [answer.end.validation_accuracy, answer.end.test_accuracy].map(|mean| mean.unwrap().repeats);
+    assert_eq!((answer.repeats, repeats), (2, [1, 2]));
 }
 
 #[test]

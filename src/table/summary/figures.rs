@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::super::{Key, STATUSES, Status};
+use super::super::{Key, STATUSES, Status, chance, judged, mean_accuracy};
 use super::rows::Rows;
 use super::{
     BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
@@ -33,6 +33,7 @@ pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance)
         budgets: budgets.iter().map(|budget| budget.count.clone()).collect(),
         ranges: ranges(rows, &budgets),
         best: budgets.last().map(|budget| best(rows, budget)).unwrap_or_default(),
+        chance: chance(rows.classes),
         between_budgets: between_budgets(rows.hashes.len(), &budgets),
         validation_and_test: within(|budget| &budget.test, |budget| &budget.validation),
         halfway_and_final: within(|budget| &budget.validation, |budget| &budget.halfway),
@@ -46,14 +47,17 @@ pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance)
 ///
 /// # Shapes
 ///
-/// - `cells` (the index of each), `repeats`, `validation`, … : `[cells with a row]`, means over the repeats that have a value,
-///   NaN where none has
+/// - `cells` (the index of each), `repeats`, `validation`, … : `[cells with a row]`, means over the repeats that have a value or
+///   diverged, as [`judged`] says; NaN where none has
 struct Budget {
     epochs: Epochs,
     count: BudgetCount,
     cells: Vec<u32>,
-    /// The repeats with a final validation accuracy.
+    /// The repeats behind the mean final validation accuracy, and behind the mean final test accuracy.
     repeats: Vec<usize>,
+    test_repeats: Vec<usize>,
+    /// The repeats that diverged.
+    diverged: Vec<usize>,
     halfway: Vec<f64>,
     validation: Vec<f64>,
     test: Vec<f64>,
@@ -79,43 +83,57 @@ impl Budget {
     fn of(rows: &Rows, epochs: Epochs, of_budget: Vec<u32>) -> Self {
         let statuses = STATUSES.iter().map(|status| (status.name(), 0)).collect();
         let count = BudgetCount { epochs, cells: 0, rows: of_budget.len(), fewest_repeats: 0, most_repeats: 0, statuses };
-        let (cells, repeats) = (Vec::new(), Vec::new());
+        let cells = Vec::new();
+        let [repeats, test_repeats, diverged] = std::array::from_fn(|_| Vec::new());
         let [halfway, validation, test, times, squares, first, second] = std::array::from_fn(|_| Vec::new());
         let pair = [first, second];
-        let mut budget =
-            Self { epochs, count, cells, repeats, halfway, validation, test, times, pair, squares, rows: Vec::new() };
+        let mut budget = Self {
+            epochs,
+            count,
+            cells,
+            repeats,
+            test_repeats,
+            diverged,
+            halfway,
+            validation,
+            test,
+            times,
+            pair,
+            squares,
+            rows: Vec::new(),
+        };
+        let chances = [&rows.halfway, &rows.validation, &rows.test].map(|column| chance_of(rows, column));
         for of_cell in of_budget.chunk_by(|a, b| rows.cells[*a as usize] == rows.cells[*b as usize]) {
-            budget.push(rows, of_cell);
+            budget.push(rows, of_cell, chances);
         }
         budget.count.cells = budget.cells.len();
         budget.rows = of_budget;
         budget
     }
 
-    /// Adds the rows of the next cell.
-    fn push(&mut self, rows: &Rows, of_cell: &[u32]) {
-        let mean_of = |value: &dyn Fn(usize) -> f64| {
-            let (count, sum) = of_cell
-                .iter()
-                .map(|row| value(*row as usize))
-                .filter(|value| value.is_finite())
-                .fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
-            (count, if count == 0 { f64::NAN } else { sum / number(count) })
-        };
-        let mean = |column: &[f32]| mean_of(&|row| column[row].into());
-        let (repeats, validation) = mean(&rows.validation);
+    /// Adds the rows of the next cell. `chances` are what a training that diverged counts as, halfway and at the end on validation
+    /// and on test images.
+    fn push(&mut self, rows: &Rows, of_cell: &[u32], chances: [Option<f64>; 3]) {
+        let training = |column: &[f32], row: &u32| (rows.statuses[*row as usize], finite(column[*row as usize].into()));
+        let [halfway, validation, test] = [(&rows.halfway, chances[0]), (&rows.validation, chances[1]), (&rows.test, chances[2])]
+            .map(|(column, chance)| judged(of_cell.iter().map(|row| training(column, row)), chance).collect::<Vec<_>>());
+        let mean = |values: &[f64]| mean_accuracy(values.iter().copied()).unwrap_or(f64::NAN);
+        let times: Vec<f64> = of_cell.iter().filter_map(|row| finite(rows.times[*row as usize])).collect();
         self.cells.push(rows.cells[of_cell[0] as usize]);
-        self.repeats.push(repeats);
-        self.validation.push(validation);
-        self.halfway.push(mean(&rows.halfway).1);
-        self.test.push(mean(&rows.test).1);
-        self.times.push(mean_of(&|row| rows.times[row]).1);
+        self.repeats.push(validation.len());
+        self.test_repeats.push(test.len());
+        self.diverged.push(of_cell.iter().filter(|row| rows.statuses[**row as usize] == Status::Diverged).count());
+        self.validation.push(mean(&validation));
+        self.halfway.push(mean(&halfway));
+        self.test.push(mean(&test));
+        self.times.push(statistics::mean(&times).unwrap_or(f64::NAN));
         for (repeat, values) in (0_u16..).zip(&mut self.pair) {
             let row = of_cell.iter().find(|row| rows.repeats[**row as usize] == repeat);
-            values.push(row.map_or(f64::NAN, |row| rows.validation[*row as usize].into()));
+            let value = row.and_then(|row| judged([training(&rows.validation, row)].into_iter(), chances[1]).next());
+            values.push(value.unwrap_or(f64::NAN));
         }
-        let square = |row: &u32| (f64::from(rows.validation[*row as usize]) - validation).powi(2);
-        self.squares.push(of_cell.iter().map(square).filter(|square| square.is_finite()).sum());
+        let center = statistics::mean(&validation).unwrap_or(f64::NAN);
+        self.squares.push(validation.iter().map(|value| (value - center).powi(2)).sum());
         for row in of_cell {
             *self.count.statuses.entry(rows.statuses[*row as usize].name()).or_default() += 1;
         }
@@ -123,6 +141,16 @@ impl Budget {
         self.count.fewest_repeats = fewest.min(of_cell.len());
         self.count.most_repeats = self.count.most_repeats.max(of_cell.len());
     }
+}
+
+/// What a training that diverged counts as in a column, unless no training that ended well has a value there.
+fn chance_of(rows: &Rows, column: &[f32]) -> Option<f64> {
+    let is_measured = column.iter().any(|value| value.is_finite()) || !rows.statuses.contains(&Status::Ok);
+    is_measured.then(|| chance(rows.classes))
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 fn vertices(rows: &Rows) -> Vec<VerticesCount> {
@@ -174,13 +202,14 @@ fn best(rows: &Rows, budget: &Budget) -> Vec<BestCell> {
         order.truncate(NAMED);
     }
     order.sort_unstable_by(better);
-    let finite = |value: f64| value.is_finite().then_some(value);
     let cell = |index: usize| {
         let cell = budget.cells[index] as usize;
         BestCell {
             module_hash: rows.hashes[cell],
             epochs: budget.epochs,
             repeats: budget.repeats[index],
+            test_repeats: budget.test_repeats[index],
+            diverged: budget.diverged[index],
             final_validation_accuracy: budget.validation[index],
             final_test_accuracy: finite(budget.test[index]),
             trainable_parameters: rows.parameters[cell],
@@ -278,7 +307,7 @@ mod tests {
 
     /// Rows of cells 0, 1, …: for each its budget, repeat and final validation accuracy, sorted by cell.
     fn rows(of: &[(u32, u16, u16, f32)]) -> Rows {
-        let mut rows = Rows::default();
+        let mut rows = Rows { classes: 10, ..Rows::default() };
         for (cell, epochs, repeat, validation) in of {
             if rows.hashes.len() == *cell as usize {
                 rows.hashes.push(ModuleHash::from_hex(&format!("{cell:032x}")).unwrap());

@@ -40,6 +40,8 @@ pub struct Summary {
     pub ranges: Vec<Range>,
     /// The cells with the highest mean final validation accuracy at the largest budget, the best first: at most ten.
     pub best: Vec<BestCell>,
+    /// The accuracy of chance, which a training that diverged counts as in means, rankings and noise.
+    pub chance: f64,
     /// How well a smaller budget ranks the cells of a larger one, by mean final validation accuracy.
     pub between_budgets: Vec<BetweenBudgets>,
     /// How well validation accuracy ranks the cells of test accuracy, by the means at the end.
@@ -138,8 +140,13 @@ pub struct BestCell {
     pub module_hash: ModuleHash,
     /// The budget.
     pub epochs: Epochs,
-    /// The repeats with a final validation accuracy.
+    /// The repeats behind the mean final validation accuracy. One that diverged counts as an accuracy of chance, as
+    /// [`judged`](super::judged) says.
     pub repeats: usize,
+    /// The repeats behind the mean final test accuracy.
+    pub test_repeats: usize,
+    /// The repeats that diverged.
+    pub diverged: usize,
     /// The mean final validation accuracy.
     pub final_validation_accuracy: f64,
     /// The mean final test accuracy.

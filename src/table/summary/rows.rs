@@ -57,6 +57,8 @@ pub(super) struct Rows {
     pub(super) train: Vec<f32>,
     pub(super) validation: Vec<f32>,
     pub(super) test: Vec<f32>,
+    /// The number of classes of the data set.
+    pub(super) classes: usize,
     pub(super) sources: BTreeMap<String, u64>,
     pub(super) devices: BTreeMap<String, u64>,
     pub(super) tool_versions: BTreeMap<String, u64>,
@@ -74,7 +76,7 @@ impl Rows {
     /// Reads the recorded rows of a benchmark.
     pub(super) fn read(benchmark: &Benchmark) -> Result<Self, Error> {
         let sorted = Sorted::open(benchmark, Part::Recorded, COLUMNS)?;
-        let mut rows = Self::default();
+        let mut rows = Self { classes: benchmark.classes(), ..Self::default() };
         for batch in sorted {
             rows.append(&batch?);
         }

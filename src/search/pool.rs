@@ -1,0 +1,345 @@
+//! Where a search may look: a whole space, or the recorded cells of a table that lacks some.
+//!
+//! A table that is not complete is a pool: a search draws, mutates and proposes within its cells. A draw outside is repeated,
+//! and after [`MOST_REDRAWS`] of them any recorded cell is taken, each with the same chance. Both are counted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+
+use crate::space::{self, Cell, Mutation, Operation, Sampler, Space, Spec, with_unused_vertices};
+use crate::table::{Status, Table};
+use crate::unit::Epochs;
+
+/// The draws outside a pool after which a search takes any of its cells.
+pub const MOST_REDRAWS: usize = 256;
+
+/// The recorded cells of a table that lacks some cells of its space. A clone shares the cells and the counts.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    recorded: Arc<Recorded>,
+    redraws: Arc<Counts>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    cells: Vec<Cell>,
+    fingerprints: FxHashSet<u64>,
+    in_space: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    outside: AtomicU64,
+    uniform: AtomicU64,
+}
+
+/// What a search in a pool could not propose as it was drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redraws {
+    /// The draws outside the pool, which were repeated.
+    pub outside: u64,
+    /// How often any cell of the pool was taken, as every draw had been outside.
+    pub uniform: u64,
+}
+
+impl std::ops::AddAssign for Redraws {
+    fn add_assign(&mut self, other: Self) {
+        self.outside += other.outside;
+        self.uniform += other.uniform;
+    }
+}
+
+impl Pool {
+    /// Makes a pool of some cells; `in_space` is the number of cells of the space, if that is known.
+    #[must_use]
+    pub fn new(cells: Vec<Cell>, in_space: Option<usize>) -> Self {
+        let fingerprints = cells.iter().map(Cell::fingerprint).collect();
+        Self { recorded: Arc::new(Recorded { cells, fingerprints, in_space }), redraws: Arc::default() }
+    }
+
+    /// The smallest space that holds the cells that a table has at all of some budgets, and, where the table does not have all
+    /// cells of that space, the pool of those that it has. `None` if it has none.
+    ///
+    /// A cell whose trainings all failed at a budget is not there; one whose trainings diverged is. `is_wanted` says of the
+    /// index of a cell whether more that is needed is known of it.
+    ///
+    /// # Errors
+    ///
+    /// [`space::Error`] if the cells are of no space.
+    pub fn of(
+        table: &Table,
+        budgets: &[Epochs],
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Result<Option<(Space, Option<Self>)>, space::Error> {
+        let answers =
+            |index: usize, epochs: &Epochs| table.repeats(index, *epochs).iter().any(|row| row.status() != Status::Failed);
+        let has_all = |index: &usize| budgets.iter().all(|epochs| answers(*index, epochs)) && is_wanted(*index);
+        let cells: Vec<_> = (0..table.len()).filter(has_all).map(|index| table.cells()[index]).collect();
+        let vertices = cells.iter().map(|cell| cell.vertices()).max();
+        let edges = cells.iter().map(|cell| cell.edge_count()).max();
+        let (Some(vertices), Some(edges)) = (vertices, edges) else { return Ok(None) };
+        let mut space = Space::nas_bench_101().with_max_vertices(vertices)?.with_max_edges(edges)?;
+        let operations: BTreeSet<Operation> = cells.iter().flat_map(|cell| cell.operations()).collect();
+        if !operations.is_empty() {
+            space = space.with_operations(&operations.into_iter().collect::<Vec<_>>())?;
+        }
+        let in_space = match space.cells() {
+            Ok(all) => Some(all.len()),
+            Err(space::Error::TooLarge { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let pool = (in_space != Some(cells.len())).then(|| Self::new(cells, in_space));
+        Ok(Some((space, pool)))
+    }
+
+    /// The same cells with counts of its own, from 0.
+    pub(super) fn counted_anew(&self) -> Self {
+        Self { recorded: self.recorded.clone(), redraws: Arc::default() }
+    }
+
+    /// What was counted.
+    pub(super) fn redraws(&self) -> Redraws {
+        let Counts { outside, uniform } = &*self.redraws;
+        Redraws { outside: outside.load(Ordering::Relaxed), uniform: uniform.load(Ordering::Relaxed) }
+    }
+
+    /// The number of its cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.recorded.cells.len()
+    }
+
+    /// Whether it has no cells.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.recorded.cells.is_empty()
+    }
+
+    /// The number of cells of the space; `None` if the space is too large to count them.
+    #[must_use]
+    pub fn in_space(&self) -> Option<usize> {
+        self.recorded.in_space
+    }
+
+    /// Whether a cell is one of its cells, however its vertices are numbered.
+    #[must_use]
+    pub fn contains(&self, cell: &Cell) -> bool {
+        self.recorded.fingerprints.contains(&cell.fingerprint())
+    }
+
+    /// What makes two pools the same: a number of its cells.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        // The sum does not depend on the order of the cells.
+        self.recorded.fingerprints.iter().fold(0, |sum, fingerprint| sum.wrapping_add(*fingerprint))
+    }
+}
+
+/// In words: `20,001 recorded cells of the 423,624 of the space, 403,623 missing`.
+impl std::fmt::Display for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.in_space() {
+            Some(all) => write!(f, "{} recorded cells of the {all} of the space, {} missing", self.len(), all - self.len()),
+            None => write!(f, "{} recorded cells of a space too large to count", self.len()),
+        }
+    }
+}
+
+/// Where a search may look. Algorithms draw and change cells through it, so that none needs to know of pools.
+#[derive(Clone, Debug)]
+pub(super) struct Region {
+    space: Space,
+    pool: Option<Pool>,
+}
+
+impl Region {
+    pub(super) const fn new(space: Space, pool: Option<Pool>) -> Self {
+        Self { space, pool }
+    }
+
+    /// The space, for what depends on its limits only.
+    pub(super) const fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// The cell of a spec, if the search may propose it.
+    pub(super) fn cell(&self, spec: &Spec) -> Option<Cell> {
+        self.space.cell(spec).ok().filter(|cell| self.holds(cell))
+    }
+
+    /// Whether a cell of the space may be proposed.
+    pub(super) fn holds(&self, cell: &Cell) -> bool {
+        self.pool.as_ref().is_none_or(|pool| pool.contains(cell))
+    }
+
+    /// Whether a spec that was drawn lies in the space, but outside the pool: then it is to be drawn again, and was counted.
+    pub(super) fn is_redrawn(&self, spec: &Spec) -> bool {
+        let Some(pool) = &self.pool else { return false };
+        let is_outside = self.space.cell(spec).is_ok_and(|cell| !pool.contains(&cell));
+        pool.redraws.outside.fetch_add(u64::from(is_outside), Ordering::Relaxed);
+        is_outside
+    }
+
+    /// Draws a cell with a sampler.
+    pub(super) fn draw(&self, sampler: Sampler, rng: &mut ChaCha8Rng) -> Spec {
+        let Some(pool) = &self.pool else { return sampler.draw(&self.space, rng) };
+        if sampler == Sampler::Uniform {
+            // What is accepted of uniform draws is uniform within the pool, too.
+            return with_unused_vertices(pool.any(rng), &self.space, rng);
+        }
+        let drawn = (0..MOST_REDRAWS).map(|_| sampler.draw(&self.space, rng)).find(|spec| !self.is_redrawn(spec));
+        drawn.unwrap_or_else(|| self.any(rng))
+    }
+
+    /// Changes a cell into another one; `None` if there is no other.
+    pub(super) fn mutate(&self, mutation: Mutation, spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        let Some(pool) = &self.pool else { return mutation.mutate(&self.space, spec, rng) };
+        let before = self.space.cell(&spec).ok()?;
+        for _ in 0..MOST_REDRAWS {
+            let Some(mutant) = mutation.mutate(&self.space, spec, rng) else { break };
+            if !self.is_redrawn(&mutant) {
+                return Some(mutant);
+            }
+        }
+        let has_another = pool.recorded.cells.iter().any(|cell| !cell.is_isomorphic_to(&before));
+        has_another.then(|| {
+            loop {
+                let other = self.any(rng);
+                if !other.prune().is_ok_and(|cell| cell.is_isomorphic_to(&before)) {
+                    return other;
+                }
+            }
+        })
+    }
+
+    /// The neighbours of a cell that may be proposed.
+    pub(super) fn neighbours(&self, spec: Spec) -> impl Iterator<Item = Spec> {
+        self.space.neighbours(spec).filter(|neighbour| self.pool.is_none() || self.cell(neighbour).is_some())
+    }
+
+    /// All cells of at most so many vertices that may be proposed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the space has too many cells to list.
+    pub(super) fn cells(&self, max_vertices: usize) -> Vec<Cell> {
+        match &self.pool {
+            Some(pool) => pool.recorded.cells.iter().filter(|cell| cell.vertices() <= max_vertices).copied().collect(),
+            None => {
+                let cells = self.space.with_max_vertices(max_vertices).and_then(|space| space.cells());
+                cells.expect("a space of few vertices is small")
+            }
+        }
+    }
+
+    /// Any cell of the pool, each with the same chance, counted.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless there is a pool.
+    pub(super) fn any(&self, rng: &mut ChaCha8Rng) -> Spec {
+        let pool = self.pool.as_ref().expect("only in a pool every draw can be outside");
+        pool.redraws.uniform.fetch_add(1, Ordering::Relaxed);
+        with_unused_vertices(pool.any(rng), &self.space, rng)
+    }
+
+    /// Whether there is a pool.
+    pub(super) const fn is_pool(&self) -> bool {
+        self.pool.is_some()
+    }
+}
+
+impl Pool {
+    fn any(&self, rng: &mut ChaCha8Rng) -> Cell {
+        self.recorded.cells[rng.random_range(0..self.len())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Record;
+    use crate::unit::Seed;
+
+    fn space(max_vertices: usize) -> Space {
+        Space::nas_bench_101().with_max_vertices(max_vertices).unwrap()
+    }
+
+    /// Every `step`-th cell of the space of five vertices.
+    fn region(step: usize) -> (Region, Pool) {
+        let all = space(5).cells().unwrap();
+        let pool = Pool::new(all.iter().copied().step_by(step).collect(), Some(all.len()));
+        (Region::new(space(5), Some(pool.clone())), pool)
+    }
+
+    #[test]
+    fn draws_mutants_and_neighbours_stay_in_the_pool() {
+        let (region, pool) = region(20);
+        let mut rng = Seed(1).rng();
+        let is_inside = |spec: Spec| pool.contains(&spec.prune().unwrap());
+        for sampler in [Sampler::Official, Sampler::Strict, Sampler::Uniform] {
+            assert!((0..50).all(|_| is_inside(region.draw(sampler, &mut rng))));
+        }
+        for _ in 0..50 {
+            let parent = region.draw(Sampler::Official, &mut rng);
+            let mutant = region.mutate(Mutation::OneEdit, parent, &mut rng).unwrap();
+            assert!(is_inside(mutant) && !mutant.prune().unwrap().is_isomorphic_to(&parent.prune().unwrap()));
+            assert!(region.neighbours(parent).all(is_inside));
+        }
+        let Redraws { outside, uniform } = pool.redraws();
+        assert!(outside > 1_000 && uniform > 0, "{outside} and {uniform}");
+        assert_eq!(pool.counted_anew().redraws(), Redraws::default());
+    }
+
+    #[test]
+    fn uniform_draws_of_a_pool_are_uniform() {
+        let (region, pool) = region(500);
+        assert_eq!(pool.len(), 6);
+        let mut rng = Seed(2).rng();
+        let mut counts = [0; 6];
+        for _ in 0..3_000 {
+            let cell = region.draw(Sampler::Uniform, &mut rng).prune().unwrap();
+            counts[pool.recorded.cells.iter().position(|other| other.is_isomorphic_to(&cell)).unwrap()] += 1;
+        }
+        // Four standard deviations of a binomial with n = 3000 and p = 1/6 are 82.
+        assert!(counts.iter().all(|count| (418..=582).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_pool_of_one_cell_has_no_mutant() {
+        let cell = space(5).cells().unwrap()[100];
+        let region = Region::new(space(5), Some(Pool::new(vec![cell], None)));
+        let mut rng = Seed(3).rng();
+        let spec = region.draw(Sampler::Official, &mut rng);
+        assert_eq!(region.mutate(Mutation::OneEdit, spec, &mut rng), None);
+    }
+
+    #[test]
+    fn a_table_that_lacks_a_cell_or_one_budget_of_it_is_a_pool_for_those_who_need_it() {
+        let all = space(4).cells().unwrap();
+        let budgets = [Epochs(4), Epochs(12)];
+        let record = |cell: &Cell, epochs| Record::blank(*cell, epochs, 0);
+        let mut records: Vec<_> = all.iter().flat_map(|cell| budgets.map(|epochs| record(cell, epochs))).collect();
+        let of =
+            |records: &[Record], budgets: &[Epochs]| Pool::of(&Table::from_records(records), budgets, |_| true).unwrap().unwrap();
+        let (found, pool) = of(&records, &budgets);
+        assert!(found == space(4).with_max_edges(6).unwrap() && pool.is_none());
+        // The small budget of the last cell.
+        records.remove(records.len() - 2);
+        assert!(of(&records, &budgets[1..]).1.is_none());
+        let pool = of(&records, &budgets).1.unwrap();
+        assert_eq!(pool.to_string(), "90 recorded cells of the 91 of the space, 1 missing");
+        assert!(!pool.contains(all.last().unwrap()) && pool.contains(&all[0]));
+        // What failed is not recorded, what diverged is.
+        records[1].status = Status::Failed;
+        records[3].status = Status::Diverged;
+        assert_eq!(of(&records, &budgets[1..]).1.unwrap().len(), 90);
+        assert!(Pool::of(&Table::from_records(&records), &[Epochs(5)], |_| true).unwrap().is_none());
+    }
+}
