@@ -14,7 +14,7 @@ impl History {
             oracle,
             seed: self.seed,
             evaluation,
-            cell: trial.proposal.cell,
+            cell: trial.cell(),
             epochs: trial.proposal.epochs,
             validation_accuracy: trial.measurement.validation_accuracy,
             training_time: trial.measurement.training_time,

@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::hex;
-use nasbench::network::Cost;
-use nasbench::space::{Cell, Space};
+use nasbench::space::Space;
 use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
 use nasbench::unit::{Epochs, Seed};
-use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 /// How to ask a model file.
@@ -59,7 +56,7 @@ impl Models {
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
         let models = Self { accuracy, time, noise: arguments.noise, space };
         // Whether they fit each other is known now, not when the search begins.
-        models.oracle(Seed(0), |_| None)?;
+        models.oracle(Seed(0))?;
         models.check_budget(path, epochs)?;
         Ok(models)
     }
@@ -94,38 +91,11 @@ impl Models {
         Ok(format!("{} of {}, sha256 {}{of_time}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
     }
 
-    /// An oracle for one search. `known` says what a cell costs, if that was computed before.
-    pub(in crate::cli) fn oracle(
-        &self,
-        seed: Seed,
-        known: impl Fn(&Cell) -> Option<Cost> + Send + Sync + 'static,
-    ) -> anyhow::Result<SurrogateOracle> {
-        let features = self.accuracy.features().clone();
-        let cost_of = move |cell: &Cell| known(cell).map_or_else(|| Ok(features.cost(cell)?), Ok);
-        let oracle = SurrogateOracle::new(Box::new(cost_of));
+    /// An oracle for one search.
+    pub(in crate::cli) fn oracle(&self, seed: Seed) -> anyhow::Result<SurrogateOracle> {
         let could_not = "could not search with the model";
-        let oracle = oracle.with_models(self.accuracy.clone(), self.time.clone()).context(could_not)?;
+        let oracle = SurrogateOracle::new().with_models(self.accuracy.clone(), self.time.clone()).context(could_not)?;
         if self.noise { oracle.with_noise(seed).context(could_not) } else { Ok(oracle) }
-    }
-}
-
-/// What every cell of the space of some models costs, as it is enumerated: renumbering its vertices changes nothing then.
-pub(in crate::cli) struct Costs {
-    pub(in crate::cli) cells: Vec<(Cell, Cost)>,
-    by_fingerprint: FxHashMap<u64, Cost>,
-}
-
-impl Costs {
-    pub(in crate::cli) fn of(models: &Models) -> anyhow::Result<Self> {
-        let features = models.accuracy.features();
-        let cost = |cell: &Cell| Ok((*cell, features.cost(cell)?));
-        let cells: Vec<_> = models.space.cells()?.par_iter().map(cost).collect::<anyhow::Result<_>>()?;
-        let by_fingerprint = cells.iter().map(|(cell, cost)| (cell.fingerprint(), *cost)).collect();
-        Ok(Self { cells, by_fingerprint })
-    }
-
-    pub(in crate::cli) fn get(&self, cell: &Cell) -> Option<Cost> {
-        self.by_fingerprint.get(&cell.fingerprint()).copied()
     }
 }
 

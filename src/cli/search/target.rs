@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::Oracle;
 use nasbench::space::{Cell, Operation, Space};
+use nasbench::surrogate::FittedRange;
 use nasbench::table::{self, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seed};
@@ -113,12 +114,20 @@ impl Target {
         }
     }
 
+    /// The sizes of the cells that the model was fitted on, if a model is asked.
+    pub(super) fn fitted_range(&self) -> Option<FittedRange> {
+        match &self.kind {
+            Kind::Models { models, .. } => Some(models.accuracy().fitted_range()),
+            _ => None,
+        }
+    }
+
     /// An oracle for one search.
     pub(super) fn oracle(&self, seed: Seed) -> anyhow::Result<Box<dyn Oracle + '_>> {
         Ok(match &self.kind {
             Kind::Table { table, .. } => Box::new(TableOracle::new(table, seed)),
             Kind::Training { protocol, data, device } => Box::new(TrainingOracle::new(protocol, data, *device, seed)),
-            Kind::Models { models, .. } => Box::new(models.oracle(seed, |_| None)?),
+            Kind::Models { models, .. } => Box::new(models.oracle(seed)?),
         })
     }
 
