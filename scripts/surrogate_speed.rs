@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::bail;
-use nasbench::space::{Cell, ModuleHash, Space};
+use nasbench::space::{Cell, Space};
 use nasbench::surrogate::features::READABLE;
 use nasbench::surrogate::{self, Features, Model, Quantity, Rows, Target};
 use nasbench::unit::{Epochs, Seed};
@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
 struct Lesson {
     all: Vec<Cell>,
     features: Features,
-    hashes: Vec<ModuleHash>,
+    chosen: Vec<Cell>,
     rows: Rows,
     targets: Vec<f32>,
 }
@@ -51,7 +51,7 @@ impl Lesson {
         chosen.shuffle(&mut Seed(0).derive("cells").rng());
         chosen.truncate(count);
         let features = Features::new(READABLE, &Space::nas_bench_101())?;
-        let rows = features.rows_of(&chosen)?;
+        let rows = features.rows(&chosen)?;
         let named = |name: &str| features.names().iter().position(|other| other == name).expect("a feature");
         let [convolutions, depth, parameters] = ["conv3x3", "depth", "log10_parameters"].map(named);
         let mut noise = Seed(0).derive("noise").rng();
@@ -61,7 +61,7 @@ impl Lesson {
                 + 0.003 * noise
         };
         let targets = rows.iter().map(&mut target).collect();
-        Ok(Self { hashes: Cell::hashes(&chosen), all, features, rows, targets })
+        Ok(Self { chosen, all, features, rows, targets })
     }
 
     fn write(&self, folder: &Path) -> anyhow::Result<serde_json::Value> {
@@ -82,9 +82,9 @@ impl Lesson {
     fn score(&self) -> anyhow::Result<serde_json::Value> {
         let target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(108) };
         let forest = surrogate::find("random-forest")?;
-        let model = Model::fit(forest, target, &self.features, &self.rows, &self.hashes, &self.targets, Seed(1))?;
+        let model = Model::fit(forest, target, &self.features, &self.rows, &self.chosen, &self.targets, Seed(1))?;
         let started = Instant::now();
-        let rows = self.features.rows_of(&self.all)?;
+        let rows = self.features.rows(&self.all)?;
         let encoding = started.elapsed().as_secs_f64();
         model.predict(&rows)?;
         let both = started.elapsed().as_secs_f64();

@@ -11,7 +11,7 @@ use nasbench::report::learning_curves;
 use nasbench::surrogate::assess::{Assessment, Point, assess};
 use nasbench::surrogate::features::STANDARD;
 use nasbench::surrogate::quality::Summary;
-use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, Target, judge};
+use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, judge};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ and the models are asked for the same cells. The table has means over the seeds 
   top10_regret      what is lost by measuring only the ten predicted best: how far the best of them is from the best value, which is
                     the lowest one of times
   crps              the error of the predictions with their deviations, in the unit of the target: smaller is better
-  coverage_90       the share of the cells within the predicted middle 90 %
+  coverage_90, _95  the share of the cells within their 90 % and 95 % intervals
   miscalibration    how far the shares below the predicted 10 %, 20 % … 90 % are from these, on average
 
 `svr` is fitted on at most 3,000 cells, drawn by the seed, whatever the number asked for.
@@ -122,13 +122,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet {
         recorded.note_divergence(target);
     }
-    let (lesson, low) = lessons(&recorded, target, arguments.warm_from.map(Epochs))?;
-    let rows = recorded.features(&arguments.encoding)?.rows_of(lesson.cells()).context("could not encode the cells")?;
+    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs))?;
+    let rows = recorded.features(&arguments.encoding)?.rows(lesson.cells()).context("could not encode the cells")?;
     let sizes = sizes(arguments, &lesson)?;
     let mut variants = vec![(String::new(), rows)];
     if let Some(low) = low {
         let epochs = arguments.warm_from.unwrap_or_default();
-        let warm = variants[0].1.with_column(&low).context("could not add the smaller budget")?;
+        let low = low.choose(lesson.hashes())?;
+        let warm = variants[0].1.with_column(low.values()).context("could not add the smaller budget")?;
         variants.push((format!(" (warm from {epochs})"), warm));
     }
     let Arguments { seeds: repeats, held_out, .. } = *arguments;
@@ -173,19 +174,6 @@ fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
         Ok(found)
     };
     names.iter().map(entry).collect()
-}
-
-/// What is learned, and what the same cells reached at the smaller budget.
-fn lessons(recorded: &Recorded, target: Target, low: Option<Epochs>) -> anyhow::Result<(Lesson, Option<Vec<f32>>)> {
-    let could_not = "could not learn from the records";
-    let lesson = Lesson::of(&recorded.table, target).context(could_not)?;
-    let Some(epochs) = low else { return Ok((lesson, None)) };
-    if epochs >= target.epochs {
-        bail!("`--warm-from {epochs}` is no smaller budget than the {} epochs of the target", target.epochs);
-    }
-    let low = Lesson::of(&recorded.table, Target { epochs, ..target }).context(could_not)?;
-    let (both, values) = lesson.beside(&low);
-    Ok((both, Some(values)))
 }
 
 /// The numbers of cells to fit on, all of which leave others to predict.
@@ -245,6 +233,7 @@ const VALUES: &[Measure] = &[
     ("rmse", |point| point.rmse),
     ("crps", |point| point.crps),
     ("coverage_90", |point| point.coverage),
+    ("coverage_95", |point| point.coverage_of_95),
     ("miscalibration", |point| point.miscalibration),
 ];
 

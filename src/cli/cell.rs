@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, Sketch, Space};
 
+use super::{Global, note};
+
 /// The most bytes of JSON that are read: more is no list of cells but a mistake.
 const MOST_BYTES: u64 = 1 << 30;
 /// The vertices of a small cell: all of them are listed in milliseconds.
@@ -228,6 +230,27 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     };
     anyhow::ensure!(read? as u64 <= MOST_BYTES, "it has more than 1 GiB, too much for cells");
     Ok(text)
+}
+
+/// Replaces cells by those that are stored, and says on standard error where these number the vertices otherwise; `what` is done
+/// with them.
+pub(super) fn stored(cells: &[Cell], what: &str, global: &Global) -> Vec<Cell> {
+    let stored: Vec<_> = cells.iter().map(Cell::representative).collect();
+    let renumbered: Vec<_> = cells.iter().zip(&stored).filter(|(given, stored)| given != stored).collect();
+    let text = match (&renumbered[..], cells.len()) {
+        _ if global.quiet => return stored,
+        ([], _) => return stored,
+        ([(_, stored)], 1) => format!(
+            "note: the cell is stored with its vertices in another order, and {what} so: `--matrix {} --ops {}`",
+            stored.adjacency_text(),
+            stored.operations_text()
+        ),
+        (some, all) => {
+            format!("note: {} of {all} cells are stored with their vertices in another order, and {what} so", some.len())
+        }
+    };
+    note(text);
+    stored
 }
 
 /// Finds the cells of a space that were given. A hash needs a list of cells: of the small ones, and of all if it is none of theirs.

@@ -9,8 +9,10 @@ use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
 use nasbench::surrogate::store::StoredJudge;
-use nasbench::surrogate::{self, Entry, Error, FEWEST_ROWS, Features, Judge, Lesson, Model, Quantity, Rows, Target, judge};
-use nasbench::unit::Seed;
+use nasbench::surrogate::{
+    self, Entry, Error, FEWEST_ROWS, Features, FittedRange, Judge, Lesson, Model, Quantity, Rows, Target, judge,
+};
+use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
 use super::cell::hashes_of;
@@ -28,12 +30,19 @@ The file says what it predicts, which features it needs, of which network, on wh
 `nasbench predict` and `nasbench search --on MODEL` need nothing else. A model of the accuracy holds one of the training time of
 the same budget, too, if that was recorded: a search pays with it.
 
+Intervals are calibrated on cells that a second fit had not seen; they hold for cells of the fitted sizes. Of others a third fit, on
+all but the largest cells, tells by how much they must grow; `nasbench predict` marks those cells.
+
+With `--warm-from E` a model learns from what a cell reached in a training of E epochs, too. It knows more, but can only predict cells
+of which that is known: `nasbench predict --warm-from` says it, and no search can ask such a model.
+
 The judge says which cells are among the best 20 %, by a few rules that a person can read; they are printed.
 
 Examples:
   nasbench fit nasbench-run/benchmark --model random-forest --out forest.json
   nasbench fit nb101 --model gradient-boosting --target final_validation_accuracy@108 --train 1000 --out model.json
   nasbench fit nb101 --model judge-tree --out judge.json
+  nasbench fit nb101 --model gradient-boosting --warm-from 4 --out warm.json
   nasbench fit cells.csv --column operations=ops --column validation_accuracy@108=val_acc_108 --model svr --out svr.json";
 
 /// Fit a model of what cells reach, and keep it in a file.
@@ -61,6 +70,10 @@ pub(super) struct Arguments {
     /// [default: all].
     #[arg(long, value_name = "N|FILE")]
     train: Option<String>,
+
+    /// Learn also from what the same cells reached at this smaller budget: the model then needs that of every cell it predicts.
+    #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
+    warm_from: Option<u16>,
 
     /// The file of the model.
     #[arg(long, value_name = "MODEL")]
@@ -95,23 +108,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if is_judge && arguments.importances {
         bail!("the rules of a judge say themselves which features matter: expected no `--importances`");
     }
+    if is_judge && arguments.warm_from.is_some() {
+        bail!("a judge sees nothing but the cell and its network: expected no `--warm-from`");
+    }
     let recorded = Recorded::open(&arguments.recorded, &arguments.csv)?;
     let target = recorded.target(arguments.target)?;
     if !global.quiet {
         recorded.note_divergence(target);
     }
-    let lesson = chosen(Lesson::of(&recorded.table, target).context("could not learn from the records")?, arguments)?;
+    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs))?;
+    let lesson = chosen(lesson, arguments)?;
     let usual = if is_judge { READABLE } else { STANDARD };
     let features = match &arguments.encoding[..] {
         [] => recorded.features(usual)?,
         named => recorded.features(named)?,
     };
-    let rows = features.rows_of(lesson.cells()).context("could not encode the cells")?;
+    // A model of the training time needs nothing but the cells, so that it can stand beside one that does.
+    let of_cells = features.clone();
+    let (features, rows) = encoded(&lesson, low.as_ref(), features).context("could not encode the cells")?;
     let started = Instant::now();
     let Some(entry) = entry else { return fit_judge(arguments, &lesson, features, &rows) };
     let mut model = fit(entry, &lesson, &features, &rows, Seed(arguments.seed)).context("could not fit the model")?;
     if target.quantity == Quantity::ValidationAccuracy
-        && let Some(time) = fit_time(entry, &recorded, &lesson, &features, Seed(arguments.seed))?
+        && let Some(time) = fit_time(entry, &recorded, &lesson, &of_cells, Seed(arguments.seed))?
     {
         model = model.with_time(time)?;
     }
@@ -124,6 +143,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         return print_importances(entry, arguments, &lesson, &features, &rows);
     }
     print(&model, &lesson, &arguments.out)
+}
+
+/// What a model sees of the cells, with what they reached at a smaller budget if it learns from that.
+fn encoded(lesson: &Lesson, low: Option<&Lesson>, features: Features) -> Result<(Features, Rows), Error> {
+    let Some(low) = low else {
+        let rows = features.rows(lesson.cells())?;
+        return Ok((features, rows));
+    };
+    let features = features.with_warm(low.target());
+    let rows = features.rows_with(lesson.cells(), low.choose(lesson.hashes())?.values())?;
+    Ok((features, rows))
 }
 
 /// Finds a surrogate by its name; the judge is one of those known.
@@ -162,7 +192,7 @@ fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
 }
 
 fn fit(entry: &Entry, lesson: &Lesson, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
-    let model = Model::fit(entry, lesson.target(), features, rows, lesson.hashes(), lesson.values(), seed.derive(entry.name))?;
+    let model = Model::fit(entry, lesson.target(), features, rows, lesson.cells(), lesson.values(), seed.derive(entry.name))?;
     Ok(model.with_noise(lesson.noise()))
 }
 
@@ -179,7 +209,7 @@ fn fit_time(
         Err(Error::NothingToLearn { .. } | Error::UnknownCell { .. }) => return Ok(None),
         times => times?,
     };
-    let rows = features.rows_of(times.cells())?;
+    let rows = features.rows(times.cells())?;
     fit(entry, &times, features, &rows, seed).map(Some).context("could not fit the model of the training time")
 }
 
@@ -191,7 +221,8 @@ fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features, rows: &
     }
     let promising = judge::best(lesson.values(), judge::PROMISING).context(could_not)?;
     let judge = Judge::fit(rows, features.names(), &promising).context(could_not)?;
-    let stored = StoredJudge { judge, target: lesson.target(), features, training_cells: lesson.hashes().to_vec() };
+    let (training_cells, fitted_range) = (lesson.hashes().to_vec(), FittedRange::of(lesson.cells()));
+    let stored = StoredJudge { judge, target: lesson.target(), features, training_cells, fitted_range };
     stored.save(&arguments.out).context("could not write the judge")?;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -215,11 +246,14 @@ fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
         used if used < given => format!("{used} of {given} cells (the most that it takes, drawn by the seed)"),
         used => format!("{used} cells"),
     };
+    let warm = model.features().warm().map_or_else(String::new, |target| format!(", and the {target} of each cell"));
     let lines = [
         ("model", model.name().to_owned()),
         ("predicts", model.target().to_string()),
         ("fitted on", format!("{used}, from {lowest:.4} to {highest:.4}")),
-        ("sees", format!("{} features ({})", model.features().names().len(), encodings.join(", "))),
+        ("of", model.fitted_range().to_string()),
+        ("sees", format!("{} features ({}{warm})", model.features().names().len(), encodings.join(", "))),
+        ("other sizes", of_other_sizes(model)),
         ("repeats", format!("{}, noise {noise}", repeats(lesson))),
         ("time", model.time().map_or("not recorded", |_| "in the same file").to_owned()),
         ("written to", file.display().to_string()),
@@ -234,6 +268,14 @@ fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
 fn repeats(lesson: &Lesson) -> String {
     let (fewest, most) = lesson.repeats();
     if fewest == most { most.to_string() } else { format!("{fewest} to {most}") }
+}
+
+/// What is known of how far predictions are off outside the fitted range.
+fn of_other_sizes(model: &Model) -> String {
+    match model.widening() {
+        Some(widening) => format!("error bars {widening:.2} times as wide, from the largest cells held out"),
+        None => "how wide error bars must be is not known: too few cells of two sizes".to_owned(),
+    }
 }
 
 fn print_importances(

@@ -157,7 +157,7 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Info(info) => info::run(info, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Fit(fit) => fit::run(fit, &arguments.global),
-        Command::Predict(predict) => predict::run(predict),
+        Command::Predict(predict) => predict::run(predict, &arguments.global),
         Command::Assess(assess) => assess::run(assess, &arguments.global),
         Command::Search(search) => search::run(search, &arguments.global),
         Command::Compare(compare) => compare::run(compare, &arguments.global),

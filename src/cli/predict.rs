@@ -1,17 +1,20 @@
 //! `nasbench predict`: what a model expects of cells.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::ArgGroup;
 use nasbench::space::{Cell, ModuleHash, Operation, Space};
 use nasbench::surrogate::store::{Stored, StoredJudge};
-use nasbench::surrogate::{Features, Model, Prediction, Quantity};
+use nasbench::surrogate::{Error, Estimate, Features, FittedRange, Lesson, Model, Prediction, Quantity};
 use serde_json::Value;
 
-use super::cell::{Batch, BatchArguments, Given, Resolver};
+use super::cell::{self, Batch, BatchArguments, Given, Resolver};
 use super::format::{Format, Table, single};
+use super::recorded::{CsvArguments, Recorded};
+use super::{Global, note};
 
 /// The cells that a table shows unless `--best` says how many.
 const SHOWN: usize = 20;
@@ -19,7 +22,13 @@ const SHOWN: usize = 20;
 const HELP: &str = "\
 The deviation is how large an error of a prediction is expected to be: a standard deviation, calibrated on cells that a second fit
 had not seen. It is the same for all cells with a model of one part, as `svr` and `gradient-boosting` are, and differs from cell to
-cell where parts can disagree, as in `random-forest` and `ensemble`.
+cell where parts can disagree, as in `random-forest` and `ensemble`. Errors are not normally distributed, so the intervals are not
+multiples of it: 90 of 100 cells of the fitted sizes are between `low_90` and `high_90`, 95 between `low_95` and `high_95`.
+
+A cell with more or fewer vertices or edges than any that was fitted on is marked in `outside_fitted_range`. Its error bars are widened as
+a fit without the largest cells tells, if there were enough of them; else they say nothing there.
+
+However the vertices are numbered, the stored cell of the hash is predicted.
 
 A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
 of cells that were promising among those that took the same way through its rules.
@@ -58,27 +67,64 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "K")]
     best: Option<NonZeroUsize>,
 
-    /// How to print them; `json` and `csv` have the cells, too.
+    /// The benchmark or CSV file that has what the cells reached in cheaper trainings, for a model of `nasbench fit --warm-from`.
+    ///
+    /// Of `--all` cells those are predicted of which that is known.
+    #[arg(long, value_name = "BENCH|CSV")]
+    warm_from: Option<PathBuf>,
+
+    /// How to print them; `json` and `csv` have the cells, 95 % intervals and intervals of the time, too.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+
+    #[command(flatten)]
+    csv: CsvArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let stored = Stored::load(&arguments.model).context("could not read the model")?;
-    let features = match &stored {
-        Stored::Model(model) => model.features(),
-        Stored::Judge(judge) => &judge.features,
+    let (features, range) = match &stored {
+        Stored::Model(model) => (model.features(), model.fitted_range()),
+        Stored::Judge(judge) => (&judge.features, judge.fitted_range),
     };
-    let asked = asked(arguments, features)?;
-    let (names, values) = match &stored {
-        Stored::Model(model) => of_model(model, &asked.batch.found),
+    let warm = warm(arguments, features)?;
+    let mut asked = asked(arguments, features, global)?;
+    let warm = warm.map(|warm| asked.keep_known(arguments, &warm, global)).transpose()?;
+    let predicted = match &stored {
+        Stored::Model(model) => of_model(model, &asked.batch.found, warm.as_deref()),
         Stored::Judge(judge) => of_judge(judge, &asked.batch.found),
     }
     .context("could not predict the cells")?;
+    if let Some(outside) = range.outside(&asked.batch.found).filter(|_| !global.quiet) {
+        let known = match &stored {
+            Stored::Model(model) if model.widening().is_some() => "; its error bars are as wide there as held-out sizes tell",
+            _ => ", and nothing tells how far it is off",
+        };
+        note(format!("note: {outside}{known}"));
+    }
     let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity.is_lower_better());
-    let printed = print(arguments, &asked, &names, &values, smaller_is_better);
+    let printed = print(arguments, &asked, &predicted, smaller_is_better);
     asked.batch.conclude()?;
     printed
+}
+
+/// What the cells reached in cheaper trainings, if the model needs that.
+fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<Lesson>> {
+    let Some(target) = features.warm() else {
+        if let Some(path) = &arguments.warm_from {
+            bail!("`{}` needs nothing but the cells: expected no `--warm-from {}`", arguments.model.display(), path.display());
+        }
+        return Ok(None);
+    };
+    let Some(path) = &arguments.warm_from else {
+        bail!(
+            "`{}` also needs the {target} of each cell\n\
+            hint: `--warm-from BENCH|CSV` names the benchmark or the CSV file that has it",
+            arguments.model.display()
+        );
+    };
+    let recorded = Recorded::open(path, &arguments.csv)?;
+    Ok(Some(Lesson::of(&recorded.table, target).with_context(|| format!("could not learn from `{}`", path.display()))?))
 }
 
 /// The cells to predict.
@@ -88,7 +134,32 @@ struct Asked {
     hashes: Option<Vec<ModuleHash>>,
 }
 
-fn asked(arguments: &Arguments, features: &Features) -> anyhow::Result<Asked> {
+impl Asked {
+    /// Finds what each cell reached in cheaper trainings. Of all cells those are kept of which that is known; of cells that were
+    /// given it must be.
+    fn keep_known(&mut self, arguments: &Arguments, warm: &Lesson, global: &Global) -> anyhow::Result<Vec<f32>> {
+        let known: HashMap<&ModuleHash, f32> = warm.hashes().iter().zip(warm.values().iter().copied()).collect();
+        let hashes = self.hashes.take().unwrap_or_else(|| Cell::hashes(&self.batch.found));
+        let found: Vec<_> = hashes.iter().map(|hash| known.get(hash).copied()).collect();
+        let missing = found.iter().filter(|value| value.is_none()).count();
+        if missing > 0 && (!arguments.all || missing == hashes.len()) {
+            let place = found.iter().position(Option::is_none).unwrap_or_default();
+            return Err(Error::UnknownCell { hash: hashes[place], target: warm.target() }).context("could not predict the cells");
+        }
+        if missing > 0 && !global.quiet {
+            let (all, target) = (hashes.len(), warm.target());
+            note(format!("note: {missing} of {all} cells have no {target}, and are left out"));
+        }
+        let cells = std::mem::take(&mut self.batch.found);
+        let kept: Vec<_> = cells.into_iter().zip(hashes).zip(found).filter_map(|(cell, value)| Some((cell, value?))).collect();
+        let (cells, values): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let (cells, hashes) = cells.into_iter().unzip();
+        (self.batch.found, self.hashes) = (cells, Some(hashes));
+        Ok(values)
+    }
+}
+
+fn asked(arguments: &Arguments, features: &Features, global: &Global) -> anyhow::Result<Asked> {
     let known: Vec<Operation> = features.space().operations().collect();
     let official = Space::nas_bench_101().with_operations(&known)?;
     if arguments.all {
@@ -98,63 +169,95 @@ fn asked(arguments: &Arguments, features: &Features) -> anyhow::Result<Asked> {
     }
     // The features may be of a larger space than the official one, which only graphs can be of.
     let (drawn, listed) = (Resolver::new(features.space()), Resolver::new(official));
-    let batch = arguments.cells.resolve(|given| match given {
+    let mut batch = arguments.cells.resolve(|given| match given {
         Given::Graph(_) => drawn.cell(given),
         Given::Hash(_) => listed.cell(given),
     })?;
+    batch.found = cell::stored(&batch.found, "predicted", global);
     Ok(Asked { batch, hashes: None })
 }
 
-/// The columns of what was predicted, and a value in each of them for each cell.
-type Predicted = (Vec<&'static str>, Vec<Vec<f32>>);
+/// What was predicted, in columns.
+#[derive(Default)]
+struct Predicted {
+    columns: Vec<&'static str>,
+    /// Columns that are too much for a page.
+    details: Vec<&'static str>,
+    /// Of each cell: by what it is ordered, the values of the columns and those of the details.
+    rows: Vec<(f32, Vec<Value>, Vec<Value>)>,
+}
 
-fn of_model(model: &Model, cells: &[Cell]) -> Result<Predicted, nasbench::surrogate::Error> {
-    let column = |quantity| match quantity {
-        Quantity::ValidationAccuracy => ["validation_accuracy", "deviation"],
-        Quantity::TrainingTime => ["training_time", "time_deviation"],
-    };
-    let (mut names, mut values) = (Vec::new(), vec![Vec::new(); cells.len()]);
-    let predicted: Vec<(&Model, Vec<Prediction>)> = match model.time() {
-        Some(time) => [model, &**time].into_iter().zip(model.predict_all_with(time, cells)?).collect(),
-        None => vec![(model, model.predict_all(cells)?)],
-    };
-    for (model, predictions) in predicted {
-        names.extend(column(model.target().quantity));
-        for (values, prediction) in values.iter_mut().zip(predictions) {
-            values.extend([prediction.mean, model.calibration().deviation(&prediction)]);
+/// Of each quantity: the value, its deviation, the 90 % interval and the 95 % interval.
+const fn names(quantity: Quantity) -> [&'static str; 6] {
+    match quantity {
+        Quantity::ValidationAccuracy => ["validation_accuracy", "deviation", "low_90", "high_90", "low_95", "high_95"],
+        Quantity::TrainingTime => {
+            ["training_time", "time_deviation", "time_low_90", "time_high_90", "time_low_95", "time_high_95"]
         }
     }
-    Ok((names, values))
 }
 
-fn of_judge(judge: &StoredJudge, cells: &[Cell]) -> Result<Predicted, nasbench::surrogate::Error> {
-    let verdicts = judge.judge.judge(&judge.features.rows_of(cells)?)?;
-    Ok((vec!["promising_share"], verdicts.into_iter().map(|verdict| vec![verdict.share]).collect()))
+fn of_model(model: &Model, cells: &[Cell], warm: Option<&[f32]>) -> Result<Predicted, Error> {
+    let predicted: Vec<(&Model, Vec<Prediction>)> = match (model.time(), warm) {
+        (Some(time), None) => [model, &**time].into_iter().zip(model.predict_all_with(time, cells)?).collect(),
+        (Some(time), Some(warm)) => vec![(model, model.predict_with(cells, warm)?), (time, time.predict_all(cells)?)],
+        (None, Some(warm)) => vec![(model, model.predict_with(cells, warm)?)],
+        (None, None) => vec![(model, model.predict_all(cells)?)],
+    };
+    let mut found = Predicted { rows: vec![(0.0, Vec::new(), Vec::new()); cells.len()], ..Predicted::default() };
+    for (place, (model, predictions)) in predicted.into_iter().enumerate() {
+        let names = names(model.target().quantity);
+        // A page has the interval of what was asked for only.
+        let shown = if place == 0 { 4 } else { 2 };
+        found.columns.extend(&names[..shown]);
+        found.details.extend(&names[shown..]);
+        for (row, estimate) in found.rows.iter_mut().zip(model.estimates(cells, &predictions)) {
+            let Estimate { mean, deviation, interval_90, interval_95, .. } = estimate;
+            let values = [[mean, deviation], interval_90, interval_95].concat();
+            row.0 = if place == 0 { mean } else { row.0 };
+            row.1.extend(values[..shown].iter().copied().map(single));
+            row.2.extend(values[shown..].iter().copied().map(single));
+        }
+    }
+    found.mark(cells, model.fitted_range());
+    Ok(found)
 }
 
-fn print(
-    arguments: &Arguments,
-    asked: &Asked,
-    names: &[&str],
-    values: &[Vec<f32>],
-    smaller_is_better: bool,
-) -> anyhow::Result<()> {
+fn of_judge(judge: &StoredJudge, cells: &[Cell]) -> Result<Predicted, Error> {
+    let verdicts = judge.judge.judge(&judge.features.rows(cells)?)?;
+    let rows = verdicts.into_iter().map(|verdict| (verdict.share, vec![single(verdict.share)], Vec::new())).collect();
+    let mut found = Predicted { columns: vec!["promising_share"], rows, ..Predicted::default() };
+    found.mark(cells, judge.fitted_range);
+    Ok(found)
+}
+
+impl Predicted {
+    /// Marks the cells of other sizes than those of the fit.
+    fn mark(&mut self, cells: &[Cell], range: FittedRange) {
+        self.columns.push("outside_fitted_range");
+        self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row.1.push((!range.contains(cell)).into()));
+    }
+}
+
+fn print(arguments: &Arguments, asked: &Asked, predicted: &Predicted, smaller_is_better: bool) -> anyhow::Result<()> {
     let mut order: Vec<usize> = (0..asked.batch.found.len()).collect();
     let shown = (arguments.all && arguments.format == Format::Table).then_some(SHOWN);
     if let Some(most) = arguments.best.map(NonZeroUsize::get).or(shown) {
         order.sort_by(|one, other| {
-            let ascending = values[*one][0].total_cmp(&values[*other][0]);
+            let ascending = predicted.rows[*one].0.total_cmp(&predicted.rows[*other].0);
             if smaller_is_better { ascending } else { ascending.reverse() }
         });
         order.truncate(most);
     }
-    let columns: Vec<&str> = std::iter::once("module_hash").chain(names.iter().copied()).collect();
-    let mut table = Table::new(&columns, &["module_adjacency", "module_operations"]);
+    let columns: Vec<&str> = std::iter::once("module_hash").chain(predicted.columns.iter().copied()).collect();
+    let details: Vec<&str> = predicted.details.iter().copied().chain(["module_adjacency", "module_operations"]).collect();
+    let mut table = Table::new(&columns, &details);
     for place in order {
         let cell = asked.batch.found[place];
         let hash = asked.hashes.as_ref().map_or_else(|| cell.hash(), |hashes| hashes[place]);
+        let (_, values, details) = &predicted.rows[place];
         let mut row = vec![Value::from(hash.to_string())];
-        row.extend(values[place].iter().copied().map(single));
+        row.extend(values.iter().chain(details).cloned());
         row.extend([cell.adjacency_text().into(), cell.operations_text().into()]);
         table.push(row);
     }

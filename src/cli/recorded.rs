@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
-use nasbench::surrogate::{Features, Quantity, Target};
+use nasbench::surrogate::{Features, Lesson, Quantity, Target};
 use nasbench::table::text::{Columns, read_table};
 use nasbench::table::{Divergence, Table};
 use nasbench::train::Protocol;
@@ -95,6 +95,22 @@ impl Recorded {
         note(format_args!(
             "note: {diverged} of {trainings} trainings diverged ({rate:.2} %): each counts as an accuracy of chance, {chance:.2} %"
         ));
+    }
+
+    /// What is learned, and what the same cells reached at a smaller budget, if one is given: only cells that have both.
+    pub(super) fn lessons(&self, target: Target, low: Option<Epochs>) -> anyhow::Result<(Lesson, Option<Lesson>)> {
+        let could_not = "could not learn from the records";
+        let lesson = Lesson::of(&self.table, target).context(could_not)?;
+        let Some(epochs) = low else { return Ok((lesson, None)) };
+        if epochs >= target.epochs {
+            bail!("`--warm-from {epochs}` is no smaller budget than the {} epochs of the target", target.epochs);
+        }
+        let low = Lesson::of(&self.table, Target { epochs, ..target }).context(could_not)?;
+        let both = lesson.beside(&low);
+        if both.cells().is_empty() {
+            bail!("no cell has both a {target} and a {}: there is nothing to learn", low.target());
+        }
+        Ok((both, Some(low)))
     }
 
     /// The features of the cells, which may have the operations that those recorded have.

@@ -28,7 +28,8 @@ const MOST_EDGES: usize = 21;
 
 const HELP: &str = "\
 The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of
-processor. A training whose loss stops being a number has diverged and ends there: its figures are
+processor. Of cells with one hash the stored one is trained, however the vertices are numbered. A
+training whose loss stops being a number has diverged and ends there: its figures are
 empty, no model is saved or exported, and the exit code is 1.
 
 Without a terminal each epoch is a line on standard error; with one, --verbose adds them.
@@ -191,7 +192,7 @@ fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
             cell.operations_text()
         ));
     }
-    Ok(cell)
+    Ok(cell::stored(&[cell], "trained", global)[0])
 }
 
 /// Trains, from the checkpoint if there is one.

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::{Contestant, Plan, Task};
-use crate::network::Cost;
 use crate::search::{self, Budget, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{Features, READABLE};
@@ -43,17 +42,16 @@ pub(super) fn records() -> (Vec<Record>, Vec<Cell>) {
     (cells.iter().flat_map(all).map(|(cell, epochs, repeat)| record(cell, epochs, repeat)).collect(), cells)
 }
 
-/// A model of numbers of their hashes, with the cells and their costs.
-pub(super) fn model() -> (Model, Vec<(Cell, Cost)>) {
+/// A model of numbers of their hashes, with the cells.
+pub(super) fn model() -> (Model, Vec<Cell>) {
     let features = Features::new(READABLE, &space()).unwrap();
     let cells = space().cells().unwrap();
-    let costed: Vec<_> = cells.iter().map(|cell| (*cell, features.cost(cell).unwrap())).collect();
     let hashes = Cell::hashes(&cells);
     let values: Vec<f32> = hashes.iter().map(|hash| 0.8 + f32::from(hash.bytes()[0]) / 2_560.0).collect();
-    let rows = features.rows(&costed).unwrap();
+    let rows = features.rows(&cells).unwrap();
     let target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(108) };
     let forest = find("random-forest").unwrap();
-    (Model::fit(forest, target, &features, &rows, &hashes, &values, Seed(1)).unwrap(), costed)
+    (Model::fit(forest, target, &features, &rows, &cells, &values, Seed(1)).unwrap(), cells)
 }
 
 /// A plan of some algorithms with their defaults, and 20 evaluations for each run.

@@ -347,7 +347,7 @@ fn outcome(history: &History, truth: &impl Truth) -> Outcome {
         trial: count(position + 1),
         evaluations: spent[position].0,
         time: spent[position].1,
-        cell: trial.proposal.cell,
+        cell: trial.cell(),
         epochs: trial.proposal.epochs,
         validation_accuracy: trial.measurement.validation_accuracy,
         regret: truth.regret(&trial.proposal.cell),
@@ -489,7 +489,7 @@ mod tests {
             let history =
                 search::run(entry, &plan.tasks[0].setup, &mut TableOracle::new(&table, run.seed), plan.budget, run.seed).unwrap();
             let steps: Vec<_> = run.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
-            assert_eq!(steps, history.incumbents().iter().map(|(at, trial)| (*at, trial.proposal.cell)).collect::<Vec<_>>());
+            assert_eq!(steps, history.incumbents().iter().map(|(at, trial)| (*at, trial.cell())).collect::<Vec<_>>());
             // Trainings of 4 and 12 epochs are paid for like any other.
             let epochs: u32 = history.trials.iter().map(|trial| u32::from(trial.proposal.epochs.0)).sum();
             assert!((run.evaluations - f64::from(epochs) / 108.0).abs() < 1e-9);

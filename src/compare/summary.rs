@@ -35,6 +35,9 @@ pub struct OnTask {
     pub name: String,
     /// What cells are judged by.
     pub judged_by: Worth,
+    /// What makes that doubtful, in a clause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
     /// What the best cell is worth.
     pub best: f64,
     /// How many trainings the worth of a cell is the mean of: the fewest and the most. `None` if it is no mean.
@@ -142,17 +145,23 @@ impl Summary {
         Self { tasks, across }
     }
 
-    /// What keeps the comparison honest, in words: a paragraph for each kind of task.
+    /// What keeps the comparison honest, in words: a paragraph for each kind of task, and one for each task whose truth is doubtful.
     #[must_use]
-    pub fn leakage(&self) -> Vec<&'static str> {
+    pub fn leakage(&self) -> Vec<String> {
         let mut said = Vec::new();
         for task in &self.tasks {
-            let text = task.judged_by.leakage();
+            let text = task.judged_by.leakage().to_owned();
             if !said.contains(&text) {
                 said.push(text);
             }
         }
+        said.extend(self.caveats());
         said
+    }
+
+    /// What makes the truths of tasks doubtful: a sentence for each such task.
+    pub fn caveats(&self) -> impl Iterator<Item = String> {
+        self.tasks.iter().filter_map(|task| Some(format!("{}: {}.", task.name, task.caveat.as_ref()?)))
     }
 }
 
@@ -206,6 +215,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
     OnTask {
         name: task.name.clone(),
         judged_by: truth.judged_by(),
+        caveat: truth.caveat(),
         best: truth.best(),
         repeats: truth.repeats(),
         divergence: truth.divergence(),

@@ -5,7 +5,6 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::Error;
-use crate::network::Cost;
 use crate::search::{self, Entry, Setup};
 use crate::space::Cell;
 use crate::statistics::{number, spearman};
@@ -90,6 +89,11 @@ pub trait Truth: Sync {
         Divergence::default()
     }
 
+    /// What makes the truth itself doubtful, in a clause; `None` if nothing does.
+    fn caveat(&self) -> Option<String> {
+        None
+    }
+
     /// How well each budget tells the larger ones; nothing if that is not known.
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
         let _ = budgets;
@@ -120,6 +124,10 @@ impl<T: Truth + ?Sized> Truth for &T {
 
     fn divergence(&self) -> Divergence {
         (*self).divergence()
+    }
+
+    fn caveat(&self) -> Option<String> {
+        (*self).caveat()
     }
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
@@ -306,20 +314,21 @@ pub struct ModelTruth {
     /// By the fingerprint of the cell, whatever the numbering of its vertices.
     worth: FxHashMap<u64, f64>,
     sorted: Sorted,
+    caveat: Option<String>,
 }
 
 impl ModelTruth {
-    /// Asks a model for all cells that a search can find, each with its cost.
+    /// Asks a model for all cells that a search can find.
     ///
     /// # Errors
     ///
     /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none.
-    pub fn new(model: &Model, cells: &[(Cell, Cost)]) -> Result<Self, Error> {
-        let predictions = model.predict_cells(cells)?;
+    pub fn new(model: &Model, cells: &[Cell]) -> Result<Self, Error> {
+        let predictions = model.predict_all(cells)?;
         let predicted: Vec<f64> = predictions.iter().map(|prediction| f64::from(prediction.mean.clamp(0.0, 1.0))).collect();
-        let worth = cells.iter().zip(&predicted).map(|((cell, _), worth)| (cell.fingerprint(), *worth)).collect();
+        let worth = cells.iter().zip(&predicted).map(|(cell, worth)| (cell.fingerprint(), *worth)).collect();
         let sorted = Sorted::new(predicted).ok_or(Error::NoTruth { epochs: model.target().epochs })?;
-        Ok(Self { worth, sorted })
+        Ok(Self { worth, sorted, caveat: model.fitted_range().outside(cells) })
     }
 }
 
@@ -338,6 +347,10 @@ impl Truth for ModelTruth {
 
     fn threshold(&self, share: f64) -> f64 {
         self.sorted.threshold(share)
+    }
+
+    fn caveat(&self) -> Option<String> {
+        self.caveat.clone()
     }
 }
 
@@ -432,11 +445,11 @@ mod tests {
     fn the_truth_of_a_model_is_what_it_predicts_however_a_cell_is_numbered() {
         let (model, cells) = fixture::model();
         let truth = ModelTruth::new(&model, &cells).unwrap();
-        assert_eq!(truth.judged_by(), Worth::PredictedValidationAccuracy);
-        let predictions = model.predict_cells(&cells).unwrap();
+        assert_eq!((truth.judged_by(), truth.caveat()), (Worth::PredictedValidationAccuracy, None));
+        let predictions = model.predict_all(&cells).unwrap();
         let best = predictions.iter().map(|prediction| prediction.mean).fold(0.0, f32::max);
         assert!((truth.best() - f64::from(best)).abs() < 1e-12);
-        for ((cell, _), prediction) in cells.iter().zip(&predictions) {
+        for (cell, prediction) in cells.iter().zip(&predictions) {
             assert!((truth.worth(cell).unwrap() - f64::from(prediction.mean)).abs() < 1e-12);
             assert!(truth.regret(cell) >= 0.0);
         }
@@ -446,6 +459,9 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(truth.worth(&one).unwrap().to_bits(), truth.worth(&other).unwrap().to_bits());
         let larger = fixture::space().with_max_vertices(5).unwrap().cells().unwrap();
+        let expected =
+            "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there";
+        assert_eq!(ModelTruth::new(&model, &larger).unwrap().caveat().unwrap(), expected);
         let unknown = larger.iter().find(|cell| cell.vertices() == 5).unwrap();
         assert!(truth.worth(unknown).is_none() && (truth.regret(unknown) - truth.best()).abs() < 1e-12);
         assert!(truth.agreements(&[Epochs(4), Epochs(108)]).is_empty());

@@ -14,12 +14,19 @@ pub fn count(cell: &Cell, skeleton: &Skeleton) -> Result<(Parameters, Flops), Er
     Ok((parameters, flops))
 }
 
-/// Counts what a network costs: the numbers of the [`cost`](super::Plan::cost) of its plan, some sixty times faster.
+/// Counts what the network of a cell costs: the numbers of the [`cost`](super::Plan::cost) of its plan, some sixty times faster.
+///
+/// As in the plan, it is the network of the cell's [`representative`](Cell::representative): isomorphic cells cost the same.
 ///
 /// # Errors
 ///
 /// As [`Plan::compile`](super::Plan::compile).
 pub fn cost(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
+    cost_as_numbered(&cell.representative(), skeleton)
+}
+
+/// Counts what the network of a cell would cost with its vertices as they are numbered.
+pub(crate) fn cost_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
     skeleton.check()?;
     let Skeleton { image, classes, stem_channels, stacks, cells_per_stack } = *skeleton;
     let (mut height, mut width) = (image.height, image.width);
@@ -148,6 +155,21 @@ mod tests {
             for skeleton in &skeletons {
                 assert_same(&cell, skeleton);
             }
+        }
+    }
+
+    #[test]
+    fn isomorphic_cells_cost_the_same() {
+        // With 4 channels, the vertex that is numbered first has twice as many as either of the others: here as the 3×3 convolution.
+        let matrix = "0111000001000010000100000";
+        let skeleton = Skeleton { stem_channels: 4, ..Skeleton::nas_bench_101() };
+        let cell = |operations: &str| Cell::from_texts(matrix, &format!("input,{operations},output")).unwrap();
+        let stored = cell("conv3x3-bn-relu,maxpool3x3,maxpool3x3");
+        let other = cell("maxpool3x3,maxpool3x3,conv3x3-bn-relu");
+        assert_ne!(cost_as_numbered(&other, &skeleton).unwrap(), cost_as_numbered(&stored, &skeleton).unwrap());
+        for same in [stored, other] {
+            assert_eq!(cost(&same, &skeleton).unwrap(), cost_as_numbered(&stored, &skeleton).unwrap());
+            assert_eq!(Plan::compile(&same, &skeleton).unwrap(), Plan::compile_as_numbered(&stored, &skeleton).unwrap());
         }
     }
 

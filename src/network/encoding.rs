@@ -19,7 +19,7 @@ const COST: Encoding = Encoding {
     name: "cost",
     about: "decimal logarithms of the parameters, the operations and the bytes of the NAS-Bench-101 network",
     source: "the baselines of White et al., \"A Deeper Look at Zero-Cost Proxies\", ICLR Blog Track 2022",
-    is_invariant: false,
+    is_invariant: true,
     width: |_| COST_COLUMNS.len(),
     columns: |_| COST_COLUMNS.map(str::to_owned).to_vec(),
     encode: |_, cell, row| encode_cost(&official_cost(cell), row),
@@ -29,9 +29,6 @@ const COST: Encoding = Encoding {
 pub const COST_COLUMNS: [&str; 3] = ["log10_parameters", "log10_flops", "log10_activation_bytes"];
 
 /// Writes the decimal logarithms of a cost, whatever the network it is of.
-///
-/// The number of parameters depends a little on how the vertices are numbered: where the channels do not divide evenly, the
-/// first vertices get more.
 ///
 /// # Shapes
 ///

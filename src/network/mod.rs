@@ -10,6 +10,7 @@ mod plan;
 mod skeleton;
 
 pub use channels::of_vertices as channels;
+pub(crate) use count::cost_as_numbered;
 pub use count::{cost, count};
 pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};

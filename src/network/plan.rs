@@ -102,14 +102,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compiles the network that a skeleton makes of a cell.
+    /// Compiles the network that a skeleton makes of a cell: that of its [`representative`](Cell::representative), so that one hash
+    /// has one network.
     ///
     /// # Errors
     ///
     /// [`Error::Size`], [`Error::TooFewChannels`] or [`Error::TooManyParameters`].
     pub fn compile(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
+        Self::compile_as_numbered(&cell.representative(), skeleton)
+    }
+
+    /// Compiles the network of a cell whose vertices stay as they are numbered: for weights that were trained in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`](Self::compile).
+    pub(crate) fn compile_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
         // Before a step is written: a network that is refused may have a great many.
-        super::cost(cell, skeleton)?;
+        super::cost_as_numbered(cell, skeleton)?;
         let mut writer = Writer { images: skeleton.image, steps: Vec::new(), place: "stem".to_owned() };
         let mut channels = skeleton.stem_channels;
         let mut buffer = writer.convolution("", 3, 0, channels);

@@ -4,16 +4,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Error;
 use super::recorded::Measured;
-use super::{Costs, Error};
-use crate::network::Cost;
+use crate::network::Skeleton;
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
 use crate::space::{Cell, ModuleHash, Space};
 use crate::statistics::pooled_deviation;
 use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
 use crate::surrogate::store::StoredJudge;
-use crate::surrogate::{self, Features, Model, Quantity, Rows, SURROGATES, Target, judge};
+use crate::surrogate::{self, Features, FittedRange, Model, Quantity, Rows, SURROGATES, Target, judge};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The surrogate that searches ask.
@@ -31,18 +31,14 @@ pub(super) struct Fitted {
 
 impl Fitted {
     /// The accuracies that are expected of cells, in their order.
-    pub(super) fn predict(&self, cells: &[Cell], costs: &Costs) -> Result<Vec<Option<Accuracy>>, Error> {
-        let predictions = self.accuracy.predict_cells(&costed(cells, costs))?;
+    pub(super) fn predict(&self, cells: &[Cell]) -> Result<Vec<Option<Accuracy>>, Error> {
+        let predictions = self.accuracy.predict_all(cells)?;
         Ok(predictions.into_iter().map(|prediction| accuracy(prediction.mean)).collect())
     }
 }
 
 fn accuracy(predicted: f32) -> Option<Accuracy> {
     Accuracy::from_fraction(predicted.clamp(0.0, 1.0))
-}
-
-fn costed(cells: &[Cell], costs: &Costs) -> Vec<(Cell, Cost)> {
-    cells.iter().map(|cell| costs.get(cell)).collect()
 }
 
 /// What the models learn from: one row per cell that has an accuracy.
@@ -59,7 +55,7 @@ struct Lesson {
 }
 
 impl Lesson {
-    fn of(recorded: &[Measured], costs: &Costs, space: &Space) -> Result<Self, Error> {
+    fn of(recorded: &[Measured], skeleton: Skeleton, space: &Space) -> Result<Self, Error> {
         let learned: Vec<_> = recorded
             .iter()
             .filter_map(|measured| Some((measured, measured.row.validation?.fraction(), measured.training_time?.0)))
@@ -67,13 +63,12 @@ impl Lesson {
         let cells: Vec<_> = learned.iter().map(|(measured, ..)| measured.row.cell).collect();
         #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
         let times = learned.iter().map(|(.., time)| *time as f32).collect();
-        let features = |encodings: &[&str]| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(costs.skeleton));
+        let features = |encodings: &[&str]| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(skeleton));
         let (features, readable) = (features(STANDARD)?, features(READABLE)?);
-        let costed = costed(&cells, costs);
         Ok(Self {
             hashes: learned.iter().map(|(measured, ..)| measured.hash).collect(),
-            rows: features.rows(&costed)?,
-            readable_rows: readable.rows(&costed)?,
+            rows: features.rows(&cells)?,
+            readable_rows: readable.rows(&cells)?,
             features,
             readable,
             accuracies: learned.iter().map(|(_, accuracy, _)| *accuracy).collect(),
@@ -90,13 +85,13 @@ impl Lesson {
 /// Fits, assesses and saves the models.
 pub(super) fn fit(
     recorded: &[Measured],
-    costs: &Costs,
+    skeleton: Skeleton,
     space: &Space,
     epochs: Epochs,
     seed: Seed,
     folder: &Path,
 ) -> Result<Fitted, Error> {
-    let lesson = Lesson::of(recorded, costs, space)?;
+    let lesson = Lesson::of(recorded, skeleton, space)?;
     let ended_well = recorded.iter().filter(|measured| measured.row.repeats.iter().any(Option::is_some)).count();
     if ended_well < FOLDS {
         return Err(Error::TooFewAccuracies { found: ended_well, cells: recorded.len(), expected: FOLDS });
@@ -104,8 +99,8 @@ pub(super) fn fit(
     fs_err::create_dir_all(folder)?;
     let target = |quantity| Target { quantity, epochs };
     let fit = |name: &str, quantity, values: &[f32]| -> Result<Model, Error> {
-        let Lesson { features, rows, hashes, .. } = &lesson;
-        Ok(Model::fit(surrogate::find(name)?, target(quantity), features, rows, hashes, values, seed.derive(name))?)
+        let Lesson { features, rows, cells, .. } = &lesson;
+        Ok(Model::fit(surrogate::find(name)?, target(quantity), features, rows, cells, values, seed.derive(name))?)
     };
     let time = Arc::new(fit(ORACLE, Quantity::TrainingTime, &lesson.times)?);
     let noise = noise(recorded);
@@ -177,7 +172,8 @@ fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Re
         Err(error) => return Err(error.into()),
     };
     let (features, training_cells) = (lesson.readable.clone(), lesson.hashes.clone());
-    let stored = StoredJudge { judge, target, features, training_cells };
+    let fitted_range = FittedRange::of(&lesson.cells);
+    let stored = StoredJudge { judge, target, features, training_cells, fitted_range };
     stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
     Ok(Some(Judge {
         question: format!("Is this cell among the best {:.0} %?", judge::PROMISING * 100.0),

@@ -9,14 +9,13 @@ mod recorded;
 mod recording;
 mod searching;
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::dataset::Dataset;
 use crate::engine::{Device, processor};
-use crate::network::{Cost, Skeleton};
+use crate::network::Skeleton;
 use crate::record;
 use crate::report::{self, DataSet, Header, Machine, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
@@ -138,7 +137,6 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let (cells, larger) = stages.time("enumerate", || Ok((job.space.cells()?, run.search_space.cells()?)))?;
     let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());
     observe(Event::Note(&counts));
-    let costs = Costs::of(run.skeleton, &larger)?;
     let (records, before) = stages.time("train and record", || {
         run.record(Part::Recorded, &cells, &job.protocol.budgets, 0..job.protocol.repeats, observe)
     })?;
@@ -147,11 +145,12 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     }
     let classes = run.skeleton.classes;
     let recorded = recorded::cells(&cells, &records, run.top, classes);
-    let fitted =
-        stages.time("fit", || fitting::fit(&recorded, &costs, &run.search_space, run.top, job.seed, &job.out.join("models")))?;
-    let searched = stages
-        .time("search", || searching::search(&fitted, &costs, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
-    let verification = stages.time("verify", || run.verify(&recorded, &larger, &costs, &searched, &fitted, observe))?;
+    let mut fitted = stages
+        .time("fit", || fitting::fit(&recorded, run.skeleton, &run.search_space, run.top, job.seed, &job.out.join("models")))?;
+    let searched =
+        stages.time("search", || searching::search(&fitted, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
+    let verification = stages.time("verify", || run.verify(&recorded, &larger, &searched, &fitted, observe))?;
+    fitted.quality.outside = fitted.accuracy.fitted_range().outside(&larger);
     let space = format!("all cells of at most {} vertices", job.space.max_vertices());
     let records = recorded::findings(space, &records, &recorded, job, classes);
     let header = run.header(started, stages.finished);
@@ -211,7 +210,6 @@ impl<'a> Run<'a> {
         &self,
         recorded: &[recorded::Measured],
         larger: &[Cell],
-        costs: &Costs,
         searched: &searching::Searched,
         fitted: &fitting::Fitted,
         observe: Observe<'_>,
@@ -228,7 +226,7 @@ impl<'a> Run<'a> {
         let roles = roles.chain(best.map(|measured| (Role::BestRecorded, measured.row.cell)));
         let roles: Vec<_> = roles.chain(controls.into_iter().map(|cell| (Role::Control, cell))).collect();
         let cells: Vec<_> = roles.iter().map(|(_, cell)| *cell).collect();
-        let predicted = fitted.predict(&cells, costs)?;
+        let predicted = fitted.predict(&cells)?;
         let candidates: Vec<_> =
             roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
         let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
@@ -275,24 +273,4 @@ fn occupy(out: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The cell that stands for each hash in the searched space, and what it costs.
-///
-/// Parameter counts differ between isomorphic cells, so every cell is looked up as its stored representative.
-struct Costs {
-    skeleton: Skeleton,
-    known: HashMap<ModuleHash, (Cell, Cost)>,
-}
-
-impl Costs {
-    fn of(skeleton: Skeleton, cells: &[Cell]) -> Result<Self, Error> {
-        let cost = |cell: &Cell| Ok((cell.hash(), (*cell, network::cost(cell, &skeleton)?)));
-        let known = cells.iter().map(cost).collect::<Result<_, network::Error>>().map_err(Error::Network)?;
-        Ok(Self { skeleton, known })
-    }
-
-    fn get(&self, cell: &Cell) -> (Cell, Cost) {
-        self.known[&cell.hash()]
-    }
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::Error;
 use super::fitting::Fitted;
-use super::{Costs, Error};
 use crate::report::{SearchRun, Step};
 use crate::search::{self, Budget, History, Setup};
 use crate::space::{Cell, Space};
@@ -27,14 +27,7 @@ pub(super) struct Searched {
 }
 
 /// Runs the algorithms and writes their trials.
-pub(super) fn search(
-    fitted: &Fitted,
-    costs: &Costs,
-    space: Space,
-    epochs: Epochs,
-    seed: Seed,
-    folder: &Path,
-) -> Result<Searched, Error> {
+pub(super) fn search(fitted: &Fitted, space: Space, epochs: Epochs, seed: Seed, folder: &Path) -> Result<Searched, Error> {
     fs_err::create_dir_all(folder)?;
     let setup = Setup::new(space, epochs);
     let mut runs = Vec::new();
@@ -42,12 +35,12 @@ pub(super) fn search(
     for name in ALGORITHMS {
         let entry = search::find(name)?;
         let started = Instant::now();
-        let mut oracle = fitted.oracle(costs)?;
+        let mut oracle = fitted.oracle()?;
         let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
         let wall = Seconds::from(started.elapsed());
         write(&history, &format!("surrogate:{}", fitted.accuracy.name()), &folder.join(format!("{}.parquet", entry.name)))?;
-        losses.extend(history.trials.iter().map(|trial| (costs.get(&trial.proposal.cell).0, trial.loss())));
-        runs.push(summary(&history, entry.about, wall, costs));
+        losses.extend(history.trials.iter().map(|trial| (trial.cell(), trial.loss())));
+        runs.push(summary(&history, entry.about, wall));
     }
     let mut ranking: Vec<_> = losses.into_iter().collect();
     // Of equally promising cells the order of the representatives decides, so that two runs choose the same.
@@ -56,10 +49,8 @@ pub(super) fn search(
 }
 
 impl Fitted {
-    fn oracle(&self, costs: &Costs) -> Result<SurrogateOracle, Error> {
-        let known = costs.known.clone();
-        let cost_of = move |cell: &Cell| Ok(known[&cell.hash()].1);
-        Ok(SurrogateOracle::new(Box::new(cost_of)).with_models(self.accuracy.clone(), self.time.clone())?)
+    fn oracle(&self) -> Result<SurrogateOracle, Error> {
+        Ok(SurrogateOracle::new().with_models(self.accuracy.clone(), self.time.clone())?)
     }
 }
 
@@ -67,7 +58,7 @@ fn write(history: &History, oracle: &str, file: &Path) -> Result<(), Error> {
     Ok(write_trials(file, &history.rows(oracle))?)
 }
 
-fn summary(history: &History, about: &str, wall: Seconds, costs: &Costs) -> SearchRun {
+fn summary(history: &History, about: &str, wall: Seconds) -> SearchRun {
     let incumbents = history.incumbents();
     let step = |(position, trial): &(usize, search::Trial)| {
         Some(Step { evaluation: position + 1, best: trial.measurement.validation_accuracy? })
@@ -80,6 +71,6 @@ fn summary(history: &History, about: &str, wall: Seconds, costs: &Costs) -> Sear
         evaluations: history.trials.len(),
         distinct_cells: distinct.len(),
         wall,
-        best: incumbents.last().map(|(_, trial)| costs.get(&trial.proposal.cell).0),
+        best: incumbents.last().map(|(_, trial)| trial.cell()),
     }
 }

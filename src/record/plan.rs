@@ -76,8 +76,8 @@ impl Order {
     }
 }
 
-/// Lists every cell at every budget in every repeat, in the order [`Order::Cost`]. Equal costs are ordered by key; of isomorphic
-/// cells the first is taken.
+/// Lists every cell at every budget in every repeat, in the order [`Order::Cost`]. Equal costs are ordered by key. Of isomorphic
+/// cells their [`representative`](Cell::representative) is trained, once.
 ///
 /// `work` is asked once for each cell and budget.
 pub fn plan(
@@ -87,7 +87,7 @@ pub fn plan(
     repeats: Range<u16>,
     work: impl Fn(&Cell, Epochs) -> Flops,
 ) -> Vec<Task> {
-    let mut models: Vec<_> = Cell::hashes(cells).into_iter().zip(cells.iter().copied()).collect();
+    let mut models: Vec<_> = Cell::hashes(cells).into_iter().zip(cells.iter().map(Cell::representative)).collect();
     models.sort_by_key(|(hash, _)| *hash);
     models.dedup_by_key(|(hash, _)| *hash);
     let mut budgets = budgets.to_vec();

@@ -74,7 +74,7 @@ impl Comparison<'_> {
         let lines: Vec<_> = self.setting.iter().cloned().chain(options).map(line).collect();
         let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
                         this page does.";
-        let honest: String = self.summary.leakage().into_iter().map(paragraph).collect();
+        let honest: String = self.summary.leakage().iter().map(|text| paragraph(text)).collect();
         format!("<dl>\n{}</dl>\n{honest}{}", lines.concat(), paragraph(overhead))
     }
 }
@@ -375,6 +375,7 @@ mod tests {
         OnTask {
             name: "fashion & more".to_owned(),
             judged_by: Worth::MeanTestAccuracy,
+            caveat: None,
             best: 0.943,
             repeats: Some((3, 3)),
             divergence: Divergence::default(),

@@ -165,6 +165,8 @@ pub struct Surrogates {
     pub held_out: Vec<Prediction>,
     /// The tree that a person can read.
     pub judge: Option<Judge>,
+    /// How many of the searched cells are of other sizes than those of the fit, in words; `None` if none is.
+    pub outside: Option<String>,
 }
 
 /// The measures of one surrogate on held-out cells; `None` where a measure is not defined.

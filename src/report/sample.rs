@@ -171,6 +171,10 @@ fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
         validation: "5 folds, grouped by cell hash".to_owned(),
         models: vec![model("random-forest", 0.0), model("svr", 0.035)],
         held_out,
+        outside: Some(
+            "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there"
+                .to_owned(),
+        ),
         judge: Some(Judge {
             question: "is this cell among the best 20 %?".to_owned(),
             rules: rules.to_owned(),

@@ -21,6 +21,7 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
         Some(recorded(&report.records)),
         best_recorded(&report.records),
         asked_surrogate(&report.surrogates),
+        report.surrogates.outside.as_ref().map(|outside| format!("Of those that were searched, {outside}.")),
         Some(verified(&report.verification)),
         report.verification.verdict.as_ref().map(|verdict| verdict.text.clone()),
     ]
@@ -156,6 +157,7 @@ mod tests {
             "91 cells were trained for real",
             "The best recorded cell",
             "ranks cells that it has not seen",
+            "Of those that were searched, 2441 of 2532 cells are outside the fitted range",
             "retrained beside it",
         ];
         let places: Vec<_> = order.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("`{part}` in {text}"))).collect();

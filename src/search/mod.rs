@@ -157,6 +157,12 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// The cell that the answer is of: the [`representative`](Cell::representative) of what was asked.
+    #[must_use]
+    pub fn cell(&self) -> Cell {
+        self.proposal.cell.representative()
+    }
+
     /// What a search minimises: the validation error, 1 for a training that diverged.
     #[must_use]
     pub fn loss(&self) -> f32 {

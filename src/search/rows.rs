@@ -24,7 +24,7 @@ impl Trial {
             oracle,
             seed,
             evaluation,
-            cell: proposal.cell,
+            cell: self.cell(),
             epochs: proposal.epochs,
             validation_accuracy: measurement.validation_accuracy,
             training_time: measurement.training_time,

@@ -69,18 +69,8 @@ impl Space {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    ///
-    /// # Panics
-    ///
-    /// Never: the enumeration holds every cell within the limits.
     pub fn representative(&self, cell: Cell) -> Result<Cell, Error> {
-        self.check(cell)?;
-        let (vertices, edge_count, fingerprint) = (cell.vertices(), cell.edge_count(), cell.fingerprint());
-        let graphs = self.graphs(vertices).filter(|edges| edges.count_ones() as usize == edge_count);
-        let labellings = self.labellings(vertices);
-        let mut labelled = graphs.flat_map(|edges| (0..labellings).map(move |code| self.labelled(vertices, edges, code)));
-        let first = labelled.find(|other| other.fingerprint() == fingerprint);
-        Ok(first.expect("the enumeration holds every cell within the limits"))
+        Ok(self.check(cell)?.representative())
     }
 
     /// The edge masks of graphs of so many vertices in which every vertex but the last has an out-edge and every vertex but

@@ -55,6 +55,8 @@ pub struct Point {
     pub crps: Option<Summary>,
     /// The share of the targets within the middle 90 % that it predicts.
     pub coverage: Option<Summary>,
+    /// The share of the targets within the middle 95 % that it predicts.
+    pub coverage_of_95: Option<Summary>,
     /// How far its quantiles are off: see [`Reliability::miscalibration`].
     pub miscalibration: Option<Summary>,
 }
@@ -119,6 +121,7 @@ pub fn assess(
         top_regret: summary(|repeat| repeat.measures.top_regret),
         crps: summary(|repeat| Some(repeat.reliability?.crps)),
         coverage: summary(|repeat| Some(repeat.reliability?.coverage)),
+        coverage_of_95: summary(|repeat| Some(repeat.reliability?.coverage_of_95)),
         miscalibration: summary(|repeat| Some(repeat.reliability?.miscalibration)),
     })
 }

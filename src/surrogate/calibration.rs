@@ -11,17 +11,34 @@ use serde::{Deserialize, Serialize};
 
 /// The parts of the cells, each of which is predicted by a fit on the others.
 const FOLDS: usize = 5;
-/// With so many rows in the parts that were predicted, the others are not.
-const ENOUGH: usize = 200;
+/// With so many rows in the parts that were predicted, the others are not: quantiles of them are known to about .01.
+const ENOUGH: usize = 1_000;
 /// The coarse search goes by steps of a half power of two, the fine one by a twelfth.
 const COARSE: f64 = 0.5;
 const FINE: f64 = 1.0 / 12.0;
 /// The shares that predictions are expected to lie below, from 10 % to 90 %.
 const LEVELS: u8 = 9;
-/// How far the middle 90 % of a normal distribution reach, in standard deviations.
-const MIDDLE: f64 = 1.644_853_626_951_472_8;
+
+/// How much of what a cell may reach an interval holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The middle 90 %.
+    Ninety,
+    /// The middle 95 %.
+    NinetyFive,
+}
+
+/// The shares of errors below the ends of the intervals: 95 % and 90 % lie between the outer two and the inner two.
+const ENDS: [f64; 4] = [0.025, 0.05, 0.95, 0.975];
+/// Where those are in a standard normal distribution.
+const NORMAL: [f32; 4] = [-1.959_964, -1.644_854, 1.644_854, 1.959_964];
+/// With fewer held-out cells the outer ends are beyond all of them.
+const FEWEST_FOR_ENDS: usize = 39;
 
 /// A prediction's error has the standard deviation √(floor² + (factor · spread)²).
+///
+/// Errors are not normally distributed: few are large, and more of those are below than above. So the intervals are those in which
+/// the errors of held-out cells were, in units of the standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -29,11 +46,13 @@ pub struct Calibration {
     pub factor: f32,
     /// How large errors are where the parts agree, in the unit of the targets.
     pub floor: f32,
+    /// The standard deviations below which 2.5, 5, 95 and 97.5 % of the errors are.
+    pub ends: [f32; 4],
 }
 
 impl Calibration {
     /// Spreads as they are: what is left where there are too few cells to hold some out.
-    pub const NONE: Self = Self { factor: 1.0, floor: 0.0 };
+    pub const NONE: Self = Self { factor: 1.0, floor: 0.0, ends: NORMAL };
 
     /// Calibrates a surrogate on cells that it has not seen: some are held out in turn, until there are enough of them.
     ///
@@ -50,7 +69,8 @@ impl Calibration {
     /// # Source
     ///
     /// Gneiting & Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 2007: the two numbers have the least
-    /// continuous ranked probability score, which a few trainings that failed do not rule.
+    /// continuous ranked probability score, which a few trainings that failed do not rule. The intervals: Vovk, "Cross-conformal
+    /// predictors", 2015, with errors divided by their deviations (Papadopoulos et al., "Normalized nonconformity measures", 2008).
     pub fn of(entry: &Entry, rows: &Rows, cells: &[ModuleHash], targets: &[f32], seed: Seed) -> Result<Self, Error> {
         check_count("targets", targets.len(), rows)?;
         let seed = seed.derive("calibration");
@@ -79,7 +99,27 @@ impl Calibration {
         (self.floor * self.floor + spread * spread).sqrt()
     }
 
-    /// The numbers with the least score.
+    /// The interval that holds the stated share of what a cell may reach.
+    #[must_use]
+    pub fn interval(&self, prediction: &Prediction, coverage: Coverage) -> [f32; 2] {
+        let deviation = self.deviation(prediction);
+        let [outer_low, inner_low, inner_high, outer_high] = self.ends;
+        let ends = match coverage {
+            Coverage::Ninety => [inner_low, inner_high],
+            Coverage::NinetyFive => [outer_low, outer_high],
+        };
+        ends.map(|end| prediction.mean + end * deviation)
+    }
+
+    /// The factor by which the 90 % interval of a prediction must grow to reach a target.
+    pub(super) fn growth(&self, target: f32, prediction: &Prediction) -> f64 {
+        let [low, high] = self.interval(prediction, Coverage::Ninety).map(|end| f64::from(end - prediction.mean));
+        let error = f64::from(target) - f64::from(prediction.mean);
+        let reach = if error < 0.0 { low } else { high };
+        if error == 0.0 { 0.0 } else { (error / reach).abs() }
+    }
+
+    /// The numbers with the least score, and the ends of the errors.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "two numbers to seven digits")]
     fn fit(misses: &[Miss]) -> Self {
         let typical = (misses.iter().map(|miss| miss.error * miss.error).sum::<f64>() / misses.len().max(1) as f64).sqrt();
@@ -98,8 +138,31 @@ impl Calibration {
             if value > 0.0 { powers(-5, 5, FINE).map(|part| part * value).collect() } else { vec![value] }
         };
         let (factor, floor) = best(&around(factor), &around(floor));
-        Self { factor: factor as f32, floor: floor as f32 }
+        let deviation = |miss: &Miss| libm::hypot(floor, factor * miss.spread);
+        let errors = misses.iter().map(|miss| miss.error / deviation(miss)).filter(|error| error.is_finite());
+        Self { factor: factor as f32, floor: floor as f32, ends: ends(errors.collect()) }
     }
+}
+
+/// Below which numbers the shares of [`ENDS`] of further errors are expected. Of few errors, not within those of a normal
+/// distribution.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a position in a list")]
+fn ends(mut errors: Vec<f64>) -> [f32; 4] {
+    errors.sort_by(f64::total_cmp);
+    let (Some(least), Some(most)) = (errors.first(), errors.last()) else { return NORMAL };
+    let end = |share: f64| {
+        // Of n errors, the next one is below the k-th with a chance of k / (n + 1).
+        let position = share * (errors.len() + 1) as f64 - 1.0;
+        let place = position.floor().clamp(0.0, (errors.len() - 1) as f64);
+        let next = (place as usize + 1).min(errors.len() - 1);
+        let part = (position - place).clamp(0.0, 1.0);
+        (errors[place as usize] + part * (errors[next] - errors[place as usize])).clamp(*least, *most) as f32
+    };
+    let found = ENDS.map(end);
+    if errors.len() >= FEWEST_FOR_ENDS {
+        return found;
+    }
+    std::array::from_fn(|place| if ENDS[place] < 0.5 { found[place].min(NORMAL[place]) } else { found[place].max(NORMAL[place]) })
 }
 
 /// A prediction of a cell that the model has not seen.
@@ -156,6 +219,8 @@ pub struct Reliability {
     pub crps: f64,
     /// The share of the targets within the middle 90 % that were predicted.
     pub coverage: f64,
+    /// The share of the targets within the middle 95 % that were predicted.
+    pub coverage_of_95: f64,
     /// How far the share of the targets below the predicted 10 %, 20 % … 90 % is from these, on average: 0 is perfect.
     pub miscalibration: f64,
 }
@@ -165,8 +230,8 @@ impl Reliability {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
     pub fn of(targets: &[f32], predictions: &[Prediction], calibration: &Calibration) -> Option<Self> {
-        let pairs = targets.iter().zip(predictions);
-        let errors: Vec<(f64, f64)> = pairs
+        let pairs = || targets.iter().zip(predictions);
+        let errors: Vec<(f64, f64)> = pairs()
             .map(|(target, prediction)| (Miss::of(*target, prediction).error, calibration.deviation(prediction).into()))
             .collect();
         let count = errors.len() as f64;
@@ -177,9 +242,15 @@ impl Reliability {
             let level = f64::from(level) / f64::from(LEVELS + 1);
             (share(&|error, deviation| below(error / deviation.max(f64::MIN_POSITIVE)) <= level) - level).abs()
         };
+        let is_within = |target: f32, [low, high]: [f32; 2]| (low..=high).contains(&target);
+        let within = |coverage: Coverage| {
+            let held = pairs().filter(|(target, prediction)| is_within(**target, calibration.interval(prediction, coverage)));
+            held.count() as f64 / count
+        };
         (!errors.is_empty()).then(|| Self {
             crps: errors.iter().map(|(error, deviation)| crps(*error, *deviation)).sum::<f64>() / count,
-            coverage: share(&|error, deviation| error.abs() <= MIDDLE * deviation),
+            coverage: within(Coverage::Ninety),
+            coverage_of_95: within(Coverage::NinetyFive),
             miscalibration: (1..=LEVELS).map(level).sum::<f64>() / f64::from(LEVELS),
         })
     }
@@ -209,11 +280,41 @@ mod tests {
             .zip(spreads)
             .map(|(error, spread)| Miss { error: error * (0.09 + 4.0 * spread * spread).sqrt(), spread })
             .collect();
-        let Calibration { factor, floor } = Calibration::fit(&misses);
+        let Calibration { factor, floor, .. } = Calibration::fit(&misses);
         assert!((factor - 2.0).abs() < 0.2 && (floor - 0.3).abs() < 0.1, "{factor} and {floor}");
         let without: Vec<_> = misses.iter().map(|miss| Miss { spread: 0.0, error: miss.error / 10.0 }).collect();
-        let Calibration { factor, floor } = Calibration::fit(&without);
+        let Calibration { factor, floor, .. } = Calibration::fit(&without);
         assert!(factor.abs() < 1e-9 && floor > 0.1, "{factor} and {floor}");
+    }
+
+    #[test]
+    fn intervals_hold_their_share_of_errors_that_are_not_normal() {
+        // Exponential on one side: most errors are small and negative, few are large and positive.
+        let mut rng = Seed(6).rng();
+        let mut draw =
+            |count: usize| -> Vec<f32> { (0..count).map(|_| -rng.random_range(f32::MIN_POSITIVE..1.0).ln() - 0.7).collect() };
+        let prediction = Prediction { mean: 0.0, spread: None };
+        for count in [60, 300, 2_000] {
+            let (mut ninety, mut ninety_five) = (0.0, 0.0);
+            for _ in 0..40 {
+                let misses: Vec<_> = draw(count).iter().map(|target| Miss::of(*target, &prediction)).collect();
+                let unseen = draw(500);
+                let reliability = Reliability::of(&unseen, &[prediction; 500], &Calibration::fit(&misses)).unwrap();
+                ninety += reliability.coverage / 40.0;
+                ninety_five += reliability.coverage_of_95 / 40.0;
+            }
+            assert!((ninety - 0.9).abs() < 0.02 && (ninety_five - 0.95).abs() < 0.01, "{count}: {ninety} and {ninety_five}");
+        }
+    }
+
+    #[test]
+    fn ends_of_few_errors_are_not_within_those_of_a_normal_distribution() {
+        assert_eq!(ends(Vec::new()), NORMAL);
+        assert_eq!(ends(vec![0.1, -0.1, 0.0]), NORMAL);
+        assert_eq!(ends(vec![-7.0, 0.0, 5.0]), [-7.0, -7.0, 5.0, 5.0]);
+        let hundredths: Vec<f64> = (1..=199).map(|place| f64::from(place) / 200.0).collect();
+        let found = ends(hundredths);
+        assert!(found.iter().zip(ENDS).all(|(found, end)| (f64::from(*found) - end).abs() < 1e-6), "{found:?}");
     }
 
     #[test]
@@ -231,7 +332,8 @@ mod tests {
         let predictions = vec![Prediction { mean: 0.0, spread: Some(1.0) }; targets.len()];
         let right = Reliability::of(&targets, &predictions, &Calibration::NONE).unwrap();
         assert!((right.coverage - 0.9).abs() < 0.02 && right.miscalibration < 0.02, "{right:?}");
-        let sure = Reliability::of(&targets, &predictions, &Calibration { factor: 0.1, floor: 0.0 }).unwrap();
+        assert!((right.coverage_of_95 - 0.95).abs() < 0.01, "{right:?}");
+        let sure = Reliability::of(&targets, &predictions, &Calibration { factor: 0.1, ..Calibration::NONE }).unwrap();
         assert!(sure.coverage < 0.3 && sure.miscalibration > 0.15 && sure.crps > right.crps, "{sure:?}");
         assert_eq!(Reliability::of(&[], &[], &Calibration::NONE), None);
     }

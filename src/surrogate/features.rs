@@ -6,8 +6,8 @@
 
 use rayon::prelude::*;
 
-use super::{Error, Rows};
-use crate::network::{self, COST_COLUMNS, Cost, Skeleton, encode_cost, encoding};
+use super::{Error, Rows, Target};
+use crate::network::{self, COST_COLUMNS, Skeleton, encode_cost, encoding};
 use crate::space::{Cell, Encoding, Space};
 
 /// What models are fitted on if nothing else is asked for: numbers that mean the same for cells of every size and do not
@@ -29,12 +29,14 @@ pub struct Features {
     encodings: Vec<&'static Encoding>,
     space: Space,
     skeleton: Skeleton,
+    /// What is known of each cell from cheaper trainings, behind the encodings.
+    warm: Option<Target>,
     names: Vec<String>,
 }
 
 impl PartialEq for Features {
     fn eq(&self, other: &Self) -> bool {
-        self.space == other.space && self.skeleton == other.skeleton && self.names == other.names
+        self.space == other.space && self.skeleton == other.skeleton && self.warm == other.warm && self.names == other.names
     }
 }
 
@@ -77,7 +79,7 @@ impl Features {
             }
             names.extend(columns);
         }
-        Ok(Self { encodings: found, space, skeleton: Skeleton::nas_bench_101(), names })
+        Ok(Self { encodings: found, space, skeleton: Skeleton::nas_bench_101(), warm: None, names })
     }
 
     /// The same features of cells in another network.
@@ -86,19 +88,29 @@ impl Features {
         Self { skeleton, ..self }
     }
 
+    /// The same features with one more behind them: what each cell reached in cheaper trainings.
+    #[must_use]
+    pub fn with_warm(mut self, warm: Target) -> Self {
+        self.names.truncate(self.width_of_cells());
+        self.names.push(format!("{}@{}", warm.quantity.name(), warm.epochs));
+        Self { warm: Some(warm), ..self }
+    }
+
+    /// What must be known of each cell beside the cell itself.
+    #[must_use]
+    pub const fn warm(&self) -> Option<Target> {
+        self.warm
+    }
+
+    /// The columns that follow from the cell alone.
+    fn width_of_cells(&self) -> usize {
+        self.names.len() - usize::from(self.warm.is_some())
+    }
+
     /// The network around the cells, which says what they cost.
     #[must_use]
     pub const fn skeleton(&self) -> &Skeleton {
         &self.skeleton
-    }
-
-    /// What a cell costs in the network.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Network`] if the network has too few channels for it.
-    pub fn cost(&self, cell: &Cell) -> Result<Cost, Error> {
-        network::cost(cell, &self.skeleton).map_err(|source| Error::Network { cell: *cell, source })
     }
 
     /// The names of the columns, in their order.
@@ -118,7 +130,8 @@ impl Features {
         self.space
     }
 
-    /// Encodes cells, each with its cost.
+    /// Encodes cells, each as its [`representative`](Cell::representative) and with that one's cost in the network: isomorphic cells
+    /// have equal rows, whatever the encodings.
     ///
     /// # Shapes
     ///
@@ -126,45 +139,54 @@ impl Features {
     ///
     /// # Errors
     ///
-    /// [`Error::Cell`] for a cell with an operation that the features do not know.
-    pub fn rows(&self, cells: &[(Cell, Cost)]) -> Result<Rows, Error> {
-        self.encode_all(cells, |(cell, cost), row| self.encode(cell, || Ok(*cost), row))
+    /// [`Error::Cell`] for a cell with an operation that the features do not know, [`Error::Network`] if the network has too few
+    /// channels for one, [`Error::Warm`] if more must be known than the cells.
+    pub fn rows(&self, cells: &[Cell]) -> Result<Rows, Error> {
+        match self.warm {
+            Some(target) => Err(Error::Warm { target }),
+            None => self.rows_of_cells(cells),
+        }
     }
 
-    /// Encodes cells, each with its cost in the network.
+    /// Encodes cells, each with what it reached in the cheaper trainings of [`warm`](Self::warm).
     ///
     /// # Shapes
     ///
+    /// - `values`: `[cells]`, fractions or seconds as its quantity says
     /// - returns: `[cells, names]`
     ///
     /// # Errors
     ///
-    /// As [`rows`](Self::rows) and [`cost`](Self::cost).
-    pub fn rows_of(&self, cells: &[Cell]) -> Result<Rows, Error> {
-        self.encode_all(cells, |cell, row| self.encode(cell, || self.cost(cell), row))
+    /// As [`rows`](Self::rows); [`Error::Count`] unless there is a value for each cell, [`Error::Feature`] if one is no number.
+    ///
+    /// # Panics
+    ///
+    /// Panics if nothing but the cells must be known.
+    pub fn rows_with(&self, cells: &[Cell], values: &[f32]) -> Result<Rows, Error> {
+        assert!(self.warm.is_some(), "there is a column for the values");
+        self.rows_of_cells(cells)?.with_column(values)
     }
 
-    fn encode_all<T: Sync>(
-        &self,
-        cells: &[T],
-        encode: impl Fn(&T, &mut [f32]) -> Result<(), Error> + Sync,
-    ) -> Result<Rows, Error> {
-        let width = self.names.len();
+    fn rows_of_cells(&self, cells: &[Cell]) -> Result<Rows, Error> {
+        let width = self.width_of_cells();
         let mut rows = Rows { width, values: vec![0.0; cells.len() * width] };
         let batches = rows.values.par_chunks_mut(width * BATCH).zip(cells.par_chunks(BATCH));
-        batches
-            .try_for_each(|(values, cells)| values.chunks_mut(width).zip(cells).try_for_each(|(row, cell)| encode(cell, row)))?;
+        batches.try_for_each(|(values, cells)| {
+            values.chunks_mut(width).zip(cells).try_for_each(|(row, cell)| self.encode(&cell.representative(), row))
+        })?;
         Ok(rows)
     }
 
-    fn encode(&self, cell: &Cell, cost: impl FnOnce() -> Result<Cost, Error>, mut row: &mut [f32]) -> Result<(), Error> {
+    /// Encodes a representative.
+    fn encode(&self, cell: &Cell, mut row: &mut [f32]) -> Result<(), Error> {
         self.space.check(*cell).map_err(|source| Error::Cell { cell: *cell, source })?;
-        let mut cost = Some(cost);
         for encoding in &self.encodings {
             let (own, rest) = row.split_at_mut(encoding.width(&self.space));
-            match cost.take_if(|_| encoding.name == COST) {
-                Some(cost) => encode_cost(&cost()?, own),
-                None => (encoding.encode)(&self.space, cell, own),
+            if encoding.name == COST {
+                let cost = network::cost_as_numbered(cell, &self.skeleton);
+                encode_cost(&cost.map_err(|source| Error::Network { cell: *cell, source })?, own);
+            } else {
+                (encoding.encode)(&self.space, cell, own);
             }
             row = rest;
         }
@@ -196,26 +218,26 @@ pub(super) fn scale(name: &str) -> (Scale, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{cells, cost, costed};
+    use super::super::tests::cells;
     use super::*;
     use crate::network::{ENCODINGS, Plan};
     use crate::space::OPERATIONS;
+    use crate::surrogate::Quantity;
+    use crate::unit::Epochs;
 
     #[test]
-    fn encodings_stand_side_by_side_with_the_cost_that_was_given() {
+    fn encodings_stand_side_by_side() {
         let features = Features::new(STANDARD, &Space::nas_bench_mini()).unwrap();
         let cell = cells(20)[19];
-        let given = Cost { activation_bytes: 1_000_000, ..cost(cell) };
-        let rows = features.rows(&[(cell, given)]).unwrap();
+        let rows = features.rows(&[cell]).unwrap();
         let mut expected = Vec::new();
-        for name in ["statistics", "walks", "triples"] {
+        for name in STANDARD {
             let encoding = encoding(name).unwrap();
             let mut row = vec![0.0; encoding.width(&Space::nas_bench_101())];
             encoding.encode(&Space::nas_bench_101(), &[cell], &mut row).unwrap();
             expected.extend(row);
         }
-        assert_eq!(rows.row(0)[..expected.len()], expected);
-        assert!((rows.row(0)[expected.len() + 2] - 6.0).abs() < 1e-6, "ten to the sixth bytes");
+        assert_eq!(rows.row(0), expected);
         assert_eq!(features.names().last().unwrap(), "log10_activation_bytes");
     }
 
@@ -225,19 +247,48 @@ mod tests {
         let features = |skeleton| Features::new(READABLE, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
         let cells = cells(91);
         for skeleton in [small, Skeleton::nas_bench_101()] {
-            let costed: Vec<_> = cells.iter().map(|cell| (*cell, Plan::compile(cell, &skeleton).unwrap().cost())).collect();
-            let own = features(skeleton);
-            assert_eq!(own.rows_of(&cells).unwrap(), own.rows(&costed).unwrap());
+            for (cell, row) in cells.iter().zip(features(skeleton).rows(&cells).unwrap().iter()) {
+                let mut cost = [0.0; COST_COLUMNS.len()];
+                encode_cost(&Plan::compile(cell, &skeleton).unwrap().cost(), &mut cost);
+                assert_eq!(row[row.len() - cost.len()..], cost);
+            }
         }
         assert_ne!(features(small), features(Skeleton::nas_bench_101()));
         let tiny = features(Skeleton { stem_channels: 1, ..small });
-        assert!(cells.iter().any(|cell| matches!(tiny.cost(cell), Err(Error::Network { .. }))));
+        assert!(matches!(tiny.rows(&cells), Err(Error::Network { .. })));
+    }
+
+    #[test]
+    fn isomorphic_cells_have_equal_rows_of_every_encoding() {
+        let five = Space::nas_bench_101().with_max_vertices(5).unwrap();
+        let labelled: Vec<_> = five.labelled_cells().collect();
+        let stored: Vec<_> = labelled.iter().map(Cell::representative).collect();
+        let small = Skeleton { stem_channels: 4, ..Skeleton::nas_bench_101() };
+        for encoding in &ENCODINGS {
+            let features = Features::new(&[encoding.name], &five).unwrap().with_skeleton(small);
+            assert_eq!(features.rows(&labelled).unwrap(), features.rows(&stored).unwrap(), "{}", encoding.name);
+        }
+    }
+
+    #[test]
+    fn what_a_cell_reached_before_is_the_last_feature() {
+        let target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(4) };
+        let plain = Features::new(READABLE, &Space::nas_bench_101()).unwrap();
+        let warm = plain.clone().with_warm(target);
+        assert_eq!(warm.names().last().unwrap(), "final_validation_accuracy@4");
+        assert_eq!((warm.names().len(), warm.warm()), (plain.names().len() + 1, Some(target)));
+        assert_ne!(warm, plain);
+        let rows = warm.rows_with(&cells(2), &[0.25, 0.5]).unwrap();
+        assert_eq!(rows, plain.rows(&cells(2)).unwrap().with_column(&[0.25, 0.5]).unwrap());
+        let message = warm.rows(&cells(2)).unwrap_err().to_string();
+        assert_eq!(message, "the model also needs the validation accuracy at 4 epochs of each cell");
+        assert!(matches!(warm.rows_with(&cells(2), &[0.25]), Err(Error::Count { .. })));
     }
 
     #[test]
     fn every_encoding_makes_features() {
         let five = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
-        let known = costed(&cells(91));
+        let known = cells(91);
         for encoding in &ENCODINGS {
             let rows = Features::new(&[encoding.name], &five).unwrap().rows(&known).unwrap();
             assert_eq!((rows.len(), rows.width()), (91, encoding.width(&five)));
@@ -251,7 +302,7 @@ mod tests {
         assert_eq!(message(&[]), "no encodings, expected at least one");
         assert_eq!(message(&["path", "path-40"]), "the encoding `path-40` repeats the column `path` of another one");
         let cell = Cell::from_texts("010001000", "input,identity,output").unwrap();
-        let error = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().rows(&[(cell, cost(cells(1)[0]))]).unwrap_err();
+        let error = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().rows(&[cell]).unwrap_err();
         assert!(matches!(error, Error::Cell { .. }), "{error}");
     }
 

@@ -1,6 +1,6 @@
 //! What a surrogate learns from: cells of a table, each with the mean of what its repeats reached.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rand::seq::SliceRandom as _;
 
@@ -124,13 +124,11 @@ impl Lesson {
         Ok(self.select(&hashes.iter().map(place).collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// The cells of both lessons, each with the values of both, in the order of this one: `(lesson, values of the other)`.
+    /// The cells that another lesson has, too, in the order of this one.
     #[must_use]
-    pub fn beside(&self, other: &Self) -> (Self, Vec<f32>) {
-        let values: HashMap<ModuleHash, f32> = other.hashes.iter().copied().zip(other.values.iter().copied()).collect();
-        let both = (0..self.cells.len()).filter_map(|place| Some((place, *values.get(&self.hashes[place])?)));
-        let (places, values): (Vec<_>, Vec<_>) = both.unzip();
-        (self.select(&places), values)
+    pub fn beside(&self, other: &Self) -> Self {
+        let known: HashSet<&ModuleHash> = other.hashes.iter().collect();
+        self.select(&(0..self.cells.len()).filter(|place| known.contains(&self.hashes[*place])).collect::<Vec<_>>())
     }
 
     fn select(&self, places: &[usize]) -> Self {
@@ -206,8 +204,9 @@ mod tests {
         assert_eq!(message, "7 cells to fit on, expected at most 6: no more have a validation accuracy at 4 epochs");
         assert_eq!(lesson.choose(few.hashes()).unwrap(), few);
         assert!(matches!(lesson.choose(&[cells(7)[6].hash()]), Err(Error::UnknownCell { .. })));
-        let (both, values) = lesson.beside(&few);
-        assert_eq!((both.cells().len(), values.len()), (2, 2));
+        let mut hashes = lesson.beside(&few).hashes().to_vec();
+        hashes.sort_unstable_by_key(|hash| few.hashes().iter().position(|other| other == hash));
+        assert_eq!(hashes, few.hashes());
     }
 
     #[test]

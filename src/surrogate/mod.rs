@@ -8,8 +8,10 @@
 pub mod assess;
 mod boosting;
 pub mod calibration;
+mod document;
 mod ensemble;
 mod entry;
+mod estimate;
 pub mod features;
 mod flat;
 mod forest;
@@ -18,18 +20,21 @@ pub mod judge;
 mod lesson;
 mod oracle;
 pub mod quality;
+mod range;
 pub mod store;
 mod svr;
 mod target;
 
 use std::path::PathBuf;
 
-pub use calibration::Calibration;
+pub use calibration::{Calibration, Coverage};
 pub use entry::{Entry, FEWEST_ROWS, find};
+pub use estimate::Estimate;
 pub use features::Features;
 pub use judge::Judge;
 pub use lesson::Lesson;
-pub use oracle::{CostOf, SurrogateOracle};
+pub use oracle::SurrogateOracle;
+pub use range::FittedRange;
 pub use store::Model;
 pub use target::{QUANTITIES, Quantity, Target};
 
@@ -200,6 +205,12 @@ pub enum Error {
         expected: Target,
         /// What the model predicts.
         found: Target,
+    },
+    /// A model knows what cells reached in cheaper trainings, and nobody said that.
+    #[error("the model also needs the {target} of each cell")]
+    Warm {
+        /// What must be known.
+        target: Target,
     },
     /// A model does not know how far repeats lie apart.
     #[error("the noise of the {target} is not known: no cell had two repeats")]
@@ -440,10 +451,8 @@ mod tests {
     use rand::RngExt as _;
 
     use super::*;
-    use crate::network::Cost;
     use crate::space::Space;
     use crate::unit::Seed;
-    use crate::unit::{Flops, Parameters};
 
     /// Rows of six numbers from 0 to 1, and a smooth function of the first three.
     pub(super) fn synthetic(n: usize, seed: Seed) -> (Rows, Vec<f32>) {
@@ -464,25 +473,14 @@ mod tests {
         cells
     }
 
-    /// A cost that is the same for isomorphic cells.
-    pub(super) fn cost(cell: Cell) -> Cost {
-        let work: u32 = cell.operations().map(|operation| [9_000, 1_000, 0][usize::from(operation.label())]).sum();
-        Cost { parameters: Parameters(1_000 + work), flops: Flops(u64::from(work) * 50 + 1), activation_bytes: 4_000 }
-    }
-
     /// The features that a person can read.
     pub(super) fn features() -> Features {
         Features::new(features::READABLE, &Space::nas_bench_101()).unwrap()
     }
 
-    /// Cells with their costs.
-    pub(super) fn costed(cells: &[Cell]) -> Vec<(Cell, Cost)> {
-        cells.iter().map(|cell| (*cell, cost(*cell))).collect()
-    }
-
     /// Cells as rows, and accuracies that follow from them.
     pub(super) fn encoded_cells(n: usize) -> (Rows, Vec<f32>) {
-        let rows = features().rows(&costed(&cells(n))).unwrap();
+        let rows = features().rows(&cells(n)).unwrap();
         let accuracies = rows.iter().map(|row| 0.2 + 0.1 * row[0] + 0.05 * row[1] + 0.02 * row[3]).collect();
         (rows, accuracies)
     }

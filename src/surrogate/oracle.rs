@@ -6,23 +6,18 @@ use std::sync::Arc;
 use rand::RngExt as _;
 
 use super::{Error, Model, Prediction, Quantity, Target};
-use crate::network::Cost;
 use crate::oracle::{self, Measurement, Oracle, Proposal};
-use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
-
-/// What a cell costs, or why that cannot be said.
-pub type CostOf = Box<dyn Fn(&Cell) -> Result<Cost, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
 /// Answers with the predictions of two models per budget: one of the accuracy, one of the training time.
 ///
-/// A proposal is predicted once: asked again, it has the same answer, unless the oracle has noise. Accuracies are clamped to
-/// 0..=1. A training never costs less than the cheapest that the model was fitted on, so that no search measures for nothing.
-/// Isomorphic cells have equal answers if they have equal costs, so the closure should give the cost of the stored
-/// representative.
+/// A proposal is predicted once: asked again, or as an isomorphic cell, it has the same answer, unless the oracle has noise.
+/// Accuracies are clamped to 0..=1. A training never costs less than the cheapest that the model was fitted on, so that no search
+/// measures for nothing.
+#[derive(Default)]
 pub struct SurrogateOracle {
     budgets: BTreeMap<Epochs, Models>,
-    cost_of: CostOf,
+    /// The answers so far, of representatives.
     known: HashMap<Proposal, Measurement>,
     noise: Option<Noise>,
     /// How often a cell was asked at a budget, whatever the numbering of its vertices.
@@ -52,15 +47,16 @@ impl std::fmt::Debug for SurrogateOracle {
 impl SurrogateOracle {
     /// Starts without models.
     #[must_use]
-    pub fn new(cost_of: CostOf) -> Self {
-        Self { budgets: BTreeMap::new(), cost_of, known: HashMap::new(), noise: None, asked: HashMap::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Adds the models of a budget: that of the accuracy says which. Earlier models of that budget are replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::Target`] if a model predicts another quantity, or the two predict different budgets.
+    /// [`Error::Target`] if a model predicts another quantity, or the two predict different budgets; [`Error::Warm`] if one needs
+    /// more than the cells.
     pub fn with_models(mut self, accuracy: impl Into<Arc<Model>>, time: impl Into<Arc<Model>>) -> Result<Self, Error> {
         let (accuracy, time) = (accuracy.into(), time.into());
         let epochs = accuracy.target().epochs;
@@ -68,6 +64,9 @@ impl SurrogateOracle {
             let expected = Target { quantity, epochs };
             if model.target() != expected {
                 return Err(Error::Target { expected, found: model.target() });
+            }
+            if let Some(target) = model.features().warm() {
+                return Err(Error::Warm { target });
             }
         }
         self.budgets.insert(epochs, Models { accuracy, time: Some(time) });
@@ -87,6 +86,9 @@ impl SurrogateOracle {
         let expected = Target { quantity: Quantity::ValidationAccuracy, epochs };
         if accuracy.target() != expected {
             return Err(Error::Target { expected, found: accuracy.target() });
+        }
+        if let Some(target) = accuracy.features().warm() {
+            return Err(Error::Warm { target });
         }
         self.budgets.insert(epochs, Models { accuracy, time: None });
         self.known.retain(|proposal, _| proposal.epochs != epochs);
@@ -146,19 +148,15 @@ impl SurrogateOracle {
             let known = self.budgets.keys().copied().collect();
             return Err(refused(*first, Error::Budget { epochs: first.epochs, known }));
         };
-        let mut costed = Vec::with_capacity(proposals.len());
-        for proposal in proposals {
-            let cost = (self.cost_of)(&proposal.cell).map_err(|source| refused(*proposal, source))?;
-            costed.push((proposal.cell, cost));
-        }
+        let cells: Vec<_> = proposals.iter().map(|proposal| proposal.cell).collect();
         let predicted = match &models.time {
-            Some(time) => models.accuracy.predict_cells_with(time, &costed).map(|[accuracies, times]| (accuracies, Some(times))),
-            None => models.accuracy.predict_cells(&costed).map(|accuracies| (accuracies, None)),
+            Some(time) => models.accuracy.predict_all_with(time, &cells).map(|[accuracies, times]| (accuracies, Some(times))),
+            None => models.accuracy.predict_all(&cells).map(|accuracies| (accuracies, None)),
         };
         let (accuracies, times) = predicted.map_err(|source| refused(*first, source))?;
         let shortest = models.time.as_ref().map_or(0.0, |time| time.range().0);
-        for (place, (proposal, accuracy)) in proposals.iter().zip(accuracies).enumerate() {
-            let time = times.as_ref().map(|times| times[place]);
+        for (position, (proposal, accuracy)) in proposals.iter().zip(accuracies).enumerate() {
+            let time = times.as_ref().map(|times| times[position]);
             let measurement = measurement(accuracy, time, shortest).map_err(|source| refused(*proposal, source))?;
             self.known.insert(*proposal, measurement);
         }
@@ -194,9 +192,11 @@ fn measurement(accuracy: Prediction, time: Option<Prediction>, shortest: f32) ->
 
 impl Oracle for SurrogateOracle {
     fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+        let of_stored = |proposal: &Proposal| Proposal { cell: proposal.cell.representative(), ..*proposal };
+        let proposals: Vec<_> = proposals.iter().map(of_stored).collect();
         let mut met = HashSet::new();
         let mut new: BTreeMap<Epochs, Vec<Proposal>> = BTreeMap::new();
-        for proposal in proposals {
+        for proposal in &proposals {
             if !self.known.contains_key(proposal) && met.insert(*proposal) {
                 new.entry(proposal.epochs).or_default().push(*proposal);
             }
@@ -204,30 +204,28 @@ impl Oracle for SurrogateOracle {
         for proposals in new.values() {
             self.predict(proposals)?;
         }
-        Ok(proposals.iter().map(|proposal| self.answer(*proposal)).collect())
+        Ok(proposals.into_iter().map(|proposal| self.answer(proposal)).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::super::find;
-    use super::super::tests::{cells, cost, encoded_cells, features};
+    use super::super::tests::{cells, encoded_cells, features};
     use super::*;
+    use crate::space::Cell;
     use crate::statistics::{mean, standard_deviation};
 
     fn model(quantity: Quantity, epochs: u16, factor: f32) -> Model {
         let (rows, values) = encoded_cells(60);
         let values: Vec<f32> = values.iter().map(|value| value * factor).collect();
         let target = Target { quantity, epochs: Epochs(epochs) };
-        let hashes = Cell::hashes(&cells(60));
-        Model::fit(find("random-forest").unwrap(), target, &features(), &rows, &hashes, &values, Seed(1)).unwrap()
+        Model::fit(find("random-forest").unwrap(), target, &features(), &rows, &cells(60), &values, Seed(1)).unwrap()
     }
 
-    fn oracle(cost_of: CostOf, factor: f32) -> SurrogateOracle {
+    fn oracle(factor: f32) -> SurrogateOracle {
         let (accuracy, time) = (model(Quantity::ValidationAccuracy, 12, factor), model(Quantity::TrainingTime, 12, 100.0));
-        SurrogateOracle::new(cost_of).with_models(accuracy, time).unwrap()
+        SurrogateOracle::new().with_models(accuracy, time).unwrap()
     }
 
     fn proposals(epochs: u16) -> Vec<Proposal> {
@@ -236,8 +234,8 @@ mod tests {
 
     #[test]
     fn a_batch_has_the_answers_of_its_proposals_one_by_one() {
-        let batch = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&proposals(12)).unwrap();
-        let mut single = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0);
+        let batch = oracle(1.0).measure(&proposals(12)).unwrap();
+        let mut single = oracle(1.0);
         for (proposal, expected) in proposals(12).iter().zip(&batch) {
             assert_eq!(single.measure(&[*proposal]).unwrap(), [*expected]);
         }
@@ -248,13 +246,13 @@ mod tests {
     fn noise_makes_repeats_of_a_cell_that_follow_from_the_seed() {
         let noisy = |seed| {
             let accuracy = model(Quantity::ValidationAccuracy, 12, 1.0).with_noise(Some(0.01));
-            let oracle = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+            let oracle = SurrogateOracle::new();
             oracle.with_models(accuracy, model(Quantity::TrainingTime, 12, 100.0)).unwrap().with_noise(Seed(seed)).unwrap()
         };
         let often = vec![proposals(12)[5]; 2_000];
         let answers = noisy(1).measure(&often).unwrap();
         let fractions: Vec<f64> = answers.iter().map(|answer| answer.validation_accuracy.unwrap().fraction().into()).collect();
-        let quiet = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&often[..1]).unwrap()[0];
+        let quiet = oracle(1.0).measure(&often[..1]).unwrap()[0];
         let expected = f64::from(quiet.validation_accuracy.unwrap().fraction());
         assert!((mean(&fractions).unwrap() - expected).abs() < 0.001);
         assert!((standard_deviation(&fractions).unwrap() - 0.01).abs() < 0.001);
@@ -266,44 +264,37 @@ mod tests {
         let apart: Vec<_> = proposals(12).iter().map(|proposal| parts.measure(&[*proposal]).unwrap()[0]).collect();
         assert_eq!(together, apart);
         // A deviation of one's own needs none of the model.
-        let mut own = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).with_noise_of(Seed(1), 0.003);
+        let mut own = oracle(1.0).with_noise_of(Seed(1), 0.003);
         let answers = own.measure(&often).unwrap();
         let fractions: Vec<f64> = answers.iter().map(|answer| answer.validation_accuracy.unwrap().fraction().into()).collect();
         assert!((standard_deviation(&fractions).unwrap() - 0.003).abs() < 0.0003);
-        let error = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).with_noise(Seed(1)).unwrap_err().to_string();
+        let error = oracle(1.0).with_noise(Seed(1)).unwrap_err().to_string();
         assert_eq!(error, "the noise of the validation accuracy at 12 epochs is not known: no cell had two repeats");
     }
 
     #[test]
     fn a_model_of_the_accuracy_alone_answers_without_times() {
-        let both = oracle(Box::new(|cell| Ok(cost(*cell))), 1.0).measure(&proposals(12)).unwrap();
-        let alone = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+        let both = oracle(1.0).measure(&proposals(12)).unwrap();
+        let alone = SurrogateOracle::new();
         let mut alone = alone.with_accuracy(model(Quantity::ValidationAccuracy, 12, 1.0)).unwrap();
         let untimed: Vec<_> = both.into_iter().map(|both| Measurement { training_time: None, ..both }).collect();
         assert_eq!(alone.measure(&proposals(12)).unwrap(), untimed);
-        let start = SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
-        assert!(start.with_accuracy(model(Quantity::TrainingTime, 12, 1.0)).is_err());
+        assert!(SurrogateOracle::new().with_accuracy(model(Quantity::TrainingTime, 12, 1.0)).is_err());
     }
 
     #[test]
     fn a_cell_is_predicted_once() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let cost_of = move |cell: &Cell| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            Ok(cost(*cell))
-        };
-        let mut oracle = oracle(Box::new(cost_of), 1.0);
+        let mut oracle = oracle(1.0);
         let twice: Vec<_> = proposals(12).into_iter().chain(proposals(12)).collect();
         let answers = oracle.measure(&twice).unwrap();
         assert_eq!(answers[..80], answers[80..]);
         assert_eq!(oracle.measure(&proposals(12)).unwrap(), answers[..80]);
-        assert_eq!(asked.load(Ordering::Relaxed), 80);
+        assert_eq!(oracle.known.len(), 80);
     }
 
     #[test]
     fn accuracies_stay_fractions() {
-        let mut oracle = oracle(Box::new(|cell| Ok(cost(*cell))), 5.0);
+        let mut oracle = oracle(5.0);
         let answers = oracle.measure(&proposals(12)).unwrap();
         assert!(answers.iter().any(|answer| answer.validation_accuracy == Accuracy::from_fraction(1.0)));
         assert!(answers.iter().all(|answer| answer.validation_accuracy.is_some()));
@@ -321,20 +312,29 @@ mod tests {
 
     #[test]
     fn failures_name_the_cell_and_the_cause() {
-        let mut broken = oracle(Box::new(|_| Err("too large".into())), 1.0);
-        let error = broken.measure(&proposals(12)).unwrap_err();
-        assert_eq!((error.cell, error.source.to_string().as_str()), (cells(1)[0], "too large"));
-        let error = broken.measure(&proposals(36)).unwrap_err();
+        let identity = Cell::from_texts("010001000", "input,identity,output").unwrap();
+        let error = oracle(1.0).measure(&[Proposal { cell: identity, epochs: Epochs(12) }]).unwrap_err();
+        assert_eq!((error.cell, error.source.to_string().as_str()), (identity, "could not encode 0-1,1-2 identity"));
+        let error = oracle(1.0).measure(&proposals(36)).unwrap_err();
         assert_eq!(error.source.to_string(), "no model predicts 36 epochs (known: 12)");
     }
 
     #[test]
     fn models_of_something_else_are_refused() {
-        let start = || SurrogateOracle::new(Box::new(|cell| Ok(cost(*cell))));
+        let start = || SurrogateOracle::new();
         let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
         let swapped = start().with_models(model(time, 12, 1.0), model(accuracy, 12, 1.0)).unwrap_err();
         let expected = "the model predicts training time at 12 epochs, expected validation accuracy at 12 epochs";
         assert_eq!(swapped.to_string(), expected);
         assert!(start().with_models(model(accuracy, 12, 1.0), model(time, 36, 1.0)).is_err());
+        let target = Target { quantity: accuracy, epochs: Epochs(4) };
+        let (warm, known) = (features().with_warm(target), vec![0.5; 60]);
+        let rows = warm.rows_with(&cells(60), &known).unwrap();
+        let of_known = Target { quantity: accuracy, epochs: Epochs(12) };
+        let values = encoded_cells(60).1;
+        let needs = Model::fit(find("svr").unwrap(), of_known, &warm, &rows, &cells(60), &values, Seed(1)).unwrap();
+        assert_eq!(needs.predict_with(&cells(60), &known).unwrap(), needs.predict(&rows).unwrap());
+        let message = start().with_models(needs, model(time, 12, 1.0)).unwrap_err().to_string();
+        assert_eq!(message, "the model also needs the validation accuracy at 4 epochs of each cell");
     }
 }

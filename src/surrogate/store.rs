@@ -1,116 +1,15 @@
 //! Models that know what they predict, and their files: one JSON document each.
 
-use std::fmt;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use super::document::Document;
 use super::{
-    Calibration, Entry, Error, Features, Judge, Prediction, Quantity, Rows, Surrogate, Target, check_count, find, judge,
+    Calibration, Entry, Error, Features, FittedRange, Judge, Prediction, Quantity, Rows, Surrogate, Target, check_count, find,
+    judge, range,
 };
-use crate::file;
-use crate::network::{Cost, Skeleton};
-use crate::space::{Cell, ModuleHash, Operation, Space};
+use crate::space::{Cell, ModuleHash};
 use crate::unit::Seed;
-
-/// The format of the files. It changes when an older tool could not read what is written, or would misread it.
-const FORMAT_VERSION: u32 = 3;
-
-/// A file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    format_version: u32,
-    model: String,
-    target: Target,
-    tool_version: String,
-    /// The names of the encodings, and of the operations that a cell may have.
-    encodings: Vec<String>,
-    operations: Vec<String>,
-    /// The columns that follow from them.
-    features: Vec<String>,
-    /// The network around the cells: what a cell costs is one of the features.
-    skeleton: Skeleton,
-    /// The lowest and the highest value of the fit; a judge has none.
-    range: Option<(f32, f32)>,
-    /// How sure its predictions are; a judge has none.
-    calibration: Option<Calibration>,
-    /// The standard deviation between the repeats of a cell, if that is known.
-    noise: Option<f32>,
-    /// Of each row of the fit.
-    training_cells: Vec<ModuleHash>,
-    parameters: serde_json::Value,
-    /// The model of the training time that goes with one of the accuracy.
-    time: Option<Box<Self>>,
-}
-
-/// All that a file of any version must have.
-#[derive(Deserialize)]
-struct Version {
-    format_version: u32,
-}
-
-impl Document {
-    fn new(
-        model: &str,
-        target: Target,
-        features: &Features,
-        training_cells: &[ModuleHash],
-        parameters: serde_json::Value,
-    ) -> Self {
-        Self {
-            format_version: FORMAT_VERSION,
-            model: model.to_owned(),
-            target,
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            encodings: features.encodings().map(ToOwned::to_owned).collect(),
-            operations: features.space().operations().map(|operation| operation.name().to_owned()).collect(),
-            features: features.names().to_vec(),
-            skeleton: *features.skeleton(),
-            range: None,
-            calibration: None,
-            noise: None,
-            training_cells: training_cells.to_vec(),
-            parameters,
-            time: None,
-        }
-    }
-
-    /// Writes beside the file and renames: a reader sees the old model or the new one, never a part.
-    fn write(&self, path: &Path) -> Result<(), Error> {
-        let json = serde_json::to_vec(self).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        file::replace(path, |open| Ok(open.write_all(&json)?))
-    }
-
-    fn read(path: &Path) -> Result<Self, Error> {
-        let malformed = |source| Error::Malformed { path: path.to_owned(), source };
-        let json = fs_err::read(path)?;
-        let Version { format_version: found } = serde_json::from_slice(&json).map_err(malformed)?;
-        if found != FORMAT_VERSION {
-            return Err(Error::FormatVersion { path: path.to_owned(), expected: FORMAT_VERSION, found });
-        }
-        serde_json::from_slice(&json).map_err(malformed)
-    }
-
-    /// What the model sees of a cell, if this program computes that.
-    fn features(&self, path: &Path) -> Result<Features, Error> {
-        let malformed =
-            |error: &dyn fmt::Display| Error::Malformed { path: path.to_owned(), source: serde::de::Error::custom(error) };
-        let operations = self.operations.iter().map(|name| Operation::from_name(name)).collect::<Result<Vec<_>, _>>();
-        let space = operations.and_then(|operations| Space::nas_bench_101().with_operations(&operations));
-        let features = Features::new(&self.encodings, &space.map_err(|error| malformed(&error))?);
-        let features = features.map_err(|error| malformed(&error))?;
-        self.skeleton.check().map_err(|error| malformed(&error))?;
-        let (found, known) = (&self.features, features.names());
-        if found != known {
-            let column = (0..=known.len()).find(|column| found.get(*column) != known.get(*column));
-            return Err(Error::OtherFeatures { path: path.to_owned(), column: column.unwrap_or_default() });
-        }
-        Ok(features.with_skeleton(self.skeleton))
-    }
-}
 
 /// Cells that are encoded before they are scored: their rows take some megabytes.
 const BATCH: usize = 1 << 14;
@@ -124,6 +23,8 @@ pub struct Model {
     training_cells: Vec<ModuleHash>,
     range: (f32, f32),
     calibration: Calibration,
+    fitted_range: FittedRange,
+    widening: Option<f32>,
     noise: Option<f32>,
     surrogate: Box<dyn Surrogate>,
     time: Option<Arc<Self>>,
@@ -136,7 +37,7 @@ impl Model {
     /// # Shapes
     ///
     /// - `rows`: `[n, features]`, as [`Features::rows`] makes them
-    /// - `cells`: `[n]`, the hash of each row's cell
+    /// - `cells`: `[n]`, of the rows
     /// - `values`: `[n]`
     ///
     /// # Units
@@ -151,20 +52,32 @@ impl Model {
         target: Target,
         features: &Features,
         rows: &Rows,
-        cells: &[ModuleHash],
+        cells: &[Cell],
         values: &[f32],
         seed: Seed,
     ) -> Result<Self, Error> {
         rows.check_width(features.names().len())?;
-        check_count("hashes", cells.len(), rows)?;
+        check_count("cells", cells.len(), rows)?;
+        let hashes = Cell::hashes(cells);
         let surrogate = entry.fit(rows, values, seed)?;
-        let calibration = Calibration::of(entry, rows, cells, values, seed)?;
+        let calibration = Calibration::of(entry, rows, &hashes, values, seed)?;
+        let widening = range::widening(entry, rows, cells, values, &calibration, seed)?;
         let used = entry.drawn(rows.len(), seed).unwrap_or_else(|| (0..rows.len()).collect());
         let used_values = used.iter().map(|row| values[*row]);
         let range = used_values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
-        let training_cells = used.iter().map(|row| cells[*row]).collect();
-        let (name, features) = (entry.name, features.clone());
-        Ok(Self { name, target, features, training_cells, range, calibration, noise: None, surrogate, time: None })
+        Ok(Self {
+            name: entry.name,
+            target,
+            features: features.clone(),
+            training_cells: used.iter().map(|row| hashes[*row]).collect(),
+            range,
+            calibration,
+            fitted_range: FittedRange::of(used.iter().map(|row| &cells[*row])),
+            widening,
+            noise: None,
+            surrogate,
+            time: None,
+        })
     }
 
     /// The model with the standard deviation between the repeats of a cell: with it, a surrogate answers like a benchmark.
@@ -225,6 +138,18 @@ impl Model {
         &self.calibration
     }
 
+    /// The sizes of the cells that it was fitted on.
+    #[must_use]
+    pub const fn fitted_range(&self) -> FittedRange {
+        self.fitted_range
+    }
+
+    /// By how much its error bars grow outside that range; `None` if there were too few cells to tell.
+    #[must_use]
+    pub const fn widening(&self) -> Option<f32> {
+        self.widening
+    }
+
     /// The standard deviation between the repeats of a cell, in the unit of the predictions; `None` if it is not known.
     #[must_use]
     pub const fn noise(&self) -> Option<f32> {
@@ -237,7 +162,7 @@ impl Model {
         self.time.as_ref()
     }
 
-    /// Predicts cells, each with its cost in the network of the model.
+    /// Predicts cells; isomorphic ones have equal predictions.
     ///
     /// # Shapes
     ///
@@ -245,9 +170,31 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`Features::rows_of`].
+    /// As [`Features::rows`].
     pub fn predict_all(&self, cells: &[Cell]) -> Result<Vec<Prediction>, Error> {
-        self.predict_batches(cells, |cells| self.features.rows_of(cells))
+        let mut predictions = Vec::with_capacity(cells.len());
+        for batch in cells.chunks(BATCH) {
+            predictions.extend(self.predict(&self.features.rows(batch)?)?);
+        }
+        Ok(predictions)
+    }
+
+    /// Predicts cells, each with what it reached in the cheaper trainings of which the model needs that.
+    ///
+    /// # Shapes
+    ///
+    /// - `values`: `[cells]`
+    /// - returns: `[cells]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Features::rows_with`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the model needs nothing but the cells.
+    pub fn predict_with(&self, cells: &[Cell], values: &[f32]) -> Result<Vec<Prediction>, Error> {
+        self.predict(&self.features.rows_with(cells, values)?)
     }
 
     /// Predicts cells with this model and with another one; each cell is encoded once if both see the same of it.
@@ -258,58 +205,19 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`Features::rows_of`].
+    /// As [`Features::rows`].
     pub fn predict_all_with(&self, other: &Self, cells: &[Cell]) -> Result<[Vec<Prediction>; 2], Error> {
-        self.predict_both(other, cells, Features::rows_of)
-    }
-
-    /// Predicts cells, each with a given cost.
-    ///
-    /// # Shapes
-    ///
-    /// - returns: `[cells]`
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Cell`] for a cell with an operation that the model does not know.
-    pub fn predict_cells(&self, cells: &[(Cell, Cost)]) -> Result<Vec<Prediction>, Error> {
-        self.predict_batches(cells, |cells| self.features.rows(cells))
-    }
-
-    /// Predicts cells, each with a given cost, with this model and with another one, as [`predict_all_with`](Self::predict_all_with).
-    ///
-    /// # Errors
-    ///
-    /// As [`predict_cells`](Self::predict_cells).
-    pub fn predict_cells_with(&self, other: &Self, cells: &[(Cell, Cost)]) -> Result<[Vec<Prediction>; 2], Error> {
-        self.predict_both(other, cells, Features::rows)
-    }
-
-    fn predict_both<T>(
-        &self,
-        other: &Self,
-        cells: &[T],
-        rows: impl Fn(&Features, &[T]) -> Result<Rows, Error>,
-    ) -> Result<[Vec<Prediction>; 2], Error> {
         let mut both = [Vec::with_capacity(cells.len()), Vec::with_capacity(cells.len())];
         for batch in cells.chunks(BATCH) {
-            let own = rows(&self.features, batch)?;
+            let own = self.features.rows(batch)?;
             both[0].extend(self.predict(&own)?);
             both[1].extend(if self.features == other.features {
                 other.predict(&own)?
             } else {
-                other.predict(&rows(&other.features, batch)?)?
+                other.predict(&other.features.rows(batch)?)?
             });
         }
         Ok(both)
-    }
-
-    fn predict_batches<T>(&self, cells: &[T], rows: impl Fn(&[T]) -> Result<Rows, Error>) -> Result<Vec<Prediction>, Error> {
-        let mut predictions = Vec::with_capacity(cells.len());
-        for batch in cells.chunks(BATCH) {
-            predictions.extend(self.predict(&rows(batch)?)?);
-        }
-        Ok(predictions)
     }
 
     /// Predicts rows of its [`features`](Self::features).
@@ -332,10 +240,11 @@ impl Model {
 
     fn document(&self, path: &Path) -> Result<Document, Error> {
         let parameters = self.surrogate.parameters().map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        let document = Document::new(self.name, self.target, &self.features, &self.training_cells, parameters);
+        let document =
+            Document::new(self.name, self.target, &self.features, (&self.training_cells, self.fitted_range), parameters);
         let time = self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new);
         let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise);
-        Ok(Document { range, calibration, noise, time, ..document })
+        Ok(Document { range, calibration, widening: self.widening, noise, time, ..document })
     }
 
     /// Reads a model from a file. It predicts exactly what the one that was saved does.
@@ -351,7 +260,9 @@ impl Model {
 
     fn of_document(document: Document, path: &Path) -> Result<Self, Error> {
         let features = document.features(path)?;
-        let Document { model, target, training_cells, range, calibration, noise, parameters, time, .. } = document;
+        let Document {
+            model, target, training_cells, fitted_range, range, calibration, widening, noise, parameters, time, ..
+        } = document;
         let Ok(entry) = find(&model) else {
             return Err(Error::OtherModel { path: path.to_owned(), expected: super::known_surrogates(), found: model });
         };
@@ -362,7 +273,19 @@ impl Model {
         let surrogate = (entry.restore)(parameters).map_err(malformed)?;
         // The parameters are of rows as wide as those that will be made.
         surrogate.predict(&Rows::new(features.names().len()))?;
-        let model = Self { name: entry.name, target, features, training_cells, range, calibration, noise, surrogate, time: None };
+        let model = Self {
+            name: entry.name,
+            target,
+            features,
+            training_cells,
+            range,
+            calibration,
+            fitted_range,
+            widening,
+            noise,
+            surrogate,
+            time: None,
+        };
         match time {
             Some(time) => model.with_time(Self::of_document(*time, path)?),
             None => Ok(model),
@@ -404,6 +327,8 @@ pub struct StoredJudge {
     pub features: Features,
     /// The hash of the cell of each row that it was fitted on.
     pub training_cells: Vec<ModuleHash>,
+    /// The sizes of those cells.
+    pub fitted_range: FittedRange,
 }
 
 impl StoredJudge {
@@ -418,7 +343,8 @@ impl StoredJudge {
         }
         let parameters =
             serde_json::to_value(&self.judge).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        Document::new(judge::NAME, self.target, &self.features, &self.training_cells, parameters).write(path)
+        let training = (self.training_cells.as_slice(), self.fitted_range);
+        Document::new(judge::NAME, self.target, &self.features, training, parameters).write(path)
     }
 
     /// Reads a judge from a file.
@@ -429,22 +355,23 @@ impl StoredJudge {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let features = document.features(path)?;
-        let Document { model, target, training_cells, parameters, .. } = document;
+        let Document { model, target, training_cells, fitted_range, parameters, .. } = document;
         if model != judge::NAME {
             return Err(Error::OtherModel { path: path.to_owned(), expected: format!("`{}`", judge::NAME), found: model });
         }
         let judge: serde_json::Result<Judge> = serde_json::from_value(parameters);
         let judge = judge.and_then(|judge| if judge.is_sound() { Ok(judge) } else { Err(serde::de::Error::custom("no tree")) });
         let judge = judge.map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        Ok(Self { judge, target, features, training_cells })
+        Ok(Self { judge, target, features, training_cells, fitted_range })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::SURROGATES;
-    use super::super::tests::{cells, costed, encoded_cells, features};
+    use super::super::tests::{cells, encoded_cells, features};
     use super::*;
+    use crate::network::Skeleton;
     use crate::unit::Epochs;
 
     const TARGET: Target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(12) };
@@ -454,8 +381,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.json");
         let (rows, values) = encoded_cells(30);
-        let hashes = Cell::hashes(&cells(30));
-        let model = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
+        let model = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &cells(30), &values, Seed(1)).unwrap();
         model.save(&path).unwrap();
         let text = fs_err::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{from} is in the file");
@@ -470,15 +396,16 @@ mod tests {
         let hashes = Cell::hashes(&cells(60));
         for entry in SURROGATES {
             let path = folder.path().join(entry.name);
-            let model = Model::fit(entry, TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
+            let model = Model::fit(entry, TARGET, &features(), &rows, &cells(60), &values, Seed(1)).unwrap();
             model.save(&path).unwrap();
             let loaded = Model::load(&path).unwrap();
             assert_eq!(loaded.predict(&rows).unwrap(), model.predict(&rows).unwrap(), "{}", entry.name);
-            assert_eq!(loaded.predict_cells(&costed(&cells(60))).unwrap(), model.predict(&rows).unwrap());
+            assert_eq!(loaded.predict_all(&cells(60)).unwrap(), model.predict(&rows).unwrap());
             assert_eq!((loaded.name(), loaded.target(), loaded.training_cells()), (entry.name, TARGET, hashes.as_slice()));
             assert_eq!(loaded.features(), &features());
             assert_eq!(loaded.range(), model.range());
             assert_eq!(loaded.calibration(), model.calibration());
+            assert_eq!((loaded.fitted_range(), loaded.widening()), (model.fitted_range(), model.widening()));
             assert!((loaded.noise(), loaded.time().is_none()) == (None, true));
         }
     }
@@ -488,7 +415,7 @@ mod tests {
         let (rows, values) = encoded_cells(60);
         let hashes = Cell::hashes(&cells(60));
         let entry = Entry { most_rows: Some(20), ..SURROGATES[0] };
-        let model = Model::fit(&entry, TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
+        let model = Model::fit(&entry, TARGET, &features(), &rows, &cells(60), &values, Seed(1)).unwrap();
         let used = entry.drawn(60, Seed(1)).unwrap();
         assert_eq!(model.training_cells(), used.iter().map(|row| hashes[*row]).collect::<Vec<_>>());
         let of_used: Vec<f32> = used.iter().map(|row| values[*row]).collect();
@@ -501,12 +428,12 @@ mod tests {
     #[test]
     fn two_models_together_predict_what_each_does_alone() {
         let (rows, values) = encoded_cells(40);
-        let (all, hashes) = (cells(40), Cell::hashes(&cells(40)));
-        let one = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &hashes, &values, Seed(1)).unwrap();
-        let same = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &hashes, &values, Seed(2)).unwrap();
-        let readable = Features::new(super::super::features::READABLE, &features().space()).unwrap();
-        let other_rows = readable.rows_of(&all).unwrap();
-        let other = Model::fit(&SURROGATES[0], TARGET, &readable, &other_rows, &hashes, &values, Seed(1)).unwrap();
+        let all = cells(40);
+        let one = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &all, &values, Seed(1)).unwrap();
+        let same = Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &all, &values, Seed(2)).unwrap();
+        let fewer = Features::new(&["statistics"], &features().space()).unwrap();
+        let other_rows = fewer.rows(&all).unwrap();
+        let other = Model::fit(&SURROGATES[0], TARGET, &fewer, &other_rows, &all, &values, Seed(1)).unwrap();
         for second in [&same, &other] {
             let both = one.predict_all_with(second, &all).unwrap();
             assert_eq!(both, [one.predict_all(&all).unwrap(), second.predict_all(&all).unwrap()]);
@@ -519,11 +446,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.json");
         let (rows, values) = encoded_cells(40);
-        let hashes = Cell::hashes(&cells(40));
         let features = features().with_skeleton(Skeleton { stem_channels: 16, ..Skeleton::nas_bench_101() });
         let fit = |quantity| {
             let target = Target { quantity, ..TARGET };
-            Model::fit(&SURROGATES[0], target, &features, &rows, &hashes, &values, Seed(1)).unwrap()
+            Model::fit(&SURROGATES[0], target, &features, &rows, &cells(40), &values, Seed(1)).unwrap()
         };
         let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
         let model = fit(accuracy).with_noise(Some(0.01)).with_time(fit(time)).unwrap();
@@ -531,7 +457,7 @@ mod tests {
         let loaded = Model::load(&path).unwrap();
         assert_eq!((loaded.noise(), loaded.features()), (Some(0.01), &features));
         assert_eq!(loaded.time().unwrap().predict(&rows).unwrap(), fit(time).predict(&rows).unwrap());
-        assert_eq!(loaded.predict_all(&cells(40)).unwrap(), model.predict(&features.rows_of(&cells(40)).unwrap()).unwrap());
+        assert_eq!(loaded.predict_all(&cells(40)).unwrap(), model.predict(&features.rows(&cells(40)).unwrap()).unwrap());
         assert!(matches!(fit(time).with_time(fit(time)), Err(Error::Target { .. })));
         assert!(matches!(fit(accuracy).with_time(fit(accuracy)), Err(Error::Target { .. })));
         assert!(matches!(Stored::load(&path).unwrap(), Stored::Model(_)));
@@ -543,7 +469,8 @@ mod tests {
         let path = folder.path().join("judge.json");
         let (rows, values) = encoded_cells(60);
         let judge = Judge::fit(&rows, features().names(), &judge::best(&values, 0.2).unwrap()).unwrap();
-        let stored = StoredJudge { judge, target: TARGET, features: features(), training_cells: Cell::hashes(&cells(60)) };
+        let (training_cells, fitted_range) = (Cell::hashes(&cells(60)), FittedRange::of(&cells(60)));
+        let stored = StoredJudge { judge, target: TARGET, features: features(), training_cells, fitted_range };
         stored.save(&path).unwrap();
         assert_eq!(StoredJudge::load(&path).unwrap(), stored);
         assert!(matches!(Model::load(&path), Err(Error::OtherModel { .. })));
@@ -552,8 +479,8 @@ mod tests {
 
     #[test]
     fn a_file_of_another_format_is_refused() {
-        let error = edited("\"format_version\":3", "\"format_version\":2").unwrap_err();
-        assert!(error.to_string().contains("has format version 2, expected 3"), "{error}");
+        let error = edited("\"format_version\":4", "\"format_version\":3").unwrap_err();
+        assert!(error.to_string().contains("has format version 3, expected 4"), "{error}");
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl About {
     fn of(training: &Training<'_>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            cell: *training.cell,
+            cell: training.cell.representative(),
             epochs: training.epochs,
             seed: training.seed,
             dataset_sha256: training.data.sha256().to_owned(),

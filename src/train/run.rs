@@ -18,7 +18,7 @@ use crate::unit::{Epochs, Seconds, Seed};
 /// A training to be done: everything that its result depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Training<'a> {
-    /// The cell of the network.
+    /// The cell of the network: whatever its numbering, its [`representative`](Cell::representative) is trained.
     pub cell: &'a Cell,
     /// The budget.
     pub epochs: Epochs,

@@ -57,7 +57,7 @@ impl SavedModel {
         let figures = trained.figures.ok_or(Error::Diverged)?;
         let card = Card {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            cell: *training.cell,
+            cell: training.cell.representative(),
             protocol: training.protocol.to_toml(),
             dataset: training.data.dataset().name().to_owned(),
             dataset_sha256: training.data.sha256().to_owned(),
@@ -97,7 +97,8 @@ impl SavedModel {
             let (mean, deviation) = (about.mean, about.deviation);
             return Err(crate::dataset::Error::Normalisation { mean, deviation }.into());
         }
-        let plan = Plan::compile(&about.cell, &skeleton)?;
+        // Its weights are those of the cell as it was numbered when it was trained.
+        let plan = Plan::compile_as_numbered(&about.cell, &skeleton)?;
         let state = State::of_arrays(&plan, arrays)?;
         Ok(Self { card: about, protocol, normalisation, plan, state })
     }

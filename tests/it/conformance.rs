@@ -1,16 +1,20 @@
 //! What holds for every entry of every list.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use nasbench::dataset::DATASETS;
-use nasbench::engine::DEVICES;
+use nasbench::dataset::{self, DATASETS};
+use nasbench::engine::{DEVICES, Device};
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
 use nasbench::search::{self, ALGORITHMS, Budget, Entry, History, Pool, Redraws, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
-use nasbench::surrogate::{Rows, SURROGATES};
-use nasbench::train::PROTOCOLS;
+use nasbench::surrogate::{Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
+use nasbench::table::{Benchmark, TableOracle};
+use nasbench::train::{Data, PROTOCOLS, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
+
+use crate::pipeline::TINY;
 
 /// The more edges, the better; every tenth training diverges.
 struct Toy {
@@ -204,6 +208,64 @@ fn every_surrogate_learns_a_slope_and_repeats_itself() {
         assert_eq!(predictions, predict(Seed(1)), "{}", entry.name);
         assert!(predictions[55].mean > predictions[5].mean + 0.1, "{} learned nothing", entry.name);
     }
+}
+
+/// Every numbering of every cell of at most so many vertices, and what is stored for each.
+fn numberings(max_vertices: usize) -> [Vec<Cell>; 2] {
+    let labelled: Vec<_> = Space::nas_bench_101().with_max_vertices(max_vertices).unwrap().labelled_cells().collect();
+    let stored: Vec<_> = labelled.iter().map(Cell::representative).collect();
+    assert_ne!(labelled, stored);
+    [labelled, stored]
+}
+
+/// Asks one oracle about every numbering, and another one about what is stored for each. Times are measured, so they may differ.
+fn assert_same_answers(name: &str, max_vertices: usize, epochs: Epochs, oracles: [&mut dyn Oracle; 2]) {
+    let answers = oracles.into_iter().zip(numberings(max_vertices)).map(|(oracle, cells)| {
+        let proposals: Vec<_> = cells.into_iter().map(|cell| Proposal { cell, epochs }).collect();
+        let measured = oracle.measure(&proposals).unwrap();
+        measured.into_iter().map(|measurement| measurement.validation_accuracy).collect::<Vec<_>>()
+    });
+    let [of_numberings, of_stored]: [_; 2] = answers.collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(of_numberings, of_stored, "{name}");
+}
+
+#[test]
+fn isomorphic_cells_have_one_answer_of_every_oracle() {
+    let table = Benchmark::shipped().unwrap().table().unwrap();
+    let mut tables = [1; 2].map(|seed| TableOracle::new(&table, Seed(seed)));
+    let [one, other] = &mut tables;
+    assert_same_answers("table", 5, Epochs(18), [one, other]);
+
+    let images = dataset::find("fashion-14").unwrap().load(None).unwrap();
+    let protocol = Protocol::find(TINY).unwrap().resolve(&images).unwrap();
+    let data = Data::select(&protocol, &images).unwrap();
+    let mut trainings = [1; 2].map(|seed| TrainingOracle::new(&protocol, &data, Device::Cpu, Seed(seed)));
+    let [one, other] = &mut trainings;
+    assert_same_answers("training", 4, Epochs(2), [one, other]);
+}
+
+#[test]
+fn isomorphic_cells_have_one_answer_of_every_surrogate() {
+    let benchmark = Benchmark::shipped().unwrap();
+    let (table, skeleton) = (benchmark.table().unwrap(), benchmark.skeleton().unwrap());
+    // Each on all encodings that can stand side by side, those that depend on the numbering among them.
+    let encodings = ["adjacency", "operations", "path", "statistics", "walks", "triples", "cost"];
+    let features = Features::new(&encodings, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
+    for entry in SURROGATES {
+        let [accuracy, time] = [Quantity::ValidationAccuracy, Quantity::TrainingTime].map(|quantity| {
+            let target = Target { quantity, epochs: Epochs(18) };
+            let lesson = Lesson::of(&table, target).unwrap().draw(60, Seed(1)).unwrap();
+            let rows = features.rows(lesson.cells()).unwrap();
+            Model::fit(entry, target, &features, &rows, lesson.cells(), lesson.values(), Seed(1)).unwrap()
+        });
+        let [labelled, stored] = numberings(5);
+        assert_eq!(accuracy.predict_all(&labelled).unwrap(), accuracy.predict_all(&stored).unwrap(), "{}", entry.name);
+        let (accuracy, time) = (Arc::new(accuracy), Arc::new(time));
+        let mut oracles = [(); 2].map(|()| SurrogateOracle::new().with_models(accuracy.clone(), time.clone()).unwrap());
+        let [one, other] = &mut oracles;
+        assert_same_answers(entry.name, 5, Epochs(18), [one, other]);
+    }
+    assert_eq!(QUANTITIES.len(), 2, "a model of each quantity is asked");
 }
 
 #[test]

@@ -1,24 +1,24 @@
 //! What a comparison asks: benchmarks and models, each at some budgets.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Contestant, ModelTruth, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
 use nasbench::search::{Budget, Entry, Setup};
+use nasbench::space::Cell;
 use nasbench::table::{Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
 
 use super::Arguments;
 use crate::cli;
-use crate::cli::search::models::{self, Costs, Models};
+use crate::cli::search::models::{self, Models};
 use crate::cli::search::{target, without_small_budgets};
 
 /// What answers, in memory.
 pub(super) enum Answers {
     Records { folder: PathBuf, identity: String, table: Table },
-    Models { file: PathBuf, identity: String, models: Models, costs: Arc<Costs> },
+    Models { file: PathBuf, identity: String, models: Models, cells: Vec<Cell> },
 }
 
 /// Opens everything that `--on` names.
@@ -90,8 +90,12 @@ impl Answers {
     fn read(on: PathBuf, arguments: &models::Arguments) -> anyhow::Result<Self> {
         if on.is_file() {
             let models = Models::open(&on, arguments, None)?;
-            let costs = Arc::new(Costs::of(&models)?);
-            return Ok(Self::Models { identity: models.identity(&on, arguments)?, file: on, models, costs });
+            return Ok(Self::Models {
+                identity: models.identity(&on, arguments)?,
+                file: on,
+                cells: models.space().cells()?,
+                models,
+            });
         }
         let benchmark = cli::benchmark::open(&on)?;
         let table = benchmark.table().context("could not read the benchmark")?;
@@ -123,17 +127,14 @@ impl Answers {
     pub(super) fn truth(&self, task: &Task) -> Result<Box<dyn Truth + '_>, compare::Error> {
         Ok(match self {
             Self::Records { table, .. } => Box::new(TableTruth::new(table, &task.setup)?),
-            Self::Models { models, costs, .. } => Box::new(ModelTruth::new(models.accuracy(), &costs.cells)?),
+            Self::Models { models, cells, .. } => Box::new(ModelTruth::new(models.accuracy(), cells)?),
         })
     }
 
     pub(super) fn oracle(&self, seed: Seed) -> Box<dyn Oracle + '_> {
         match self {
             Self::Records { table, .. } => Box::new(TableOracle::new(table, seed)),
-            Self::Models { models, costs, .. } => {
-                let costs = costs.clone();
-                Box::new(models.oracle(seed, move |cell| costs.get(cell)).expect("the models were checked when they were opened"))
-            }
+            Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
         }
     }
 }

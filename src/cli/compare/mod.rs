@@ -137,6 +137,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     results::write(arguments, &plan, &finished, &summary, wall).context("could not write the results")?;
     tables::print(arguments, &summary)?;
     if !global.quiet {
+        // A table has them already.
+        for caveat in summary.caveats().filter(|_| arguments.format != Format::Table) {
+            note(format!("note: {caveat}"));
+        }
         note(timing(&plan, &finished, wall));
     }
     Ok(())

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use nasbench::report;
-use nasbench::search::{self, Budget, Entry, History, Redraws, Setup};
+use nasbench::search::{self, Budget, Entry, History, Redraws, Setup, Trial};
 use nasbench::table::{holds_trials, write_trials};
 use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
@@ -142,6 +142,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     print(&history, entry, &target, arguments.format)?;
     if !global.quiet {
+        let cells: Vec<_> = history.ranking().iter().map(Trial::cell).collect();
+        if let Some(outside) = target.fitted_range().and_then(|range| range.outside(&cells)) {
+            note(format_args!("note: {outside}"));
+        }
         if history.is_short_of(budget) {
             let (name, trials) = (entry.name, history.trials.len());
             note(format_args!(
@@ -238,10 +242,11 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
     let incumbents = history.incumbents();
     let spent: Vec<_> = history.spent().collect();
     let columns = ["trial", "evaluations", "simulated_seconds", "epochs", "validation_accuracy", "module_hash"];
-    let mut table = Table::new(&columns, &["module_adjacency", "module_operations"]);
+    let mut table = Table::new(&columns, &["module_adjacency", "module_operations", "outside_fitted_range"]);
+    let is_outside = |cell: &Cell| target.fitted_range().map(|range| !range.contains(cell));
     for (position, trial) in &incumbents {
         let (evaluations, time) = spent[*position];
-        let cell = trial.proposal.cell;
+        let cell = trial.cell();
         table.push([
             Value::from(position + 1),
             evaluations.into(),
@@ -251,6 +256,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
             cell.hash().to_string().into(),
             cell.adjacency_text().into(),
             cell.operations_text().into(),
+            is_outside(&cell).into(),
         ]);
     }
     let mut out = std::io::stdout().lock();
@@ -258,7 +264,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
     let (Some((_, winner)), Some((evaluations, time)), Format::Table) = (incumbents.last(), spent.last(), format) else {
         return Ok(());
     };
-    let cell = winner.proposal.cell;
+    let cell = winner.cell();
     let cells = history.ranking().len();
     let time = time.map_or_else(|| "of unknown cost".to_owned(), |time| format!("{time} simulated"));
     writeln!(out, "\n{}: {} trials of {cells} cells, {evaluations:.2} evaluations, {time}", entry.name, spent.len())?;
@@ -269,6 +275,9 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
     let seen =
         winner.measurement.validation_accuracy.map_or_else(|| "none: it diverged".to_owned(), |accuracy| accuracy.to_string());
     lines.push(("validation", format!("{seen} in the search, at {} epochs", winner.proposal.epochs)));
+    if let Some(range) = target.fitted_range().filter(|range| !range.contains(&cell)) {
+        lines.push(("outside", format!("the model was fitted on cells of {range}, and extrapolates here")));
+    }
     lines.extend(target.truth(cell, winner.proposal.epochs).map(|truth| ("recorded", truth)));
     for (name, value) in lines {
         writeln!(out, "{name:<12}{value}")?;

@@ -7,13 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::hex;
-use nasbench::network::Cost;
 use nasbench::search::Budget;
-use nasbench::space::{Cell, Space};
+use nasbench::space::Space;
 use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
 use nasbench::unit::{Epochs, Seed};
-use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::benchmark::refuse_file_to_import;
@@ -98,7 +95,7 @@ impl Models {
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
         let models = Self { accuracy, time, noise: arguments.noise, space };
         // Whether they fit each other is known now, not when the search begins.
-        models.oracle(Seed(0), |_| None)?;
+        models.oracle(Seed(0))?;
         models.check_budget(path, epochs)?;
         Ok(models)
     }
@@ -150,16 +147,10 @@ impl Models {
         Ok(format!("{} of {}, sha256 {}{of_time}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
     }
 
-    /// An oracle for one search. `known` says what a cell costs, if that was computed before.
-    pub(in crate::cli) fn oracle(
-        &self,
-        seed: Seed,
-        known: impl Fn(&Cell) -> Option<Cost> + Send + Sync + 'static,
-    ) -> anyhow::Result<SurrogateOracle> {
-        let features = self.accuracy.features().clone();
-        let cost_of = move |cell: &Cell| known(cell).map_or_else(|| Ok(features.cost(cell)?), Ok);
-        let oracle = SurrogateOracle::new(Box::new(cost_of));
+    /// An oracle for one search.
+    pub(in crate::cli) fn oracle(&self, seed: Seed) -> anyhow::Result<SurrogateOracle> {
         let could_not = "could not search with the model";
+        let oracle = SurrogateOracle::new();
         let oracle = match &self.time {
             Some(time) => oracle.with_models(self.accuracy.clone(), time.clone()).context(could_not)?,
             None => oracle.with_accuracy(self.accuracy.clone()).context(could_not)?,
@@ -171,26 +162,6 @@ impl Models {
             }),
             Some(Noise::Points(points)) => Ok(oracle.with_noise_of(seed, points / 100.0)),
         }
-    }
-}
-
-/// What every cell of the space of some models costs, as it is enumerated: renumbering its vertices changes nothing then.
-pub(in crate::cli) struct Costs {
-    pub(in crate::cli) cells: Vec<(Cell, Cost)>,
-    by_fingerprint: FxHashMap<u64, Cost>,
-}
-
-impl Costs {
-    pub(in crate::cli) fn of(models: &Models) -> anyhow::Result<Self> {
-        let features = models.accuracy.features();
-        let cost = |cell: &Cell| Ok((*cell, features.cost(cell)?));
-        let cells: Vec<_> = models.space.cells()?.par_iter().map(cost).collect::<anyhow::Result<_>>()?;
-        let by_fingerprint = cells.iter().map(|(cell, cost)| (cell.fingerprint(), *cost)).collect();
-        Ok(Self { cells, by_fingerprint })
-    }
-
-    pub(in crate::cli) fn get(&self, cell: &Cell) -> Option<Cost> {
-        self.by_fingerprint.get(&cell.fingerprint()).copied()
     }
 }
 

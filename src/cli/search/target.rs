@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::{Observe, Observed, Oracle};
 use nasbench::search::{Budget, Entry, Setup};
-use nasbench::space::{Cell, Space};
+use nasbench::space::{Operation, Space};
+use nasbench::surrogate::FittedRange;
 use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Epochs, Seed};
@@ -110,6 +111,14 @@ impl Target {
         }
     }
 
+    /// The sizes of the cells that the model was fitted on, if a model is asked.
+    pub(super) fn fitted_range(&self) -> Option<FittedRange> {
+        match &self.kind {
+            Kind::Models { models, .. } => Some(models.accuracy().fitted_range()),
+            _ => None,
+        }
+    }
+
     /// An oracle for one search, which tells `observe` what it measures.
     pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>) -> anyhow::Result<Box<dyn Oracle + 'a>> {
         Ok(match &self.kind {
@@ -117,7 +126,7 @@ impl Target {
             Kind::Training { protocol, data, device } => {
                 Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
             }
-            Kind::Models { models, .. } => Box::new(Observed::new(models.oracle(seed, |_| None)?, observe)),
+            Kind::Models { models, .. } => Box::new(Observed::new(models.oracle(seed)?, observe)),
         })
     }
 

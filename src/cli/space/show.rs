@@ -42,8 +42,7 @@ struct Facts {
     /// The cell that the official enumeration meets first, by which it is recorded.
     stored: Cell,
     cost: Cost,
-    stored_cost: Cost,
-    /// The channels of the vertices of the first cell of the network.
+    /// The channels of the vertices of the first cell of the network, in the order of those that are stored.
     channels: Vec<usize>,
 }
 
@@ -51,7 +50,6 @@ impl Facts {
     fn of(cell: Cell, space: &Space) -> anyhow::Result<Self> {
         let stored = space.representative(cell)?;
         let skeleton = Skeleton::nas_bench_101();
-        let cost = |cell: &Cell| network::cost(cell, &skeleton);
         Ok(Self {
             cell,
             hash: cell.hash(),
@@ -59,9 +57,8 @@ impl Facts {
             isomorphs: cell.isomorphs(),
             neighbours: space.distinct_neighbours(&cell).len(),
             stored,
-            cost: cost(&cell)?,
-            stored_cost: cost(&stored)?,
-            channels: network::channels(&cell, skeleton.stem_channels, skeleton.stem_channels)?,
+            cost: network::cost(&cell, &skeleton)?,
+            channels: network::channels(&stored, skeleton.stem_channels, skeleton.stem_channels)?,
         })
     }
 
@@ -81,7 +78,7 @@ impl Facts {
             self.cell.operations_text().into(),
             self.stored.adjacency_text().into(),
             self.stored.operations_text().into(),
-            self.stored_cost.parameters.0.into(),
+            self.cost.parameters.0.into(),
         ]
     }
 
@@ -107,7 +104,7 @@ impl Facts {
             writeln!(out, "{name:<12}{value}")?;
         }
         if self.stored != self.cell {
-            writeln!(out, "{:<12}{}, with {} parameters", "recorded as", self.stored, self.stored_cost.parameters)?;
+            writeln!(out, "{:<12}{}, which has the channels and the cost", "recorded as", self.stored)?;
         }
         Ok(())
     }
