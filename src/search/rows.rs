@@ -17,7 +17,7 @@ impl History {
 impl Trial {
     /// The trial as a row for [`write_trials`](crate::table::write_trials): the one at a position of a search, from 1.
     #[must_use]
-    pub const fn row<'a>(&self, algorithm: &'a str, oracle: &'a str, seed: Seed, evaluation: u32) -> TrialRow<'a> {
+    pub fn row<'a>(&self, algorithm: &'a str, oracle: &'a str, seed: Seed, evaluation: u32) -> TrialRow<'a> {
         let Self { proposal, measurement } = self;
         TrialRow {
             algorithm,
