@@ -41,7 +41,7 @@ const fn lower(name: &'static str, stop: Option<Stop>, value: fn(&Answer) -> Opt
 }
 
 fn fraction(accuracy: Option<Accuracy>) -> Option<f64> {
-    accuracy.map(|accuracy| accuracy.fraction().into())
+    accuracy.map(Accuracy::decimal)
 }
 
 fn time(evaluation: Evaluation) -> Option<f64> {
