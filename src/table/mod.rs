@@ -41,6 +41,7 @@ use crate::unit::Epochs;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
+pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};
 pub use dense::{Answer, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
