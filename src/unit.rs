@@ -196,7 +196,7 @@ pub fn shortest_decimal(number: f32) -> f64 {
     // Numbers of few decimals, as accuracies are, need no text.
     for scale in [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7] {
         let digits = (wide * scale).round();
-        if digits.abs() < 1e7 && (digits / scale) as f32 == number {
+        if digits.abs() < 1e7 && ((digits / scale) as f32).to_bits() == number.to_bits() {
             return digits / scale;
         }
     }
@@ -214,7 +214,7 @@ mod tests {
         numbers.extend((0_u16..=10_000).map(|count| f32::from(count) / 9_984.0));
         for number in numbers {
             let wide = shortest_decimal(number);
-            assert_eq!(wide, number.to_string().parse::<f64>().unwrap(), "{number}");
+            assert_eq!(wide.to_bits(), number.to_string().parse::<f64>().unwrap().to_bits(), "{number}");
         }
         assert!(shortest_decimal(f32::NAN).is_nan() && shortest_decimal(f32::NEG_INFINITY) == f64::NEG_INFINITY);
         assert!(shortest_decimal(-0.0).is_sign_negative());

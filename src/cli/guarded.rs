@@ -77,7 +77,8 @@ fn address_space() -> Option<u64> {
 
 /// Ends this process, with a message, when it takes more memory than is free now, or when the process that waits is gone.
 pub(super) fn watch(could_not: &'static str) {
-    let (Some(free), Some(before), waiting) = (available_memory(), resident(), parent()) else { return };
+    let (Some(free), Some(before)) = (available_memory(), resident()) else { return };
+    let waiting = parent();
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of memory")]
     let most = (free as f64 * SHARE) as u64;
     std::thread::spawn(move || {
@@ -108,11 +109,15 @@ fn resident() -> Option<u64> {
 }
 
 /// The process that started this one.
-fn parent() -> Option<u32> {
-    #[cfg(unix)]
-    return Some(std::os::unix::process::parent_id());
-    #[cfg(not(unix))]
-    None
+#[cfg(unix)]
+fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Elsewhere nobody says which process started this one.
+#[cfg(not(unix))]
+fn parent() -> u32 {
+    0
 }
 
 #[cfg(test)]

@@ -290,7 +290,7 @@ fn what_is_beyond_64_bits_is_refused() {
 #[test]
 fn seeds_keep_all_of_their_bits() {
     let largest = rows("select seed from records order by seed desc limit 1")[0][0].as_u64().unwrap();
-    assert!(largest > i64::MAX as u64);
+    assert!(largest > u64::try_from(i64::MAX).unwrap());
     assert_eq!(rows(&format!("select count(*) from records where seed = {largest}")), [[json!(1)]]);
     assert_eq!(rows(&format!("select seed % 1000 as r from records where seed = {largest}")), [[json!(largest % 1000)]]);
 }

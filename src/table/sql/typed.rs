@@ -15,8 +15,13 @@ const SEED: &str = "seed";
 pub(super) fn seen_type(name: &str, in_file: &DataType) -> Option<DataType> {
     match in_file {
         DataType::UInt64 if name == SEED => None,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 => Some(DataType::Int64),
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => Some(DataType::Int64),
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => Some(DataType::Int64),
         DataType::Float32 => Some(DataType::Float64),
         DataType::List(inner) if **inner == DataType::Float32 => Some(DataType::List(Box::new(DataType::Float64))),
         other if other.is_categorical() => Some(DataType::String),
