@@ -6,13 +6,20 @@ use std::fmt;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-/// The fraction of images classified correctly, 0 to 1. Prints as a percentage.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+/// The fraction of images classified correctly, 0 to 1. Prints as a percentage; in formats for people, such as JSON, 0.9 is 0.9.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize)]
 #[serde(transparent)]
 pub struct Accuracy(f32);
+
+impl Serialize for Accuracy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A JSON value holds double precision only, and would show the digits that single precision does not have.
+        if serializer.is_human_readable() { serializer.serialize_f64(self.decimal()) } else { serializer.serialize_f32(self.0) }
+    }
+}
 
 impl Accuracy {
     /// Makes an accuracy of a fraction; `None` if it is not a number from 0 to 1.
@@ -40,6 +47,12 @@ impl Accuracy {
     #[must_use]
     pub fn fraction(self) -> f32 {
         self.0
+    }
+
+    /// The fraction in double precision with the same digits, for output: see [`shortest_decimal`].
+    #[must_use]
+    pub fn decimal(self) -> f64 {
+        shortest_decimal(self.0)
     }
 }
 
@@ -165,9 +178,47 @@ impl fmt::Display for Seed {
     }
 }
 
+/// The double-precision number with the fewest digits that means a single-precision one: 0.9 becomes 0.9, not
+/// 0.8999999761581421.
+///
+/// # Example
+///
+/// ```
+/// use nasbench::unit::shortest_decimal;
+///
+/// assert_eq!(shortest_decimal(0.9_f32).to_string(), "0.9");
+/// assert_eq!(f64::from(0.9_f32).to_string(), "0.8999999761581421");
+/// ```
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "whether the digits survive single precision is the question")]
+pub fn shortest_decimal(number: f32) -> f64 {
+    let wide = f64::from(number);
+    // Numbers of few decimals, as accuracies are, need no text.
+    for scale in [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7] {
+        let digits = (wide * scale).round();
+        if digits.abs() < 1e7 && ((digits / scale) as f32).to_bits() == number.to_bits() {
+            return digits / scale;
+        }
+    }
+    number.to_string().parse().expect("a number prints as a number")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_precision_number_keeps_its_own_digits() {
+        let mut numbers =
+            vec![0.9, 0.1, 1.0 / 3.0, 17_000.25, 1e-8, 3.4e38, -2.5, 0.0, 16_777_216.0, f32::MIN_POSITIVE, 0.1 + 0.2];
+        numbers.extend((0_u16..=10_000).map(|count| f32::from(count) / 9_984.0));
+        for number in numbers {
+            let wide = shortest_decimal(number);
+            assert_eq!(wide.to_bits(), number.to_string().parse::<f64>().unwrap().to_bits(), "{number}");
+        }
+        assert!(shortest_decimal(f32::NAN).is_nan() && shortest_decimal(f32::NEG_INFINITY) == f64::NEG_INFINITY);
+        assert!(shortest_decimal(-0.0).is_sign_negative());
+    }
 
     #[test]
     fn an_accuracy_is_a_fraction() {
@@ -176,6 +227,17 @@ mod tests {
         assert_eq!(Accuracy::from_counts(5, 4), None);
         assert_eq!(Accuracy::from_fraction(f32::NAN), None);
         assert_eq!(Accuracy::from_fraction(1.5), None);
+    }
+
+    #[test]
+    fn an_accuracy_has_its_own_digits_in_json() {
+        let accuracy = Accuracy::from_fraction(0.9).unwrap();
+        assert_eq!(serde_json::to_value(accuracy).unwrap().to_string(), "0.9");
+        assert_eq!(serde_json::to_string(&accuracy).unwrap(), "0.9");
+        assert_eq!(serde_json::from_str::<Accuracy>("0.9").unwrap(), accuracy);
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&accuracy, &mut bytes).unwrap();
+        assert_eq!(bytes.len(), 5, "a journal holds single precision");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use comfy_table::{ContentArrangement, presets};
+use nasbench::unit::shortest_decimal;
 use serde_json::Value;
 
 /// The narrowest page that a table is folded for. A terminal that says less does not know.
@@ -102,7 +103,7 @@ pub(super) fn rounded(value: &Value) -> String {
 /// A single-precision number with its own digits, not those of the double-precision number that it is equal to. `null` if it is
 /// infinite or no number.
 pub(super) fn single(number: f32) -> Value {
-    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+    serde_json::Number::from_f64(shortest_decimal(number)).into()
 }
 
 pub(super) fn text(value: &Value) -> String {

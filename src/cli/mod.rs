@@ -16,6 +16,7 @@ mod export;
 mod figures;
 mod fit;
 mod format;
+mod guarded;
 mod images;
 mod import;
 mod info;
@@ -183,6 +184,13 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// What a panic means for whoever typed the command; the panic itself said where it happened.
+pub(crate) fn fault(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("no reason was given").lines().next().unwrap_or_default();
+    anyhow::anyhow!("this is a fault of the program, not of what was asked: `{text}`\nhint: please report it with the command")
+}
+
 /// Whether an error says that nobody reads standard output, whichever library it comes through. One of a file that was asked for, which
 /// may be a pipe, too, has the name of the file instead of the number of the system, and stays an error.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
@@ -203,6 +211,16 @@ mod tests {
         let of_file = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "failed to write to file `fifo`");
         assert!(is_closed_pipe(&closed()) && is_closed_pipe(&csv::Error::from(closed())));
         assert!(!is_closed_pipe(&of_file) && !is_closed_pipe(&std::io::Error::from_raw_os_error(28)));
+    }
+
+    #[test]
+    fn a_panic_is_said_as_an_error() {
+        let panic = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new("the stack is empty"))).unwrap_err();
+        let said = fault(panic.as_ref()).to_string();
+        assert!(
+            said.starts_with("this is a fault of the program, not of what was asked: `the stack is empty`\nhint: "),
+            "{said}"
+        );
     }
 
     #[test]

@@ -37,6 +37,9 @@ A matrix is its row-major digits, and operations have commas between them, as in
 
 A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
 
+In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
+and a sign (`seed` has none), and other numbers double precision; what does not fit is refused. Nulls come last in `order by`.
+
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
 
@@ -71,14 +74,18 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = columns())]
     by: String,
 
-    /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification); each column of a
-    /// benchmark is a column of both, as in `select vertices, avg(final_test_accuracy) from records group by vertices`.
+    /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification), as in
+    /// `select vertices, avg(final_test_accuracy) from records group by vertices`; `describe records` lists the columns.
     #[arg(long, value_name = "QUERY", conflicts_with_all = ["cells", "epochs", "repeat", "stop", "seed"])]
     sql: Option<String>,
 
     /// The rows of the answer to `--sql` to print [default: 100 in a table, otherwise all].
     #[arg(long, value_name = "N", conflicts_with_all = ["cells", "best"])]
     rows: Option<usize>,
+
+    /// Answer `--sql` in this process instead of one of its own.
+    #[arg(long, hide = true, requires = "sql")]
+    unguarded: bool,
 
     /// The training budget [default: all of a cell; the largest for `--best`].
     #[arg(long, value_name = "E")]
@@ -144,7 +151,8 @@ impl From<Moment> for Stop {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     match (&arguments.sql, arguments.best) {
-        (Some(query), _) => sql::print(&benchmark, query, arguments.rows, arguments.format),
+        (Some(query), _) if arguments.unguarded => sql::print_unguarded(&benchmark, query, arguments.rows, arguments.format),
+        (Some(query), _) => sql::print_guarded(&benchmark, query, arguments.rows, arguments.format),
         (None, Some(most)) => best(arguments, &benchmark, most.get()),
         (None, None) => cells(arguments, &benchmark),
     }

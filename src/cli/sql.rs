@@ -1,20 +1,40 @@
 //! The SQL of `nasbench query`: an answer of polars as a table.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 
 use anyhow::Context as _;
+use clap::ValueEnum as _;
 use nasbench::table::Benchmark;
 use nasbench::table::sql::{self, Frame};
 
 use super::format::{Format, Table};
+use super::guarded;
 
 /// The rows that people see if they do not say how many.
 const ROWS: usize = 100;
 
+/// What goes wrong here, at the start of a message.
+const COULD_NOT: &str = "could not answer the SQL";
+
+/// Answers a query and prints the answer as [`print`] does, in a process of its own whose abort is reported.
+pub(super) fn print_guarded(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
+    let name = format.to_possible_value().context("every format has a name")?;
+    let mut arguments: Vec<OsString> = ["query", "--unguarded", "--format", name.get_name()].map(OsString::from).into();
+    arguments.push(format!("--sql={query}").into());
+    arguments.extend(rows.map(|rows| format!("--rows={rows}").into()));
+    arguments.extend(["--".into(), benchmark.folder().into()]);
+    match guarded::run(arguments) {
+        Some(Err(error)) if error.to_string().starts_with(COULD_NOT) => Err(error),
+        Some(ended) => ended.context(COULD_NOT),
+        None => print(benchmark, query, rows, format),
+    }
+}
+
 /// Answers a query and prints the answer: all rows for programs, the first ones for people.
-pub(super) fn print(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
+fn print(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
     let most = rows.unwrap_or(if format == Format::Table { ROWS } else { usize::MAX });
-    let (frame, total) = quietly(|| sql::query_first(benchmark, query, most)).context("could not answer the SQL")?;
+    let (frame, total) = quietly(|| sql::query_first(benchmark, query, most)).context(COULD_NOT)?;
     let left = total - frame.rows.len();
     let mut out = std::io::stdout().lock();
     table(frame).print(format, &mut out)?;
@@ -31,6 +51,12 @@ fn table(frame: Frame) -> Table {
         table.push(row);
     }
     table
+}
+
+/// Answers a query in the process that guards nothing: the one that [`print_guarded`] starts.
+pub(super) fn print_unguarded(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
+    guarded::watch(COULD_NOT);
+    print(benchmark, query, rows, format)
 }
 
 /// Runs what may panic and says so itself: the message of the panic would come twice.

@@ -48,6 +48,18 @@ pub enum Error {
         /// How many runs each has.
         runs: u32,
     },
+    /// There are more runs than can be kept.
+    #[error("{runs} runs of {contestants} algorithms on {tasks} tasks, expected at most {most} in all")]
+    TooManyRuns {
+        /// How many algorithms there are.
+        contestants: usize,
+        /// How many tasks there are.
+        tasks: usize,
+        /// How many runs each has.
+        runs: u32,
+        /// The most that all may have together.
+        most: u64,
+    },
     /// One algorithm was named twice with the same options.
     #[error("`{name}` is compared with itself: expected each algorithm once, or with other options")]
     Twice {

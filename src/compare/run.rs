@@ -98,6 +98,9 @@ impl Task {
     }
 }
 
+/// The most runs of a comparison: all of them are in memory in the end.
+const MOST_RUNS: u64 = 10_000_000;
+
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -133,6 +136,10 @@ impl Plan {
         if self.contestants.is_empty() || self.tasks.is_empty() || self.runs == 0 {
             let (contestants, tasks) = (self.contestants.len(), self.tasks.len());
             return Err(Error::Nothing { contestants, tasks, runs: self.runs });
+        }
+        let (contestants, tasks, runs) = (self.contestants.len(), self.tasks.len(), self.runs);
+        if u64::from(runs).saturating_mul((contestants * tasks) as u64) > MOST_RUNS {
+            return Err(Error::TooManyRuns { contestants, tasks, runs, most: MOST_RUNS });
         }
         for (place, task) in self.tasks.iter().enumerate() {
             if let Some(first) = self.tasks[..place].iter().find(|other| other.identity() == task.identity()) {
@@ -514,6 +521,9 @@ mod tests {
         let plan = fixture::plan(&["random"], 2);
         let nothing = "0 runs of 0 algorithms on 1 tasks, expected at least 1 of each";
         assert_eq!(message(&Plan { contestants: Vec::new(), runs: 0, ..plan.clone() }), nothing);
+        let too_many = message(&Plan { runs: u32::MAX, ..plan.clone() });
+        assert!(too_many.starts_with("4294967295 runs of "), "{too_many}");
+        assert!(too_many.ends_with(" tasks, expected at most 10000000 in all"), "{too_many}");
         let nothing = "2 runs of 1 algorithms on 0 tasks, expected at least 1 of each";
         assert_eq!(message(&Plan { tasks: Vec::new(), ..plan.clone() }), nothing);
         let same = Task { name: "other".to_owned(), ..fixture::task(108) };

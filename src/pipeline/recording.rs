@@ -111,6 +111,7 @@ pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorde
     let sources = Sources::prepare(dataset, protocol)?;
     observe(Event::Stage("enumerate"));
     let cells = space.cells()?;
+    record::check_size(cells.len(), protocol.budgets.len(), protocol.repeats.into())?;
     if !folder.exists() {
         // What cannot be trained leaves no folder behind.
         let trainer = Trainer { protocol: &sources.protocol, data: &sources.data, device: *device };

@@ -26,7 +26,7 @@ use crate::table::{self, Key};
 
 pub use activity::{Activity, AtWork, Best, activities};
 pub use lock::Holder;
-pub use plan::{ORDERS, Order, Task, plan};
+pub use plan::{ORDERS, Order, Task, check_size, plan};
 pub use recorder::{Assignment, Damage, Event, Recorder};
 pub use share::Share;
 pub use slurm::{Slurm, most_array_tasks, quoted, submission, submission_after, submission_script};
@@ -78,6 +78,18 @@ pub enum Error {
         task: Task,
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A plan of so many models does not fit into the memory.
+    #[error(
+        "a plan of {models} models takes {needed} bytes of memory, {available} are available\nhint: record fewer vertices, budgets or repeats at a time"
+    )]
+    TooManyModels {
+        /// How many models.
+        models: u64,
+        /// The bytes that their plan takes.
+        needed: u64,
+        /// The bytes that there are.
+        available: u64,
     },
     /// A training panicked.
     #[error("the training of {task} panicked: {message}")]

@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 
+use super::Error;
 use crate::space::{Cell, ModuleHash};
 use crate::table::{Benchmark, Key};
+use crate::train::available_memory;
 use crate::unit::{Epochs, Flops, Seed};
 
 /// One model to be trained.
@@ -76,6 +78,20 @@ impl Order {
     }
 }
 
+/// Refuses a plan of so many cells, budgets and repeats that it does not fit into the memory.
+///
+/// # Errors
+///
+/// [`Error::TooManyModels`] with the figures; where the system does not say what is available, none is refused.
+pub fn check_size(cells: usize, budgets: usize, repeats: usize) -> Result<(), Error> {
+    let models = (cells as u64).saturating_mul(budgets as u64).saturating_mul(repeats as u64);
+    let needed = models.saturating_mul(size_of::<Task>() as u64);
+    match available_memory() {
+        Some(available) if needed > available => Err(Error::TooManyModels { models, needed, available }),
+        _ => Ok(()),
+    }
+}
+
 /// Lists every cell at every budget in every repeat, in the order [`Order::Cost`]. Equal costs are ordered by key. Of isomorphic
 /// cells their [`representative`](Cell::representative) is trained, once.
 ///
@@ -113,6 +129,15 @@ mod tests {
     use crate::record::fixture;
     use crate::space::Operation::{Conv1x1, Conv3x3};
     use crate::space::{Space, Spec};
+
+    #[test]
+    fn a_plan_that_does_not_fit_into_the_memory_is_refused_with_its_size() {
+        assert!(check_size(2_532, 3, 3).is_ok());
+        if available_memory().is_some() {
+            let message = check_size(423_624, 65_535, 65_535).unwrap_err().to_string();
+            assert!(message.starts_with("a plan of 1819395700979400 models takes ") && message.contains("\nhint: "), "{message}");
+        }
+    }
 
     #[test]
     fn everything_is_planned_once_and_the_most_expensive_comes_first() {

@@ -30,6 +30,43 @@ pub(super) struct Column {
     pub(super) name: &'static str,
     nullable: bool,
     access: Access,
+    unit: &'static str,
+    about: &'static str,
+}
+
+/// What a column of a benchmark means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ColumnDescription {
+    /// The name in every file, and in SQL.
+    pub name: &'static str,
+    /// Whether a row may have no value.
+    pub is_nullable: bool,
+    /// The unit of the values; empty if they have none.
+    pub unit: &'static str,
+    /// What the values mean.
+    pub about: &'static str,
+}
+
+/// Describes every column of a benchmark, in the order of the files.
+///
+/// # Example
+///
+/// ```
+/// use nasbench::table::columns;
+///
+/// let flops = columns().into_iter().find(|column| column.name == "flops").unwrap();
+/// assert_eq!((flops.unit, flops.is_nullable), ("operations", false));
+/// ```
+#[must_use]
+pub fn columns() -> Vec<ColumnDescription> {
+    let description = |column: &Column| ColumnDescription {
+        name: column.name,
+        is_nullable: column.nullable,
+        unit: column.unit,
+        about: column.about,
+    };
+    COLUMNS.iter().map(description).collect()
 }
 
 /// The type of a column, and the way from a record and back.
@@ -63,81 +100,120 @@ use Access::{Curve, Float32, Float64, Label, Moment, Text, UInt8, UInt16, UInt32
 
 /// Every column, in the order of the files.
 pub(super) const COLUMNS: &[Column] = &[
-    required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text))),
-    required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text()))),
-    required(OPERATIONS, Text(|r| Some(r.cell.operations_text()), |r, text| same(&text, &r.cell.operations_text()))),
-    required("vertices", UInt8(|r| Some(small(r.cell.vertices())), |r, n| same(&n, &small(r.cell.vertices())))),
-    required("edges", UInt8(|r| Some(small(r.cell.edge_count())), |r, n| same(&n, &small(r.cell.edge_count())))),
-    required("epochs", UInt16(|r| Some(r.epochs.0), |r, n| put(&mut r.epochs, Epochs(n)))),
-    required("repeat", UInt16(|r| Some(r.repeat), |r, n| put(&mut r.repeat, n))),
-    optional("seed", UInt64(|r| r.seed.map(|seed| seed.0), |r, n| put(&mut r.seed, Some(Seed(n))))),
-    required("trainable_parameters", UInt32(|r| Some(r.parameters.0), |r, n| put(&mut r.parameters, Parameters(n)))),
-    required("flops", UInt64(|r| Some(r.flops.0), |r, n| put(&mut r.flops, Flops(n)))),
-    required("start_training_time", Float64(|r| Some(r.start.training_time.0), |r, x| put_time(&mut r.start.training_time, x))),
+    required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text)))
+        .about("", "the official hash of the cell, in hexadecimal digits: equal for cells that differ in their numbering only"),
+    required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text())))
+        .about("", "the matrix of the cell that was trained, row by row: 1 where an edge leads from the row to the column"),
+    required(OPERATIONS, Text(|r| Some(r.cell.operations_text()), |r, text| same(&text, &r.cell.operations_text())))
+        .about("", "the operations of its vertices in the same order, from input to output, with commas between"),
+    required("vertices", UInt8(|r| Some(small(r.cell.vertices())), |r, n| same(&n, &small(r.cell.vertices()))))
+        .about("", "the vertices of the cell, with input and output"),
+    required("edges", UInt8(|r| Some(small(r.cell.edge_count())), |r, n| same(&n, &small(r.cell.edge_count()))))
+        .about("", "the edges of the cell"),
+    required("epochs", UInt16(|r| Some(r.epochs.0), |r, n| put(&mut r.epochs, Epochs(n))))
+        .about("epochs", "the training budget: each budget is a training of its own"),
+    required("repeat", UInt16(|r| Some(r.repeat), |r, n| put(&mut r.repeat, n)))
+        .about("", "the number of the training among those of the cell at the budget, from 0; of verification from 100"),
+    optional("seed", UInt64(|r| r.seed.map(|seed| seed.0), |r, n| put(&mut r.seed, Some(Seed(n)))))
+        .about("", "the seed of the training, 64 bits without a sign; null in imported rows"),
+    required("trainable_parameters", UInt32(|r| Some(r.parameters.0), |r, n| put(&mut r.parameters, Parameters(n))))
+        .about("", "the trainable parameters of the network"),
+    required("flops", UInt64(|r| Some(r.flops.0), |r, n| put(&mut r.flops, Flops(n))))
+        .about("operations", "floating-point operations of one forward pass of one image, two for a multiply-add; 0 if unknown"),
+    required("start_training_time", Float64(|r| Some(r.start.training_time.0), |r, x| put_time(&mut r.start.training_time, x)))
+        .about("seconds", "what the training had cost before the first step: 0"),
     optional(
         "start_train_accuracy",
         Float32(|r| fraction(r.start.train_accuracy), |r, x| put_accuracy(&mut r.start.train_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the training images before the first step"),
     optional(
         "start_validation_accuracy",
         Float32(|r| fraction(r.start.validation_accuracy), |r, x| put_accuracy(&mut r.start.validation_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the validation images before the first step"),
     optional(
         "start_test_accuracy",
         Float32(|r| fraction(r.start.test_accuracy), |r, x| put_accuracy(&mut r.start.test_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the test images before the first step"),
     required(
         "halfway_training_time",
         Float64(|r| Some(r.halfway.training_time.0), |r, x| put_time(&mut r.halfway.training_time, x)),
-    ),
+    )
+    .about("seconds", "what the training had cost after half of the epochs; 0 if nobody measured it"),
     optional(
         "halfway_train_accuracy",
         Float32(|r| fraction(r.halfway.train_accuracy), |r, x| put_accuracy(&mut r.halfway.train_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the training images after half of the epochs"),
     optional(
         "halfway_validation_accuracy",
         Float32(|r| fraction(r.halfway.validation_accuracy), |r, x| put_accuracy(&mut r.halfway.validation_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the validation images after half of the epochs"),
     optional(
         "halfway_test_accuracy",
         Float32(|r| fraction(r.halfway.test_accuracy), |r, x| put_accuracy(&mut r.halfway.test_accuracy, x)),
-    ),
-    required("final_training_time", Float64(|r| Some(r.end.training_time.0), |r, x| put_time(&mut r.end.training_time, x))),
+    )
+    .about("fraction", "the accuracy on the test images after half of the epochs"),
+    required("final_training_time", Float64(|r| Some(r.end.training_time.0), |r, x| put_time(&mut r.end.training_time, x)))
+        .about("seconds", "what the training cost, which searches pay; 0 if nobody measured it"),
     optional(
         "final_train_accuracy",
         Float32(|r| fraction(r.end.train_accuracy), |r, x| put_accuracy(&mut r.end.train_accuracy, x)),
-    ),
+    )
+    .about("fraction", "the accuracy on the training images at the end of the training"),
     optional(
         "final_validation_accuracy",
         Float32(|r| fraction(r.end.validation_accuracy), |r, x| put_accuracy(&mut r.end.validation_accuracy, x)),
-    ),
-    optional("final_test_accuracy", Float32(|r| fraction(r.end.test_accuracy), |r, x| put_accuracy(&mut r.end.test_accuracy, x))),
-    required("total_time", Float64(|r| Some(r.total_time.0), |r, x| put_time(&mut r.total_time, x))),
-    optional("wall_time", Float64(|r| r.wall_time.map(|time| time.0), |r, x| put_time(r.wall_time.get_or_insert_default(), x))),
-    optional("curve_train_loss", Curve(|r| &r.curves.train_loss, |r| &mut r.curves.train_loss)),
-    optional("curve_train_accuracy", Curve(|r| &r.curves.train_accuracy, |r| &mut r.curves.train_accuracy)),
-    optional("curve_validation_accuracy", Curve(|r| &r.curves.validation_accuracy, |r| &mut r.curves.validation_accuracy)),
-    optional("curve_learning_rate", Curve(|r| &r.curves.learning_rate, |r| &mut r.curves.learning_rate)),
-    optional("curve_gradient_norm", Curve(|r| &r.curves.gradient_norm, |r| &mut r.curves.gradient_norm)),
-    optional("curve_images_per_second", Curve(|r| &r.curves.images_per_second, |r| &mut r.curves.images_per_second)),
+    )
+    .about("fraction", "the accuracy on the validation images at the end of the training"),
+    optional("final_test_accuracy", Float32(|r| fraction(r.end.test_accuracy), |r, x| put_accuracy(&mut r.end.test_accuracy, x)))
+        .about("fraction", "the accuracy on the test images at the end of the training"),
+    required("total_time", Float64(|r| Some(r.total_time.0), |r, x| put_time(&mut r.total_time, x)))
+        .about("seconds", "what the training and its evaluations took; 0 if nobody measured it"),
+    optional("wall_time", Float64(|r| r.wall_time.map(|time| time.0), |r, x| put_time(r.wall_time.get_or_insert_default(), x)))
+        .about("seconds", "what the whole task took by the clock"),
+    optional("curve_train_loss", Curve(|r| &r.curves.train_loss, |r| &mut r.curves.train_loss))
+        .about("", "the mean training loss of each epoch"),
+    optional("curve_train_accuracy", Curve(|r| &r.curves.train_accuracy, |r| &mut r.curves.train_accuracy))
+        .about("fraction", "the accuracy on the training images of each epoch"),
+    optional("curve_validation_accuracy", Curve(|r| &r.curves.validation_accuracy, |r| &mut r.curves.validation_accuracy))
+        .about("fraction", "the accuracy on the validation images after each epoch"),
+    optional("curve_learning_rate", Curve(|r| &r.curves.learning_rate, |r| &mut r.curves.learning_rate))
+        .about("", "the learning rate at the end of each epoch"),
+    optional("curve_gradient_norm", Curve(|r| &r.curves.gradient_norm, |r| &mut r.curves.gradient_norm))
+        .about("", "the mean norm of the gradient in each epoch"),
+    optional("curve_images_per_second", Curve(|r| &r.curves.images_per_second, |r| &mut r.curves.images_per_second))
+        .about("images/second", "how fast each epoch was trained"),
     optional(
         "images_per_second",
         Float32(|r| r.telemetry.images_per_second, |r, x| put(&mut r.telemetry.images_per_second, Some(x))),
-    ),
-    optional("peak_memory", UInt64(|r| r.telemetry.peak_memory, |r, n| put(&mut r.telemetry.peak_memory, Some(n)))),
-    optional("macro_roc_auc", Float32(|r| r.telemetry.macro_roc_auc, |r, x| put(&mut r.telemetry.macro_roc_auc, Some(x)))),
-    optional("macro_f1", Float32(|r| r.telemetry.macro_f1, |r, x| put(&mut r.telemetry.macro_f1, Some(x)))),
+    )
+    .about("images/second", "images trained on in a second, over the whole training"),
+    optional("peak_memory", UInt64(|r| r.telemetry.peak_memory, |r, n| put(&mut r.telemetry.peak_memory, Some(n))))
+        .about("bytes", "the memory that the model took with a batch"),
+    optional("macro_roc_auc", Float32(|r| r.telemetry.macro_roc_auc, |r, x| put(&mut r.telemetry.macro_roc_auc, Some(x))))
+        .about("fraction", "the area under the ROC curve on the validation images, averaged over classes"),
+    optional("macro_f1", Float32(|r| r.telemetry.macro_f1, |r, x| put(&mut r.telemetry.macro_f1, Some(x))))
+        .about("fraction", "the F1 measure on the validation images, averaged over classes"),
     required(
         "status",
         Label(|r| Some(r.status.name().to_owned()), |r, text| put_one_of(&mut r.status, STATUSES, Status::name, &text)),
-    ),
+    )
+    .about("", "how the training ended: ok, diverged (its loss stopped being a number) or failed"),
     required(
         "source",
         Label(|r| Some(r.source.name().to_owned()), |r, text| put_one_of(&mut r.source, SOURCES, Source::name, &text)),
-    ),
-    optional("device", Label(|r| r.device.clone(), |r, text| put(&mut r.device, Some(text)))),
-    optional("recorded_at", Moment(|r| r.recorded_at.map(|moment| moment.0), |r, n| put(&mut r.recorded_at, Some(Timestamp(n))))),
-    required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text))),
+    )
+    .about("", "where the row comes from: recorded, verified or imported"),
+    optional("device", Label(|r| r.device.clone(), |r, text| put(&mut r.device, Some(text))))
+        .about("", "what trained the model, such as the name of a processor"),
+    optional("recorded_at", Moment(|r| r.recorded_at.map(|moment| moment.0), |r, n| put(&mut r.recorded_at, Some(Timestamp(n)))))
+        .about("UTC", "when the training ended"),
+    required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text)))
+        .about("", "the version of the program that wrote the row"),
 ];
 
 /// The name of the column with the official hash.
@@ -153,11 +229,11 @@ pub(super) fn column(name: &str) -> &'static Column {
 }
 
 const fn required(name: &'static str, access: Access) -> Column {
-    Column { name, nullable: false, access }
+    Column { name, nullable: false, access, unit: "", about: "" }
 }
 
 const fn optional(name: &'static str, access: Access) -> Column {
-    Column { name, nullable: true, access }
+    Column { name, nullable: true, access, unit: "", about: "" }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the simplest of the ways to take a value back, which may fail")]
@@ -204,6 +280,12 @@ fn small(count: usize) -> u8 {
 }
 
 impl Column {
+    /// Says what the values mean, and in which unit they are.
+    const fn about(mut self, unit: &'static str, about: &'static str) -> Self {
+        (self.unit, self.about) = (unit, about);
+        self
+    }
+
     /// Whether a row may have no value, and a file of an older version no such column.
     pub(super) const fn is_nullable(&self) -> bool {
         self.nullable

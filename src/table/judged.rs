@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Record, Status};
 use crate::statistics::number;
 use crate::train::Evaluation;
-use crate::unit::Accuracy;
+use crate::unit::{Accuracy, shortest_decimal};
 
 /// The number of classes of a data set of which nobody says it, as of CIFAR-10, MNIST and Fashion-MNIST.
 pub const DEFAULT_CLASSES: usize = 10;
@@ -40,8 +40,8 @@ pub fn judged(
 
 /// The mean of some accuracies, in double precision; `None` of none.
 ///
-/// Accuracies are stored in single precision. One that is a decimal of at most six digits there, as a count of 2,000 images is,
-/// stands for that decimal: so means that are equal are equal to the last bit, and print alike wherever they are printed.
+/// Accuracies are stored in single precision, and stand for the decimal with the fewest digits that is stored as they are: so
+/// means that are equal are equal to the last bit, and print alike wherever they are printed.
 ///
 /// # Units
 ///
@@ -52,10 +52,11 @@ pub fn mean_accuracy(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| (sum / f64::from(count) * 1e12).round() / 1e12)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whether both are the same number in single precision")]
+/// A number that was stored in single precision, as it was written down there; others stay as they are.
+#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whether it fits in single precision")]
 fn decimal(value: f64) -> f64 {
-    let decimal = (value * 1e6).round() / 1e6;
-    if decimal as f32 == value as f32 { decimal } else { value }
+    let single = value as f32;
+    if f64::from(single) == value { shortest_decimal(single) } else { value }
 }
 
 /// The values that the final accuracies of some records of one cell at one budget count as, as [`judged`] says; `accuracy` says

@@ -42,6 +42,7 @@ use crate::unit::Epochs;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
+pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};
 pub use dense::{Answer, Mean, Means, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, mean_accuracy};

@@ -10,6 +10,7 @@ mod export;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod kill;
+mod memory;
 mod oracles;
 mod outputs;
 mod own_images;

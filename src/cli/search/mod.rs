@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use nasbench::report;
 use nasbench::search::{self, Budget, Entry, History, Redraws, Setup, Trial};
 use nasbench::table::{holds_trials, write_trials};
-use nasbench::unit::{Epochs, Seconds, Seed};
+use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 use serde_json::Value;
 
 use super::format::{Format, Table};
@@ -252,7 +252,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
             evaluations.into(),
             time.map(|time| time.0).into(),
             trial.proposal.epochs.0.into(),
-            trial.measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction())).into(),
+            trial.measurement.validation_accuracy.map(Accuracy::decimal).into(),
             cell.hash().to_string().into(),
             cell.adjacency_text().into(),
             cell.operations_text().into(),

@@ -11,7 +11,7 @@ use super::{
     WithinBudget,
 };
 use crate::statistics::{self, kendall_tau_b, spearman};
-use crate::unit::Epochs;
+use crate::unit::{Epochs, shortest_decimal};
 
 /// The cells and the failures that a summary names.
 const NAMED: usize = 10;
@@ -173,7 +173,7 @@ fn ranges(rows: &Rows, budgets: &[Budget]) -> Vec<Range> {
             ("final_validation_accuracy", &rows.validation),
             ("final_test_accuracy", &rows.test),
         ] {
-            ranges.push(range(name, epochs, budget.rows.iter().map(|row| f64::from(column[*row as usize]))));
+            ranges.push(range(name, epochs, budget.rows.iter().map(|row| shortest_decimal(column[*row as usize]))));
         }
         ranges.push(range("final_training_time", epochs, budget.rows.iter().map(|row| rows.times[*row as usize])));
     }

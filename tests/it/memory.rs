@@ -1,0 +1,35 @@
+//! Questions that take more memory than there may be: an answer in words and exit code 1, and no abort.
+
+use std::process::{Command, Output};
+
+/// Runs `nasbench` with at most so many kibibytes of address space.
+fn limited(kibibytes: u32, arguments: &[&str]) -> Output {
+    let script = format!("ulimit -v {kibibytes}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_nasbench")]).args(arguments).output().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_join_of_all_rows_with_all_rows_names_the_limit_of_the_memory() {
+    let everything = "select a.*, b.* from records a cross join records b";
+    let ended = limited(4_000_000, &["query", "data/nb101-5v-fashion14", "--sql", everything]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let expected = "error: could not answer the SQL: it takes more memory than the limit of 3.8 GiB (`ulimit -v`): ";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert!(said.lines().nth(1).unwrap().starts_with("hint: "), "{said}");
+    assert!(ended.stdout.is_empty());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_question_that_fits_is_answered_under_a_limit() {
+    let ended = limited(
+        4_000_000,
+        &["query", "data/nb101-5v-fashion14", "--sql", "select count(*) as n from records", "--format", "csv"],
+    );
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!((ended.status.code(), said.as_ref(), ended.stdout.as_slice()), (Some(0), "", b"n\n22788\n".as_slice()));
+}
