@@ -66,11 +66,12 @@ pub(super) struct Entry {
 pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
     let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
+    // Damage is named before anything of a file is believed.
+    first_error(files.par_iter().map(|file| sum::check(file).map(drop)).collect())?;
     let columns = reader::columns(files, identity)?;
     let entries = Mutex::new(Vec::new());
     let survey_file = |(index, file): (usize, &PathBuf)| {
         let position = u32::try_from(index).expect("there are fewer than 2^32 files");
-        sum::check(file)?;
         let groups = Groups::open(file, identity)?;
         groups.refuse_strange_columns()?;
         let list = groups.list();
