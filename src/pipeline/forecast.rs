@@ -219,10 +219,14 @@ const FEWEST_STEPS: f64 = 4.0;
 
 /// Trains for some time, and returns the seconds of a third of a step for each image.
 ///
-/// A step of the whole batch of a large network can take minutes: then the batches are as small as the time asks for. What a step
+/// A step of the whole batch of a large network can take minutes: then the batches are as small as the time asks for, and one image is
+/// enough if it takes all of the time. What a step
 /// takes beside its images is little in such a network.
 fn pass(training: &Training<'_>, time: Duration) -> Result<f64, Error> {
     let of_one_image = 3.0 * timed(training, 1, Duration::ZERO)?;
+    if of_one_image >= time.as_secs_f64() {
+        return Ok(of_one_image / 3.0);
+    }
     let batch = batch_within(time, of_one_image, training.protocol.batch_size);
     timed(training, batch, time)
 }
