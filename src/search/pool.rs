@@ -19,6 +19,9 @@ use crate::unit::Epochs;
 /// The draws outside a pool after which a search takes any of its cells.
 pub const MOST_REDRAWS: usize = 256;
 
+/// The known cells in a row that a sampler draws in a pool before any of its cells is drawn instead.
+const MOST_KNOWN: usize = 16;
+
 /// The recorded cells of a table that lacks some cells of its space. A clone shares the cells and the counts.
 #[derive(Clone, Debug)]
 pub struct Pool {
@@ -195,6 +198,25 @@ impl Region {
         }
         let drawn = (0..MOST_REDRAWS).map(|_| sampler.draw(&self.space, rng)).find(|spec| !self.is_redrawn(spec));
         drawn.unwrap_or_else(|| self.any(rng))
+    }
+
+    /// Draws a cell that `is_new` takes; `None` if there seems to be no other after `most` draws.
+    ///
+    /// A sampler favours some cells. In a pool these are known soon, and then any of its cells is drawn.
+    pub(super) fn draw_new(
+        &self,
+        sampler: Sampler,
+        most: usize,
+        rng: &mut ChaCha8Rng,
+        mut is_new: impl FnMut(Spec) -> bool,
+    ) -> Option<Spec> {
+        for place in 0..most {
+            let spec = if self.is_pool() && place >= MOST_KNOWN { self.any(rng) } else { self.draw(sampler, rng) };
+            if is_new(spec) {
+                return Some(spec);
+            }
+        }
+        None
     }
 
     /// Changes a cell into another one; `None` if there is no other.

@@ -26,6 +26,6 @@ impl Seen {
 
     /// Draws a cell that was not seen, and from now on was; `None` if the space seems to have no other.
     pub(super) fn draw(&mut self, region: &Region, sampler: Sampler, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        (0..MOST_DRAWS).map(|_| region.draw(sampler, rng)).find(|spec| self.insert(*spec))
+        region.draw_new(sampler, MOST_DRAWS, rng, |spec| self.insert(spec))
     }
 }

@@ -72,20 +72,8 @@ impl LocalSearch {
 
     /// Draws a spec whose cell is not known.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        for _ in 0..MOST_DRAWS {
-            let spec = self.region.draw(self.options.sampler, rng);
-            if self.is_new(spec) {
-                return Some(spec);
-            }
-        }
-        None
-    }
-
-    /// Whether a cell is not known; from now on it is.
-    fn is_new(&mut self, spec: Spec) -> bool {
-        let before = self.known.len();
-        self.known.entry(fingerprint(spec)).or_insert(f32::INFINITY);
-        self.known.len() > before
+        let Self { region, options, known, .. } = self;
+        region.draw_new(options.sampler, MOST_DRAWS, rng, |spec| is_new(known, spec))
     }
 
     fn descent_from(&self, here: Individual, rng: &mut ChaCha8Rng) -> Phase {
@@ -123,7 +111,7 @@ impl LocalSearch {
                 }
                 let best = *best;
                 let asked = std::mem::take(&mut self.asked);
-                self.asked = asked.into_iter().filter(|spec| self.is_new(*spec)).collect();
+                self.asked = asked.into_iter().filter(|spec| is_new(&mut self.known, *spec)).collect();
                 if self.asked.is_empty() {
                     let better = best.filter(is_better);
                     self.phase = better.map_or(START, |better| self.descent_from(better, rng));
@@ -132,6 +120,13 @@ impl LocalSearch {
         }
         Some(())
     }
+}
+
+/// Whether a cell is not known; from now on it is.
+fn is_new(known: &mut FxHashMap<u64, f32>, spec: Spec) -> bool {
+    let before = known.len();
+    known.entry(fingerprint(spec)).or_insert(f32::INFINITY);
+    known.len() > before
 }
 
 fn fingerprint(spec: Spec) -> u64 {

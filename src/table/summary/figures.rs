@@ -392,11 +392,15 @@ mod tests {
             (3, 12, 1, f32::NAN),
         ]));
         let hashes: Vec<_> = summary.best.iter().map(|cell| cell.module_hash.to_string().pop().unwrap()).collect();
-        assert_eq!(hashes, ['1', '0', '3']);
+        assert_eq!(hashes, ['1', '0', '3', '2']);
         let second = &summary.best[1];
         assert_eq!((second.epochs, second.repeats, second.trainable_parameters), (Epochs(12), 2, 1_000));
         near(second.final_test_accuracy, 0.375);
-        assert_eq!(summary.best[2].repeats, 1);
+        // What diverged counts as chance.
+        let diverged: Vec<_> = summary.best.iter().map(|cell| (cell.repeats, cell.diverged)).collect();
+        assert_eq!(diverged, [(1, 0), (2, 0), (2, 1), (1, 1)]);
+        near(Some(summary.best[2].final_validation_accuracy), 0.3625);
+        near(Some(summary.best[3].final_validation_accuracy), 0.1);
     }
 
     #[test]
