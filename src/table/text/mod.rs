@@ -25,6 +25,7 @@ use crate::unit::Epochs;
 pub use columns::Columns;
 pub use kind::Kind;
 
+#[cfg(test)]
 pub(super) use exported::records as exported_records;
 
 use columns::Positions;
