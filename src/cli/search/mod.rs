@@ -14,6 +14,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use nasbench::report;
 use nasbench::search::{self, Budget, Entry, History, Redraws, Setup, Trial};
+use nasbench::space::Cell;
 use nasbench::table::{holds_trials, write_trials};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 use serde_json::Value;

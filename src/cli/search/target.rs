@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::{Observe, Observed, Oracle};
 use nasbench::search::{Budget, Entry, Setup};
-use nasbench::space::{Operation, Space};
+use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
 use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
