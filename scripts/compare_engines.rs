@@ -41,8 +41,8 @@ fn main() -> anyhow::Result<()> {
             let training = Training { cell: &cell, epochs: Epochs(epochs), seed, protocol: &protocol, data: &data, device };
             let trained = training.run(&mut |_| {})?;
             let accuracy = trained.end.validation_accuracy.with_context(|| format!("{cell} diverged on {device}"))?;
-            let speed = trained.images_per_second.context("a training of less than a millisecond has no speed")?;
-            anyhow::Ok((f64::from(accuracy.fraction()), speed))
+            let rate = trained.images_per_second.context("a training of less than a millisecond has no speed")?;
+            anyhow::Ok((f64::from(accuracy.fraction()), rate))
         };
         let ((one, fast), (other, slow)) = (train(devices[0])?, train(devices[1])?);
         println!("{},{one:.4},{other:.4},{:+.4},{:.1}", cell.hash(), one - other, fast / slow);

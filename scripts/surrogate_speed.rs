@@ -61,7 +61,7 @@ impl Lesson {
                 + 0.003 * noise
         };
         let targets = rows.iter().map(&mut target).collect();
-        Ok(Self { chosen, all, features, rows, targets })
+        Ok(Self { all, features, chosen, rows, targets })
     }
 
     fn write(&self, folder: &Path) -> anyhow::Result<serde_json::Value> {

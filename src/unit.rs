@@ -200,7 +200,7 @@ pub fn shortest_decimal(number: f32) -> f64 {
             return digits / scale;
         }
     }
-    number.to_string().parse().expect("a number prints as a number")
+    number.to_string().parse().unwrap_or(wide)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub enum Error {
         /// The task.
         task: String,
         /// Why not.
-        source: search::Error,
+        source: Box<search::Error>,
     },
     /// Nothing is known of how good the cells are.
     #[error("no cell of the space has a test accuracy at {epochs} epochs, expected some to tell the regret by")]

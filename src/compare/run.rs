@@ -155,7 +155,7 @@ impl Plan {
                 (contestant.entry.build)(&contestant.setup(&task.setup)).map_err(|source| Error::Search {
                     name: contestant.name(),
                     task: task.name.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
             }
         }
@@ -343,7 +343,7 @@ fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: 
     search::run(contestant.entry, &contestant.setup(&task.setup), oracle, plan.budget, seed).map_err(|source| Error::Search {
         name: contestant.name(),
         task: task.name.clone(),
-        source,
+        source: Box::new(source),
     })
 }
 

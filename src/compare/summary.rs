@@ -243,7 +243,9 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
     let by_evaluations = paths(runs, |step| Some(step.evaluations), |run| Some(run.evaluations)).unwrap_or_default();
     let by_time = paths(runs, |step| Some(step.time?.0), |run| Some(run.time?.0));
     let mut redraws = Redraws::default();
-    runs.iter().for_each(|run| redraws += run.redraws);
+    for run in runs {
+        redraws += run.redraws;
+    }
     let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
     Standing {
         name: contestant.name(),

@@ -359,6 +359,7 @@ mod tests {
     use super::*;
     use crate::compare::fixture;
     use crate::search::Pool;
+    use crate::unit::Accuracy;
 
     #[test]
     fn the_truth_is_the_mean_test_accuracy_of_what_can_be_found() {
@@ -397,7 +398,7 @@ mod tests {
             if record.repeat == 0 {
                 (record.status, record.end.validation_accuracy) = (Status::Diverged, None);
             }
-            expected += record.end.validation_accuracy.map_or(0.0, |accuracy| f64::from(accuracy.fraction()));
+            expected += record.end.validation_accuracy.map_or(0.0, Accuracy::decimal);
         }
         let table = Table::from_records(&records);
         let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();

@@ -298,7 +298,11 @@ mod tests {
             let folder = root.path().join(folder);
             fs_err::create_dir_all(&folder).unwrap();
             for (name, bytes) in names.into_iter().zip([images(), labels(), images(), labels()]) {
-                fs_err::write(folder.join(name), if name.ends_with(".gz") { packed(&bytes) } else { bytes }).unwrap();
+                fs_err::write(
+                    folder.join(name),
+                    if Path::new(name).extension().is_some_and(|extension| extension == "gz") { packed(&bytes) } else { bytes },
+                )
+                .unwrap();
             }
             entry(CONTENTS).load(Some(root.path())).unwrap()
         };

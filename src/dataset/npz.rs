@@ -42,7 +42,7 @@ fn load(entry: &Entry, path: &Path) -> Result<Dataset, Error> {
 fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, Error> {
     let archive = ZipArchive::new(source).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
     let files = archive.file_names_raw().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    let mut archive = Archive { path, files, archive };
+    let mut archive = Archive { path, files, zip: archive };
     let (whole, train) = (archive.find(WHOLE)?, archive.find(TRAIN)?);
     if let (Some([whole, _]), Some([train, _])) = (&whole, &train) {
         let arrays = [whole, train].map(String::clone);
@@ -70,7 +70,7 @@ struct Archive<'a, S> {
     path: &'a Path,
     /// The names of the files in it.
     files: Vec<String>,
-    archive: ZipArchive<S>,
+    zip: ZipArchive<S>,
 }
 
 impl<S: Read + Seek> Archive<'_, S> {
@@ -141,10 +141,10 @@ impl<S: Read + Seek> Archive<'_, S> {
     /// Finds an array and reads its header.
     fn open<'b>(&'b mut self, name: &'b str) -> Result<Array<'b, impl Read + 'b>, Error> {
         let path = self.path;
-        let Some(index) = self.archive.index_for_name(&file_name(name)) else {
+        let Some(index) = self.zip.index_for_name(&file_name(name)) else {
             return Err(Error::MissingArray { path: path.to_owned(), array: name.to_owned(), found: self.files.clone() });
         };
-        let file = self.archive.by_index(index).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
+        let file = self.zip.by_index(index).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
         Array::open(path, name, file)
     }
 }

@@ -1,6 +1,7 @@
 //! What a benchmark holds, as a page of plain text.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -183,10 +184,10 @@ fn divergence(summary: &Summary) -> Option<String> {
 fn repeats_of(cell: &BestCell) -> String {
     let mut text = cell.repeats.to_string();
     if cell.final_test_accuracy.is_some() && cell.test_repeats != cell.repeats {
-        text += &format!(", test {}", cell.test_repeats);
+        let _ = write!(text, ", test {}", cell.test_repeats);
     }
     if cell.diverged > 0 {
-        text += &format!(", {} diverged", cell.diverged);
+        let _ = write!(text, ", {} diverged", cell.diverged);
     }
     text
 }

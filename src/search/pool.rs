@@ -251,13 +251,11 @@ impl Region {
     ///
     /// Panics if the space has too many cells to list.
     pub(super) fn cells(&self, max_vertices: usize) -> Vec<Cell> {
-        match &self.pool {
-            Some(pool) => pool.recorded.cells.iter().filter(|cell| cell.vertices() <= max_vertices).copied().collect(),
-            None => {
-                let cells = self.space.with_max_vertices(max_vertices).and_then(|space| space.cells());
-                cells.expect("a space of few vertices is small")
-            }
+        if let Some(pool) = &self.pool {
+            return pool.recorded.cells.iter().filter(|cell| cell.vertices() <= max_vertices).copied().collect();
         }
+        let cells = self.space.with_max_vertices(max_vertices).and_then(|space| space.cells());
+        cells.expect("a space of few vertices is small")
     }
 
     /// Any cell of the pool, each with the same chance, counted.

@@ -152,7 +152,9 @@ fn square(bits: &[bool]) -> Result<Matrix, Error> {
     let vertices = check_square(bits.len())?;
     let row = |bits: &[bool]| {
         let mut row = Row::default();
-        bits.iter().for_each(|is_one| row.push(*is_one));
+        for is_one in bits {
+            row.push(*is_one);
+        }
         row
     };
     Ok(Matrix(bits.chunks(vertices).map(row).collect()))
@@ -177,7 +179,7 @@ enum Last {
 /// The words of a text on their way.
 struct Words<'a> {
     text: &'a str,
-    words: Vec<Word<'a>>,
+    found: Vec<Word<'a>>,
     open: Vec<Bracket>,
     row: usize,
     /// Where the word starts that is being read.
@@ -200,7 +202,7 @@ impl<'a> Words<'a> {
             return;
         }
         let depth = self.open.iter().filter(|bracket| **bracket != Bracket::Call).count();
-        self.words.push(Word { text, depth, row: self.row });
+        self.found.push(Word { text, depth, row: self.row });
     }
 
     fn comma(&mut self) {
@@ -224,7 +226,7 @@ impl<'a> Words<'a> {
 /// Cuts a text into its values; `what` they are is said if there are too many.
 fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> {
     let text = text.trim();
-    let mut words = Words { text, words: Vec::new(), open: Vec::new(), row: 0, start: None, last: Last::Opening };
+    let mut words = Words { text, found: Vec::new(), open: Vec::new(), row: 0, start: None, last: Last::Opening };
     let mut quote = None;
     for (at, letter) in text.char_indices() {
         if let Some(end) = quote {
@@ -254,7 +256,7 @@ fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> 
             _ if letter.is_whitespace() => words.end(at),
             _ => drop(words.start.get_or_insert(at)),
         }
-        if words.words.len() > MOST_VALUES || words.open.len() > MOST_WRITTEN {
+        if words.found.len() > MOST_VALUES || words.open.len() > MOST_WRITTEN {
             return Err(Error::TooMany { what });
         }
     }
@@ -265,7 +267,7 @@ fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> 
     if words.last == Last::Comma {
         words.comma();
     }
-    Ok(words.words)
+    Ok(words.found)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table,
         lacks_column |= schema.fields().iter().any(|column| open.schema().column_with_name(column.name()).is_none());
     }
     let broken = |error: PolarsError| Error::Sql { problem: problem(&error) };
-    let mut frame = scan(&files, no_rows(schema), lacks_column).map_err(broken)?;
+    let mut frame = scan(&files, &no_rows(schema), lacks_column).map_err(broken)?;
     let columns = frame.collect_schema().map_err(broken)?;
     if files.len() > 1 {
         frame = frame.unique_stable(Some(by_name(KEY, true, false)), UniqueKeepStrategy::First);
@@ -143,11 +143,11 @@ fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table,
 }
 
 /// `empty` is a file of no rows. `lacks_column`: a file of an older version has not all columns; then they are null.
-fn scan(files: &[PathBuf], empty: Vec<u8>, lacks_column: bool) -> PolarsResult<LazyFrame> {
+fn scan(files: &[PathBuf], empty: &[u8], lacks_column: bool) -> PolarsResult<LazyFrame> {
     // A path is a path: no letter of it is a pattern, and no folder of it a column.
     let mut arguments = ScanArgsParquet { glob: false, hive_options: HiveOptions::new_disabled(), ..ScanArgsParquet::default() };
     let without_rows = |arguments: &ScanArgsParquet| {
-        let sources = ScanSources::Buffers([empty.clone().into()].into_iter().collect());
+        let sources = ScanSources::Buffers([empty.to_vec().into()].into_iter().collect());
         LazyFrame::scan_parquet_sources(sources, arguments.clone())
     };
     if files.is_empty() {

@@ -45,12 +45,14 @@ pub(super) fn typed(frame: LazyFrame, in_files: &Schema) -> LazyFrame {
 }
 
 /// Single-precision numbers as the double-precision ones with the same shortest digits: 0.9 stays 0.9.
+#[expect(clippy::needless_pass_by_value, reason = "polars maps columns by value")]
 fn doubles(column: Column) -> PolarsResult<Column> {
     let wide = |number: Option<f32>| number.map(shortest_decimal);
     let numbers: Float64Chunked = column.f32()?.iter().map(wide).collect();
     Ok(numbers.into_series().with_name(column.name().clone()).into_column())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "polars maps columns by value")]
 fn lists_of_doubles(column: Column) -> PolarsResult<Column> {
     let lists: &ListChunked = column.list()?;
     let wide = lists.apply_to_inner(&|inner| Ok(doubles(inner.into_column())?.take_materialized_series()))?;
