@@ -38,8 +38,8 @@ pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
 
 /// Refuses a file of records that are to be imported first.
 pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
-    let is_of = |known: &&str| given.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
-    if given.is_file() && ["csv", "tsv", "tfrecord", "gz"].iter().any(|known| is_of(&known)) {
+    let is_of = |known: &str| given.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    if given.is_file() && ["csv", "tsv", "tfrecord", "gz"].iter().any(|known| is_of(known)) {
         let file = given.display();
         bail!("`{file}` is a file of records, expected a benchmark\nhint: `nasbench import {file} --out BENCH` makes one of it");
     }

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let mut recording = arguments.recording.recording()?;
     if is_shipped(&recording.folder) {
         // It is only read here.
-        recording.folder = Benchmark::shipped().context("could not open the benchmark")?.folder().to_owned();
+        Benchmark::shipped().context("could not open the benchmark")?.folder().clone_into(&mut recording.folder);
     }
     let time = Duration::from_secs(arguments.calibrate.into());
     let tell = |event: Event<'_>| match event {
