@@ -79,7 +79,7 @@ pub enum Error {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A plan of so many models does not fit into the memory.
+    /// The plan has more models than fit into the memory.
     #[error(
         "a plan of {models} models takes {needed} bytes of memory, {available} are available\nhint: record fewer vertices, budgets or repeats at a time"
     )]

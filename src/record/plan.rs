@@ -78,7 +78,7 @@ impl Order {
     }
 }
 
-/// Refuses a plan of so many cells, budgets and repeats that it does not fit into the memory.
+/// Returns an error if a plan of these numbers of cells, budgets and repeats does not fit into the memory.
 ///
 /// # Errors
 ///

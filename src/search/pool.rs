@@ -245,7 +245,7 @@ impl Region {
         self.space.neighbours(spec).filter(|neighbour| self.pool.is_none() || self.cell(neighbour).is_some())
     }
 
-    /// All cells of at most so many vertices that may be proposed.
+    /// Returns all cells of at most `max_vertices` vertices that may be proposed.
     ///
     /// # Panics
     ///
