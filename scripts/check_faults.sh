@@ -11,10 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 [ "$(id -u)" = 0 ] || { echo "skipped: small file systems take root"; exit 0; }
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --bin nasbench
-    NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
-fi
+NASBENCH="$(scripts/program.sh "${NASBENCH:-}")"
 export NASBENCH
 folder=$(mktemp -d)
 disk=$folder/disk

@@ -7,11 +7,7 @@
 # afterwards. Fails if a logit differs by more than 1e-4.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-nasbench="${1:-}"
-if [ -z "$nasbench" ]; then
-    cargo build --release --quiet --locked --bin nasbench
-    nasbench="${CARGO_TARGET_DIR:-target}/release/nasbench"
-fi
+nasbench="$(scripts/program.sh "${1:-}")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 python="$(scripts/python.sh "$folder/venv" onnxruntime numpy)"

@@ -19,11 +19,7 @@ if ! command -v slurmctld slurmd sbatch munged > /dev/null; then
         > /dev/null 2>&1 || skip "Slurm could not be installed"
 fi
 unshare --pid --fork --mount-proc true 2> /dev/null || skip "this machine gives no namespaces of processes"
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --bin nasbench
-    NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
-fi
-NASBENCH=$(realpath "$NASBENCH")
+NASBENCH="$(scripts/program.sh "${NASBENCH:-}")"
 export NASBENCH
 protocol=$(realpath tests/tiny.toml)
 

@@ -9,11 +9,7 @@
 # removed afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-nasbench="${1:-}"
-if [ -z "$nasbench" ]; then
-    cargo build --release --quiet --locked --bin nasbench
-    nasbench="${CARGO_TARGET_DIR:-target}/release/nasbench"
-fi
+nasbench="$(scripts/program.sh "${1:-}")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 python="$(scripts/python.sh "${PYTHON_FOLDER:-$folder/venv}" duckdb fastparquet pyarrow)"

@@ -10,10 +10,7 @@ cd "$(dirname "$0")/.."
 
 rounds=${1:-3}
 epochs=${2:-6}
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --quiet --bin nasbench
-    NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
-fi
+NASBENCH="$(scripts/program.sh "${NASBENCH:-}")"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -10,10 +10,7 @@ cd "$(dirname "$0")/.."
 
 kills=${1:-200}
 folder=${2:-$(mktemp -d)}
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --bin nasbench
-    NASBENCH=${CARGO_TARGET_DIR:-target}/release/nasbench
-fi
+NASBENCH="$(scripts/program.sh "${NASBENCH:-}")"
 export NASBENCH
 RANDOM=1
 

@@ -8,10 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 batch="${1:-256}"
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --quiet --bin nasbench
-    NASBENCH="${CARGO_TARGET_DIR:-target}/release/nasbench"
-fi
+NASBENCH="$(scripts/program.sh "${NASBENCH:-}")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 

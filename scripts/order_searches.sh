@@ -15,10 +15,7 @@ if [ -z "$folder" ]; then
     folder="$(mktemp -d)"
     trap 'rm -rf "$folder"' EXIT
 fi
-if [ -z "${NASBENCH:-}" ]; then
-    cargo build --release --locked --quiet --bin nasbench
-fi
-nasbench="${NASBENCH:-${CARGO_TARGET_DIR:-target}/release/nasbench}"
+nasbench="$(scripts/program.sh "${NASBENCH:-}")"
 
 compare() {
     "$nasbench" compare --runs "$runs" --out "$folder/$1" --budget "$2" --algorithms "$3" --quiet > /dev/null

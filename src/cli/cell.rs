@@ -52,7 +52,8 @@ pub(super) struct Arguments {
     /// The cells of a JSON file, or of standard input for `-`.
     ///
     /// One object, a list of them, or JSON lines. An object has `matrix` (rows of 0 and 1) and `ops` (names), or
-    /// `adjacency` and `operations` (the two texts of a record); the JSON that `nasbench query` prints is read, too.
+    /// `adjacency` and `operations` (the two texts of a record); the JSON that `nasbench query` prints is read, too. A `module_hash`
+    /// must be that of the cell; other keys are named and passed over.
     #[arg(long, value_name = "FILE", group = "cells", help_heading = "Cells")]
     cell: Option<PathBuf>,
 }
@@ -105,10 +106,11 @@ impl Arguments {
     }
 
     /// Reads the cells, in the order in which they were given; none if none were.
-    pub(super) fn read(&self) -> anyhow::Result<Vec<Given>> {
+    pub(super) fn read(&self, global: &Global) -> anyhow::Result<Vec<Given>> {
         if let Some(file) = &self.cell {
             let could_not = || format!("could not read the cells of `{}`", file.display());
             let sketches = Sketch::from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
+            name_passed_over(&sketches, global);
             return Ok(sketches.into_iter().map(Given::Graph).collect());
         }
         let operations = self.ops.as_deref().unwrap_or_default();
@@ -132,10 +134,11 @@ impl Arguments {
     }
 
     /// Reads the cells as [`read`](Self::read) does, but for what is wrong with one of several, which does not keep from the others.
-    pub(super) fn read_each(&self) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
-        let Some(file) = &self.cell else { return Ok(self.read()?.into_iter().map(Ok).collect()) };
+    pub(super) fn read_each(&self, global: &Global) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
+        let Some(file) = &self.cell else { return Ok(self.read(global)?.into_iter().map(Ok).collect()) };
         let could_not = || format!("could not read the cells of `{}`", file.display());
         let sketches = Sketch::each_from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
+        name_passed_over(sketches.iter().flatten(), global);
         Ok(sketches.into_iter().map(|sketch| Ok(Given::Graph(sketch?))).collect())
     }
 }
@@ -201,8 +204,9 @@ impl<T> Batch<T> {
 
 impl BatchArguments {
     /// Finds something for each cell that was given. What is wrong with one ends it, or is kept for the end with `--keep-going`.
-    pub(super) fn resolve<T>(&self, find: impl Fn(&Given) -> anyhow::Result<T>) -> anyhow::Result<Batch<T>> {
-        let given = if self.keep_going { self.cells.read_each()? } else { self.cells.read()?.into_iter().map(Ok).collect() };
+    pub(super) fn resolve<T>(&self, global: &Global, find: impl Fn(&Given) -> anyhow::Result<T>) -> anyhow::Result<Batch<T>> {
+        let read_all = || Ok::<_, anyhow::Error>(self.cells.read(global)?.into_iter().map(Ok).collect());
+        let given = if self.keep_going { self.cells.read_each(global)? } else { read_all()? };
         let all = given.len();
         let mut batch = Batch::whole(Vec::with_capacity(all));
         for (place, given) in given.into_iter().enumerate() {
@@ -230,6 +234,20 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     };
     anyhow::ensure!(read? as u64 <= MOST_BYTES, "it has more than 1 GiB, too much for cells");
     Ok(text)
+}
+
+/// Says on standard error which keys of cells were not read.
+fn name_passed_over<'a>(sketches: impl IntoIterator<Item = &'a Sketch>, global: &Global) {
+    let mut keys: Vec<&str> = Vec::new();
+    for key in sketches.into_iter().flat_map(Sketch::passed_over) {
+        if keys.len() < MOST_NAMED && !keys.contains(&&**key) {
+            keys.push(key);
+        }
+    }
+    if !keys.is_empty() && !global.quiet {
+        let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        note(format_args!("note: not read of the cells: {}", keys.join(", ")));
+    }
 }
 
 /// Replaces cells by those that are stored, and says on standard error where these number the vertices otherwise; `what` is done

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use nasbench::file::replace;
 use nasbench::pipeline::{self, Recording, Share};
-use nasbench::record::{Slurm, most_array_tasks, submission, submission_after, submission_script};
+use nasbench::record::{Slurm, most_array_tasks, set_by_scripts, submission, submission_after, submission_script};
 
 use super::outputs::{check_replaceable, has_mark, utf8};
 use super::{benchmark, note, recording};
@@ -134,6 +134,9 @@ fn check(arguments: &SlurmArguments, recording: &Recording<'_>) -> anyhow::Resul
     for option in &arguments.sbatch {
         if !option.starts_with('-') || option.contains('\n') {
             bail!("`{option}` is no option of sbatch: expected one as `--partition=gpu`");
+        }
+        if let Some((name, decided_by)) = set_by_scripts(option) {
+            bail!("`--sbatch={option}` would replace `--{name}` of the script, which is decided by {decided_by}");
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! A command in a process of its own, because a failed allocation aborts the process that asks for it: the one that waits says why.
+//! A command in a process of its own, because a library that overflows its stack ends the process that it is in: the one that waits says
+//! why.
 //!
 //! The process that works watches itself, so that it ends before the system runs out of memory, and with the one that waits.
 
@@ -11,13 +12,16 @@ use anyhow::anyhow;
 use nasbench::train::available_memory;
 
 use super::figures::size;
+use super::memory::{MORE_WERE_REFUSED, address_space, end};
 
 /// How often a process looks at what it takes.
 const INTERVAL: Duration = Duration::from_millis(10);
 /// The share of the free memory that a process may take.
 const SHARE: f64 = 0.9;
+/// What helps against a lack of memory.
+const HINT: &str =
+    "hint: a join of all rows with all rows has the square of their number; join on columns, or aggregate before the join";
 /// What the standard library prints before it aborts.
-const FAILED_ALLOCATION: [&str; 2] = ["memory allocation of ", " bytes failed"];
 const OVERFLOWED_STACK: &str = "has overflowed its stack";
 
 /// Runs this program again with other arguments; what it prints on standard output is printed here.
@@ -40,39 +44,17 @@ fn ending(output: &Output) -> anyhow::Result<()> {
             Ok(())
         }
         // It says itself what is wrong.
-        Some(_) if !said.trim().is_empty() => Err(anyhow!("{}", said.trim().trim_start_matches("error: "))),
-        _ => Err(anyhow!("{}", without_memory(&said))),
-    }
-}
-
-/// Why a process ended without a word of its own.
-fn without_memory(said: &str) -> String {
-    let hint =
-        "hint: a join of all rows with all rows has the square of their number; join on columns, or aggregate before the join";
-    let bytes = said.split_once(FAILED_ALLOCATION[0]).and_then(|(_, rest)| rest.split_once(FAILED_ALLOCATION[1]));
-    let failed = bytes.and_then(|(bytes, _)| bytes.parse().ok());
-    match (failed, address_space()) {
-        _ if said.contains(OVERFLOWED_STACK) => "it is nested too deeply for the stack".to_owned(),
-        (Some(bytes), Some(limit)) => {
-            format!(
-                "it takes more memory than the limit of {} (`ulimit -v`): {} more were refused\n{hint}",
-                size(limit),
-                size(bytes)
-            )
+        Some(_) if !said.trim().is_empty() => {
+            let said = said.trim().trim_start_matches("error: ");
+            let hint = if said.ends_with(MORE_WERE_REFUSED) { format!("\n{HINT}") } else { String::new() };
+            Err(anyhow!("{said}{hint}"))
         }
-        (Some(bytes), None) => format!("it takes more memory than the system gives: {} more were refused\n{hint}", size(bytes)),
-        (None, limit) => {
-            let limit = limit.map_or_else(String::new, |limit| format!("; the limit is {} (`ulimit -v`)", size(limit)));
-            format!("its process was ended from outside, as the system does when there is no memory left{limit}\n{hint}")
+        _ if said.contains(OVERFLOWED_STACK) => Err(anyhow!("it is nested too deeply for the stack")),
+        _ => {
+            let limit = address_space().map_or_else(String::new, |limit| format!("; the limit is {} (`ulimit -v`)", size(limit)));
+            Err(anyhow!("its process was ended from outside, as the system does when there is no memory left{limit}\n{HINT}"))
         }
     }
-}
-
-/// The address space that this process may take, if that is limited.
-fn address_space() -> Option<u64> {
-    let limits = fs_err::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Ends this process, with a message, when it takes more memory than is free now, or when the process that waits is gone.
@@ -94,11 +76,6 @@ pub(super) fn watch(could_not: &'static str) {
             }
         }
     });
-}
-
-#[expect(clippy::exit, reason = "whoever works here cannot be stopped in another way")]
-fn end() -> ! {
-    std::process::exit(1)
 }
 
 /// The bytes of memory that this process takes.
@@ -124,13 +101,24 @@ fn parent() -> u32 {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
-    fn an_abort_is_said_in_words() {
-        let said = without_memory("thread 'a' …\nmemory allocation of 4294967296 bytes failed\nstack backtrace:\n  0: abort");
-        assert!(said.starts_with("it takes more memory than ") && said.contains("4.0 GiB more were refused\nhint: "), "{said}");
-        let said = without_memory("\nthread 'sql' has overflowed its stack\nfatal runtime error: stack overflow");
-        assert_eq!(said, "it is nested too deeply for the stack");
-        assert!(without_memory("").contains("ended from outside"));
+    fn the_end_of_a_process_is_said_in_words() {
+        use std::os::unix::process::ExitStatusExt as _;
+        use std::process::ExitStatus;
+
+        let ended = |status: i32, said: &str| {
+            let output = Output { status: ExitStatus::from_raw(status), stdout: Vec::new(), stderr: said.into() };
+            ending(&output).map_err(|error| error.to_string())
+        };
+        let (failed, aborted) = (1 << 8, 6);
+        assert_eq!(ended(0, ""), Ok(()));
+        assert_eq!(ended(failed, "error: no such column\n"), Err("no such column".to_owned()));
+        let said = ended(failed, "error: it takes more memory than there is: 4.0 GiB more were refused\n").unwrap_err();
+        assert_eq!(said, format!("it takes more memory than there is: 4.0 GiB more were refused\n{HINT}"));
+        let said = ended(aborted, "\nthread 'sql' has overflowed its stack\nfatal runtime error: stack overflow");
+        assert_eq!(said, Err("it is nested too deeply for the stack".to_owned()));
+        assert!(ended(aborted, "").unwrap_err().starts_with("its process was ended from outside"));
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use nasbench::dataset::{self, Dataset};
 
+/// The images unless others are named.
+pub(super) const DATASET: &str = "fashion-14";
+
 /// Which images, and where they are.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -17,7 +20,7 @@ pub(super) struct Arguments {
     /// folder holds a folder of PNG or JPEG files for each class, all images of one size; or the same in `train`, `validation` and
     /// `test`. A split that is missing is made of 20 % of the training images, with as much of each class as the whole: always
     /// the same images, whatever `--seed` says.
-    #[arg(long, default_value = "fashion-14", value_name = "NAME")]
+    #[arg(long, default_value = DATASET, value_name = "NAME")]
     pub(super) dataset: String,
 
     /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.

@@ -21,6 +21,7 @@ mod images;
 mod import;
 mod info;
 mod list;
+mod memory;
 mod merge;
 mod outputs;
 mod plan;
@@ -143,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn command(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Run(run) => run::run(run, &arguments.global),
-        Command::Space(space) => space::run(space),
+        Command::Space(space) => space::run(space, &arguments.global),
         Command::Plan(plan) => plan::run(plan, &arguments.global),
         Command::Record(record) => record::run(record, &arguments.global),
         Command::Cluster(cluster) => cluster::run(cluster),
@@ -188,6 +189,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn fault(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     let text = text.unwrap_or("no reason was given").lines().next().unwrap_or_default();
+    // A thread needs memory for its stack, and libraries panic without it.
+    if memory::address_space().is_some()
+        && ["os error 11", "os error 12", "WouldBlock", "OutOfMemory"].iter().any(|sign| text.contains(sign))
+    {
+        return anyhow::anyhow!("{}: `{text}`", memory::excess());
+    }
     anyhow::anyhow!("this is a fault of the program, not of what was asked: `{text}`\nhint: please report it with the command")
 }
 

@@ -169,7 +169,7 @@ fn asked(arguments: &Arguments, features: &Features, global: &Global) -> anyhow:
     }
     // The features may be of a larger space than the official one, which only graphs can be of.
     let (drawn, listed) = (Resolver::new(features.space()), Resolver::new(official));
-    let mut batch = arguments.cells.resolve(|given| match given {
+    let mut batch = arguments.cells.resolve(global, |given| match given {
         Given::Graph(_) => drawn.cell(given),
         Given::Hash(_) => listed.cell(given),
     })?;

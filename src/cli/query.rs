@@ -38,7 +38,8 @@ A matrix is its row-major digits, and operations have commas between them, as in
 A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
 
 In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
-and a sign (`seed` has none), and other numbers double precision; what does not fit is refused. Nulls come last in `order by`.
+and a sign (`seed` 128), and other numbers double precision; a result beyond 64 bits is refused. Nulls come last in `order by`. A
+computed column without a name is called by its text, as in `count(*)`.
 
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
@@ -154,7 +155,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         (Some(query), _) if arguments.unguarded => sql::print_unguarded(&benchmark, query, arguments.rows, arguments.format),
         (Some(query), _) => sql::print_guarded(&benchmark, query, arguments.rows, arguments.format),
         (None, Some(most)) => best(arguments, &benchmark, most.get()),
-        (None, None) => cells(arguments, &benchmark),
+        (None, None) => cells(arguments, &benchmark, global),
     }
 }
 
@@ -175,10 +176,10 @@ struct Asked {
     cell: Option<Cell>,
 }
 
-fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
+fn cells(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyhow::Result<()> {
     let epochs = arguments.epochs.map(Epochs);
     let whole = Whole::new(benchmark);
-    let asked = asked(&arguments.cells, &whole).or_else(|error| {
+    let asked = asked(&arguments.cells, &whole, global).or_else(|error| {
         // The official program looks at the budget first.
         epochs.map_or(Ok(()), |epochs| whole.table()?.check_budget(epochs).map_err(anyhow::Error::from))?;
         Err(error)
@@ -215,10 +216,10 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
 }
 
 /// The hashes of the cells, and their graphs where those were given.
-fn asked(given: &BatchArguments, whole: &Whole<'_>) -> anyhow::Result<Batch<Asked>> {
+fn asked(given: &BatchArguments, whole: &Whole<'_>, global: &Global) -> anyhow::Result<Batch<Asked>> {
     // What is recorded counts, whatever the limits of a space: a cell is refused for them only if it is missing.
     let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?;
-    let found = given.resolve(|given| match given {
+    let found = given.resolve(global, |given| match given {
         Given::Hash(prefix) => {
             let hash = match prefix.whole() {
                 Some(hash) => Ok(hash),

@@ -174,7 +174,7 @@ fn check_files(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The cell that was given: of any space whose cells can be built.
 fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
-    let given = arguments.cells.read()?;
+    let given = arguments.cells.read(global)?;
     let [one] = &given[..] else { bail!("expected one cell, found {}", given.len()) };
     let space = match one {
         // All cells of a space must be listed to find a hash: the official ones.

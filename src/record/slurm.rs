@@ -120,6 +120,37 @@ pub fn most_array_tasks(config: &str) -> Option<u32> {
     line.trim().strip_prefix('=')?.trim().parse().ok()
 }
 
+/// The options of `sbatch` that the scripts have already, by their long and short names, with what decides them instead.
+const SET_HERE: &[(&str, Option<char>, &str)] = &[
+    ("array", Some('a'), "`--shards` and `--at-once`"),
+    ("cpus-per-task", Some('c'), "`--cpus-per-task`"),
+    ("dependency", Some('d'), "the order of the two jobs"),
+    ("gres", None, "`--gpus-per-task`"),
+    ("job-name", Some('J'), "the name of the benchmark"),
+    ("no-requeue", None, "that a lost task goes on where it was"),
+    ("open-mode", None, "that a requeued task appends to its log"),
+    ("output", Some('o'), "`--scripts`, the folder of the logs"),
+    ("parsable", None, "how the jobs are submitted"),
+    ("requeue", None, "that a lost task goes on where it was"),
+    ("signal", None, "that a task writes checkpoints before it ends"),
+    ("time", Some('t'), "`--time`"),
+];
+
+/// Returns the long name of an option of `sbatch` that the scripts have already, as `array` for `--array=0-3`, `--arr 0-3` or `-a0-3`,
+/// and what decides it; the later one would win and break the recording.
+#[must_use]
+pub fn set_by_scripts(option: &str) -> Option<(&'static str, &'static str)> {
+    let is_it = |(long, short, _): &&(&str, Option<char>, &str)| match option.strip_prefix("--") {
+        // Slurm takes the beginning of a name, too, if no other option begins so.
+        Some(text) => {
+            let name = text.split(|letter: char| letter == '=' || letter.is_whitespace()).next().unwrap_or_default();
+            name.len() > 2 && long.starts_with(name)
+        }
+        None => short.is_some_and(|short| option.strip_prefix('-').is_some_and(|text| text.starts_with(short))),
+    };
+    SET_HERE.iter().find(is_it).map(|(long, _, decided_by)| (*long, *decided_by))
+}
+
 /// An option of `sbatch` as it is read back from a script: `--comment=two words` is `--comment='two words'`. A value that has quotes
 /// around it keeps them.
 fn quoted_option(option: &str) -> String {
@@ -223,6 +254,32 @@ mod tests {
             for script in [script.array(), script.compaction()] {
                 assert!(script.lines().any(|line| line == format!("#SBATCH {expected}")), "{expected}\nis not in\n{script}");
             }
+        }
+    }
+
+    #[test]
+    fn options_that_the_scripts_have_are_known() {
+        for (option, expected) in [
+            ("--array=0-3", Some("array")),
+            ("--array 0-3", Some("array")),
+            ("--arr=0-3", Some("array")),
+            ("-a0-3", Some("array")),
+            ("-o log", Some("output")),
+            ("--output=log", Some("output")),
+            ("--no-requeue", Some("no-requeue")),
+            ("-t 1:00", Some("time")),
+            ("--time-min=1:00", None),
+            ("--partition=gpu", None),
+            ("-p gpu", None),
+            ("--gres-flags=enforce-binding", None),
+            ("--exclusive", None),
+        ] {
+            assert_eq!(set_by_scripts(option).map(|(name, _)| name), expected, "{option}");
+        }
+        // What the scripts have is listed above, and nothing else is.
+        let script = Slurm { options: Vec::new(), ..slurm() }.array();
+        for option in script.lines().filter_map(|line| line.strip_prefix("#SBATCH ")) {
+            assert!(set_by_scripts(option).is_some(), "{option}");
         }
     }
 

@@ -49,6 +49,14 @@ pub use spec::{CAPACITY, Spec};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The hash that was given with a graph is that of another cell.
+    #[error("the hash of the cell is {found}, and {given} was given with it")]
+    OtherHash {
+        /// The hash that was given.
+        given: ModuleHash,
+        /// The hash of the graph.
+        found: ModuleHash,
+    },
     /// A row of the matrix has another length than there are rows.
     #[error("row {row} of the matrix has {found} values, expected {expected}: it is not square")]
     NotSquare {

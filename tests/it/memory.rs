@@ -33,3 +33,41 @@ fn a_question_that_fits_is_answered_under_a_limit() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!((ended.status.code(), said.as_ref(), ended.stdout.as_slice()), (Some(0), "", b"n\n22788\n".as_slice()));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_command_aborts_where_there_is_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let (model, out) = (place("model.json"), place("compared"));
+    let bench = "data/nb101-5v-fashion14";
+    for kibibytes in [100_000, 200_000, 300_000, 500_000, 1_000_000] {
+        for arguments in [
+            &["space", "count"][..],
+            &["query", bench, "--best", "3"],
+            &["fit", bench, "--surrogate", "random-forest", "--out", &model],
+            &["predict", &model, "--all"],
+            &[
+                "compare",
+                "--on",
+                bench,
+                "--algorithms",
+                "random,smac",
+                "--runs",
+                "2",
+                "--budget",
+                "20evals",
+                "--out",
+                &out,
+                "--force",
+            ],
+        ] {
+            let ended = limited(kibibytes, arguments);
+            let said = String::from_utf8_lossy(&ended.stderr);
+            let code = ended.status.code();
+            assert!(matches!(code, Some(0 | 1)), "{kibibytes} KiB, {arguments:?}: {:?}, {said}", ended.status);
+            let is_said = said.contains("more memory") || said.contains("could not read the model");
+            assert!(code == Some(0) || is_said, "{kibibytes} KiB, {arguments:?}: {said}");
+        }
+    }
+}

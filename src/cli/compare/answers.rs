@@ -25,7 +25,12 @@ pub(super) enum Answers {
 pub(super) fn open(arguments: &Arguments) -> anyhow::Result<Vec<Answers>> {
     arguments.on.iter().try_for_each(|on| cli::benchmark::refuse_file_to_import(on))?;
     if !arguments.on.iter().any(|on| on.is_file()) {
-        let given = [("--noise", arguments.models.noise.is_some()), ("--time-model", arguments.models.time_model.is_some())];
+        let models::Arguments { time_model, noise, max_vertices } = &arguments.models;
+        let given = [
+            ("--noise", noise.is_some()),
+            ("--time-model", time_model.is_some()),
+            ("--max-vertices", *max_vertices != models::LARGEST),
+        ];
         if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
             bail!("`{option}` is for model files, expected `--on` to name one");
         }

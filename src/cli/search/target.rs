@@ -18,6 +18,8 @@ use crate::cli::{self, images};
 
 /// The word for real training.
 const TRAIN: &str = "train";
+const PROTOCOL: &str = "quick";
+const DEVICE: &str = "cpu";
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -30,11 +32,11 @@ pub(super) struct Arguments {
     models: models::Arguments,
 
     /// How to train, with `train`: a preset or a TOML file.
-    #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
+    #[arg(long, default_value = PROTOCOL, value_name = "NAME|FILE")]
     protocol: String,
 
     /// Where to train, with `train`: `cpu`, `gpu[:index]` or `reference`.
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(long, default_value = DEVICE, value_name = "DEVICE")]
     device: String,
 
     #[command(flatten)]
@@ -58,9 +60,7 @@ impl Target {
     pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>, algorithm: &Entry) -> anyhow::Result<Self> {
         let path = Path::new(&arguments.on);
         let is_benchmark = path.is_dir() || is_shipped(path);
-        if arguments.models.noise.is_some() && (arguments.on == TRAIN || is_benchmark) {
-            bail!("only a model needs `--noise`: each answer of `{}` is a training of its own", arguments.on);
-        }
+        check_options(arguments, is_benchmark)?;
         if arguments.on == TRAIN {
             return training(arguments, epochs);
         }
@@ -147,6 +147,27 @@ impl Target {
         let diverged =
             if answer.diverged > 0 { format!(", {} diverged and count as chance", answer.diverged) } else { String::new() };
         Some(format!("{validation}, {test}{of_all}{diverged}"))
+    }
+}
+
+/// Refuses an option that has no meaning for what is asked.
+fn check_options(Arguments { on, models, protocol, device, images }: &Arguments, is_benchmark: bool) -> anyhow::Result<()> {
+    let (is_training, is_model) = (on == TRAIN, on != TRAIN && !is_benchmark);
+    let options = [
+        ("--noise", "model files", is_model, models.noise.is_some()),
+        ("--time-model", "model files", is_model, models.time_model.is_some()),
+        ("--max-vertices", "model files and `train`", !is_benchmark, models.max_vertices != models::LARGEST),
+        ("--protocol", "`train`", is_training, protocol != PROTOCOL),
+        ("--device", "`train`", is_training, device != DEVICE),
+        ("--dataset", "`train`", is_training, images.dataset != images::DATASET),
+        ("--data-dir", "`train`", is_training, images.data_dir.is_some()),
+    ];
+    match options.iter().find(|(_, _, has_meaning, is_given)| *is_given && !has_meaning) {
+        Some((option, of, ..)) if is_benchmark => {
+            bail!("`{option}` is for {of}, and `{on}` is a benchmark: its trainings are done, and its cells are those recorded")
+        }
+        Some((option, of, ..)) => bail!("`{option}` is for {of}, found `--on {on}`"),
+        None => Ok(()),
     }
 }
 

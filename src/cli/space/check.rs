@@ -4,6 +4,7 @@ use anyhow::bail;
 use nasbench::space::{Cell, Space};
 use serde_json::Value;
 
+use crate::cli::Global;
 use crate::cli::cell::{self, Resolver};
 use crate::cli::format::{Format, Table};
 
@@ -17,9 +18,9 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, space: &Space, global: &Global) -> anyhow::Result<()> {
     let resolver = Resolver::new(*space);
-    let given = arguments.cells.read_each()?;
+    let given = arguments.cells.read_each(global)?;
     if given.is_empty() {
         super::exactly::<1>(Vec::new())?;
     }

@@ -4,6 +4,7 @@ use clap::builder::PossibleValuesParser;
 use nasbench::network::{self, ENCODINGS};
 use nasbench::space::{Cell, Encoding, Space};
 
+use crate::cli::Global;
 use crate::cli::cell::{BatchArguments, Resolver};
 
 /// So many cells are encoded at a time.
@@ -19,10 +20,10 @@ pub(super) struct Arguments {
     cells: BatchArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, space: &Space, global: &Global) -> anyhow::Result<()> {
     let encoding = network::encoding(&arguments.encoding).ok_or_else(|| anyhow::anyhow!("clap knows the encodings"))?;
     let resolver = Resolver::new(*space);
-    let given = arguments.cells.resolve(|given| resolver.cell(given))?;
+    let given = arguments.cells.resolve(global, |given| resolver.cell(given))?;
     let cells = if given.is_empty() { space.cells()? } else { given.found.clone() };
     let printed = print(encoding, space, &cells);
     given.conclude()?;

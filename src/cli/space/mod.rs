@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use nasbench::space::{Cell, Operation, Space};
 
+use super::Global;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -84,17 +86,17 @@ impl Limits {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let space = arguments.limits.space().context("could not make the space")?;
     match &arguments.command {
         Command::Count(count) => count::run(count, &space),
         Command::List(list) => list::run(list, &space),
-        Command::Check(check) => check::run(check, &space),
-        Command::Show(show) => show::run(show, &space),
-        Command::Neighbours(neighbours) => moves::neighbours(neighbours, &space),
+        Command::Check(check) => check::run(check, &space, global),
+        Command::Show(show) => show::run(show, &space, global),
+        Command::Neighbours(neighbours) => moves::neighbours(neighbours, &space, global),
         Command::Sample(sample) => sample::run(sample, &space),
-        Command::Path(path) => moves::path(path, &space),
-        Command::Encode(encode) => encode::run(encode, &space),
+        Command::Path(path) => moves::path(path, &space, global),
+        Command::Encode(encode) => encode::run(encode, &space, global),
     }
 }
 

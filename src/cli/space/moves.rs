@@ -5,6 +5,7 @@ use nasbench::space::{Cell, Space};
 use serde_json::Value;
 
 use super::rows::{Format, Rows};
+use crate::cli::Global;
 use crate::cli::cell::{self, Resolver};
 
 #[derive(Debug, clap::Args)]
@@ -27,8 +28,8 @@ pub(super) struct PathArguments {
     format: Format,
 }
 
-pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space) -> anyhow::Result<()> {
-    let [cell] = super::exactly(cells(&arguments.cells, space)?)?;
+pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space, global: &Global) -> anyhow::Result<()> {
+    let [cell] = super::exactly(cells(&arguments.cells, space, global)?)?;
     let neighbours = space.distinct_neighbours(&cell);
     let mut rows = Rows::new(arguments.format, &["change"], std::io::stdout().lock())?;
     for (hash, neighbour) in Cell::hashes(&neighbours).into_iter().zip(&neighbours) {
@@ -37,8 +38,8 @@ pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space) -> anyh
     rows.finish()
 }
 
-pub(super) fn path(arguments: &PathArguments, space: &Space) -> anyhow::Result<()> {
-    let [from, to] = super::exactly(cells(&arguments.cells, space)?)?;
+pub(super) fn path(arguments: &PathArguments, space: &Space, global: &Global) -> anyhow::Result<()> {
+    let [from, to] = super::exactly(cells(&arguments.cells, space, global)?)?;
     let found = space.path(&from, &to);
     // Both cells are of the space, and steps connect each space.
     let path = found.ok_or_else(|| anyhow::anyhow!("no path leads from {from} to {to}"))?;
@@ -53,8 +54,8 @@ pub(super) fn path(arguments: &PathArguments, space: &Space) -> anyhow::Result<(
 }
 
 /// The cells that were given, all of them of the space.
-fn cells(given: &cell::Arguments, space: &Space) -> anyhow::Result<Vec<Cell>> {
-    let (given, resolver) = (given.read()?, Resolver::new(*space));
+fn cells(given: &cell::Arguments, space: &Space, global: &Global) -> anyhow::Result<Vec<Cell>> {
+    let (given, resolver) = (given.read(global)?, Resolver::new(*space));
     let cell = |(place, one)| {
         let cell = resolver.cell(one);
         if given.len() > 1 { cell.with_context(|| format!("cell {} of {}", place + 1, given.len())) } else { cell }

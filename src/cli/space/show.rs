@@ -10,6 +10,7 @@ use nasbench::report;
 use nasbench::space::{Cell, ModuleHash, Space};
 use serde_json::{Value, json};
 
+use crate::cli::Global;
 use crate::cli::cell::{BatchArguments, Resolver};
 use crate::cli::format::{Format, Table};
 use crate::cli::outputs::check_writable;
@@ -110,12 +111,12 @@ impl Facts {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, space: &Space, global: &Global) -> anyhow::Result<()> {
     if let Some(file) = &arguments.svg {
         check_writable(file, arguments.force)?;
     }
     let resolver = Resolver::new(*space);
-    let given = arguments.cells.resolve(|given| resolver.cell(given))?;
+    let given = arguments.cells.resolve(global, |given| resolver.cell(given))?;
     if given.is_empty() || arguments.svg.is_some() {
         super::exactly::<1>(given.found.clone())?;
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, literal};
+use crate::space::ModuleHash;
 
 /// Reads a list of rows. An error comes with whether the text is JSON at all.
 pub(super) fn matrix(text: &str) -> Result<Matrix, (Error, bool)> {
@@ -124,13 +125,16 @@ impl<'de> Deserialize<'de> for Sketch {
 }
 
 fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Sketch, A::Error> {
-    let (mut matrix, mut operations) = (None::<Matrix>, None::<Names>);
+    let (mut matrix, mut operations, mut hash) = (None::<Matrix>, None::<Names>, None::<String>);
+    let mut passed_over = Vec::new();
     while let Some(key) = map.next_key::<Cow<'de, str>>()? {
         let is_twice = match &*key {
             "matrix" | "adjacency" | "module_adjacency" => matrix.replace(map.next_value()?).is_some(),
             "ops" | "operations" | "module_operations" => operations.replace(map.next_value()?).is_some(),
-            _ => {
+            "hash" | "module_hash" => hash.replace(map.next_value()?).is_some(),
+            other => {
                 map.next_value::<IgnoredAny>()?;
+                passed_over.push(other.into());
                 false
             }
         };
@@ -141,7 +145,10 @@ fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Sketch, A::Error> {
     let lacking = |key| de::Error::custom(format_args!("expected a cell with `matrix` and `ops`, found no `{key}`"));
     let matrix = matrix.ok_or_else(|| lacking("matrix"))?;
     let Names(names) = operations.ok_or_else(|| lacking("ops"))?;
-    Sketch::new(&matrix, names).map_err(de::Error::custom)
+    let is_no_hash = |hash: &str| de::Error::custom(format_args!("`{hash}` is no module hash: expected 32 hex digits"));
+    let hash = hash.map(|hash| ModuleHash::from_hex(&hash).ok_or_else(|| is_no_hash(&hash))).transpose()?;
+    let sketch = Sketch::new(&matrix, names).map_err(de::Error::custom)?;
+    Ok(Sketch { hash, passed_over, ..sketch })
 }
 
 /// The operations of a cell, as a list or as comma-separated text.

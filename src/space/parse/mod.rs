@@ -10,7 +10,7 @@ mod literal;
 use std::borrow::Cow;
 
 use super::operation::{INPUT, OUTPUT};
-use super::{Cell, Operation, Space, Spec};
+use super::{Cell, ModuleHash, Operation, Space, Spec};
 
 /// The most vertices that a graph may have before it is pruned.
 pub const MOST_WRITTEN: usize = 64;
@@ -103,6 +103,10 @@ pub struct Sketch {
     successors: Vec<u64>,
     /// The names of all vertices, the input's and the output's included.
     names: Vec<Name>,
+    /// The hash that was written beside the graph.
+    hash: Option<ModuleHash>,
+    /// The keys of its JSON object that were not read.
+    passed_over: Vec<Box<str>>,
 }
 
 type Name = Cow<'static, str>;
@@ -172,7 +176,7 @@ impl Sketch {
     ///
     /// An object has `matrix` (rows of 0 and 1, or their digits as a text) and `ops` (names, as a list or comma-separated).
     /// `adjacency` and `operations`, as a [`Cell`] is serialized, and `module_adjacency` and `module_operations`, as a query
-    /// answers, mean the same. Other keys are passed over.
+    /// answers, mean the same. A `hash` or `module_hash` must be that of the cell. Other keys are [passed over](Self::passed_over).
     ///
     /// # Errors
     ///
@@ -226,7 +230,8 @@ impl Sketch {
                 return Err(super::Error::NotUpperTriangular { row: x, column }.into());
             }
         }
-        Ok(Self { successors: rows.iter().map(|row| row.ones).collect(), names })
+        let successors = rows.iter().map(|row| row.ones).collect();
+        Ok(Self { successors, names, hash: None, passed_over: Vec::new() })
     }
 
     /// Prunes the graph and checks the cell that remains, in the order in which the official program does.
@@ -235,6 +240,7 @@ impl Sketch {
     ///
     /// Of [`space::Error`](super::Error), the first that applies: `Disconnected`, `TooManyVertices`, `TooManyEdges`,
     /// `EndOperation`, `UnknownOperation` or `ForeignOperation`. The vertices of a message are those that were written.
+    /// `OtherHash` if the hash that was written beside the graph is that of another cell.
     pub fn cell(&self, space: &Space) -> Result<Cell, super::Error> {
         let kept = self.kept();
         if kept.len() < 2 {
@@ -259,7 +265,17 @@ impl Sketch {
             }
         }
         let interior = kept[1..kept.len() - 1].iter().map(|vertex| Operation::from_name(&self.names[*vertex]));
-        space.cell(&Spec::from_bits(edges, &interior.collect::<Result<Vec<_>, _>>()?))
+        let cell = space.cell(&Spec::from_bits(edges, &interior.collect::<Result<Vec<_>, _>>()?))?;
+        match self.hash.map(|given| (given, cell.hash())) {
+            Some((given, found)) if given != found => Err(super::Error::OtherHash { given, found }),
+            _ => Ok(cell),
+        }
+    }
+
+    /// Returns the keys of the JSON object that were not read, in their order.
+    #[must_use]
+    pub fn passed_over(&self) -> &[Box<str>] {
+        &self.passed_over
     }
 
     /// The names of the operations of all vertices, the input and the output among them.
@@ -354,12 +370,30 @@ mod tests {
             assert_eq!(sketch, by_edges);
         }
         let lines = format!(
-            "{{\"matrix\": [[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]], \"ops\": [\"{CONV}\", \"maxpool3x3\"], \"name\": [1]}}\n\
+            "{{\"matrix\": [[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]], \"ops\": [\"{CONV}\", \"maxpool3x3\"]}}\n\
             {{\"adjacency\":\"0110000100010000\",\"operations\":\"{operations}\"}}\n\n\
             [{{\"module_operations\":\"{operations}\",\"module_adjacency\":\"0110000100010000\"}}]\n"
         );
         assert_eq!(Sketch::from_json(&lines).unwrap(), [by_edges.clone(), by_edges.clone(), by_edges.clone()]);
         assert_eq!(cell(&by_edges).unwrap(), Cell::from_texts("0110000100010000", &operations).unwrap());
+    }
+
+    #[test]
+    fn what_stands_beside_a_graph_is_checked_or_named() {
+        let read = |more: &str| {
+            let text = format!("{{\"matrix\": [[0,1],[0,0]], \"ops\": []{more}}}");
+            Sketch::from_json(&text).map(|sketches| sketches[0].clone())
+        };
+        let right = read(", \"module_hash\": \"043721B9C7FE8C5FAD811D47D83132EC\", \"epochs\": 4, \"name\": [1]").unwrap();
+        assert_eq!(right.passed_over(), ["epochs".into(), "name".into()]);
+        assert!(cell(&right).is_ok());
+        let wrong = read(", \"hash\": \"043721b9c7fe8c5fad811d47d83132ed\"");
+        assert_eq!(
+            refused(wrong),
+            "the hash of the cell is 043721b9c7fe8c5fad811d47d83132ec, and 043721b9c7fe8c5fad811d47d83132ed was given with it"
+        );
+        let none = refused(read(", \"hash\": \"0437\""));
+        assert!(none.ends_with("`0437` is no module hash: expected 32 hex digits"), "{none}");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use polars::chunked_array::cast::CastOptions;
 use polars::lazy::dsl::BaseColumnUdf;
 use polars::polars_utils::arena::{Arena, Node};
 use polars::prelude::{
-    AnonymousColumnsUdf, Column, DataFrame, DataType, Field, Float64Chunked, Int64Chunked, IntoColumn as _, IntoSeries as _,
-    LazyFrame, Operator, PolarsError, PolarsResult, Schema, Series, UInt64Chunked, UserDefinedFunction,
+    AnonymousColumnsUdf, Column, DataFrame, DataType, Field, Float64Chunked, Int128Chunked, IntoColumn as _, IntoSeries as _,
+    LazyFrame, Operator, PolarsError, PolarsResult, Schema, Series, UserDefinedFunction,
 };
 use polars::sql::FunctionOptions;
 use polars_plan::plans::expr_ir::ExprIR;
@@ -49,16 +49,17 @@ impl Operation {
         }
     }
 
-    /// The result for two whole numbers; `None` if there is none, as of a division by zero. No operand has more than 64 bits, so
-    /// that nothing here overflows.
-    const fn exact(self, left: i128, right: i128) -> Option<i128> {
-        match self {
-            Self::Add => Some(left + right),
-            Self::Subtract => Some(left - right),
-            Self::Multiply => Some(left * right),
-            Self::Quotient => left.checked_div(right),
-            Self::Remainder => left.checked_rem(right),
-        }
+    /// The result for two whole numbers, with whether it has room in 128 bits; `None` if there is none, as of a division by zero.
+    const fn exact(self, left: i128, right: i128) -> Option<(i128, bool)> {
+        let (result, is_beyond) = match self {
+            Self::Quotient | Self::Remainder if right == 0 => return None,
+            Self::Add => left.overflowing_add(right),
+            Self::Subtract => left.overflowing_sub(right),
+            Self::Multiply => left.overflowing_mul(right),
+            Self::Quotient => left.overflowing_div(right),
+            Self::Remainder => left.overflowing_rem(right),
+        };
+        Some((result, !is_beyond))
     }
 }
 
@@ -143,26 +144,14 @@ fn apply(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Co
     let value = |row| -> PolarsResult<Option<i128>> {
         let (Some(left), Some(right)) = (get(&lefts, row), get(&rights, row)) else { return Ok(None) };
         match operation.exact(left, right) {
-            Some(exact) if !(least..=most).contains(&exact) => Err(beyond(&format!("{left} {} {right}", operation.symbol()))),
-            exact => Ok(exact),
+            Some((exact, true)) if (least..=most).contains(&exact) => Ok(Some(exact)),
+            Some(_) => Err(beyond(&format!("{left} {} {right}", operation.symbol()))),
+            None => Ok(None),
         }
     };
     let values = (0..length).map(value).collect::<PolarsResult<Vec<_>>>()?;
-    let in_range = "what is out of the range was refused";
-    let series = if *left.dtype() == DataType::UInt64 {
-        values
-            .into_iter()
-            .map(|value| value.map(|value| u64::try_from(value).expect(in_range)))
-            .collect::<UInt64Chunked>()
-            .into_series()
-    } else {
-        values
-            .into_iter()
-            .map(|value| value.map(|value| i64::try_from(value).expect(in_range)))
-            .collect::<Int64Chunked>()
-            .into_series()
-    };
-    Ok(series.strict_cast(left.dtype())?.with_name(left.name().clone()).into_column())
+    let values = values.into_iter().collect::<Int128Chunked>().into_series();
+    Ok(values.strict_cast(left.dtype())?.with_name(left.name().clone()).into_column())
 }
 
 /// What is said of a number without room, around what should have made it.
@@ -193,16 +182,14 @@ fn range(data_type: &DataType) -> Option<(i128, i128)> {
         DataType::UInt16 => (0, u16::MAX.into()),
         DataType::UInt32 => (0, u32::MAX.into()),
         DataType::UInt64 => (0, u64::MAX.into()),
+        // JSON has numbers of 64 bits, with a sign or without.
+        DataType::Int128 => (i64::MIN.into(), u64::MAX.into()),
         _ => return None,
     })
 }
 
 fn whole_numbers(column: &Column) -> PolarsResult<Vec<Option<i128>>> {
-    Ok(if *column.dtype() == DataType::UInt64 {
-        column.u64()?.iter().map(|value| value.map(i128::from)).collect()
-    } else {
-        column.strict_cast(&DataType::Int64)?.i64()?.iter().map(|value| value.map(i128::from)).collect()
-    })
+    Ok(column.strict_cast(&DataType::Int128)?.i128()?.iter().collect())
 }
 
 /// The operation as polars does it, for everything but integers.
@@ -232,7 +219,12 @@ fn floats(left: &Series, right: &Series, function: impl Fn(f64, f64) -> f64) -> 
 
 /// Passes sums of integers that did not wrap around: a wrapped one is off by a multiple of 2⁶⁴.
 fn checked_sum(sums: &Column, in_floating_point: &Column) -> PolarsResult<Column> {
-    if sums.dtype().is_integer() {
+    if *sums.dtype() == DataType::Int128 {
+        let (least, most) = range(sums.dtype()).ok_or_else(wrong_operands)?;
+        if sums.i128()?.iter().flatten().any(|sum| !(least..=most).contains(&sum)) {
+            return Err(beyond("sum(…)"));
+        }
+    } else if sums.dtype().is_integer() {
         let exact = sums.cast(&DataType::Float64)?;
         let rough = in_floating_point.cast(&DataType::Float64)?;
         let (exact, rough) = (exact.f64()?, rough.f64()?);

@@ -1,30 +1,51 @@
-//! Refuses a column that stands beside an aggregate without being grouped by: polars would answer some row's value.
+//! Refuses what other engines refuse about aggregates and `distinct`, and polars answers with some row's value or a misleading
+//! message: a column beside an aggregate that is not grouped by, an aggregate where rows are chosen or inside another one, and
+//! distinct rows in the order of a column that they do not have.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit, Visitor,
+    BinaryOperator, Distinct, Expr, Function, GroupByExpr, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value,
+    Visit, Visitor,
 };
 
-/// Functions that make one value of many rows.
+/// Functions that make one value of many rows, in polars or in other engines.
 const AGGREGATES: &[&str] = &[
+    "any_value",
+    "approx_count_distinct",
+    "arg_max",
+    "arg_min",
     "array_agg",
     "avg",
+    "bool_and",
+    "bool_or",
     "corr",
     "count",
     "covar",
     "covar_pop",
     "covar_samp",
+    "every",
     "first",
     "group_concat",
+    "kurtosis",
     "last",
     "listagg",
+    "mad",
     "max",
+    "max_by",
     "median",
     "min",
+    "min_by",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "product",
+    "quantile",
     "quantile_cont",
     "quantile_disc",
+    "skewness",
     "stddev",
+    "stddev_pop",
     "stddev_samp",
     "stdev",
     "stdev_samp",
@@ -32,6 +53,7 @@ const AGGREGATES: &[&str] = &[
     "sum",
     "total",
     "var",
+    "var_pop",
     "var_samp",
     "variance",
 ];
@@ -50,6 +72,12 @@ impl Visitor for Check {
     type Break = String;
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<String> {
+        if is_aggregate(expression) && has_aggregate_inside(expression) {
+            return ControlFlow::Break(format!(
+                "`{expression}` aggregates what is aggregated already: compute the inner one in a subquery, as in `select max(m) \
+                from (select avg(…) as m from records group by …)`"
+            ));
+        }
         self.depth += usize::from(is_arithmetic(expression));
         if self.depth > DEEPEST {
             return ControlFlow::Break(format!("expected at most {DEEPEST} operators in a row or in each other, found more"));
@@ -64,16 +92,24 @@ impl Visitor for Check {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
         let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
-        let Some(grouped) = Grouped::of(select) else { return ControlFlow::Continue(()) };
-        let order = query.order_by.as_ref().map(|order| &order.kind);
-        let Some(OrderByKind::Expressions(order)) = order else { return ControlFlow::Continue(()) };
-        for one in order.iter().filter(|one| position(&one.expr).is_none()) {
-            grouped.check(&one.expr, true)?;
+        let order: Vec<_> = order_of(query).iter().map(|one| &one.expr).filter(|one| position(one).is_none()).collect();
+        if let Some(grouped) = Grouped::of(select) {
+            order.iter().try_for_each(|one| grouped.check(one, true))?;
+        } else if let Some(aggregate) = order.iter().find(|one| has_aggregate(**one)) {
+            return ControlFlow::Break(format!("`order by {aggregate}` aggregates, and needs a `group by`"));
         }
-        ControlFlow::Continue(())
+        match select.distinct {
+            Some(Distinct::Distinct) => order.iter().try_for_each(|one| is_selected(one, select)),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<String> {
+        only_of_rows("where", &select.selection)?;
+        for join in select.from.iter().flat_map(|table| &table.joins) {
+            only_of_rows("on", &join.join_operator)?;
+        }
+        only_of_rows("group by", &select.group_by)?;
         let Some(grouped) = Grouped::of(select) else { return ControlFlow::Continue(()) };
         for item in &select.projection {
             match item {
@@ -93,6 +129,40 @@ fn beside(column: &str) -> String {
         "the column `{column}` stands beside an aggregate or a `group by` without being part of it: group by it, too, or say which \
         of its values, as in `max({column})`; the row with the largest value comes first with `order by … desc limit 1`"
     )
+}
+
+/// Refuses an aggregate in a clause that looks at one row at a time.
+fn only_of_rows(clause: &str, part: &impl Visit) -> ControlFlow<String> {
+    match aggregate_in(part) {
+        Some(aggregate) => ControlFlow::Break(format!(
+            "`{aggregate}` cannot stand in `{clause}`, which looks at one row at a time: choose groups with `having`, or compare \
+            with a subquery, as in `where flops = (select max(flops) from records)`"
+        )),
+        None => ControlFlow::Continue(()),
+    }
+}
+
+/// Refuses an order of distinct rows by what they do not have.
+fn is_selected(order: &Expr, select: &Select) -> ControlFlow<String> {
+    let is_it = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expression) => expression == order || (name(order).is_some() && name(order) == name(expression)),
+        SelectItem::ExprWithAlias { expr, alias } => expr == order || name(order) == Some(&alias.value),
+        _ => true,
+    };
+    if select.projection.iter().any(is_it) {
+        return ControlFlow::Continue(());
+    }
+    ControlFlow::Break(format!(
+        "distinct rows are ordered by what they have: select `{order}`, too, or leave it out of `order by`"
+    ))
+}
+
+/// What a query is ordered by.
+pub(super) fn order_of(query: &Query) -> &[OrderByExpr] {
+    match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(order)) => order,
+        _ => &[],
+    }
 }
 
 /// A `select` of which each row stands for a group of rows.
@@ -185,7 +255,7 @@ fn is_arithmetic(expression: &Expr) -> bool {
 }
 
 /// The name of a column, without that of its table.
-fn name(expression: &Expr) -> Option<&str> {
+pub(super) fn name(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Identifier(name) => Some(&name.value),
         Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.as_str()),
@@ -194,7 +264,7 @@ fn name(expression: &Expr) -> Option<&str> {
 }
 
 /// The place in the answer that a number in `group by` or `order by` means.
-fn position(expression: &Expr) -> Option<usize> {
+pub(super) fn position(expression: &Expr) -> Option<usize> {
     match expression {
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) => digits.parse().ok(),
@@ -212,26 +282,40 @@ fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function) if function.over.is_none() && is_known(function))
 }
 
-/// Whether an expression aggregates outside of subqueries.
-fn has_aggregate(expression: &Expr) -> bool {
+/// Whether something aggregates outside of subqueries.
+pub(super) fn has_aggregate(part: &impl Visit) -> bool {
+    aggregate_in(part).is_some()
+}
+
+/// Whether an aggregate has another one among its arguments.
+fn has_aggregate_inside(aggregate: &Expr) -> bool {
+    matches!(aggregate, Expr::Function(function) if has_aggregate(&function.args))
+}
+
+/// The first aggregate outside of subqueries.
+fn aggregate_in(part: &impl Visit) -> Option<Expr> {
     /// How deep it is inside of subqueries.
     struct Find(usize);
     impl Visitor for Find {
-        type Break = ();
+        type Break = Expr;
 
-        fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-            if self.0 == 0 && is_aggregate(expression) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Expr> {
+            if self.0 == 0 && is_aggregate(expression) {
+                ControlFlow::Break(expression.clone())
+            } else {
+                ControlFlow::Continue(())
+            }
         }
 
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
             self.0 += 1;
             ControlFlow::Continue(())
         }
 
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Expr> {
             self.0 -= 1;
             ControlFlow::Continue(())
         }
     }
-    expression.visit(&mut Find(0)).is_break()
+    part.visit(&mut Find(0)).break_value()
 }

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod grouping;
+mod naming;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use self::typed::{seen_type, typed};
 use super::reader;
 use super::writer::no_rows;
 use super::{Benchmark, Error, Part, Timestamp};
+use crate::engine::panic_text;
 use crate::unit::shortest_decimal;
 
 /// The name of the table with the rows that searches and surrogates see.
@@ -57,7 +59,8 @@ pub struct Frame {
 /// names are read. Nothing is written, whatever the query says.
 ///
 /// Whole numbers are signed and have 64 bits, and others have double precision, whatever the files have; only `seed` uses all 64
-/// bits without a sign. A sum, difference or product of whole numbers beyond 64 bits is an error. Sums and means in floating point
+/// bits without a sign, and has 128. A sum, difference or product of whole numbers beyond 64 bits is an error. A computed column
+/// without a name has its text as its name, as in `count(*)`. Sums and means in floating point
 /// are rounded to 15 digits, so that equal ones are equal. Nulls come last in both
 /// directions of `order by`. `describe records` answers with the columns, `show tables` with the tables.
 ///
@@ -104,7 +107,7 @@ fn answer(benchmark: &Benchmark, sql: &str, most: usize) -> Result<(Frame, usize
             }
             Question::Columns { table } => describe(&tables(benchmark)?, &table, most),
         })?;
-        answering.join().unwrap_or_else(|panic| Err(Error::Sql { problem: panic_text(panic.as_ref()) }))
+        answering.join().unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
     })
 }
 
@@ -203,7 +206,7 @@ fn describe(tables: &[Table], name: &str, most: usize) -> Result<(Frame, usize),
 fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Int64 => "bigint".to_owned(),
-        DataType::UInt64 => "ubigint".to_owned(),
+        DataType::Int128 => "hugeint".to_owned(),
         DataType::Float64 => "double".to_owned(),
         DataType::String => "varchar".to_owned(),
         DataType::Datetime(..) => "timestamp".to_owned(),
@@ -224,6 +227,8 @@ fn value_of(value: &AnyValue<'_>) -> Value {
         AnyValue::Int16(number) => (*number).into(),
         AnyValue::Int32(number) => (*number).into(),
         AnyValue::Int64(number) => (*number).into(),
+        // What is computed beyond 64 bits was refused, so that only a cast of a text has no such number.
+        AnyValue::Int128(number) => Number::from_i128(*number).map_or_else(|| number.to_string().into(), Value::Number),
         AnyValue::Float32(number) => Number::from_f64(shortest_decimal(*number)).into(),
         AnyValue::Float64(number) => Number::from_f64(*number).into(),
         AnyValue::Datetime(since, unit, zone) => moment(*since, *unit, zone.is_some()).into(),
@@ -305,11 +310,11 @@ fn known_columns(tables: &[Table]) -> Vec<String> {
 }
 
 /// What a panic said, in one line. polars wraps an error of ours into one where it filters the rows of a file.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or_default();
-    if let Some(what) = between(text, BEYOND[0], BEYOND[1]) {
-        return format!("{}{what}{}", BEYOND[0], BEYOND[1]);
-    }
-    format!("polars cannot do this, and ended with `{}`", text.lines().next().unwrap_or_default())
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic_text(panic);
+    let problem = match between(&text, BEYOND[0], BEYOND[1]) {
+        Some(what) => format!("{}{what}{}", BEYOND[0], BEYOND[1]),
+        None => format!("polars cannot do this, and ended with `{}`", text.lines().next().unwrap_or_default()),
+    };
+    Error::Sql { problem }
 }

@@ -1,7 +1,7 @@
 //! A query before polars answers it: what is no query is refused, and what polars would answer wrongly is rewritten.
 //!
 //! polars sorts nulls first in descending order, and counts in 32 bits. `arithmetic.rs` checks what is computed.
-//! Each rule is one function below. `grouping.rs` refuses columns beside aggregates.
+//! Each rule is one function below. `grouping.rs` refuses columns beside aggregates, `naming.rs` names columns.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
 
-use super::grouping;
+use super::{grouping, naming};
 use crate::table::Error;
 
 /// The longest query, in bytes: deeper nesting than fits into so many would not fit onto a stack.
@@ -77,6 +77,7 @@ pub(super) fn question(sql: &str) -> Result<Question, Error> {
     if let ControlFlow::Break(problem) = Visit::visit(&*statement, &mut grouping::Check::default()) {
         return Err(refused(&problem));
     }
+    naming::named(statement).map_err(|error| refused(&super::sentence(&error.to_string())))?;
     let _: ControlFlow<()> = VisitMut::visit(statement, &mut Rewrite);
     Ok(Question::Rows(statement.to_string()))
 }
@@ -184,11 +185,14 @@ fn nulls_last_in_window(order: &mut Vec<OrderByExpr>) {
     order.insert(0, key);
 }
 
-/// A number that has room in 64 bits without a sign only, such as a seed: polars does not read it.
+/// A number that polars does not read: one that has room in 64 bits without a sign only, such as a seed, or has an exponent.
 fn of_value(value: &Value) -> Option<Expr> {
     let Value::Number(digits, _) = value else { return None };
-    let is_large = digits.parse::<i64>().is_err() && digits.parse::<u64>().is_ok();
-    is_large.then(|| cast(Expr::Value(Value::SingleQuotedString(digits.clone()).into()), DataType::UBigInt))
+    let text = || Expr::Value(Value::SingleQuotedString(digits.clone()).into());
+    if digits.parse::<i64>().is_err() && digits.parse::<u64>().is_ok() {
+        return Some(cast(text(), DataType::HugeInt));
+    }
+    digits.contains(['e', 'E']).then(|| in_floating_point(text()))
 }
 
 /// What a function is called instead.
@@ -260,6 +264,8 @@ fn widen(data_type: &mut DataType) {
         | DataType::UInt16
         | DataType::UInt32
         | DataType::UnsignedInteger => *data_type = DataType::BigInt(None),
+        // Beside a number with a sign polars makes floating-point numbers of these, or wraps them around.
+        DataType::UBigInt | DataType::BigIntUnsigned(_) | DataType::UInt64 | DataType::UHugeInt => *data_type = DataType::HugeInt,
         DataType::Real | DataType::Float4 | DataType::Float(_) => *data_type = DataType::Double(ExactNumberInfo::None),
         _ => {}
     }

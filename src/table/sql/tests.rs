@@ -140,12 +140,82 @@ fn what_is_not_there_is_named_with_what_is() {
 
 #[test]
 fn two_columns_of_one_name_are_told_to_get_names() {
-    for sql in
-        ["select min(repeat), max(repeat) from records", "select epochs, min(repeat), max(repeat) from records group by epochs"]
-    {
-        let expected = "two columns of the answer have the name `repeat`: name each of them with `as`";
-        assert!(message(sql).ends_with(expected), "{}", message(sql));
+    for sql in ["select repeat, repeat from records", "select epochs, min(repeat) as epochs from records group by epochs"] {
+        let expected = "two columns of the answer have the name `";
+        assert!(message(sql).starts_with(expected), "{}", message(sql));
     }
+}
+
+#[test]
+fn a_computed_column_is_called_by_its_text() {
+    for (sql, names) in [
+        ("select count(*), min(repeat), max(repeat) from records", &["count(*)", "min(repeat)", "max(repeat)"][..]),
+        ("select epochs, count(distinct module_hash) from records group by epochs", &["epochs", "count(DISTINCT module_hash)"]),
+        ("select r.epochs, avg(r.edges) as e from records r group by r.epochs", &["epochs", "e"]),
+        ("select epochs + 1, max(edges) from records group by epochs + 1", &["epochs + 1", "max(edges)"]),
+        ("select 1, 'a', epochs * 2 from records", &["1", "'a'", "epochs * 2"]),
+        ("select \"max(edges)\" from (select max(edges) from records) as t", &["max(edges)"]),
+    ] {
+        let frame = query(&tiny(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(frame.columns, names, "{sql}");
+    }
+}
+
+#[test]
+fn groups_are_ordered_by_what_they_have() {
+    let by_count = [[json!(4)], [json!(3)], [json!(2)]];
+    for (sql, expected) in [
+        ("select vertices from records group by vertices order by count(*) desc", &by_count[..]),
+        ("select vertices from records group by vertices order by avg(edges) desc", &by_count),
+        ("select vertices from records group by vertices order by -max(edges), count(*)", &by_count),
+        ("select vertices as v from records group by vertices order by sum(flops) desc, v limit 2", &by_count[..2]),
+        ("select vertices from records group by vertices having count(*) > 12 order by max(edges) desc", &by_count[..2]),
+        (
+            "select v from (select vertices as v from records group by v order by count(*) desc limit 2) as t order by v desc",
+            &by_count[..2],
+        ),
+    ] {
+        let frame = query(&tiny(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(
+            (frame.rows.as_slice(), frame.columns.len()),
+            (&expected.iter().map(|row| row.to_vec()).collect::<Vec<_>>()[..], 1),
+            "{sql}"
+        );
+    }
+    let counted = rows("select vertices, count(*) from records group by vertices order by count(*) limit 1");
+    assert_eq!(counted[0][0], json!(2));
+    let distinct = rows("select distinct epochs * 2 from records order by epochs * 2 desc");
+    assert_eq!(distinct, [[json!(4)], [json!(2)]]);
+}
+
+#[test]
+fn an_aggregate_stands_only_where_groups_do() {
+    for (sql, aggregate, clause) in [
+        ("select epochs from records where flops = max(flops)", "max(flops)", "where"),
+        ("select count(*) from records where count(*) > 2", "count(*)", "where"),
+        ("select a.epochs from records a join records b on a.flops = max(b.flops)", "max(b.flops)", "on"),
+        ("select count(*) from records group by max(epochs)", "max(epochs)", "group by"),
+        ("select e from (select epochs as e from records where avg(edges) > 1) as t", "avg(edges)", "where"),
+    ] {
+        let expected = format!("`{aggregate}` cannot stand in `{clause}`, which looks at one row at a time: choose groups with ");
+        assert!(message(sql).starts_with(&expected), "{sql}: {}", message(sql));
+    }
+    assert!(
+        message("select max(avg(edges)) from records").starts_with("`max(avg(edges))` aggregates what is aggregated already")
+    );
+    assert_eq!(
+        message("select epochs from records order by max(edges)"),
+        "`order by max(edges)` aggregates, and needs a `group by`"
+    );
+    assert_eq!(
+        message("select distinct epochs from records order by vertices"),
+        "distinct rows are ordered by what they have: select `vertices`, too, or leave it out of `order by`"
+    );
+    for name in ["var_pop", "any_value", "nothing"] {
+        let message = message(&format!("select epochs, {name}(edges) from records group by epochs"));
+        assert!(message.contains(name) || name == "nothing", "{message}");
+    }
+    assert_eq!(rows("select count(*) as n from records where flops = (select max(flops) from records)").len(), 1);
 }
 
 #[test]
@@ -292,7 +362,35 @@ fn seeds_keep_all_of_their_bits() {
     let largest = rows("select seed from records order by seed desc limit 1")[0][0].as_u64().unwrap();
     assert!(largest > u64::try_from(i64::MAX).unwrap());
     assert_eq!(rows(&format!("select count(*) from records where seed = {largest}")), [[json!(1)]]);
-    assert_eq!(rows(&format!("select seed % 1000 as r from records where seed = {largest}")), [[json!(largest % 1000)]]);
+    for (what, expected) in [
+        ("seed % 1000", largest % 1000),
+        ("seed - epochs + epochs", largest),
+        ("seed // 3", largest / 3),
+        ("seed - 1", largest - 1),
+        ("cast(seed as ubigint)", largest),
+        ("max(seed)", largest),
+        ("sum(seed - 7) + 7", largest),
+    ] {
+        assert_eq!(rows(&format!("select {what} as r from records where seed = {largest}")), [[json!(expected)]], "{what}");
+    }
+    for (what, expected) in [
+        ("seed > -1", 22_788),
+        ("-1 < seed", 22_788),
+        ("cast(seed as ubigint) > -1", 22_788),
+        ("seed >= epochs - 20", 22_788),
+        ("seed < 0", 0),
+        ("seed in (select seed from records)", 22_788),
+        ("seed > 1e30", 0),
+        ("seed between -1 and 18446744073709551615", 22_788),
+    ] {
+        assert_eq!(bundled(&format!("select count(*) as n from records where {what}")), [[json!(expected)]], "{what}");
+    }
+    assert_eq!(bundled("select count(*) as n from records a join records b on a.seed = b.seed")[0][0], json!(22_788));
+    assert_eq!(rows("select sum(seed % 10) as s from records")[0][0].as_u64().map(|sum| sum < 364 * 9), Some(true));
+    assert_eq!(
+        rows("select 1e3 as a, 2.5E-1 as b, count(*) as n from records where flops < 1e30"),
+        [[json!(1_000.0), json!(0.25), json!(364)]]
+    );
 }
 
 #[test]
@@ -381,7 +479,7 @@ fn columns_and_tables_are_described() {
     let types = ["seed", "final_test_accuracy", "status", "recorded_at", "curve_train_loss", "epochs"].map(type_of);
     assert_eq!(
         types.to_vec(),
-        json!(["ubigint", "double", "varchar", "timestamp", "double[]", "bigint"]).as_array().unwrap().clone()
+        json!(["hugeint", "double", "varchar", "timestamp", "double[]", "bigint"]).as_array().unwrap().clone()
     );
     for sql in ["describe verified", "show columns from verified", "desc verified"] {
         assert_eq!(query(&tiny(), sql).unwrap(), described, "{sql}");

@@ -1,4 +1,4 @@
-//! The columns of a table as queries see them: whole numbers have 64 bits with a sign, others double precision.
+//! The columns of a table as queries see them: whole numbers have a sign and room for 64 bits, others double precision.
 //!
 //! polars computes in the types of the files, whose narrow ones wrap around: `edges - vertices` would never be negative.
 
@@ -8,13 +8,14 @@ use polars::prelude::{
 
 use crate::unit::shortest_decimal;
 
-/// The column whose numbers use all 64 bits without a sign: it keeps its type.
+/// The column whose numbers use all 64 bits without a sign. As 128-bit ones they meet others exactly, which polars would convert to
+/// floating point beside a 64-bit number with a sign.
 const SEED: &str = "seed";
 
 /// What a query sees of a column in a file; `None` if that is the column itself.
 pub(super) fn seen_type(name: &str, in_file: &DataType) -> Option<DataType> {
     match in_file {
-        DataType::UInt64 if name == SEED => None,
+        DataType::UInt64 if name == SEED => Some(DataType::Int128),
         DataType::Int8
         | DataType::Int16
         | DataType::Int32
