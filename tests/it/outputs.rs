@@ -146,6 +146,48 @@ fn a_run_ends_with_its_report() {
 }
 
 #[test]
+fn a_page_that_is_no_report_of_a_run_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = format!("run --protocol {TINY} --max-vertices 2 --workers 2 --out DIR/run");
+    let page = folder.path().join("run/report.html");
+    does(&format!("compare --on {BENCHMARK} --algorithms random --runs 2 --budget 3evals --out DIR/run"), folder.path());
+    let foreign = fs::read(&page).unwrap();
+    let output = nasbench(&run, folder.path(), [Sink::Read, Sink::Read]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--force"), "{output:?}");
+    assert!(fs::read(&page).unwrap() == foreign && !folder.path().join("run/benchmark").exists());
+}
+
+#[test]
+fn a_search_by_training_that_is_interrupted_leaves_its_trials() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trials.parquet");
+    let search = format!(
+        "search --on train --protocol {TINY} --algorithm random --budget 100000evals --max-vertices 4 --out {}",
+        file.display()
+    );
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nasbench"))
+        .args(search.split(' '))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let patience = std::time::Instant::now();
+    while !file.exists() && patience.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    // What Ctrl-C sends.
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("trials.parquet"), "{output:?}");
+    assert!(nasbench::table::holds_trials(&file), "the trials so far are whole");
+}
+
+#[test]
 fn what_is_wrong_is_an_error_even_if_nobody_reads_what_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let (bench, shards) = (folder.path().join("bench"), folder.path().join("bench/shards"));
