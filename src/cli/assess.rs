@@ -122,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet {
         recorded.note_divergence(target);
     }
-    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs))?;
+    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs), global.quiet)?;
     let rows = recorded.features(&arguments.encoding)?.rows(lesson.cells()).context("could not encode the cells")?;
     let sizes = sizes(arguments, &lesson)?;
     let mut variants = vec![(String::new(), rows)];

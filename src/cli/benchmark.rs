@@ -1,4 +1,4 @@
-//! The benchmark that a command reads: that of a folder, or the one that comes with this tool.
+//! The benchmark that a command reads: that of a folder, or the bundled one.
 
 use std::path::Path;
 
@@ -7,29 +7,29 @@ use nasbench::table::{Benchmark, SHIPPED};
 
 use super::{Global, note};
 
-/// Opens the benchmark of a folder. The name of the one that comes with this tool stands for it where no folder is called so.
+/// Opens the benchmark of a folder. The name of the bundled one stands for it where no folder is called so.
 pub(super) fn open(given: &Path) -> anyhow::Result<Benchmark> {
     refuse_file_to_import(given)?;
     let benchmark = if is_shipped(given) { Benchmark::shipped() } else { Benchmark::open(given) };
     benchmark.context("could not open the benchmark")
 }
 
-/// Opens the benchmark of a folder, or the one that comes with this tool, and says so.
+/// Opens the benchmark of a folder, or the bundled one, and says so.
 pub(super) fn open_or_shipped(given: Option<&Path>, global: &Global) -> anyhow::Result<Benchmark> {
     let Some(given) = given else {
         if !global.quiet {
-            note(format_args!("of `{SHIPPED}`, the benchmark that comes with this tool:"));
+            note(format_args!("of `{SHIPPED}`, the bundled benchmark:"));
         }
         return Benchmark::shipped().context("could not open the benchmark");
     };
     open(given)
 }
 
-/// Refuses the name of the benchmark that comes with this tool where a folder is written: nobody would find the one or the other.
+/// Refuses the name of the bundled benchmark where a folder is written: nobody would find the one or the other.
 pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
     if is_shipped(given) {
         bail!(
-            "`{SHIPPED}` is the benchmark that comes with this tool, which can only be read\n\
+            "`{SHIPPED}` is the bundled benchmark, which can only be read\n\
             hint: `./{SHIPPED}` is a folder of that name"
         );
     }
@@ -46,7 +46,7 @@ pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a path is the name of the benchmark that comes with this tool.
+/// Whether a path is the name of the bundled benchmark.
 pub(super) fn is_shipped(given: &Path) -> bool {
     given.as_os_str() == SHIPPED && !given.exists()
 }

@@ -1,10 +1,11 @@
 //! How a command takes cells: by hash, matrix, edges or JSON, the same everywhere.
 
 use std::cell::OnceCell;
-use std::io::Read as _;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use nasbench::file::read_text;
 use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, Sketch, Space};
 
 use super::{Global, note};
@@ -75,11 +76,19 @@ fn named_hash(text: &str) -> Result<NamedHash, String> {
 
 /// Reads a file of hashes, or the first digits of hashes: one on a line, empty lines between them or not.
 pub(super) fn hashes_of(file: &Path) -> anyhow::Result<Vec<HashPrefix>> {
+    each_hash_of(file)?.into_iter().collect()
+}
+
+/// Reads a file of hashes as [`hashes_of`] does, but for what is wrong with one of the lines, which does not keep from the others.
+fn each_hash_of(file: &Path) -> anyhow::Result<Vec<anyhow::Result<HashPrefix>>> {
     let could_not = || format!("could not read the hashes of `{}`", file.display());
     let text = text_of(file).with_context(could_not)?;
-    let hash = |(place, line): (usize, &str)| line.trim().parse::<HashPrefix>().with_context(|| format!("line {}", place + 1));
+    let hash = |(place, line): (usize, &str)| {
+        let hash = line.trim().parse::<HashPrefix>().with_context(|| format!("line {}", place + 1));
+        hash.with_context(could_not)
+    };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let hashes: Vec<HashPrefix> = lines.map(hash).collect::<anyhow::Result<_>>().with_context(could_not)?;
+    let hashes: Vec<_> = lines.map(hash).collect();
     if hashes.is_empty() {
         bail!("`{}` holds no hash: expected one on each line", file.display());
     }
@@ -117,17 +126,17 @@ impl Arguments {
         let sketch = match (&self.matrix, &self.edges) {
             (Some(matrix), _) => Sketch::from_matrix(matrix, operations).context("could not read the matrix")?,
             (None, Some(edges)) => Sketch::from_edges(edges, operations).context("could not read the edges")?,
-            (None, None) => return self.hashes(),
+            (None, None) => return self.hashes()?.into_iter().collect(),
         };
         Ok(vec![Given::Graph(sketch)])
     }
 
-    fn hashes(&self) -> anyhow::Result<Vec<Given>> {
+    fn hashes(&self) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
         let mut given = Vec::new();
         for named in &self.hash {
             match named {
-                NamedHash::Hash(hash) => given.push(Given::Hash(hash.clone())),
-                NamedHash::File(file) => given.extend(hashes_of(file)?.into_iter().map(Given::Hash)),
+                NamedHash::Hash(hash) => given.push(Ok(Given::Hash(hash.clone()))),
+                NamedHash::File(file) => given.extend(each_hash_of(file)?.into_iter().map(|hash| hash.map(Given::Hash))),
             }
         }
         Ok(given)
@@ -135,7 +144,10 @@ impl Arguments {
 
     /// Reads the cells as [`read`](Self::read) does, but for what is wrong with one of several, which does not keep from the others.
     pub(super) fn read_each(&self, global: &Global) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
-        let Some(file) = &self.cell else { return Ok(self.read(global)?.into_iter().map(Ok).collect()) };
+        let Some(file) = &self.cell else {
+            let is_graph = self.matrix.is_some() || self.edges.is_some();
+            return if is_graph { Ok(self.read(global)?.into_iter().map(Ok).collect()) } else { self.hashes() };
+        };
         let could_not = || format!("could not read the cells of `{}`", file.display());
         let sketches = Sketch::each_from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
         name_passed_over(sketches.iter().flatten(), global);
@@ -224,16 +236,12 @@ impl BatchArguments {
     }
 }
 
-/// The text of a file, or of standard input for `-`.
+/// The text of a file, or of standard input for `-`; packed by gzip or not, with a byte order mark or not.
 fn text_of(file: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(MOST_BYTES + 1).read_to_string(&mut text)
-    } else {
-        fs_err::File::open(file).and_then(|open| open.take(MOST_BYTES + 1).read_to_string(&mut text))
-    };
-    anyhow::ensure!(read? as u64 <= MOST_BYTES, "it has more than 1 GiB, too much for cells");
-    Ok(text)
+    if file == Path::new("-") {
+        return Ok(read_text(std::io::stdin().lock(), MOST_BYTES)?);
+    }
+    Ok(read_text(BufReader::new(fs_err::File::open(file)?), MOST_BYTES)?)
 }
 
 /// Says on standard error which keys of cells were not read.
@@ -341,6 +349,10 @@ mod tests {
             )
         );
         assert_eq!(read("\n").unwrap_err(), format!("`{name}` holds no hash: expected one on each line"));
+        assert_eq!(read("\u{feff}043721b9\n").unwrap()[0].to_string(), "043721b9", "a byte order mark is none of the digits");
+        fs_err::write(&file, "no hash\n043721b9\n").unwrap();
+        let each = each_hash_of(&file).unwrap();
+        assert_eq!(each.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

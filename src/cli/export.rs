@@ -85,12 +85,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         bar.set_position(done);
     };
     let mut write = |out: &mut (dyn Write + Send), format| export::export(&benchmark, part, format, out, &mut progress);
-    let mut left_out = None;
+    let mut notes = Vec::new();
     let rows = match format.plain() {
         Some(format) if to_standard_output => write(&mut std::io::stdout(), format),
         Some(format) => to_file(out, |open| write(open, format)),
         None => official::export(&benchmark, out, &mut progress).map(|exported| {
-            left_out = exported.left_out_text();
+            notes.extend(exported.left_out_text());
+            notes.extend(exported.diverged_text());
             exported.written
         }),
     };
@@ -103,8 +104,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet && !to_standard_output {
         note(format_args!("{rows} rows are in `{}`", out.display()));
     }
-    if let Some(left_out) = left_out.filter(|_| !global.quiet) {
-        writeln!(anstream::stderr(), "{left_out}")?;
+    if !global.quiet {
+        notes.iter().for_each(note);
     }
     Ok(())
 }

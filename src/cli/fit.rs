@@ -25,7 +25,8 @@ use super::{Global, note};
 const MOST_NAMED: usize = 20;
 
 const HELP: &str = "\
-A model learns the mean over the repeats of each cell, from the cell and its network alone; a training that diverged teaches nothing.
+A model learns the mean over the repeats of each cell, from the cell and its network alone. A training that diverged counts as an
+accuracy of chance; one that failed teaches nothing, and cells of which all trainings failed are left out and counted.
 The file says what it predicts, which features it needs, of which network, on which cells it was fitted and how sure it is, so that
 `nasbench predict` and `nasbench search --on MODEL` need nothing else. A model of the accuracy holds one of the training time of
 the same budget, too, if that was recorded: a search pays with it.
@@ -116,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet {
         recorded.note_divergence(target);
     }
-    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs))?;
+    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs), global.quiet)?;
     let lesson = chosen(lesson, arguments)?;
     let usual = if is_judge { READABLE } else { STANDARD };
     let features = match &arguments.encoding[..] {

@@ -40,7 +40,8 @@ fn ending(output: &Output) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(0) => {
-            anstream::stderr().write_all(said.as_bytes())?;
+            // The answer is printed, whoever reads what was said of it.
+            let _ = anstream::stderr().write_all(said.as_bytes());
             Ok(())
         }
         // It says itself what is wrong.

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::table::official::{self, LeftOut, Step, Summary};
-use nasbench::table::text::{Contents, KEEP, Kind, import_table};
+use nasbench::table::LeftOut;
+use nasbench::table::official::{self, Step, Summary};
+use nasbench::table::text::{Contents, KEEP, Kind, Recounted, import_table};
 use nasbench::unit::{Epochs, Seconds};
 
 use super::format::chain;
+use super::outputs::utf8;
 use super::recorded::CsvArguments;
 use super::{Global, benchmark, note};
 
@@ -27,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BENCH")]
     out: PathBuf,
 
-    /// Leave out records that are not right, count and list them, instead of stopping at the first.
+    /// Leave out records and rows that are not right, count and list them, instead of stopping at the first.
     #[arg(long)]
     keep_going: bool,
 
@@ -48,13 +50,13 @@ What the release lacks is null in the table: seeds, curves, telemetry and proven
 
 A CSV file (with commas, semicolons or tabs) or a JSON file has a row for each training, or one for each cell with columns for \
 its budgets; `--column` names the columns. A cell is its matrix and its operations, as digits, as JSON, or as Python and NumPy \
-print them. Accuracies are fractions, times are seconds. An empty field is no value: a training whose validation accuracy is empty \
-though other values of it are there counts as failed, and a training time that is empty or 0 is unknown, so that no search can pay \
-with it. Columns that are not read are named; `--column keep=NAME` keeps one of numbers as an extra column, which `query --sql` \
-and `export` have, too.
+print them. Accuracies are fractions, times are seconds. A column `status` says how a training ended: ok, diverged or failed. An \
+empty field is no value: a training without a status whose validation accuracy is empty though other values of it are there counts \
+as failed, and a training time that is empty or 0 is unknown, so that no search can pay with it. Columns that are not read are \
+named; `--column keep=NAME` keeps one of numbers as an extra column, which `query --sql` and `export` have, too.
 
-What `nasbench query --format csv` prints and what `nasbench export` writes is read without `--column`; rows of an export stay as \
-they are. A mean over repeats counts as one repeat.
+What `nasbench query` prints as CSV or JSON and what `nasbench export` writes is read without `--column`, and so are cells with \
+`matrix` and `ops`; rows of an export stay as they are. A mean over repeats counts as one repeat.
 
 Examples:
   nasbench import nasbench_only108.tfrecord --out nb101
@@ -63,6 +65,8 @@ Examples:
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     benchmark::check_not_shipped(&arguments.out)?;
+    // `benchmark.toml` names the files, and the last line the folder.
+    arguments.files.iter().chain([&arguments.out]).try_for_each(|path| utf8(path).map(drop))?;
     let started = Instant::now();
     let could_not = || format!("could not import into `{}`", arguments.out.display());
     for file in &arguments.files {
@@ -97,13 +101,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 /// Imports a file that is none of the official release.
 fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Instant) -> anyhow::Result<()> {
     let (columns, protocol) = (arguments.csv.columns()?, arguments.csv.protocol()?);
-    let imported = import_table(file, &columns, &protocol, &arguments.dataset, &arguments.out);
+    let imported = import_table(file, &columns, &protocol, &arguments.dataset, arguments.keep_going, &arguments.out);
     let could_not = || format!("could not import into `{}`", arguments.out.display());
     let (benchmark, contents) = imported.with_context(could_not)?;
     if !global.quiet {
-        tell(file, &contents);
+        list(&contents.left_out);
+        tell(file, &contents, &protocol.name);
     }
-    let records = contents.records;
+    let (records, left_out) = (contents.records, contents.left_out.count);
     let mut budgets: BTreeMap<Epochs, u64> = BTreeMap::new();
     for record in &records {
         *budgets.entry(record.epochs).or_default() += 1;
@@ -115,18 +120,37 @@ fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Inst
     for (epochs, records) in budgets {
         writeln!(out, "  {epochs:>3} epochs: {} records", grouped(records))?;
     }
+    if left_out > 0 {
+        writeln!(out, "  {} left out", grouped(left_out))?;
+    }
     writeln!(out, "benchmark: {}", benchmark.folder().display())?;
     Ok(())
 }
 
 /// Says what of a table counts for less than it may seem, on standard error.
-fn tell(path: &Path, contents: &Contents) {
-    if let Some(first) = contents.ignored.first() {
-        note(format_args!("note: columns of `{}` that are not read: {}", path.display(), contents.ignored.join(", ")));
-        note(format_args!("hint: `--column {KEEP}={first}` keeps it as an extra column if it holds numbers"));
+fn tell(path: &Path, contents: &Contents, protocol: &str) {
+    let path = path.display();
+    let (kept, lost): (Vec<_>, Vec<_>) = contents.ignored.iter().partition(|ignored| ignored.obstacle.is_none());
+    if let Some(first) = kept.first() {
+        let names: Vec<_> = kept.iter().map(|ignored| ignored.column.as_str()).collect();
+        note(format_args!("note: columns of `{path}` that are not read: {}", names.join(", ")));
+        note(format_args!("hint: `--column {KEEP}={}` keeps one as an extra column", first.column));
+    }
+    if !lost.is_empty() {
+        let reason = |obstacle: Option<&str>| obstacle.map_or_else(String::new, |obstacle| format!(" ({obstacle})"));
+        let names: Vec<_> = lost.iter().map(|ignored| format!("{}{}", ignored.column, reason(ignored.obstacle))).collect();
+        note(format_args!("note: columns of `{path}` that are not read and cannot be kept: {}", names.join(", ")));
     }
     if contents.means > 0 {
         note(format_args!("note: {} rows are means over repeats: each counts as one repeat", contents.means));
+    }
+    if let Some(Recounted { records, first, stated, counted }) = contents.recounted {
+        note(format_args!(
+            "note: {} records state another number of trainable parameters than the network of their cell has under `{protocol}`, and \
+            keep it; the first is {first}: {stated} instead of {counted}",
+            grouped(records)
+        ));
+        note("hint: `--protocol` says in which network the cells were trained");
     }
 }
 

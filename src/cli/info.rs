@@ -18,7 +18,7 @@ use super::{Global, benchmark, watch};
 /// data set, protocol, seed, imported files, devices and versions. `--format json` has every digit of all of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The folder of the benchmark [default: the one that comes with this tool].
+    /// The folder of the benchmark [default: the bundled one].
     #[arg(value_name = "BENCH")]
     benchmark: Option<PathBuf>,
 

@@ -8,6 +8,7 @@ use nasbench::record;
 use nasbench::table;
 
 use super::import::grouped;
+use super::outputs::utf8;
 use super::steps::Steps;
 use super::{Global, benchmark};
 
@@ -34,6 +35,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let Arguments { benchmarks, out } = arguments;
     benchmark::check_not_shipped(out)?;
+    utf8(out)?;
     let open = |folder: &PathBuf| benchmark::open(folder);
     let sources = benchmarks.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
     for source in &sources {

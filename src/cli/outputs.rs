@@ -31,13 +31,15 @@ pub(super) fn has_mark(path: &Path, mark: &str) -> bool {
     fs_err::read(path).is_ok_and(|bytes| bytes.windows(mark.len()).any(|window| window == mark.as_bytes()))
 }
 
-/// A path as text, to be written down in a script or a command line, where it would otherwise name something else.
+/// A path as text, to be written down in a script, a message or a command line, where it would otherwise name something else.
 pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
 }
 
-/// Refuses a place where no file can be written. One that is there may be replaced.
+/// Refuses a place where no file can be written, and one whose name is no text. One that is there may be replaced.
 pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
+    // Messages and other commands name the file, which nobody would find under another name.
+    utf8(path)?;
     if path.is_dir() {
         bail!("`{}` is a folder: expected the name of a file", path.display());
     }

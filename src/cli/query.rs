@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space, prefix};
-use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Stop, Table};
+use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Status, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
@@ -35,7 +35,8 @@ unless `--seed` asks for it, and nothing is used up.
 A matrix is its row-major digits, and operations have commas between them, as in every file and in SQL. `--cell` and
 `nasbench import` read that, and lists, too.
 
-A training time that nobody measured is empty here, and 0 in the files and in `--sql`.
+A training time that nobody measured is empty here, and 0 in the files and in `--sql`. In CSV and JSON, single repeats have a
+`status`: ok, diverged or failed. `nasbench import` reads what is printed, that of `--sql`, too.
 
 In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
 and a sign (`seed` 128), and other numbers double precision; a result beyond 64 bits is refused. Nulls come last in `order by`. A
@@ -44,7 +45,7 @@ computed column without a name is called by its text, as in `count(*)`.
 A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
 that are recorded are answered.
 
-Without a folder the benchmark that comes with this tool is asked: all cells of at most five vertices, trained on fashion-14
+Without a folder the bundled benchmark is asked: all cells of at most five vertices, trained on fashion-14
 with 2, 6 and 18 epochs, three times each. `nasbench info` says more of it.
 
 Examples:
@@ -58,7 +59,7 @@ Examples:
 #[command(after_help = HELP)]
 #[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
 pub(super) struct Arguments {
-    /// The folder of a benchmark, such as `nasbench-run/benchmark` [default: the one that comes with this tool].
+    /// The folder of a benchmark, such as `nasbench-run/benchmark` [default: the bundled one].
     #[arg(value_name = "BENCH")]
     benchmark: Option<PathBuf>,
 
@@ -367,6 +368,8 @@ fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, form
     let mut details = vec!["module_adjacency", "module_operations"];
     if has_means {
         details.extend(["repeats", "diverged_repeats"].into_iter().chain(MEANS.map(|(_, repeats)| repeats)));
+    } else {
+        details.push("status");
     }
     let mut table = format::Table::new(&columns, &details);
     let mut notes = Notes { has_fewer: false, has_diverged: false };
@@ -385,6 +388,8 @@ fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, form
         row.extend([answer.cell.adjacency_text().into(), answer.cell.operations_text().into()]);
         if has_means {
             row.extend([answer.repeats, answer.diverged].into_iter().chain(means).map(Value::from));
+        } else {
+            row.push(answer.status.map(Status::name).into());
         }
         table.push(row);
     }
@@ -417,7 +422,10 @@ impl Notes {
     fn repeat(&mut self, answer: &Answer) -> String {
         let Answer { repeats, diverged, .. } = answer;
         match (answer.repeat, diverged) {
-            (Some(one), _) => one.to_string(),
+            (Some(one), _) => match answer.status {
+                None | Some(Status::Ok) => one.to_string(),
+                Some(status) => format!("{one}, {}", status.name()),
+            },
             (None, 0) => format!("mean of {repeats}"),
             (None, _) => {
                 self.has_diverged = true;

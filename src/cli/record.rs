@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use nasbench::pipeline::{self, Recording};
 use nasbench::unit::Seconds;
 
+use super::outputs::utf8;
 use super::progress::Progress;
 use super::{Global, benchmark, recording, signals};
 
@@ -33,6 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     benchmark::check_not_shipped(&arguments.recording.benchmark)?;
+    utf8(&arguments.recording.benchmark)?;
     let stop = signals::stop()?;
     let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
     let started = Instant::now();

@@ -1,5 +1,6 @@
 //! What a command learns from: the folder of a benchmark, or a table of cells and metrics in a file.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -7,7 +8,7 @@ use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::surrogate::{Features, Lesson, Quantity, Target};
 use nasbench::table::text::{Columns, read_table};
-use nasbench::table::{Divergence, Table};
+use nasbench::table::{Divergence, Status, Table};
 use nasbench::train::Protocol;
 use nasbench::unit::Epochs;
 
@@ -19,10 +20,10 @@ use super::{benchmark, note};
 pub(super) struct CsvArguments {
     /// Which column of a CSV file holds what, as in `--column operations=ops --column validation_accuracy@108=val_acc_108`.
     ///
-    /// The fields are hash, adjacency, operations, parameters, epochs, repeat, training_time, train_accuracy, validation_accuracy
-    /// and test_accuracy; the last four also of one budget, with `@EPOCHS`, in a file of one row for each cell. Columns with the
-    /// names that `nasbench query --format csv` prints need not be named. `keep=NAME` keeps another column of numbers as an extra
-    /// column of the benchmark, and `keep@108=NAME` one that belongs to a budget.
+    /// The fields are hash, adjacency, operations, parameters, epochs, repeat, training_time, train_accuracy, validation_accuracy,
+    /// test_accuracy and status; the last five also of one budget, with `@EPOCHS`, in a file of one row for each cell. Columns with
+    /// the names that `nasbench query` and its SQL print need not be named, and neither need `matrix` and `ops`. `keep=NAME` keeps
+    /// another column of numbers as an extra column of the benchmark, and `keep@108=NAME` one that belongs to a budget.
     #[arg(long, value_name = "FIELD=NAME", help_heading = "CSV files")]
     pub(super) column: Vec<String>,
 
@@ -97,10 +98,31 @@ impl Recorded {
         ));
     }
 
-    /// What is learned, and what the same cells reached at a smaller budget, if one is given: only cells that have both.
-    pub(super) fn lessons(&self, target: Target, low: Option<Epochs>) -> anyhow::Result<(Lesson, Option<Lesson>)> {
+    /// Says on standard error of how many cells nothing is learned though they were trained.
+    fn note_left_out(&self, lesson: &Lesson) {
+        let target = lesson.target();
+        let learned: HashSet<_> = lesson.hashes().iter().collect();
+        let left_out = self.table.hashes().iter().enumerate().filter(|(_, hash)| !learned.contains(hash));
+        let trainings = left_out.map(|(index, _)| self.table.repeats(index, target.epochs)).filter(|rows| !rows.is_empty());
+        let have_failed: Vec<bool> = trainings.map(|rows| rows.iter().all(|row| row.status() == Status::Failed)).collect();
+        let all = learned.len() + have_failed.len();
+        let without = format!("they have no {target}");
+        for (failed, reason) in [(true, "all of their trainings failed"), (false, &without)] {
+            let count = have_failed.iter().filter(|have_failed| **have_failed == failed).count();
+            if count > 0 {
+                note(format_args!("note: {count} of {all} cells are left out, as {reason}"));
+            }
+        }
+    }
+
+    /// What is learned, and what the same cells reached at a smaller budget, if one is given: only cells that have both. Cells that
+    /// are left out are counted on standard error unless `quiet`.
+    pub(super) fn lessons(&self, target: Target, low: Option<Epochs>, quiet: bool) -> anyhow::Result<(Lesson, Option<Lesson>)> {
         let could_not = "could not learn from the records";
         let lesson = Lesson::of(&self.table, target).context(could_not)?;
+        if !quiet {
+            self.note_left_out(&lesson);
+        }
         let Some(epochs) = low else { return Ok((lesson, None)) };
         if epochs >= target.epochs {
             bail!("`--warm-from {epochs}` is no smaller budget than the {} epochs of the target", target.epochs);
@@ -109,6 +131,10 @@ impl Recorded {
         let both = lesson.beside(&low);
         if both.cells().is_empty() {
             bail!("no cell has both a {target} and a {}: there is nothing to learn", low.target());
+        }
+        let (all, missing) = (lesson.cells().len(), lesson.cells().len() - both.cells().len());
+        if missing > 0 && !quiet {
+            note(format_args!("note: {missing} of {all} cells are left out, as they have no {}", low.target()));
         }
         Ok((both, Some(low)))
     }

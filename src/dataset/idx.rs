@@ -5,10 +5,10 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use fs_err::File;
 
 use super::{Contents, Dataset, Entry, Error, ImageShape, Images};
+use crate::file::Unpacked;
 
 /// The files of a data set that is distributed as MNIST is.
 pub(super) const FILES: &[&str] = &[TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS];
@@ -20,8 +20,6 @@ const TEST_LABELS: &str = "t10k-labels-idx1-ubyte[.gz]";
 
 /// The most values that are read from one file.
 const LIMIT: u64 = 1 << 30;
-/// What a gzip file begins with; no IDX file does.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The magic number of unsigned bytes, to which the number of dimensions is added.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
@@ -77,20 +75,12 @@ pub(super) fn load_folder(entry: &Entry, contents: &Contents, folder: &Path) -> 
 }
 
 /// Reads `D` dimensions and their bytes, unpacking them if need be.
-fn array<const D: usize>(path: &Path, mut source: impl BufRead) -> Result<([usize; D], Vec<u8>), Error> {
-    if source.fill_buf()?.starts_with(&GZIP) {
-        let unpack = |source| Error::Unpack { path: path.to_owned(), source };
-        unpacked_array(path, MultiGzDecoder::new(source), unpack)
-    } else {
-        unpacked_array(path, source, Error::Read)
-    }
-}
-
-fn unpacked_array<const D: usize>(
-    path: &Path,
-    mut source: impl Read,
-    unreadable: impl Fn(io::Error) -> Error,
-) -> Result<([usize; D], Vec<u8>), Error> {
+fn array<const D: usize>(path: &Path, source: impl BufRead) -> Result<([usize; D], Vec<u8>), Error> {
+    let mut source = Unpacked::new(source)?;
+    let is_packed = source.is_packed();
+    let unreadable = |source: io::Error| {
+        if is_packed { Error::Unpack { path: path.to_owned(), source } } else { Error::Read(source) }
+    };
     let header_length = 4 + 4 * D as u64;
     let mut bytes = Vec::new();
     source.by_ref().take(header_length).read_to_end(&mut bytes).map_err(&unreadable)?;
@@ -330,7 +320,7 @@ mod tests {
             labels in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
             let _ = parsed(&images, &labels);
-            let _ = parsed(&[&GZIP[..], &[8, 0], &images].concat(), &labels);
+            let _ = parsed(&[&[0x1f, 0x8b, 8, 0][..], &images].concat(), &labels);
             let _ = parsed(&packed(&images), &packed(&labels));
         }
 

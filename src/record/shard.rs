@@ -138,8 +138,14 @@ pub(super) fn is_of_share(file: &Path, share: Share) -> bool {
 pub(super) fn set_aside(benchmark: &Benchmark, part: Part, file: &Path) -> Result<PathBuf, Error> {
     let folder = benchmark.part(part).join(DAMAGED_FOLDER);
     fs::create_dir_all(&folder)?;
-    let name = file.file_name().expect("a file has a name").to_string_lossy().into_owned();
-    let free = |number: u32| folder.join(if number == 1 { name.clone() } else { format!("{name}.{number}") });
+    let name = file.file_name().expect("a file has a name");
+    let free = |number: u32| {
+        let mut name = name.to_owned();
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        folder.join(name)
+    };
     let place = (1..u32::MAX).map(free).find(|path| !path.exists()).expect("there are fewer than 2^32 files");
     fs::rename(file, &place)?;
     sync_folder(&folder)?;

@@ -77,8 +77,8 @@ fn remove(shards: &[&PathBuf], folder: &Path) -> Result<(), Error> {
 fn tidy(target: &Path, shards: &Path) -> Result<(), Error> {
     // A folder in which something lies stays.
     let _ = fs::remove_dir(shards);
-    let name = target.file_name().expect("the compacted file has a name").to_string_lossy();
-    match fs::remove_file(target.with_file_name(temporary_name(&name))) {
+    let name = target.file_name().expect("the compacted file has a name");
+    match fs::remove_file(target.with_file_name(temporary_name(name))) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }

@@ -12,6 +12,7 @@ pub mod export;
 #[cfg(test)]
 mod fixture;
 mod judged;
+mod left_out;
 mod look_up;
 mod manifest;
 mod merge;
@@ -33,7 +34,7 @@ mod trials;
 mod writer;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
 
@@ -46,12 +47,13 @@ pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};
 pub use dense::{Answer, Mean, Means, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, mean_accuracy};
+pub use left_out::LeftOut;
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use merge::{Merged, merge};
 pub use oracle::TableOracle;
 pub use outcomes::outcomes;
 pub use reader::read;
-pub use record::{Key, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
+pub use record::{Key, Number, Record, SOURCES, STATUSES, Source, Status, Telemetry, Timestamp};
 pub use schema::schema;
 pub use shipped::SHIPPED;
 pub use summary::{
@@ -388,10 +390,11 @@ pub enum Error {
     },
     /// A column of a table was named that cannot be.
     #[error(
-        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, as in `{}@108=NAME`\n\
+        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, {}, as in `{}@108=NAME`\n\
          hint: `{}=NAME` keeps another column of numbers",
         text::FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "),
         text::MEASURED.join(", "),
+        text::STATUS,
         text::MEASURED[2],
         text::KEEP
     )]
@@ -467,12 +470,14 @@ pub enum Error {
         field: &'static str,
     },
     /// A CSV file lacks a column.
-    #[error("`{}` has no column `{column}` (known: {})", file.display(), known.join(", "))]
+    #[error("`{}` has no column `{column}` (known: {}){}", file.display(), known.join(", "), text::naming(*field))]
     MissingColumn {
         /// The file.
         file: PathBuf,
         /// The column.
         column: String,
+        /// What the column holds, if nobody named it.
+        field: Option<&'static str>,
         /// The columns that there are.
         known: Vec<String>,
     },
@@ -525,6 +530,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What an error of reading a file means: if the file is packed, it is one of the unpacking and does not name the file.
+    fn of_reading(file: &Path, is_packed: bool) -> impl Fn(io::Error) -> Self {
+        move |source| if is_packed { Self::Unpack { file: file.to_owned(), source } } else { Self::File(source) }
+    }
+
     /// Whether the error says that the contents of a file are not what was written.
     #[must_use]
     pub const fn is_damage(&self) -> bool {

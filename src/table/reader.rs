@@ -1,6 +1,5 @@
 //! Reading records from Parquet files, each value checked.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -62,13 +61,13 @@ pub(super) fn batches(
 ///
 /// As [`open`].
 pub(super) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
-    let mut extra = BTreeSet::new();
+    let mut extra = Vec::new();
     for file in files {
         let found = open(file, identity)?;
         let fields = found.schema().fields().iter().filter(|field| schema::is_extra(field));
-        extra.extend(fields.map(|field| field.name().clone()));
+        extra.extend(fields.map(|field| (field.name().clone(), field.data_type().clone())));
     }
-    Ok(schema::with_extra(extra.iter().map(String::as_str)))
+    Ok(schema::with_extra(extra.iter().map(|(name, data_type)| (name.as_str(), data_type.clone()))))
 }
 
 /// A file that is read by row groups, many at once.

@@ -91,7 +91,29 @@ pub struct Record {
     pub tool_version: String,
     /// Numbers that an imported table has beyond these, by the name of their column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub extra: BTreeMap<String, f64>,
+    pub extra: BTreeMap<String, Number>,
+}
+
+/// A number of an extra column. The numbers of a column are all whole or all decimal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Number {
+    /// A whole number.
+    Whole(i64),
+    /// A number of double precision.
+    Decimal(f64),
+}
+
+impl Number {
+    /// The number in double precision, which has all whole numbers up to 2⁵³.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "as documented")]
+    pub const fn to_decimal(self) -> f64 {
+        match self {
+            Self::Whole(number) => number as f64,
+            Self::Decimal(number) => number,
+        }
+    }
 }
 
 impl Record {
@@ -326,6 +348,17 @@ mod tests {
         assert!(message.contains("`module_hash`") && message.contains(&hash.to_string()), "{message}");
         let message = Record { wall_time: Some(Seconds(f64::NAN)), ..record() }.check().unwrap_err().to_string();
         assert!(message.ends_with("column `wall_time`: expected seconds, 0 or more, found NaN"), "{message}");
+    }
+
+    #[test]
+    fn a_number_stays_whole_or_decimal_in_a_journal() {
+        for number in [Number::Whole(2), Number::Whole(i64::MIN), Number::Decimal(2.0), Number::Decimal(0.1)] {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&number, &mut bytes).unwrap();
+            assert_eq!(ciborium::from_reader::<Number, _>(&bytes[..]).unwrap(), number);
+            let text = serde_json::to_string(&number).unwrap();
+            assert_eq!(serde_json::from_str::<Number>(&text).unwrap(), number, "{text}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Rows as arrow sees them: the schema, and records to batches and back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, new_null_array};
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 
 use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS};
-use super::{Error, Record};
+use super::{Error, Number, Record};
 use crate::space::Cell;
 use crate::unit::Epochs;
 
@@ -24,30 +25,46 @@ pub fn schema() -> SchemaRef {
 /// The key with which the metadata of an extra column says that it is one: then it is no column of another version.
 const EXTRA_KEY: &str = "nasbench.extra";
 
-/// An extra column: numbers, some of them null.
-pub(super) fn extra_field(name: &str) -> Field {
+/// An extra column: whole numbers or decimal ones, some of them null.
+pub(super) fn extra_field(name: &str, data_type: DataType) -> Field {
     let metadata = HashMap::from([(EXTRA_KEY.to_owned(), "true".to_owned())]);
-    Field::new(name, DataType::Float64, true).with_metadata(metadata)
+    Field::new(name, data_type, true).with_metadata(metadata)
 }
 
 /// Whether a column is an extra one.
 pub(super) fn is_extra(field: &Field) -> bool {
-    field.metadata().contains_key(EXTRA_KEY) && *field.data_type() == DataType::Float64
+    field.metadata().contains_key(EXTRA_KEY) && extra_type(field.data_type()).as_ref() == Some(field.data_type())
 }
 
-/// The schema with extra columns behind all others, sorted by name.
-pub(super) fn with_extra<'a>(names: impl IntoIterator<Item = &'a str>) -> SchemaRef {
-    let names: BTreeSet<&str> = names.into_iter().collect();
-    if names.is_empty() {
+/// The type of the extra column that keeps the values of a column; `None` if they are no numbers.
+pub(super) fn extra_type(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        number if number.is_integer() => Some(DataType::Int64),
+        number if number.is_floating() => Some(DataType::Float64),
+        _ => None,
+    }
+}
+
+/// The schema with extra columns behind all others, sorted by name. One that is decimal anywhere is decimal.
+pub(super) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> SchemaRef {
+    let mut extra: BTreeMap<&str, DataType> = BTreeMap::new();
+    for (name, data_type) in columns {
+        let found = extra.entry(name).or_insert(DataType::Int64);
+        if data_type == DataType::Float64 {
+            *found = data_type;
+        }
+    }
+    if extra.is_empty() {
         return schema();
     }
-    let fields = COLUMNS.iter().map(Column::field).chain(names.into_iter().map(extra_field));
+    let fields = COLUMNS.iter().map(Column::field).chain(extra.into_iter().map(|(name, of)| extra_field(name, of)));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The schema with the extra columns that some records have.
 pub(super) fn of_records(records: &[Record]) -> SchemaRef {
-    with_extra(records.iter().flat_map(|record| record.extra.keys()).map(String::as_str))
+    let data_type = |number: &Number| if matches!(number, Number::Whole(_)) { DataType::Int64 } else { DataType::Float64 };
+    with_extra(records.iter().flat_map(|record| &record.extra).map(|(name, number)| (name.as_str(), data_type(number))))
 }
 
 /// The extra columns of a schema.
@@ -83,8 +100,9 @@ pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, fir
         arrays.push(ArrayRef::clone(array));
     }
     for field in extra_fields(columns) {
-        let array = batch.column_by_name(field.name()).filter(|array| array.data_type() == field.data_type());
-        arrays.push(array.map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), ArrayRef::clone));
+        // Whole in this file, it may be decimal in another one.
+        let array = batch.column_by_name(field.name()).and_then(|array| cast(array, field.data_type()).ok());
+        arrays.push(array.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows())));
     }
     Ok(RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema"))
 }
@@ -97,9 +115,13 @@ pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
 
 /// Makes a batch of records with the columns of a schema, which has every column of ours.
 pub(super) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBatch {
-    let extra = extra_fields(columns).map(|field| {
-        let values = records.iter().map(|record| record.extra.get(field.name()).copied());
-        Arc::new(values.collect::<Float64Array>()) as ArrayRef
+    let extra = extra_fields(columns).map(|field| -> ArrayRef {
+        let numbers = records.iter().map(|record| record.extra.get(field.name()).copied());
+        let whole = |number| if let Number::Whole(number) = number { Some(number) } else { None };
+        match field.data_type() {
+            DataType::Int64 => Arc::new(numbers.map(|number| number.and_then(whole)).collect::<Int64Array>()),
+            _ => Arc::new(numbers.map(|number| number.map(Number::to_decimal)).collect::<Float64Array>()),
+        }
     });
     let arrays = COLUMNS.iter().map(|column| column.gather(records)).chain(extra).collect();
     RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema")
@@ -126,7 +148,11 @@ pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
         })?;
     }
     for field in extra_fields(batch.schema_ref()) {
-        let numbers = batch[field.name().as_str()].as_primitive::<Float64Type>();
+        let array = &batch[field.name().as_str()];
+        let numbers: Vec<Option<Number>> = match array.as_primitive_opt::<Int64Type>() {
+            Some(whole) => whole.iter().map(|number| number.map(Number::Whole)).collect(),
+            None => array.as_primitive::<Float64Type>().iter().map(|number| number.map(Number::Decimal)).collect(),
+        };
         for (record, number) in records.iter_mut().zip(numbers) {
             record.extra.extend(number.map(|number| (field.name().clone(), number)));
         }
@@ -289,6 +315,19 @@ mod tests {
         let batch = batch.project(&required).unwrap();
         assert_eq!(from_batch(&batch, Path::new("a.parquet"), 0).unwrap(), [record()]);
         assert_eq!(project(&batch, &schema(), Path::new("a.parquet"), 0).unwrap(), to_batch(&[record()]));
+    }
+
+    #[test]
+    fn an_extra_column_is_whole_unless_it_is_decimal_anywhere() {
+        let of = |number: Number| Record { extra: BTreeMap::from([("energy".to_owned(), number)]), ..record() };
+        let (whole, decimal) = (of(Number::Whole(1 << 60 | 1)), of(Number::Decimal(0.5)));
+        let batch = to_batch(std::slice::from_ref(&whole));
+        assert_eq!(batch["energy"].data_type(), &DataType::Int64);
+        assert_eq!(from_batch(&batch, Path::new("a.parquet"), 0).unwrap(), [whole]);
+        let both = of_records(&[of(Number::Whole(3)), decimal.clone()]);
+        assert_eq!(both.field_with_name("energy").unwrap().data_type(), &DataType::Float64);
+        let batch = project(&to_batch(&[of(Number::Whole(3)), record()]), &both, Path::new("a.parquet"), 0).unwrap();
+        assert_eq!(from_batch(&batch, Path::new("a.parquet"), 0).unwrap(), [of(Number::Decimal(3.0)), record()]);
     }
 
     #[test]

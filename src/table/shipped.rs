@@ -1,4 +1,4 @@
-//! The benchmark that comes with this tool: it is part of the program, and unpacked where the system keeps caches.
+//! The bundled benchmark: it is part of the program, and unpacked where the system keeps caches.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::benchmark::{COMPACTED_FILE, MANIFEST_FILE};
 use super::{Benchmark, Error};
 use crate::file::replace;
 
-/// The name of the benchmark that comes with this tool: all cells of at most five vertices, trained on `fashion-14`.
+/// The name of the bundled benchmark: all cells of at most five vertices, trained on `fashion-14`.
 pub const SHIPPED: &str = "nb101-5v-fashion14";
 
 /// What is unpacked. A folder is a benchmark when its `benchmark.toml` is there: so that comes last.
@@ -18,7 +18,7 @@ const FILES: [(&str, &[u8]); 2] = [
 ];
 
 impl Benchmark {
-    /// Opens the benchmark that comes with this tool, [`SHIPPED`].
+    /// Opens the bundled benchmark, [`SHIPPED`].
     ///
     /// Its files are unpacked below the user's folder of caches, or, where nothing can be written there, below that of
     /// temporary files. Those that are there already are compared with what is inside the program: they can only be right.

@@ -297,7 +297,7 @@ mod tests {
     use super::*;
     use crate::table::fixture::{benchmark, records, with_divergence};
     use crate::table::schema::{from_batch, to_batch};
-    use crate::table::{Record, Telemetry, Timestamp};
+    use crate::table::{Number, Record, Telemetry, Timestamp};
     use crate::unit::{Accuracy, Seconds, Seed};
 
     fn digests(records: &[Record]) -> Vec<(RowDigest, [u8; 8])> {
@@ -333,7 +333,7 @@ mod tests {
         others[10].device = None;
         others[11].recorded_at = Some(Timestamp(5));
         others[12].wall_time = None;
-        others[13].extra.insert("energy".to_owned(), 2.5);
+        others[13].extra.insert("energy".to_owned(), Number::Decimal(2.5));
         (one, others)
     }
 

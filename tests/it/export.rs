@@ -7,6 +7,8 @@ use fs_err as fs;
 use nasbench::table::{Benchmark, Record};
 
 const BENCHMARK: &str = "tests/data/tiny-benchmark";
+/// What an import says of it under the official protocol.
+const OTHER_NETWORK: &str = "note: 364 records state another number of trainable parameters than the network of their cell has";
 
 fn nasbench(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nasbench")).args(arguments).output().unwrap()
@@ -74,7 +76,7 @@ fn every_export_and_every_query_comes_back_by_import() {
         let (file, out) = (folder.path().join(format), folder.path().join(format!("{format}-bench")));
         assert!(export(format, &file, &["--quiet"]).status.success());
         let (again, said) = import(&file, &out);
-        assert_eq!((again.records().unwrap(), said.as_str()), (records.clone(), ""), "{format}");
+        assert_eq!((again.records().unwrap(), said.starts_with(OTHER_NETWORK)), (records.clone(), true), "{format}: {said}");
         let check = nasbench(&["check", out.to_str().unwrap()]);
         assert!(check.status.success(), "{check:?}");
     }
@@ -100,13 +102,13 @@ fn every_export_and_every_query_comes_back_by_import() {
         fs::write(&file, nasbench(&arguments).stdout).unwrap();
         let (again, said) = import(&file, &out);
         assert!(again.records().unwrap().iter().map(printed).eq(records.iter().map(printed)), "{format}");
-        assert_eq!(said, "");
+        assert!(said.starts_with(OTHER_NETWORK), "{said}");
     }
     let means = folder.path().join("means.csv");
     fs::write(&means, nasbench(&["query", BENCHMARK, "--best", "5", "--format", "csv"]).stdout).unwrap();
     let (again, said) = import(&means, &folder.path().join("means"));
     // Of how many repeats the means are has no place in a row of one training.
     assert!(said.contains(" that are not read: repeats, diverged_repeats, training_time_repeats, "), "{said}");
-    assert!(said.ends_with("note: 5 rows are means over repeats: each counts as one repeat\n"), "{said}");
+    assert!(said.contains("\nnote: 5 rows are means over repeats: each counts as one repeat\n"), "{said}");
     assert!(again.records().unwrap().iter().all(|record| record.repeat == 0));
 }

@@ -9,6 +9,7 @@ mod conformance;
 mod export;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod import;
 mod kill;
 mod memory;
 mod oracles;

@@ -219,21 +219,53 @@ fn binary_rows_that_the_device_does_not_take_are_an_error() {
     }
 }
 
-/// A folder whose name is no text is refused by every command that would write the name down, and never written as something else.
+/// A path whose name is no text is refused by every command that would make something there: whoever reads its name would not find it.
 #[test]
-fn a_path_that_is_no_text_is_refused_where_it_would_be_written_down() {
+fn a_path_that_is_no_text_is_refused_where_something_would_be_made() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, model) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let odd = folder.path().join(OsStr::from_bytes(b"odd\xff"));
+    let train = format!("train --edges 0-1 --ops= --protocol {TINY} --save");
+    does(&format!("{train} DIR/m.safetensors"), model.path());
+    let export = format!("export {BENCHMARK} --format csv --out");
+    let fit = format!("fit {BENCHMARK} --model svr --encoding statistics --out");
+    let assess = format!("assess {BENCHMARK} --model svr --train-sizes 20 --seeds 2 --out");
+    let merge = format!("merge {BENCHMARK} {BENCHMARK} --out");
+    let search = format!("search --on {BENCHMARK} --algorithm random --budget 3evals --out");
+    let compare = format!("compare --on {BENCHMARK} --algorithms random --runs 2 --budget 3evals --out");
     for words in [
-        vec!["cluster", "slurm", "--max-vertices", "3"],
-        vec!["run", "--protocol", TINY, "--max-vertices", "3", "--out"],
-        vec!["compare", "--on", BENCHMARK, "--algorithms", "random", "--runs", "2", "--budget", "3evals", "--out"],
+        "cluster slurm --max-vertices 3",
+        &format!("run --protocol {TINY} --max-vertices 3 --out"),
+        &format!("record --protocol {TINY} --max-vertices 2 --epochs 1 --repeats 1"),
+        "import tests/cli/import.in/seven.tfrecord --out",
+        "import tests/cli/import.in/energy.csv --out",
+        "evaluate DIR/m.safetensors --export",
+        "evaluate DIR/m.safetensors --answers",
+        "space show --edges 0-1 --ops= --svg",
+        &train,
+        &train.replace("--save", "--export"),
+        &train.replace("--save", "--checkpoint"),
+        &export,
+        &fit,
+        &assess,
+        &merge,
+        &search,
+        &compare,
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_nasbench")).args(&words).arg(&odd).output().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nasbench"));
+        command.args(words.split(' ').map(|word| word.replace("DIR", model.path().to_str().unwrap()))).arg(&odd);
+        let output = command.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(1) && errors.contains("is not UTF-8"), "{words:?}: {output:?}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{words:?} leaves something behind");
+        assert!(output.status.code() == Some(1) && errors.contains("is not UTF-8"), "{words}: {output:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{words} leaves something behind");
     }
+    // The name of a file that is imported is kept in `benchmark.toml`.
+    let file = folder.path().join(OsStr::from_bytes(b"odd\xff.csv"));
+    fs::copy("tests/cli/import.in/energy.csv", &file).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nasbench"));
+    let output = command.arg("import").arg(&file).arg("--out").arg(folder.path().join("bench")).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && errors.contains("is not UTF-8"), "{output:?}");
+    assert!(!folder.path().join("bench").exists());
 }

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use super::operation::{INPUT, OUTPUT};
 use super::{Cell, ModuleHash, Operation, Space, Spec};
+use crate::file::without_mark;
 
 /// The most vertices that a graph may have before it is pruned.
 pub const MOST_WRITTEN: usize = 64;
@@ -193,8 +194,7 @@ impl Sketch {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Vec<Self>, Error> {
-        // Some programs of Windows begin every text with it.
-        let sketches = json::sketches(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        let sketches = json::sketches(without_mark(text))?;
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 
@@ -204,7 +204,7 @@ impl Sketch {
     ///
     /// [`Error::Json`] if the text is no JSON, or holds something else than objects; [`Error::Nothing`] if there is none.
     pub fn each_from_json(text: &str) -> Result<Vec<Result<Self, Error>>, Error> {
-        let sketches = json::each(text)?;
+        let sketches = json::each(without_mark(text))?;
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 

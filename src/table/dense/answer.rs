@@ -117,6 +117,8 @@ pub struct Answer {
     pub epochs: Epochs,
     /// Which repeat this is; `None` for the mean over all.
     pub repeat: Option<u16>,
+    /// How that repeat ended; `None` for the mean over all.
+    pub status: Option<Status>,
     /// The number of trainings that this is of.
     pub repeats: usize,
     /// How many of them diverged: in a mean they count as [chance](Table::chance).
@@ -161,6 +163,7 @@ impl Answer {
             parameters: table.parameters[index],
             epochs: rows[0].epochs(),
             repeat: (!is_mean).then_some(rows[0].repeat),
+            status: (!is_mean).then_some(rows[0].status),
             repeats: rows.len(),
             diverged,
             halfway,

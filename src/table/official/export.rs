@@ -9,7 +9,8 @@ use arrow::datatypes::{Float32Type, Float64Type, UInt16Type, UInt32Type};
 
 use super::model::{Model, Writer};
 use crate::file::replace;
-use crate::table::{Benchmark, Error, Part, reader, schema};
+use crate::table::outcomes::status_names;
+use crate::table::{Benchmark, Error, Part, Status, reader, schema};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
@@ -25,6 +26,10 @@ pub struct Exported {
     pub left_out: u64,
     /// The columns that those rows lack, and how many rows lack each.
     pub lacking: BTreeMap<&'static str, u64>,
+    /// The trainings that diverged, for which the format has no mark.
+    pub diverged: u64,
+    /// How many of those are among the written records.
+    pub diverged_written: u64,
 }
 
 impl Exported {
@@ -33,6 +38,25 @@ impl Exported {
     pub fn left_out_text(&self) -> Option<String> {
         let lacking: Vec<_> = self.lacking.iter().map(|(column, rows)| format!("{column} ({rows})")).collect();
         (self.left_out > 0).then(|| format!("left out: {} rows, which lack {}", self.left_out, lacking.join(", ")))
+    }
+
+    /// A line that says what became of trainings that diverged; `None` if none did.
+    #[must_use]
+    pub fn diverged_text(&self) -> Option<String> {
+        let (diverged, written) = (self.diverged, self.diverged_written);
+        let fate = match (diverged - written, diverged) {
+            (0, _) => "what they measured stands like that of all others".to_owned(),
+            (1, 1) => "it is left out".to_owned(),
+            (left_out, all) if left_out == all => "they are left out".to_owned(),
+            (left_out, _) => format!("{left_out} of them are left out and {written} stand like all others"),
+        };
+        let trainings = if diverged == 1 { "training" } else { "trainings" };
+        (diverged > 0).then(|| {
+            format!(
+                "{diverged} {trainings} diverged: the official format has no mark for that, so {fate}; a mean over its records is over \
+                what is written"
+            )
+        })
     }
 }
 
@@ -89,8 +113,8 @@ fn each_batch(benchmark: &Benchmark, take: &mut dyn FnMut(&RecordBatch, &Path, u
     Ok(())
 }
 
-/// The columns that the official format has.
-const COLUMNS: [&str; 18] = [
+/// The columns that the official format has, and how the trainings ended.
+const COLUMNS: [&str; 19] = [
     "module_hash",
     "module_adjacency",
     "module_operations",
@@ -109,6 +133,7 @@ const COLUMNS: [&str; 18] = [
     "final_validation_accuracy",
     "final_test_accuracy",
     "total_time",
+    "status",
 ];
 
 /// The columns of one evaluation: the time, then train, validation and test accuracy.
@@ -133,7 +158,8 @@ fn write(
     let total_time = column(COLUMNS[17])?.as_primitive::<Float64Type>();
     let [start, halfway, end] = EVALUATIONS.map(|names| evaluations(batch, file, names));
     let (start, halfway, end) = (start?, halfway?, end?);
-    for row in 0..batch.num_rows() {
+    column(COLUMNS[18])?;
+    for (row, status) in status_names(batch).enumerate() {
         let model = Model {
             hash: hashes.value(row),
             epochs: Epochs(epochs.value(row)),
@@ -144,8 +170,11 @@ fn write(
             total_time: Seconds(total_time.value(row)),
             checkpoint: None,
         };
+        let has_diverged = u64::from(status == Status::Diverged.name());
+        exported.diverged += has_diverged;
         if writer.write(&model)? {
             exported.written += 1;
+            exported.diverged_written += has_diverged;
             continue;
         }
         exported.left_out += 1;

@@ -16,12 +16,9 @@ use super::source::{Block, Source};
 use crate::space::Space;
 use crate::table::column::column as stored_column;
 use crate::table::writer::write_compacted;
-use crate::table::{Benchmark, Dataset, Error, Imported, Manifest, Part, operations};
+use crate::table::{Benchmark, Dataset, Error, Imported, LeftOut, Manifest, Part, operations};
 use crate::train::PROTOCOLS;
 use crate::unit::Epochs;
-
-/// The problems that are kept in full; the others are counted.
-const LISTED: usize = 100;
 
 /// What an import is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +57,6 @@ pub struct Summary {
     pub rounded: u64,
     /// Records and rests of files that were left out.
     pub left_out: LeftOut,
-}
-
-/// What was left out because something was wrong with it.
-#[derive(Debug, Default)]
-pub struct LeftOut {
-    /// How many records and rests of files.
-    pub count: u64,
-    /// What was wrong with the first of them.
-    pub listed: Vec<Error>,
 }
 
 /// Makes a benchmark of official files, which are taken in their order.
@@ -145,14 +133,7 @@ struct Start {
 impl<'a> Import<'a> {
     /// Takes a problem: the end of the import, unless it keeps going.
     fn refuse(&mut self, error: Error) -> Result<(), Error> {
-        if !self.keep_going {
-            return Err(error);
-        }
-        self.left_out.count += 1;
-        if self.left_out.listed.len() < LISTED {
-            self.left_out.listed.push(error);
-        }
-        Ok(())
+        self.left_out.add_or_stop(error, self.keep_going)
     }
 
     /// Reads a whole file.

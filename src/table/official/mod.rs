@@ -25,6 +25,6 @@ mod tests;
 
 pub use export::{Exported, export};
 pub(super) use frame::is_start;
-pub use import::{LeftOut, Progress, Step, Summary, import};
+pub use import::{Progress, Step, Summary, import};
 pub use model::{Model, Writer};
 pub use problem::Problem;

@@ -1,23 +1,20 @@
 //! Reading an official file in large blocks, without holding more than one of them.
 
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
 use super::Problem;
 use super::frame::{self, Frame};
+use crate::file::Unpacked;
 use crate::hex;
 use crate::table::Error;
 
 /// The bytes that are read at once: some ten thousand records, many times the longest that is taken.
 const BLOCK: usize = 8 << 20;
-
-/// What a packed file begins with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A file that is being read, unpacked if need be.
 pub(super) struct Source {
@@ -76,24 +73,22 @@ impl Source {
         if metadata.is_dir() {
             return Err(Error::NotAFile { path: path.to_owned() });
         }
-        let mut first = Vec::new();
-        file.by_ref().take(GZIP.len() as u64).read_to_end(&mut first)?;
-        let packed = (first == GZIP).then(|| path.to_owned());
-        let (input, length): (Box<dyn Read>, u64) = if packed.is_some() {
+        let mut unpacked = Unpacked::open(path)?;
+        let is_packed = unpacked.is_packed();
+        let (input, length): (Box<dyn Read>, u64) = if is_packed {
             // The last four bytes are the length of what is in it; it is right for files below 4 GiB.
             let mut length = [0; 4];
             file.seek(SeekFrom::End(-4))?;
             file.read_exact(&mut length)?;
-            file.rewind()?;
-            let mut unpacked = MultiGzDecoder::new(BufReader::new(file));
             let skipped = io::copy(&mut unpacked.by_ref().take(offset), &mut io::sink());
-            skipped.map_err(|source| Error::Unpack { file: path.to_owned(), source })?;
+            skipped.map_err(Error::of_reading(path, is_packed))?;
             (Box::new(unpacked), u32::from_le_bytes(length).into())
         } else {
             file.seek(SeekFrom::Start(offset))?;
             (Box::new(file), metadata.len())
         };
         let (buffer, digest) = (vec![0; BLOCK], Sha256::new());
+        let packed = is_packed.then(|| path.to_owned());
         Ok(Self { input, packed, length, buffer, filled: 0..0, fresh: 0..0, digest, offset, is_ended: false })
     }
 

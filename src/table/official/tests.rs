@@ -169,13 +169,20 @@ fn recorded_shards_go_out_too_and_what_diverged_stays() {
     };
     let mut diverged = record(2, 0);
     diverged.end.test_accuracy = None;
+    diverged.status = Status::Diverged;
     for (name, records) in [("2.parquet", [record(1, 0), record(1, 1)]), ("1.parquet", [record(1, 1), diverged])] {
         crate::table::write(&shards.join(name), &records, benchmark.identity()).unwrap();
     }
     let file = folder.path().join("out.tfrecord");
     let found = export(&benchmark, &file, &mut |_, _| {}).unwrap();
     let lacking = [("final_test_accuracy", 1)].into();
-    assert_eq!(found, Exported { written: 2, left_out: 1, lacking });
+    assert_eq!(found, Exported { written: 2, left_out: 1, lacking, diverged: 1, diverged_written: 0 });
+    let expected = "1 training diverged: the official format has no mark for that, so it is left out; a mean over its records is \
+        over what is written";
+    assert_eq!(found.diverged_text().as_deref(), Some(expected));
+    let part = Exported { diverged: 3, diverged_written: 1, ..found.clone() }.diverged_text().unwrap();
+    assert!(part.contains("so 2 of them are left out and 1 stand like all others; "), "{part}");
+    assert_eq!(Exported { diverged: 0, ..found }.diverged_text(), None);
     assert_eq!(payloads(&fs::read(&file).unwrap()).len(), 2);
 }
 

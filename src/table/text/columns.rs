@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{FIELDS, KEEP, MEASURED};
+use super::{FIELDS, KEEP, MEASURED, STATUS, SYNONYMS, of_a_training};
 use crate::table::column::COLUMNS;
 use crate::table::{Error, schema};
 use crate::unit::Epochs;
@@ -56,7 +56,7 @@ impl Columns {
             self.kept.push((epochs, name.to_owned()));
             return Ok(self);
         }
-        let known = FIELDS.iter().find(|(known, _)| *known == field && (epochs.is_none() || MEASURED.contains(known)));
+        let known = FIELDS.iter().find(|(known, _)| *known == field && (epochs.is_none() || of_a_training(known)));
         let field = known.ok_or_else(unknown)?.0;
         if self.named.iter().any(|(other, budget, _)| (*other, *budget) == (field, epochs)) {
             return Err(Error::RepeatedField { field });
@@ -89,11 +89,13 @@ impl Positions {
     /// Finds the columns in a header whose names are unique.
     pub(super) fn new(columns: &Columns, header: &[String], file: &Path) -> Result<Self, Error> {
         let find = |name: &str| header.iter().position(|column| column == name);
-        let missing =
-            |name: &str| Error::MissingColumn { file: file.to_owned(), column: name.to_owned(), known: header.to_vec() };
+        let missing = |name: &str, field: Option<&'static str>| {
+            let (file, column, known) = (file.to_owned(), name.to_owned(), header.to_vec());
+            Error::MissingColumn { file, column, field, known }
+        };
         let mut positions = Self { single: HashMap::new(), budgets: Vec::new(), kept: Vec::new() };
         for (field, epochs, name) in &columns.named {
-            let position = find(name).ok_or_else(|| missing(name))?;
+            let position = find(name).ok_or_else(|| missing(name, None))?;
             match epochs {
                 None => drop(positions.single.insert(field, position)),
                 Some(epochs) => match positions.budgets.iter_mut().find(|(budget, _)| budget == epochs) {
@@ -103,29 +105,45 @@ impl Positions {
             }
         }
         for (epochs, name) in &columns.kept {
-            positions.kept.push((*epochs, find(name).ok_or_else(|| missing(name))?));
+            positions.kept.push((*epochs, find(name).ok_or_else(|| missing(name, None))?));
         }
         for (field, usual) in FIELDS {
             let is_named = columns.named.iter().any(|(named, ..)| named == field);
-            if let Some(position) = find(usual).filter(|position| !is_named && !positions.is_read(*position)) {
+            let others = SYNONYMS.iter().filter(|(of, _)| of == field).map(|(_, name)| *name);
+            let found = std::iter::once(*usual).chain(others).filter_map(find).find(|position| !positions.is_read(*position));
+            if let Some(position) = found.filter(|_| !is_named) {
                 positions.single.insert(field, position);
             }
         }
-        positions.check_complete(missing)?;
+        positions.forget_unasked(columns);
+        positions.check_complete(|field| {
+            let usual = FIELDS.iter().find(|(known, _)| *known == field).map_or(field, |(_, usual)| *usual);
+            missing(usual, Some(field))
+        })?;
         Ok(positions)
     }
 
-    fn check_complete(&self, missing: impl Fn(&str) -> Error) -> Result<(), Error> {
-        for (field, usual) in FIELDS.iter().filter(|(field, _)| ["adjacency", "operations"].contains(field)) {
+    /// Leaves out columns of one training that nobody named where rows are of cells: they do not say of which budget they are.
+    fn forget_unasked(&mut self, columns: &Columns) {
+        let has_trainings = self.single.contains_key("epochs") || self.budgets.is_empty();
+        let is_named = |field: &str| columns.named.iter().any(|(named, epochs, _)| *named == field && epochs.is_none());
+        self.single.retain(|field, _| has_trainings || !of_a_training(field) || is_named(field));
+        if !MEASURED.iter().any(|field| self.single.contains_key(field)) && !is_named(STATUS) {
+            self.single.remove(STATUS);
+        }
+    }
+
+    fn check_complete(&self, missing: impl Fn(&'static str) -> Error) -> Result<(), Error> {
+        for field in ["adjacency", "operations"] {
             if !self.single.contains_key(field) {
-                return Err(missing(usual));
+                return Err(missing(field));
             }
         }
-        let has_measured = MEASURED.iter().any(|field| self.single.contains_key(field));
+        let has_measured = self.single.keys().any(|field| of_a_training(field));
         if has_measured && !self.single.contains_key("epochs") {
             return Err(missing("epochs"));
         }
-        if !has_measured && self.budgets.is_empty() {
+        if !self.single.keys().any(|field| MEASURED.contains(field)) && self.budgets.is_empty() {
             return Err(missing("validation_accuracy"));
         }
         Ok(())
@@ -149,15 +167,6 @@ pub(super) fn check_unique(header: &[String], file: &Path) -> Result<(), Error> 
         }
     }
     Ok(())
-}
-
-/// The columns that are not read, by name, or by position if they have none.
-pub(super) fn ignored(header: &[String], is_read: impl Fn(usize) -> bool) -> Vec<String> {
-    let unread = header.iter().enumerate().filter(|(position, _)| !is_read(*position));
-    let name = |(position, name): (usize, &String)| {
-        if name.is_empty() { format!("number {} (without a name)", position + 1) } else { name.clone() }
-    };
-    unread.map(name).collect()
 }
 
 /// Whether a header is that of rows that [`export`](crate::table::export) wrote: every column is there that has a value in each row.

@@ -2,53 +2,150 @@
 
 use std::fs::File;
 use std::io::Cursor;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::builder::{Float32Builder, ListBuilder};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::{csv, json};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::columns::{ignored, is_exported};
+use super::columns::is_exported;
 use super::kind::Kind;
-use super::rows::{separator, start};
+use super::rows::{Rows, objects, separator};
+use super::values::{Ignored, Values};
+use super::{Contents, Reading};
+use crate::file::mark_length;
 use crate::table::column::COLUMNS;
 use crate::table::export::{Format, form_of};
 use crate::table::{Error, Record, schema};
 
 /// Rows of a batch.
 const BATCH: usize = 8_192;
+/// What arrow says before it says that a text is wrong.
+const PARSER: &str = "Parser error: ";
 
-/// Records, and the names of the columns that were not read.
-type Read = (Vec<Record>, Vec<String>);
-
-/// Reads the rows of a text under a header that has every column; `kept` are columns of numbers that are none of ours.
+/// Reads the rows of a text under a header that has every column.
 ///
 /// # Errors
 ///
 /// [`Error::Rows`] if a value is not of the type of its column, and as [`read`](crate::table::read).
-pub(super) fn read_text(bytes: &[u8], kind: Kind, header: &[String], kept: &[&str], file: &Path) -> Result<Read, Error> {
-    let broken = |source| Error::Rows { file: file.to_owned(), source };
-    let start = start(bytes);
-    let unread = ignored(header, |position| is_known(&header[position], kept));
-    let records = if kind == Kind::Json {
-        let fields = header.iter().filter(|name| is_known(name, kept)).map(|name| text_field(name, kept, Format::JsonLines));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let reader = json::ReaderBuilder::new(schema).with_batch_size(BATCH).build(&bytes[start..]).map_err(broken)?;
-        records(reader, kept, file)?
+pub(super) fn read_text(reading: &Reading<'_>, bytes: &[u8], kind: Kind, header: &[String]) -> Result<Contents, Error> {
+    let kept = &reading.kept();
+    let values = if header.iter().all(|name| is_ours(name)) {
+        vec![Values::default(); header.len()]
     } else {
-        let (separator, start) = separator(bytes, start);
-        let fields = header.iter().map(|name| text_field(name, kept, Format::Csv));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let reader = csv::ReaderBuilder::new(schema).with_header(true).with_delimiter(separator).with_batch_size(BATCH);
-        records(reader.build(&bytes[start..]).map_err(broken)?, kept, file)?
+        values(bytes, kind, header.len(), reading.file)?
     };
-    Ok((records, unread))
+    let unread = (0..header.len()).filter(|position| !is_known(&header[*position], kept));
+    let ignored = unread.map(|position| Ignored::new(header, position, values[position])).collect();
+    let mut contents = Contents { ignored, ..Contents::default() };
+    let fields = header.iter().zip(&values).map(|(name, values)| {
+        let format = if kind == Kind::Json { Format::JsonLines } else { Format::Csv };
+        text_field(name, kept.contains(&name.as_str()).then_some(*values), format)
+    });
+    // JSON names its columns in each row, so that those that are not read can be left out.
+    let fields = fields.filter(|field| kind != Kind::Json || is_known(field.name(), kept));
+    let text = Text::cut(bytes, kind, Arc::new(Schema::new(fields.collect::<Vec<_>>())), reading.file)?;
+    let read = |rows: Range<usize>| text.records(rows, kept, reading.file);
+    match read(0..text.rows.len()) {
+        Ok(records) => contents.records = records,
+        Err(error) if !reading.keep_going => return Err(error),
+        Err(_) => salvage(0..text.rows.len(), &read, &mut contents),
+    }
+    Ok(contents)
+}
+
+/// What the values of each column of a text are.
+fn values(bytes: &[u8], kind: Kind, columns: usize, file: &Path) -> Result<Vec<Values>, Error> {
+    let mut values = vec![Values::default(); columns];
+    let mut rows = Rows::open(bytes.to_vec(), kind, file)?;
+    loop {
+        match rows.next(file) {
+            Ok(None) => return Ok(values),
+            Ok(Some((_, row))) => values.iter_mut().zip(&row).for_each(|(values, text)| values.take(text)),
+            // Whoever reads the row says what is wrong with it.
+            Err(_) => {}
+        }
+    }
+}
+
+/// A text that is cut into its rows.
+struct Text<'a> {
+    kind: Kind,
+    schema: SchemaRef,
+    separator: u8,
+    header: &'a [u8],
+    rows: Vec<&'a [u8]>,
+}
+
+impl<'a> Text<'a> {
+    fn cut(bytes: &'a [u8], kind: Kind, schema: SchemaRef, file: &Path) -> Result<Self, Error> {
+        let start = mark_length(bytes);
+        if kind == Kind::Json {
+            let rows = objects(&bytes[start..], file)?.into_iter().map(str::as_bytes).collect();
+            return Ok(Self { kind, schema, separator: b',', header: &[], rows });
+        }
+        let (separator, start) = separator(bytes, start);
+        let text = &bytes[start..];
+        let mut reader = ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text);
+        let mut starts = Vec::new();
+        for row in reader.byte_records() {
+            let row = row.map_err(|source| Error::Csv { file: file.to_owned(), source })?;
+            starts.extend(row.position().and_then(|position| usize::try_from(position.byte()).ok()));
+        }
+        let header = &text[..starts.first().copied().unwrap_or(text.len())];
+        let ends = starts.iter().skip(1).copied().chain([text.len()]);
+        let rows = starts.iter().zip(ends).map(|(start, end)| &text[*start..end]).collect();
+        Ok(Self { kind, schema, separator, header, rows })
+    }
+
+    /// The records of some of the rows.
+    fn records(&self, rows: Range<usize>, kept: &[&str], file: &Path) -> Result<Vec<Record>, Error> {
+        let broken = |source| Error::Rows { file: file.to_owned(), source };
+        let schema = SchemaRef::clone(&self.schema);
+        if self.kind == Kind::Json {
+            let text = self.rows[rows].join(&b'\n');
+            let reader = json::ReaderBuilder::new(schema).with_batch_size(BATCH).build(&text[..]).map_err(broken)?;
+            return records(reader, kept, file);
+        }
+        let text = [self.header, &self.rows[rows].concat()].concat();
+        let reader = csv::ReaderBuilder::new(schema).with_header(true).with_delimiter(self.separator).with_batch_size(BATCH);
+        records(reader.build(&text[..]).map_err(broken)?, kept, file)
+    }
+}
+
+/// Reads rows that cannot be read together in halves, so that only those are left out that are not right.
+fn salvage(rows: Range<usize>, read: &dyn Fn(Range<usize>) -> Result<Vec<Record>, Error>, contents: &mut Contents) {
+    match read(rows.clone()) {
+        Ok(mut records) => contents.records.append(&mut records),
+        Err(error) if rows.len() <= 1 => contents.left_out.add(in_row(error, rows.start)),
+        Err(_) => {
+            let middle = rows.start + rows.len() / 2;
+            salvage(rows.start..middle, read, contents);
+            salvage(middle..rows.end, read, contents);
+        }
+    }
+}
+
+/// The error of a row that was read alone, with its number in the file.
+fn in_row(error: Error, number: usize) -> Error {
+    match error {
+        Error::Value { file, row, column, expected, found } => Error::Value { file, row: number + row, column, expected, found },
+        Error::Rows { file, source } => {
+            let text = source.to_string();
+            let text = text.trim_start_matches(PARSER);
+            // The line is that of a text of this row alone.
+            let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+            Error::Rows { file, source: ArrowError::ParseError(format!("row {number}: {text}")) }
+        }
+        other => other,
+    }
 }
 
 /// Reads the rows of a Parquet file.
@@ -56,12 +153,12 @@ pub(super) fn read_text(bytes: &[u8], kind: Kind, header: &[String], kept: &[&st
 /// # Errors
 ///
 /// [`Error::Parquet`] if it is no whole one, [`Error::Foreign`] if another program wrote it, and as [`read`](crate::table::read).
-pub(super) fn read_parquet(file: &Path, kept: &[&str]) -> Result<Read, Error> {
-    let broken = |source| Error::Parquet { file: file.to_owned(), source };
-    let open = fs_err::File::open(file)?.into_parts().0;
+pub(super) fn read_parquet(reading: &Reading<'_>) -> Result<Contents, Error> {
+    let broken = |source| Error::Parquet { file: reading.file.to_owned(), source };
+    let open = fs_err::File::open(reading.file)?.into_parts().0;
     let builder = ParquetRecordBatchReaderBuilder::<File>::try_new(open).map_err(broken)?;
-    let unread = check_columns(builder.schema(), kept, file, "a Parquet file")?;
-    Ok((records(builder.with_batch_size(BATCH).build().map_err(broken)?, kept, file)?, unread))
+    let ignored = check_columns(builder.schema(), reading, "a Parquet file")?;
+    of_batches(reading, builder.with_batch_size(BATCH).build().map_err(broken)?, ignored)
 }
 
 /// Reads the rows of an Arrow file.
@@ -69,32 +166,63 @@ pub(super) fn read_parquet(file: &Path, kept: &[&str]) -> Result<Read, Error> {
 /// # Errors
 ///
 /// [`Error::Rows`] if it is no whole one, [`Error::Foreign`] if another program wrote it, and as [`read`](crate::table::read).
-pub(super) fn read_arrow(bytes: Vec<u8>, file: &Path, kept: &[&str]) -> Result<Read, Error> {
-    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(|source| Error::Rows { file: file.to_owned(), source })?;
-    let unread = check_columns(&reader.schema(), kept, file, "an Arrow file")?;
-    Ok((records(reader, kept, file)?, unread))
+pub(super) fn read_arrow(reading: &Reading<'_>, bytes: Vec<u8>) -> Result<Contents, Error> {
+    let broken = |source| Error::Rows { file: reading.file.to_owned(), source };
+    let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
+    let ignored = check_columns(&reader.schema(), reading, "an Arrow file")?;
+    of_batches(reading, reader, ignored)
 }
 
-/// Refuses a file that lacks our columns. Returns the names of those that are not read.
-fn check_columns(found: &SchemaRef, kept: &[&str], file: &Path, what: &str) -> Result<Vec<String>, Error> {
+/// Reads the rows of the batches of a file.
+fn of_batches(
+    reading: &Reading<'_>,
+    batches: impl IntoIterator<Item = Result<RecordBatch, ArrowError>>,
+    ignored: Vec<Ignored>,
+) -> Result<Contents, Error> {
+    let (kept, file) = (&reading.kept(), reading.file);
+    let mut contents = Contents { ignored, ..Contents::default() };
+    if !reading.keep_going {
+        contents.records = records(batches, kept, file)?;
+        return Ok(contents);
+    }
+    let mut first = 0;
+    for batch in batches {
+        let batch = batch.map_err(|source| Error::Rows { file: file.to_owned(), source })?;
+        let read = |rows: Range<usize>| records([Ok(batch.slice(rows.start - first, rows.len()))], kept, file);
+        salvage(first..first + batch.num_rows(), &read, &mut contents);
+        first += batch.num_rows();
+    }
+    Ok(contents)
+}
+
+/// Refuses a file that lacks our columns. Returns those that are not read.
+fn check_columns(found: &SchemaRef, reading: &Reading<'_>, what: &str) -> Result<Vec<Ignored>, Error> {
     let header: Vec<_> = found.fields().iter().map(|field| field.name().clone()).collect();
     if !is_exported(&header) {
         let hint = "write its rows as CSV, whose columns `--column` names";
         let (what, hint) = (format!("{what} that another program wrote"), hint.to_owned());
-        return Err(Error::Foreign { file: file.to_owned(), what, hint });
+        return Err(Error::Foreign { file: reading.file.to_owned(), what, hint });
     }
-    Ok(ignored(&header, |position| is_known(&header[position], kept) || schema::is_extra(found.field(position))))
+    let kept = reading.kept();
+    let is_read = |position: usize| is_known(&header[position], &kept) || schema::is_extra(found.field(position));
+    let unread = (0..header.len()).filter(|position| !is_read(*position));
+    let ignored = |position: usize| Ignored::new(&header, position, Values::of_type(found.field(position).data_type()));
+    Ok(unread.map(ignored).collect())
 }
 
 /// Whether a column is one of ours, or one that is kept.
 fn is_known(name: &str, kept: &[&str]) -> bool {
-    kept.contains(&name) || COLUMNS.iter().any(|column| column.name == name)
+    kept.contains(&name) || is_ours(name)
 }
 
-/// A column of a text: labels are texts there, and what is not read is one, too.
-fn text_field(name: &str, kept: &[&str], format: Format) -> Field {
-    if kept.contains(&name) {
-        return schema::extra_field(name);
+fn is_ours(name: &str) -> bool {
+    COLUMNS.iter().any(|column| column.name == name)
+}
+
+/// A column of a text: labels are texts there, and what is not read is one, too. One that is kept comes with its values.
+fn text_field(name: &str, kept: Option<Values>, format: Format) -> Field {
+    if let Some(values) = kept {
+        return schema::extra_field(name, values.extra_type());
     }
     match COLUMNS.iter().find(|column| column.name == name).map(|column| form_of(&column.field(), format)) {
         Some(field) if matches!(field.data_type(), DataType::Dictionary(..)) => field.with_data_type(DataType::Utf8),
@@ -122,14 +250,24 @@ pub(in crate::table) fn records(
         }
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             if schema::is_extra(field) || kept.contains(&field.name().as_str()) {
-                fields.push(schema::extra_field(field.name()));
-                arrays.push(cast(array, &DataType::Float64).map_err(broken)?);
+                let no_numbers = || {
+                    let (name, found) = (field.name(), field.data_type());
+                    ArrowError::CastError(format!("column `{name}`: expected numbers, as the column is kept, found {found}"))
+                };
+                let data_type = schema::extra_type(field.data_type()).ok_or_else(|| broken(no_numbers()))?;
+                arrays.push(converted(array, &data_type).map_err(broken)?);
+                fields.push(schema::extra_field(field.name(), data_type));
             }
         }
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(broken)?;
         found.append(&mut schema::from_batch(&batch, file, found.len())?);
     }
     Ok(found)
+}
+
+/// The same values in another type. One that has no form there is an error, not null.
+fn converted(array: &dyn Array, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+    cast_with_options(array, data_type, &CastOptions { safe: false, ..CastOptions::default() })
 }
 
 /// A column of an export with the type that it has in a benchmark.
@@ -141,7 +279,7 @@ fn as_stored(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowEr
             let moments = array.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| other_type(array, data_type))?;
             Ok(Arc::new(moments.clone().with_timezone("UTC")))
         }
-        other => cast(array, other),
+        other => converted(array, other),
     }
 }
 

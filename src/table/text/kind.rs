@@ -1,19 +1,17 @@
 //! What a file is, by its first bytes, whatever its name ends with.
 
-use std::io::{BufReader, Read, Seek as _};
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use fs_err as fs;
 
+use crate::file::{Unpacked, without_mark};
 use crate::table::{Error, official};
 
 /// The bytes that are looked at.
 const LOOKED_AT: u64 = 8_192;
 /// The bytes of an unknown file that a message shows.
 const SHOWN: usize = 12;
-/// What a file packed by gzip begins with.
-pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// What records can be read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +48,14 @@ impl Kind {
     /// [`Error::File`], [`Error::NotAFile`] or [`Error::Unpack`] if it cannot be read, [`Error::NoRecords`] if it is empty,
     /// [`Error::Foreign`] if it is something else, with what that is and what to do.
     pub fn of(file: &Path) -> Result<Self, Error> {
-        let mut open = fs::File::open(file)?;
+        let open = fs::File::open(file)?;
         if open.metadata()?.is_dir() {
             return Err(Error::NotAFile { path: file.to_owned() });
         }
+        let unpacked = Unpacked::new(BufReader::new(open))?;
+        let broken = Error::of_reading(file, unpacked.is_packed());
         let mut bytes = Vec::new();
-        open.by_ref().take(LOOKED_AT).read_to_end(&mut bytes)?;
-        if bytes.starts_with(GZIP) {
-            open.rewind()?;
-            bytes.clear();
-            let read = MultiGzDecoder::new(BufReader::new(open)).take(LOOKED_AT).read_to_end(&mut bytes);
-            read.map_err(|source| Error::Unpack { file: file.to_owned(), source })?;
-        }
+        unpacked.take(LOOKED_AT).read_to_end(&mut bytes).map_err(broken)?;
         of_bytes(&bytes, file)
     }
 }
@@ -155,7 +149,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
         Err(error) if error.error_len().is_none() => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
         Err(_) => return None,
     };
-    (!text.contains('\0')).then(|| text.trim_start_matches('\u{feff}'))
+    (!text.contains('\0')).then(|| without_mark(text))
 }
 
 #[cfg(test)]

@@ -1,21 +1,25 @@
 //! A row of a table whose columns a person names, as records.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
 use super::columns::{Measurements, Positions};
-use super::{MEASURED, VALIDATION};
+use super::values::{decimal, number};
+use super::{FIELDS, MOST_REPEATS, STATUS, VALIDATION, of_a_training};
 use crate::network::{Skeleton, count};
 use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, Sketch, Space};
-use crate::table::{Error, Record};
+use crate::table::{Error, Record, STATUSES, Source, Status};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
 /// What `nasbench query` prints as the repeat of a mean.
 const MEAN: &str = "mean";
 /// The greatest whole number up to which double precision has all of them.
 const GREATEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// How many rows there were of each cell at each budget.
+pub(super) type Repeats = HashMap<(ModuleHash, Epochs), u16>;
 
 /// A row with what is known of it.
 pub(super) struct Line<'a> {
@@ -29,6 +33,34 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// The records of the row: one for each budget of which something is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CsvValue`] for the first value that cannot be right.
+    pub(super) fn records(&self, space: &Space, skeleton: &Skeleton, repeats: &Repeats) -> Result<Vec<Record>, Error> {
+        let cell = self.cell(space)?;
+        let hash = self.hash(cell)?;
+        let (parameters, flops) = self.cost(cell, skeleton)?;
+        let stated = self.repeat()?;
+        let mut records: Vec<Record> = Vec::new();
+        for (epochs, measured) in self.measurements()? {
+            let before = repeats.get(&(hash, epochs)).copied().unwrap_or_default();
+            let next = records.iter().filter(|record| record.epochs == epochs).fold(before, |next, _| next.saturating_add(1));
+            let repeat = stated.unwrap_or(next);
+            if repeat > MOST_REPEATS {
+                let expected = format!("at most {MOST_REPEATS}, and fewer repeats of a cell");
+                return Err(self.wrong("repeat", &expected, &repeat.to_string()));
+            }
+            let blank = Record::blank_with_hash(hash, cell, epochs, repeat);
+            let mut record = Record { parameters, flops, source: Source::Imported, ..blank };
+            self.measure(&measured, &mut record)?;
+            self.keep(&mut record)?;
+            records.push(record);
+        }
+        Ok(records)
+    }
+
     fn text(&self, field: &str) -> Option<&str> {
         self.positions.single.get(field).and_then(|position| self.at(*position))
     }
@@ -38,7 +70,7 @@ impl Line<'_> {
         self.row.get(position).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn wrong(&self, field: &str, expected: &str, found: &str) -> Error {
+    fn wrong(&self, field: &str, expected: &str, found: &str) -> Error {
         let position = self.positions.single.get(field);
         self.wrong_in(position.map_or(field, |position| self.header[*position].as_str()), expected, found)
     }
@@ -48,7 +80,7 @@ impl Line<'_> {
         Error::CsvValue { file: PathBuf::from(self.file), unit: self.unit, line: self.number, column, expected, found }
     }
 
-    pub(super) fn cell(&self, space: &Space) -> Result<Cell, Error> {
+    fn cell(&self, space: &Space) -> Result<Cell, Error> {
         let (matrix, names) = (self.text("adjacency").unwrap_or_default(), self.text("operations").unwrap_or_default());
         let no_cell = |error: &dyn std::fmt::Display| {
             // A hint belongs to a message of its own.
@@ -64,7 +96,7 @@ impl Line<'_> {
         sketch.cell(space).map_err(|error| no_cell(&error))
     }
 
-    pub(super) fn hash(&self, cell: Cell) -> Result<ModuleHash, Error> {
+    fn hash(&self, cell: Cell) -> Result<ModuleHash, Error> {
         let hash = cell.hash();
         match self.text("hash") {
             Some(stated) if !stated.eq_ignore_ascii_case(&hash.to_string()) => {
@@ -74,7 +106,7 @@ impl Line<'_> {
         }
     }
 
-    pub(super) fn cost(&self, cell: Cell, skeleton: &Skeleton) -> Result<(Parameters, Flops), Error> {
+    fn cost(&self, cell: Cell, skeleton: &Skeleton) -> Result<(Parameters, Flops), Error> {
         let counted = count(&cell, skeleton);
         let (parameters, flops) =
             counted.map_err(|error| self.wrong("adjacency", "a cell that has a network", &error.to_string()))?;
@@ -84,7 +116,7 @@ impl Line<'_> {
     }
 
     /// The repeat; `None` if the row does not say it. A mean over repeats counts as one.
-    pub(super) fn repeat(&self) -> Result<Option<u16>, Error> {
+    fn repeat(&self) -> Result<Option<u16>, Error> {
         let Some(text) = self.text("repeat").filter(|text| *text != MEAN) else { return Ok(None) };
         whole(text).map(Some).ok_or_else(|| self.wrong("repeat", "the number of a repeat, from 0", text))
     }
@@ -95,9 +127,10 @@ impl Line<'_> {
     }
 
     /// The budgets of the row with their fields; budgets of which nothing is known are left out.
-    pub(super) fn measurements(&self) -> Result<Vec<Measurements>, Error> {
+    fn measurements(&self) -> Result<Vec<Measurements>, Error> {
         let mut found = Vec::new();
-        let single: Vec<_> = MEASURED.iter().filter_map(|field| Some((*field, *self.positions.single.get(field)?))).collect();
+        let fields = FIELDS.iter().map(|(field, _)| *field).filter(|field| of_a_training(field));
+        let single: Vec<_> = fields.filter_map(|field| Some((field, *self.positions.single.get(field)?))).collect();
         if !single.is_empty() {
             let text = self.text("epochs").unwrap_or_default();
             let epochs = whole(text).filter(|epochs| *epochs > 0);
@@ -109,8 +142,33 @@ impl Line<'_> {
         Ok(found)
     }
 
-    pub(super) fn measure(&self, field: &str, position: usize, record: &mut Record) -> Result<(), Error> {
-        let Some(text) = self.at(position) else { return Ok(()) };
+    /// Takes what was measured at a budget. A training that has no validation accuracy failed, unless the row says how it ended.
+    fn measure(&self, measured: &[(&'static str, usize)], record: &mut Record) -> Result<(), Error> {
+        for (field, position) in measured {
+            self.measure_one(field, *position, record)?;
+        }
+        record.total_time = record.end.training_time;
+        let names_accuracy = measured.iter().any(|(field, _)| *field == VALIDATION);
+        let status = measured.iter().find(|(field, _)| *field == STATUS);
+        record.status = match status.map(|(_, position)| self.status(*position)).transpose()?.flatten() {
+            Some(status) => status,
+            None if names_accuracy && record.end.validation_accuracy.is_none() => Status::Failed,
+            None => Status::Ok,
+        };
+        Ok(())
+    }
+
+    /// How a training ended; `None` if the row does not say it.
+    fn status(&self, position: usize) -> Result<Option<Status>, Error> {
+        let Some(text) = self.at(position) else { return Ok(None) };
+        let found = STATUSES.iter().find(|status| status.name().eq_ignore_ascii_case(text));
+        let known = || STATUSES.iter().map(|status| status.name()).collect::<Vec<_>>().join(", ");
+        let unknown = || self.wrong_in(&self.header[position], &format!("one of {}", known()), text);
+        found.copied().map(Some).ok_or_else(unknown)
+    }
+
+    fn measure_one(&self, field: &str, position: usize, record: &mut Record) -> Result<(), Error> {
+        let Some(text) = self.at(position).filter(|_| field != STATUS) else { return Ok(()) };
         let column = &self.header[position];
         if field == "training_time" {
             let seconds = decimal(text).parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
@@ -128,13 +186,12 @@ impl Line<'_> {
     }
 
     /// Takes the columns that are kept.
-    pub(super) fn keep(&self, record: &mut Record) -> Result<(), Error> {
+    fn keep(&self, record: &mut Record) -> Result<(), Error> {
         for (_, position) in self.positions.kept.iter().filter(|(epochs, _)| epochs.is_none_or(|epochs| epochs == record.epochs))
         {
             let Some(text) = self.at(*position) else { continue };
             let column = &self.header[*position];
-            let number = decimal(text).parse().ok().filter(|number: &f64| number.is_finite());
-            let number = number.ok_or_else(|| self.wrong_in(column, "a number, as the column is kept", text))?;
+            let number = number(text).ok_or_else(|| self.wrong_in(column, "a number, as the column is kept", text))?;
             record.extra.insert(column.clone(), number);
         }
         Ok(())
@@ -152,32 +209,14 @@ fn whole<T: TryFrom<u64>>(text: &str) -> Option<T> {
     T::try_from(exact.or_else(with_point)?).ok()
 }
 
-/// A number with a point instead of the comma that some languages write, where that comma cannot stand between thousands.
-fn decimal(text: &str) -> Cow<'_, str> {
-    let is_decimal = |whole: &str, fraction: &str| {
-        let is_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        let may_be_thousands = fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0');
-        is_digits(whole) && is_digits(fraction) && !may_be_thousands
-    };
-    match text.split_once(',') {
-        Some((whole, fraction)) if is_decimal(whole, fraction) => format!("{whole}.{fraction}").into(),
-        _ => text.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_number_may_have_a_point_and_a_decimal_one_a_comma() {
+    fn a_whole_number_may_have_a_point() {
         assert_eq!(["108", "108.0", "108.", "108,0"].map(whole::<u16>), [Some(108); 4]);
         assert_eq!(["108.5", "-1", "65536", "1e9", "", "x", "inf", "NaN"].map(whole::<u16>), [None; 8]);
         assert_eq!(whole("18446744073709551615"), Some(u64::MAX));
-        let commas = ["0,9412", "0,941", "1234,567", "1768,97595", "12,5"];
-        assert_eq!(commas.map(decimal), ["0.9412", "0.941", "1234.567", "1768.97595", "12.5"]);
-        for uncertain in ["1,768", "123,456", "1,234.5", "1,2,3", ",5", "5,", "0.5"] {
-            assert_eq!(decimal(uncertain), uncertain);
-        }
     }
 }

@@ -7,30 +7,32 @@ mod exported;
 mod kind;
 mod lines;
 mod rows;
+mod values;
 
-use std::collections::HashMap;
-use std::io::{BufReader, Read as _, Seek as _};
+use std::io::Read as _;
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::{Benchmark, Dataset, Error, Imported, Manifest, Record, Source, Status, operations, write};
+use super::{Benchmark, Dataset, Error, Imported, Key, LeftOut, Manifest, Record, Status, operations, write};
+use crate::file::Unpacked;
 use crate::hex;
-use crate::network::Skeleton;
-use crate::space::{ModuleHash, OPERATIONS, Operation, Space};
+use crate::network::{Skeleton, count};
+use crate::space::{OPERATIONS, Operation, Space};
 use crate::train::Protocol;
-use crate::unit::Epochs;
+use crate::unit::Parameters;
 
 pub use columns::Columns;
 pub use kind::Kind;
+pub use values::Ignored;
 
 #[cfg(test)]
 pub(super) use exported::records as exported_records;
 
 use columns::Positions;
-use lines::Line;
+use lines::{Line, Repeats};
 use rows::Rows;
+use values::Values;
 
 /// The most edges of a cell in a file: all that 7 vertices can have.
 const MOST_EDGES: usize = 21;
@@ -41,7 +43,8 @@ const MOST_REPEATS: u16 = super::FIRST_VERIFIED_REPEAT - 1;
 
 /// What a column may hold, and the name that it has unless another one is given: that which `nasbench query` prints.
 ///
-/// Each of [`MEASURED`] may also be of one budget, as in `validation_accuracy@108`, in a file with one row for each cell.
+/// Each of [`MEASURED`], and [`STATUS`], may also be of one budget, as in `validation_accuracy@108`, in a file with one row for
+/// each cell.
 pub const FIELDS: &[(&str, &str)] = &[
     ("hash", "module_hash"),
     ("adjacency", "module_adjacency"),
@@ -53,10 +56,27 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("train_accuracy", "train_accuracy"),
     ("validation_accuracy", "validation_accuracy"),
     ("test_accuracy", "test_accuracy"),
+    (STATUS, "status"),
+];
+
+/// Other names by which a field is found where its usual name is not there: those of cells as JSON, and those of a benchmark.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("hash", "hash"),
+    ("adjacency", "adjacency"),
+    ("adjacency", "matrix"),
+    ("operations", "operations"),
+    ("operations", "ops"),
+    ("training_time", "final_training_time"),
+    ("train_accuracy", "final_train_accuracy"),
+    (VALIDATION, "final_validation_accuracy"),
+    ("test_accuracy", "final_test_accuracy"),
 ];
 
 /// The fields that are measured, and so belong to a budget.
 pub const MEASURED: &[&str] = &["training_time", "train_accuracy", VALIDATION, "test_accuracy"];
+
+/// The field that says how a training ended: `ok`, `diverged` or `failed`.
+pub const STATUS: &str = "status";
 
 /// What a column of numbers is named for that is none of [`FIELDS`] and becomes an extra column of the benchmark.
 pub const KEEP: &str = "keep";
@@ -64,15 +84,62 @@ pub const KEEP: &str = "keep";
 /// The field of what a training reached.
 const VALIDATION: &str = "validation_accuracy";
 
+/// Whether a field belongs to a training, and so to a budget.
+fn of_a_training(field: &str) -> bool {
+    field == STATUS || MEASURED.contains(&field)
+}
+
+/// How to say which column holds a field that is missing: a hint, in a line of its own.
+pub(super) fn naming(field: Option<&str>) -> String {
+    let Some(field) = field else { return String::new() };
+    let of_a_budget =
+        if MEASURED.contains(&field) { format!(", `{field}@108=NAME` if it is of one budget") } else { String::new() };
+    format!("\nhint: `--column {field}=NAME` says which column it is{of_a_budget}")
+}
+
 /// What a file holds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Contents {
     /// The records, sorted by key.
     pub records: Vec<Record>,
-    /// The names of the columns that were not read.
-    pub ignored: Vec<String>,
+    /// The columns that were not read.
+    pub ignored: Vec<Ignored>,
     /// How many of the rows are means over repeats, each of which counts as one repeat.
     pub means: u64,
+    /// Records that state another number of parameters than the network of their cell has; they keep their own.
+    pub recounted: Option<Recounted>,
+    /// What was left out because something was wrong with it.
+    pub left_out: LeftOut,
+}
+
+/// Records that state another number of parameters than the network of their cell has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recounted {
+    /// How many there are.
+    pub records: u64,
+    /// The first of them.
+    pub first: Key,
+    /// What it states.
+    pub stated: Parameters,
+    /// What its network has.
+    pub counted: Parameters,
+}
+
+/// How a file is to be read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    file: &'a Path,
+    columns: &'a Columns,
+    skeleton: &'a Skeleton,
+    /// Whether rows that are not right are left out, instead of ending the reading.
+    keep_going: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// The names of the columns that are kept.
+    fn kept(&self) -> Vec<&'a str> {
+        self.columns.kept().collect()
+    }
 }
 
 /// Reads the records of a file: a row for each training, or one for each cell with columns for its budgets.
@@ -80,7 +147,8 @@ pub struct Contents {
 /// A file may be CSV with commas, semicolons or tabs, JSON (objects, one after the other or in a list), or what
 /// [`export`](super::export) wrote in any format; each may be packed by gzip. A cell is its matrix and its operations, as
 /// [`Sketch::from_matrix`](crate::space::Sketch::from_matrix) reads them. An empty field is no value, and neither is a training
-/// time of 0; a training whose validation accuracy is empty though other values of it are there counts as [`Status::Failed`]. The
+/// time of 0. How a training ended its [status](STATUS) says; where that is empty or not there, a training whose validation accuracy
+/// is empty though other values of it are there counts as [`Status::Failed`]. The
 /// repeats of a cell at a budget are numbered in their order unless a column does; a mean over repeats counts as one. A hash is
 /// compared with that of the cell. Parameters are counted in the network of `skeleton` unless a column has them.
 ///
@@ -90,11 +158,12 @@ pub struct Contents {
 /// [`Error::MissingColumn`]; [`Error::CsvValue`] for the first value that cannot be right: no cell, an accuracy that is not a
 /// fraction, a number that is none; [`Error::RepeatedKey`] and [`Error::NoRecords`].
 pub fn read_table(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<Contents, Error> {
-    read_bytes(file, columns, skeleton).map(|(contents, _)| contents)
+    read(&Reading { file, columns, skeleton, keep_going: false }).map(|(contents, _)| contents)
 }
 
 /// Reads the records of a file, and says which it is.
-fn read_bytes(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<(Contents, Imported), Error> {
+fn read(reading: &Reading<'_>) -> Result<(Contents, Imported), Error> {
+    let file = reading.file;
     let kind = Kind::of(file)?;
     let bytes = bytes(file)?;
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
@@ -105,128 +174,128 @@ fn read_bytes(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<(Co
             let (what, hint) = (kind.name().to_owned(), "`nasbench import` makes a benchmark of it".to_owned());
             return Err(Error::Foreign { file: file.to_owned(), what, hint });
         }
-        Kind::Parquet | Kind::Arrow => exported_contents(kind, bytes, columns, file)?,
-        Kind::Delimited | Kind::Json => text_contents(kind, bytes, columns, skeleton, file)?,
-    };
-    let records = &mut contents.records;
-    if records.is_empty() {
-        return Err(Error::NoRecords { file: file.to_owned() });
-    }
-    records.sort_by_key(Record::key);
-    if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
-        return Err(Error::RepeatedKey { file: file.to_owned(), key: Box::new(pair[0].key()) });
-    }
-    if let Some(verified) = records.iter().find(|record| record.repeat > MOST_REPEATS) {
-        return Err(Error::VerifiedRow { file: file.to_owned(), key: Box::new(verified.key()) });
-    }
-    imported.records = records.len() as u64;
-    Ok((contents, imported))
-}
-
-/// Reads what an export wrote in a format that says which columns it has.
-fn exported_contents(kind: Kind, bytes: Vec<u8>, columns: &Columns, file: &Path) -> Result<Contents, Error> {
-    let kept: Vec<_> = columns.kept().collect();
-    let (records, ignored) = match kind {
-        Kind::Arrow => exported::read_arrow(bytes, file, &kept)?,
-        _ if is_packed(&fs_err::read(file)?) => {
+        Kind::Arrow => exported::read_arrow(reading, bytes)?,
+        Kind::Parquet if Unpacked::open(file)?.is_packed() => {
             let (what, hint) = ("a Parquet file packed by gzip".to_owned(), "`gzip -d FILE` unpacks it".to_owned());
             return Err(Error::Foreign { file: file.to_owned(), what, hint });
         }
-        _ => exported::read_parquet(file, &kept)?,
+        Kind::Parquet => exported::read_parquet(reading)?,
+        Kind::Delimited | Kind::Json => text_contents(reading, kind, bytes)?,
     };
-    Ok(Contents { records, ignored, means: 0 })
+    settle(reading, &mut contents)?;
+    imported.records = contents.records.len() as u64;
+    Ok((contents, imported))
 }
 
 /// Reads a text: an export, or rows with columns that a person named.
-fn text_contents(kind: Kind, bytes: Vec<u8>, columns: &Columns, skeleton: &Skeleton, file: &Path) -> Result<Contents, Error> {
+fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Contents, Error> {
+    let file = reading.file;
     let header = rows::header(&bytes, kind, file)?;
     columns::check_unique(&header, file)?;
     if columns::is_exported(&header) {
-        let kept: Vec<_> = columns.kept().collect();
-        let (records, ignored) = exported::read_text(&bytes, kind, &header, &kept, file)?;
-        return Ok(Contents { records, ignored, means: 0 });
+        return exported::read_text(reading, &bytes, kind, &header);
     }
     let mut rows = Rows::open(bytes, kind, file)?;
     let header = std::mem::take(&mut rows.header);
-    let positions = Positions::new(columns, &header, file)?;
+    let positions = Positions::new(reading.columns, &header, file)?;
     let space = Space::nas_bench_101().with_max_edges(MOST_EDGES).and_then(|space| space.with_operations(OPERATIONS));
     let space = space.expect("limits of a space");
-    let ignored = columns::ignored(&header, |position| positions.is_read(position));
-    let mut contents = Contents { ignored, ..Contents::default() };
-    let mut repeats: HashMap<(ModuleHash, Epochs), u16> = HashMap::new();
-    while let Some((number, row)) = rows.next(file)? {
+    let unread: Vec<usize> = (0..header.len()).filter(|position| !positions.is_read(*position)).collect();
+    let mut values = vec![Values::default(); unread.len()];
+    let (mut contents, mut repeats) = (Contents::default(), Repeats::new());
+    loop {
+        let (number, row) = match rows.next(file) {
+            Ok(None) => break,
+            Ok(Some(row)) => row,
+            Err(error) => {
+                contents.left_out.add_or_stop(error, reading.keep_going)?;
+                continue;
+            }
+        };
+        for (values, position) in values.iter_mut().zip(&unread) {
+            values.take(row.get(*position).unwrap_or_default());
+        }
         let line = Line { row: &row, number, unit: rows.unit, file, header: &header, positions: &positions };
-        take(&line, &space, skeleton, &mut repeats, &mut contents)?;
+        match line.records(&space, reading.skeleton, &repeats) {
+            Err(error) => contents.left_out.add_or_stop(error, reading.keep_going)?,
+            Ok(mut records) => {
+                contents.means += u64::from(line.is_mean());
+                for record in &records {
+                    let next = repeats.entry((record.hash, record.epochs)).or_default();
+                    *next = next.saturating_add(1);
+                }
+                contents.records.append(&mut records);
+            }
+        }
     }
+    let ignored = unread.iter().zip(values).map(|(position, values)| Ignored::new(&header, *position, values));
+    contents.ignored = ignored.collect();
     Ok(contents)
 }
 
-/// Takes the records of a row.
-fn take(
-    line: &Line<'_>,
-    space: &Space,
-    skeleton: &Skeleton,
-    repeats: &mut HashMap<(ModuleHash, Epochs), u16>,
-    contents: &mut Contents,
-) -> Result<(), Error> {
-    let cell = line.cell(space)?;
-    let hash = line.hash(cell)?;
-    let (parameters, flops) = line.cost(cell, skeleton)?;
-    contents.means += u64::from(line.is_mean());
-    for (epochs, measured) in line.measurements()? {
-        let next = repeats.entry((hash, epochs)).or_default();
-        let repeat = line.repeat()?.unwrap_or(*next);
-        *next = next.saturating_add(1);
-        if repeat > MOST_REPEATS {
-            let expected = format!("at most {MOST_REPEATS}, and fewer repeats of a cell");
-            return Err(line.wrong("repeat", &expected, &repeat.to_string()));
-        }
-        let mut record =
-            Record { parameters, flops, source: Source::Imported, ..Record::blank_with_hash(hash, cell, epochs, repeat) };
-        let names_accuracy = measured.iter().any(|(field, _)| *field == VALIDATION);
-        for (field, position) in measured {
-            line.measure(field, position, &mut record)?;
-        }
-        line.keep(&mut record)?;
-        if names_accuracy && record.end.validation_accuracy.is_none() {
-            record.status = Status::Failed;
-        }
-        record.total_time = record.end.training_time;
-        contents.records.push(record);
+/// Sorts the records, refuses those that no benchmark can have, and looks at what they have in common.
+fn settle(reading: &Reading<'_>, contents: &mut Contents) -> Result<(), Error> {
+    let file = || reading.file.to_owned();
+    let mut records = std::mem::take(&mut contents.records);
+    // Of rows with one key the first in the file stays first.
+    records.sort_by_key(Record::key);
+    for record in records {
+        let key = record.key();
+        let problem = if contents.records.last().is_some_and(|last| last.key() == key) {
+            Error::RepeatedKey { file: file(), key: Box::new(key) }
+        } else if record.repeat > MOST_REPEATS {
+            Error::VerifiedRow { file: file(), key: Box::new(key) }
+        } else {
+            contents.records.push(record);
+            continue;
+        };
+        contents.left_out.add_or_stop(problem, reading.keep_going)?;
     }
+    if contents.records.is_empty() {
+        let mut problems = contents.left_out.listed.drain(..);
+        return Err(problems.next().unwrap_or_else(|| Error::NoRecords { file: file() }));
+    }
+    values::level(&mut contents.records);
+    contents.recounted = recounted(&contents.records, reading.skeleton);
     Ok(())
+}
+
+/// Counts the parameters of every cell again.
+fn recounted(records: &[Record], skeleton: &Skeleton) -> Option<Recounted> {
+    let mut found: Option<Recounted> = None;
+    for of_one_cell in records.chunk_by(|one, next| one.cell == next.cell) {
+        let Ok((counted, _)) = count(&of_one_cell[0].cell, skeleton) else { continue };
+        // Of a training that failed before it started nobody knows it.
+        let is_unknown = |record: &Record| record.status == Status::Failed && record.parameters == Parameters(0);
+        for record in of_one_cell.iter().filter(|record| record.parameters != counted && !is_unknown(record)) {
+            let first = Recounted { records: 0, first: record.key(), stated: record.parameters, counted };
+            found.get_or_insert(first).records += 1;
+        }
+    }
+    found
 }
 
 /// The bytes of a file, unpacked if it is packed by gzip.
 fn bytes(file: &Path) -> Result<Vec<u8>, Error> {
-    let mut open = fs_err::File::open(file)?;
     let too_long = |found| Error::TooLong { file: file.to_owned(), expected: MOST_BYTES, found };
-    let length = open.metadata()?.len();
+    let length = fs_err::metadata(file)?.len();
     if length > MOST_BYTES {
         return Err(too_long(length));
     }
+    let unpacked = Unpacked::open(file)?;
+    let broken = Error::of_reading(file, unpacked.is_packed());
     let mut bytes = Vec::new();
-    open.read_to_end(&mut bytes)?;
-    if !is_packed(&bytes) {
-        return Ok(bytes);
-    }
-    open.rewind()?;
-    bytes.clear();
-    let read = MultiGzDecoder::new(BufReader::new(open)).take(MOST_BYTES + 1).read_to_end(&mut bytes);
-    let found = read.map_err(|source| Error::Unpack { file: file.to_owned(), source })? as u64;
+    let found = unpacked.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(broken)? as u64;
     if found > MOST_BYTES { Err(too_long(found)) } else { Ok(bytes) }
-}
-
-/// Whether bytes are those of a file packed by gzip.
-fn is_packed(bytes: &[u8]) -> bool {
-    bytes.starts_with(kind::GZIP)
 }
 
 /// Makes a benchmark of a file: as [`read_table`], in a new folder. Returns the benchmark and what the file holds.
 ///
+/// With `keep_going`, rows that are not right are left out and counted instead of ending the import.
+///
 /// # Errors
 ///
-/// As [`read_table`]; [`Error::NotEmpty`] if anything lies in the folder, [`Error::NoNetwork`] if the protocol leaves open what
+/// As [`read_table`], with `keep_going` only for what is wrong with the whole file or with every row; [`Error::NotEmpty`] if anything lies in the folder, [`Error::NoNetwork`] if the protocol leaves open what
 /// the images are.
 ///
 /// # Panics
@@ -237,11 +306,12 @@ pub fn import_table(
     columns: &Columns,
     protocol: &Protocol,
     dataset: &str,
+    keep_going: bool,
     out: &Path,
 ) -> Result<(Benchmark, Contents), Error> {
     Benchmark::check_vacant(out)?;
     let skeleton = protocol.skeleton().ok_or_else(|| Error::NoNetwork { what: format!("the protocol `{}`", protocol.name) })?;
-    let (contents, imported) = read_bytes(file, columns, &skeleton)?;
+    let (contents, imported) = read(&Reading { file, columns, skeleton: &skeleton, keep_going })?;
     let records = &contents.records;
     let used = |operation: &Operation| records.iter().any(|record| record.cell.operations().any(|other| other == *operation));
     let official: Vec<_> = Space::nas_bench_101().operations().collect();

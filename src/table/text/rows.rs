@@ -7,6 +7,7 @@ use csv::StringRecord;
 use serde::de::{Error as _, IgnoredAny};
 
 use super::kind::Kind;
+use crate::file::mark_length;
 use crate::table::Error;
 
 /// What may separate the fields of a line; of two that are there as often the first.
@@ -26,7 +27,7 @@ pub(super) struct Rows {
 enum Source {
     Delimited(Box<csv::Reader<Cursor<Vec<u8>>>>),
     /// The rows that are left, and how many were given.
-    Json(std::vec::IntoIter<StringRecord>, u64),
+    Json(std::vec::IntoIter<Result<StringRecord, Error>>, u64),
 }
 
 impl Rows {
@@ -36,7 +37,7 @@ impl Rows {
     ///
     /// [`Error::Csv`] or [`Error::Json`] if it has none.
     pub(super) fn open(bytes: Vec<u8>, kind: Kind, file: &Path) -> Result<Self, Error> {
-        let start = start(&bytes);
+        let start = mark_length(&bytes);
         if kind == Kind::Json {
             return json(&bytes[start..], file);
         }
@@ -52,7 +53,8 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`Error::Csv`] if it has another number of fields than the header.
+    /// [`Error::Csv`] if it has another number of fields than the header, [`Error::Json`] if it is no object or has a key twice. The
+    /// rows behind it can be read all the same.
     pub(super) fn next(&mut self, file: &Path) -> Result<Option<(u64, StringRecord)>, Error> {
         match &mut self.source {
             Source::Delimited(reader) => {
@@ -62,7 +64,7 @@ impl Rows {
             }
             Source::Json(rows, given) => {
                 *given += 1;
-                Ok(rows.next().map(|row| (*given, row)))
+                Ok(rows.next().transpose()?.map(|row| (*given, row)))
             }
         }
     }
@@ -74,7 +76,7 @@ impl Rows {
 ///
 /// [`Error::Csv`] or [`Error::Json`] if it has none.
 pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String>, Error> {
-    let start = start(bytes);
+    let start = mark_length(bytes);
     if kind == Kind::Delimited {
         let (separator, start) = separator(bytes, start);
         let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(&bytes[start..]);
@@ -84,17 +86,13 @@ pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String
     let text = utf8(&bytes[start..], file)?;
     let first = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().next();
     first.transpose().map_err(|source| Error::Json { file: file.to_owned(), source })?;
-    match Scanner::new(text).value() {
-        // An export is no list, which is read as a whole later.
-        object if object.starts_with('{') => Ok(entries(object, 1, file)?.into_iter().map(|(key, _)| key).collect()),
-        _ => Ok(Vec::new()),
+    let first = Scanner::new(text).value();
+    let first = if first.starts_with('[') { Scanner::new(inside(first)).value() } else { first };
+    // What is no object is named when its row is read.
+    if !first.starts_with('{') {
+        return Ok(Vec::new());
     }
-}
-
-/// Where a text starts: behind the mark that some programs of Windows write in front.
-pub(super) fn start(bytes: &[u8]) -> usize {
-    let mark = "\u{feff}".as_bytes();
-    if bytes.starts_with(mark) { mark.len() } else { 0 }
+    Ok(entries(first, 1, file)?.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The separator of a text, by its first line, and where its header starts: behind the line with which a spreadsheet names it.
@@ -121,8 +119,12 @@ pub(super) fn separator(bytes: &[u8], start: usize) -> (u8, usize) {
     (SEPARATORS[counts.iter().position(|count| *count == most).unwrap_or_default()], start)
 }
 
-/// Reads objects, one after the other or in lists. Their keys are the columns; a value is its text, as numbers lose digits otherwise.
-fn json(bytes: &[u8], file: &Path) -> Result<Rows, Error> {
+/// The rows of a text in JSON, each as it is written: objects, if they are right, one after the other or in lists.
+///
+/// # Errors
+///
+/// [`Error::Json`] if the text is none.
+pub(super) fn objects<'a>(bytes: &'a [u8], file: &Path) -> Result<Vec<&'a str>, Error> {
     let text = utf8(bytes, file)?;
     for value in serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>() {
         value.map_err(|source| Error::Json { file: file.to_owned(), source })?;
@@ -134,14 +136,21 @@ fn json(bytes: &[u8], file: &Path) -> Result<Rows, Error> {
         let mut of_list = Scanner::new(inside(value));
         let is_list = value.starts_with('[');
         if !is_list {
-            objects.push(entries(value, objects.len() + 1, file)?);
+            objects.push(value);
         }
         while is_list && of_list.is_inside() {
-            objects.push(entries(of_list.value(), objects.len() + 1, file)?);
+            objects.push(of_list.value());
         }
     }
+    Ok(objects)
+}
+
+/// Reads objects. Their keys are the columns; a value is its text, as numbers lose digits otherwise.
+fn json(bytes: &[u8], file: &Path) -> Result<Rows, Error> {
+    let objects = objects(bytes, file)?;
+    let objects: Vec<_> = objects.iter().zip(1..).map(|(object, number)| entries(object, number, file)).collect();
     let mut header: Vec<String> = Vec::new();
-    for (key, _) in objects.iter().flatten() {
+    for (key, _) in objects.iter().flatten().flatten() {
         if !header.contains(key) {
             header.push(key.clone());
         }
@@ -150,7 +159,7 @@ fn json(bytes: &[u8], file: &Path) -> Result<Rows, Error> {
         let value = |name: &String| object.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
         header.iter().map(|name| value(name).map_or_else(String::new, field)).collect::<Vec<_>>().into()
     };
-    let rows: Vec<_> = objects.into_iter().map(row).collect();
+    let rows: Vec<_> = objects.into_iter().map(|object| object.map(row)).collect();
     Ok(Rows { unit: "object", source: Source::Json(rows.into_iter(), 0), header })
 }
 

@@ -1,15 +1,17 @@
 //! Whole files, and everything that can be wrong with them.
 
+mod keep_going;
+
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::network::count;
 use crate::space::Cell;
 use crate::table::export::{self, Format, export};
 use crate::table::fixture::{benchmark, records, with_divergence};
-use crate::table::{Part, Table, sql};
-use crate::unit::{Accuracy, Parameters, Seconds};
+use crate::table::{Number, Part, Table, sql};
+use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
 /// A file in a folder of its own.
 fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
@@ -37,6 +39,15 @@ fn read(text: &str, columns: &Columns) -> Result<Vec<Record>, Error> {
 fn message(text: &str, columns: &Columns) -> String {
     let message = read(text, columns).unwrap_err().to_string();
     message[message.find("cells.csv").unwrap()..].to_owned()
+}
+
+/// The names of the columns that were not read.
+fn ignored(contents: &Contents) -> Vec<&str> {
+    contents.ignored.iter().map(|ignored| ignored.column.as_str()).collect()
+}
+
+fn import(file: &Path, columns: &Columns, protocol: &Protocol, out: &Path) -> Result<(Benchmark, Contents), Error> {
+    import_table(file, columns, protocol, "cifar-10", false, out)
 }
 
 fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Columns {
@@ -99,8 +110,6 @@ fn a_row_for_each_training_has_the_names_that_a_query_prints() {
     assert!(message(&text.replace("12,,7", "12,best,7"), &Columns::default()).contains("expected the number of a repeat"));
     let of_means = contents(&text.replace("12,,7", "12,mean,7"), &Columns::default()).unwrap();
     assert_eq!((of_means.records, of_means.means), (records, 2));
-    let upper = text.replace("043721b9c7fe8c5fad811d47d83132ec", "043721B9C7FE8C5FAD811D47D83132EC");
-    assert_eq!(read(&upper, &Columns::default()).unwrap(), read(text, &Columns::default()).unwrap());
     assert!(message(&text.replace("12,,7", "12,100,7"), &Columns::default()).contains("expected at most 99"));
     assert!(message(&text.replace("ec,12", "ec,0"), &Columns::default()).contains("column `epochs`"));
 }
@@ -122,12 +131,22 @@ fn what_cannot_be_right_is_named_with_its_line_and_column() {
 
 #[test]
 fn columns_that_are_not_there_are_named() {
-    let missing = message("module_adjacency,ops,val\n", &Columns::default());
-    assert_eq!(missing, "cells.csv` has no column `module_operations` (known: module_adjacency, ops, val)");
-    let columns = Columns::default().with("operations=ops").unwrap();
-    assert!(message("module_adjacency,ops,val\n", &columns).contains("no column `validation_accuracy`"));
-    let header = "module_adjacency,ops,validation_accuracy\n";
-    assert!(message(header, &columns).contains("no column `epochs`"));
+    let missing = message("module_adjacency,labels,val\n", &Columns::default());
+    let expected = "cells.csv` has no column `module_operations` (known: module_adjacency, labels, val)\n\
+        hint: `--column operations=NAME` says which column it is";
+    assert_eq!(missing, expected);
+    let columns = Columns::default().with("operations=labels").unwrap();
+    let missing = message("module_adjacency,labels,val\n", &columns);
+    let expected = "cells.csv` has no column `validation_accuracy` (known: module_adjacency, labels, val)\n\
+        hint: `--column validation_accuracy=NAME` says which column it is, `validation_accuracy@108=NAME` if it is of one budget";
+    assert_eq!(missing, expected);
+    let header = "module_adjacency,labels,validation_accuracy\n";
+    let missing = message(header, &columns);
+    assert!(
+        missing.contains("no column `epochs`") && missing.ends_with("\nhint: `--column epochs=NAME` says which column it is")
+    );
+    let other = message(header, &Columns::default().with("operations=ops").unwrap());
+    assert_eq!(other, "cells.csv` has no column `ops` (known: module_adjacency, labels, validation_accuracy)");
     assert!(matches!(read("matrix,ops,val_4,val_108,seconds\n", &wide()), Err(Error::NoRecords { .. })));
     for wrong in ["", "operations", "operations=", "colour=red", "operations@4=ops", "test_accuracy@0=a", "test_accuracy@x=a"] {
         assert!(matches!(Columns::default().with(wrong), Err(Error::UnknownField { .. })), "{wrong}");
@@ -140,14 +159,14 @@ fn a_benchmark_is_made_of_a_file() {
     let (file, out) = (folder.path().join("cells.csv"), folder.path().join("bench"));
     fs_err::write(&file, "matrix,ops,val_4,val_108,seconds\n0100,input output,0.5,0.6,7\n").unwrap();
     let protocol = Protocol::find("nas-bench-101").unwrap();
-    let (benchmark, contents) = import_table(&file, &wide(), &protocol, "cifar-10", &out).unwrap();
+    let (benchmark, contents) = import(&file, &wide(), &protocol, &out).unwrap();
     assert_eq!(benchmark.records().unwrap(), contents.records);
     assert_eq!(benchmark.skeleton().unwrap(), Skeleton::nas_bench_101());
     assert_eq!(benchmark.imported()[0].records, 2);
-    assert!(matches!(import_table(&file, &wide(), &protocol, "cifar-10", &out), Err(Error::NotEmpty { .. })));
+    assert!(matches!(import(&file, &wide(), &protocol, &out), Err(Error::NotEmpty { .. })));
     let open = Protocol::find("quick").unwrap();
     let other = folder.path().join("other");
-    assert!(matches!(import_table(&file, &wide(), &open, "any", &other), Err(Error::NoNetwork { .. })));
+    assert!(matches!(import(&file, &wide(), &open, &other), Err(Error::NoNetwork { .. })));
     assert!(!other.exists());
 }
 
@@ -188,7 +207,7 @@ fn cells_are_read_however_a_program_wrote_them() {
          {\"matrix\": [[false,true],[false,false]], \"ops\": [], \"epochs\": 108, \"val\": 0.5}]",
     ] {
         let found = contents(text, &columns).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!((of_cells(&found.records), found.ignored), (expected(), Vec::<String>::new()), "{text}");
+        assert_eq!((of_cells(&found.records), found.ignored), (expected(), Vec::new()), "{text}");
         let (_folder, file) = file("cells.csv.gz", &packed(text.as_bytes()));
         assert_eq!(read_table(&file, &columns, &Skeleton::nas_bench_101()).unwrap().records, found.records);
     }
@@ -239,10 +258,7 @@ fn json_keeps_every_digit_and_is_refused_where_it_is_no_rows() {
     let text =
         "{\"note\": \"a \\\"{quoted}\\\\\", \"matrix\":[[0,1],[0,0]],\"ops\":[],\"seconds\":0.018483656000000005,\"val\":null}\n";
     let found = contents(text, &columns).unwrap();
-    assert_eq!(
-        (found.records[0].end.training_time, found.ignored),
-        (Seconds(0.018_483_656_000_000_005), vec!["note".to_owned()])
-    );
+    assert_eq!((found.records[0].end.training_time, ignored(&found)), (Seconds(0.018_483_656_000_000_005), vec!["note"]));
     let cause = |text: &str| {
         let error = read(text, &columns).unwrap_err();
         assert!(matches!(error, Error::Json { .. }), "{error}");
@@ -259,15 +275,17 @@ fn columns_that_are_not_read_are_named_and_numbers_are_kept_if_asked() {
     let text = "matrix,ops,val_4,val_108,seconds,energy,,half\n\
                 0100,input output,0.5,0.6,7,1.25,x,0.25\n010001000,conv3x3,0.5,0.7,8,,x,0.5\n";
     let found = contents(text, &wide()).unwrap();
-    assert_eq!(found.ignored, ["energy", "number 7 (without a name)", "half"]);
+    assert_eq!(ignored(&found), ["energy", "number 7", "half"]);
+    let obstacles: Vec<_> = found.ignored.iter().map(|ignored| ignored.obstacle).collect();
+    assert_eq!(obstacles, [None, Some("it has no name"), None]);
     assert!(found.records.iter().all(|record| record.extra.is_empty()));
 
     let columns = wide().with("keep=energy").unwrap().with("keep@108=half").unwrap();
     let (folder, file) = file("cells.csv", text.as_bytes());
     let out = folder.path().join("bench");
     let protocol = Protocol::find("nas-bench-101").unwrap();
-    let (benchmark, contents) = import_table(&file, &columns, &protocol, "cifar-10", &out).unwrap();
-    assert_eq!(contents.ignored, ["number 7 (without a name)"]);
+    let (benchmark, contents) = import(&file, &columns, &protocol, &out).unwrap();
+    assert_eq!(ignored(&contents), ["number 7"]);
     let sql = "select epochs, energy, half from records where vertices = 2 order by epochs";
     let rows = |benchmark: &Benchmark| serde_json::to_string(&sql::query(benchmark, sql).unwrap().rows).unwrap();
     assert_eq!(rows(&benchmark), "[[4,1.25,null],[108,1.25,0.25]]");
@@ -277,12 +295,12 @@ fn columns_that_are_not_read_are_named_and_numbers_are_kept_if_asked() {
     let other = folder.path().join("other");
     let text = "matrix,ops,val_4,val_108,seconds,carbon\n011001000,conv3x3,0.5,0.6,7,3\n";
     fs_err::write(&file, text).unwrap();
-    let (second, _) = import_table(&file, &wide().with("keep=carbon").unwrap(), &protocol, "cifar-10", &other).unwrap();
+    let (second, _) = import(&file, &wide().with("keep=carbon").unwrap(), &protocol, &other).unwrap();
     let merged = crate::table::merge(&[benchmark.clone(), second], &folder.path().join("merged"), &|_, _, _| {}).unwrap();
     assert_eq!(merged.rows, 6);
     assert_eq!(rows(&merged.benchmark), "[[4,1.25,null],[108,1.25,0.25]]");
     let all = sql::query(&merged.benchmark, "select sum(carbon), count(energy), count(*) from records").unwrap().rows;
-    assert_eq!(serde_json::to_string(&all).unwrap(), "[[6.0,2,6]]");
+    assert_eq!(serde_json::to_string(&all).unwrap(), "[[6,2,6]]", "what is whole stays whole");
     fs_err::create_dir_all(merged.benchmark.shards(Part::Recorded)).unwrap();
     let shard = merged.benchmark.shards(Part::Recorded).join("1.parquet");
     fs_err::rename(merged.benchmark.folder().join("records.parquet"), shard).unwrap();
@@ -335,7 +353,7 @@ fn every_export_is_imported_as_the_same_rows() {
         let bytes = exported(&benchmark, format);
         let (folder, file) = file(&format!("rows.{name}"), &bytes);
         let out = folder.path().join("bench");
-        let (again, contents) = import_table(&file, &Columns::default(), &protocol, "tiny", &out).unwrap();
+        let (again, contents) = import(&file, &Columns::default(), &protocol, &out).unwrap();
         assert_eq!(again.records().unwrap(), records(), "{name}");
         assert_eq!((contents.ignored, contents.means), (Vec::new(), 0));
         if name != "parquet" {
@@ -390,4 +408,129 @@ fn what_is_wrong_with_an_export_is_named() {
     let expected =
         "`rows` is a Parquet file that another program wrote\nhint: write its rows as CSV, whose columns `--column` names";
     assert_eq!(message(&fs_err::read(trials).unwrap()), expected);
+}
+
+#[test]
+fn a_hash_is_the_same_in_upper_and_lower_case() {
+    let lower = "043721b9c7fe8c5fad811d47d83132ec";
+    let header = "module_hash,epochs,validation_accuracy,module_adjacency,module_operations";
+    let text =
+        format!("{header}\n{lower},12,0.5,0100,\"input,output\"\n{},12,0.6,0100,\"input,output\"\n", lower.to_ascii_uppercase());
+    let records = read(&text, &Columns::default()).unwrap();
+    assert_eq!(
+        records.iter().map(|record| (record.hash.to_string(), record.repeat)).collect::<Vec<_>>(),
+        [(lower.to_owned(), 0), (lower.to_owned(), 1)]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(folder.path(), &crate::table::fixture::records(), &[]);
+    let text = String::from_utf8(exported(&benchmark, Format::Csv)).unwrap();
+    let upper = text.replace(lower, &lower.to_ascii_uppercase());
+    assert_ne!(upper, text);
+    assert_eq!(read(&upper, &Columns::default()).unwrap(), benchmark.records().unwrap());
+}
+
+#[test]
+fn how_a_training_ended_is_read_in_any_case_and_other_words_are_refused() {
+    let header = "module_adjacency,module_operations,epochs,repeat,training_time,validation_accuracy,status";
+    let rows = ["0,1,0.5,ok", "1,2,,Diverged", "2,,,DIVERGED", "3,,,failed", "4,,0.4, FAILED ", "5,,0.5,", "6,3,,"];
+    let of = |rows: &[&str]| rows.iter().map(|row| format!("0100,\"input,output\",4,{row}")).collect::<Vec<_>>().join("\n");
+    let records = read(&format!("{header}\n{}", of(&rows)), &Columns::default()).unwrap();
+    let statuses: Vec<_> = records.iter().map(|record| record.status).collect();
+    let expected = [
+        Status::Ok,
+        Status::Diverged,
+        Status::Diverged,
+        Status::Failed,
+        Status::Failed,
+        Status::Ok,
+        // It does not say, and its time is known.
+        Status::Failed,
+    ];
+    assert_eq!(statuses, expected);
+    // Where cells are judged, a training that diverged counts as chance.
+    let table = Table::from_records(&records[..3]);
+    assert_eq!(table.judged_accuracies(0, Epochs(4)), [0.5, 0.1, 0.1]);
+    let expected = "cells.csv`, line 3, column `status`: expected one of ok, diverged, failed, found COMPLETED";
+    assert_eq!(message(&format!("{header}\n{}", of(&["0,1,0.5,ok", "1,1,0.5,COMPLETED"])), &Columns::default()), expected);
+}
+
+#[test]
+fn in_a_row_for_each_cell_the_status_is_that_of_a_budget() {
+    let text =
+        "matrix,ops,val_4,val_108,end,status\n0100,input output,0.5,,diverged,perfect\n010001000,conv3x3,0.5,0.9,,perfect\n";
+    let columns = named(["validation_accuracy@4=val_4", "validation_accuracy@108=val_108", "status@108=end"]);
+    let found = contents(text, &columns).unwrap();
+    let mut statuses: Vec<_> =
+        found.records.iter().map(|record| (record.cell.vertices(), record.epochs.0, record.status)).collect();
+    statuses.sort_unstable_by_key(|(vertices, epochs, _)| (*vertices, *epochs));
+    let expected = [(2, 4, Status::Ok), (2, 108, Status::Diverged), (3, 4, Status::Ok), (3, 108, Status::Ok)];
+    assert_eq!(statuses, expected);
+    assert_eq!(ignored(&found), ["status"], "it does not say of which budget it is");
+    assert!(message(text, &columns.with("status=status").unwrap()).contains("no column `epochs`"));
+}
+
+#[test]
+fn the_names_of_a_benchmark_and_of_cells_in_json_are_found() {
+    let columns = "module_hash,module_adjacency,module_operations,final_validation_accuracy,final_training_time,epochs";
+    let row = "043721b9c7fe8c5fad811d47d83132ec,0100,\"input,output\",0.5,7.5,108";
+    let of_sql = contents(&format!("{columns}\n{row}\n"), &Columns::default()).unwrap();
+    assert_eq!((of_sql.records[0].end.training_time, ignored(&of_sql)), (Seconds(7.5), vec![]));
+    let json = "[{\"matrix\": [[0, 1], [0, 0]], \"ops\": [\"input\", \"output\"], \"epochs\": 108, \
+        \"validation_accuracy\": 0.5, \"training_time\": 7.5}]";
+    assert_eq!(read(json, &Columns::default()).unwrap(), of_sql.records);
+    // A name that a query prints goes before another one of the same field.
+    let both = "module_adjacency,matrix,ops,epochs,validation_accuracy,final_validation_accuracy\n0100,011001000,,4,0.5,0.6\n";
+    let both = contents(both, &Columns::default()).unwrap();
+    assert_eq!((both.records[0].cell.vertices(), both.records[0].end.validation_accuracy), (2, Accuracy::from_fraction(0.5)));
+    assert_eq!(ignored(&both), ["matrix", "final_validation_accuracy"]);
+}
+
+#[test]
+fn all_columns_as_json_in_a_list_are_an_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(folder.path(), &crate::table::fixture::records(), &[]);
+    let lines = String::from_utf8(exported(&benchmark, Format::JsonLines)).unwrap();
+    let list = format!("[\n{}\n]\n", lines.trim_end().replace('\n', ",\n"));
+    assert_eq!(read(&list, &Columns::default()).unwrap(), benchmark.records().unwrap());
+}
+
+#[test]
+fn whole_numbers_stay_whole_in_a_column_that_is_kept() {
+    let text = "matrix,ops,epochs,validation_accuracy,id,half,mixed,large\n\
+        0100,,4,0.5,9007199254740993,0.5,1,18446744073709551615\n010001000,conv3x3,4,0.5,,1,2.5,1\n";
+    let (folder, file) = file("cells.csv", text.as_bytes());
+    let out = folder.path().join("bench");
+    let protocol = Protocol::find("nas-bench-101").unwrap();
+    let columns = named(["keep=id", "keep=half", "keep=mixed"]);
+    let (benchmark, contents) = import(&file, &columns, &protocol, &out).unwrap();
+    assert_eq!(benchmark.records().unwrap(), contents.records);
+    let extra: Vec<_> =
+        contents.records.iter().filter(|record| record.cell.vertices() == 2).map(|record| &record.extra).collect();
+    let expected =
+        [("half", Number::Decimal(0.5)), ("id", Number::Whole(9_007_199_254_740_993)), ("mixed", Number::Decimal(1.0))];
+    assert_eq!(extra[0].iter().map(|(name, number)| (name.as_str(), *number)).collect::<Vec<_>>(), expected);
+    // One with more digits than any number here has cannot be kept.
+    assert_eq!(contents.ignored[0].obstacle, Some("it does not hold numbers"));
+    let rows = sql::query(&benchmark, "select id, half, mixed from records order by vertices limit 1").unwrap().rows;
+    assert_eq!(serde_json::to_string(&rows).unwrap(), "[[9007199254740993,0.5,1.0]]");
+    for (format, kept) in [(Format::Parquet, false), (Format::Arrow, false), (Format::Csv, true), (Format::JsonLines, true)] {
+        fs_err::write(&file, exported(&benchmark, format)).unwrap();
+        let columns = if kept { columns.clone() } else { Columns::default() };
+        let again = read_table(&file, &columns, &Skeleton::nas_bench_101()).unwrap();
+        assert_eq!(again.records, contents.records, "{format:?}");
+    }
+}
+
+#[test]
+fn parameters_that_contradict_the_network_are_counted() {
+    let text = "matrix,ops,epochs,validation_accuracy,trainable_parameters\n\
+        0100,,4,0.5,7\n0100,,12,0.5,8\n010001000,conv3x3,4,0.5,\n";
+    let found = contents(text, &Columns::default()).unwrap();
+    let of_two_vertices: Vec<_> = found.records.iter().filter(|record| record.cell.vertices() == 2).collect();
+    assert_eq!([0, 1].map(|index| of_two_vertices[index].parameters), [Parameters(7), Parameters(8)], "they are kept");
+    let counted = count(&of_two_vertices[0].cell, &Skeleton::nas_bench_101()).unwrap().0;
+    let recounted = Recounted { records: 2, first: of_two_vertices[0].key(), stated: Parameters(7), counted };
+    assert_eq!(found.recounted, Some(recounted));
+    let agreeing = text.replace(",7\n", &format!(",{counted}\n")).replace(",8\n", ",\n");
+    assert_eq!(contents(&agreeing, &Columns::default()).unwrap().recounted, None);
 }
