@@ -30,6 +30,7 @@ mod query;
 mod record;
 mod recorded;
 mod recording;
+mod retrain;
 mod run;
 mod search;
 mod signals;

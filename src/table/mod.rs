@@ -15,6 +15,7 @@ mod judged;
 mod look_up;
 mod manifest;
 mod merge;
+mod numerics;
 pub mod official;
 mod oracle;
 mod outcomes;
@@ -48,6 +49,7 @@ pub use dense::{Answer, Mean, Means, Official, RANKINGS, Ranking, Repeat, Row, S
 pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, mean_accuracy};
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use merge::{Merged, merge};
+pub use numerics::Revisions;
 pub use oracle::TableOracle;
 pub use outcomes::outcomes;
 pub use reader::read;
