@@ -17,4 +17,5 @@ mod own_images;
 mod pipeline;
 mod pool;
 mod record;
+mod retrain;
 mod train;
