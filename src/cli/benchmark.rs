@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use nasbench::engine::NUMERICS;
 use nasbench::table::{Benchmark, SHIPPED};
 
 use super::{Global, note};
@@ -34,6 +35,19 @@ pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Says on standard error that a benchmark, if there is one, was begun with another revision of the numerics than this program has.
+pub(super) fn note_numerics(folder: &Path, global: &Global) {
+    let Ok(benchmark) = Benchmark::open(folder) else { return };
+    // A version that wrote no revision had the first.
+    let begun = benchmark.numerics().unwrap_or(1);
+    if begun != NUMERICS && !global.quiet {
+        note(format_args!(
+            "warning: the benchmark was begun with revision {begun} of the numerics, and this program trains with revision {NUMERICS}: \
+            new rows do not repeat those that are there bit for bit"
+        ));
+    }
 }
 
 /// Refuses a file of records that are to be imported first.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::record;
-use nasbench::table::{self, Benchmark, Damaged, Findings, Key, Part, Promise, Promised, STATUSES, Status};
+use nasbench::table::{self, Benchmark, Damaged, Findings, Key, Part, Promise, Promised, Revisions, STATUSES, Status};
 use nasbench::unit::Epochs;
 use serde_json::{Value, json};
 
@@ -13,8 +13,9 @@ use super::compact::name;
 use super::format::chain;
 use super::import::grouped;
 use super::recording;
+use super::retrain::{self, Outcome};
 use super::steps::Steps;
-use super::{Global, benchmark};
+use super::{Global, benchmark, note};
 
 /// Check that every promised row is there once, and that no file is damaged.
 ///
@@ -53,6 +54,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     repair: bool,
 
+    #[command(flatten)]
+    retrain: retrain::Arguments,
+
     /// How to print what was found; `json` has all counts, and of the keys that stand twice or are missing the first ones.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -84,8 +88,12 @@ const HELP: &str = "\
 `--repair` deletes nothing: whatever can be read of a shard can still be read in `damaged`. A compacted file is never moved: copy \
 it from where it came, or move it away yourself.
 
+`--retrain` says whether the numbers can be had again: rows of the same numerics (its revision, and the vector instructions of the
+processor) come out the same bit for bit, others within the noise of repeats.
+
 Examples:
   nasbench check nasbench-run/benchmark
+  nasbench check nasbench-run/benchmark --retrain 20
   nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
@@ -107,14 +115,30 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         checked.push(Checked { part, findings, moved });
     }
     let journals = record::journals(&benchmark).context("could not check the benchmark")?.len() as u64;
+    let mut revisions = Revisions::default();
+    for Checked { findings, .. } in &checked {
+        revisions.add(&findings.revisions);
+    }
+    if revisions.are_mixed() && !global.quiet {
+        note(format_args!("warning: {}", mixed(&revisions)));
+    }
+    let is_in_order = checked.iter().all(|checked| checked.findings.is_ok());
+    let retrained = if is_in_order { retrain::run(&arguments.retrain, &benchmark, global)? } else { None };
     let mut out = std::io::stdout().lock();
     let printed = match arguments.format {
-        Format::Table => print(&checked, journals, &mut out),
-        Format::Json => print_json(&benchmark, &checked, journals, &mut out),
+        Format::Table => print(&checked, journals, &mut out)
+            .and_then(|()| retrained.as_ref().map_or(Ok(()), |outcome| outcome.print(&mut out))),
+        Format::Json => print_json(&benchmark, &checked, journals, retrained.as_ref(), &mut out),
     };
     // What is wrong is an error even if nobody reads what was found.
     conclude(&benchmark, &checked, arguments.repair)?;
+    retrained.map_or(Ok(()), |outcome| outcome.conclude())?;
     printed
+}
+
+/// What a mixture of revisions of the numerics means.
+pub(super) fn mixed(revisions: &Revisions) -> String {
+    format!("the numerics of the rows are mixed: {revisions}; rows of two revisions do not repeat each other bit for bit")
 }
 
 fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
@@ -148,13 +172,20 @@ fn print(checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Res
 }
 
 /// Says what was found as one JSON object.
-fn print_json(benchmark: &Benchmark, checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Result<()> {
+fn print_json(
+    benchmark: &Benchmark,
+    checked: &[Checked],
+    journals: u64,
+    retrained: Option<&Outcome>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let parts: Vec<_> = checked.iter().map(part_as_json).collect();
     let found = json!({
         "benchmark": text(benchmark.folder()),
         "is_in_order": checked.iter().all(|checked| checked.findings.is_ok()),
         "journals": journals,
         "parts": parts,
+        "retrained": retrained.map(Outcome::json),
     });
     Ok(writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?)
 }
@@ -171,7 +202,7 @@ fn part_as_json(Checked { part, findings, moved }: &Checked) -> Value {
         let to = moved.iter().find(|moved| moved.from == damaged.file).map(|moved| text(&moved.to));
         json!({ "file": text(&damaged.file), "problem": chain(&damaged.problem), "moved_to": to })
     };
-    let Findings { files, unsummed, statuses, repeated, promised, missing, beyond, .. } = findings;
+    let Findings { files, unsummed, statuses, repeated, promised, missing, beyond, revisions, .. } = findings;
     json!({
         "part": name(*part),
         "files": files,
@@ -186,6 +217,7 @@ fn part_as_json(Checked { part, findings, moved }: &Checked) -> Value {
             "rows_there": promised.rows() - missing.count,
         },
         "rows_beyond": beyond,
+        "numerics_revisions": revisions.iter().collect::<Vec<_>>(),
         "damaged": findings.damaged.iter().map(damaged).collect::<Vec<_>>(),
         "twice": { "count": repeated.count, "first": repeated.first.iter().map(twice).collect::<Vec<_>>() },
         "missing": { "count": missing.count, "first": missing.first.iter().map(key).collect::<Vec<_>>() },

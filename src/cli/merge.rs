@@ -10,7 +10,7 @@ use nasbench::table;
 use super::import::grouped;
 use super::outputs::utf8;
 use super::steps::Steps;
-use super::{Global, benchmark};
+use super::{Global, benchmark, check, note};
 
 /// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
 ///
@@ -52,6 +52,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let merged = table::merge(&sources, out, &|step, done, all| steps.observe("rows", step, done, all));
     steps.finish();
     let merged = merged.context("could not merge the benchmarks")?;
+    let revisions = merged.benchmark.revisions().context("could not read the benchmark")?;
+    if revisions.are_mixed() && !global.quiet {
+        note(format_args!("warning: {}", check::mixed(&revisions)));
+    }
     let mut text = std::io::stdout().lock();
     writeln!(text, "merged {} benchmarks: {} rows", sources.len(), grouped(merged.rows))?;
     if merged.verified > 0 {

@@ -31,6 +31,7 @@ mod query;
 mod record;
 mod recorded;
 mod recording;
+mod retrain;
 mod run;
 mod search;
 mod signals;

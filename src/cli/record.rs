@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     utf8(&arguments.recording.benchmark)?;
     let stop = signals::stop()?;
     let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
+    benchmark::note_numerics(&recording.folder, global);
     let started = Instant::now();
     let progress = Progress::new(global.verbose, global.quiet);
     let result = pipeline::record(&recording, &|event| progress.observe(event));

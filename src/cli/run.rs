@@ -60,6 +60,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         check_replaceable(&page, "the report of a run", arguments.force, |file| has_mark(file, "\">nasbench run"))?;
     }
     let job = job(arguments)?;
+    benchmark::note_numerics(&job.out.join("benchmark"), global);
     let progress = Progress::new(global.verbose, global.quiet);
     let found = pipeline::run(&job, &|event| progress.observe(event));
     progress.finish();

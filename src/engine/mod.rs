@@ -25,6 +25,11 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+/// The revision of the numerics: it grows with every change after which a training ends in other bits.
+///
+/// Trainings of two revisions are of equal worth, but one is no repetition of the other: a benchmark should have one.
+pub const NUMERICS: u16 = 1;
+
 /// What an engine cannot do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -182,6 +187,13 @@ impl Device {
             Self::Cpu | Self::Reference => format!("{self} with {}", lane::instructions()),
             Self::Gpu { .. } | Self::Cuda { .. } => self.kind().to_owned(),
         }
+    }
+
+    /// What a training on the device is repeated by, bit for bit: the revision of the numerics and the [`arithmetic`](Self::arithmetic),
+    /// as `1: cpu with AVX-512`.
+    #[must_use]
+    pub fn numerics(self) -> String {
+        format!("{NUMERICS}: {}", self.arithmetic())
     }
 
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.

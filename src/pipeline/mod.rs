@@ -7,6 +7,7 @@ mod fitting;
 mod forecast;
 mod recorded;
 mod recording;
+mod retrain;
 mod searching;
 
 use std::num::NonZeroUsize;
@@ -27,6 +28,7 @@ use crate::{network, search, space, surrogate, train};
 
 pub use forecast::{Calibration, Forecast, OfBudget, Sample, forecast};
 pub use recording::{Order, Portion, Recorded, Recording, Share, Workload, create, record};
+pub use retrain::{Retrained, retrain};
 
 /// What is wrong with a run. What it recorded until then stays.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,20 @@ pub enum Error {
         cells: usize,
         /// How many a fit needs.
         expected: usize,
+    },
+    /// A benchmark does not say how its rows were trained.
+    #[error("`{}` does not say how its rows were trained, as of a benchmark that was imported", folder.display())]
+    NotRetrainable {
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// The images are not those that a benchmark was trained on.
+    #[error("the benchmark was trained on other images: expected those of `{expected}`, found `{found}` with another sha256")]
+    OtherImages {
+        /// The data set of the benchmark.
+        expected: String,
+        /// The data set that was given.
+        found: String,
     },
     /// A file or folder could not be read or written; the message names it.
     #[error(transparent)]

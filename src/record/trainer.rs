@@ -53,6 +53,23 @@ impl Trainer<'_> {
         })
     }
 
+    /// Trains the model of a row once more, from the seed of the row.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::run`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the row has no seed.
+    pub fn train_again(&self, record: &Record) -> Result<Record, train::Error> {
+        let Record { cell, hash, epochs, repeat, flops, .. } = *record;
+        let seed = record.seed.expect("a row with a seed");
+        let task = Task { cell, hash, epochs, repeat, seed, work: flops };
+        let trained = self.training(&task, self.device).run(&mut |_| {})?;
+        Ok(Record { seed: Some(seed), ..row(&task, self.device, trained) })
+    }
+
     /// Refuses cells of which so many at a time take more memory than there is.
     ///
     /// They should come with the most work first, and more work takes more memory: only the first ones are looked at, as each
@@ -95,6 +112,7 @@ impl Trainer<'_> {
             flops: cost.flops,
             status: Status::Failed,
             device: Some(self.device.description()),
+            numerics: Some(self.device.numerics()),
             ..Record::blank(task.cell, task.epochs, task.repeat)
         }))
     }
@@ -154,6 +172,7 @@ fn row(task: &Task, device: Device, trained: Trained) -> Record {
         },
         curves: trained.curves,
         device: Some(device.description()),
+        numerics: Some(device.numerics()),
         ..Record::blank(task.cell, task.epochs, task.repeat)
     }
 }

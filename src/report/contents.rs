@@ -67,7 +67,8 @@ fn contents(summary: &Summary) -> String {
 }
 
 fn origin(provenance: &Provenance) -> String {
-    let Provenance { identity, dataset, seed, protocol, imported, sources, devices, tool_versions, .. } = provenance;
+    let Provenance { identity, dataset, seed, protocol, imported, sources, devices, tool_versions, numerics, revisions, .. } =
+        provenance;
     let nothing = || number::NOTHING.to_owned();
     let mut text = fact("identity", &identity.to_string());
     text += &fact("data set", &dataset.name);
@@ -85,6 +86,12 @@ fn origin(provenance: &Provenance) -> String {
     }
     for (name, counts) in [("source", sources), ("device", devices), ("tool version", tool_versions)] {
         text += &fact(name, &counted_labels(counts));
+    }
+    if !numerics.is_empty() {
+        text += &fact("numerics", &counted_labels(numerics));
+    }
+    if revisions.are_mixed() {
+        text += &fact("", &format!("WARNING: mixed: {revisions}; rows of two revisions do not repeat each other bit for bit"));
     }
     let recorded = [provenance.first_recorded, provenance.last_recorded].map(|moment| moment.map(|moment| moment.to_string()));
     if let [Some(first), Some(last)] = recorded {

@@ -12,6 +12,7 @@ use toml::value::Datetime;
 
 use super::manifest::{FORMAT_VERSION, Imported};
 use super::{DEFAULT_CLASSES, Dataset, Error, Identity, Manifest, Record, Timestamp, read};
+use crate::engine::NUMERICS;
 use crate::file::{self, sync_folder};
 use crate::network::Skeleton;
 use crate::space::ModuleHash;
@@ -47,6 +48,7 @@ pub struct Benchmark {
     folder: PathBuf,
     identity: Identity,
     manifest: Manifest,
+    numerics: Option<u16>,
     imported: Vec<Imported>,
 }
 
@@ -57,6 +59,9 @@ struct Stored {
     format_version: u32,
     identity: Identity,
     tool_version: String,
+    /// The revision of the numerics with which its first row was to be trained; not part of the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    numerics: Option<u16>,
     created_at: Datetime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<Seed>,
@@ -86,7 +91,7 @@ impl Benchmark {
     pub fn create_or_open(folder: impl Into<PathBuf>, manifest: &Manifest) -> Result<Self, Error> {
         let folder = folder.into();
         if is_vacant(&folder)? {
-            create(&folder, manifest.canonical(), Vec::new())?;
+            create(&folder, manifest.canonical(), Some(NUMERICS), Vec::new())?;
         }
         let benchmark = Self::open(folder)?;
         if benchmark.identity == manifest.identity(FORMAT_VERSION) {
@@ -112,7 +117,8 @@ impl Benchmark {
             text => text?,
         };
         let stored = Stored::from_toml(&text, &file)?;
-        Ok(Self { folder, identity: stored.identity, manifest: stored.manifest(), imported: stored.imported })
+        let (identity, manifest) = (stored.identity, stored.manifest());
+        Ok(Self { folder, identity, manifest, numerics: stored.numerics, imported: stored.imported })
     }
 
     /// Creates the benchmark of imported files in an empty or a new folder. `write_records` makes `records.parquet` under
@@ -131,7 +137,8 @@ impl Benchmark {
         Self::check_vacant(folder)?;
         fs::create_dir_all(folder)?;
         write_records(&folder.join(COMPACTED_FILE), manifest.identity(FORMAT_VERSION))?;
-        create(folder, manifest.canonical(), imported)?;
+        // Another program trained what is imported.
+        create(folder, manifest.canonical(), None, imported)?;
         Self::open(folder)
     }
 
@@ -141,7 +148,7 @@ impl Benchmark {
     ///
     /// [`Error::File`] if it cannot be written.
     pub(super) fn write_description(&self, folder: &Path, imported: Vec<Imported>) -> Result<Self, Error> {
-        create(folder, self.manifest.clone(), imported)?;
+        create(folder, self.manifest.clone(), self.numerics, imported)?;
         Self::open(folder)
     }
 
@@ -189,6 +196,12 @@ impl Benchmark {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The revision of the numerics with which it was begun; see [`NUMERICS`]. `None` if it was imported or begun by an older version.
+    #[must_use]
+    pub const fn numerics(&self) -> Option<u16> {
+        self.numerics
     }
 
     /// The network around the cells that were trained.
@@ -331,11 +344,12 @@ fn is_vacant(folder: &Path) -> Result<bool, Error> {
     }
 }
 
-fn create(folder: &Path, manifest: Manifest, imported: Vec<Imported>) -> Result<(), Error> {
+fn create(folder: &Path, manifest: Manifest, numerics: Option<u16>, imported: Vec<Imported>) -> Result<(), Error> {
     let stored = Stored {
         format_version: FORMAT_VERSION,
         identity: manifest.identity(FORMAT_VERSION),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        numerics,
         created_at: Timestamp::now().to_string().parse().expect("a moment prints as in RFC 3339, which TOML reads"),
         seed: manifest.seed,
         dataset: manifest.dataset,
@@ -415,7 +429,10 @@ mod tests {
         assert!(created_at.starts_with("20") && created_at.ends_with('Z'), "{created_at}");
         assert_eq!(
             head,
-            format!("{HEADING}format_version = 1\nidentity = \"{}\"\ntool_version = \"0.1.0\"\n", benchmark.identity())
+            format!(
+                "{HEADING}format_version = 1\nidentity = \"{}\"\ntool_version = \"0.1.0\"\nnumerics = {NUMERICS}\n",
+                benchmark.identity()
+            )
         );
         let sha256 = "ab".repeat(32);
         assert_eq!(

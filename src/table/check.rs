@@ -11,7 +11,9 @@ use rayon::prelude::*;
 
 use super::reader::{Group, Groups};
 use super::survey::{Step, Watch};
-use super::{Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, STATUSES, Source, Status, schema, sum};
+use super::{
+    Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, numerics, schema, sum,
+};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
@@ -104,6 +106,8 @@ pub struct Findings {
     pub missing: Listed<Key>,
     /// The keys that nobody promised. There is nothing wrong with them.
     pub beyond: u64,
+    /// The revisions of the numerics that trained the rows of the files that are not damaged.
+    pub revisions: Revisions,
 }
 
 impl Findings {
@@ -177,6 +181,8 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
     }
     standings.dedup_by_key(|standing| standing.0);
     findings.keys = standings.len() as u64;
+    files.retain(|file| findings.damaged.iter().all(|damaged| damaged.file != *file));
+    findings.revisions = numerics::of_files(benchmark, &files)?;
     if part == Part::Recorded {
         compare(&standings, promise, &mut findings);
     }

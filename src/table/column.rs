@@ -214,6 +214,8 @@ pub(super) const COLUMNS: &[Column] = &[
         .about("UTC", "when the training ended"),
     required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text)))
         .about("", "the version of the program that wrote the row"),
+    optional("numerics", Label(|r| r.numerics.clone(), |r, text| put(&mut r.numerics, Some(text))))
+        .about("", "the revision of the numerics and the vector instructions: with one such text trainings repeat bit for bit"),
 ];
 
 /// The name of the column with the official hash.

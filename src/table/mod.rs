@@ -16,6 +16,7 @@ mod left_out;
 mod look_up;
 mod manifest;
 mod merge;
+mod numerics;
 pub mod official;
 mod oracle;
 mod outcomes;
@@ -50,6 +51,7 @@ pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, me
 pub use left_out::LeftOut;
 pub use manifest::{Dataset, Difference, FORMAT_VERSION, Identity, Imported, Manifest, operations};
 pub use merge::{Merged, merge};
+pub use numerics::Revisions;
 pub use oracle::TableOracle;
 pub use outcomes::outcomes;
 pub use reader::read;

@@ -251,7 +251,8 @@ mod tests {
     /// Any record that a training could have made.
     fn record() -> impl Strategy<Value = Record> {
         let ended = (proptest::sample::select(STATUSES), proptest::sample::select(SOURCES));
-        let provenance = (any::<Option<u64>>(), any::<Option<String>>(), any::<Option<i64>>(), "[ -~]{0,9}", 0.0..1e6_f64);
+        let labels = (any::<Option<String>>(), any::<Option<String>>());
+        let provenance = (any::<Option<u64>>(), labels, any::<Option<i64>>(), "[ -~]{0,9}", 0.0..1e6_f64);
         let numbers = (any::<u16>(), any::<u16>(), any::<u32>(), any::<u64>(), proptest::option::of(0.0..1e6_f64));
         (cell(), numbers, [evaluation(), evaluation(), evaluation()], curves(), telemetry(), ended, provenance).prop_map(
             |(cell, (epochs, repeat, parameters, flops, wall), [start, halfway, end], curves, telemetry, ended, provenance)| {
@@ -268,7 +269,8 @@ mod tests {
                     telemetry,
                     status: ended.0,
                     source: ended.1,
-                    device: provenance.1,
+                    device: provenance.1.0,
+                    numerics: provenance.1.1,
                     recorded_at: provenance.2.map(Timestamp),
                     tool_version: provenance.3,
                     ..Record::blank(cell, Epochs(epochs), repeat)

@@ -43,6 +43,7 @@ pub(super) const CIRCUMSTANCES: &[&str] = &[
     "device",
     "recorded_at",
     "tool_version",
+    "numerics",
 ];
 
 /// One trained model, as the columns of a benchmark describe it.
@@ -89,6 +90,10 @@ pub struct Record {
     pub recorded_at: Option<Timestamp>,
     /// The version of the program that wrote the row.
     pub tool_version: String,
+    /// The revision of the numerics and the arithmetic of the device, as
+    /// [`Device::numerics`](crate::engine::Device::numerics) says them; `None` in imported rows and in those of older versions.
+    #[serde(default)]
+    pub numerics: Option<String>,
     /// Numbers that an imported table has beyond these, by the name of their column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Number>,
@@ -145,6 +150,7 @@ impl Record {
             device: None,
             recorded_at: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            numerics: None,
             extra: BTreeMap::new(),
         }
     }
@@ -176,6 +182,7 @@ impl Record {
             device: None,
             recorded_at: None,
             tool_version: String::new(),
+            numerics: None,
             ..self.clone()
         }
     }

@@ -251,7 +251,7 @@ fn selection(rows: impl Iterator<Item = usize>) -> RowSelection {
 }
 
 /// Opens a file for some of its columns, and all or some of its rows.
-fn batches(
+pub(super) fn batches(
     file: &Path,
     identity: Identity,
     columns: &SchemaRef,

@@ -18,4 +18,5 @@ mod own_images;
 mod pipeline;
 mod pool;
 mod record;
+mod retrain;
 mod train;

@@ -12,7 +12,7 @@ use fs_err as fs;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Benchmark, Dataset, Error, Identity, Imported, Key, Part, Status, Timestamp};
+use super::{Benchmark, Dataset, Error, Identity, Imported, Key, Part, Revisions, Status, Timestamp};
 use crate::space::ModuleHash;
 use crate::unit::{Epochs, Seed};
 use rows::Rows;
@@ -73,6 +73,11 @@ pub struct Provenance {
     pub devices: BTreeMap<String, u64>,
     /// The rows of each version of this program.
     pub tool_versions: BTreeMap<String, u64>,
+    /// The rows of each revision of the numerics and each kind of arithmetic; rows of older versions, which say none, are left out.
+    pub numerics: BTreeMap<String, u64>,
+    /// The rows of each revision of the numerics.
+    #[serde(skip)]
+    pub revisions: Revisions,
     /// When the first training ended, as far as that is known. Serialized as in RFC 3339.
     #[serde(serialize_with = "as_text")]
     pub first_recorded: Option<Timestamp>,
@@ -268,6 +273,10 @@ impl Benchmark {
             sources: rows.sources.clone(),
             devices: rows.devices.clone(),
             tool_versions: rows.tool_versions.clone(),
+            numerics: rows.numerics.clone(),
+            revisions: manifest
+                .seed
+                .map_or_else(Revisions::default, |_| Revisions::of_counts(&rows.numerics, rows.epochs.len() as u64)),
             first_recorded: rows.first_recorded,
             last_recorded: rows.last_recorded,
             files: files.len(),

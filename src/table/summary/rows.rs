@@ -30,6 +30,7 @@ const COLUMNS: &[&str] = &[
     "device",
     "recorded_at",
     "tool_version",
+    "numerics",
 ];
 
 /// The rows of a benchmark, sorted by key, column by column.
@@ -62,6 +63,7 @@ pub(super) struct Rows {
     pub(super) sources: BTreeMap<String, u64>,
     pub(super) devices: BTreeMap<String, u64>,
     pub(super) tool_versions: BTreeMap<String, u64>,
+    pub(super) numerics: BTreeMap<String, u64>,
     pub(super) first_recorded: Option<Timestamp>,
     pub(super) last_recorded: Option<Timestamp>,
 }
@@ -101,6 +103,7 @@ impl Rows {
         count_labels(batch["source"].as_dictionary(), &mut self.sources);
         count_labels(batch["device"].as_dictionary(), &mut self.devices);
         count_labels(batch["tool_version"].as_dictionary(), &mut self.tool_versions);
+        count_labels(batch["numerics"].as_dictionary(), &mut self.numerics);
         for moment in batch["recorded_at"].as_primitive::<TimestampMicrosecondType>().iter().flatten().map(Timestamp) {
             self.first_recorded = Some(self.first_recorded.map_or(moment, |first| first.min(moment)));
             self.last_recorded = Some(self.last_recorded.map_or(moment, |last| last.max(moment)));
