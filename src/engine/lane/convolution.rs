@@ -154,8 +154,8 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     fn rectangle<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, weights: &[f32]) {
         let halves = LANES / S::F32_LANES;
         let (input, _) = S::as_simd_f32s(self.input);
-        let row = (self.plane.width + 2) * halves;
-        let plane = (self.plane.height + 2) * row;
+        let row = self.plane.row() / S::F32_LANES;
+        let plane = self.plane.len() / S::F32_LANES;
         // The border is one pixel wide, whatever the side of the kernel.
         let corner = (at.row + 1 - SIDE / 2) * row + (at.column + 1 - SIDE / 2) * halves + at.half;
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
@@ -180,8 +180,8 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     fn finish<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, sums: [[S::f32s; P]; M]) {
         let halves = LANES / S::F32_LANES;
         let (output, _) = S::as_mut_simd_f32s(self.output);
-        let row = (self.plane.width + 2) * halves;
-        let plane = (self.plane.height + 2) * row;
+        let row = self.plane.row() / S::F32_LANES;
+        let plane = self.plane.len() / S::F32_LANES;
         let place = (at.row + 1) * row + (at.column + 1) * halves + at.half;
         for (m, sums) in sums.into_iter().enumerate() {
             let channel = at.first + m;
@@ -308,8 +308,8 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (change, _) = S::as_simd_f32s(self.change);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
         let Plane { height, width } = self.shape.plane;
-        let row = (width + 2) * halves;
-        let plane = (height + 2) * row;
+        let row = self.shape.plane.row() / S::F32_LANES;
+        let plane = self.shape.plane.len() / S::F32_LANES;
         let reach = SIDE / 2;
         let length = (width - 1) * halves + 1;
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];

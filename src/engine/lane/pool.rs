@@ -137,8 +137,8 @@ impl WithSimd for Greatest<'_> {
 
 #[inline(always)]
 fn greatest_beside<S: Simd>(simd: S, plane: Plane, input: &[f32], beside: &mut [f32]) {
-    beside[..plane.row()].fill(0.0);
-    beside[plane.len() - plane.row()..].fill(0.0);
+    beside[..plane.inside(0).start].fill(0.0);
+    beside[plane.inside(plane.height - 1).end..plane.len()].fill(0.0);
     for row in 0..plane.height {
         let inside = plane.inside(row);
         let (middle, _) = S::as_simd_f32s(&input[inside.clone()]);
