@@ -15,6 +15,8 @@
 //! That is 24 multiply-adds for 10 reads. The gradient of the input is the same convolution with the kernel turned round and its
 //! channels exchanged. The gradient of the kernel keeps nine sums (one for each tap) for each of a few output channels.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{LANES, Plane};
@@ -34,13 +36,6 @@ pub(super) enum Finish<'a> {
     Add,
     /// They replace what was there.
     Replace,
-    /// Each is scaled, shifted and cut off at zero: `[channels]` each.
-    Rectify {
-        /// The factor of each channel.
-        scale: &'a [f32],
-        /// What is added after.
-        offset: &'a [f32],
-    },
 }
 
 /// A kernel as the rectangles want it.
@@ -49,50 +44,61 @@ pub(super) struct Packed {
     side: usize,
     inputs: usize,
     outputs: usize,
-    /// For each group of [`CHANNELS`] outputs: `[inputs, side, side, outputs of the group]`.
+    /// Output channels of a rectangle: at most [`CHANNELS`], as equal as may be; the last one may have fewer.
+    tile: usize,
+    /// For each rectangle's outputs: `[inputs, side, side, outputs of the rectangle]`.
     weights: Vec<f32>,
 }
 
 impl Packed {
     pub(super) fn new(side: usize, inputs: usize, outputs: usize) -> Self {
-        Self { side, inputs, outputs, weights: vec![0.0; side * side * inputs * outputs] }
+        let tile = outputs.div_ceil(outputs.div_ceil(CHANNELS));
+        Self { side, inputs, outputs, tile, weights: vec![0.0; side * side * inputs * outputs] }
     }
 
-    /// Takes a kernel `[outputs, inputs, side, side]`.
-    pub(super) fn pack(&mut self, kernel: &[f32]) {
+    /// Takes a kernel `[some outputs, inputs, side, side]` for the outputs from `first` on.
+    pub(super) fn pack(&mut self, first: usize, kernel: &[f32]) {
         let (taps, inputs) = (self.side * self.side, self.inputs);
-        self.place(|output, input, tap| kernel[(output * inputs + input) * taps + tap]);
-    }
-
-    /// Takes a kernel `[inputs, outputs, side, side]` turned round: that of the gradient of the input.
-    pub(super) fn pack_turned(&mut self, kernel: &[f32]) {
-        let (taps, outputs) = (self.side * self.side, self.outputs);
-        self.place(|output, input, tap| kernel[(input * outputs + output) * taps + taps - 1 - tap]);
-    }
-
-    fn place(&mut self, weight: impl Fn(usize, usize, usize) -> f32) {
-        let mut weights = self.weights.iter_mut();
-        for first in (0..self.outputs).step_by(CHANNELS) {
-            for input in 0..self.inputs {
-                for tap in 0..self.side * self.side {
-                    for output in first..(first + CHANNELS).min(self.outputs) {
-                        *weights.next().expect("as many places as weights") = weight(output, input, tap);
-                    }
-                }
-            }
+        for (place, weight) in kernel.iter().enumerate() {
+            let (output, input, tap) = (place / taps / inputs, place / taps % inputs, place % taps);
+            self.put(first + output, input, tap, *weight);
         }
+    }
+
+    /// Takes a kernel `[some inputs, outputs, side, side]` turned round, for the inputs from `first` on: that of the gradient of
+    /// the input.
+    pub(super) fn pack_turned(&mut self, first: usize, kernel: &[f32]) {
+        let (taps, outputs) = (self.side * self.side, self.outputs);
+        for (place, weight) in kernel.iter().enumerate() {
+            let (input, output, tap) = (place / taps / outputs, place / taps % outputs, place % taps);
+            self.put(output, first + input, taps - 1 - tap, *weight);
+        }
+    }
+
+    fn put(&mut self, output: usize, input: usize, tap: usize, weight: f32) {
+        let taps = self.side * self.side;
+        let first = output / self.tile * self.tile;
+        let width = self.tile.min(self.outputs - first);
+        self.weights[first * self.inputs * taps + (input * taps + tap) * width + output - first] = weight;
     }
 }
 
-/// Convolves a block with 'same' padding.
+/// Convolves some rows of a block with 'same' padding.
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `output`: `[outputs, plane]`, of which the border stays as it is
-pub(super) fn convolve(arch: Arch, packed: &Packed, plane: Plane, input: &[f32], output: &mut [f32], finish: Finish) {
+/// - `input`: `[inputs or more, plane]`; `output`: `[outputs, plane]`, of which the border stays zero
+pub(super) fn convolve(
+    arch: Arch,
+    packed: &Packed,
+    (plane, rows): (Plane, Range<usize>),
+    input: &[f32],
+    output: &mut [f32],
+    finish: Finish,
+) {
     match packed.side {
-        1 => arch.dispatch(Convolve::<1> { packed, plane, input, output, finish }),
-        3 => arch.dispatch(Convolve::<3> { packed, plane, input, output, finish }),
+        1 => arch.dispatch(Convolve::<1> { packed, plane, rows, input, output, finish }),
+        3 => arch.dispatch(Convolve::<3> { packed, plane, rows, input, output, finish }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
@@ -100,6 +106,7 @@ pub(super) fn convolve(arch: Arch, packed: &Packed, plane: Plane, input: &[f32],
 struct Convolve<'a, const SIDE: usize> {
     packed: &'a Packed,
     plane: Plane,
+    rows: Range<usize>,
     input: &'a [f32],
     output: &'a mut [f32],
     finish: Finish<'a>,
@@ -110,43 +117,56 @@ impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let group = SIDE * SIDE * self.packed.inputs;
-        for first in (0..self.packed.outputs).step_by(CHANNELS) {
-            let channels = CHANNELS.min(self.packed.outputs - first);
-            let weights = &self.packed.weights[first * group..][..channels * group];
+        let weights_of_output = SIDE * SIDE * self.packed.inputs;
+        for first in (0..self.packed.outputs).step_by(self.packed.tile) {
+            let channels = self.packed.tile.min(self.packed.outputs - first);
+            let weights = &self.packed.weights[first * weights_of_output..][..channels * weights_of_output];
             match channels {
-                4 => self.rows::<S, 4>(simd, first, weights),
-                3 => self.rows::<S, 3>(simd, first, weights),
-                2 => self.rows::<S, 2>(simd, first, weights),
-                _ => self.rows::<S, 1>(simd, first, weights),
+                4 => self.lines::<S, 4>(simd, first, weights),
+                3 => self.lines::<S, 3>(simd, first, weights),
+                2 => self.lines::<S, 2>(simd, first, weights),
+                _ => self.lines::<S, 1>(simd, first, weights),
             }
         }
     }
 }
 
 impl<const SIDE: usize> Convolve<'_, SIDE> {
-    /// Cuts each row into rectangles of nearly equal width: a narrow last one would wait for its own sums.
+    /// Each row is a line of pixels. Where the kernel has one tap all rows are one line: borders between them stay zero.
     #[inline(always)]
-    fn rows<S: Simd, const M: usize>(&mut self, simd: S, first: usize, weights: &[f32]) {
+    fn lines<S: Simd, const M: usize>(&mut self, simd: S, first: usize, weights: &[f32]) {
+        let (plane, row) = (self.plane, self.plane.width + 1);
+        let start = |row: usize| plane.inside(row).start / LANES;
+        if SIDE == 1 {
+            let pixels = self.rows.len() * row - 1;
+            self.line::<S, M>(simd, (first, start(self.rows.start)), pixels, weights);
+        } else {
+            for place in self.rows.clone().map(start) {
+                self.line::<S, M>(simd, (first, place), self.plane.width, weights);
+            }
+        }
+    }
+
+    /// Cuts a line into rectangles of nearly equal width: a narrow last one would wait for its own sums.
+    #[inline(always)]
+    fn line<S: Simd, const M: usize>(&mut self, simd: S, (first, start): (usize, usize), length: usize, weights: &[f32]) {
         let most = if S::REGISTER_COUNT >= 32 { PIXELS } else { FEW_PIXELS };
-        let parts = self.plane.width.div_ceil(most);
-        for half in 0..LANES / S::F32_LANES {
-            for row in 0..self.plane.height {
-                let mut column = 0;
-                for part in 0..parts {
-                    let end = self.plane.width * (part + 1) / parts;
-                    let at = At { first, row, column, half };
-                    match end - column {
-                        6 => self.rectangle::<S, M, 6>(simd, at, weights),
-                        5 => self.rectangle::<S, M, 5>(simd, at, weights),
-                        4 => self.rectangle::<S, M, 4>(simd, at, weights),
-                        3 => self.rectangle::<S, M, 3>(simd, at, weights),
-                        2 => self.rectangle::<S, M, 2>(simd, at, weights),
-                        _ => self.rectangle::<S, M, 1>(simd, at, weights),
-                    }
-                    column = end;
+        let parts = length.div_ceil(most);
+        let mut column = 0;
+        for part in 0..parts {
+            let end = length * (part + 1) / parts;
+            for half in 0..LANES / S::F32_LANES {
+                let at = At { first, pixel: start + column, half };
+                match end - column {
+                    6 => self.rectangle::<S, M, 6>(simd, at, weights),
+                    5 => self.rectangle::<S, M, 5>(simd, at, weights),
+                    4 => self.rectangle::<S, M, 4>(simd, at, weights),
+                    3 => self.rectangle::<S, M, 3>(simd, at, weights),
+                    2 => self.rectangle::<S, M, 2>(simd, at, weights),
+                    _ => self.rectangle::<S, M, 1>(simd, at, weights),
                 }
             }
+            column = end;
         }
     }
 
@@ -156,8 +176,7 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
         let (input, _) = S::as_simd_f32s(self.input);
         let row = self.plane.row() / S::F32_LANES;
         let plane = self.plane.len() / S::F32_LANES;
-        // The border is one pixel wide, whatever the side of the kernel.
-        let corner = (at.row + 1 - SIDE / 2) * row + (at.column + 1 - SIDE / 2) * halves + at.half;
+        let corner = (at.pixel - SIDE / 2) * halves + at.half - SIDE / 2 * row;
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for (channel, weights) in weights.chunks_exact(SIDE * SIDE * M).enumerate() {
             for y in 0..SIDE {
@@ -180,9 +199,8 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     fn finish<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, sums: [[S::f32s; P]; M]) {
         let halves = LANES / S::F32_LANES;
         let (output, _) = S::as_mut_simd_f32s(self.output);
-        let row = self.plane.row() / S::F32_LANES;
         let plane = self.plane.len() / S::F32_LANES;
-        let place = (at.row + 1) * row + (at.column + 1) * halves + at.half;
+        let place = at.pixel * halves + at.half;
         for (m, sums) in sums.into_iter().enumerate() {
             let channel = at.first + m;
             let pixels = &mut output[channel * plane + place..][..=(P - 1) * halves];
@@ -191,20 +209,16 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
                 Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),
                 Finish::Observe(observed) => {
                     let (observed, _) = S::as_mut_simd_f32s(observed);
-                    let [mut sum, mut squares] = [0, 1].map(|i| observed[(2 * channel + i) * halves + at.half]);
-                    for p in 0..P {
+                    let (mut sum, mut squares) = (sums[0], simd.mul_f32s(sums[0], sums[0]));
+                    pixels[0] = sums[0];
+                    for p in 1..P {
                         pixels[p * halves] = sums[p];
                         sum = simd.add_f32s(sum, sums[p]);
                         squares = simd.mul_add_f32s(sums[p], sums[p], squares);
                     }
-                    observed[2 * channel * halves + at.half] = sum;
-                    observed[(2 * channel + 1) * halves + at.half] = squares;
-                }
-                Finish::Rectify { scale, offset } => {
-                    let (scale, offset) = (simd.splat_f32s(scale[channel]), simd.splat_f32s(offset[channel]));
-                    for p in 0..P {
-                        let scaled = simd.mul_add_f32s(sums[p], scale, offset);
-                        pixels[p * halves] = simd.max_f32s(scaled, simd.splat_f32s(0.0));
+                    for (i, own) in [sum, squares].into_iter().enumerate() {
+                        let total = &mut observed[(2 * channel + i) * halves + at.half];
+                        *total = simd.add_f32s(*total, own);
                     }
                 }
             }
@@ -212,48 +226,47 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     }
 }
 
-/// Where a rectangle stands: its first channel, its row and first column, and the part of the lanes.
+/// Where a rectangle stands: its first channel, its first pixel of the plane, and the part of the lanes.
 #[derive(Clone, Copy)]
 struct At {
     first: usize,
-    row: usize,
-    column: usize,
+    pixel: usize,
     half: usize,
 }
 
-/// Adds the gradient of a kernel that one block gives, lane by lane.
+/// Adds the gradient of a kernel that some rows of one block give, lane by lane.
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `change`, the gradient of the output: `[outputs, plane]`
+/// - `input`: `[inputs or more, plane]`; `grad`, that of the output: `[outputs, plane]`
 /// - `gradient`: `[outputs, inputs, side, side, LANES]`
 pub(super) fn add_kernel_gradient(
     arch: Arch,
     [side, inputs, outputs]: [usize; 3],
-    plane: Plane,
+    (plane, rows): (Plane, Range<usize>),
     input: &[f32],
-    change: &[f32],
+    grad: &[f32],
     gradient: &mut [f32],
 ) {
-    let shape = Shape { inputs, outputs, plane };
+    let shape = Shape { inputs, outputs, plane, rows };
     match side {
-        1 => arch.dispatch(KernelGradient::<1> { shape, input, change, gradient }),
-        3 => arch.dispatch(KernelGradient::<3> { shape, input, change, gradient }),
+        1 => arch.dispatch(KernelGradient::<1> { shape, input, grad, gradient }),
+        3 => arch.dispatch(KernelGradient::<3> { shape, input, grad, gradient }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
 
-#[derive(Clone, Copy)]
 struct Shape {
     inputs: usize,
     outputs: usize,
     plane: Plane,
+    rows: Range<usize>,
 }
 
 struct KernelGradient<'a, const SIDE: usize> {
     shape: Shape,
     input: &'a [f32],
-    change: &'a [f32],
+    grad: &'a [f32],
     gradient: &'a mut [f32],
 }
 
@@ -305,28 +318,28 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (first_output, first_input, half) = at;
         let halves = LANES / S::F32_LANES;
         let (input, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.change);
+        let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let Plane { height, width } = self.shape.plane;
+        let width = self.shape.plane.width;
         let row = self.shape.plane.row() / S::F32_LANES;
         let plane = self.shape.plane.len() / S::F32_LANES;
         let reach = SIDE / 2;
         let length = (width - 1) * halves + 1;
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
-        for y in 0..height {
+        for y in self.shape.rows.clone() {
             let inside = (y + 1) * row + halves + half;
-            let changes: [&[S::f32s]; M] = std::array::from_fn(|m| &change[(first_output + m) * plane + inside..][..length]);
+            let grads: [&[S::f32s]; M] = std::array::from_fn(|m| &grad[(first_output + m) * plane + inside..][..length]);
             let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {
                 let corner = (first_input + n) * plane + inside - reach * (row + halves);
                 std::array::from_fn(|tap| &input[corner + tap * row..][..length + 2 * reach * halves])
             });
             for x in 0..width {
-                let changes: [S::f32s; M] = std::array::from_fn(|m| changes[m][x * halves]);
+                let grads: [S::f32s; M] = std::array::from_fn(|m| grads[m][x * halves]);
                 for n in 0..N {
                     for tap in 0..TAPS {
                         let pixel = pixels[n][tap / SIDE][(x + tap % SIDE) * halves];
                         for m in 0..M {
-                            sums[m][n][tap] = simd.mul_add_f32s(changes[m], pixel, sums[m][n][tap]);
+                            sums[m][n][tap] = simd.mul_add_f32s(grads[m], pixel, sums[m][n][tap]);
                         }
                     }
                 }

@@ -40,27 +40,28 @@ pub(super) fn pool(arch: Arch, window: Window, plane: Plane, input: &[f32], outp
 ///
 /// # Shapes
 ///
-/// - `input`, `change`, `gradient`: `[channels, plane]`; `scratch`: `[2, plane]`
+/// - `grad`, `gradient`: `[channels, plane]`; `input`: the same, or nothing for means; `scratch`: `[2, plane]`
 pub(super) fn add_gradient(
     arch: Arch,
     window: Window,
     plane: Plane,
     input: &[f32],
-    change: &[f32],
+    grad: &[f32],
     gradient: &mut [f32],
     scratch: &mut [f32],
 ) {
-    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(plane.len()));
-    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
+    let channels = grad.chunks_exact(plane.len()).zip(gradient.chunks_exact_mut(plane.len()));
+    for (channel, (grad, gradient)) in channels.enumerate() {
         let (beside, rest) = scratch.split_at_mut(plane.len());
         let second = &mut rest[..plane.len()];
         match window {
             Window::Greatest => {
                 second.fill(0.0);
-                arch.dispatch(GreatestGradient { plane, input, beside, change, of_beside: second, gradient });
+                let input = &input[channel * plane.len()..][..plane.len()];
+                arch.dispatch(GreatestGradient { plane, input, beside, grad, of_beside: second, gradient });
             }
             Window::Mean => {
-                second.copy_from_slice(change);
+                second.copy_from_slice(grad);
                 scale_by_counts(plane, second);
                 sum_beside(plane, second, beside);
                 sum_above(plane, beside, |row, column, i, sum| gradient[plane.inside(row)][column * LANES + i] += sum);
@@ -156,7 +157,7 @@ struct GreatestGradient<'a> {
     input: &'a [f32],
     /// The greatest of each pixel and those left and right of it.
     beside: &'a mut [f32],
-    change: &'a [f32],
+    grad: &'a [f32],
     /// The gradient of `beside`, zero at first.
     of_beside: &'a mut [f32],
     gradient: &'a mut [f32],
@@ -170,15 +171,15 @@ impl WithSimd for GreatestGradient<'_> {
         let plane = self.plane;
         greatest_beside(simd, plane, self.input, self.beside);
         let (values, _) = S::as_simd_f32s(self.beside);
-        let (change, _) = S::as_simd_f32s(self.change);
+        let (grad, _) = S::as_simd_f32s(self.grad);
         let (sums, _) = S::as_mut_simd_f32s(self.of_beside);
         let row = plane.row() / S::F32_LANES;
-        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - row, place + row]));
+        each_pixel::<S>(plane, |place| hand_back(simd, values, grad[place], sums, [place, place - row, place + row]));
         let (values, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.of_beside);
+        let (grad, _) = S::as_simd_f32s(self.of_beside);
         let (sums, _) = S::as_mut_simd_f32s(self.gradient);
         let pixel = LANES / S::F32_LANES;
-        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - pixel, place + pixel]));
+        each_pixel::<S>(plane, |place| hand_back(simd, values, grad[place], sums, [place, place - pixel, place + pixel]));
     }
 }
 
@@ -192,15 +193,15 @@ fn each_pixel<S: Simd>(plane: Plane, mut handle: impl FnMut(usize)) {
     }
 }
 
-/// Adds a change to the sum of the greatest of three values, the first of equal ones.
+/// Adds a grad to the sum of the greatest of three values, the first of equal ones.
 #[inline(always)]
-fn hand_back<S: Simd>(simd: S, values: &[S::f32s], change: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
+fn hand_back<S: Simd>(simd: S, values: &[S::f32s], grad: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
     let zero = simd.splat_f32s(0.0);
     let [first, second, third] = places;
     let is_second = simd.greater_than_f32s(values[second], values[first]);
     let is_third = simd.greater_than_f32s(values[third], simd.max_f32s(values[first], values[second]));
-    let of_third = simd.select_f32s(is_third, change, zero);
-    let rest = simd.select_f32s(is_third, zero, change);
+    let of_third = simd.select_f32s(is_third, grad, zero);
+    let rest = simd.select_f32s(is_third, zero, grad);
     let of_second = simd.select_f32s(is_second, rest, zero);
     let of_first = simd.select_f32s(is_second, zero, rest);
     sums[first] = simd.add_f32s(sums[first], of_first);
@@ -246,13 +247,13 @@ pub(super) fn differentiate_halved(
     arch: Arch,
     [plane, halved]: [Plane; 2],
     input: &[f32],
-    change: &[f32],
+    grad: &[f32],
     gradient: &mut [f32],
     replaces: bool,
 ) {
-    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
-    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
-        arch.dispatch(HalveGradient { plane, halved, input, change, gradient, replaces });
+    let channels = input.chunks_exact(plane.len()).zip(grad.chunks_exact(halved.len()));
+    for ((input, grad), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
+        arch.dispatch(HalveGradient { plane, halved, input, grad, gradient, replaces });
     }
 }
 
@@ -260,7 +261,7 @@ struct HalveGradient<'a> {
     plane: Plane,
     halved: Plane,
     input: &'a [f32],
-    change: &'a [f32],
+    grad: &'a [f32],
     gradient: &'a mut [f32],
     replaces: bool,
 }
@@ -271,7 +272,7 @@ impl WithSimd for HalveGradient<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (input, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.change);
+        let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
         let zero = simd.splat_f32s(0.0);
         each_window::<S>(self.plane, self.halved, |[first, right, below, across], place| {
@@ -279,8 +280,8 @@ impl WithSimd for HalveGradient<'_> {
             let is_across = simd.greater_than_f32s(input[across], input[below]);
             let upper = simd.max_f32s(input[first], input[right]);
             let is_lower = simd.greater_than_f32s(simd.max_f32s(input[below], input[across]), upper);
-            let of_lower = simd.select_f32s(is_lower, change[place], zero);
-            let of_upper = simd.select_f32s(is_lower, zero, change[place]);
+            let of_lower = simd.select_f32s(is_lower, grad[place], zero);
+            let of_upper = simd.select_f32s(is_lower, zero, grad[place]);
             let parts = [
                 (first, simd.select_f32s(is_right, zero, of_upper)),
                 (right, simd.select_f32s(is_right, of_upper, zero)),
@@ -313,29 +314,66 @@ fn each_window<S: Simd>(plane: Plane, halved: Plane, mut handle: impl FnMut([usi
 ///
 /// # Shapes
 ///
-/// - `input`: `[channels, plane]`; `means`: `[channels, LANES]`
-#[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
-pub(super) fn means(plane: Plane, input: &[f32], means: &mut [f32]) {
-    for (input, means) in input.chunks_exact(plane.len()).zip(means.chunks_exact_mut(LANES)) {
-        means.fill(0.0);
-        for row in 0..plane.height {
-            for pixel in input[plane.inside(row)].chunks_exact(LANES) {
-                means.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+/// - `input`: `[channels, plane]`, its border zero; `means`: `[channels, LANES]`
+pub(super) fn means(arch: Arch, plane: Plane, input: &[f32], means: &mut [f32]) {
+    arch.dispatch(Means { plane, input, means });
+}
+
+struct Means<'a> {
+    plane: Plane,
+    input: &'a [f32],
+    means: &'a mut [f32],
+}
+
+impl WithSimd for Means<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let share = simd.splat_f32s(1.0 / self.plane.pixels() as f32);
+        for (input, means) in self.input.chunks_exact(self.plane.len()).zip(self.means.chunks_exact_mut(LANES)) {
+            let (input, _) = S::as_simd_f32s(input);
+            let (means, _) = S::as_mut_simd_f32s(means);
+            let halves = means.len();
+            for (part, mean) in means.iter_mut().enumerate() {
+                let values = input.iter().skip(part).step_by(halves);
+                let sum = values.fold(simd.splat_f32s(0.0), |sum, value| simd.add_f32s(sum, *value));
+                *mean = simd.mul_f32s(sum, share);
             }
-        }
-        for sum in means {
-            *sum /= plane.pixels() as f32;
         }
     }
 }
 
-/// Adds the gradient of the input of [`means`].
-#[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
-pub(super) fn add_gradient_of_means(plane: Plane, change: &[f32], gradient: &mut [f32]) {
-    for (change, gradient) in change.chunks_exact(LANES).zip(gradient.chunks_exact_mut(plane.len())) {
-        for row in 0..plane.height {
-            for pixel in gradient[plane.inside(row)].chunks_exact_mut(LANES) {
-                pixel.iter_mut().zip(change).for_each(|(sum, change)| *sum += change / plane.pixels() as f32);
+/// Adds the gradient of the input of [`means`], or puts it in the place of what was there.
+pub(super) fn add_gradient_of_means(arch: Arch, plane: Plane, grad: &[f32], gradient: &mut [f32], replaces: bool) {
+    arch.dispatch(MeansGradient { plane, grad, gradient, replaces });
+}
+
+struct MeansGradient<'a> {
+    plane: Plane,
+    grad: &'a [f32],
+    gradient: &'a mut [f32],
+    replaces: bool,
+}
+
+impl WithSimd for MeansGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let share = simd.splat_f32s(1.0 / self.plane.pixels() as f32);
+        for (grad, gradient) in self.grad.chunks_exact(LANES).zip(self.gradient.chunks_exact_mut(self.plane.len())) {
+            let (grad, _) = S::as_simd_f32s(grad);
+            for row in 0..self.plane.height {
+                let (gradient, _) = S::as_mut_simd_f32s(&mut gradient[self.plane.inside(row)]);
+                for pixel in gradient.chunks_exact_mut(grad.len()) {
+                    for (sum, grad) in pixel.iter_mut().zip(grad) {
+                        let before = if self.replaces { simd.splat_f32s(0.0) } else { *sum };
+                        *sum = simd.mul_add_f32s(*grad, share, before);
+                    }
+                }
             }
         }
     }

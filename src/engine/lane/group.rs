@@ -1,0 +1,188 @@
+//! Convolutions of one input that run together, with their batch normalisations.
+
+use std::ops::Range;
+
+use super::convolution::Packed;
+use super::layout::{LANES, Numbers, Plane, zeros};
+use super::normalise::{Channel, Slope};
+use super::schedule::Read;
+use crate::engine::Settings;
+use crate::network::{Operator, Plan};
+
+/// A convolution of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) step: usize,
+    /// Its position among the convolutions of the plan: its parameters are the three from `3 · number` on.
+    pub(super) number: usize,
+    /// Its channels among the outputs of the group.
+    pub(super) channels: Range<usize>,
+    /// The running statistics.
+    pub(super) mean: Vec<f32>,
+    pub(super) variance: Vec<f32>,
+}
+
+/// Convolutions with the same input and side, their outputs side by side.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) members: Vec<Member>,
+    pub(super) input: Read,
+    pub(super) side: usize,
+    pub(super) outputs: usize,
+    pub(super) plane: Plane,
+    pub(super) forward: Packed,
+    pub(super) backward: Packed,
+    /// What the convolutions give, of all blocks.
+    pub(super) raw: Numbers,
+    /// The gradient of `raw`, of one block.
+    pub(super) raw_grad: Numbers,
+    /// What normalises each output.
+    pub(super) channels: Vec<Channel>,
+    pub(super) slopes: Vec<Slope>,
+    /// Two sums for each output, lane by lane.
+    pub(super) sums: Vec<f32>,
+    /// The gradient of the kernels, lane by lane.
+    pub(super) kernel_grad: Numbers,
+}
+
+impl Group {
+    /// The group of some convolutions of a plan.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the side of their kernels is neither 1 nor 3: no operation has another.
+    pub(super) fn new(plan: &Plan, steps: &[usize], input: Read) -> Self {
+        let first = &plan.steps()[steps[0]];
+        let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
+        assert!(side == 1 || side == 3, "kernels of side 1 and 3");
+        let is_convolution = |number: &usize| matches!(plan.steps()[*number].operator, Operator::Convolution { .. });
+        let mut outputs = 0;
+        let member = |step: &usize| {
+            let channels = plan.steps()[*step].output.channels;
+            let range = outputs..outputs + channels;
+            outputs += channels;
+            let number = (0..*step).filter(is_convolution).count();
+            Member { step: *step, number, channels: range, mean: vec![0.0; channels], variance: vec![1.0; channels] }
+        };
+        let members = steps.iter().map(member).collect();
+        let plane = Plane { height: first.output.height, width: first.output.width };
+        Self {
+            members,
+            input,
+            side,
+            outputs,
+            plane,
+            forward: Packed::new(side, input.channels, outputs),
+            backward: Packed::new(side, outputs, input.channels),
+            raw: zeros(0),
+            raw_grad: zeros(outputs * plane.len()),
+            channels: vec![Channel::default(); outputs],
+            slopes: vec![Slope::default(); outputs],
+            sums: vec![0.0; 2 * outputs * LANES],
+            kernel_grad: zeros(side * side * input.channels * outputs * LANES),
+        }
+    }
+
+    /// The numbers of a group beside the parameters, for batches of so many blocks, however many.
+    pub(super) fn len(plan: &Plan, steps: &[usize], input: Read, blocks: u64) -> u64 {
+        let first = &plan.steps()[steps[0]];
+        let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
+        let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
+        let plane = Plane { height: first.output.height, width: first.output.width };
+        let kernel = side * side * input.channels * outputs;
+        let of_output = 2 + 2 * LANES + (size_of::<Channel>() + size_of::<Slope>()) / 4;
+        // The kernels packed forward and backward, and their gradient lane by lane; the outputs of all blocks and a gradient.
+        let (own, raw) = ((2 + LANES) * kernel + of_output * outputs, (outputs * plane.len()) as u64);
+        blocks.saturating_add(1).saturating_mul(raw).saturating_add(own as u64)
+    }
+
+    /// The outputs of a member, by its step.
+    pub(super) fn channels_of(&self, step: usize) -> Range<usize> {
+        let member = self.members.iter().find(|member| member.step == step);
+        member.expect("a step of the group").channels.clone()
+    }
+
+    /// Where some of the outputs stand in the memory of all blocks.
+    pub(super) fn range(&self, channels: &Range<usize>, block: usize) -> Range<usize> {
+        let first = block * self.outputs;
+        (first + channels.start) * self.plane.len()..(first + channels.end) * self.plane.len()
+    }
+
+    /// The outputs of a block.
+    pub(super) fn raw_of(&self, channels: &Range<usize>, block: usize) -> &[f32] {
+        &self.raw[self.range(channels, block)]
+    }
+
+    /// Lays the kernels out for the convolutions that read them.
+    pub(super) fn pack(&mut self, parameters: &[Vec<f32>]) {
+        for Member { number, channels, .. } in &self.members {
+            self.forward.pack(channels.start, &parameters[3 * number]);
+            self.backward.pack_turned(channels.start, &parameters[3 * number]);
+        }
+    }
+
+    /// Makes of the sums of a batch what normalises it, and lets the running statistics follow.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "statistics of single-precision numbers")]
+    pub(super) fn observe(&mut self, images: usize, parameters: &[Vec<f32>], settings: &Settings) {
+        let (count, kept) = ((images * self.plane.pixels()) as f64, settings.batch_norm_momentum);
+        for Member { number, channels, mean, variance, .. } in &mut self.members {
+            let [scale, offset] = [1, 2].map(|which| &parameters[3 * *number + which]);
+            for (i, channel) in channels.clone().enumerate() {
+                let [sum, squares] = totals(&self.sums, channel);
+                let average = sum / count;
+                // Rounding may take it below zero; a value that is no number stays one.
+                let spread = (squares / count - average * average).clamp(0.0, f64::INFINITY);
+                self.channels[channel] = Channel::new(average, spread, [scale[i], offset[i]], settings);
+                mean[i] = (f64::from(mean[i]) * kept + average * (1.0 - kept)) as f32;
+                variance[i] = (f64::from(variance[i]) * kept + spread * (1.0 - kept)) as f32;
+            }
+        }
+        self.sums.fill(0.0);
+    }
+
+    /// Normalises by the running statistics from now on.
+    pub(super) fn use_running_statistics(&mut self, parameters: &[Vec<f32>], settings: &Settings) {
+        for Member { number, channels, mean, variance, .. } in &self.members {
+            let [scale, offset] = [1, 2].map(|which| &parameters[3 * *number + which]);
+            for (i, channel) in channels.clone().enumerate() {
+                self.channels[channel] = Channel::new(mean[i].into(), variance[i].into(), [scale[i], offset[i]], settings);
+            }
+        }
+    }
+
+    /// Makes of the sums of a batch the gradients of scale and offset and what the gradient of each pixel is made of.
+    ///
+    /// With `x` the normalised values, `g` their gradients and `n` values in all, a pixel's is
+    /// `scale / deviation · (g − Σg / n − x · Σ(g·x) / n)`.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sums of single-precision numbers")]
+    pub(super) fn differentiate(&mut self, images: usize, parameters: &[Vec<f32>], gradients: &mut [Vec<f32>]) {
+        let count = (images * self.plane.pixels()) as f64;
+        for Member { number, channels, .. } in &self.members {
+            for (i, channel) in channels.clone().enumerate() {
+                let [grad, product] = totals(&self.sums, channel);
+                (gradients[3 * number + 1][i], gradients[3 * number + 2][i]) = (product as f32, grad as f32);
+                let own = self.channels[channel];
+                let factor = f64::from(parameters[3 * number + 1][i]) * f64::from(own.inverse);
+                let steepness = -factor * product / count * f64::from(own.inverse);
+                let constant = -factor * grad / count - steepness * f64::from(own.mean);
+                self.slopes[channel] =
+                    Slope { factor: factor as f32, steepness: steepness as f32, constant: constant as f32 };
+            }
+        }
+        self.sums.fill(0.0);
+    }
+
+    /// Adds the lanes of the kernels' gradients up and hands them out.
+    pub(super) fn finish_kernel_grad(&mut self, gradients: &mut [Vec<f32>]) {
+        let mut lanes = self.kernel_grad.chunks_exact(LANES);
+        for Member { number, .. } in &self.members {
+            gradients[3 * number].iter_mut().zip(&mut lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
+        }
+        self.kernel_grad.fill(0.0);
+    }
+}
+
+/// The two sums of an output.
+fn totals(sums: &[f32], channel: usize) -> [f64; 2] {
+    [2 * channel, 2 * channel + 1].map(|row| sums[row * LANES..][..LANES].iter().copied().map(f64::from).sum())
+}
