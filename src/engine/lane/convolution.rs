@@ -20,6 +20,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::{LANES, Plane};
+use super::normalise::{Channel, normalise};
 
 /// Output channels of a rectangle of sums.
 const CHANNELS: usize = 4;
@@ -27,6 +28,9 @@ const CHANNELS: usize = 4;
 const PIXELS: usize = 6;
 /// The same where there are but 16 registers.
 const FEW_PIXELS: usize = 3;
+
+/// Rows of so many pixels are too short for the gradient of a kernel to go through them one by one.
+const NARROW: usize = 8;
 
 /// What becomes of finished sums.
 pub(super) enum Finish<'a> {
@@ -36,6 +40,8 @@ pub(super) enum Finish<'a> {
     Add,
     /// They replace what was there.
     Replace,
+    /// They are normalised and cut off at zero: `[channels]`.
+    Normalise(&'a [Channel]),
 }
 
 /// A kernel as the rectangles want it.
@@ -58,28 +64,29 @@ impl Packed {
 
     /// Takes a kernel `[some outputs, inputs, side, side]` for the outputs from `first` on.
     pub(super) fn pack(&mut self, first: usize, kernel: &[f32]) {
-        let (taps, inputs) = (self.side * self.side, self.inputs);
-        for (place, weight) in kernel.iter().enumerate() {
-            let (output, input, tap) = (place / taps / inputs, place / taps % inputs, place % taps);
-            self.put(first + output, input, tap, *weight);
+        let of_output = self.inputs * self.side * self.side;
+        for (output, kernel) in kernel.chunks_exact(of_output).enumerate() {
+            let (start, width) = self.column(first + output);
+            self.weights[start..].iter_mut().step_by(width).zip(kernel).for_each(|(to, weight)| *to = *weight);
         }
     }
 
     /// Takes a kernel `[some inputs, outputs, side, side]` turned round, for the inputs from `first` on: that of the gradient of
     /// the input.
     pub(super) fn pack_turned(&mut self, first: usize, kernel: &[f32]) {
-        let (taps, outputs) = (self.side * self.side, self.outputs);
-        for (place, weight) in kernel.iter().enumerate() {
-            let (input, output, tap) = (place / taps / outputs, place / taps % outputs, place % taps);
-            self.put(output, first + input, taps - 1 - tap, *weight);
+        let taps = self.side * self.side;
+        for (place, kernel) in kernel.chunks_exact(taps).enumerate() {
+            let (input, output) = (first + place / self.outputs, place % self.outputs);
+            let (start, width) = self.column(output);
+            let weights = &mut self.weights[start + input * taps * width..];
+            weights.iter_mut().step_by(width).zip(kernel.iter().rev()).for_each(|(to, weight)| *to = *weight);
         }
     }
 
-    fn put(&mut self, output: usize, input: usize, tap: usize, weight: f32) {
-        let taps = self.side * self.side;
+    /// Where the weights of an output start, and how far they lie apart.
+    fn column(&self, output: usize) -> (usize, usize) {
         let first = output / self.tile * self.tile;
-        let width = self.tile.min(self.outputs - first);
-        self.weights[first * self.inputs * taps + (input * taps + tap) * width + output - first] = weight;
+        (first * self.inputs * self.side * self.side + output - first, self.tile.min(self.outputs - first))
     }
 }
 
@@ -117,32 +124,37 @@ impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let weights_of_output = SIDE * SIDE * self.packed.inputs;
-        for first in (0..self.packed.outputs).step_by(self.packed.tile) {
-            let channels = self.packed.tile.min(self.packed.outputs - first);
-            let weights = &self.packed.weights[first * weights_of_output..][..channels * weights_of_output];
-            match channels {
-                4 => self.lines::<S, 4>(simd, first, weights),
-                3 => self.lines::<S, 3>(simd, first, weights),
-                2 => self.lines::<S, 2>(simd, first, weights),
-                _ => self.lines::<S, 1>(simd, first, weights),
+        let (plane, rows) = (self.plane, self.rows.clone());
+        let start = |row: usize| plane.inside(row).start / LANES;
+        if SIDE == 1 && !matches!(self.finish, Finish::Normalise(_)) {
+            // All rows are one line, for zeros between them stay zero; a part of it stays in the first cache for all outputs.
+            let (first, length) = (start(rows.start), rows.len() * (plane.width + 1) - 1);
+            let part = PIXELS * (64 / self.packed.inputs).max(1);
+            for begin in (0..length).step_by(part) {
+                self.tiles(simd, std::iter::once((first + begin, part.min(length - begin))));
             }
+        } else {
+            self.tiles(simd, rows.map(|row| (start(row), plane.width)));
         }
     }
 }
 
 impl<const SIDE: usize> Convolve<'_, SIDE> {
-    /// Each row is a line of pixels. Where the kernel has one tap all rows are one line: borders between them stay zero.
+    /// Computes all outputs along some lines of pixels, each from its first one on.
     #[inline(always)]
-    fn lines<S: Simd, const M: usize>(&mut self, simd: S, first: usize, weights: &[f32]) {
-        let (plane, row) = (self.plane, self.plane.width + 1);
-        let start = |row: usize| plane.inside(row).start / LANES;
-        if SIDE == 1 {
-            let pixels = self.rows.len() * row - 1;
-            self.line::<S, M>(simd, (first, start(self.rows.start)), pixels, weights);
-        } else {
-            for place in self.rows.clone().map(start) {
-                self.line::<S, M>(simd, (first, place), self.plane.width, weights);
+    fn tiles<S: Simd>(&mut self, simd: S, lines: impl Iterator<Item = (usize, usize)> + Clone) {
+        let of_output = SIDE * SIDE * self.packed.inputs;
+        let packed = self.packed;
+        for first in (0..packed.outputs).step_by(packed.tile) {
+            let channels = packed.tile.min(packed.outputs - first);
+            let weights = &packed.weights[first * of_output..][..channels * of_output];
+            for (start, length) in lines.clone() {
+                match channels {
+                    4 => self.line::<S, 4>(simd, (first, start), length, weights),
+                    3 => self.line::<S, 3>(simd, (first, start), length, weights),
+                    2 => self.line::<S, 2>(simd, (first, start), length, weights),
+                    _ => self.line::<S, 1>(simd, (first, start), length, weights),
+                }
             }
         }
     }
@@ -207,6 +219,10 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
             match &mut self.finish {
                 Finish::Replace => (0..P).for_each(|p| pixels[p * halves] = sums[p]),
                 Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),
+                Finish::Normalise(channels) => {
+                    let own = channels[channel].vectors(simd);
+                    (0..P).for_each(|p| pixels[p * halves] = normalise(simd, own, sums[p]));
+                }
                 Finish::Observe(observed) => {
                     let (observed, _) = S::as_mut_simd_f32s(observed);
                     let (mut sum, mut squares) = (sums[0], simd.mul_f32s(sums[0], sums[0]));
@@ -320,13 +336,18 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (input, _) = S::as_simd_f32s(self.input);
         let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let width = self.shape.plane.width;
+        let Plane { width, .. } = self.shape.plane;
+        // Narrow rows are one line with the zeros between them: a row of four pixels is over before it has begun.
+        let (rows, width) = match self.shape.rows.clone() {
+            rows if SIDE == 1 || width <= NARROW => (rows.start..rows.start + 1, rows.len() * (width + 1) - 1),
+            rows => (rows, width),
+        };
         let row = self.shape.plane.row() / S::F32_LANES;
         let plane = self.shape.plane.len() / S::F32_LANES;
         let reach = SIDE / 2;
         let length = (width - 1) * halves + 1;
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
-        for y in self.shape.rows.clone() {
+        for y in rows {
             let inside = (y + 1) * row + halves + half;
             let grads: [&[S::f32s]; M] = std::array::from_fn(|m| &grad[(first_output + m) * plane + inside..][..length]);
             let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {

@@ -38,6 +38,8 @@ pub(super) struct Group {
     pub(super) raw_grad: Numbers,
     /// What normalises each output.
     pub(super) channels: Vec<Channel>,
+    /// What normalises each output within the convolution, in evaluation.
+    pub(super) folded: Vec<Channel>,
     pub(super) slopes: Vec<Slope>,
     /// Two sums for each output, lane by lane.
     pub(super) sums: Vec<f32>,
@@ -76,7 +78,8 @@ impl Group {
             backward: Packed::new(side, outputs, input.channels),
             raw: zeros(0),
             raw_grad: zeros(outputs * plane.len()),
-            channels: vec![Channel::default(); outputs],
+            channels: vec![Channel::IDENTITY; outputs],
+            folded: vec![Channel::IDENTITY; outputs],
             slopes: vec![Slope::default(); outputs],
             sums: vec![0.0; 2 * outputs * LANES],
             kernel_grad: zeros(side * side * input.channels * outputs * LANES),
@@ -90,7 +93,7 @@ impl Group {
         let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
         let plane = Plane { height: first.output.height, width: first.output.width };
         let kernel = side * side * input.channels * outputs;
-        let of_output = 2 + 2 * LANES + (size_of::<Channel>() + size_of::<Slope>()) / 4;
+        let of_output = 2 + 2 * LANES + (2 * size_of::<Channel>() + size_of::<Slope>()) / 4;
         // The kernels packed forward and backward, and their gradient lane by lane; the outputs of all blocks and a gradient.
         let (own, raw) = ((2 + LANES) * kernel + of_output * outputs, (outputs * plane.len()) as u64);
         blocks.saturating_add(1).saturating_mul(raw).saturating_add(own as u64)
@@ -140,14 +143,15 @@ impl Group {
         self.sums.fill(0.0);
     }
 
-    /// Normalises by the running statistics from now on.
-    pub(super) fn use_running_statistics(&mut self, parameters: &[Vec<f32>], settings: &Settings) {
+    /// Folds the running statistics into the convolution, whose outputs are then taken as they are.
+    pub(super) fn fold_batch_norm(&mut self, parameters: &[Vec<f32>], settings: &Settings) {
         for Member { number, channels, mean, variance, .. } in &self.members {
             let [scale, offset] = [1, 2].map(|which| &parameters[3 * *number + which]);
             for (i, channel) in channels.clone().enumerate() {
-                self.channels[channel] = Channel::new(mean[i].into(), variance[i].into(), [scale[i], offset[i]], settings);
+                self.folded[channel] = Channel::new(mean[i].into(), variance[i].into(), [scale[i], offset[i]], settings);
             }
         }
+        self.channels.fill(Channel::IDENTITY);
     }
 
     /// Makes of the sums of a batch the gradients of scale and offset and what the gradient of each pixel is made of.

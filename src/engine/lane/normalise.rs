@@ -30,6 +30,21 @@ impl Channel {
         let offset = f64::from(offset) - scale * mean;
         Self { scale: scale as f32, offset: offset as f32, mean: mean as f32, inverse: inverse as f32 }
     }
+
+    /// Leaves what is never below zero as it is.
+    pub(super) const IDENTITY: Self = Self { scale: 1.0, offset: 0.0, mean: 0.0, inverse: 1.0 };
+
+    /// Scale and offset, to be handed to [`normalise`].
+    #[inline(always)]
+    pub(super) fn vectors<S: Simd>(self, simd: S) -> [S::f32s; 2] {
+        [simd.splat_f32s(self.scale), simd.splat_f32s(self.offset)]
+    }
+}
+
+/// Normalises a value and cuts it off at zero.
+#[inline(always)]
+pub(super) fn normalise<S: Simd>(simd: S, [scale, offset]: [S::f32s; 2], value: S::f32s) -> S::f32s {
+    simd.max_f32s(simd.mul_add_f32s(value, scale, offset), simd.splat_f32s(0.0))
 }
 
 /// The rows of some planes that a kernel treats, and the lanes that have an image: one or zero for each.
@@ -69,16 +84,15 @@ impl<const ADDS: bool> WithSimd for NormaliseRelu<'_, ADDS> {
         let (mask, _) = S::as_simd_f32s(mask);
         let planes = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(plane.len()));
         for (channel, (input, output)) in self.channels.iter().zip(planes) {
-            let [scale, offset] = [channel.scale, channel.offset].map(|value| simd.splat_f32s(value));
+            let channel = channel.vectors(simd);
             for row in rows.clone() {
                 let (input, _) = S::as_simd_f32s(&input[plane.inside(row)]);
                 let (output, _) = S::as_mut_simd_f32s(&mut output[plane.inside(row)]);
                 let pixels = input.chunks_exact(mask.len()).zip(output.chunks_exact_mut(mask.len()));
                 for (input, output) in pixels {
                     for (part, mask) in mask.iter().enumerate() {
-                        let scaled = simd.mul_add_f32s(input[part], scale, offset);
-                        let value = simd.max_f32s(scaled, simd.splat_f32s(0.0));
-                        output[part] = if ADDS { simd.mul_add_f32s(value, *mask, output[part]) } else { simd.mul_f32s(value, *mask) };
+                        let before = if ADDS { output[part] } else { simd.splat_f32s(0.0) };
+                        output[part] = simd.mul_add_f32s(normalise(simd, channel, input[part]), *mask, before);
                     }
                 }
             }

@@ -335,10 +335,11 @@ impl WithSimd for Means<'_> {
         for (input, means) in self.input.chunks_exact(self.plane.len()).zip(self.means.chunks_exact_mut(LANES)) {
             let (input, _) = S::as_simd_f32s(input);
             let (means, _) = S::as_mut_simd_f32s(means);
-            let halves = means.len();
             for (part, mean) in means.iter_mut().enumerate() {
-                let values = input.iter().skip(part).step_by(halves);
-                let sum = values.fold(simd.splat_f32s(0.0), |sum, value| simd.add_f32s(sum, *value));
+                let mut sum = simd.splat_f32s(0.0);
+                for pixel in input.chunks_exact(LANES / S::F32_LANES) {
+                    sum = simd.add_f32s(sum, pixel[part]);
+                }
                 *mean = simd.mul_f32s(sum, share);
             }
         }

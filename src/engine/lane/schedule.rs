@@ -23,6 +23,8 @@ pub(super) struct Phase {
     pub(super) steps: Vec<usize>,
     /// The convolutions at its end; none in the last phase.
     pub(super) group: Vec<usize>,
+    /// The convolutions whose outputs have all of their gradient once it has gone backward.
+    pub(super) complete: Vec<usize>,
 }
 
 /// The phases of a plan. Buffer 0 is the images, buffer `i + 1` what step `i` writes.
@@ -61,6 +63,11 @@ impl Schedule {
             for read in &schedule.reads[number] {
                 schedule.readers[read.buffer].extend(&readers);
             }
+        }
+        for number in schedule.phases.iter().flat_map(|phase| phase.group.clone()).collect::<Vec<_>>() {
+            let readers = schedule.readers[number + 1].iter().map(|reader| schedule.phase_of[reader + 1]);
+            let last = readers.min().expect("what is convolved is read");
+            schedule.phases[last].complete.push(number);
         }
         schedule
     }

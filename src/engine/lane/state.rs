@@ -72,7 +72,7 @@ impl Model {
             numbers += group.members.iter().map(|one| one.mean.len() + one.variance.len()).sum::<usize>();
             // Both packed kernels have the numbers of the kernels.
             numbers += group.members.iter().map(|one| 2 * parameters[3 * one.number].len()).sum::<usize>();
-            numbers += (size_of_val(&group.channels[..]) + size_of_val(&group.slopes[..])) / 4;
+            numbers += (2 * size_of_val(&group.channels[..]) + size_of_val(&group.slopes[..])) / 4;
         }
         4 * numbers as u64
     }

@@ -16,7 +16,7 @@ use super::{Batch, Model, head, sum};
 use crate::network::{Operator, Step};
 
 /// The numbers that a few rows of all channels of a convolution may take, so that they stay in the second cache.
-const BAND: usize = 1 << 18;
+const BAND: usize = 1 << 17;
 
 impl Model {
     /// Runs all phases for training.
@@ -51,7 +51,7 @@ impl Model {
         self.make_room(1);
         self.fill(0, images);
         for group in &mut self.groups {
-            group.use_running_statistics(&self.parameters, &self.settings);
+            group.fold_batch_norm(&self.parameters, &self.settings);
         }
         let batch = Batch { is_training: false, ..Batch::new(LANES) };
         (0..=self.groups.len()).for_each(|phase| self.forward_block(phase, &batch, 0));
@@ -65,8 +65,10 @@ impl Model {
         for i in 0..self.schedule.phases[phase].steps.len() {
             self.forward_step(self.schedule.phases[phase].steps[i], batch, block);
         }
-        if phase < self.groups.len() {
-            self.convolve(phase, batch, block);
+        match phase < self.groups.len() {
+            true if batch.is_training => self.convolve(phase, batch, block),
+            true => self.convolve_and_normalise(phase),
+            false => {}
         }
     }
 
@@ -81,8 +83,8 @@ impl Model {
         for i in (0..self.schedule.phases[phase].steps.len()).rev() {
             self.backward_step(self.schedule.phases[phase].steps[i], block);
         }
-        if phase > 0 {
-            self.add_sums(phase - 1, block);
+        for i in 0..self.schedule.phases[phase].complete.len() {
+            self.add_sums(self.schedule.phases[phase].complete[i], block);
         }
     }
 
@@ -172,9 +174,28 @@ impl Model {
             let group = &mut groups[phase];
             let (from, read) = arrangement.values.range(buffer, inputs, block);
             let written = group.range(&(0..outputs), block);
-            let finish = if batch.is_training { Finish::Observe(&mut group.sums) } else { Finish::Replace };
+            let finish = Finish::Observe(&mut group.sums);
             convolution::convolve(*arch, &group.forward, (plane, rows), &values[from][read], &mut group.raw[written], finish);
         }
+    }
+
+    /// Convolves a block and normalises it by the running statistics.
+    fn convolve_and_normalise(&mut self, phase: usize) {
+        let Self { arrangement, schedule, values, groups, arch, .. } = self;
+        let Read { buffer, channels: inputs, .. } = groups[phase].input;
+        let (before, rest) = groups.split_at_mut(phase);
+        let group = &mut rest[0];
+        let (store, read) = arrangement.values.range(buffer, inputs, 0);
+        let input = if arrangement.forward[phase].is_input {
+            // What was convolved is normalised already.
+            let source = &before[schedule.phase_of(buffer)];
+            source.raw_of(&source.channels_of(buffer - 1), 0)
+        } else {
+            &values[store][read]
+        };
+        let (rows, written) = (0..group.plane.height, group.range(&(0..group.outputs), 0));
+        let finish = Finish::Normalise(&group.folded);
+        convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
     }
 
     /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernels.
@@ -218,18 +239,15 @@ impl Model {
         }
     }
 
-    /// Adds up what the gradients of a group's normalisations are made of.
-    fn add_sums(&mut self, phase: usize, block: usize) {
-        let Self { arrangement, grads, groups, arch, .. } = self;
-        let group = &mut groups[phase];
-        for member in &group.members {
-            let channels = member.channels.clone();
-            let (store, read) = arrangement.grads.range(member.step + 1, channels.len(), block);
-            let sums = &mut group.sums[2 * channels.start * LANES..2 * channels.end * LANES];
-            let first = block * group.outputs;
-            let raw = &group.raw[(first + channels.start) * group.plane.len()..(first + channels.end) * group.plane.len()];
-            normalise::add_sums(*arch, &group.channels[channels], group.plane, raw, &grads[store][read], sums);
-        }
+    /// Adds up what the gradients of a convolution's normalisation are made of.
+    fn add_sums(&mut self, number: usize, block: usize) {
+        let Self { arrangement, schedule, grads, groups, arch, .. } = self;
+        let group = &mut groups[schedule.phase_of(number + 1)];
+        let channels = group.channels_of(number);
+        let (store, read) = arrangement.grads.range(number + 1, channels.len(), block);
+        let raw = group.range(&channels, block);
+        let sums = &mut group.sums[2 * channels.start * LANES..2 * channels.end * LANES];
+        normalise::add_sums(*arch, &group.channels[channels], group.plane, &group.raw[raw], &grads[store][read], sums);
     }
 
     /// Tells whether the gradient of a step's first input may be put in the place of what was there; what is left of it is set
