@@ -147,10 +147,10 @@ impl Arrangement {
             made.before.retain(|buffer| !arrangement.values.is_kept(*buffer));
             arrangement.backward.push(made);
         }
-        // A sum makes its terms as it adds them; so what only sums read needs no room.
-        let is_sum = |reader: &usize| plan.steps()[*reader].operator == Operator::Sum;
-        let is_term = |buffer: &usize| is_convolved(plan, *buffer) && schedule.readers(*buffer).iter().all(is_sum);
-        for buffer in (0..=plan.steps().len()).filter(is_term) {
+        // Sums and convolutions make what they read as they read it: that needs no room.
+        let made = [&arrangement.forward, &arrangement.backward].into_iter().flatten().flat_map(|made| made.before.clone());
+        let made: Vec<_> = made.collect();
+        for buffer in (0..=plan.steps().len()).filter(|buffer| is_convolved(plan, *buffer) && !made.contains(buffer)) {
             arrangement.values.store_of(buffer).channels = 0;
         }
         arrangement

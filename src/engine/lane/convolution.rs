@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::layout::{LANES, Plane};
+use super::layout::{Band, LANES, Plane};
 use super::normalise::{Channel, normalise};
 
 /// Output channels of a rectangle of sums.
@@ -94,18 +94,18 @@ impl Packed {
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `output`: `[outputs, plane]`, of which the border stays zero
+/// - `input`: `[inputs or more, plane of its band]`; `output`: `[outputs, plane]`, of which the border stays zero
 pub(super) fn convolve(
     arch: Arch,
     packed: &Packed,
     (plane, rows): (Plane, Range<usize>),
-    input: &[f32],
+    (band, input): (Band, &[f32]),
     output: &mut [f32],
     finish: Finish,
 ) {
     match packed.side {
-        1 => arch.dispatch(Convolve::<1> { packed, plane, rows, input, output, finish }),
-        3 => arch.dispatch(Convolve::<3> { packed, plane, rows, input, output, finish }),
+        1 => arch.dispatch(Convolve::<1> { packed, plane, rows, band, input, output, finish }),
+        3 => arch.dispatch(Convolve::<3> { packed, plane, rows, band, input, output, finish }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
@@ -114,6 +114,7 @@ struct Convolve<'a, const SIDE: usize> {
     packed: &'a Packed,
     plane: Plane,
     rows: Range<usize>,
+    band: Band,
     input: &'a [f32],
     output: &'a mut [f32],
     finish: Finish<'a>,
@@ -187,8 +188,8 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
         let halves = LANES / S::F32_LANES;
         let (input, _) = S::as_simd_f32s(self.input);
         let row = self.plane.row() / S::F32_LANES;
-        let plane = self.plane.len() / S::F32_LANES;
-        let corner = (at.pixel - SIDE / 2) * halves + at.half - SIDE / 2 * row;
+        let plane = self.band.plane.len() / S::F32_LANES;
+        let corner = (at.pixel - SIDE / 2) * halves + at.half + row - (self.band.begin + SIDE / 2) * row;
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for (channel, weights) in weights.chunks_exact(SIDE * SIDE * M).enumerate() {
             for y in 0..SIDE {
@@ -254,17 +255,17 @@ struct At {
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `grad`, that of the output: `[outputs, plane]`
+/// - `input`: `[inputs or more, plane]`; `grad`, that of the output: `[outputs, plane]`: planes of their bands
 /// - `gradient`: `[outputs, inputs, side, side, LANES]`
 pub(super) fn add_kernel_gradient(
     arch: Arch,
     [side, inputs, outputs]: [usize; 3],
-    (plane, rows): (Plane, Range<usize>),
-    input: &[f32],
-    grad: &[f32],
+    rows: Range<usize>,
+    (of_input, input): (Band, &[f32]),
+    (of_grad, grad): (Band, &[f32]),
     gradient: &mut [f32],
 ) {
-    let shape = Shape { inputs, outputs, plane, rows };
+    let shape = Shape { inputs, outputs, of_input, of_grad, rows };
     match side {
         1 => arch.dispatch(KernelGradient::<1> { shape, input, grad, gradient }),
         3 => arch.dispatch(KernelGradient::<3> { shape, input, grad, gradient }),
@@ -275,7 +276,8 @@ pub(super) fn add_kernel_gradient(
 struct Shape {
     inputs: usize,
     outputs: usize,
-    plane: Plane,
+    of_input: Band,
+    of_grad: Band,
     rows: Range<usize>,
 }
 
@@ -336,22 +338,24 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (input, _) = S::as_simd_f32s(self.input);
         let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let Plane { width, .. } = self.shape.plane;
+        let Shape { of_input, of_grad, .. } = self.shape;
+        let width = of_input.plane.width;
         // Narrow rows are one line with the zeros between them: a row of four pixels is over before it has begun.
         let (rows, width) = match self.shape.rows.clone() {
             rows if SIDE == 1 || width <= NARROW => (rows.start..rows.start + 1, rows.len() * (width + 1) - 1),
             rows => (rows, width),
         };
-        let row = self.shape.plane.row() / S::F32_LANES;
-        let plane = self.shape.plane.len() / S::F32_LANES;
+        let row = of_input.plane.row() / S::F32_LANES;
+        let [input_plane, grad_plane] = [of_input, of_grad].map(|band| band.plane.len() / S::F32_LANES);
         let reach = SIDE / 2;
         let length = (width - 1) * halves + 1;
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
         for y in rows {
-            let inside = (y + 1) * row + halves + half;
-            let grads: [&[S::f32s]; M] = std::array::from_fn(|m| &grad[(first_output + m) * plane + inside..][..length]);
+            let [first_pixel, first_grad] = [of_input, of_grad].map(|band| band.inside(y).start / S::F32_LANES + half);
+            let grads: [&[S::f32s]; M] =
+                std::array::from_fn(|m| &grad[(first_output + m) * grad_plane + first_grad..][..length]);
             let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {
-                let corner = (first_input + n) * plane + inside - reach * (row + halves);
+                let corner = (first_input + n) * input_plane + first_pixel - reach * (row + halves);
                 std::array::from_fn(|tap| &input[corner + tap * row..][..length + 2 * reach * halves])
             });
             for x in 0..width {

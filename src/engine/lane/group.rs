@@ -3,11 +3,16 @@
 use std::ops::Range;
 
 use super::convolution::Packed;
-use super::layout::{LANES, Numbers, Plane, zeros};
+use super::layout::{Band, LANES, Numbers, Plane, zeros};
 use super::normalise::{Channel, Slope};
 use super::schedule::Read;
 use crate::engine::Settings;
 use crate::network::{Operator, Plan};
+
+/// The numbers that a band may take.
+const BAND: usize = 1 << 17;
+/// The fewest rows of a band: those beside it are made twice.
+const SHORTEST: usize = 4;
 
 /// A convolution of a group.
 #[derive(Clone, Debug)]
@@ -34,8 +39,10 @@ pub(super) struct Group {
     pub(super) backward: Packed,
     /// What the convolutions give, of all blocks.
     pub(super) raw: Numbers,
-    /// The gradient of `raw`, of one block.
-    pub(super) raw_grad: Numbers,
+    /// A band of the input, for as many channels, if it is made again.
+    pub(super) input_band: Numbers,
+    /// A band of the gradient of `raw`.
+    pub(super) grad_band: Numbers,
     /// What normalises each output.
     pub(super) channels: Vec<Channel>,
     /// What normalises each output within the convolution, in evaluation.
@@ -53,7 +60,7 @@ impl Group {
     /// # Panics
     ///
     /// Panics if the side of their kernels is neither 1 nor 3: no operation has another.
-    pub(super) fn new(plan: &Plan, steps: &[usize], input: Read) -> Self {
+    pub(super) fn new(plan: &Plan, steps: &[usize], (input, is_made): (Read, bool)) -> Self {
         let first = &plan.steps()[steps[0]];
         let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
         assert!(side == 1 || side == 3, "kernels of side 1 and 3");
@@ -77,7 +84,8 @@ impl Group {
             forward: Packed::new(side, input.channels, outputs),
             backward: Packed::new(side, outputs, input.channels),
             raw: zeros(0),
-            raw_grad: zeros(outputs * plane.len()),
+            input_band: zeros(if is_made { input.channels * strip(plane, input.channels, outputs).len() } else { 0 }),
+            grad_band: zeros(outputs * strip(plane, input.channels, outputs).len()),
             channels: vec![Channel::IDENTITY; outputs],
             folded: vec![Channel::IDENTITY; outputs],
             slopes: vec![Slope::default(); outputs],
@@ -87,16 +95,29 @@ impl Group {
     }
 
     /// The numbers of a group beside the parameters, for batches of so many blocks, however many.
-    pub(super) fn len(plan: &Plan, steps: &[usize], input: Read, blocks: u64) -> u64 {
+    pub(super) fn len(plan: &Plan, steps: &[usize], (input, is_made): (Read, bool), blocks: u64) -> u64 {
         let first = &plan.steps()[steps[0]];
         let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
         let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
         let plane = Plane { height: first.output.height, width: first.output.width };
         let kernel = side * side * input.channels * outputs;
         let of_output = 2 + 2 * LANES + (2 * size_of::<Channel>() + size_of::<Slope>()) / 4;
-        // The kernels packed forward and backward, and their gradient lane by lane; the outputs of all blocks and a gradient.
-        let (own, raw) = ((2 + LANES) * kernel + of_output * outputs, (outputs * plane.len()) as u64);
-        blocks.saturating_add(1).saturating_mul(raw).saturating_add(own as u64)
+        let bands = (outputs + if is_made { input.channels } else { 0 }) * strip(plane, input.channels, outputs).len();
+        // The kernels packed forward and backward, and their gradient lane by lane.
+        let own = (2 + LANES) * kernel + of_output * outputs + bands;
+        blocks.saturating_mul((outputs * plane.len()) as u64).saturating_add(own as u64)
+    }
+
+    /// The rows of the bands in which blocks are convolved.
+    pub(super) fn bands(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (bands, height) = (bands(self.plane, self.input.channels, self.outputs), self.plane.height);
+        (0..bands).map(move |band| height * band / bands..height * (band + 1) / bands)
+    }
+
+    /// Where the rows of a band stand, and which of the image's rows they are: those beside it, too, if a kernel reaches them.
+    pub(super) fn band(&self, rows: &Range<usize>) -> (Band, Range<usize>) {
+        let (band, reach) = (Band { plane: strip(self.plane, self.input.channels, self.outputs), begin: rows.start }, self.side / 2);
+        (band, rows.start.saturating_sub(reach)..(rows.end + reach).min(self.plane.height))
     }
 
     /// The outputs of a member, by its step.
@@ -183,6 +204,32 @@ impl Group {
             gradients[3 * number].iter_mut().zip(&mut lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
         }
         self.kernel_grad.fill(0.0);
+    }
+}
+
+/// The bands of a plane: so many that all of a few rows that a backward pass reads and writes stays in the second cache.
+fn bands(plane: Plane, inputs: usize, outputs: usize) -> usize {
+    let rows = BAND / ((2 * inputs + 3 * outputs) * plane.row());
+    plane.height.div_ceil(rows.max(SHORTEST))
+}
+
+/// The planes of a band, with a row above and a row below.
+fn strip(plane: Plane, inputs: usize, outputs: usize) -> Plane {
+    Plane { height: plane.height.div_ceil(bands(plane, inputs, outputs)) + 2, ..plane }
+}
+
+/// Sets the rows of a band to zero that lie beyond the image.
+pub(super) fn clear_beyond(band: Band, rows: &Range<usize>, height: usize, numbers: &mut [f32]) {
+    // One band of all rows never holds another row there.
+    if rows.len() < height {
+        for channel in numbers.chunks_exact_mut(band.plane.len()) {
+            if rows.start == 0 {
+                channel[band.plane.inside(0)].fill(0.0);
+            }
+            if rows.end == height {
+                channel[band.inside(height)].fill(0.0);
+            }
+        }
     }
 }
 

@@ -58,6 +58,25 @@ impl Plane {
     }
 }
 
+/// Planes that hold a band of an image's rows, from the one before `begin` on: whole planes begin with row 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Band {
+    pub(super) plane: Plane,
+    pub(super) begin: usize,
+}
+
+impl Band {
+    /// All rows of an image.
+    pub(super) const fn whole(plane: Plane) -> Self {
+        Self { plane, begin: 1 }
+    }
+
+    /// The numbers of the pixels of one of the image's rows.
+    pub(super) const fn inside(self, row: usize) -> Range<usize> {
+        self.plane.inside(row + 1 - self.begin)
+    }
+}
+
 /// Puts images into lanes; lanes without an image are zero.
 ///
 /// # Shapes

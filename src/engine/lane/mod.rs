@@ -85,7 +85,7 @@ impl Model {
         let parameters = super::initial(&plan, seed);
         let schedule = Schedule::new(&plan);
         let arrangement = Arrangement::new(&plan, &schedule);
-        let groups = groups(&schedule).map(|(steps, input)| Group::new(&plan, steps, input)).collect();
+        let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::new(&plan, steps, input)).collect();
         let mut model = Self {
             settings,
             arch: Arch::new(),
@@ -258,10 +258,13 @@ impl Batch {
     }
 }
 
-/// The convolutions of each group of a schedule and what they read.
-fn groups(schedule: &Schedule) -> impl Iterator<Item = (&[usize], Read)> {
-    let groups = schedule.phases.iter().map(|phase| &phase.group[..]).filter(|group| !group.is_empty());
-    groups.map(|group| (group, schedule.reads(group[0])[0]))
+/// The convolutions of each group of a schedule, what they read, and whether it is made again in bands.
+fn groups<'a>(schedule: &'a Schedule, arrangement: &'a Arrangement) -> impl Iterator<Item = (&'a [usize], (Read, bool))> {
+    let groups = schedule.phases.iter().zip(&arrangement.forward).zip(&arrangement.backward);
+    let groups = groups.filter(|((phase, _), _)| !phase.group.is_empty());
+    groups.map(|((phase, forward), backward)| {
+        (&phase.group[..], (schedule.reads(phase.group[0])[0], forward.is_input || backward.is_input))
+    })
 }
 
 /// For each read of each step, whether no later step hands a gradient back to the same buffer. A group's first step speaks for it.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::layout::{LANES, Plane};
+use super::layout::{Band, LANES, Plane};
 use crate::engine::Settings;
 
 /// What normalises one channel: `max(0, scale · y + offset)`, and what the gradients need beside.
@@ -47,11 +47,12 @@ pub(super) fn normalise<S: Simd>(simd: S, [scale, offset]: [S::f32s; 2], value: 
     simd.max_f32s(simd.mul_add_f32s(value, scale, offset), simd.splat_f32s(0.0))
 }
 
-/// The rows of some planes that a kernel treats, and the lanes that have an image: one or zero for each.
+/// The rows of some planes that a kernel treats, where it puts them, and the lanes that have an image: one or zero for each.
 #[derive(Clone, Debug)]
 pub(super) struct Part<'a> {
     pub(super) plane: Plane,
     pub(super) rows: Range<usize>,
+    pub(super) to: Band,
     pub(super) mask: &'a [f32; LANES],
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Part<'a> {
 ///
 /// # Shapes
 ///
-/// - `input`, `output`: `[channels, plane]`; with `adds` the result is added to the output
+/// - `input`, `output`: `[channels, plane]`, of the output the plane of its band; with `adds` the result is added to it
 pub(super) fn normalise_relu(arch: Arch, channels: &[Channel], part: Part, input: &[f32], output: &mut [f32], adds: bool) {
     if adds {
         arch.dispatch(NormaliseRelu::<true> { channels, part, input, output });
@@ -80,14 +81,14 @@ impl<const ADDS: bool> WithSimd for NormaliseRelu<'_, ADDS> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Part { plane, rows, mask } = self.part;
+        let Part { plane, rows, to, mask } = self.part;
         let (mask, _) = S::as_simd_f32s(mask);
-        let planes = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(plane.len()));
+        let planes = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(to.plane.len()));
         for (channel, (input, output)) in self.channels.iter().zip(planes) {
             let channel = channel.vectors(simd);
             for row in rows.clone() {
                 let (input, _) = S::as_simd_f32s(&input[plane.inside(row)]);
-                let (output, _) = S::as_mut_simd_f32s(&mut output[plane.inside(row)]);
+                let (output, _) = S::as_mut_simd_f32s(&mut output[to.inside(row)]);
                 let pixels = input.chunks_exact(mask.len()).zip(output.chunks_exact_mut(mask.len()));
                 for (input, output) in pixels {
                     for (part, mask) in mask.iter().enumerate() {
@@ -184,7 +185,7 @@ pub(super) struct Slope {
 ///
 /// # Shapes
 ///
-/// - `input`, `grad`, `output`: `[channels, plane]`; `slopes`: `[channels]`
+/// - `input`, `grad`, `output`: `[channels, plane]`, of the output the plane of its band; `slopes`: `[channels]`
 pub(super) fn differentiate(
     arch: Arch,
     (channels, slopes): (&[Channel], &[Slope]),
@@ -209,10 +210,10 @@ impl WithSimd for Differentiate<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Part { plane, rows, mask } = self.part;
+        let Part { plane, rows, to, mask } = self.part;
         let (mask, _) = S::as_simd_f32s(mask);
         let [input, grad] = [self.input, self.grad].map(|numbers| numbers.chunks_exact(plane.len()));
-        let planes = input.zip(grad).zip(self.output.chunks_exact_mut(plane.len()));
+        let planes = input.zip(grad).zip(self.output.chunks_exact_mut(to.plane.len()));
         for ((channel, slope), ((input, grad), output)) in self.channels.iter().zip(self.slopes).zip(planes) {
             let [scale, offset] = [channel.scale, channel.offset].map(|value| simd.splat_f32s(value));
             let [factor, steepness, constant] =
@@ -220,7 +221,7 @@ impl WithSimd for Differentiate<'_> {
             for row in rows.clone() {
                 let (input, _) = S::as_simd_f32s(&input[plane.inside(row)]);
                 let (grad, _) = S::as_simd_f32s(&grad[plane.inside(row)]);
-                let (output, _) = S::as_mut_simd_f32s(&mut output[plane.inside(row)]);
+                let (output, _) = S::as_mut_simd_f32s(&mut output[to.inside(row)]);
                 let pixels = input.chunks_exact(mask.len()).zip(grad.chunks_exact(mask.len()));
                 for ((input, grad), output) in pixels.zip(output.chunks_exact_mut(mask.len())) {
                     for (part, mask) in mask.iter().enumerate() {

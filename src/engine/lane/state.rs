@@ -52,7 +52,7 @@ impl Model {
         let parameters = 4 * u64::from(plan.cost().parameters.0);
         let scratch = 2 * arrangement.values.largest_plane() as u64;
         let places = [&arrangement.values, &arrangement.grads].map(|places| places.len(blocks));
-        let groups = groups(&schedule).map(|(steps, input)| Group::len(plan, steps, input, blocks));
+        let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::len(plan, steps, input, blocks));
         let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(places).chain(groups);
         numbers.fold(0, u64::saturating_add).saturating_mul(4)
     }
@@ -68,7 +68,7 @@ impl Model {
         numbers += memory.iter().map(|one| one.momentum.len() + one.mean_square.len()).sum::<usize>();
         numbers += values.iter().chain(grads).map(super::layout::Numbers::len).sum::<usize>();
         for group in groups {
-            numbers += group.raw.len() + group.raw_grad.len() + group.sums.len() + group.kernel_grad.len();
+            numbers += group.raw.len() + group.input_band.len() + group.grad_band.len() + group.sums.len() + group.kernel_grad.len();
             numbers += group.members.iter().map(|one| one.mean.len() + one.variance.len()).sum::<usize>();
             // Both packed kernels have the numbers of the kernels.
             numbers += group.members.iter().map(|one| 2 * parameters[3 * one.number].len()).sum::<usize>();

@@ -8,15 +8,13 @@ use std::ops::Range;
 
 use super::arrangement::{is_convolved, read_and_write};
 use super::convolution::{self, Finish};
-use super::layout::{LANES, Plane};
+use super::group::clear_beyond;
+use super::layout::{Band, LANES};
 use super::normalise::{self, Part};
 use super::pool::{self, Window};
 use super::schedule::Read;
 use super::{Batch, Model, head, sum};
 use crate::network::{Operator, Step};
-
-/// The numbers that a few rows of all channels of a convolution may take, so that they stay in the second cache.
-const BAND: usize = 1 << 17;
 
 impl Model {
     /// Runs all phases for training.
@@ -60,7 +58,7 @@ impl Model {
     fn forward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
         for i in 0..self.arrangement.forward[phase].before.len() {
             let buffer = self.arrangement.forward[phase].before[i];
-            self.make(buffer, None, batch, block);
+            self.make(buffer, batch, block);
         }
         for i in 0..self.schedule.phases[phase].steps.len() {
             self.forward_step(self.schedule.phases[phase].steps[i], batch, block);
@@ -75,7 +73,7 @@ impl Model {
     fn backward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
         for i in 0..self.arrangement.backward[phase].before.len() {
             let buffer = self.arrangement.backward[phase].before[i];
-            self.make(buffer, None, batch, block);
+            self.make(buffer, batch, block);
         }
         if phase < self.groups.len() {
             self.convolve_back(phase, batch, block);
@@ -88,15 +86,31 @@ impl Model {
         }
     }
 
-    /// Makes some rows, or all, of a normalised output from what was convolved.
-    fn make(&mut self, buffer: usize, rows: Option<Range<usize>>, batch: &Batch, block: usize) {
+    /// Makes a normalised output from what was convolved.
+    fn make(&mut self, buffer: usize, batch: &Batch, block: usize) {
         let Self { arrangement, schedule, groups, values, arch, .. } = self;
         let group = &groups[schedule.phase_of(buffer)];
         let channels = group.channels_of(buffer - 1);
-        let part = Part { plane: group.plane, rows: rows.unwrap_or(0..group.plane.height), mask: batch.mask(block) };
+        let plane = group.plane;
+        let part = Part { plane, rows: 0..plane.height, to: Band::whole(plane), mask: batch.mask(block) };
         let (store, written) = arrangement.values.range(buffer, channels.len(), block);
         let raw = group.raw_of(&channels, block);
         normalise::normalise_relu(*arch, &group.channels[channels], part, raw, &mut values[store][written], false);
+    }
+
+    /// Makes a band of a group's input from what was convolved before.
+    fn make_band(&mut self, phase: usize, rows: &Range<usize>, batch: &Batch, block: usize) {
+        let Self { schedule, groups, arch, .. } = self;
+        let (before, rest) = groups.split_at_mut(phase);
+        let group = &mut rest[0];
+        let source = &before[schedule.phase_of(group.input.buffer)];
+        let first = source.channels_of(group.input.buffer - 1).start;
+        let channels = first..first + group.input.channels;
+        let (to, made) = group.band(rows);
+        let part = Part { plane: group.plane, rows: made, to, mask: batch.mask(block) };
+        clear_beyond(to, rows, group.plane.height, &mut group.input_band);
+        let raw = source.raw_of(&channels, block);
+        normalise::normalise_relu(*arch, &source.channels[channels], part, raw, &mut group.input_band, false);
     }
 
     /// A step that treats each image alone.
@@ -148,7 +162,8 @@ impl Model {
                 let group = &groups[schedule.phase_of(buffer)];
                 let Range { start, .. } = group.channels_of(buffer - 1);
                 let own = start..start + channels;
-                let part = Part { plane: group.plane, rows: 0..group.plane.height, mask: batch.mask(block) };
+                let (plane, rows) = (group.plane, 0..group.plane.height);
+                let part = Part { plane, rows, to: Band::whole(plane), mask: batch.mask(block) };
                 let raw = group.raw_of(&own, block);
                 normalise::normalise_relu(*arch, &group.channels[own], part, raw, &mut values[to][written], adds);
             } else {
@@ -159,23 +174,22 @@ impl Model {
         }
     }
 
-    /// Convolves a block, a few rows at a time, and adds up the statistics of what comes out.
+    /// Convolves a block, band by band, and adds up the statistics of what comes out.
     fn convolve(&mut self, phase: usize, batch: &Batch, block: usize) {
         let Read { buffer, channels: inputs, .. } = self.groups[phase].input;
-        let (plane, outputs, reach) = (self.groups[phase].plane, self.groups[phase].outputs, self.groups[phase].side / 2);
-        let mut made = 0;
-        for rows in bands(plane, inputs + outputs) {
-            if self.arrangement.forward[phase].is_input {
-                let end = (rows.end + reach).min(plane.height);
-                self.make(buffer, Some(made..end), batch, block);
-                made = end;
+        for rows in self.groups[phase].bands() {
+            let is_made = self.arrangement.forward[phase].is_input;
+            if is_made {
+                self.make_band(phase, &rows, batch, block);
             }
             let Self { arrangement, values, groups, arch, .. } = self;
             let group = &mut groups[phase];
             let (from, read) = arrangement.values.range(buffer, inputs, block);
-            let written = group.range(&(0..outputs), block);
+            let whole = Band::whole(group.plane);
+            let input = if is_made { (group.band(&rows).0, &group.input_band[..]) } else { (whole, &values[from][read]) };
+            let written = group.range(&(0..group.outputs), block);
             let finish = Finish::Observe(&mut group.sums);
-            convolution::convolve(*arch, &group.forward, (plane, rows), &values[from][read], &mut group.raw[written], finish);
+            convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
         }
     }
 
@@ -195,47 +209,49 @@ impl Model {
         };
         let (rows, written) = (0..group.plane.height, group.range(&(0..group.outputs), 0));
         let finish = Finish::Normalise(&group.folded);
+        let input = (Band::whole(group.plane), input);
         convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
     }
 
     /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernels.
     fn convolve_back(&mut self, phase: usize, batch: &Batch, block: usize) {
         let Read { buffer, channels: inputs, .. } = self.groups[phase].input;
-        let (plane, outputs, side) = (self.groups[phase].plane, self.groups[phase].outputs, self.groups[phase].side);
         let is_fresh = self.prepare_grad(self.groups[phase].members[0].step, block);
-        let mut made = 0;
-        for rows in bands(plane, 2 * inputs + 3 * outputs) {
-            let end = (rows.end + side / 2).min(plane.height);
-            if self.arrangement.backward[phase].is_input {
-                self.make(buffer, Some(made..end), batch, block);
+        for rows in self.groups[phase].bands() {
+            let is_made = self.arrangement.backward[phase].is_input;
+            if is_made {
+                self.make_band(phase, &rows, batch, block);
             }
-            self.differentiate(phase, made..end, batch, block);
-            made = end;
+            self.differentiate_band(phase, &rows, batch, block);
             let Self { arrangement, values, grads, groups, arch, .. } = self;
             let group = &mut groups[phase];
             let (from, read) = arrangement.values.range(buffer, inputs, block);
-            let (input, shape) = (&values[from][read], [side, inputs, outputs]);
-            convolution::add_kernel_gradient(*arch, shape, (plane, rows.clone()), input, &group.raw_grad, &mut group.kernel_grad);
+            let (plane, band) = (group.plane, group.band(&rows).0);
+            let input = if is_made { (band, &group.input_band[..]) } else { (Band::whole(plane), &values[from][read]) };
+            let (grad, shape) = ((band, &group.grad_band[..]), [group.side, inputs, group.outputs]);
+            convolution::add_kernel_gradient(*arch, shape, rows.clone(), input, grad, &mut group.kernel_grad);
             if buffer != 0 {
                 let finish = if is_fresh { Finish::Replace } else { Finish::Add };
                 let (to, written) = arrangement.grads.range(buffer, inputs, block);
-                convolution::convolve(*arch, &group.backward, (plane, rows), &group.raw_grad, &mut grads[to][written], finish);
+                convolution::convolve(*arch, &group.backward, (plane, rows), grad, &mut grads[to][written], finish);
             }
         }
     }
 
-    /// Computes some rows of the gradient of what a group's convolutions gave.
-    fn differentiate(&mut self, phase: usize, rows: Range<usize>, batch: &Batch, block: usize) {
+    /// Computes a band of the gradient of what a group's convolutions gave.
+    fn differentiate_band(&mut self, phase: usize, rows: &Range<usize>, batch: &Batch, block: usize) {
         let Self { arrangement, grads, groups, arch, .. } = self;
         let group = &mut groups[phase];
+        let (to, made) = group.band(rows);
+        clear_beyond(to, rows, group.plane.height, &mut group.grad_band);
         for i in 0..group.members.len() {
             let (step, channels) = (group.members[i].step, group.members[i].channels.clone());
             let (store, read) = arrangement.grads.range(step + 1, channels.len(), block);
-            let part = Part { plane: group.plane, rows: rows.clone(), mask: batch.mask(block) };
-            let (from, to) = (group.range(&channels, block), group.range(&channels, 0));
+            let part = Part { plane: group.plane, rows: made.clone(), to, mask: batch.mask(block) };
+            let (raw, written) = (group.range(&channels, block), channels.start * to.plane.len()..channels.end * to.plane.len());
             let normalisers = (&group.channels[channels.clone()], &group.slopes[channels]);
-            let read = [&group.raw[from], &grads[store][read]];
-            normalise::differentiate(*arch, normalisers, part, read, &mut group.raw_grad[to]);
+            let read = [&group.raw[raw], &grads[store][read]];
+            normalise::differentiate(*arch, normalisers, part, read, &mut group.grad_band[written]);
         }
     }
 
@@ -322,13 +338,6 @@ impl Model {
             }
         }
     }
-}
-
-/// A few rows at a time, so that those of so many channels stay in the cache.
-fn bands(plane: Plane, channels: usize) -> impl Iterator<Item = Range<usize>> {
-    let rows = (BAND / (channels * plane.row())).max(2);
-    let (bands, height) = (plane.height.div_ceil(rows), plane.height);
-    (0..bands).map(move |band| height * band / bands..height * (band + 1) / bands)
 }
 
 fn window(step: &Step) -> Window {
