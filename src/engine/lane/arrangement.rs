@@ -171,9 +171,8 @@ impl Arrangement {
         };
         let mut before: Vec<_> = phase.steps.iter().flat_map(read).flat_map(convolved).collect();
         let input = phase.group.first().map(|step| schedule.reads(*step)[0].buffer);
-        let is_input = input.is_some_and(|input| {
-            is_convolved(plan, input) && !self.values.is_kept(input) && !before.contains(&input)
-        });
+        let is_input =
+            input.is_some_and(|input| is_convolved(plan, input) && !self.values.is_kept(input) && !before.contains(&input));
         if let (false, Some(input)) = (is_input, input) {
             before.extend(convolved(input));
         }

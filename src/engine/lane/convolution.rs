@@ -352,8 +352,7 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
         for y in rows {
             let [first_pixel, first_grad] = [of_input, of_grad].map(|band| band.inside(y).start / S::F32_LANES + half);
-            let grads: [&[S::f32s]; M] =
-                std::array::from_fn(|m| &grad[(first_output + m) * grad_plane + first_grad..][..length]);
+            let grads: [&[S::f32s]; M] = std::array::from_fn(|m| &grad[(first_output + m) * grad_plane + first_grad..][..length]);
             let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {
                 let corner = (first_input + n) * input_plane + first_pixel - reach * (row + halves);
                 std::array::from_fn(|tap| &input[corner + tap * row..][..length + 2 * reach * halves])

@@ -116,7 +116,8 @@ impl Group {
 
     /// Where the rows of a band stand, and which of the image's rows they are: those beside it, too, if a kernel reaches them.
     pub(super) fn band(&self, rows: &Range<usize>) -> (Band, Range<usize>) {
-        let (band, reach) = (Band { plane: strip(self.plane, self.input.channels, self.outputs), begin: rows.start }, self.side / 2);
+        let (band, reach) =
+            (Band { plane: strip(self.plane, self.input.channels, self.outputs), begin: rows.start }, self.side / 2);
         (band, rows.start.saturating_sub(reach)..(rows.end + reach).min(self.plane.height))
     }
 
@@ -190,8 +191,7 @@ impl Group {
                 let factor = f64::from(parameters[3 * number + 1][i]) * f64::from(own.inverse);
                 let steepness = -factor * product / count * f64::from(own.inverse);
                 let constant = -factor * grad / count - steepness * f64::from(own.mean);
-                self.slopes[channel] =
-                    Slope { factor: factor as f32, steepness: steepness as f32, constant: constant as f32 };
+                self.slopes[channel] = Slope { factor: factor as f32, steepness: steepness as f32, constant: constant as f32 };
             }
         }
         self.sums.fill(0.0);

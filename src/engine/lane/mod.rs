@@ -17,7 +17,6 @@ mod pool;
 mod schedule;
 mod state;
 mod steps;
-mod sum;
 mod update;
 
 use pulp::Arch;

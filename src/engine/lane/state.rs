@@ -61,14 +61,17 @@ impl Model {
     #[cfg(test)]
     pub(in crate::engine) fn allocated(&self) -> u64 {
         // The plan, where its buffers stand and who comes first are a few bytes for each step. A new field must be counted.
-        let Self { plan: _, settings: _, arch: _, schedule: _, arrangement: _, fresh: _, blocks: _, parameters, gradients, .. } = self;
+        let Self {
+            plan: _, settings: _, arch: _, schedule: _, arrangement: _, fresh: _, blocks: _, parameters, gradients, ..
+        } = self;
         let Self { groups, memory, values, grads, ends, scratch, .. } = self;
         let lists = |lists: &[Vec<f32>]| lists.iter().map(Vec::len).sum::<usize>();
         let mut numbers = lists(parameters) + lists(gradients) + scratch.len() + ends.means.len() + ends.logits.len();
         numbers += memory.iter().map(|one| one.momentum.len() + one.mean_square.len()).sum::<usize>();
         numbers += values.iter().chain(grads).map(super::layout::Numbers::len).sum::<usize>();
         for group in groups {
-            numbers += group.raw.len() + group.input_band.len() + group.grad_band.len() + group.sums.len() + group.kernel_grad.len();
+            numbers +=
+                group.raw.len() + group.input_band.len() + group.grad_band.len() + group.sums.len() + group.kernel_grad.len();
             numbers += group.members.iter().map(|one| one.mean.len() + one.variance.len()).sum::<usize>();
             // Both packed kernels have the numbers of the kernels.
             numbers += group.members.iter().map(|one| 2 * parameters[3 * one.number].len()).sum::<usize>();

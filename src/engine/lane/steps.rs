@@ -13,7 +13,7 @@ use super::layout::{Band, LANES};
 use super::normalise::{self, Part};
 use super::pool::{self, Window};
 use super::schedule::Read;
-use super::{Batch, Model, head, sum};
+use super::{Batch, Model, head};
 use crate::network::{Operator, Step};
 
 impl Model {
@@ -115,26 +115,21 @@ impl Model {
 
     /// A step that treats each image alone.
     fn forward_step(&mut self, number: usize, batch: &Batch, block: usize) {
-        let step = &self.plan.steps()[number];
-        if step.operator == Operator::Sum {
+        if self.plan.steps()[number].operator == Operator::Sum {
             return self.add_terms(number, batch, block);
         }
-        let Self { arrangement, schedule, values, ends, scratch, parameters, arch, .. } = self;
-        let Read { buffer, channels, .. } = schedule.reads(number)[0];
+        let Self { plan, arrangement, schedule, values, ends, parameters, arch, .. } = self;
+        let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads(number)[0]);
         let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
         let (read, written) =
             (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
-            Operator::MaxPool | Operator::MeanPool => {
+            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (input, output) = read_and_write(values, read, written);
-                pool::pool(*arch, window(step), to.plane, input, output, scratch);
-            }
-            Operator::Halve => {
-                let (input, output) = read_and_write(values, read, written);
-                pool::halve(*arch, from, to.plane, input, output);
+                pool::pool(*arch, window(step), [from, to.plane], input, output);
             }
             Operator::AveragePool => {
-                pool::means(*arch, from, &values[read.0][read.1], part(&mut ends.means, channels, block));
+                pool::means(from, &values[read.0][read.1], part(&mut ends.means, channels, block));
             }
             Operator::Dense => {
                 let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
@@ -169,7 +164,7 @@ impl Model {
             } else {
                 let read = arrangement.values.range(buffer, channels, block);
                 let (term, output) = read_and_write(values, read, (to, written));
-                sum::add(*arch, term, output, !adds);
+                add(term, output, !adds);
             }
         }
     }
@@ -293,21 +288,18 @@ impl Model {
         let grad = arrangement.grads.range(number + 1, to.channels, block);
         let of_input = arrangement.grads.range(buffer, channels, block);
         match step.operator {
-            Operator::MaxPool | Operator::MeanPool => {
+            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (grad, sum) = read_and_write(grads, grad, of_input);
-                if is_fresh {
+                if is_fresh && step.operator != Operator::Halve {
                     sum.fill(0.0);
                 }
-                let input = if step.operator == Operator::MaxPool { &values[store][read] } else { &[] };
-                pool::add_gradient(*arch, window(step), to.plane, input, grad, sum, scratch);
-            }
-            Operator::Halve => {
-                let (grad, sum) = read_and_write(grads, grad, of_input);
-                pool::differentiate_halved(*arch, [from, to.plane], &values[store][read], grad, sum, is_fresh);
+                let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
+                let window = (window(step), is_fresh);
+                pool::add_gradient(*arch, window, [from, to.plane], [input, grad], sum, scratch);
             }
             Operator::AveragePool => {
                 let means = part(&mut ends.means, channels, block);
-                pool::add_gradient_of_means(*arch, from, means, &mut grads[of_input.0][of_input.1], is_fresh);
+                pool::add_gradient_of_means(from, means, &mut grads[of_input.0][of_input.1], is_fresh);
             }
             Operator::Dense => {
                 let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
@@ -321,7 +313,7 @@ impl Model {
 
     /// Hands the gradient of a sum back to its terms, as far as theirs is not the same memory.
     fn hand_back(&mut self, number: usize, block: usize) {
-        let Self { arrangement, schedule, grads, arch, fresh, .. } = self;
+        let Self { arrangement, schedule, grads, fresh, .. } = self;
         let whole = arrangement.grads.place(number + 1);
         let (from, all) = arrangement.grads.range(number + 1, whole.channels, block);
         for (Read { buffer, channels, first }, is_fresh) in schedule.reads(number).iter().zip(&fresh[number]) {
@@ -332,7 +324,7 @@ impl Model {
                 continue;
             }
             let (grad, sum) = read_and_write(grads, (from, start..start + length), (to, written));
-            sum::add(*arch, grad, &mut sum[..length], *is_fresh);
+            add(grad, &mut sum[..length], *is_fresh);
             if *is_fresh {
                 sum[length..].fill(0.0);
             }
@@ -340,8 +332,21 @@ impl Model {
     }
 }
 
+/// Adds a term to a sum, or puts it in the place of what was there.
+fn add(term: &[f32], sum: &mut [f32], replaces: bool) {
+    if replaces {
+        sum.copy_from_slice(term);
+    } else {
+        sum.iter_mut().zip(term).for_each(|(sum, term)| *sum += term);
+    }
+}
+
 fn window(step: &Step) -> Window {
-    if step.operator == Operator::MaxPool { Window::Greatest } else { Window::Mean }
+    match step.operator {
+        Operator::MaxPool => Window::Greatest,
+        Operator::MeanPool => Window::Mean,
+        _ => Window::Halve,
+    }
 }
 
 /// The part of a block in numbers of `[blocks, channels, LANES]`.
