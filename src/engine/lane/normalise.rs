@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::layout::{Band, LANES, Plane};
 use crate::engine::Settings;
@@ -61,22 +61,15 @@ pub(super) struct Part<'a> {
 /// # Shapes
 ///
 /// - `input`, `output`: `[channels, plane]`, of the output the plane of its band; with `adds` the result is added to it
-pub(super) fn normalise_relu(arch: Arch, channels: &[Channel], part: Part, input: &[f32], output: &mut [f32], adds: bool) {
-    if adds {
-        arch.dispatch(NormaliseRelu::<true> { channels, part, input, output });
-    } else {
-        arch.dispatch(NormaliseRelu::<false> { channels, part, input, output });
-    }
+pub(super) struct NormaliseRelu<'a> {
+    pub(super) channels: &'a [Channel],
+    pub(super) part: Part<'a>,
+    pub(super) input: &'a [f32],
+    pub(super) output: &'a mut [f32],
+    pub(super) adds: bool,
 }
 
-struct NormaliseRelu<'a, const ADDS: bool> {
-    channels: &'a [Channel],
-    part: Part<'a>,
-    input: &'a [f32],
-    output: &'a mut [f32],
-}
-
-impl<const ADDS: bool> WithSimd for NormaliseRelu<'_, ADDS> {
+impl WithSimd for NormaliseRelu<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -92,7 +85,7 @@ impl<const ADDS: bool> WithSimd for NormaliseRelu<'_, ADDS> {
                 let pixels = input.chunks_exact(mask.len()).zip(output.chunks_exact_mut(mask.len()));
                 for (input, output) in pixels {
                     for (part, mask) in mask.iter().enumerate() {
-                        let before = if ADDS { output[part] } else { simd.splat_f32s(0.0) };
+                        let before = if self.adds { output[part] } else { simd.splat_f32s(0.0) };
                         output[part] = simd.mul_add_f32s(normalise(simd, channel, input[part]), *mask, before);
                     }
                 }
@@ -107,16 +100,12 @@ impl<const ADDS: bool> WithSimd for NormaliseRelu<'_, ADDS> {
 ///
 /// - `input`: what was normalised, `grad`: the gradient of the result, `[channels, plane]` each
 /// - `sums`: `[channels, 2, LANES]`: of the gradients, and of the gradients times the normalised values
-pub(super) fn add_sums(arch: Arch, channels: &[Channel], plane: Plane, input: &[f32], grad: &[f32], sums: &mut [f32]) {
-    arch.dispatch(AddSums { channels, plane, input, grad, sums });
-}
-
-struct AddSums<'a> {
-    channels: &'a [Channel],
-    plane: Plane,
-    input: &'a [f32],
-    grad: &'a [f32],
-    sums: &'a mut [f32],
+pub(super) struct AddSums<'a> {
+    pub(super) channels: &'a [Channel],
+    pub(super) plane: Plane,
+    pub(super) input: &'a [f32],
+    pub(super) grad: &'a [f32],
+    pub(super) sums: &'a mut [f32],
 }
 
 impl WithSimd for AddSums<'_> {
@@ -186,23 +175,13 @@ pub(super) struct Slope {
 /// # Shapes
 ///
 /// - `input`, `grad`, `output`: `[channels, plane]`, of the output the plane of its band; `slopes`: `[channels]`
-pub(super) fn differentiate(
-    arch: Arch,
-    (channels, slopes): (&[Channel], &[Slope]),
-    part: Part,
-    [input, grad]: [&[f32]; 2],
-    output: &mut [f32],
-) {
-    arch.dispatch(Differentiate { channels, slopes, part, input, grad, output });
-}
-
-struct Differentiate<'a> {
-    channels: &'a [Channel],
-    slopes: &'a [Slope],
-    part: Part<'a>,
-    input: &'a [f32],
-    grad: &'a [f32],
-    output: &'a mut [f32],
+pub(super) struct Differentiate<'a> {
+    pub(super) channels: &'a [Channel],
+    pub(super) slopes: &'a [Slope],
+    pub(super) part: Part<'a>,
+    pub(super) input: &'a [f32],
+    pub(super) grad: &'a [f32],
+    pub(super) output: &'a mut [f32],
 }
 
 impl WithSimd for Differentiate<'_> {

@@ -5,7 +5,7 @@
 //! the reference engine. The kernels go through a channel pixel by pixel and read the window of each from the first cache; only
 //! the gradient of 3×3 maxima takes two passes, along the rows and across them, for a pixel may win nine windows.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::layout::{LANES, Plane};
 
@@ -25,32 +25,11 @@ pub(super) enum Window {
 /// # Shapes
 ///
 /// - `input`: `[channels, plane]`; `output`: `[channels, pooled plane]`
-pub(super) fn pool(arch: Arch, window: Window, planes: [Plane; 2], input: &[f32], output: &mut [f32]) {
-    arch.dispatch(Pool { window, planes, input, output });
-}
-
-/// Adds the gradient of the input of [`pool`]; for windows that halve it may replace what was there.
-///
-/// # Shapes
-///
-/// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
-///   `scratch`: `[2, plane]`
-pub(super) fn add_gradient(
-    arch: Arch,
-    (window, replaces): (Window, bool),
-    planes: [Plane; 2],
-    [input, grad]: [&[f32]; 2],
-    output: &mut [f32],
-    scratch: &mut [f32],
-) {
-    arch.dispatch(PoolGradient { window, replaces, planes, input, grad, output, scratch });
-}
-
-struct Pool<'a> {
-    window: Window,
-    planes: [Plane; 2],
-    input: &'a [f32],
-    output: &'a mut [f32],
+pub(super) struct Pool<'a> {
+    pub(super) window: Window,
+    pub(super) planes: [Plane; 2],
+    pub(super) input: &'a [f32],
+    pub(super) output: &'a mut [f32],
 }
 
 impl WithSimd for Pool<'_> {
@@ -107,14 +86,20 @@ fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
     1.0 / (reach(row, plane.height) * reach(column, plane.width)) as f32
 }
 
-struct PoolGradient<'a> {
-    window: Window,
-    replaces: bool,
-    planes: [Plane; 2],
-    input: &'a [f32],
-    grad: &'a [f32],
-    output: &'a mut [f32],
-    scratch: &'a mut [f32],
+/// Adds the gradient of the input of a [`Pool`]; for windows that halve it may replace what was there.
+///
+/// # Shapes
+///
+/// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
+///   `scratch`: `[2, plane]`
+pub(super) struct PoolGradient<'a> {
+    pub(super) window: Window,
+    pub(super) replaces: bool,
+    pub(super) planes: [Plane; 2],
+    pub(super) input: &'a [f32],
+    pub(super) grad: &'a [f32],
+    pub(super) output: &'a mut [f32],
+    pub(super) scratch: &'a mut [f32],
 }
 
 impl WithSimd for PoolGradient<'_> {

@@ -10,8 +10,8 @@ use super::arrangement::{is_convolved, read_and_write};
 use super::convolution::{self, Finish};
 use super::group::clear_beyond;
 use super::layout::{Band, LANES};
-use super::normalise::{self, Part};
-use super::pool::{self, Window};
+use super::normalise::{AddSums, Differentiate, NormaliseRelu, Part};
+use super::pool::{self, Pool, PoolGradient, Window};
 use super::schedule::Read;
 use super::{Batch, Model, head};
 use crate::network::{Operator, Step};
@@ -95,7 +95,8 @@ impl Model {
         let part = Part { plane, rows: 0..plane.height, to: Band::whole(plane), mask: batch.mask(block) };
         let (store, written) = arrangement.values.range(buffer, channels.len(), block);
         let raw = group.raw_of(&channels, block);
-        normalise::normalise_relu(*arch, &group.channels[channels], part, raw, &mut values[store][written], false);
+        let (channels, output) = (&group.channels[channels], &mut values[store][written]);
+        arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds: false });
     }
 
     /// Makes a band of a group's input from what was convolved before.
@@ -110,7 +111,8 @@ impl Model {
         let part = Part { plane: group.plane, rows: made, to, mask: batch.mask(block) };
         clear_beyond(to, rows, group.plane.height, &mut group.input_band);
         let raw = source.raw_of(&channels, block);
-        normalise::normalise_relu(*arch, &source.channels[channels], part, raw, &mut group.input_band, false);
+        let (channels, output) = (&source.channels[channels], &mut group.input_band[..]);
+        arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds: false });
     }
 
     /// A step that treats each image alone.
@@ -126,7 +128,7 @@ impl Model {
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (input, output) = read_and_write(values, read, written);
-                pool::pool(*arch, window(step), [from, to.plane], input, output);
+                arch.dispatch(Pool { window: window(step), planes: [from, to.plane], input, output });
             }
             Operator::AveragePool => {
                 pool::means(from, &values[read.0][read.1], part(&mut ends.means, channels, block));
@@ -160,7 +162,8 @@ impl Model {
                 let (plane, rows) = (group.plane, 0..group.plane.height);
                 let part = Part { plane, rows, to: Band::whole(plane), mask: batch.mask(block) };
                 let raw = group.raw_of(&own, block);
-                normalise::normalise_relu(*arch, &group.channels[own], part, raw, &mut values[to][written], adds);
+                let (channels, output) = (&group.channels[own], &mut values[to][written]);
+                arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds });
             } else {
                 let read = arrangement.values.range(buffer, channels, block);
                 let (term, output) = read_and_write(values, read, (to, written));
@@ -244,9 +247,9 @@ impl Model {
             let (store, read) = arrangement.grads.range(step + 1, channels.len(), block);
             let part = Part { plane: group.plane, rows: made.clone(), to, mask: batch.mask(block) };
             let (raw, written) = (group.range(&channels, block), channels.start * to.plane.len()..channels.end * to.plane.len());
-            let normalisers = (&group.channels[channels.clone()], &group.slopes[channels]);
-            let read = [&group.raw[raw], &grads[store][read]];
-            normalise::differentiate(*arch, normalisers, part, read, &mut group.grad_band[written]);
+            let (input, grad, output) = (&group.raw[raw], &grads[store][read], &mut group.grad_band[written]);
+            let (channels, slopes) = (&group.channels[channels.clone()], &group.slopes[channels]);
+            arch.dispatch(Differentiate { channels, slopes, part, input, grad, output });
         }
     }
 
@@ -258,7 +261,8 @@ impl Model {
         let (store, read) = arrangement.grads.range(number + 1, channels.len(), block);
         let raw = group.range(&channels, block);
         let sums = &mut group.sums[2 * channels.start * LANES..2 * channels.end * LANES];
-        normalise::add_sums(*arch, &group.channels[channels], group.plane, &group.raw[raw], &grads[store][read], sums);
+        let (channels, input, grad) = (&group.channels[channels], &group.raw[raw], &grads[store][read]);
+        arch.dispatch(AddSums { channels, plane: group.plane, input, grad, sums });
     }
 
     /// Tells whether the gradient of a step's first input may be put in the place of what was there; what is left of it is set
@@ -289,13 +293,13 @@ impl Model {
         let of_input = arrangement.grads.range(buffer, channels, block);
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
-                let (grad, sum) = read_and_write(grads, grad, of_input);
+                let (grad, output) = read_and_write(grads, grad, of_input);
                 if is_fresh && step.operator != Operator::Halve {
-                    sum.fill(0.0);
+                    output.fill(0.0);
                 }
                 let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
-                let window = (window(step), is_fresh);
-                pool::add_gradient(*arch, window, [from, to.plane], [input, grad], sum, scratch);
+                let (window, planes) = (window(step), [from, to.plane]);
+                arch.dispatch(PoolGradient { window, replaces: is_fresh, planes, input, grad, output, scratch });
             }
             Operator::AveragePool => {
                 let means = part(&mut ends.means, channels, block);
