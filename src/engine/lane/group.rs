@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use pulp::Arch;
+
 use super::convolution::Packed;
 use super::layout::{Band, LANES, Numbers, Plane, zeros};
-use super::normalise::{Channel, Slope};
+use super::normalise::{Channel, NormaliseRelu, Part, Slope};
 use super::schedule::Read;
 use crate::engine::Settings;
 use crate::network::{Operator, Plan};
@@ -55,15 +57,9 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// The group of some convolutions of a plan.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the side of their kernels is neither 1 nor 3: no operation has another.
+    /// The group of some convolutions of a plan, what they read, and whether that is made again in bands.
     pub(super) fn new(plan: &Plan, steps: &[usize], (input, is_made): (Read, bool)) -> Self {
-        let first = &plan.steps()[steps[0]];
-        let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
-        assert!(side == 1 || side == 3, "kernels of side 1 and 3");
+        let (side, plane) = shape(plan, steps);
         let is_convolution = |number: &usize| matches!(plan.steps()[*number].operator, Operator::Convolution { .. });
         let mut outputs = 0;
         let member = |step: &usize| {
@@ -74,7 +70,7 @@ impl Group {
             Member { step: *step, number, channels: range, mean: vec![0.0; channels], variance: vec![1.0; channels] }
         };
         let members = steps.iter().map(member).collect();
-        let plane = Plane { height: first.output.height, width: first.output.width };
+        let strip = strip(plane, input.channels, outputs).len();
         Self {
             members,
             input,
@@ -84,8 +80,8 @@ impl Group {
             forward: Packed::new(side, input.channels, outputs),
             backward: Packed::new(side, outputs, input.channels),
             raw: zeros(0),
-            input_band: zeros(if is_made { input.channels * strip(plane, input.channels, outputs).len() } else { 0 }),
-            grad_band: zeros(outputs * strip(plane, input.channels, outputs).len()),
+            input_band: zeros(if is_made { input.channels * strip } else { 0 }),
+            grad_band: zeros(outputs * strip),
             channels: vec![Channel::IDENTITY; outputs],
             folded: vec![Channel::IDENTITY; outputs],
             slopes: vec![Slope::default(); outputs],
@@ -96,10 +92,8 @@ impl Group {
 
     /// The numbers of a group beside the parameters, for batches of so many blocks, however many.
     pub(super) fn len(plan: &Plan, steps: &[usize], (input, is_made): (Read, bool), blocks: u64) -> u64 {
-        let first = &plan.steps()[steps[0]];
-        let Operator::Convolution { kernel: side } = first.operator else { unreachable!("a group of convolutions") };
+        let (side, plane) = shape(plan, steps);
         let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
-        let plane = Plane { height: first.output.height, width: first.output.width };
         let kernel = side * side * input.channels * outputs;
         let of_output = 2 + 2 * LANES + (2 * size_of::<Channel>() + size_of::<Slope>()) / 4;
         let bands = (outputs + if is_made { input.channels } else { 0 }) * strip(plane, input.channels, outputs).len();
@@ -131,6 +125,19 @@ impl Group {
     pub(super) fn range(&self, channels: &Range<usize>, block: usize) -> Range<usize> {
         let first = block * self.outputs;
         (first + channels.start) * self.plane.len()..(first + channels.end) * self.plane.len()
+    }
+
+    /// Puts some rows of normalised outputs of a block into other memory, or adds them to what is there.
+    pub(super) fn normalise(
+        &self,
+        arch: Arch,
+        (channels, block): (Range<usize>, usize),
+        part: Part,
+        output: &mut [f32],
+        adds: bool,
+    ) {
+        let (input, channels) = (self.raw_of(&channels, block), &self.channels[channels]);
+        arch.dispatch(NormaliseRelu { channels, part, input, output, adds });
     }
 
     /// The outputs of a block.
@@ -205,6 +212,13 @@ impl Group {
         }
         self.kernel_grad.fill(0.0);
     }
+}
+
+/// The side of the kernels of a group, 1 or 3, and the planes of its outputs.
+fn shape(plan: &Plan, steps: &[usize]) -> (usize, Plane) {
+    let first = &plan.steps()[steps[0]];
+    let Operator::Convolution { kernel: side @ (1 | 3) } = first.operator else { unreachable!("kernels of side 1 and 3") };
+    (side, Plane { height: first.output.height, width: first.output.width })
 }
 
 /// The bands of a plane: so many that all of a few rows that a backward pass reads and writes stays in the second cache.

@@ -56,6 +56,13 @@ pub(super) struct Part<'a> {
     pub(super) mask: &'a [f32; LANES],
 }
 
+impl<'a> Part<'a> {
+    /// All rows of whole planes.
+    pub(super) fn whole(plane: Plane, mask: &'a [f32; LANES]) -> Self {
+        Self { plane, rows: 0..plane.height, to: Band::whole(plane), mask }
+    }
+}
+
 /// Normalises a block and cuts it off at zero; lanes without an image become zero.
 ///
 /// # Shapes

@@ -10,7 +10,7 @@ use super::arrangement::{is_convolved, read_and_write};
 use super::convolution::{self, Finish};
 use super::group::clear_beyond;
 use super::layout::{Band, LANES};
-use super::normalise::{AddSums, Differentiate, NormaliseRelu, Part};
+use super::normalise::{AddSums, Differentiate, Part};
 use super::pool::{self, Pool, PoolGradient, Window};
 use super::schedule::Read;
 use super::{Batch, Model, head};
@@ -90,13 +90,9 @@ impl Model {
     fn make(&mut self, buffer: usize, batch: &Batch, block: usize) {
         let Self { arrangement, schedule, groups, values, arch, .. } = self;
         let group = &groups[schedule.phase_of(buffer)];
-        let channels = group.channels_of(buffer - 1);
-        let plane = group.plane;
-        let part = Part { plane, rows: 0..plane.height, to: Band::whole(plane), mask: batch.mask(block) };
+        let (channels, part) = (group.channels_of(buffer - 1), Part::whole(group.plane, batch.mask(block)));
         let (store, written) = arrangement.values.range(buffer, channels.len(), block);
-        let raw = group.raw_of(&channels, block);
-        let (channels, output) = (&group.channels[channels], &mut values[store][written]);
-        arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds: false });
+        group.normalise(*arch, (channels, block), part, &mut values[store][written], false);
     }
 
     /// Makes a band of a group's input from what was convolved before.
@@ -110,9 +106,7 @@ impl Model {
         let (to, made) = group.band(rows);
         let part = Part { plane: group.plane, rows: made, to, mask: batch.mask(block) };
         clear_beyond(to, rows, group.plane.height, &mut group.input_band);
-        let raw = source.raw_of(&channels, block);
-        let (channels, output) = (&source.channels[channels], &mut group.input_band[..]);
-        arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds: false });
+        source.normalise(*arch, (channels, block), part, &mut group.input_band, false);
     }
 
     /// A step that treats each image alone.
@@ -158,12 +152,8 @@ impl Model {
             if is_convolved(plan, buffer) {
                 let group = &groups[schedule.phase_of(buffer)];
                 let Range { start, .. } = group.channels_of(buffer - 1);
-                let own = start..start + channels;
-                let (plane, rows) = (group.plane, 0..group.plane.height);
-                let part = Part { plane, rows, to: Band::whole(plane), mask: batch.mask(block) };
-                let raw = group.raw_of(&own, block);
-                let (channels, output) = (&group.channels[own], &mut values[to][written]);
-                arch.dispatch(NormaliseRelu { channels, part, input: raw, output, adds });
+                let part = Part::whole(group.plane, batch.mask(block));
+                group.normalise(*arch, (start..start + channels, block), part, &mut values[to][written], adds);
             } else {
                 let read = arrangement.values.range(buffer, channels, block);
                 let (term, output) = read_and_write(values, read, (to, written));
