@@ -134,10 +134,10 @@ impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
             let (first, length) = (start(rows.start), rows.len() * (plane.width + 1) - 1);
             let part = PIXELS * (64 / self.packed.inputs).max(1);
             for begin in (0..length).step_by(part) {
-                self.tiles(simd, std::iter::once((first + begin, part.min(length - begin))));
+                self.tiles(simd, &std::iter::once((first + begin, part.min(length - begin))));
             }
         } else {
-            self.tiles(simd, rows.map(|row| (start(row), plane.width)));
+            self.tiles(simd, &rows.map(|row| (start(row), plane.width)));
         }
     }
 }
@@ -145,7 +145,7 @@ impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
 impl<const SIDE: usize> Convolve<'_, SIDE> {
     /// Computes all outputs along some lines of pixels, each from its first one on.
     #[inline(always)]
-    fn tiles<S: Simd>(&mut self, simd: S, lines: impl Iterator<Item = (usize, usize)> + Clone) {
+    fn tiles<S: Simd>(&mut self, simd: S, lines: &(impl Iterator<Item = (usize, usize)> + Clone)) {
         let of_output = SIDE * SIDE * self.packed.inputs;
         let packed = self.packed;
         for first in (0..packed.outputs).step_by(packed.tile) {

@@ -276,7 +276,9 @@ fn first_to_arrive(plan: &Plan, schedule: &Schedule) -> Vec<Vec<bool>> {
                 fresh[*number].push(!std::mem::replace(&mut has_arrived[read.buffer], true));
                 // The gradients of the parts of a concatenation stand where that of the whole does.
                 let parts = if is_whole(plan, read.buffer) { schedule.reads(read.buffer - 1) } else { &[] };
-                parts.iter().for_each(|part| has_arrived[part.buffer] = true);
+                for part in parts {
+                    has_arrived[part.buffer] = true;
+                }
             }
         }
     }
