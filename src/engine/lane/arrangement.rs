@@ -1,125 +1,247 @@
-//! Where the buffers of a plan stand in memory.
+//! Where values and their gradients stand in memory, for all blocks of a batch or for one block at a time.
 //!
-//! What is concatenated is written where the concatenation stands, so that concatenating moves nothing.
+//! The output of a normalisation is not stored: a block makes it again from the convolution's own output, forward and backward,
+//! whenever a step reads it. A buffer that is written and read in one phase alone needs room for one block, too.
 
 use std::ops::Range;
 
-use super::layout::{Numbers, Plane};
+use super::layout::{Numbers, Plane, zeros};
+use super::schedule::{Schedule, is_whole};
 use crate::dataset::ImageShape;
 use crate::network::{Operator, Plan};
 
-/// Where the buffer of a step stands.
+/// Where a buffer stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     /// The store that it is a part of.
     pub(super) store: usize,
     /// Its first channel there.
-    pub(super) first: usize,
+    first: usize,
     pub(super) channels: usize,
     pub(super) plane: Plane,
 }
 
-impl Place {
-    /// Where a block stands in memory that holds nothing but this buffer.
-    pub(super) const fn block(self, block: usize) -> Range<usize> {
-        let size = self.channels * self.plane.len();
-        block * size..(block + 1) * size
-    }
-}
-
-/// A piece of memory for each block: the channels of one or more buffers.
+/// Memory for the channels of one buffer or of several.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Store {
+struct Store {
     channels: usize,
     plane: Plane,
+    /// Whether it holds every block of a batch.
+    is_kept: bool,
 }
 
 impl Store {
-    /// The numbers of one channel.
-    pub(super) const fn plane_len(self) -> usize {
-        self.plane.len()
-    }
-
-    /// The numbers of one block.
-    pub(super) const fn len(self) -> usize {
-        self.channels * self.plane.len()
+    /// The numbers of so many blocks.
+    fn len(self, blocks: usize) -> usize {
+        let blocks = if self.is_kept { blocks } else { 1 };
+        blocks * self.channels * self.plane.len()
     }
 }
 
-/// The places of all buffers: 0 is the images, `i + 1` what step `i` writes.
+/// The places of the values or of the gradients of all buffers: 0 is the images, `i + 1` what step `i` writes.
 #[derive(Debug)]
-pub(super) struct Arrangement {
+pub(super) struct Places {
     places: Vec<Place>,
     stores: Vec<Store>,
-    /// For each buffer the one whose gradient is its own.
-    changes: Vec<usize>,
 }
 
-impl Arrangement {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let shapes: Vec<_> = std::iter::once(plan.skeleton().image).chain(plan.steps().iter().map(|step| step.output)).collect();
-        let mut arrangement = Self { places: Vec::new(), stores: Vec::new(), changes: (0..shapes.len()).collect() };
-        for shape in shapes {
-            let place = arrangement.store(shape);
-            arrangement.places.push(place);
+impl Places {
+    /// A kept store for each buffer; none for those without pixels, and for concatenations that are not whole.
+    fn new(plan: &Plan) -> Self {
+        let mut places = Self { places: Vec::new(), stores: Vec::new() };
+        places.push(plan.skeleton().image, true);
+        for (number, step) in plan.steps().iter().enumerate() {
+            let has_room = match step.operator {
+                Operator::Concatenate => is_whole(plan, number + 1),
+                Operator::AveragePool | Operator::Dense => false,
+                _ => true,
+            };
+            places.push(step.output, has_room);
         }
-        for (number, step) in plan.steps().iter().enumerate().filter(|(_, step)| step.operator == Operator::Concatenate) {
-            let Place { store, .. } = arrangement.places[number + 1];
-            let mut first = 0;
-            for input in &step.inputs {
-                let place = &mut arrangement.places[input.buffer];
-                debug_assert_eq!(place.channels, input.channels, "whole buffers are concatenated");
-                arrangement.stores[place.store].channels = 0;
-                (place.store, place.first) = (store, first);
-                first += input.channels;
-            }
-        }
-        arrangement.share_changes(plan);
-        arrangement
+        places
     }
 
-    /// What a sum alone reads has the gradient of the sum; not so a concatenation, whose parts have theirs in its own place.
-    fn share_changes(&mut self, plan: &Plan) {
-        let is_concatenated = |buffer: usize| buffer > 0 && plan.steps()[buffer - 1].operator == Operator::Concatenate;
-        let readers = |buffer| plan.steps().iter().flat_map(|step| &step.inputs).filter(|input| input.buffer == buffer).count();
-        for (number, step) in plan.steps().iter().enumerate().filter(|(_, step)| step.operator == Operator::Sum) {
-            for input in &step.inputs {
-                let is_whole = input.channels == self.places[input.buffer].channels;
-                if is_whole && !is_concatenated(input.buffer) && readers(input.buffer) == 1 {
-                    self.changes[input.buffer] = number + 1;
-                }
-            }
-        }
-        // A sum may be all that another sum reads; later buffers are resolved first.
-        for buffer in (0..self.changes.len()).rev() {
-            self.changes[buffer] = self.changes[self.changes[buffer]];
-        }
+    fn push(&mut self, shape: ImageShape, has_room: bool) {
+        let (plane, channels) = (Plane { height: shape.height, width: shape.width }, shape.channels);
+        self.places.push(Place { store: self.stores.len(), first: 0, channels, plane });
+        self.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
     }
 
-    /// The buffer whose gradient is that of a buffer.
-    pub(super) fn change_of(&self, buffer: usize) -> usize {
-        self.changes[buffer]
+    /// Puts a buffer into another one from a channel on.
+    fn put_into(&mut self, buffer: usize, (whole, first): (usize, usize)) {
+        let whole = self.places[whole];
+        self.stores[self.places[buffer].store].channels = 0;
+        (self.places[buffer].store, self.places[buffer].first) = (whole.store, whole.first + first);
     }
 
-    fn store(&mut self, shape: ImageShape) -> Place {
-        let plane = Plane { height: shape.height, width: shape.width };
-        self.stores.push(Store { channels: shape.channels, plane });
-        Place { store: self.stores.len() - 1, first: 0, channels: shape.channels, plane }
+    fn store_of(&mut self, buffer: usize) -> &mut Store {
+        &mut self.stores[self.places[buffer].store]
+    }
+
+    fn is_kept(&self, buffer: usize) -> bool {
+        self.stores[self.places[buffer].store].is_kept
     }
 
     pub(super) fn place(&self, buffer: usize) -> Place {
         self.places[buffer]
     }
 
-    pub(super) fn stores(&self) -> &[Store] {
-        &self.stores
+    /// The store of a buffer, and where the first channels of the buffer stand in it.
+    pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> (usize, Range<usize>) {
+        let Place { store, first, plane, .. } = self.places[buffer];
+        let Store { channels: whole, is_kept, .. } = self.stores[store];
+        let block = if is_kept { block } else { 0 };
+        let start = (block * whole + first) * plane.len();
+        (store, start..start + channels * plane.len())
     }
 
-    /// Where the first channels of a buffer stand in the memory of its store.
-    pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> Range<usize> {
-        let Place { store, first, plane, .. } = self.places[buffer];
-        let start = block * self.stores[store].len() + first * plane.len();
-        start..start + channels * plane.len()
+    /// The numbers of all stores for batches of so many blocks, however many.
+    pub(super) fn len(&self, blocks: u64) -> u64 {
+        let one = |store: &Store| if store.is_kept { blocks } else { 1 }.saturating_mul(store.len(1) as u64);
+        self.stores.iter().map(one).fold(0, u64::saturating_add)
+    }
+
+    pub(super) fn allocate(&self, blocks: usize) -> Vec<Numbers> {
+        self.stores.iter().map(|store| zeros(store.len(blocks))).collect()
+    }
+
+    /// The numbers of the largest channel.
+    pub(super) fn largest_plane(&self) -> usize {
+        self.stores.iter().map(|store| store.plane.len()).max().unwrap_or(0)
+    }
+}
+
+/// The normalised outputs that a phase makes for each block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Made {
+    /// Buffers that are made before everything else.
+    pub(super) before: Vec<usize>,
+    /// Whether the input of the phase's convolutions is made a few rows at a time, as they read it.
+    pub(super) is_input: bool,
+}
+
+/// The places of values and gradients, and what each phase makes again.
+#[derive(Debug)]
+pub(super) struct Arrangement {
+    pub(super) values: Places,
+    pub(super) grads: Places,
+    /// By phase.
+    pub(super) forward: Vec<Made>,
+    /// By phase.
+    pub(super) backward: Vec<Made>,
+}
+
+impl Arrangement {
+    pub(super) fn new(plan: &Plan, schedule: &Schedule) -> Self {
+        let (values, grads) = (values(plan, schedule), grads(plan, schedule));
+        let mut arrangement = Self { values, grads, forward: Vec::new(), backward: Vec::new() };
+        let mut is_made = vec![false; plan.steps().len() + 1];
+        for phase in 0..schedule.phases.len() {
+            let reads = |operator, buffer| operator != Operator::Sum || is_whole(plan, buffer);
+            let mut made = arrangement.made(plan, schedule, phase, reads);
+            let is_stored = |buffer: usize| arrangement.values.is_kept(buffer) && is_made[buffer];
+            made.before.retain(|buffer| !is_stored(*buffer));
+            made.before.iter().for_each(|buffer| is_made[*buffer] = true);
+            arrangement.forward.push(made);
+            let mut made = arrangement.made(plan, schedule, phase, |operator, _| reads_again(operator));
+            made.before.retain(|buffer| !arrangement.values.is_kept(*buffer));
+            arrangement.backward.push(made);
+        }
+        // Sums and convolutions make what they read as they read it: that needs no room.
+        let made = [&arrangement.forward, &arrangement.backward].into_iter().flatten().flat_map(|made| made.before.clone());
+        let made: Vec<_> = made.collect();
+        for buffer in (0..=plan.steps().len()).filter(|buffer| is_convolved(plan, *buffer) && !made.contains(buffer)) {
+            arrangement.values.store_of(buffer).channels = 0;
+        }
+        arrangement
+    }
+
+    /// The normalised outputs that a phase reads, as far as an operator reads a buffer.
+    fn made(&self, plan: &Plan, schedule: &Schedule, phase: usize, reads: impl Fn(Operator, usize) -> bool) -> Made {
+        let convolved = |buffer: usize| {
+            let parts = if is_whole(plan, buffer) { schedule.reads(buffer - 1) } else { &[] };
+            let all = std::iter::once(buffer).chain(parts.iter().map(|part| part.buffer));
+            all.filter(|buffer| is_convolved(plan, *buffer)).collect::<Vec<_>>()
+        };
+        let phase = &schedule.phases[phase];
+        let read = |step: &usize| {
+            let operator = plan.steps()[*step].operator;
+            let buffers = schedule.reads(*step).iter().map(|read| read.buffer);
+            buffers.filter(|buffer| reads(operator, *buffer)).collect::<Vec<_>>()
+        };
+        let mut before: Vec<_> = phase.steps.iter().flat_map(read).flat_map(convolved).collect();
+        let input = phase.group.first().map(|step| schedule.reads(*step)[0].buffer);
+        let is_input =
+            input.is_some_and(|input| is_convolved(plan, input) && !self.values.is_kept(input) && !before.contains(&input));
+        if let (false, Some(input)) = (is_input, input) {
+            before.extend(convolved(input));
+        }
+        before.sort_unstable();
+        before.dedup();
+        Made { before, is_input }
+    }
+}
+
+/// Whether the backward pass of a step reads the values of its input.
+fn reads_again(operator: Operator) -> bool {
+    matches!(operator, Operator::Convolution { .. } | Operator::MaxPool | Operator::Halve)
+}
+
+pub(super) fn is_convolved(plan: &Plan, buffer: usize) -> bool {
+    buffer > 0 && matches!(plan.steps()[buffer - 1].operator, Operator::Convolution { .. })
+}
+
+/// Places of values: parts stand in their concatenation; what can be made again, or is read in its own phase only, is not kept.
+fn values(plan: &Plan, schedule: &Schedule) -> Places {
+    let mut places = Places::new(plan);
+    put_parts_together(plan, schedule, &mut places);
+    places.stores.iter_mut().for_each(|store| store.is_kept = false);
+    for buffer in 0..=plan.steps().len() {
+        let outlives = |reader: &usize| {
+            schedule.phase_of(reader + 1) != schedule.phase_of(buffer) || reads_again(plan.steps()[*reader].operator)
+        };
+        let is_made_again = is_convolved(plan, buffer) || is_whole(plan, buffer);
+        if buffer == 0 || !is_made_again && schedule.readers(buffer).iter().any(outlives) {
+            places.store_of(buffer).is_kept = true;
+        }
+    }
+    places
+}
+
+/// Places of gradients: that of what one sum alone reads is the gradient of the sum.
+fn grads(plan: &Plan, schedule: &Schedule) -> Places {
+    let mut places = Places::new(plan);
+    places.stores[0].channels = 0;
+    put_parts_together(plan, schedule, &mut places);
+    // Later buffers first: a sum may be all that another sum reads.
+    for number in (0..plan.steps().len()).rev().filter(|number| plan.steps()[*number].operator == Operator::Sum) {
+        for read in schedule.reads(number) {
+            let is_alone = schedule.readers(read.buffer) == [number] && read.channels == places.place(read.buffer).channels;
+            if is_alone {
+                places.put_into(read.buffer, (number + 1, read.first));
+            }
+        }
+    }
+    places.stores.iter_mut().for_each(|store| store.is_kept = false);
+    let mut phases = vec![None; places.stores.len()];
+    for buffer in 1..=plan.steps().len() {
+        let own = std::iter::once(buffer).chain(schedule.readers(buffer).iter().map(|reader| reader + 1));
+        for phase in own.map(|buffer| schedule.phase_of(buffer)) {
+            let first = *phases[places.place(buffer).store].get_or_insert(phase);
+            if phase != first || is_convolved(plan, buffer) {
+                places.store_of(buffer).is_kept = true;
+            }
+        }
+    }
+    places
+}
+
+fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut Places) {
+    for number in (0..plan.steps().len()).filter(|number| is_whole(plan, number + 1)) {
+        for part in schedule.reads(number) {
+            debug_assert_eq!(places.place(part.buffer).channels, part.channels, "whole buffers are concatenated");
+            places.put_into(part.buffer, (number + 1, part.first));
+        }
     }
 }
 

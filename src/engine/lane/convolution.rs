@@ -12,12 +12,17 @@
 //! weight of co+3    Σ        Σ     Σ     Σ     Σ     Σ        of AVX-512
 //! ```
 //!
-//! That is 24 multiply-adds for 10 reads. The gradient of the input is the same convolution with the kernel turned round and its
-//! channels exchanged. The gradient of the kernel keeps nine sums (one for each tap) for each of a few output channels.
+//! That is 24 multiply-adds for 10 reads. Where there are 16 registers it is 4 channels × 3 pixels. A 1×1 convolution goes through
+//! all rows as through one, part by part, so that the input of a part stays in the first cache for all outputs. The gradient of the
+//! input is the same convolution with the kernel turned round and its channels exchanged. The gradient of the kernel keeps nine
+//! sums (one for each tap) for each of a few output channels, or one for each of 4 × 4 pairs of channels.
+
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::layout::{LANES, Plane};
+use super::layout::{Band, LANES, Plane};
+use super::normalise::{Channel, normalise};
 
 /// Output channels of a rectangle of sums.
 const CHANNELS: usize = 4;
@@ -25,6 +30,9 @@ const CHANNELS: usize = 4;
 const PIXELS: usize = 6;
 /// The same where there are but 16 registers.
 const FEW_PIXELS: usize = 3;
+
+/// Rows of so many pixels are too short for the gradient of a kernel to go through them one by one.
+const NARROW: usize = 8;
 
 /// What becomes of finished sums.
 pub(super) enum Finish<'a> {
@@ -34,13 +42,8 @@ pub(super) enum Finish<'a> {
     Add,
     /// They replace what was there.
     Replace,
-    /// Each is scaled, shifted and cut off at zero: `[channels]` each.
-    Rectify {
-        /// The factor of each channel.
-        scale: &'a [f32],
-        /// What is added after.
-        offset: &'a [f32],
-    },
+    /// They are normalised and cut off at zero: `[channels]`.
+    Normalise(&'a [Channel]),
 }
 
 /// A kernel as the rectangles want it.
@@ -49,50 +52,62 @@ pub(super) struct Packed {
     side: usize,
     inputs: usize,
     outputs: usize,
-    /// For each group of [`CHANNELS`] outputs: `[inputs, side, side, outputs of the group]`.
+    /// Output channels of a rectangle: at most [`CHANNELS`], as equal as may be; the last one may have fewer.
+    tile: usize,
+    /// For each rectangle's outputs: `[inputs, side, side, outputs of the rectangle]`.
     weights: Vec<f32>,
 }
 
 impl Packed {
     pub(super) fn new(side: usize, inputs: usize, outputs: usize) -> Self {
-        Self { side, inputs, outputs, weights: vec![0.0; side * side * inputs * outputs] }
+        let tile = outputs.div_ceil(outputs.div_ceil(CHANNELS));
+        Self { side, inputs, outputs, tile, weights: vec![0.0; side * side * inputs * outputs] }
     }
 
-    /// Takes a kernel `[outputs, inputs, side, side]`.
-    pub(super) fn pack(&mut self, kernel: &[f32]) {
-        let (taps, inputs) = (self.side * self.side, self.inputs);
-        self.place(|output, input, tap| kernel[(output * inputs + input) * taps + tap]);
-    }
-
-    /// Takes a kernel `[inputs, outputs, side, side]` turned round: that of the gradient of the input.
-    pub(super) fn pack_turned(&mut self, kernel: &[f32]) {
-        let (taps, outputs) = (self.side * self.side, self.outputs);
-        self.place(|output, input, tap| kernel[(input * outputs + output) * taps + taps - 1 - tap]);
-    }
-
-    fn place(&mut self, weight: impl Fn(usize, usize, usize) -> f32) {
-        let mut weights = self.weights.iter_mut();
-        for first in (0..self.outputs).step_by(CHANNELS) {
-            for input in 0..self.inputs {
-                for tap in 0..self.side * self.side {
-                    for output in first..(first + CHANNELS).min(self.outputs) {
-                        *weights.next().expect("as many places as weights") = weight(output, input, tap);
-                    }
-                }
-            }
+    /// Takes a kernel `[some outputs, inputs, side, side]` for the outputs from `first` on.
+    pub(super) fn pack(&mut self, first: usize, kernel: &[f32]) {
+        let of_output = self.inputs * self.side * self.side;
+        for (output, kernel) in kernel.chunks_exact(of_output).enumerate() {
+            let (start, width) = self.column(first + output);
+            self.weights[start..].iter_mut().step_by(width).zip(kernel).for_each(|(to, weight)| *to = *weight);
         }
+    }
+
+    /// Takes a kernel `[some inputs, outputs, side, side]` turned round, for the inputs from `first` on: that of the gradient of
+    /// the input.
+    pub(super) fn pack_turned(&mut self, first: usize, kernel: &[f32]) {
+        let taps = self.side * self.side;
+        for (place, kernel) in kernel.chunks_exact(taps).enumerate() {
+            let (input, output) = (first + place / self.outputs, place % self.outputs);
+            let (start, width) = self.column(output);
+            let weights = &mut self.weights[start + input * taps * width..];
+            weights.iter_mut().step_by(width).zip(kernel.iter().rev()).for_each(|(to, weight)| *to = *weight);
+        }
+    }
+
+    /// Where the weights of an output start, and how far they lie apart.
+    fn column(&self, output: usize) -> (usize, usize) {
+        let first = output / self.tile * self.tile;
+        (first * self.inputs * self.side * self.side + output - first, self.tile.min(self.outputs - first))
     }
 }
 
-/// Convolves a block with 'same' padding.
+/// Convolves some rows of a block with 'same' padding.
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `output`: `[outputs, plane]`, of which the border stays as it is
-pub(super) fn convolve(arch: Arch, packed: &Packed, plane: Plane, input: &[f32], output: &mut [f32], finish: Finish) {
+/// - `input`: `[inputs or more, plane of its band]`; `output`: `[outputs, plane]`, of which the border stays zero
+pub(super) fn convolve(
+    arch: Arch,
+    packed: &Packed,
+    (plane, rows): (Plane, Range<usize>),
+    (band, input): (Band, &[f32]),
+    output: &mut [f32],
+    finish: Finish,
+) {
     match packed.side {
-        1 => arch.dispatch(Convolve::<1> { packed, plane, input, output, finish }),
-        3 => arch.dispatch(Convolve::<3> { packed, plane, input, output, finish }),
+        1 => arch.dispatch(Convolve::<1> { packed, plane, rows, band, input, output, finish }),
+        3 => arch.dispatch(Convolve::<3> { packed, plane, rows, band, input, output, finish }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
@@ -100,6 +115,8 @@ pub(super) fn convolve(arch: Arch, packed: &Packed, plane: Plane, input: &[f32],
 struct Convolve<'a, const SIDE: usize> {
     packed: &'a Packed,
     plane: Plane,
+    rows: Range<usize>,
+    band: Band,
     input: &'a [f32],
     output: &'a mut [f32],
     finish: Finish<'a>,
@@ -110,43 +127,61 @@ impl<const SIDE: usize> WithSimd for Convolve<'_, SIDE> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let group = SIDE * SIDE * self.packed.inputs;
-        for first in (0..self.packed.outputs).step_by(CHANNELS) {
-            let channels = CHANNELS.min(self.packed.outputs - first);
-            let weights = &self.packed.weights[first * group..][..channels * group];
-            match channels {
-                4 => self.rows::<S, 4>(simd, first, weights),
-                3 => self.rows::<S, 3>(simd, first, weights),
-                2 => self.rows::<S, 2>(simd, first, weights),
-                _ => self.rows::<S, 1>(simd, first, weights),
+        let (plane, rows) = (self.plane, self.rows.clone());
+        let start = |row: usize| plane.inside(row).start / LANES;
+        if SIDE == 1 && !matches!(self.finish, Finish::Normalise(_)) {
+            // All rows are one line, for zeros between them stay zero; a part of it stays in the first cache for all outputs.
+            let (first, length) = (start(rows.start), rows.len() * (plane.width + 1) - 1);
+            let part = PIXELS * (64 / self.packed.inputs).max(1);
+            for begin in (0..length).step_by(part) {
+                self.tiles(simd, &std::iter::once((first + begin, part.min(length - begin))));
             }
+        } else {
+            self.tiles(simd, &rows.map(|row| (start(row), plane.width)));
         }
     }
 }
 
 impl<const SIDE: usize> Convolve<'_, SIDE> {
-    /// Cuts each row into rectangles of nearly equal width: a narrow last one would wait for its own sums.
+    /// Computes all outputs along some lines of pixels, each from its first one on.
     #[inline(always)]
-    fn rows<S: Simd, const M: usize>(&mut self, simd: S, first: usize, weights: &[f32]) {
-        let most = if S::REGISTER_COUNT >= 32 { PIXELS } else { FEW_PIXELS };
-        let parts = self.plane.width.div_ceil(most);
-        for half in 0..LANES / S::F32_LANES {
-            for row in 0..self.plane.height {
-                let mut column = 0;
-                for part in 0..parts {
-                    let end = self.plane.width * (part + 1) / parts;
-                    let at = At { first, row, column, half };
-                    match end - column {
-                        6 => self.rectangle::<S, M, 6>(simd, at, weights),
-                        5 => self.rectangle::<S, M, 5>(simd, at, weights),
-                        4 => self.rectangle::<S, M, 4>(simd, at, weights),
-                        3 => self.rectangle::<S, M, 3>(simd, at, weights),
-                        2 => self.rectangle::<S, M, 2>(simd, at, weights),
-                        _ => self.rectangle::<S, M, 1>(simd, at, weights),
-                    }
-                    column = end;
+    fn tiles<S: Simd>(&mut self, simd: S, lines: &(impl Iterator<Item = (usize, usize)> + Clone)) {
+        let of_output = SIDE * SIDE * self.packed.inputs;
+        let packed = self.packed;
+        for first in (0..packed.outputs).step_by(packed.tile) {
+            let channels = packed.tile.min(packed.outputs - first);
+            let weights = &packed.weights[first * of_output..][..channels * of_output];
+            for (start, length) in lines.clone() {
+                match channels {
+                    4 => self.line::<S, 4>(simd, (first, start), length, weights),
+                    3 => self.line::<S, 3>(simd, (first, start), length, weights),
+                    2 => self.line::<S, 2>(simd, (first, start), length, weights),
+                    _ => self.line::<S, 1>(simd, (first, start), length, weights),
                 }
             }
+        }
+    }
+
+    /// Cuts a line into rectangles of nearly equal width: a narrow last one would wait for its own sums.
+    #[inline(always)]
+    fn line<S: Simd, const M: usize>(&mut self, simd: S, (first, start): (usize, usize), length: usize, weights: &[f32]) {
+        let most = if S::REGISTER_COUNT >= 32 { PIXELS } else { FEW_PIXELS };
+        let parts = length.div_ceil(most);
+        let mut column = 0;
+        for part in 0..parts {
+            let end = length * (part + 1) / parts;
+            for half in 0..LANES / S::F32_LANES {
+                let at = At { first, pixel: start + column, half };
+                match end - column {
+                    6 => self.rectangle::<S, M, 6>(simd, at, weights),
+                    5 => self.rectangle::<S, M, 5>(simd, at, weights),
+                    4 => self.rectangle::<S, M, 4>(simd, at, weights),
+                    3 => self.rectangle::<S, M, 3>(simd, at, weights),
+                    2 => self.rectangle::<S, M, 2>(simd, at, weights),
+                    _ => self.rectangle::<S, M, 1>(simd, at, weights),
+                }
+            }
+            column = end;
         }
     }
 
@@ -154,10 +189,9 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     fn rectangle<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, weights: &[f32]) {
         let halves = LANES / S::F32_LANES;
         let (input, _) = S::as_simd_f32s(self.input);
-        let row = (self.plane.width + 2) * halves;
-        let plane = (self.plane.height + 2) * row;
-        // The border is one pixel wide, whatever the side of the kernel.
-        let corner = (at.row + 1 - SIDE / 2) * row + (at.column + 1 - SIDE / 2) * halves + at.half;
+        let row = self.plane.row() / S::F32_LANES;
+        let plane = self.band.plane.len() / S::F32_LANES;
+        let corner = (at.pixel - SIDE / 2) * halves + at.half + row - (self.band.begin + SIDE / 2) * row;
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for (channel, weights) in weights.chunks_exact(SIDE * SIDE * M).enumerate() {
             for y in 0..SIDE {
@@ -180,31 +214,30 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     fn finish<S: Simd, const M: usize, const P: usize>(&mut self, simd: S, at: At, sums: [[S::f32s; P]; M]) {
         let halves = LANES / S::F32_LANES;
         let (output, _) = S::as_mut_simd_f32s(self.output);
-        let row = (self.plane.width + 2) * halves;
-        let plane = (self.plane.height + 2) * row;
-        let place = (at.row + 1) * row + (at.column + 1) * halves + at.half;
+        let plane = self.plane.len() / S::F32_LANES;
+        let place = at.pixel * halves + at.half;
         for (m, sums) in sums.into_iter().enumerate() {
             let channel = at.first + m;
             let pixels = &mut output[channel * plane + place..][..=(P - 1) * halves];
             match &mut self.finish {
                 Finish::Replace => (0..P).for_each(|p| pixels[p * halves] = sums[p]),
                 Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),
+                Finish::Normalise(channels) => {
+                    let own = channels[channel].vectors(simd);
+                    (0..P).for_each(|p| pixels[p * halves] = normalise(simd, own, sums[p]));
+                }
                 Finish::Observe(observed) => {
                     let (observed, _) = S::as_mut_simd_f32s(observed);
-                    let [mut sum, mut squares] = [0, 1].map(|i| observed[(2 * channel + i) * halves + at.half]);
-                    for p in 0..P {
+                    let (mut sum, mut squares) = (sums[0], simd.mul_f32s(sums[0], sums[0]));
+                    pixels[0] = sums[0];
+                    for p in 1..P {
                         pixels[p * halves] = sums[p];
                         sum = simd.add_f32s(sum, sums[p]);
                         squares = simd.mul_add_f32s(sums[p], sums[p], squares);
                     }
-                    observed[2 * channel * halves + at.half] = sum;
-                    observed[(2 * channel + 1) * halves + at.half] = squares;
-                }
-                Finish::Rectify { scale, offset } => {
-                    let (scale, offset) = (simd.splat_f32s(scale[channel]), simd.splat_f32s(offset[channel]));
-                    for p in 0..P {
-                        let scaled = simd.mul_add_f32s(sums[p], scale, offset);
-                        pixels[p * halves] = simd.max_f32s(scaled, simd.splat_f32s(0.0));
+                    for (i, own) in [sum, squares].into_iter().enumerate() {
+                        let total = &mut observed[(2 * channel + i) * halves + at.half];
+                        *total = simd.add_f32s(*total, own);
                     }
                 }
             }
@@ -212,48 +245,48 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     }
 }
 
-/// Where a rectangle stands: its first channel, its row and first column, and the part of the lanes.
+/// Where a rectangle stands: its first channel, its first pixel of the plane, and the part of the lanes.
 #[derive(Clone, Copy)]
 struct At {
     first: usize,
-    row: usize,
-    column: usize,
+    pixel: usize,
     half: usize,
 }
 
-/// Adds the gradient of a kernel that one block gives, lane by lane.
+/// Adds the gradient of a kernel that some rows of one block give, lane by lane.
 ///
 /// # Shapes
 ///
-/// - `input`: `[inputs or more, plane]`; `change`, the gradient of the output: `[outputs, plane]`
+/// - `input`: `[inputs or more, plane]`; `grad`, that of the output: `[outputs, plane]`: planes of their bands
 /// - `gradient`: `[outputs, inputs, side, side, LANES]`
 pub(super) fn add_kernel_gradient(
     arch: Arch,
     [side, inputs, outputs]: [usize; 3],
-    plane: Plane,
-    input: &[f32],
-    change: &[f32],
+    rows: Range<usize>,
+    (of_input, input): (Band, &[f32]),
+    (of_grad, grad): (Band, &[f32]),
     gradient: &mut [f32],
 ) {
-    let shape = Shape { inputs, outputs, plane };
+    let shape = Shape { inputs, outputs, of_input, of_grad, rows };
     match side {
-        1 => arch.dispatch(KernelGradient::<1> { shape, input, change, gradient }),
-        3 => arch.dispatch(KernelGradient::<3> { shape, input, change, gradient }),
+        1 => arch.dispatch(KernelGradient::<1> { shape, input, grad, gradient }),
+        3 => arch.dispatch(KernelGradient::<3> { shape, input, grad, gradient }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
 
-#[derive(Clone, Copy)]
 struct Shape {
     inputs: usize,
     outputs: usize,
-    plane: Plane,
+    of_input: Band,
+    of_grad: Band,
+    rows: Range<usize>,
 }
 
 struct KernelGradient<'a, const SIDE: usize> {
     shape: Shape,
     input: &'a [f32],
-    change: &'a [f32],
+    grad: &'a [f32],
     gradient: &'a mut [f32],
 }
 
@@ -270,13 +303,13 @@ impl<const SIDE: usize> WithSimd for KernelGradient<'_, SIDE> {
             (_, false) => (3, 1),
             (_, true) => (1, 1),
         };
-        for half in 0..LANES / S::F32_LANES {
-            let mut output = 0;
-            while output < self.shape.outputs {
-                let m = channels.min(self.shape.outputs - output);
-                let mut input = 0;
-                while input < self.shape.inputs {
-                    let n = if self.shape.inputs - input >= inputs { inputs } else { 1 };
+        let mut output = 0;
+        while output < self.shape.outputs {
+            let m = channels.min(self.shape.outputs - output);
+            let mut input = 0;
+            while input < self.shape.inputs {
+                let n = if self.shape.inputs - input >= inputs { inputs } else { 1 };
+                for half in 0..LANES / S::F32_LANES {
                     let at = (output, input, half);
                     match (m, n) {
                         (4, 4) => self.sums::<S, 4, 4, 1>(simd, at),
@@ -291,10 +324,10 @@ impl<const SIDE: usize> WithSimd for KernelGradient<'_, SIDE> {
                         (2, _) => self.sums::<S, 2, 1, 1>(simd, at),
                         (_, _) => self.sums::<S, 1, 1, 1>(simd, at),
                     }
-                    input += n;
                 }
-                output += m;
+                input += n;
             }
+            output += m;
         }
     }
 }
@@ -305,28 +338,34 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (first_output, first_input, half) = at;
         let halves = LANES / S::F32_LANES;
         let (input, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.change);
+        let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let Plane { height, width } = self.shape.plane;
-        let row = (width + 2) * halves;
-        let plane = (height + 2) * row;
+        let Shape { of_input, of_grad, .. } = self.shape;
+        let width = of_input.plane.width;
+        // Narrow rows are one line with the zeros between them: a row of four pixels is over before it has begun.
+        let (rows, width) = match self.shape.rows.clone() {
+            rows if SIDE == 1 || width <= NARROW => (rows.start..rows.start + 1, rows.len() * (width + 1) - 1),
+            rows => (rows, width),
+        };
+        let row = of_input.plane.row() / S::F32_LANES;
+        let [input_plane, grad_plane] = [of_input, of_grad].map(|band| band.plane.len() / S::F32_LANES);
         let reach = SIDE / 2;
         let length = (width - 1) * halves + 1;
         let mut sums = [[[simd.splat_f32s(0.0); TAPS]; N]; M];
-        for y in 0..height {
-            let inside = (y + 1) * row + halves + half;
-            let changes: [&[S::f32s]; M] = std::array::from_fn(|m| &change[(first_output + m) * plane + inside..][..length]);
+        for y in rows {
+            let [first_pixel, first_grad] = [of_input, of_grad].map(|band| band.inside(y).start / S::F32_LANES + half);
+            let grads: [&[S::f32s]; M] = std::array::from_fn(|m| &grad[(first_output + m) * grad_plane + first_grad..][..length]);
             let pixels: [[&[S::f32s]; SIDE]; N] = std::array::from_fn(|n| {
-                let corner = (first_input + n) * plane + inside - reach * (row + halves);
+                let corner = (first_input + n) * input_plane + first_pixel - reach * (row + halves);
                 std::array::from_fn(|tap| &input[corner + tap * row..][..length + 2 * reach * halves])
             });
             for x in 0..width {
-                let changes: [S::f32s; M] = std::array::from_fn(|m| changes[m][x * halves]);
+                let grads: [S::f32s; M] = std::array::from_fn(|m| grads[m][x * halves]);
                 for n in 0..N {
                     for tap in 0..TAPS {
                         let pixel = pixels[n][tap / SIDE][(x + tap % SIDE) * halves];
                         for m in 0..M {
-                            sums[m][n][tap] = simd.mul_add_f32s(changes[m], pixel, sums[m][n][tap]);
+                            sums[m][n][tap] = simd.mul_add_f32s(grads[m], pixel, sums[m][n][tap]);
                         }
                     }
                 }

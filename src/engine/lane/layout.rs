@@ -1,15 +1,16 @@
 //! Where numbers stand: the images of a batch side by side in the lanes of a vector.
 //!
-//! A batch is cut into blocks of [`LANES`] images. A block holds, channel by channel, planes of `height + 2` rows of `width + 2`
-//! pixels, each pixel a vector with one number for each image:
+//! A batch is cut into blocks of [`LANES`] images. A block holds one plane for each channel, and each pixel of a plane is a vector
+//! with one number for each image:
 //!
 //! ```text
-//! [block][channel][row + border][column + border][image of the block]
+//! [block][channel][border row, then rows of one border pixel and `width` pixels, border row][image of the block]
 //! ```
 //!
-//! The border is always zero, so that no kernel asks whether a neighbour lies beyond the edge. Channels stand one after the
-//! other, so that the first few of them, or those of one term of a concatenation, are slices. Every pixel is one vector, however
-//! few channels there are: the arithmetic runs at the same speed for 5 channels as for 64.
+//! The border is always zero, so that no kernel asks whether a neighbour lies beyond the edge. The border pixel before a row is
+//! also the one after the row above, so that a 1×1 convolution may run through all rows as through one. A plane has an odd number
+//! of pixels: were it a power of two, the same pixel of all channels would fall into one set of the cache. Channels stand one
+//! after the other, so that the first few of them, or those of one term of a concatenation, are slices.
 
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ pub(super) const LANES: usize = 16;
 /// Numbers that start at a multiple of 64 bytes, as vectors like them.
 pub(super) type Numbers = AVec<f32, ConstAlign<64>>;
 
-/// So many zeros.
+/// Returns a zeroed, aligned buffer of `length` floats.
 pub(super) fn zeros(length: usize) -> Numbers {
     avec![[64] | 0.0; length]
 }
@@ -34,14 +35,15 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    /// The numbers of a row with its border.
+    /// The numbers of a row with the border pixel before it.
     pub(super) const fn row(self) -> usize {
-        (self.width + 2) * LANES
+        (self.width + 1) * LANES
     }
 
     /// The numbers of a channel with its border.
     pub(super) const fn len(self) -> usize {
-        (self.height + 2) * self.row()
+        let pixels = (self.height + 2) * (self.width + 1) + 1;
+        (pixels | 1) * LANES
     }
 
     /// The numbers of the pixels of a row, without its border.
@@ -53,6 +55,25 @@ impl Plane {
     /// How many pixels there are.
     pub(super) const fn pixels(self) -> usize {
         self.height * self.width
+    }
+}
+
+/// Planes that hold a band of an image's rows, from the one before `begin` on: whole planes begin with row 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Band {
+    pub(super) plane: Plane,
+    pub(super) begin: usize,
+}
+
+impl Band {
+    /// All rows of an image.
+    pub(super) const fn whole(plane: Plane) -> Self {
+        Self { plane, begin: 1 }
+    }
+
+    /// The numbers of the pixels of one of the image's rows.
+    pub(super) const fn inside(self, row: usize) -> Range<usize> {
+        self.plane.inside(row + 1 - self.begin)
     }
 }
 
@@ -89,6 +110,7 @@ mod tests {
         // Image 1, channel 1, row 1, column 2 is the last number.
         let place = plane.len() + plane.inside(1).start + 2 * LANES + 1;
         assert!((block[place] - 24.0).abs() < 1e-6);
-        assert_eq!(plane.inside(1), 5 * LANES * 2 + LANES..5 * LANES * 2 + LANES * 4);
+        assert_eq!(plane.inside(1), 4 * LANES * 2 + LANES..4 * LANES * 2 + LANES * 4);
+        assert_eq!(plane.len() / LANES % 2, 1);
     }
 }

@@ -9,10 +9,12 @@
 
 mod arrangement;
 mod convolution;
+mod group;
 mod head;
 mod layout;
 mod normalise;
 mod pool;
+mod schedule;
 mod state;
 mod steps;
 mod update;
@@ -20,12 +22,12 @@ mod update;
 use pulp::Arch;
 
 use self::arrangement::Arrangement;
-use self::convolution::Packed;
+use self::group::Group;
 use self::layout::{LANES, Numbers, zeros};
-use self::normalise::{Channel, Slope};
+use self::schedule::{Read, Schedule, is_whole};
 use self::update::Memory;
 use super::{Settings, StepReport};
-use crate::network::{Input, Operator, Plan, Step};
+use crate::network::{Plan, Step};
 use crate::unit::Seed;
 
 /// A model in training: its parameters, the optimizer's memory, the statistics of batch normalisation, and room for a batch.
@@ -34,16 +36,18 @@ pub(super) struct Model {
     plan: Plan,
     settings: Settings,
     arch: Arch,
+    schedule: Schedule,
     arrangement: Arrangement,
     parameters: Vec<Vec<f32>>,
     gradients: Vec<Vec<f32>>,
     memory: Vec<Memory>,
-    convolutions: Vec<Convolution>,
+    /// The convolutions, by the phase that they end.
+    groups: Vec<Group>,
     /// What the steps wrote, by store.
     values: Vec<Numbers>,
-    /// The gradients of `values`.
-    changes: Vec<Numbers>,
-    /// For each input of each step: whether its gradient is the first to arrive at the buffer, going backward.
+    /// The gradients of what the steps wrote, by store.
+    grads: Vec<Numbers>,
+    /// For each read of each step: whether its gradient is the first to arrive at the buffer, going backward.
     fresh: Vec<Vec<bool>>,
     /// Means and logits of each block.
     ends: Ends,
@@ -64,29 +68,6 @@ pub(super) fn instructions() -> &'static str {
     }
 }
 
-/// A convolution with its batch normalisation.
-#[derive(Debug)]
-struct Convolution {
-    /// The number of its step.
-    step: usize,
-    /// The first of its three parameters: kernel, scale, offset.
-    parameter: usize,
-    side: usize,
-    forward: Packed,
-    backward: Packed,
-    /// What is normalised; then its gradient.
-    raw: Numbers,
-    /// The running statistics.
-    mean: Vec<f32>,
-    variance: Vec<f32>,
-    channels: Vec<Channel>,
-    slopes: Vec<(Channel, Slope)>,
-    /// Two sums for each channel, lane by lane.
-    sums: Vec<f32>,
-    /// The gradient of the kernel, lane by lane.
-    of_kernel: Numbers,
-}
-
 #[derive(Debug)]
 struct Ends {
     means: Vec<f32>,
@@ -101,26 +82,25 @@ impl Model {
     /// Panics if the plan has a kernel whose side is neither 1 nor 3: no operation has one.
     pub(super) fn new(plan: Plan, settings: Settings, seed: Seed) -> Self {
         let parameters = super::initial(&plan, seed);
-        let arrangement = Arrangement::new(&plan);
-        let mut first = 0;
-        let steps = plan.steps().iter().enumerate();
-        let convolutions = steps.filter_map(|(number, step)| Convolution::new(number, step, &mut first)).collect();
-        let largest = arrangement.stores().iter().map(|store| store.plane_len()).max().unwrap_or(0);
+        let schedule = Schedule::new(&plan);
+        let arrangement = Arrangement::new(&plan, &schedule);
+        let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::new(&plan, steps, input)).collect();
         let mut model = Self {
             settings,
             arch: Arch::new(),
             gradients: parameters.iter().map(|values| vec![0.0; values.len()]).collect(),
             memory: parameters.iter().map(|values| Memory::new(values.len())).collect(),
+            groups,
             values: Vec::new(),
-            changes: Vec::new(),
-            fresh: first_to_arrive(&plan),
+            grads: Vec::new(),
+            fresh: first_to_arrive(&plan, &schedule),
             ends: Ends { means: Vec::new(), logits: Vec::new() },
-            scratch: zeros(2 * largest),
+            scratch: zeros(2 * arrangement.values.largest_plane()),
             blocks: 0,
             plan,
+            schedule,
             arrangement,
             parameters,
-            convolutions,
         };
         model.pack();
         model
@@ -207,13 +187,12 @@ impl Model {
         }
         self.blocks = blocks;
         // What is too small goes first: both would not fit where one does.
-        (self.values, self.changes) = (Vec::new(), Vec::new());
-        self.convolutions.iter_mut().for_each(|convolution| convolution.raw = zeros(0));
-        let stores = self.arrangement.stores();
-        self.values = stores.iter().map(|store| zeros(blocks * store.len())).collect();
-        self.changes = self.values.clone();
-        for convolution in &mut self.convolutions {
-            convolution.raw = zeros(self.arrangement.place(convolution.step + 1).block(blocks).start);
+        (self.values, self.grads) = (Vec::new(), Vec::new());
+        self.groups.iter_mut().for_each(|group| group.raw = zeros(0));
+        self.values = self.arrangement.values.allocate(blocks);
+        self.grads = self.arrangement.grads.allocate(blocks);
+        for group in &mut self.groups {
+            group.raw = zeros(blocks * group.outputs * group.plane.len());
         }
         let classes = self.plan.skeleton().classes;
         let channels = self.plan.steps().last().map_or(0, Step::input_channels);
@@ -221,18 +200,14 @@ impl Model {
     }
 
     fn fill(&mut self, block: usize, images: &[f32]) {
-        let place = self.arrangement.place(0);
-        let range = self.arrangement.range(0, place.channels, block);
-        layout::fill(&mut self.values[place.store][range], images, place.channels, place.plane);
+        let place = self.arrangement.values.place(0);
+        let (store, range) = self.arrangement.values.range(0, place.channels, block);
+        layout::fill(&mut self.values[store][range], images, place.channels, place.plane);
     }
 
     /// Lays the kernels out for the convolutions that read them.
     fn pack(&mut self) {
-        for convolution in &mut self.convolutions {
-            let kernel = &self.parameters[convolution.parameter];
-            convolution.forward.pack(kernel);
-            convolution.backward.pack_turned(kernel);
-        }
+        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
     }
 
     /// The loss and the gradient of the logits.
@@ -260,36 +235,54 @@ struct Batch {
     blocks: usize,
     /// One for each lane of the last block that has an image.
     last: [f32; LANES],
+    /// Whether statistics are gathered.
+    is_training: bool,
 }
 
 impl Batch {
     fn new(images: usize) -> Self {
         let blocks = images.div_ceil(LANES);
         let last = std::array::from_fn(|lane| f32::from(u8::from((blocks - 1) * LANES + lane < images)));
-        Self { images, blocks, last }
+        Self { images, blocks, last, is_training: true }
     }
 
     fn mask(&self, block: usize) -> &[f32; LANES] {
         if block + 1 == self.blocks { &self.last } else { &[1.0; LANES] }
     }
-}
 
-/// For each input of each step, whether no later step hands a gradient back to the same buffer.
-fn first_to_arrive(plan: &Plan) -> Vec<Vec<bool>> {
-    let mut has_arrived = vec![false; plan.steps().len() + 1];
-    let mut fresh: Vec<Vec<bool>> = Vec::new();
-    for step in plan.steps().iter().rev() {
-        // The gradient of what is concatenated stands where that of the whole does.
-        let stands_there = step.operator == Operator::Concatenate;
-        let mut of_input = |input: &Input| !std::mem::replace(&mut has_arrived[input.buffer], true) && !stands_there;
-        fresh.push(step.inputs.iter().map(&mut of_input).collect());
+    /// The blocks in the order of a pass: every other pass goes backwards.
+    fn order(&self, pass: usize) -> impl Iterator<Item = usize> + use<> {
+        let (blocks, is_backwards) = (self.blocks, pass % 2 == 1);
+        (0..blocks).map(move |block| if is_backwards { blocks - 1 - block } else { block })
     }
-    fresh.reverse();
-    fresh
 }
 
-fn convolution_steps(plan: &Plan) -> impl Iterator<Item = &Step> {
-    plan.steps().iter().filter(|step| matches!(step.operator, Operator::Convolution { .. }))
+/// The convolutions of each group of a schedule, what they read, and whether it is made again in bands.
+fn groups<'a>(schedule: &'a Schedule, arrangement: &'a Arrangement) -> impl Iterator<Item = (&'a [usize], (Read, bool))> {
+    let groups = schedule.phases.iter().zip(&arrangement.forward).zip(&arrangement.backward);
+    let groups = groups.filter(|((phase, _), _)| !phase.group.is_empty());
+    groups.map(|((phase, forward), backward)| {
+        (&phase.group[..], (schedule.reads(phase.group[0])[0], forward.is_input || backward.is_input))
+    })
+}
+
+/// For each read of each step, whether no later step hands a gradient back to the same buffer. A group's first step speaks for it.
+fn first_to_arrive(plan: &Plan, schedule: &Schedule) -> Vec<Vec<bool>> {
+    let mut has_arrived = vec![false; plan.steps().len() + 1];
+    let mut fresh = vec![Vec::new(); plan.steps().len()];
+    for phase in schedule.phases.iter().rev() {
+        for number in phase.group.first().into_iter().chain(phase.steps.iter().rev()) {
+            for read in schedule.reads(*number) {
+                fresh[*number].push(!std::mem::replace(&mut has_arrived[read.buffer], true));
+                // The gradients of the parts of a concatenation stand where that of the whole does.
+                let parts = if is_whole(plan, read.buffer) { schedule.reads(read.buffer - 1) } else { &[] };
+                for part in parts {
+                    has_arrived[part.buffer] = true;
+                }
+            }
+        }
+    }
+    fresh
 }
 
 #[cfg(test)]

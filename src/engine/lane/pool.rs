@@ -2,205 +2,155 @@
 //!
 //! Everything that is pooled comes out of a ReLU, or of sums and poolings of such: it is never below zero, so that the border
 //! of zeros never wins over a pixel that counts. Of equal values the one in the middle wins, then the left or upper one, as in
-//! the reference engine.
+//! the reference engine. The kernels go through a channel pixel by pixel and read the window of each from the first cache; only
+//! the gradient of 3×3 maxima takes two passes, along the rows and across them, for a pixel may win nine windows.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::layout::{LANES, Plane};
 
-/// What a pooling computes of a window of 3×3, stride 1.
+/// What is pooled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Window {
-    /// The greatest value.
+    /// The greatest value of 3×3 pixels, stride 1.
     Greatest,
-    /// The mean of the pixels that lie within the image.
+    /// The mean of those of 3×3 pixels that lie within the image, stride 1.
     Mean,
+    /// The greatest value of 2×2 pixels, stride 2; an odd last row or column makes a window of its own.
+    Halve,
 }
 
-/// Pools channels with stride 1.
+/// Pools channels.
 ///
 /// # Shapes
 ///
-/// - `input`, `output`: `[channels, plane]`; `scratch`: `[2, plane]`
-pub(super) fn pool(arch: Arch, window: Window, plane: Plane, input: &[f32], output: &mut [f32], scratch: &mut [f32]) {
-    for (input, output) in input.chunks_exact(plane.len()).zip(output.chunks_exact_mut(plane.len())) {
-        let (beside, _) = scratch.split_at_mut(plane.len());
-        match window {
-            Window::Greatest => arch.dispatch(Greatest { plane, input, beside, output }),
-            Window::Mean => {
-                sum_beside(plane, input, beside);
-                sum_above(plane, beside, |row, column, i, sum| output[plane.inside(row)][column * LANES + i] = sum);
-                scale_by_counts(plane, output);
-            }
-        }
-    }
+/// - `input`: `[channels, plane]`; `output`: `[channels, pooled plane]`
+pub(super) struct Pool<'a> {
+    pub(super) window: Window,
+    pub(super) planes: [Plane; 2],
+    pub(super) input: &'a [f32],
+    pub(super) output: &'a mut [f32],
 }
 
-/// Adds the gradient of the input of [`pool`].
-///
-/// # Shapes
-///
-/// - `input`, `change`, `gradient`: `[channels, plane]`; `scratch`: `[2, plane]`
-pub(super) fn add_gradient(
-    arch: Arch,
-    window: Window,
-    plane: Plane,
-    input: &[f32],
-    change: &[f32],
-    gradient: &mut [f32],
-    scratch: &mut [f32],
-) {
-    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(plane.len()));
-    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
-        let (beside, rest) = scratch.split_at_mut(plane.len());
-        let second = &mut rest[..plane.len()];
-        match window {
-            Window::Greatest => {
-                second.fill(0.0);
-                arch.dispatch(GreatestGradient { plane, input, beside, change, of_beside: second, gradient });
-            }
-            Window::Mean => {
-                second.copy_from_slice(change);
-                scale_by_counts(plane, second);
-                sum_beside(plane, second, beside);
-                sum_above(plane, beside, |row, column, i, sum| gradient[plane.inside(row)][column * LANES + i] += sum);
-            }
-        }
-    }
-}
-
-/// The sum of each pixel and those left and right of it; the border rows become zero.
-fn sum_beside(plane: Plane, input: &[f32], beside: &mut [f32]) {
-    beside.fill(0.0);
-    for row in 0..plane.height {
-        let inside = plane.inside(row);
-        let (left, right) = (&input[inside.start - LANES..], &input[inside.start + LANES..]);
-        let middle = &input[inside.clone()];
-        let sums = beside[inside].iter_mut().zip(middle).zip(left).zip(right);
-        sums.for_each(|(((sum, middle), left), right)| *sum = middle + left + right);
-    }
-}
-
-/// Hands out the sum of each pixel and those above and below it, with its row, column and lane.
-fn sum_above(plane: Plane, beside: &[f32], mut put: impl FnMut(usize, usize, usize, f32)) {
-    for row in 0..plane.height {
-        let inside = plane.inside(row);
-        let middle = &beside[inside.clone()];
-        let (above, below) = (&beside[inside.start - plane.row()..], &beside[inside.start + plane.row()..]);
-        for (place, ((middle, above), below)) in middle.iter().zip(above).zip(below).enumerate() {
-            put(row, place / LANES, place % LANES, middle + above + below);
-        }
-    }
-}
-
-/// Divides each pixel by the number of pixels in its window.
-#[expect(clippy::cast_precision_loss, reason = "a window has at most nine pixels")]
-fn scale_by_counts(plane: Plane, pixels: &mut [f32]) {
-    let reach = |place: usize, length: usize| (place + 2).min(length) - place.saturating_sub(1);
-    for row in 0..plane.height {
-        for (column, pixel) in pixels[plane.inside(row)].chunks_exact_mut(LANES).enumerate() {
-            let count = reach(row, plane.height) * reach(column, plane.width);
-            for value in pixel {
-                *value /= count as f32;
-            }
-        }
-    }
-}
-
-struct Greatest<'a> {
-    plane: Plane,
-    input: &'a [f32],
-    /// The greatest of each pixel and those left and right of it.
-    beside: &'a mut [f32],
-    output: &'a mut [f32],
-}
-
-impl WithSimd for Greatest<'_> {
+impl WithSimd for Pool<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let plane = self.plane;
-        greatest_beside(simd, plane, self.input, self.beside);
-        for row in 0..plane.height {
-            let inside = plane.inside(row);
-            let (middle, _) = S::as_simd_f32s(&self.beside[inside.clone()]);
-            let (above, _) = S::as_simd_f32s(&self.beside[inside.start - plane.row()..inside.end - plane.row()]);
-            let (below, _) = S::as_simd_f32s(&self.beside[inside.start + plane.row()..inside.end + plane.row()]);
-            let (output, _) = S::as_mut_simd_f32s(&mut self.output[inside]);
-            for (((output, middle), above), below) in output.iter_mut().zip(middle).zip(above).zip(below) {
-                *output = simd.max_f32s(simd.max_f32s(*middle, *above), *below);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn greatest_beside<S: Simd>(simd: S, plane: Plane, input: &[f32], beside: &mut [f32]) {
-    beside[..plane.row()].fill(0.0);
-    beside[plane.len() - plane.row()..].fill(0.0);
-    for row in 0..plane.height {
-        let inside = plane.inside(row);
-        let (middle, _) = S::as_simd_f32s(&input[inside.clone()]);
-        let (left, _) = S::as_simd_f32s(&input[inside.start - LANES..inside.end - LANES]);
-        let (right, _) = S::as_simd_f32s(&input[inside.start + LANES..inside.end + LANES]);
-        let (beside, _) = S::as_mut_simd_f32s(&mut beside[inside]);
-        for (((beside, middle), left), right) in beside.iter_mut().zip(middle).zip(left).zip(right) {
-            *beside = simd.max_f32s(simd.max_f32s(*middle, *left), *right);
-        }
-    }
-}
-
-struct GreatestGradient<'a> {
-    plane: Plane,
-    input: &'a [f32],
-    /// The greatest of each pixel and those left and right of it.
-    beside: &'a mut [f32],
-    change: &'a [f32],
-    /// The gradient of `beside`, zero at first.
-    of_beside: &'a mut [f32],
-    gradient: &'a mut [f32],
-}
-
-impl WithSimd for GreatestGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let plane = self.plane;
-        greatest_beside(simd, plane, self.input, self.beside);
-        let (values, _) = S::as_simd_f32s(self.beside);
-        let (change, _) = S::as_simd_f32s(self.change);
-        let (sums, _) = S::as_mut_simd_f32s(self.of_beside);
+        let [plane, pooled] = self.planes;
         let row = plane.row() / S::F32_LANES;
-        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - row, place + row]));
-        let (values, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.of_beside);
-        let (sums, _) = S::as_mut_simd_f32s(self.gradient);
-        let pixel = LANES / S::F32_LANES;
-        each_pixel::<S>(plane, |place| hand_back(simd, values, change[place], sums, [place, place - pixel, place + pixel]));
-    }
-}
-
-#[inline(always)]
-fn each_pixel<S: Simd>(plane: Plane, mut handle: impl FnMut(usize)) {
-    for row in 0..plane.height {
-        let inside = plane.inside(row);
-        for place in inside.start / S::F32_LANES..inside.end / S::F32_LANES {
-            handle(place);
+        let channels = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(pooled.len()));
+        for (input, output) in channels {
+            let (input, _) = S::as_simd_f32s(input);
+            let (output, _) = S::as_mut_simd_f32s(output);
+            match self.window {
+                Window::Greatest => each_pixel::<S>(plane, |place, _| {
+                    let above_and_below =
+                        simd.max_f32s(greatest_beside(simd, input, place - row), greatest_beside(simd, input, place + row));
+                    output[place] = simd.max_f32s(above_and_below, greatest_beside(simd, input, place));
+                }),
+                Window::Mean => each_pixel::<S>(plane, |place, at| {
+                    let above_and_below =
+                        simd.add_f32s(sum_beside(simd, input, place - row), sum_beside(simd, input, place + row));
+                    let sum = simd.add_f32s(above_and_below, sum_beside(simd, input, place));
+                    output[place] = simd.mul_f32s(sum, simd.splat_f32s(share(plane, at)));
+                }),
+                Window::Halve => each_window::<S>(plane, pooled, |[first, right, below, across], place| {
+                    let upper = simd.max_f32s(input[first], input[right]);
+                    let lower = simd.max_f32s(input[below], input[across]);
+                    output[place] = simd.max_f32s(upper, lower);
+                }),
+            }
         }
     }
 }
 
-/// Adds a change to the sum of the greatest of three values, the first of equal ones.
+/// The greatest of a pixel and those left and right of it.
 #[inline(always)]
-fn hand_back<S: Simd>(simd: S, values: &[S::f32s], change: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
+fn greatest_beside<S: Simd>(simd: S, values: &[S::f32s], place: usize) -> S::f32s {
+    let pixel = LANES / S::F32_LANES;
+    simd.max_f32s(simd.max_f32s(values[place - pixel], values[place + pixel]), values[place])
+}
+
+/// The sum of a pixel and those left and right of it.
+#[inline(always)]
+fn sum_beside<S: Simd>(simd: S, values: &[S::f32s], place: usize) -> S::f32s {
+    let pixel = LANES / S::F32_LANES;
+    simd.add_f32s(simd.add_f32s(values[place - pixel], values[place + pixel]), values[place])
+}
+
+/// One over the number of pixels in the 3×3 window of a pixel.
+#[expect(clippy::cast_precision_loss, reason = "a window has at most nine pixels")]
+fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
+    let reach = |place: usize, length: usize| (place + 2).min(length) - place.saturating_sub(1);
+    1.0 / (reach(row, plane.height) * reach(column, plane.width)) as f32
+}
+
+/// Adds the gradient of the input of a [`Pool`]; for windows that halve it may replace what was there.
+///
+/// # Shapes
+///
+/// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
+///   `scratch`: `[2, plane]`
+pub(super) struct PoolGradient<'a> {
+    pub(super) window: Window,
+    pub(super) replaces: bool,
+    pub(super) planes: [Plane; 2],
+    pub(super) input: &'a [f32],
+    pub(super) grad: &'a [f32],
+    pub(super) output: &'a mut [f32],
+    pub(super) scratch: &'a mut [f32],
+}
+
+impl WithSimd for PoolGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let [plane, pooled] = self.planes;
+        let (beside, rest) = self.scratch.split_at_mut(plane.len());
+        let channels = self.grad.chunks_exact(pooled.len()).zip(self.output.chunks_exact_mut(plane.len()));
+        for (channel, (grad, output)) in channels.enumerate() {
+            let input = if self.window == Window::Mean { &[] } else { &self.input[channel * plane.len()..][..plane.len()] };
+            let ((input, _), (grad, _)) = (S::as_simd_f32s(input), S::as_simd_f32s(grad));
+            let ((output, _), (beside, _)) = (S::as_mut_simd_f32s(output), S::as_mut_simd_f32s(beside));
+            let (second, _) = S::as_mut_simd_f32s(&mut rest[..plane.len()]);
+            match self.window {
+                Window::Greatest => hand_back_greatest(simd, plane, [input, grad], [beside, second], output),
+                Window::Mean => hand_back_means(simd, plane, grad, second, output),
+                Window::Halve => hand_back_halved(simd, self.planes, [input, grad], output, self.replaces),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn hand_back_greatest<S: Simd>(
+    simd: S,
+    plane: Plane,
+    [input, grad]: [&[S::f32s]; 2],
+    [beside, of_beside]: [&mut [S::f32s]; 2],
+    output: &mut [S::f32s],
+) {
+    let zero = simd.splat_f32s(0.0);
+    let (pixel, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
+    // The scratch may hold a larger plane's numbers, and its border is read.
+    beside.fill(zero);
+    of_beside.fill(zero);
+    each_pixel::<S>(plane, |place, _| beside[place] = greatest_beside(simd, input, place));
+    each_pixel::<S>(plane, |place, _| hand_back(simd, beside, grad[place], of_beside, [place, place - row, place + row]));
+    each_pixel::<S>(plane, |place, _| hand_back(simd, input, of_beside[place], output, [place, place - pixel, place + pixel]));
+}
+
+/// Adds a gradient to the sum of the greatest of three values, the first of equal ones.
+#[inline(always)]
+fn hand_back<S: Simd>(simd: S, values: &[S::f32s], grad: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
     let zero = simd.splat_f32s(0.0);
     let [first, second, third] = places;
     let is_second = simd.greater_than_f32s(values[second], values[first]);
     let is_third = simd.greater_than_f32s(values[third], simd.max_f32s(values[first], values[second]));
-    let of_third = simd.select_f32s(is_third, change, zero);
-    let rest = simd.select_f32s(is_third, zero, change);
+    let of_third = simd.select_f32s(is_third, grad, zero);
+    let rest = simd.select_f32s(is_third, zero, grad);
     let of_second = simd.select_f32s(is_second, rest, zero);
     let of_first = simd.select_f32s(is_second, zero, rest);
     sums[first] = simd.add_f32s(sums[first], of_first);
@@ -208,89 +158,57 @@ fn hand_back<S: Simd>(simd: S, values: &[S::f32s], change: S::f32s, sums: &mut [
     sums[third] = simd.add_f32s(sums[third], of_third);
 }
 
-/// Takes the greatest of each 2×2 window, stride 2; an odd last row or column makes a window of its own.
-///
-/// # Shapes
-///
-/// - `input`: `[channels, plane]`; `output`: `[channels, halved plane]`
-pub(super) fn halve(arch: Arch, plane: Plane, halved: Plane, input: &[f32], output: &mut [f32]) {
-    for (input, output) in input.chunks_exact(plane.len()).zip(output.chunks_exact_mut(halved.len())) {
-        arch.dispatch(Halve { plane, halved, input, output });
-    }
+#[inline(always)]
+fn hand_back_means<S: Simd>(simd: S, plane: Plane, grad: &[S::f32s], shared: &mut [S::f32s], output: &mut [S::f32s]) {
+    let row = plane.row() / S::F32_LANES;
+    shared.fill(simd.splat_f32s(0.0));
+    each_pixel::<S>(plane, |place, at| shared[place] = simd.mul_f32s(grad[place], simd.splat_f32s(share(plane, at))));
+    each_pixel::<S>(plane, |place, _| {
+        for shared_row in [place - row, place, place + row] {
+            output[place] = simd.add_f32s(output[place], sum_beside(simd, shared, shared_row));
+        }
+    });
 }
 
-struct Halve<'a> {
-    plane: Plane,
-    halved: Plane,
-    input: &'a [f32],
-    output: &'a mut [f32],
-}
-
-impl WithSimd for Halve<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (input, _) = S::as_simd_f32s(self.input);
-        let (output, _) = S::as_mut_simd_f32s(self.output);
-        each_window::<S>(self.plane, self.halved, |[first, right, below, across], place| {
-            let upper = simd.max_f32s(input[first], input[right]);
-            let lower = simd.max_f32s(input[below], input[across]);
-            output[place] = simd.max_f32s(upper, lower);
-        });
-    }
-}
-
-/// Adds the gradient of the input of [`halve`], or puts it in the place of what was there.
-pub(super) fn differentiate_halved(
-    arch: Arch,
+#[inline(always)]
+fn hand_back_halved<S: Simd>(
+    simd: S,
     [plane, halved]: [Plane; 2],
-    input: &[f32],
-    change: &[f32],
-    gradient: &mut [f32],
+    [input, grad]: [&[S::f32s]; 2],
+    output: &mut [S::f32s],
     replaces: bool,
 ) {
-    let channels = input.chunks_exact(plane.len()).zip(change.chunks_exact(halved.len()));
-    for ((input, change), gradient) in channels.zip(gradient.chunks_exact_mut(plane.len())) {
-        arch.dispatch(HalveGradient { plane, halved, input, change, gradient, replaces });
-    }
+    let zero = simd.splat_f32s(0.0);
+    each_window::<S>(plane, halved, |[first, right, below, across], place| {
+        let is_right = simd.greater_than_f32s(input[right], input[first]);
+        let is_across = simd.greater_than_f32s(input[across], input[below]);
+        let upper = simd.max_f32s(input[first], input[right]);
+        let is_lower = simd.greater_than_f32s(simd.max_f32s(input[below], input[across]), upper);
+        let of_lower = simd.select_f32s(is_lower, grad[place], zero);
+        let of_upper = simd.select_f32s(is_lower, zero, grad[place]);
+        let parts = [
+            (first, simd.select_f32s(is_right, zero, of_upper)),
+            (right, simd.select_f32s(is_right, of_upper, zero)),
+            (below, simd.select_f32s(is_across, zero, of_lower)),
+            (across, simd.select_f32s(is_across, of_lower, zero)),
+        ];
+        for (place, part) in parts {
+            output[place] = if replaces { part } else { simd.add_f32s(output[place], part) };
+        }
+    });
 }
 
-struct HalveGradient<'a> {
-    plane: Plane,
-    halved: Plane,
-    input: &'a [f32],
-    change: &'a [f32],
-    gradient: &'a mut [f32],
-    replaces: bool,
-}
-
-impl WithSimd for HalveGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (input, _) = S::as_simd_f32s(self.input);
-        let (change, _) = S::as_simd_f32s(self.change);
-        let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let zero = simd.splat_f32s(0.0);
-        each_window::<S>(self.plane, self.halved, |[first, right, below, across], place| {
-            let is_right = simd.greater_than_f32s(input[right], input[first]);
-            let is_across = simd.greater_than_f32s(input[across], input[below]);
-            let upper = simd.max_f32s(input[first], input[right]);
-            let is_lower = simd.greater_than_f32s(simd.max_f32s(input[below], input[across]), upper);
-            let of_lower = simd.select_f32s(is_lower, change[place], zero);
-            let of_upper = simd.select_f32s(is_lower, zero, change[place]);
-            let parts = [
-                (first, simd.select_f32s(is_right, zero, of_upper)),
-                (right, simd.select_f32s(is_right, of_upper, zero)),
-                (below, simd.select_f32s(is_across, zero, of_lower)),
-                (across, simd.select_f32s(is_across, of_lower, zero)),
-            ];
-            for (place, part) in parts {
-                gradient[place] = if self.replaces { part } else { simd.add_f32s(gradient[place], part) };
+/// Hands out the vectors of each pixel, with its row and column.
+#[inline(always)]
+fn each_pixel<S: Simd>(plane: Plane, mut handle: impl FnMut(usize, (usize, usize))) {
+    let parts = LANES / S::F32_LANES;
+    for row in 0..plane.height {
+        let first = plane.inside(row).start / S::F32_LANES;
+        for column in 0..plane.width {
+            for part in 0..parts {
+                handle(first + column * parts + part, (row, column));
             }
-        });
+        }
     }
 }
 
@@ -313,29 +231,26 @@ fn each_window<S: Simd>(plane: Plane, halved: Plane, mut handle: impl FnMut([usi
 ///
 /// # Shapes
 ///
-/// - `input`: `[channels, plane]`; `means`: `[channels, LANES]`
+/// - `input`: `[channels, plane]`, its border zero; `means`: `[channels, LANES]`
 #[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
 pub(super) fn means(plane: Plane, input: &[f32], means: &mut [f32]) {
     for (input, means) in input.chunks_exact(plane.len()).zip(means.chunks_exact_mut(LANES)) {
-        means.fill(0.0);
-        for row in 0..plane.height {
-            for pixel in input[plane.inside(row)].chunks_exact(LANES) {
-                means.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-            }
+        let mut sums = [0.0; LANES];
+        for pixel in input.chunks_exact(LANES) {
+            sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
         }
-        for sum in means {
-            *sum /= plane.pixels() as f32;
-        }
+        means.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = sum / plane.pixels() as f32);
     }
 }
 
-/// Adds the gradient of the input of [`means`].
+/// Adds the gradient of the input of [`means`], or puts it in the place of what was there.
 #[expect(clippy::cast_precision_loss, reason = "an image is far below 2^24 pixels")]
-pub(super) fn add_gradient_of_means(plane: Plane, change: &[f32], gradient: &mut [f32]) {
-    for (change, gradient) in change.chunks_exact(LANES).zip(gradient.chunks_exact_mut(plane.len())) {
+pub(super) fn add_gradient_of_means(plane: Plane, grad: &[f32], output: &mut [f32], replaces: bool) {
+    for (grad, output) in grad.chunks_exact(LANES).zip(output.chunks_exact_mut(plane.len())) {
+        let own: [f32; LANES] = std::array::from_fn(|lane| grad[lane] / plane.pixels() as f32);
         for row in 0..plane.height {
-            for pixel in gradient[plane.inside(row)].chunks_exact_mut(LANES) {
-                pixel.iter_mut().zip(change).for_each(|(sum, change)| *sum += change / plane.pixels() as f32);
+            for pixel in output[plane.inside(row)].chunks_exact_mut(LANES) {
+                pixel.iter_mut().zip(own).for_each(|(sum, own)| *sum = if replaces { own } else { *sum + own });
             }
         }
     }

@@ -1,17 +1,20 @@
 //! The state of a model in lanes, and the memory that it needs.
 
 use super::arrangement::Arrangement;
-use super::layout::{LANES, Plane};
-use super::normalise::{Channel, Slope};
+use super::group::{Group, Member};
+use super::layout::LANES;
+use super::schedule::Schedule;
 use super::update::Memory;
-use super::{Model, convolution_steps};
+use super::{Model, groups};
 use crate::engine::{Array, Error, State};
-use crate::network::{Operator, Plan, Step};
+use crate::network::Plan;
 
 impl Model {
     /// Everything that the next step depends on.
     pub(in crate::engine) fn state(&self) -> State {
-        let statistics = self.convolutions.iter().flat_map(|one| [one.mean.clone(), one.variance.clone()]).collect();
+        let mut members: Vec<&Member> = self.groups.iter().flat_map(|group| &group.members).collect();
+        members.sort_unstable_by_key(|member| member.number);
+        let statistics = members.iter().flat_map(|one| [one.mean.clone(), one.variance.clone()]).collect();
         let memory = self.memory.iter().flat_map(|one| [one.momentum.clone(), one.mean_square.clone()]).collect();
         State::new(&self.plan, self.parameters.clone(), statistics, memory)
     }
@@ -25,8 +28,9 @@ impl Model {
         state.check(&self.plan)?;
         let values = |array: &Array| array.values.clone();
         self.parameters = state.parameters().iter().map(values).collect();
-        for (convolution, pair) in self.convolutions.iter_mut().zip(state.statistics().chunks_exact(2)) {
-            (convolution.mean, convolution.variance) = (values(&pair[0]), values(&pair[1]));
+        for member in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+            let [mean, variance] = [0, 1].map(|which| values(&state.statistics()[2 * member.number + which]));
+            (member.mean, member.variance) = (mean, variance);
         }
         let remembered = |pair: &[Array]| Memory { momentum: values(&pair[0]), mean_square: values(&pair[1]) };
         self.memory = if state.memory().is_empty() {
@@ -40,52 +44,41 @@ impl Model {
 
     /// The bytes that a model in training takes for a batch: what [`new`](Self::new) and [`reserve`](Self::reserve) allocate.
     pub(in crate::engine) fn bytes(plan: &Plan, batch: usize) -> u64 {
-        let arrangement = Arrangement::new(plan);
+        let schedule = Schedule::new(plan);
+        let arrangement = Arrangement::new(plan, &schedule);
         let blocks = batch.div_ceil(LANES) as u64;
-        let stores: u64 = arrangement.stores().iter().map(|store| store.len() as u64).sum();
-        let largest = arrangement.stores().iter().map(|store| store.plane_len()).max().unwrap_or(0);
-        let raw = |step: &Step| {
-            let plane = Plane { height: step.output.height, width: step.output.width };
-            (step.output.channels * plane.len()) as u64
-        };
-        let raw: u64 = convolution_steps(plan).map(raw).sum();
         let ends = plan.steps().last().map_or(0, |step| step.input_channels() + step.output.channels) * LANES;
-        let of_block = 2 * stores + raw + ends as u64;
         // Weights, their gradients and the optimizer's two numbers each.
         let parameters = 4 * u64::from(plan.cost().parameters.0);
-        let convolutions: u64 = convolution_steps(plan).map(of_convolution).sum();
-        let numbers = parameters + convolutions + 2 * largest as u64;
-        blocks.saturating_mul(of_block).saturating_add(numbers).saturating_mul(4)
+        let scratch = 2 * arrangement.values.largest_plane() as u64;
+        let places = [&arrangement.values, &arrangement.grads].map(|places| places.len(blocks));
+        let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::len(plan, steps, input, blocks));
+        let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(places).chain(groups);
+        numbers.fold(0, u64::saturating_add).saturating_mul(4)
     }
 
     /// The bytes that are allocated, counted one by one.
     #[cfg(test)]
     pub(in crate::engine) fn allocated(&self) -> u64 {
         // The plan, where its buffers stand and who comes first are a few bytes for each step. A new field must be counted.
-        let Self { plan: _, settings: _, arch: _, arrangement: _, fresh: _, blocks: _, parameters, gradients, memory, .. } = self;
-        let Self { convolutions, values, changes, ends, scratch, .. } = self;
+        let Self {
+            plan: _, settings: _, arch: _, schedule: _, arrangement: _, fresh: _, blocks: _, parameters, gradients, ..
+        } = self;
+        let Self { groups, memory, values, grads, ends, scratch, .. } = self;
         let lists = |lists: &[Vec<f32>]| lists.iter().map(Vec::len).sum::<usize>();
         let mut numbers = lists(parameters) + lists(gradients) + scratch.len() + ends.means.len() + ends.logits.len();
         numbers += memory.iter().map(|one| one.momentum.len() + one.mean_square.len()).sum::<usize>();
-        numbers += values.iter().chain(changes).map(super::layout::Numbers::len).sum::<usize>();
-        for one in convolutions {
-            // Both packed kernels have the numbers of the kernel.
-            let kernel = 2 * parameters[one.parameter].len();
-            numbers += kernel + one.raw.len() + one.mean.len() + one.variance.len() + one.sums.len() + one.of_kernel.len();
-            numbers += (size_of_val(&one.channels[..]) + size_of_val(&one.slopes[..])) / 4;
+        numbers += values.iter().chain(grads).map(super::layout::Numbers::len).sum::<usize>();
+        for group in groups {
+            numbers +=
+                group.raw.len() + group.input_band.len() + group.grad_band.len() + group.sums.len() + group.kernel_grad.len();
+            numbers += group.members.iter().map(|one| one.mean.len() + one.variance.len()).sum::<usize>();
+            // Both packed kernels have the numbers of the kernels.
+            numbers += group.members.iter().map(|one| 2 * parameters[3 * one.number].len()).sum::<usize>();
+            numbers += (2 * size_of_val(&group.channels[..]) + size_of_val(&group.slopes[..])) / 4;
         }
         4 * numbers as u64
     }
-}
-
-/// The numbers of a convolution beside its parameters and its batch.
-fn of_convolution(step: &Step) -> u64 {
-    let Operator::Convolution { kernel: side } = step.operator else { return 0 };
-    let (from, to) = (step.input_channels() as u64, step.output.channels as u64);
-    let kernel = (side * side) as u64 * from * to;
-    let of_channel = 2 + 2 * LANES + (size_of::<Channel>() + size_of::<(Channel, Slope)>()) / 4;
-    // Packed forward and backward, and the gradient lane by lane.
-    (2 + LANES as u64) * kernel + of_channel as u64 * to
 }
 
 #[cfg(test)]

@@ -1,379 +1,349 @@
-//! The steps of a plan, forward and backward.
+//! The phases of a plan, forward and backward.
 //!
 //! Only a batch normalisation looks at all images: forward at the statistics of what was convolved, backward at two sums. What lies
 //! between two of them is done block by block, so that a step reads what the one before it wrote while that is in the cache.
+//! Passes go through the blocks by turns forwards and backwards: what was read last is still in the cache.
 
-use super::arrangement::read_and_write;
-use super::convolution::{self, Finish, Packed};
-use super::layout::{LANES, zeros};
-use super::normalise::{self, Channel, Slope};
-use super::pool::{self, Window};
-use super::{Batch, Convolution, Model, head};
-use crate::engine::Settings;
-use crate::network::{Input, Operator, Step};
+use std::ops::Range;
+
+use super::arrangement::{is_convolved, read_and_write};
+use super::convolution::{self, Finish};
+use super::group::clear_beyond;
+use super::layout::{Band, LANES};
+use super::normalise::{AddSums, Differentiate, Part};
+use super::pool::{self, Pool, PoolGradient, Window};
+use super::schedule::Read;
+use super::{Batch, Model, head};
+use crate::network::{Operator, Step};
 
 impl Model {
-    /// Runs all steps for training.
+    /// Runs all phases for training.
     pub(super) fn forward(&mut self, batch: &Batch) {
-        let (mut observed, mut first) = (None, 0);
-        loop {
-            let convolution = self.convolution_numbers().find(|number| *number >= first);
-            let last = convolution.unwrap_or(self.plan.steps().len());
-            for block in 0..batch.blocks {
-                if let Some(number) = observed {
-                    self.rectify(number, batch, block);
-                }
-                (first..last).for_each(|number| self.forward_block(number, block));
-                if let Some(number) = convolution {
-                    self.convolve(number, block);
-                }
+        for phase in 0..=self.groups.len() {
+            for block in batch.order(phase) {
+                self.forward_block(phase, batch, block);
             }
-            let Some(number) = convolution else { return };
-            self.observe(number, batch);
-            (observed, first) = (convolution, number + 1);
+            if let Some(group) = self.groups.get_mut(phase) {
+                group.observe(batch.images, &self.parameters, &self.settings);
+            }
         }
     }
 
     /// Turns the gradient of the logits into those of the parameters.
     pub(super) fn backward(&mut self, batch: &Batch) {
-        let mut last = self.plan.steps().len();
-        loop {
-            let convolution = self.convolution_numbers().rfind(|number| *number < last);
-            let first = convolution.map_or(0, |number| number + 1);
-            for block in 0..batch.blocks {
-                (first..last).rev().for_each(|number| self.backward_block(number, block));
-                if let Some(number) = convolution {
-                    self.add_sums(number, block);
-                }
+        for phase in (0..=self.groups.len()).rev() {
+            for block in batch.order(phase + 1) {
+                self.backward_block(phase, batch, block);
             }
-            let Some(number) = convolution else { return };
-            self.differentiate(number, batch);
-            // Backwards, for what was read last is still in the cache.
-            (0..batch.blocks).rev().for_each(|block| self.convolve_back(number, batch, block));
-            self.add_up_kernel_gradient(number);
-            last = number;
+            if let Some(group) = self.groups.get_mut(phase) {
+                group.finish_kernel_grad(&mut self.gradients);
+            }
+            if let Some(group) = phase.checked_sub(1).map(|before| &mut self.groups[before]) {
+                group.differentiate(batch.images, &self.parameters, &mut self.gradients);
+            }
         }
     }
 
-    /// The steps that convolve, by their numbers.
-    fn convolution_numbers(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.convolutions.iter().map(|convolution| convolution.step)
-    }
-
-    /// Runs all steps for a block of images, with the running statistics of batch normalisation.
+    /// Runs all phases for a block of images, with the running statistics of batch normalisation.
     pub(super) fn evaluate(&mut self, images: &[f32]) {
         self.make_room(1);
         self.fill(0, images);
-        for number in 0..self.plan.steps().len() {
-            match self.plan.steps()[number].operator {
-                Operator::Convolution { .. } => self.convolve_for_good(number),
-                _ => self.forward_block(number, 0),
-            }
+        for group in &mut self.groups {
+            group.fold_batch_norm(&self.parameters, &self.settings);
         }
+        let batch = Batch { is_training: false, ..Batch::new(LANES) };
+        (0..=self.groups.len()).for_each(|phase| self.forward_block(phase, &batch, 0));
+    }
+
+    fn forward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
+        for i in 0..self.arrangement.forward[phase].before.len() {
+            let buffer = self.arrangement.forward[phase].before[i];
+            self.make(buffer, batch, block);
+        }
+        for i in 0..self.schedule.phases[phase].steps.len() {
+            self.forward_step(self.schedule.phases[phase].steps[i], batch, block);
+        }
+        match phase < self.groups.len() {
+            true if batch.is_training => self.convolve(phase, batch, block),
+            true => self.convolve_and_normalise(phase),
+            false => {}
+        }
+    }
+
+    fn backward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
+        for i in 0..self.arrangement.backward[phase].before.len() {
+            let buffer = self.arrangement.backward[phase].before[i];
+            self.make(buffer, batch, block);
+        }
+        if phase < self.groups.len() {
+            self.convolve_back(phase, batch, block);
+        }
+        for i in (0..self.schedule.phases[phase].steps.len()).rev() {
+            self.backward_step(self.schedule.phases[phase].steps[i], block);
+        }
+        for i in 0..self.schedule.phases[phase].complete.len() {
+            self.add_sums(self.schedule.phases[phase].complete[i], block);
+        }
+    }
+
+    /// Makes a normalised output from what was convolved.
+    fn make(&mut self, buffer: usize, batch: &Batch, block: usize) {
+        let Self { arrangement, schedule, groups, values, arch, .. } = self;
+        let group = &groups[schedule.phase_of(buffer)];
+        let (channels, part) = (group.channels_of(buffer - 1), Part::whole(group.plane, batch.mask(block)));
+        let (store, written) = arrangement.values.range(buffer, channels.len(), block);
+        group.normalise(*arch, (channels, block), part, &mut values[store][written], false);
+    }
+
+    /// Makes a band of a group's input from what was convolved before.
+    fn make_band(&mut self, phase: usize, rows: &Range<usize>, batch: &Batch, block: usize) {
+        let Self { schedule, groups, arch, .. } = self;
+        let (before, rest) = groups.split_at_mut(phase);
+        let group = &mut rest[0];
+        let source = &before[schedule.phase_of(group.input.buffer)];
+        let first = source.channels_of(group.input.buffer - 1).start;
+        let channels = first..first + group.input.channels;
+        let (to, made) = group.band(rows);
+        let part = Part { plane: group.plane, rows: made, to, mask: batch.mask(block) };
+        clear_beyond(to, rows, group.plane.height, &mut group.input_band);
+        source.normalise(*arch, (channels, block), part, &mut group.input_band, false);
     }
 
     /// A step that treats each image alone.
-    fn forward_block(&mut self, number: usize, block: usize) {
-        let Self { plan, arrangement, values, ends, scratch, parameters, arch, .. } = self;
-        let step = &plan.steps()[number];
-        let to = arrangement.place(number + 1);
-        let first = step.inputs[0];
-        let from = arrangement.place(first.buffer);
-        let read = (from.store, arrangement.range(first.buffer, first.channels, block));
-        let written = (to.store, arrangement.range(number + 1, to.channels, block));
+    fn forward_step(&mut self, number: usize, batch: &Batch, block: usize) {
+        if self.plan.steps()[number].operator == Operator::Sum {
+            return self.add_terms(number, batch, block);
+        }
+        let Self { plan, arrangement, schedule, values, ends, parameters, arch, .. } = self;
+        let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads(number)[0]);
+        let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
+        let (read, written) =
+            (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
-            Operator::Convolution { .. } => unreachable!("a convolution looks at all images"),
-            // What is concatenated was written there.
-            Operator::Concatenate => {}
-            Operator::Sum => {
-                for (position, input) in step.inputs.iter().enumerate() {
-                    let read = (arrangement.place(input.buffer).store, arrangement.range(input.buffer, input.channels, block));
-                    let (input, output) = read_and_write(values, read, written.clone());
-                    match position {
-                        0 => output.copy_from_slice(input),
-                        _ => output.iter_mut().zip(input).for_each(|(sum, term)| *sum += term),
-                    }
-                }
-            }
-            Operator::MaxPool | Operator::MeanPool => {
+            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (input, output) = read_and_write(values, read, written);
-                pool::pool(*arch, window(step), to.plane, input, output, scratch);
-            }
-            Operator::Halve => {
-                let (input, output) = read_and_write(values, read, written);
-                pool::halve(*arch, from.plane, to.plane, input, output);
+                arch.dispatch(Pool { window: window(step), planes: [from, to.plane], input, output });
             }
             Operator::AveragePool => {
-                pool::means(from.plane, &values[from.store][read.1], part(&mut ends.means, first.channels, block));
+                pool::means(from, &values[read.0][read.1], part(&mut ends.means, channels, block));
             }
             Operator::Dense => {
                 let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
-                let means = part(&mut ends.means, first.channels, block);
+                let means = part(&mut ends.means, channels, block);
                 head::logits(means, matrix, bias, part(&mut ends.logits, to.channels, block));
+            }
+            other => unreachable!("{other:?} is no step of a phase"),
+        }
+    }
+
+    /// Adds the terms of a sum up; those that were convolved are normalised on the way.
+    fn add_terms(&mut self, number: usize, batch: &Batch, block: usize) {
+        let Self { plan, arrangement, schedule, groups, values, arch, .. } = self;
+        let whole = arrangement.values.place(number + 1);
+        let (to, all) = arrangement.values.range(number + 1, whole.channels, block);
+        let mut filled = 0;
+        for Read { buffer, channels, first } in schedule.reads(number) {
+            let (buffer, channels) = (*buffer, *channels);
+            let start = all.start + first * whole.plane.len();
+            let written = start..start + channels * whole.plane.len();
+            // Terms come channel by channel: what is not filled yet comes first.
+            let adds = *first < filled;
+            filled = filled.max(first + channels);
+            if is_convolved(plan, buffer) {
+                let group = &groups[schedule.phase_of(buffer)];
+                let Range { start, .. } = group.channels_of(buffer - 1);
+                let part = Part::whole(group.plane, batch.mask(block));
+                group.normalise(*arch, (start..start + channels, block), part, &mut values[to][written], adds);
+            } else {
+                let read = arrangement.values.range(buffer, channels, block);
+                let (term, output) = read_and_write(values, read, (to, written));
+                add(term, output, !adds);
             }
         }
     }
 
-    /// Convolves a block and adds up the statistics of what comes out.
-    fn convolve(&mut self, number: usize, block: usize) {
-        let Self { plan, arrangement, values, convolutions, arch, .. } = self;
-        let input = plan.steps()[number].inputs[0];
-        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, number);
-        if block == 0 {
-            own.sums.fill(0.0);
+    /// Convolves a block, band by band, and adds up the statistics of what comes out.
+    fn convolve(&mut self, phase: usize, batch: &Batch, block: usize) {
+        let Read { buffer, channels: inputs, .. } = self.groups[phase].input;
+        for rows in self.groups[phase].bands() {
+            let is_made = self.arrangement.forward[phase].is_input;
+            if is_made {
+                self.make_band(phase, &rows, batch, block);
+            }
+            let Self { arrangement, values, groups, arch, .. } = self;
+            let group = &mut groups[phase];
+            let (from, read) = arrangement.values.range(buffer, inputs, block);
+            let whole = Band::whole(group.plane);
+            let input = if is_made { (group.band(&rows).0, &group.input_band[..]) } else { (whole, &values[from][read]) };
+            let written = group.range(&(0..group.outputs), block);
+            let finish = Finish::Observe(&mut group.sums);
+            convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
         }
-        let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
-        let raw = &mut own.raw[to.block(block)];
-        convolution::convolve(*arch, &own.forward, to.plane, read, raw, Finish::Observe(&mut own.sums));
-    }
-
-    /// Makes of the statistics of a batch what normalises it.
-    fn observe(&mut self, number: usize, batch: &Batch) {
-        let Self { arrangement, convolutions, parameters, settings, .. } = self;
-        let own = of_step(convolutions, number);
-        let count = batch.images * arrangement.place(number + 1).plane.pixels();
-        own.observe(count, &parameters[own.parameter + 1..][..2], settings);
-    }
-
-    /// Normalises a block of what was convolved.
-    fn rectify(&mut self, number: usize, batch: &Batch, block: usize) {
-        let Self { arrangement, values, convolutions, arch, .. } = self;
-        let to = arrangement.place(number + 1);
-        let own = of_step(convolutions, number);
-        let raw = &own.raw[to.block(block)];
-        let written = &mut values[to.store][arrangement.range(number + 1, to.channels, block)];
-        normalise::rectify(*arch, &own.channels, to.plane, batch.mask(block), raw, written);
     }
 
     /// Convolves a block and normalises it by the running statistics.
-    fn convolve_for_good(&mut self, number: usize) {
-        let Self { plan, arrangement, values, convolutions, parameters, arch, settings, .. } = self;
-        let input = plan.steps()[number].inputs[0];
-        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, number);
-        own.settle(&parameters[own.parameter + 1..][..2], settings);
-        let read = (from.store, arrangement.range(input.buffer, input.channels, 0));
-        let written = (to.store, arrangement.range(number + 1, to.channels, 0));
-        let (read, written) = read_and_write(values, read, written);
-        let (scale, offset) = own.sums.split_at(to.channels);
-        convolution::convolve(*arch, &own.forward, to.plane, read, written, Finish::Rectify { scale, offset });
+    fn convolve_and_normalise(&mut self, phase: usize) {
+        let Self { arrangement, schedule, values, groups, arch, .. } = self;
+        let Read { buffer, channels: inputs, .. } = groups[phase].input;
+        let (before, rest) = groups.split_at_mut(phase);
+        let group = &mut rest[0];
+        let (store, read) = arrangement.values.range(buffer, inputs, 0);
+        let input = if arrangement.forward[phase].is_input {
+            // What was convolved is normalised already.
+            let source = &before[schedule.phase_of(buffer)];
+            source.raw_of(&source.channels_of(buffer - 1), 0)
+        } else {
+            &values[store][read]
+        };
+        let (rows, written) = (0..group.plane.height, group.range(&(0..group.outputs), 0));
+        let finish = Finish::Normalise(&group.folded);
+        let input = (Band::whole(group.plane), input);
+        convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
+    }
+
+    /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernels.
+    fn convolve_back(&mut self, phase: usize, batch: &Batch, block: usize) {
+        let Read { buffer, channels: inputs, .. } = self.groups[phase].input;
+        let is_fresh = self.prepare_grad(self.groups[phase].members[0].step, block);
+        for rows in self.groups[phase].bands() {
+            let is_made = self.arrangement.backward[phase].is_input;
+            if is_made {
+                self.make_band(phase, &rows, batch, block);
+            }
+            self.differentiate_band(phase, &rows, batch, block);
+            let Self { arrangement, values, grads, groups, arch, .. } = self;
+            let group = &mut groups[phase];
+            let (from, read) = arrangement.values.range(buffer, inputs, block);
+            let (plane, band) = (group.plane, group.band(&rows).0);
+            let input = if is_made { (band, &group.input_band[..]) } else { (Band::whole(plane), &values[from][read]) };
+            let (grad, shape) = ((band, &group.grad_band[..]), [group.side, inputs, group.outputs]);
+            convolution::add_kernel_gradient(*arch, shape, rows.clone(), input, grad, &mut group.kernel_grad);
+            if buffer != 0 {
+                let finish = if is_fresh { Finish::Replace } else { Finish::Add };
+                let (to, written) = arrangement.grads.range(buffer, inputs, block);
+                convolution::convolve(*arch, &group.backward, (plane, rows), grad, &mut grads[to][written], finish);
+            }
+        }
+    }
+
+    /// Computes a band of the gradient of what a group's convolutions gave.
+    fn differentiate_band(&mut self, phase: usize, rows: &Range<usize>, batch: &Batch, block: usize) {
+        let Self { arrangement, grads, groups, arch, .. } = self;
+        let group = &mut groups[phase];
+        let (to, made) = group.band(rows);
+        clear_beyond(to, rows, group.plane.height, &mut group.grad_band);
+        for i in 0..group.members.len() {
+            let (step, channels) = (group.members[i].step, group.members[i].channels.clone());
+            let (store, read) = arrangement.grads.range(step + 1, channels.len(), block);
+            let part = Part { plane: group.plane, rows: made.clone(), to, mask: batch.mask(block) };
+            let (raw, written) = (group.range(&channels, block), channels.start * to.plane.len()..channels.end * to.plane.len());
+            let (input, grad, output) = (&group.raw[raw], &grads[store][read], &mut group.grad_band[written]);
+            let (channels, slopes) = (&group.channels[channels.clone()], &group.slopes[channels]);
+            arch.dispatch(Differentiate { channels, slopes, part, input, grad, output });
+        }
+    }
+
+    /// Adds up what the gradients of a convolution's normalisation are made of.
+    fn add_sums(&mut self, number: usize, block: usize) {
+        let Self { arrangement, schedule, grads, groups, arch, .. } = self;
+        let group = &mut groups[schedule.phase_of(number + 1)];
+        let channels = group.channels_of(number);
+        let (store, read) = arrangement.grads.range(number + 1, channels.len(), block);
+        let raw = group.range(&channels, block);
+        let sums = &mut group.sums[2 * channels.start * LANES..2 * channels.end * LANES];
+        let (channels, input, grad) = (&group.channels[channels], &group.raw[raw], &grads[store][read]);
+        arch.dispatch(AddSums { channels, plane: group.plane, input, grad, sums });
+    }
+
+    /// Tells whether the gradient of a step's first input may be put in the place of what was there; what is left of it is set
+    /// to zero.
+    fn prepare_grad(&mut self, number: usize, block: usize) -> bool {
+        let Self { arrangement, schedule, fresh, grads, .. } = self;
+        let Read { buffer, channels, .. } = schedule.reads(number)[0];
+        let place = arrangement.grads.place(buffer);
+        if buffer != 0 && fresh[number][0] && channels < place.channels {
+            let (store, range) = arrangement.grads.range(buffer, place.channels, block);
+            grads[store][range][channels * place.plane.len()..].fill(0.0);
+        }
+        fresh[number][0]
     }
 
     /// Turns the gradient of what a step wrote into those of what it read and of its parameters.
-    fn backward_block(&mut self, number: usize, block: usize) {
-        let Self { plan, arrangement, values, changes, ends, scratch, parameters, gradients, arch, fresh, .. } = self;
-        let step = &plan.steps()[number];
-        let to = arrangement.place(number + 1);
-        let shares = |input: &Input| arrangement.change_of(input.buffer) == arrangement.change_of(number + 1);
-        let replaces = |(input, is_fresh): (&Input, &bool)| {
-            let is_whole = input.channels == arrangement.place(input.buffer).channels;
-            *is_fresh && is_whole && matches!(step.operator, Operator::Sum | Operator::Halve)
-        };
-        for (input, is_fresh) in step.inputs.iter().zip(&fresh[number]) {
-            if *is_fresh && !replaces((input, is_fresh)) {
-                let place = arrangement.place(arrangement.change_of(input.buffer));
-                changes[place.store][arrangement.range(arrangement.change_of(input.buffer), place.channels, block)].fill(0.0);
-            }
+    fn backward_step(&mut self, number: usize, block: usize) {
+        if self.plan.steps()[number].operator == Operator::Sum {
+            return self.hand_back(number, block);
         }
-        let first = step.inputs[0];
-        let from = arrangement.place(first.buffer);
-        let input = arrangement.range(first.buffer, first.channels, block);
-        let change_of = |buffer, channels| {
-            let own = arrangement.change_of(buffer);
-            (arrangement.place(own).store, arrangement.range(own, channels, block))
-        };
-        let change = change_of(number + 1, to.channels);
-        let of_first = change_of(first.buffer, first.channels);
+        let is_fresh = self.prepare_grad(number, block);
+        let Self { plan, arrangement, schedule, values, grads, ends, scratch, parameters, gradients, arch, .. } = self;
+        let step = &plan.steps()[number];
+        let Read { buffer, channels, .. } = schedule.reads(number)[0];
+        let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
+        let (store, read) = arrangement.values.range(buffer, channels, block);
+        let grad = arrangement.grads.range(number + 1, to.channels, block);
+        let of_input = arrangement.grads.range(buffer, channels, block);
         match step.operator {
-            Operator::Convolution { .. } => unreachable!("a convolution looks at all images"),
-            Operator::Concatenate => {}
-            Operator::Sum => {
-                for (input, is_fresh) in step.inputs.iter().zip(&fresh[number]).filter(|(input, _)| !shares(input)) {
-                    let of_input = change_of(input.buffer, input.channels);
-                    let (change, sum) = read_and_write(changes, change.clone(), of_input);
-                    if replaces((input, is_fresh)) {
-                        sum.copy_from_slice(change);
-                    } else {
-                        sum.iter_mut().zip(change).for_each(|(sum, change)| *sum += change);
-                    }
+            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
+                let (grad, output) = read_and_write(grads, grad, of_input);
+                if is_fresh && step.operator != Operator::Halve {
+                    output.fill(0.0);
                 }
-            }
-            Operator::MaxPool | Operator::MeanPool => {
-                let (change, sum) = read_and_write(changes, change, of_first);
-                pool::add_gradient(*arch, window(step), to.plane, &values[from.store][input], change, sum, scratch);
-            }
-            Operator::Halve => {
-                let (change, sum) = read_and_write(changes, change, of_first);
-                let replaces = replaces((&first, &fresh[number][0]));
-                pool::differentiate_halved(*arch, [from.plane, to.plane], &values[from.store][input], change, sum, replaces);
+                let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
+                let (window, planes) = (window(step), [from, to.plane]);
+                arch.dispatch(PoolGradient { window, replaces: is_fresh, planes, input, grad, output, scratch });
             }
             Operator::AveragePool => {
-                pool::add_gradient_of_means(
-                    from.plane,
-                    part(&mut ends.means, first.channels, block),
-                    &mut changes[of_first.0][of_first.1],
-                );
+                let means = part(&mut ends.means, channels, block);
+                pool::add_gradient_of_means(from, means, &mut grads[of_input.0][of_input.1], is_fresh);
             }
             Operator::Dense => {
                 let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
                 let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a dense layer has two parameters") };
-                let means = part(&mut ends.means, first.channels, block);
+                let means = part(&mut ends.means, channels, block);
                 head::add_gradients(means, part(&mut ends.logits, to.channels, block), matrix, of_matrix, of_bias);
             }
+            other => unreachable!("{other:?} is no step of a phase"),
         }
     }
 
-    /// Adds up what the gradients of a normalisation are made of.
-    fn add_sums(&mut self, number: usize, block: usize) {
-        let Self { arrangement, changes, convolutions, arch, .. } = self;
-        let to = arrangement.place(number + 1);
-        let own = of_step(convolutions, number);
-        if block == 0 {
-            own.sums.fill(0.0);
-        }
-        let change_of = arrangement.change_of(number + 1);
-        let change = &changes[arrangement.place(change_of).store][arrangement.range(change_of, to.channels, block)];
-        normalise::add_sums(*arch, &own.channels, to.plane, &own.raw[to.block(block)], change, &mut own.sums);
-    }
-
-    /// Makes of the sums of a batch the gradients of a normalisation.
-    fn differentiate(&mut self, number: usize, batch: &Batch) {
-        let Self { arrangement, convolutions, parameters, gradients, .. } = self;
-        let own = of_step(convolutions, number);
-        let [of_scale, of_offset] = &mut gradients[own.parameter + 1..own.parameter + 3] else {
-            unreachable!("a convolution has three parameters")
-        };
-        let count = batch.images * arrangement.place(number + 1).plane.pixels();
-        own.differentiate(count, &parameters[own.parameter + 1], of_scale, of_offset);
-        own.of_kernel.fill(0.0);
-    }
-
-    /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernel.
-    fn convolve_back(&mut self, number: usize, batch: &Batch, block: usize) {
-        let Self { plan, arrangement, values, changes, convolutions, arch, fresh, .. } = self;
-        let input = plan.steps()[number].inputs[0];
-        let (from, to) = (arrangement.place(input.buffer), arrangement.place(number + 1));
-        let own = of_step(convolutions, number);
-        let (change_of, change_from) = (arrangement.change_of(number + 1), arrangement.change_of(input.buffer));
-        let (of_output, of_input) = (arrangement.place(change_of).store, arrangement.place(change_from).store);
-        let raw = &mut own.raw[to.block(block)];
-        let change = &changes[of_output][arrangement.range(change_of, to.channels, block)];
-        normalise::differentiate(*arch, &own.slopes, to.plane, batch.mask(block), raw, change);
-        let read = &values[from.store][arrangement.range(input.buffer, input.channels, block)];
-        let shape = [own.side, input.channels, to.channels];
-        convolution::add_kernel_gradient(*arch, shape, to.plane, read, raw, &mut own.of_kernel);
-        if input.buffer != 0 {
-            let is_fresh = fresh[number][0];
-            if is_fresh && input.channels < from.channels {
-                changes[of_input][arrangement.range(change_from, from.channels, block)].fill(0.0);
+    /// Hands the gradient of a sum back to its terms, as far as theirs is not the same memory.
+    fn hand_back(&mut self, number: usize, block: usize) {
+        let Self { arrangement, schedule, grads, fresh, .. } = self;
+        let whole = arrangement.grads.place(number + 1);
+        let (from, all) = arrangement.grads.range(number + 1, whole.channels, block);
+        for (Read { buffer, channels, first }, is_fresh) in schedule.reads(number).iter().zip(&fresh[number]) {
+            let start = all.start + first * whole.plane.len();
+            let length = channels * whole.plane.len();
+            let (to, written) = arrangement.grads.range(*buffer, arrangement.grads.place(*buffer).channels, block);
+            if (to, written.start) == (from, start) {
+                continue;
             }
-            let finish = if is_fresh { Finish::Replace } else { Finish::Add };
-            let change = &mut changes[of_input][arrangement.range(change_from, input.channels, block)];
-            convolution::convolve(*arch, &own.backward, to.plane, raw, change, finish);
+            let (grad, sum) = read_and_write(grads, (from, start..start + length), (to, written));
+            add(grad, &mut sum[..length], *is_fresh);
+            if *is_fresh {
+                sum[length..].fill(0.0);
+            }
         }
     }
+}
 
-    fn add_up_kernel_gradient(&mut self, number: usize) {
-        let Self { convolutions, gradients, .. } = self;
-        let own = of_step(convolutions, number);
-        let lanes = own.of_kernel.chunks_exact(LANES);
-        gradients[own.parameter].iter_mut().zip(lanes).for_each(|(sum, lanes)| *sum = lanes.iter().sum());
+/// Adds a term to a sum, or puts it in the place of what was there.
+fn add(term: &[f32], sum: &mut [f32], replaces: bool) {
+    if replaces {
+        sum.copy_from_slice(term);
+    } else {
+        sum.iter_mut().zip(term).for_each(|(sum, term)| *sum += term);
     }
 }
 
 fn window(step: &Step) -> Window {
-    if step.operator == Operator::MaxPool { Window::Greatest } else { Window::Mean }
+    match step.operator {
+        Operator::MaxPool => Window::Greatest,
+        Operator::MeanPool => Window::Mean,
+        _ => Window::Halve,
+    }
 }
 
 /// The part of a block in numbers of `[blocks, channels, LANES]`.
 fn part(numbers: &mut [f32], channels: usize, block: usize) -> &mut [f32] {
     &mut numbers[block * channels * LANES..][..channels * LANES]
-}
-
-/// The convolution that a step is.
-fn of_step(convolutions: &mut [Convolution], number: usize) -> &mut Convolution {
-    let place = convolutions.partition_point(|convolution| convolution.step < number);
-    &mut convolutions[place]
-}
-
-impl Convolution {
-    /// The room for the step of a number, if it is a convolution; `first` counts the parameters before it.
-    pub(super) fn new(number: usize, step: &Step, first: &mut usize) -> Option<Self> {
-        let Operator::Convolution { kernel: side } = step.operator else { return None };
-        assert!(side == 1 || side == 3, "kernels of side 1 and 3");
-        let (inputs, outputs) = (step.input_channels(), step.output.channels);
-        let parameter = *first;
-        *first += 3;
-        Some(Self {
-            step: number,
-            parameter,
-            side,
-            forward: Packed::new(side, inputs, outputs),
-            backward: Packed::new(side, outputs, inputs),
-            raw: zeros(0),
-            mean: vec![0.0; outputs],
-            variance: vec![1.0; outputs],
-            channels: vec![Channel::default(); outputs],
-            slopes: vec![Default::default(); outputs],
-            sums: vec![0.0; 2 * outputs * LANES],
-            of_kernel: zeros(side * side * inputs * outputs * LANES),
-        })
-    }
-
-    /// Makes of the sums of a batch what normalises it, and lets the running statistics follow.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "statistics of single-precision numbers")]
-    fn observe(&mut self, count: usize, scale_and_offset: &[Vec<f32>], settings: &Settings) {
-        let kept = settings.batch_norm_momentum;
-        for (channel, sums) in self.sums.chunks_exact(2 * LANES).enumerate() {
-            let [mean, square] = [0, LANES].map(|first| total(&sums[first..first + LANES]) / count as f64);
-            // Rounding may take it below zero; a value that is no number stays one.
-            let variance = (square - mean * mean).clamp(0.0, f64::INFINITY);
-            self.channels[channel] =
-                normaliser(mean, variance, scale_and_offset[0][channel], scale_and_offset[1][channel], settings);
-            self.mean[channel] = (f64::from(self.mean[channel]) * kept + mean * (1.0 - kept)) as f32;
-            self.variance[channel] = (f64::from(self.variance[channel]) * kept + variance * (1.0 - kept)) as f32;
-        }
-    }
-
-    /// Writes the scales and offsets of the running statistics where the sums stand.
-    fn settle(&mut self, scale_and_offset: &[Vec<f32>], settings: &Settings) {
-        let (scales, offsets) = self.sums.split_at_mut(self.mean.len());
-        let running = self.mean.iter().zip(&self.variance);
-        let learnt = scale_and_offset[0].iter().zip(&scale_and_offset[1]);
-        let settled = scales.iter_mut().zip(offsets);
-        for (((mean, variance), (scale, offset)), settled) in running.zip(learnt).zip(settled) {
-            let own = normaliser((*mean).into(), (*variance).into(), *scale, *offset, settings);
-            (*settled.0, *settled.1) = (own.scale, own.offset);
-        }
-    }
-
-    /// Makes of the sums of a batch the gradients of scale and offset and what the gradient of each pixel is made of.
-    ///
-    /// With `x` the normalised values, `g` their gradients and `n` values in all, a pixel's is
-    /// `scale / deviation · (g − Σg / n − x · Σ(g·x) / n)`.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sums of single-precision numbers")]
-    fn differentiate(&mut self, count: usize, scale: &[f32], of_scale: &mut [f32], of_offset: &mut [f32]) {
-        for (channel, sums) in self.sums.chunks_exact(2 * LANES).enumerate() {
-            let [change, product] = [0, LANES].map(|first| total(&sums[first..first + LANES]));
-            (of_offset[channel], of_scale[channel]) = (change as f32, product as f32);
-            let own = self.channels[channel];
-            let factor = f64::from(scale[channel]) * f64::from(own.inverse);
-            let steepness = -factor * product / count as f64 * f64::from(own.inverse);
-            let constant = -factor * change / count as f64 - steepness * f64::from(own.mean);
-            let slope = Slope { factor: factor as f32, steepness: steepness as f32, constant: constant as f32 };
-            self.slopes[channel] = (own, slope);
-        }
-    }
-}
-
-fn total(lanes: &[f32]) -> f64 {
-    lanes.iter().copied().map(f64::from).sum()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "it is used in single precision")]
-fn normaliser(mean: f64, variance: f64, scale: f32, offset: f32, settings: &Settings) -> Channel {
-    let inverse = 1.0 / (variance + settings.batch_norm_epsilon).sqrt();
-    let scale = f64::from(scale) * inverse;
-    Channel { scale: scale as f32, offset: (f64::from(offset) - scale * mean) as f32, mean: mean as f32, inverse: inverse as f32 }
 }
