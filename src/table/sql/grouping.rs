@@ -136,7 +136,7 @@ fn only_of_rows(clause: &str, part: &impl Visit) -> ControlFlow<String> {
     match aggregate_in(part) {
         Some(aggregate) => ControlFlow::Break(format!(
             "`{aggregate}` cannot stand in `{clause}`, which looks at one row at a time: choose groups with `having`, or compare \
-            with a subquery, as in `where flops = (select max(flops) from records)`"
+            with a subquery, as in `where flops in (select max(flops) from records)`"
         )),
         None => ControlFlow::Continue(()),
     }

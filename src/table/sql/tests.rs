@@ -215,7 +215,7 @@ fn an_aggregate_stands_only_where_groups_do() {
         let message = message(&format!("select epochs, {name}(edges) from records group by epochs"));
         assert!(message.contains(name) || name == "nothing", "{message}");
     }
-    assert_eq!(rows("select count(*) as n from records where flops = (select max(flops) from records)").len(), 1);
+    assert!(rows("select count(*) as n from records where flops in (select max(flops) from records)")[0][0].as_u64() > Some(0));
 }
 
 #[test]
@@ -385,7 +385,15 @@ fn seeds_keep_all_of_their_bits() {
     ] {
         assert_eq!(bundled(&format!("select count(*) as n from records where {what}")), [[json!(expected)]], "{what}");
     }
-    assert_eq!(bundled("select count(*) as n from records a join records b on a.seed = b.seed")[0][0], json!(22_788));
+    for sql in [
+        "select count(*) as n from records a join records b on a.seed = b.seed",
+        "select count(*) as n from (select seed, count(*) as c from records group by seed) as t where c = 1",
+        "select count(*) as n from (select distinct seed from records) as t",
+        "select count(*) as n from (select seed from records union select seed from records) as t",
+        "select count(distinct seed) as n from records",
+    ] {
+        assert_eq!(bundled(sql), [[json!(22_788)]], "{sql}");
+    }
     assert_eq!(rows("select sum(seed % 10) as s from records")[0][0].as_u64().map(|sum| sum < 364 * 9), Some(true));
     assert_eq!(
         rows("select 1e3 as a, 2.5E-1 as b, count(*) as n from records where flops < 1e30"),
