@@ -88,11 +88,8 @@ pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String
     first.transpose().map_err(|source| Error::Json { file: file.to_owned(), source })?;
     let first = Scanner::new(text).value();
     let first = if first.starts_with('[') { Scanner::new(inside(first)).value() } else { first };
-    // What is no object is named when its row is read.
-    if !first.starts_with('{') {
-        return Ok(Vec::new());
-    }
-    Ok(entries(first, 1, file)?.into_iter().map(|(key, _)| key).collect())
+    // What is wrong with it is said when its row is read.
+    Ok(entries(first, 1, file).map_or_else(|_| Vec::new(), |entries| entries.into_iter().map(|(key, _)| key).collect()))
 }
 
 /// The separator of a text, by its first line, and where its header starts: behind the line with which a spreadsheet names it.
