@@ -81,6 +81,9 @@ pub const STATUS: &str = "status";
 /// What a column of numbers is named for that is none of [`FIELDS`] and becomes an extra column of the benchmark.
 pub const KEEP: &str = "keep";
 
+/// The column in which `nasbench query` says that its values are of half of a training.
+const STOP: &str = "stop";
+
 /// The field of what a training reached.
 const VALIDATION: &str = "validation_accuracy";
 
