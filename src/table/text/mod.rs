@@ -198,7 +198,7 @@ fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Co
     if columns::is_exported(&header) {
         return exported::read_text(reading, &bytes, kind, &header);
     }
-    let mut rows = Rows::open(bytes, kind, file)?;
+    let mut rows = Rows::open(bytes, kind, reading.keep_going, file)?;
     let header = std::mem::take(&mut rows.header);
     let positions = Positions::new(reading.columns, &header, file)?;
     let space = Space::nas_bench_101().with_max_edges(MOST_EDGES).and_then(|space| space.with_operations(OPERATIONS));
