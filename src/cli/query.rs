@@ -36,7 +36,8 @@ A matrix is its row-major digits, and operations have commas between them, as in
 `nasbench import` read that, and lists, too.
 
 A training time that nobody measured is empty here, and 0 in the files and in `--sql`. In CSV and JSON, single repeats have a
-`status`: ok, diverged or failed. `nasbench import` reads what is printed, that of `--sql`, too.
+`status`: ok, diverged or failed; values of half of a training have the `stop` halfway. `nasbench import` reads what is printed of the
+end of trainings, that of `--sql`, too.
 
 In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
 and a sign (`seed` 128), and other numbers double precision; a result beyond 64 bits is refused. Nulls come last in `order by`. A
@@ -371,6 +372,9 @@ fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, form
     } else {
         details.push("status");
     }
+    if stop == Stop::Halfway {
+        details.push("stop");
+    }
     let mut table = format::Table::new(&columns, &details);
     let mut notes = Notes { has_fewer: false, has_diverged: false };
     for answer in answers {
@@ -390,6 +394,10 @@ fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, form
             row.extend([answer.repeats, answer.diverged].into_iter().chain(means).map(Value::from));
         } else {
             row.push(answer.status.map(Status::name).into());
+        }
+        if stop == Stop::Halfway {
+            // An import must not take the values for those of the end.
+            row.push(stop.name().into());
         }
         table.push(row);
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{FIELDS, KEEP, MEASURED, STATUS, SYNONYMS, of_a_training};
+use super::{FIELDS, KEEP, MEASURED, STATUS, STOP, SYNONYMS, of_a_training};
 use crate::table::column::COLUMNS;
 use crate::table::{Error, schema};
 use crate::unit::Epochs;
@@ -83,6 +83,8 @@ pub(super) struct Positions {
     pub(super) budgets: Vec<Measurements>,
     /// The columns that are kept: the budget that it is of if it is of one, and the position.
     pub(super) kept: Vec<(Option<Epochs>, usize)>,
+    /// The column in which a query says that it answered of another moment than the end of the training.
+    pub(super) stop: Option<usize>,
 }
 
 impl Positions {
@@ -93,7 +95,7 @@ impl Positions {
             let (file, column, known) = (file.to_owned(), name.to_owned(), header.to_vec());
             Error::MissingColumn { file, column, field, known }
         };
-        let mut positions = Self { single: HashMap::new(), budgets: Vec::new(), kept: Vec::new() };
+        let mut positions = Self { single: HashMap::new(), budgets: Vec::new(), kept: Vec::new(), stop: None };
         for (field, epochs, name) in &columns.named {
             let position = find(name).ok_or_else(|| missing(name, None))?;
             match epochs {
@@ -116,6 +118,7 @@ impl Positions {
             }
         }
         positions.forget_unasked(columns);
+        positions.stop = find(STOP).filter(|position| !positions.is_read(*position));
         positions.check_complete(|field| {
             let usual = FIELDS.iter().find(|(known, _)| *known == field).map_or(field, |(_, usual)| *usual);
             missing(usual, Some(field))

@@ -64,7 +64,7 @@ pub(super) fn read_text(reading: &Reading<'_>, bytes: &[u8], kind: Kind, header:
 /// What the values of each column of a text are.
 fn values(bytes: &[u8], kind: Kind, columns: usize, file: &Path) -> Result<Vec<Values>, Error> {
     let mut values = vec![Values::default(); columns];
-    let mut rows = Rows::open(bytes.to_vec(), kind, file)?;
+    let mut rows = Rows::open(bytes.to_vec(), kind, true, file)?;
     loop {
         match rows.next(file) {
             Ok(None) => return Ok(values),

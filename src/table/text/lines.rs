@@ -10,7 +10,7 @@ use super::values::{decimal, number};
 use super::{FIELDS, MOST_REPEATS, STATUS, VALIDATION, of_a_training};
 use crate::network::{Skeleton, count};
 use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, Sketch, Space};
-use crate::table::{Error, Record, STATUSES, Source, Status};
+use crate::table::{Error, Record, STATUSES, Source, Status, Stop};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
 /// What `nasbench query` prints as the repeat of a mean.
@@ -39,6 +39,11 @@ impl Line<'_> {
     ///
     /// [`Error::CsvValue`] for the first value that cannot be right.
     pub(super) fn records(&self, space: &Space, skeleton: &Skeleton, repeats: &Repeats) -> Result<Vec<Record>, Error> {
+        if let Some(position) = self.positions.stop
+            && let Some(text) = self.at(position).filter(|text| text.eq_ignore_ascii_case(Stop::Halfway.name()))
+        {
+            return Err(self.wrong_in(&self.header[position], "values of the end of a training", text));
+        }
         let cell = self.cell(space)?;
         let hash = self.hash(cell)?;
         let (parameters, flops) = self.cost(cell, skeleton)?;

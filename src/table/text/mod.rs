@@ -81,6 +81,9 @@ pub const STATUS: &str = "status";
 /// What a column of numbers is named for that is none of [`FIELDS`] and becomes an extra column of the benchmark.
 pub const KEEP: &str = "keep";
 
+/// The column in which `nasbench query` says that its values are of half of a training.
+const STOP: &str = "stop";
+
 /// The field of what a training reached.
 const VALIDATION: &str = "validation_accuracy";
 
@@ -195,7 +198,7 @@ fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Co
     if columns::is_exported(&header) {
         return exported::read_text(reading, &bytes, kind, &header);
     }
-    let mut rows = Rows::open(bytes, kind, file)?;
+    let mut rows = Rows::open(bytes, kind, reading.keep_going, file)?;
     let header = std::mem::take(&mut rows.header);
     let positions = Positions::new(reading.columns, &header, file)?;
     let space = Space::nas_bench_101().with_max_edges(MOST_EDGES).and_then(|space| space.with_operations(OPERATIONS));

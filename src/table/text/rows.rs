@@ -31,15 +31,16 @@ enum Source {
 }
 
 impl Rows {
-    /// Reads the header of a text.
+    /// Reads the header of a text. With `keep_going`, [`next`](Self::next) says what is wrong with a row in JSON.
     ///
     /// # Errors
     ///
-    /// [`Error::Csv`] or [`Error::Json`] if it has none.
-    pub(super) fn open(bytes: Vec<u8>, kind: Kind, file: &Path) -> Result<Self, Error> {
+    /// [`Error::Csv`] or [`Error::Json`] if it has none, and [`Error::Json`] for the first row in JSON that is not right, unless it
+    /// keeps going.
+    pub(super) fn open(bytes: Vec<u8>, kind: Kind, keep_going: bool, file: &Path) -> Result<Self, Error> {
         let start = mark_length(&bytes);
         if kind == Kind::Json {
-            return json(&bytes[start..], file);
+            return json(&bytes[start..], keep_going, file);
         }
         let header = header(&bytes, kind, file)?;
         let (separator, start) = separator(&bytes, start);
@@ -88,11 +89,8 @@ pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String
     first.transpose().map_err(|source| Error::Json { file: file.to_owned(), source })?;
     let first = Scanner::new(text).value();
     let first = if first.starts_with('[') { Scanner::new(inside(first)).value() } else { first };
-    // What is no object is named when its row is read.
-    if !first.starts_with('{') {
-        return Ok(Vec::new());
-    }
-    Ok(entries(first, 1, file)?.into_iter().map(|(key, _)| key).collect())
+    // What is wrong with it is said when its row is read.
+    Ok(entries(first, 1, file).map_or_else(|_| Vec::new(), |entries| entries.into_iter().map(|(key, _)| key).collect()))
 }
 
 /// The separator of a text, by its first line, and where its header starts: behind the line with which a spreadsheet names it.
@@ -146,9 +144,14 @@ pub(super) fn objects<'a>(bytes: &'a [u8], file: &Path) -> Result<Vec<&'a str>, 
 }
 
 /// Reads objects. Their keys are the columns; a value is its text, as numbers lose digits otherwise.
-fn json(bytes: &[u8], file: &Path) -> Result<Rows, Error> {
+fn json(bytes: &[u8], keep_going: bool, file: &Path) -> Result<Rows, Error> {
     let objects = objects(bytes, file)?;
-    let objects: Vec<_> = objects.iter().zip(1..).map(|(object, number)| entries(object, number, file)).collect();
+    let mut objects: Vec<_> = objects.iter().zip(1..).map(|(object, number)| entries(object, number, file)).collect();
+    if let Some(first) = objects.iter().position(Result::is_err)
+        && (!keep_going || objects.iter().all(Result::is_err))
+    {
+        return Err(objects.swap_remove(first).expect_err("it is an error"));
+    }
     let mut header: Vec<String> = Vec::new();
     for (key, _) in objects.iter().flatten().flatten() {
         if !header.contains(key) {

@@ -47,14 +47,14 @@ fn rows_that_are_not_right_can_be_left_out_and_are_listed() {
     let fractions: Vec<_> = of_cells(&records).into_iter().map(|(_, _, _, fraction)| fraction.unwrap()).collect();
     assert!(fractions == [0.5, 0.6] || fractions == [0.6, 0.5], "of rows with one key the first is kept: {fractions:?}");
 
-    let json = "[{\"matrix\": \"0100\", \"ops\": [], \"epochs\": 4, \"validation_accuracy\": 0.5}, 7,\
+    let json = "[7, {\"matrix\": \"0100\", \"ops\": [], \"epochs\": 4, \"validation_accuracy\": 0.5},\
         {\"matrix\": \"0100\", \"matrix\": \"0100\", \"ops\": [], \"epochs\": 4, \"validation_accuracy\": 0.5}]";
     let (left_out, records) = salvaged("cells.json", json.as_bytes());
     assert_eq!(records.len(), 1);
     assert_eq!(
         left_out,
         [
-            "could not read `cells.json`: row 2 is `7`, expected an object",
+            "could not read `cells.json`: row 1 is `7`, expected an object",
             "could not read `cells.json`: object 3 has the key `matrix` twice"
         ]
     );

@@ -486,6 +486,14 @@ fn the_names_of_a_benchmark_and_of_cells_in_json_are_found() {
 }
 
 #[test]
+fn what_a_query_prints_of_half_a_training_is_not_taken_for_its_end() {
+    let text = "module_adjacency,module_operations,epochs,validation_accuracy,stop\n0100,\"input,output\",4,0.5,";
+    let expected = "cells.csv`, line 2, column `stop`: expected values of the end of a training, found halfway";
+    assert_eq!(message(&format!("{text}halfway\n"), &Columns::default()), expected);
+    assert_eq!(read(&format!("{text}early\n"), &Columns::default()).unwrap().len(), 1);
+}
+
+#[test]
 fn all_columns_as_json_in_a_list_are_an_export() {
     let folder = tempfile::tempdir().unwrap();
     let benchmark = benchmark(folder.path(), &crate::table::fixture::records(), &[]);
