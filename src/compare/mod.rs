@@ -25,7 +25,7 @@ pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{GOAL, OnTask, Pair, Standing, Summary};
-pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth, set_up};
+pub use truth::{Agreement, Judging, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;
 use std::path::PathBuf;
