@@ -5,6 +5,7 @@
 
 mod across;
 mod curve;
+mod deconvolution;
 mod distribution;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +19,7 @@ mod truth;
 
 pub use across::{Across, Place};
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
+pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{
     Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
 };

@@ -45,6 +45,8 @@ pub struct OnTask {
     /// The interquartile mean regret of asking for every cell once and taking the one that looked best: an algorithm below it was lucky.
     /// `None` where a search sees the truth itself.
     pub floor: Option<Estimate>,
+    /// What the best cell is worth with the noise of its trainings removed; `None` where nothing is noisy or nobody knows how much.
+    pub optimum: Option<Estimate>,
     /// How many trainings the worth of a cell is the mean of: the fewest and the most. `None` if it is no mean.
     pub repeats: Option<(usize, usize)>,
     /// How many of the trainings of the cells at the full budget diverged; each counts as an accuracy of chance.
@@ -224,6 +226,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
         caveat: truth.caveat(),
         best: truth.best(),
         judging: truth.judging(),
+        optimum: truth.optimum(),
         floor: interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng()),
         repeats: truth.repeats(),
         divergence: truth.divergence(),

@@ -5,10 +5,11 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::Error;
+use super::interval::Estimate;
+use super::{Deconvolved, Error, NoisyMean};
 use crate::search::{self, Entry, Setup};
 use crate::space::Cell;
-use crate::statistics::{number, spearman};
+use crate::statistics::{mean, number, spearman, standard_deviation};
 use crate::surrogate::Model;
 use crate::table::{Divergence, Mean, Repeat, Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
@@ -161,6 +162,12 @@ pub trait Truth: Sync {
         &[]
     }
 
+    /// What the best cell is worth with the noise of its trainings removed, over all repeats, and with an interval: what
+    /// [`best`](Self::best) is the largest of is noisy. `None` where nothing is noisy, or nobody knows how much.
+    fn optimum(&self) -> Option<Estimate> {
+        None
+    }
+
     /// How many trainings of the cells at the full budget diverged; none if nothing was trained.
     fn divergence(&self) -> Divergence {
         Divergence::default()
@@ -205,6 +212,10 @@ impl<T: Truth + ?Sized> Truth for &T {
 
     fn floor(&self) -> &[f64] {
         (*self).floor()
+    }
+
+    fn optimum(&self) -> Option<Estimate> {
+        (*self).optimum()
     }
 
     fn divergence(&self) -> Divergence {
@@ -272,6 +283,7 @@ pub struct TableTruth<'a> {
     judged_by: Worth,
     judging: Judging,
     floor: Vec<f64>,
+    optimum: Option<Estimate>,
     /// By the index of the cell.
     worth: Vec<Option<f64>>,
     repeats: (usize, usize),
@@ -364,8 +376,31 @@ impl<'a> TableTruth<'a> {
         let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
         let floor = floor(table, epochs, judging, &worth, sorted.best());
-        Ok(Self { table, judged_by, judging, floor, worth, repeats, divergence, sorted })
+        let optimum = optimum(table, epochs, judged_by, &worth);
+        Ok(Self { table, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
     }
+}
+
+/// What the best of the cells with a worth is worth without noise, by all repeats; `None` if no cell has two.
+fn optimum(table: &Table, epochs: Epochs, judged_by: Worth, worth: &[Option<f64>]) -> Option<Estimate> {
+    let single = |index: usize, repeat: u16| {
+        let end = table.answer(index, epochs, Repeat::One(repeat)).ok()?.end;
+        let mean = if judged_by == Worth::MeanTestAccuracy { end.test_accuracy } else { end.validation_accuracy };
+        mean.map(|mean| mean.value)
+    };
+    let of_cell = |index: usize| -> Vec<f64> {
+        table.repeats(index, epochs).iter().filter_map(|row| single(index, row.repeat())).collect()
+    };
+    let cells: Vec<Vec<f64>> = (0..worth.len()).into_par_iter().filter(|index| worth[*index].is_some()).map(of_cell).collect();
+    let (mut squares, mut freedom) = (0.0, 0.0);
+    for values in cells.iter().filter(|values| values.len() > 1) {
+        squares += standard_deviation(values)?.powi(2) * number(values.len() - 1);
+        freedom += number(values.len() - 1);
+    }
+    let means = cells.iter().filter_map(|values| Some(NoisyMean { value: mean(values)?, repeats: values.len() }));
+    let means: Vec<NoisyMean> = means.collect();
+    let deconvolved = Deconvolved::new(&means, squares / freedom)?;
+    Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
 }
 
 /// The searches of every cell by one run of each of which the floor is made.
@@ -405,6 +440,10 @@ impl Truth for TableTruth<'_> {
 
     fn floor(&self) -> &[f64] {
         &self.floor
+    }
+
+    fn optimum(&self) -> Option<Estimate> {
+        self.optimum
     }
 
     fn divergence(&self) -> Divergence {

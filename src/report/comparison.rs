@@ -109,11 +109,18 @@ fn results(task: &OnTask) -> String {
         100.0 * GOAL,
         fine(task.goal),
         fine(task.middle),
-        task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
+        task.optimum.map_or_else(String::new, |optimum| format!(" {}", optimum_in_words(&optimum)))
+            + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
     );
     let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
     let remarks: String = task.remarks().iter().map(|remark| paragraph(remark)).collect();
     [verdict, paragraph(&best), remarks, table(&standings(task), &caption)].concat()
+}
+
+/// How good the best cell truly is.
+fn optimum_in_words(optimum: &Estimate) -> String {
+    let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(number::percent);
+    format!("That is the largest of noisy means: with the noise removed the best cell is at {value} % [{low}, {high}].")
 }
 
 /// What the floor means.
@@ -388,6 +395,7 @@ mod tests {
             caveat: None,
             best: 0.943,
             judging: Judging::All,
+            optimum: Some(Estimate { value: 0.938, low: 0.936, high: 0.94 }),
             floor: Some(Estimate { value: 0.002, low: 0.0019, high: 0.0021 }),
             repeats: Some((3, 3)),
             divergence: Divergence::default(),
