@@ -97,10 +97,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Vec<u16>,
 
-    /// What cells of a benchmark are judged by: the repeats that no search sees, or all of them, the one that was seen among them, as in
-    /// the paper of NAS-Bench-101.
+    /// What cells of a benchmark are judged by: all repeats, the one that was seen among them, as in the paper of NAS-Bench-101, or the
+    /// repeats that no search sees.
     ///
-    /// With `unseen`, searches are shown repeats 0 and 1, or 0 of two; where some cell has one repeat only, it is judged by that.
+    /// With `all`, part of a regret is the luck of the run that was seen. With `unseen`, searches are shown repeats 0 and 1, or 0 of two,
+    /// and cells are judged by the others; where some cell has one repeat only, it is judged by that.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     truth: Which,
 
@@ -120,11 +121,11 @@ pub(super) struct Arguments {
 /// The repeats that cells are judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
-    /// Those that no search sees.
+    /// All of them, the one that was seen among them.
     #[default]
-    Unseen,
-    /// All of them.
     All,
+    /// Those that no search sees.
+    Unseen,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {

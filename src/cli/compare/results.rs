@@ -179,8 +179,8 @@ pub(super) fn command(arguments: &Arguments) -> String {
         let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();
         let _ = write!(command, " --epochs {}", epochs.join(","));
     }
-    if *truth == Which::All {
-        command += " --truth all";
+    if *truth == Which::Unseen {
+        command += " --truth unseen";
     }
     let budget = budget.0;
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));
