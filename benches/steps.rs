@@ -36,6 +36,7 @@ fn training(criterion: &mut Criterion) {
         stem_channels: network.stem_channels,
         stacks: network.stacks,
         cells_per_stack: network.cells_per_stack,
+        equal_flops: network.equal_flops,
     };
     let operations = "input,conv3x3-bn-relu,conv1x1-bn-relu,maxpool3x3,output";
     let cell = Cell::from_texts("0110000101000100000100000", operations).expect("a connected cell");

@@ -65,7 +65,7 @@ impl Configuration {
             _ => (1, 256),
         };
         let image = ImageShape { channels: colours, height: side, width: side };
-        let skeleton = Skeleton { image, classes: CLASSES, stem_channels, stacks: 3, cells_per_stack: 1 };
+        let skeleton = Skeleton { image, classes: CLASSES, stem_channels, stacks: 3, cells_per_stack: 1, equal_flops: None };
         let plan = Plan::compile(&Cell::from_texts(ADJACENCY, OPERATIONS)?, &skeleton)?;
         Ok(Self { plan, batch })
     }

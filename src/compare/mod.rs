@@ -5,6 +5,7 @@
 
 mod across;
 mod curve;
+mod deconvolution;
 mod distribution;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +19,7 @@ mod truth;
 
 pub use across::{Across, Place};
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
+pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{
     Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
 };
@@ -25,7 +27,7 @@ pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{GOAL, OnTask, Pair, Standing, Summary};
-pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth, set_up};
+pub use truth::{Agreement, Judging, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;
 use std::path::PathBuf;

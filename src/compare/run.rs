@@ -369,7 +369,7 @@ mod tests {
     use std::sync::atomic::AtomicU32;
 
     use super::*;
-    use crate::compare::{Summary, TableTruth, fixture};
+    use crate::compare::{Judging, Summary, TableTruth, fixture};
     use crate::table::{Status, Table, TableOracle};
     use crate::train::Evaluation;
     use crate::unit::Epochs;
@@ -377,7 +377,7 @@ mod tests {
     /// Runs a plan, and counts the searches that were made for it.
     fn run_on(threads: usize, plan: &Plan, file: &Path) -> (Result<Vec<Run>, Error>, u32) {
         let (table, _) = fixture::table();
-        let truth = |task: &Task| TableTruth::new(&table, &task.setup).unwrap();
+        let truth = |task: &Task| TableTruth::new(&table, &task.setup, Judging::All).unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(truth).collect();
         let searches = AtomicU32::new(0);
         let oracle = |_, seed| {
@@ -423,7 +423,7 @@ mod tests {
             }
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let worth = |place: usize| truth.worth(&records[place * rows_of_a_cell].cell).unwrap();
         assert!((worth(0) - 0.1).abs() < 1e-12, "all repeats diverged: chance");
         assert!((0.5..0.7).contains(&worth(3)), "one of three did: {}", worth(3));
@@ -490,7 +490,7 @@ mod tests {
         let plan = fixture::plan(&["successive-halving"], 2);
         let runs = run_on(1, &plan, &folder.path().join("runs")).0.unwrap();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         for run in runs {
             let entry = plan.contestants[0].entry();
             let history =

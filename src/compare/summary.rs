@@ -9,7 +9,7 @@ use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
 use super::run::{Contestant, Plan, Run, Task};
 use super::significance::{holm, mann_whitney};
-use super::truth::{Agreement, Truth, Worth};
+use super::truth::{Agreement, Judging, Truth, Worth};
 use crate::search::{Budget, MOST_REDRAWS, Redraws};
 use crate::statistics::{mean, number, quantile};
 use crate::table::{Divergence, Incumbent};
@@ -40,6 +40,13 @@ pub struct OnTask {
     pub caveat: Option<String>,
     /// What the best cell is worth.
     pub best: f64,
+    /// Which repeats searches are shown, and cells are judged by.
+    pub judging: Judging,
+    /// The interquartile mean regret of asking for every cell once and taking the one that looked best: an algorithm below it was lucky.
+    /// `None` where a search sees the truth itself.
+    pub floor: Option<Estimate>,
+    /// What the best cell is worth with the noise of its trainings removed; `None` where nothing is noisy or nobody knows how much.
+    pub optimum: Option<Estimate>,
     /// How many trainings the worth of a cell is the mean of: the fewest and the most. `None` if it is no mean.
     pub repeats: Option<(usize, usize)>,
     /// How many of the trainings of the cells at the full budget diverged; each counts as an accuracy of chance.
@@ -150,7 +157,7 @@ impl Summary {
     pub fn leakage(&self) -> Vec<String> {
         let mut said = Vec::new();
         for task in &self.tasks {
-            let text = task.judged_by.leakage().to_owned();
+            let text = task.judged_by.leakage(task.judging);
             if !said.contains(&text) {
                 said.push(text);
             }
@@ -170,10 +177,11 @@ impl OnTask {
     #[must_use]
     pub fn mean_of(&self) -> Option<String> {
         let (fewest, most) = self.repeats?;
+        let unseen = if self.judging == Judging::All { "" } else { "unseen " };
         Some(match (fewest, most) {
-            (1, 1) => "of one repeat".to_owned(),
-            _ if fewest == most => format!("means of {most} repeats"),
-            _ => format!("means of {fewest} to {most} repeats"),
+            (1, 1) => format!("of one {unseen}repeat"),
+            _ if fewest == most => format!("means of {most} {unseen}repeats"),
+            _ => format!("means of {fewest} to {most} {unseen}repeats"),
         })
     }
 
@@ -217,6 +225,9 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
         judged_by: truth.judged_by(),
         caveat: truth.caveat(),
         best: truth.best(),
+        judging: truth.judging(),
+        optimum: truth.optimum(),
+        floor: interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng()),
         repeats: truth.repeats(),
         divergence: truth.divergence(),
         pool: task.setup.pool.as_ref().map(ToString::to_string),
@@ -320,7 +331,7 @@ mod tests {
 
     fn summary(plan: &Plan) -> (Summary, Vec<Run>) {
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(|_| &truth).collect();
         let oracle = |_, seed| TableOracle::new(&table, seed);
@@ -387,7 +398,7 @@ mod tests {
         let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
         let runs: Vec<Run> = better.chain(worse).collect();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let summary = &Summary::new(&plan, &runs, &[truth]).tasks[0];
         assert_eq!((summary.mean_of().as_deref(), summary.remarks().len()), (Some("means of 3 repeats"), 0));
         let remarks = OnTask {
@@ -415,7 +426,7 @@ mod tests {
         runs[1].steps.iter_mut().for_each(|step| step.time = None);
         runs[1].time = None;
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let standing = &Summary::new(&plan, &runs, &[truth]).tasks[0].algorithms[0];
         assert_eq!((standing.simulated_seconds, standing.by_time.len(), standing.goal_by_time), (None, 0, None));
         assert!(!standing.by_evaluations.is_empty() && standing.goal_by_evaluations.runs == 4);

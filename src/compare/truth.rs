@@ -1,16 +1,18 @@
 //! What a search must not see: how good cells truly are.
 
+use rand::RngExt as _;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::Error;
+use super::interval::Estimate;
+use super::{Deconvolved, Error, NoisyMean};
 use crate::search::{self, Entry, Setup};
 use crate::space::Cell;
-use crate::statistics::{number, spearman};
+use crate::statistics::{mean, number, spearman, standard_deviation};
 use crate::surrogate::Model;
-use crate::table::{Divergence, Mean, Repeat, Status, Table};
-use crate::unit::Epochs;
+use crate::table::{Divergence, Mean, Repeat, Status, Stop, Table};
+use crate::unit::{Accuracy, Epochs, Seed};
 
 /// What cells are judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,25 +39,90 @@ impl Worth {
 
     /// What keeps a comparison honest, in words.
     #[must_use]
-    pub const fn leakage(self) -> &'static str {
+    pub fn leakage(self, judging: Judging) -> String {
+        let [saw, truth] = match judging {
+            Judging::All => [
+                "the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats".to_owned(),
+                "over all repeats at the full budget, the one that the search saw among them, so that a part of a regret is the luck of \
+                 that run"
+                    .to_owned(),
+            ],
+            Judging::Unseen { shown: 1 } => [
+                "the validation accuracy of repeat 0 and what it cost, never a test accuracy nor a mean over repeats".to_owned(),
+                "over the other repeats at the full budget, which no search sees".to_owned(),
+            ],
+            Judging::Unseen { shown } => [
+                format!(
+                    "the validation accuracy of one of the repeats 0 to {} and what it cost, never a test accuracy nor a mean over repeats",
+                    shown - 1
+                ),
+                "over the other repeats at the full budget, which no search sees".to_owned(),
+            ],
+        };
+        let end = "The incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Every training is paid for, \
+                   those of few epochs too.";
         match self {
-            Self::MeanTestAccuracy => {
-                "A search sees the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats. The \
-                 incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Its regret is the mean test \
-                 accuracy of the best cell, less its own, both over all repeats at the full budget. Every training is paid for, those of \
-                 few epochs too."
-            }
-            Self::MeanValidationAccuracy => {
-                "The benchmark has no test accuracies, so cells are judged by their mean validation accuracy over all repeats at the full \
-                 budget. A search sees the validation accuracy of one repeat and what it cost; where a cell has one repeat only, it sees \
-                 the very number that it is judged by, and a regret has no noise of training. The incumbent is chosen by what the search \
-                 saw, cells of more epochs before those of fewer. Every training is paid for, those of few epochs too."
-            }
+            Self::MeanTestAccuracy => format!(
+                "A search sees {saw}. The regret of its incumbent is the mean test accuracy of the best cell, less its own, both {truth}. {end}"
+            ),
+            Self::MeanValidationAccuracy => format!(
+                "The benchmark has no test accuracies, so cells are judged by their mean validation accuracy {truth}. A search sees {saw}; \
+                 where a cell has one repeat only, it sees the very number that it is judged by, and a regret has no noise of training. {end}"
+            ),
             Self::PredictedValidationAccuracy => {
                 "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
                  the predicted time. The regret of its incumbent is the prediction for the best cell, less that for its own, both without \
                  noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted."
+                    .to_owned()
             }
+        }
+    }
+}
+
+/// The repeats of a table that searches are shown at the full budget, and those that cells are judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judging {
+    /// Searches are shown the repeats below a number, and cells are judged by the others.
+    Unseen {
+        /// The first repeat that is not shown.
+        shown: u16,
+    },
+    /// Searches are shown any repeat, and cells are judged by all, the one that was seen among them, as by Ying et al.
+    #[default]
+    All,
+}
+
+impl Judging {
+    /// The most repeats that searches are shown while others are left to judge by.
+    const MOST_SHOWN: u16 = 2;
+
+    /// Shows two repeats, or one of two, and keeps the others; where some cell has one repeat only, there is nothing to keep.
+    #[must_use]
+    pub fn unseen(table: &Table, epochs: Epochs) -> Self {
+        let has_both = |shown: u16| {
+            let mut cells = (0..table.len()).map(|index| table.repeats(index, epochs)).filter(|rows| !rows.is_empty()).peekable();
+            let has_any = cells.peek().is_some();
+            has_any && cells.all(|rows| rows[0].repeat() < shown && rows.iter().any(|row| row.repeat() >= shown))
+        };
+        let shown = (1..=Self::MOST_SHOWN).rev().find(|shown| has_both(*shown));
+        shown.map_or(Self::All, |shown| Self::Unseen { shown })
+    }
+
+    /// What an oracle shows at the full budget: the repeats below a number; `None` for all.
+    #[must_use]
+    pub const fn shown(self, epochs: Epochs) -> Option<(Epochs, u16)> {
+        match self {
+            Self::Unseen { shown } => Some((epochs, shown)),
+            Self::All => None,
+        }
+    }
+
+    /// The repeats that cells are judged by.
+    const fn judged(self) -> Repeat {
+        match self {
+            Self::Unseen { shown } => Repeat::MeanFrom(shown),
+            Self::All => Repeat::Mean,
         }
     }
 }
@@ -81,6 +148,23 @@ pub trait Truth: Sync {
 
     /// How many trainings the worth of a cell is the mean of: the fewest and the most of any cell. `None` if it is no mean.
     fn repeats(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// Which repeats of a table searches are shown and cells are judged by.
+    fn judging(&self) -> Judging {
+        Judging::All
+    }
+
+    /// The regrets that come of one run of every cell and taking the one that looked best: what a search cannot be below but by luck.
+    /// Ascending; none where a search sees the truth itself.
+    fn floor(&self) -> &[f64] {
+        &[]
+    }
+
+    /// What the best cell is worth with the noise of its trainings removed, over all repeats, and with an interval: what
+    /// [`best`](Self::best) is the largest of is noisy. `None` where nothing is noisy, or nobody knows how much.
+    fn optimum(&self) -> Option<Estimate> {
         None
     }
 
@@ -120,6 +204,18 @@ impl<T: Truth + ?Sized> Truth for &T {
 
     fn repeats(&self) -> Option<(usize, usize)> {
         (*self).repeats()
+    }
+
+    fn judging(&self) -> Judging {
+        (*self).judging()
+    }
+
+    fn floor(&self) -> &[f64] {
+        (*self).floor()
+    }
+
+    fn optimum(&self) -> Option<Estimate> {
+        (*self).optimum()
     }
 
     fn divergence(&self) -> Divergence {
@@ -174,17 +270,20 @@ impl Agreement {
     }
 }
 
-/// The truth of a table: means over all repeats at one budget, of the cells that a search can find. A training that diverged
+/// The truth of a table: means over repeats at one budget, of the cells that a search can find. A training that diverged
 /// counts as chance. Where no cell has a test accuracy, validation accuracies are the truth.
 ///
 /// # Source
 ///
 /// Ying et al., ICML 2019, section 5: the regret of a search is that of the mean test accuracy, over the repeats, of the cell
-/// with the best validation accuracy seen.
+/// with the best validation accuracy seen. There the mean is over all repeats, [`Judging::All`].
 #[derive(Debug)]
 pub struct TableTruth<'a> {
     table: &'a Table,
     judged_by: Worth,
+    judging: Judging,
+    floor: Vec<f64>,
+    optimum: Option<Estimate>,
     /// By the index of the cell.
     worth: Vec<Option<f64>>,
     repeats: (usize, usize),
@@ -217,14 +316,14 @@ impl Worth {
     /// What the cells of a table are judged by at a budget: test accuracies, or, where nothing has one, validation accuracies.
     #[must_use]
     pub fn of(table: &Table, epochs: Epochs) -> Self {
-        let is_tested = (0..table.len()).any(|index| Self::MeanTestAccuracy.mean(table, index, epochs).is_some());
+        let is_tested = (0..table.len()).any(|index| Self::MeanTestAccuracy.mean(table, index, epochs, Judging::All).is_some());
         if is_tested { Self::MeanTestAccuracy } else { Self::MeanValidationAccuracy }
     }
 
     /// What a cell of a table, by its index, is worth at a budget.
     #[must_use]
-    pub fn mean(self, table: &Table, index: usize, epochs: Epochs) -> Option<Mean> {
-        let end = table.answer(index, epochs, Repeat::Mean).ok()?.end;
+    pub fn mean(self, table: &Table, index: usize, epochs: Epochs, judging: Judging) -> Option<Mean> {
+        let end = table.answer(index, epochs, judging.judged()).ok()?.end;
         match self {
             Self::MeanTestAccuracy => end.test_accuracy,
             Self::MeanValidationAccuracy | Self::PredictedValidationAccuracy => end.validation_accuracy,
@@ -237,10 +336,22 @@ impl Worth {
 /// # Errors
 ///
 /// As [`Setup::on_table`].
-pub fn set_up(table: &Table, epochs: Option<Epochs>, algorithms: &[&Entry]) -> Result<Setup, search::Error> {
-    let full = epochs.or_else(|| table.budgets().last().copied()).unwrap_or_default();
+pub fn set_up(table: &Table, epochs: Option<Epochs>, algorithms: &[&Entry], judging: Judging) -> Result<Setup, search::Error> {
+    let full = full_budget(table, epochs);
     let judged_by = Worth::of(table, full);
-    Setup::on_table(table, epochs, algorithms, |index| judged_by.mean(table, index, full).is_some())
+    let is_shown = |index| match judging {
+        Judging::All => true,
+        Judging::Unseen { shown } => {
+            table.repeats(index, full).iter().any(|row| row.repeat() < shown && row.status() != Status::Failed)
+        }
+    };
+    Setup::on_table(table, epochs, algorithms, |index| is_shown(index) && judged_by.mean(table, index, full, judging).is_some())
+}
+
+/// The full budget of a comparison: the one that is given, or the largest one of the table.
+#[must_use]
+pub fn full_budget(table: &Table, epochs: Option<Epochs>) -> Epochs {
+    epochs.or_else(|| table.budgets().last().copied()).unwrap_or_default()
 }
 
 impl<'a> TableTruth<'a> {
@@ -249,10 +360,10 @@ impl<'a> TableTruth<'a> {
     /// # Errors
     ///
     /// [`Error::NoTruth`] if no such cell has an accuracy.
-    pub fn new(table: &'a Table, setup: &Setup) -> Result<Self, Error> {
+    pub fn new(table: &'a Table, setup: &Setup, judging: Judging) -> Result<Self, Error> {
         let epochs = setup.epochs;
         let judged_by = Worth::of(table, epochs);
-        let mean_of = |(index, cell): (usize, &Cell)| judged_by.mean(table, index, epochs).filter(|_| setup.holds(cell));
+        let mean_of = |(index, cell): (usize, &Cell)| judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell));
         let means: Vec<Option<Mean>> = table.cells().par_iter().enumerate().map(mean_of).collect();
         let counts = || means.iter().flatten().map(|mean| mean.repeats);
         let repeats = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
@@ -264,8 +375,54 @@ impl<'a> TableTruth<'a> {
         }
         let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
-        Ok(Self { table, judged_by, worth, repeats, divergence, sorted })
+        let floor = floor(table, epochs, judging, &worth, sorted.best());
+        let optimum = optimum(table, epochs, judged_by, &worth);
+        Ok(Self { table, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
     }
+}
+
+/// What the best of the cells with a worth is worth without noise, by all repeats; `None` if no cell has two.
+fn optimum(table: &Table, epochs: Epochs, judged_by: Worth, worth: &[Option<f64>]) -> Option<Estimate> {
+    let single = |index: usize, repeat: u16| {
+        let end = table.answer(index, epochs, Repeat::One(repeat)).ok()?.end;
+        let mean = if judged_by == Worth::MeanTestAccuracy { end.test_accuracy } else { end.validation_accuracy };
+        mean.map(|mean| mean.value)
+    };
+    let of_cell = |index: usize| -> Vec<f64> {
+        table.repeats(index, epochs).iter().filter_map(|row| single(index, row.repeat())).collect()
+    };
+    let cells: Vec<Vec<f64>> = (0..worth.len()).into_par_iter().filter(|index| worth[*index].is_some()).map(of_cell).collect();
+    let (mut squares, mut freedom) = (0.0, 0.0);
+    for values in cells.iter().filter(|values| values.len() > 1) {
+        squares += standard_deviation(values)?.powi(2) * number(values.len() - 1);
+        freedom += number(values.len() - 1);
+    }
+    let means = cells.iter().filter_map(|values| Some(NoisyMean { value: mean(values)?, repeats: values.len() }));
+    let means: Vec<NoisyMean> = means.collect();
+    let deconvolved = Deconvolved::new(&means, squares / freedom)?;
+    Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
+}
+
+/// The searches of every cell by one run of each of which the floor is made.
+const FLOOR_SEARCHES: u64 = 400;
+
+/// The regrets of searches that ask for every cell once and take the one with the best validation accuracy seen, ascending.
+fn floor(table: &Table, epochs: Epochs, judging: Judging, worth: &[Option<f64>], best: f64) -> Vec<f64> {
+    let shown = judging.shown(epochs).map_or(u16::MAX, |(_, most)| most);
+    let answers = |index: usize| -> Vec<f32> {
+        let rows = table.repeats(index, epochs).iter().filter(|row| row.repeat() < shown && row.status() != Status::Failed);
+        rows.map(|row| row.at(Stop::Final).validation_accuracy.map_or(0.0, Accuracy::fraction)).collect()
+    };
+    let known = (0..worth.len()).filter_map(|index| Some((answers(index), worth[index]?)));
+    let known: Vec<(Vec<f32>, f64)> = known.filter(|(answers, _)| !answers.is_empty()).collect();
+    let search = |number: u64| {
+        let mut rng = Seed(number).derive("floor").rng();
+        let seen = known.iter().map(|(answers, worth)| (answers[rng.random_range(0..answers.len())], *worth));
+        seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, worth)| best - worth)
+    };
+    let mut regrets: Vec<f64> = (0..FLOOR_SEARCHES).into_par_iter().filter_map(search).collect();
+    regrets.sort_unstable_by(f64::total_cmp);
+    regrets
 }
 
 impl Truth for TableTruth<'_> {
@@ -275,6 +432,18 @@ impl Truth for TableTruth<'_> {
 
     fn repeats(&self) -> Option<(usize, usize)> {
         Some(self.repeats)
+    }
+
+    fn judging(&self) -> Judging {
+        self.judging
+    }
+
+    fn floor(&self) -> &[f64] {
+        &self.floor
+    }
+
+    fn optimum(&self) -> Option<Estimate> {
+        self.optimum
     }
 
     fn divergence(&self) -> Divergence {
@@ -294,7 +463,9 @@ impl Truth for TableTruth<'_> {
     }
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
-        let reached = |index: usize, epochs: Epochs| Some(Worth::MeanValidationAccuracy.mean(self.table, index, epochs)?.value);
+        let reached = |index: usize, epochs: Epochs| {
+            Some(Worth::MeanValidationAccuracy.mean(self.table, index, epochs, Judging::All)?.value)
+        };
         let known: Vec<usize> = (0..self.worth.len()).filter(|index| self.worth[*index].is_some()).collect();
         let of_budget =
             |epochs: &Epochs| known.par_iter().map(|index| reached(*index, *epochs).unwrap_or(f64::NAN)).collect::<Vec<_>>();
@@ -359,13 +530,14 @@ mod tests {
     use super::*;
     use crate::compare::fixture;
     use crate::search::Pool;
-    use crate::unit::Accuracy;
+    use crate::table::Record;
+    use crate::train::Evaluation;
 
     #[test]
     fn the_truth_is_the_mean_test_accuracy_of_what_can_be_found() {
         let (table, cells) = fixture::table();
         let setup = fixture::task(108).setup;
-        let truth = TableTruth::new(&table, &setup).unwrap();
+        let truth = TableTruth::new(&table, &setup, Judging::All).unwrap();
         assert_eq!((truth.judged_by(), truth.repeats()), (Worth::MeanTestAccuracy, Some((3, 3))));
         let best = cells.iter().map(|cell| truth.worth(cell).unwrap()).fold(0.0, f64::max);
         assert!((truth.best() - best).abs() < 1e-12);
@@ -377,13 +549,61 @@ mod tests {
         }
         let smaller = setup.space.with_max_vertices(3).unwrap();
         let known = |setup: &Setup| {
-            let truth = TableTruth::new(&table, setup).unwrap();
+            let truth = TableTruth::new(&table, setup, Judging::All).unwrap();
             cells.iter().filter(|cell| truth.worth(cell).is_some()).count()
         };
         assert_eq!(known(&Setup { space: smaller, ..setup.clone() }), smaller.cells().unwrap().len());
         assert_eq!(known(&Setup { pool: Some(Pool::new(cells[..50].to_vec(), None)), ..setup.clone() }), 50);
         let other = Setup { epochs: Epochs(7), ..setup };
-        assert!(matches!(TableTruth::new(&table, &other), Err(Error::NoTruth { epochs: Epochs(7) })));
+        assert!(matches!(TableTruth::new(&table, &other, Judging::All), Err(Error::NoTruth { epochs: Epochs(7) })));
+    }
+
+    #[test]
+    fn what_a_search_saw_is_no_part_of_what_cells_are_judged_by() {
+        let (table, cells) = fixture::table();
+        let setup = fixture::task(108).setup;
+        let judging = Judging::unseen(&table, Epochs(108));
+        assert_eq!(judging, Judging::Unseen { shown: 2 });
+        let truth = TableTruth::new(&table, &setup, judging).unwrap();
+        assert_eq!(truth.repeats(), Some((1, 1)));
+        for cell in &cells {
+            let third = table.query(cell, Epochs(108), Repeat::One(2)).unwrap().end.test_accuracy.unwrap().value;
+            assert!((truth.worth(cell).unwrap() - third).abs() < 1e-12);
+        }
+        let (records, _) = fixture::records();
+        let fewer = |most: u16| Table::from_records(&records.iter().filter(|one| one.repeat < most).cloned().collect::<Vec<_>>());
+        assert_eq!(Judging::unseen(&fewer(2), Epochs(108)), Judging::Unseen { shown: 1 });
+        assert_eq!(Judging::unseen(&fewer(1), Epochs(108)), Judging::All);
+        assert_eq!(Judging::unseen(&table, Epochs(7)), Judging::All);
+    }
+
+    #[test]
+    fn the_floor_is_that_of_one_run_of_every_cell() {
+        // Two runs of each of five cells are shown, and the third one is the truth. The best run seen is .9 of the first cell or, where
+        // the draw shows its other run, .8 of the second.
+        let cells: Vec<Cell> = fixture::space().cells().unwrap()[..5].to_vec();
+        let seen = [[0.9, 0.1], [0.8, 0.8], [0.3, 0.2], [0.1, 0.1], [0.2, 0.2]];
+        let truths = [0.5, 0.6, 0.7, 0.2, 0.1];
+        let accuracy = |fraction: f32| Accuracy::from_fraction(fraction);
+        let record = |place: usize, repeat: u16, validation: f32| {
+            let end = Evaluation {
+                validation_accuracy: accuracy(validation),
+                test_accuracy: accuracy(truths[place]),
+                ..Evaluation::default()
+            };
+            Record { end, ..Record::blank(cells[place], Epochs(4), repeat) }
+        };
+        let of_cell = |place: usize| [record(place, 0, seen[place][0]), record(place, 1, seen[place][1]), record(place, 2, 0.0)];
+        let table = Table::from_records(&(0..5).flat_map(of_cell).collect::<Vec<_>>());
+        let entry = crate::search::find("random").unwrap();
+        let setup = set_up(&table, None, &[entry], Judging::Unseen { shown: 2 }).unwrap();
+        let truth = TableTruth::new(&table, &setup, Judging::Unseen { shown: 2 }).unwrap();
+        let floor = truth.floor();
+        let near = |expected: f64| floor.iter().filter(|regret| (**regret - expected).abs() < 1e-6).count();
+        let (of_second, of_first) = (near(0.1), near(0.2));
+        assert_eq!((of_first + of_second, floor.len()), (400, 400));
+        // Four standard deviations of a binomial with n = 400 and p = 1/2 are 40.
+        assert!((160..=240).contains(&of_first), "{of_first}");
     }
 
     #[test]
@@ -401,7 +621,7 @@ mod tests {
             expected += record.end.validation_accuracy.map_or(0.0, Accuracy::decimal);
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         assert_eq!(truth.judged_by().name(), "mean validation accuracy");
         assert!((truth.worth(&cells[0]).unwrap() - expected / 3.0).abs() < 1e-12);
         assert_eq!(truth.divergence(), Divergence { diverged: 1, trainings: 3 * cells.len() });
@@ -424,7 +644,7 @@ mod tests {
         assert!((found.of_best_tenth.unwrap() + 1.0).abs() < 1e-9 && (found.of_best_hundredth.unwrap() + 1.0).abs() < 1e-9);
 
         let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let found = truth.agreements(&[Epochs(4), Epochs(12), Epochs(108)]);
         let budgets: Vec<_> = found.iter().map(|one| (one.smaller.0, one.larger.0, one.cells)).collect();
         assert_eq!(budgets, [(4, 12, cells.len()), (4, 108, cells.len()), (12, 108, cells.len())]);
@@ -435,7 +655,7 @@ mod tests {
     #[test]
     fn a_share_of_the_cells_is_at_least_one() {
         let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup).unwrap();
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         assert!((truth.threshold(0.0) - truth.best()).abs() < 1e-12);
         assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
         let better = |threshold: f64| cells.iter().filter(|cell| truth.worth(cell).unwrap() >= threshold).count();

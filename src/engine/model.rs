@@ -165,7 +165,14 @@ mod tests {
     }
 
     fn skeleton((channels, height, width): (usize, usize, usize), stem_channels: usize) -> Skeleton {
-        Skeleton { image: ImageShape { channels, height, width }, classes: 10, stem_channels, stacks: 2, cells_per_stack: 1 }
+        Skeleton {
+            image: ImageShape { channels, height, width },
+            classes: 10,
+            stem_channels,
+            stacks: 2,
+            cells_per_stack: 1,
+            equal_flops: None,
+        }
     }
 
     fn both(cell: &Cell, skeleton: &Skeleton, settings: Settings) -> [Model; 2] {

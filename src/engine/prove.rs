@@ -32,6 +32,7 @@ const SKELETON: Skeleton = Skeleton {
     stem_channels: 8,
     stacks: 3,
     cells_per_stack: 1,
+    equal_flops: None,
 };
 
 /// A device that this machine has, or seems to have.

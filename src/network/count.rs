@@ -28,7 +28,8 @@ pub fn cost(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
 /// Counts what the network of a cell would cost with its vertices as they are numbered.
 pub(crate) fn cost_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
     skeleton.check()?;
-    let Skeleton { image, classes, stem_channels, stacks, cells_per_stack } = *skeleton;
+    let skeleton = skeleton.of_cell(cell)?;
+    let Skeleton { image, classes, stem_channels, stacks, cells_per_stack, .. } = skeleton;
     let (mut height, mut width) = (image.height, image.width);
     let mut sum = Sum::default();
     sum.convolve(9 * image.channels, stem_channels, height * width);
@@ -147,8 +148,8 @@ mod tests {
         let odd = ImageShape { channels: 1, height: 7, width: 6 };
         let skeletons = [
             Skeleton::nas_bench_101(),
-            Skeleton { image: odd, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1 },
-            Skeleton { image: odd, classes: 3, stem_channels: 2, stacks: 1, cells_per_stack: 3 },
+            Skeleton { image: odd, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1, equal_flops: None },
+            Skeleton { image: odd, classes: 3, stem_channels: 2, stacks: 1, cells_per_stack: 3, equal_flops: None },
         ];
         let space = Space::nas_bench_101().with_max_vertices(4).unwrap().with_operations(OPERATIONS).unwrap();
         for cell in space.cells().unwrap() {

@@ -120,6 +120,7 @@ impl Plan {
     pub(crate) fn compile_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
         // Before a step is written: a network that is refused may have a great many.
         super::cost_as_numbered(cell, skeleton)?;
+        let skeleton = skeleton.of_cell(cell)?;
         let mut writer = Writer { images: skeleton.image, steps: Vec::new(), place: "stem".to_owned() };
         let mut channels = skeleton.stem_channels;
         let mut buffer = writer.convolution("", 3, 0, channels);
@@ -135,7 +136,7 @@ impl Plan {
         }
         buffer = writer.average_pool(buffer);
         writer.dense(buffer, skeleton.classes);
-        Self::of_steps(cell, *skeleton, writer.steps)
+        Self::of_steps(cell, skeleton, writer.steps)
     }
 
     fn of_steps(cell: &Cell, skeleton: Skeleton, steps: Vec<Step>) -> Result<Self, Error> {
@@ -155,7 +156,7 @@ impl Plan {
         Ok(Self { skeleton, steps, last_readers, cost })
     }
 
-    /// The skeleton that the plan was made for.
+    /// The skeleton that the plan was made for; of one with [`equal_flops`](Skeleton::equal_flops) that of this cell.
     #[must_use]
     pub fn skeleton(&self) -> &Skeleton {
         &self.skeleton
@@ -310,7 +311,7 @@ mod tests {
 
     fn small() -> Skeleton {
         let image = ImageShape { channels: 1, height: 7, width: 6 };
-        Skeleton { image, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1 }
+        Skeleton { image, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1, equal_flops: None }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::dataset::ImageShape;
+use crate::space::Cell;
 
 /// A network around its cells: a 3×3 convolution as stem, stacks of equal cells, a dense layer.
 ///
@@ -25,6 +26,10 @@ pub struct Skeleton {
     pub stacks: usize,
     /// The number of cells in each stack.
     pub cells_per_stack: usize,
+    /// If given, the stem of each cell has that multiple of `stem_channels` channels with which a forward pass of one image is nearest
+    /// to this number of operations, so that cells are not told apart by their size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal_flops: Option<u64>,
 }
 
 // With these limits everything that is counted of a network fits into 64 bits, and one that is too large is refused in no time.
@@ -43,7 +48,37 @@ impl Skeleton {
     #[must_use]
     pub const fn nas_bench_101() -> Self {
         let image = ImageShape { channels: 3, height: 32, width: 32 };
-        Self { image, classes: 10, stem_channels: 128, stacks: 3, cells_per_stack: 3 }
+        Self { image, classes: 10, stem_channels: 128, stacks: 3, cells_per_stack: 3, equal_flops: None }
+    }
+
+    /// The skeleton of one cell: with a stem of its own, if all cells are to cost the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`cost`](super::cost) of the cell with the narrowest stem.
+    pub(super) fn of_cell(&self, cell: &Cell) -> Result<Self, Error> {
+        let Some(wanted) = self.equal_flops else { return Ok(*self) };
+        let wide = |multiple: usize| Self { stem_channels: multiple * self.stem_channels, equal_flops: None, ..*self };
+        let flops = |multiple: usize| Ok::<_, Error>(super::cost_as_numbered(cell, &wide(multiple))?.flops.0);
+        // More channels cost more: the first multiple that costs as much as wanted, by doubling and halving. A narrow stem may have too
+        // few channels for all vertices.
+        let (mut below, mut above) = (0, 1);
+        while flops(above).is_ok_and(|flops| flops < wanted) || matches!(flops(above), Err(Error::TooFewChannels { .. })) {
+            (below, above) = (above, 2 * above);
+        }
+        while above - below > 1 {
+            let middle = below.midpoint(above);
+            let is_small = match flops(middle) {
+                Ok(flops) => flops < wanted,
+                Err(Error::TooFewChannels { .. }) => true,
+                Err(error) => return Err(error),
+            };
+            if is_small { below = middle } else { above = middle }
+        }
+        // Nearest by the ratio.
+        let costs = (flops(below.max(1)), flops(above)?);
+        let is_below_nearer = |below: u64| u128::from(wanted).pow(2) < u128::from(below) * u128::from(costs.1);
+        Ok(wide(if below > 0 && costs.0.is_ok_and(is_below_nearer) { below } else { above }))
     }
 
     /// Passes a skeleton of which a network can be made.
@@ -75,7 +110,7 @@ impl Skeleton {
 mod tests {
     use super::*;
     use crate::network::{Plan, cost};
-    use crate::space::Cell;
+    use crate::space::{Cell, Space};
 
     #[test]
     fn sizes_beyond_all_reason_are_refused_by_name_and_at_once() {
@@ -99,10 +134,39 @@ mod tests {
     }
 
     #[test]
+    fn cells_of_equal_flops_have_stems_of_their_own() {
+        let image = ImageShape { channels: 1, height: 14, width: 14 };
+        let equal = Skeleton { image, classes: 10, stem_channels: 1, stacks: 3, cells_per_stack: 1, equal_flops: Some(250_000) };
+        let cells = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap();
+        for cell in cells.iter().step_by(7) {
+            let found = cost(cell, &equal).unwrap();
+            let plan = Plan::compile(cell, &equal).unwrap();
+            assert_eq!((plan.cost(), plan.skeleton().equal_flops), (found, None));
+            // One channel more or less is no nearer.
+            let stem = plan.skeleton().stem_channels;
+            let off = |stem_channels: usize| {
+                let skeleton = Skeleton { stem_channels, equal_flops: None, ..equal };
+                cost(cell, &skeleton).map_or(f64::INFINITY, |cost| {
+                    (crate::statistics::number(usize::try_from(cost.flops.0).unwrap()) / 250_000.0).ln().abs()
+                })
+            };
+            assert!(off(stem) <= off(stem + 1) && (stem == 1 || off(stem) <= off(stem - 1)), "{cell}: {stem}");
+        }
+        // What costs more with any stem has the narrowest.
+        let little = Skeleton { equal_flops: Some(1), ..equal };
+        assert_eq!(Plan::compile(&cells[0], &little).unwrap().skeleton().stem_channels, 1);
+        // Multiples of the given stem.
+        let fours = Skeleton { stem_channels: 4, ..equal };
+        assert!(
+            cells.iter().step_by(50).all(|cell| Plan::compile(cell, &fours).unwrap().skeleton().stem_channels.is_multiple_of(4))
+        );
+    }
+
+    #[test]
     fn the_largest_networks_are_counted_without_overflow() {
         let image = ImageShape { channels: 3, height: 1 << 14, width: 1 << 14 };
         let (stem_channels, stacks, cells_per_stack) = (2, 16, 1 << 10);
-        let huge = Skeleton { image, classes: 1 << 16, stem_channels, stacks, cells_per_stack };
+        let huge = Skeleton { image, classes: 1 << 16, stem_channels, stacks, cells_per_stack, equal_flops: None };
         huge.check().unwrap();
         let cell = Cell::from_texts("0101001000010000", "input,conv3x3-bn-relu,conv3x3-bn-relu,output").unwrap();
         let message = Plan::compile(&cell, &huge).unwrap_err().to_string();

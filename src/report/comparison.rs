@@ -103,16 +103,33 @@ fn results(task: &OnTask) -> String {
     let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
     let best = format!(
         "The best cell has a {} of {} %{of}. The best {} % of the cells have a regret of at most {} percentage points, the \
-         better half of at most {}.",
+         better half of at most {}.{}",
         task.judged_by.name(),
         number::percent(task.best),
         100.0 * GOAL,
         fine(task.goal),
-        fine(task.middle)
+        fine(task.middle),
+        task.optimum.map_or_else(String::new, |optimum| format!(" {}", optimum_in_words(&optimum)))
+            + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
     );
     let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
     let remarks: String = task.remarks().iter().map(|remark| paragraph(remark)).collect();
     [verdict, paragraph(&best), remarks, table(&standings(task), &caption)].concat()
+}
+
+/// How good the best cell truly is.
+fn optimum_in_words(optimum: &Estimate) -> String {
+    let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(number::percent);
+    format!("That is the largest of noisy means: with the noise removed the best cell is at {value} % [{low}, {high}].")
+}
+
+/// What the floor means.
+fn floor_in_words(floor: &Estimate) -> String {
+    let [value, low, high] = [floor.value, floor.low, floor.high].map(fine);
+    format!(
+        "Asking for every cell once and taking the one that looked best has a regret of {value} [{low}, {high}]: this is the floor, and \
+         algorithms near it are not told apart by what they find."
+    )
 }
 
 /// Who ended best, and from whom that is told apart.
@@ -326,7 +343,7 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Place, Worth, rank};
+    use crate::compare::{Band, Judging, Place, Worth, rank};
     use crate::report::sample;
     use crate::search::Redraws;
     use crate::table::Divergence;
@@ -377,6 +394,9 @@ mod tests {
             judged_by: Worth::MeanTestAccuracy,
             caveat: None,
             best: 0.943,
+            judging: Judging::All,
+            optimum: Some(Estimate { value: 0.938, low: 0.936, high: 0.94 }),
+            floor: Some(Estimate { value: 0.002, low: 0.0019, high: 0.0021 }),
             repeats: Some((3, 3)),
             divergence: Divergence::default(),
             pool: None,

@@ -20,6 +20,8 @@ use crate::unit::{Epochs, Seed};
 pub struct TableOracle<'a> {
     table: &'a Table,
     seed: u64,
+    /// At this budget only the repeats below this number answer.
+    shown: Option<(Epochs, u16)>,
     /// How often a cell, by its index, was asked at a budget.
     asked: FxHashMap<u64, u32>,
 }
@@ -29,14 +31,23 @@ impl<'a> TableOracle<'a> {
     #[must_use]
     pub fn new(table: &'a Table, seed: Seed) -> Self {
         table.prepare();
-        Self { table, seed: seed.derive("repeats of a table").0, asked: FxHashMap::default() }
+        Self { table, seed: seed.derive("repeats of a table").0, shown: None, asked: FxHashMap::default() }
+    }
+
+    /// Answers at one budget with the repeats below a number only, so that cells can be judged by the others.
+    #[must_use]
+    pub fn showing(self, shown: Option<(Epochs, u16)>) -> Self {
+        Self { shown, ..self }
     }
 
     fn answer(&mut self, proposal: &Proposal) -> Result<Measurement, oracle::Error> {
         let refused = |source| oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: Box::new(source) };
         let missing = |epochs| super::Error::NotRecorded { hash: proposal.cell.hash(), epochs };
         let index = self.table.index_of(&proposal.cell).ok_or_else(|| refused(missing(None)))?;
-        let rows = self.table.repeats(index, proposal.epochs);
+        let mut rows = self.table.repeats(index, proposal.epochs);
+        if let Some((_, most)) = self.shown.filter(|(epochs, _)| *epochs == proposal.epochs) {
+            rows = &rows[..rows.partition_point(|row| row.repeat() < most)];
+        }
         if rows.is_empty() {
             self.table.check_budget(proposal.epochs).map_err(refused)?;
             return Err(refused(missing(Some(proposal.epochs))));

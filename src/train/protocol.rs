@@ -114,14 +114,17 @@ pub struct Network {
     pub stacks: usize,
     /// The number of cells in each stack.
     pub cells_per_stack: usize,
+    /// If given, the operations that a forward pass of each cell is to cost: the stem has a multiple of `stem_channels` channels then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal_flops: Option<u64>,
 }
 
 impl Network {
     /// The skeleton of the networks; `None` if it is left to the data set.
     #[must_use]
     pub fn skeleton(self) -> Option<Skeleton> {
-        let Self { image, classes, stem_channels, stacks, cells_per_stack } = self;
-        Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack })
+        let Self { image, classes, stem_channels, stacks, cells_per_stack, equal_flops } = self;
+        Some(Skeleton { image: image?, classes: classes?, stem_channels, stacks, cells_per_stack, equal_flops })
     }
 }
 
@@ -171,6 +174,7 @@ fn nas_bench_101() -> Protocol {
             stem_channels: 128,
             stacks: 3,
             cells_per_stack: 3,
+            equal_flops: None,
         },
         images: Images { train: 40_000, validation: 39 * 256, test: 39 * 256, train_accuracy: 256, curve: 39 * 256 },
         learning_rate: Schedule { peak: 0.2, idle_first_step: true },
@@ -193,7 +197,7 @@ fn quick() -> Protocol {
         budgets: [1, 2].map(Epochs).to_vec(),
         repeats: 2,
         batch_size: 64,
-        network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1 },
+        network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1, equal_flops: None },
         images: Images { train: 6_000, validation: 4_000, test: 4_000, train_accuracy: 256, curve: 512 },
         learning_rate: Schedule { peak: 0.1, idle_first_step: false },
         update: Settings {
@@ -394,7 +398,11 @@ impl Protocol {
     /// The protocol in words, as name and text of each part.
     #[must_use]
     pub fn lines(&self) -> Vec<(String, String)> {
-        let Network { stem_channels, stacks, cells_per_stack, .. } = self.network;
+        let Network { stem_channels, stacks, cells_per_stack, equal_flops, .. } = self.network;
+        let stem = equal_flops.map_or_else(
+            || format!("stem of {stem_channels} channels"),
+            |flops| format!("stem of as many channels, in multiples of {stem_channels}, as make {flops} FLOPs"),
+        );
         let Settings { optimizer, weight_decay, batch_norm_momentum, .. } = self.update;
         let budgets: Vec<_> = self.budgets.iter().map(ToString::to_string).collect();
         let optimizer = match optimizer {
@@ -408,7 +416,7 @@ impl Protocol {
             Augmentation { padding, flip } => format!("pad {padding} and crop{}", if flip { ", flip" } else { "" }),
         };
         [
-            ("network", format!("stem of {stem_channels} channels, stacks × cells: {stacks} × {cells_per_stack}")),
+            ("network", format!("{stem}, stacks × cells: {stacks} × {cells_per_stack}")),
             ("budgets", format!("{} epochs, {} repeats each", budgets.join(", "), self.repeats)),
             ("steps", format!("batches of {}, {optimizer}, weight decay {weight_decay}", self.batch_size)),
             ("learning rate", format!("{} falling along a cosine", self.learning_rate.peak)),

@@ -1,6 +1,6 @@
 //! Searches and comparisons on a table that lacks some of its cells.
 
-use nasbench::compare::{self, TableTruth, Truth as _};
+use nasbench::compare::{self, Judging, TableTruth, Truth as _};
 use nasbench::search::{self, Budget, Setup};
 use nasbench::table::{Benchmark, Record, Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
@@ -27,7 +27,7 @@ fn without_one_cell_of_five_vertices_the_others_are_still_searched() {
     assert!(of_five > 360, "{of_five} of 400");
     assert!(history.trials.iter().all(|trial| !trial.proposal.cell.is_isomorphic_to(&missing)));
 
-    let truth = TableTruth::new(&table, &compare::set_up(&table, None, &[random]).unwrap()).unwrap();
+    let truth = TableTruth::new(&table, &compare::set_up(&table, None, &[random], Judging::All).unwrap(), Judging::All).unwrap();
     assert_eq!(truth.worth(&missing), None);
     assert!(truth.regret(&history.incumbents().last().unwrap().1.proposal.cell) < 0.05);
 }
@@ -42,7 +42,11 @@ fn only_the_budgets_that_an_algorithm_uses_make_a_pool() {
     assert!(pool("random").is_none() && pool("regularized-evolution").is_none());
     assert_eq!(pool("hyperband").unwrap().len(), 2_531);
     let both = ["random", "hyperband"].map(|name| search::find(name).unwrap());
-    assert_eq!(compare::set_up(&table, None, &both).unwrap().pool.unwrap().len(), 2_531, "all searches of a task in one pool");
+    assert_eq!(
+        compare::set_up(&table, None, &both, Judging::All).unwrap().pool.unwrap().len(),
+        2_531,
+        "all searches of a task in one pool"
+    );
 }
 
 #[test]
@@ -55,5 +59,5 @@ fn a_cell_without_a_test_accuracy_is_not_compared_on_where_the_others_have_one()
     let table = Table::from_records(&records);
     let random = search::find("random").unwrap();
     assert!(Setup::on_table(&table, None, &[random], |_| true).unwrap().pool.is_none());
-    assert_eq!(compare::set_up(&table, None, &[random]).unwrap().pool.unwrap().len(), 2_531);
+    assert_eq!(compare::set_up(&table, None, &[random], Judging::All).unwrap().pool.unwrap().len(), 2_531);
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, Contestant, ModelTruth, TableTruth, Task, Truth};
+use nasbench::compare::{self, Contestant, Judging, ModelTruth, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
 use nasbench::search::{Budget, Entry, Setup};
 use nasbench::space::Cell;
 use nasbench::table::{Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
 
-use super::Arguments;
+use super::{Arguments, Which};
 use crate::cli;
 use crate::cli::search::models::{self, Models};
 use crate::cli::search::{target, without_small_budgets};
@@ -49,7 +49,8 @@ pub(super) fn tasks<'a>(
         [] => vec![None],
         epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
     };
-    let task = |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs, &algorithms)?, answers));
+    let task =
+        |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs, &algorithms, arguments.truth)?, answers));
     answers.iter().flat_map(|answers| epochs.iter().map(move |epochs| (answers, *epochs))).map(task).collect()
 }
 
@@ -84,6 +85,14 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Which repeats of a table are shown and judged by.
+fn judging(table: &Table, epochs: Epochs, truth: Which) -> Judging {
+    match truth {
+        Which::Unseen => Judging::unseen(table, epochs),
+        Which::All => Judging::All,
+    }
+}
+
 impl Answers {
     /// What is asked, as it was typed.
     fn on(&self) -> String {
@@ -108,15 +117,17 @@ impl Answers {
     }
 
     /// A task of it for some algorithms, at a budget if one was given.
-    fn task(&self, epochs: Option<Epochs>, algorithms: &[&Entry]) -> anyhow::Result<Task> {
+    fn task(&self, epochs: Option<Epochs>, algorithms: &[&Entry], truth: Which) -> anyhow::Result<Task> {
         let plural = |epochs: Epochs| if epochs.0 == 1 { "" } else { "s" };
         match self {
             Self::Records { folder, identity, table } => {
-                let setup = compare::set_up(table, epochs, algorithms);
+                let judging = judging(table, compare::full_budget(table, epochs), truth);
+                let setup = compare::set_up(table, epochs, algorithms, judging);
                 let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
                 let epochs = setup.epochs;
                 // A benchmark may grow and keep its identity, but then its answers change.
-                let oracle = format!("benchmark {identity} with {} rows", table.row_count());
+                let shown = judging.shown(epochs).map_or_else(String::new, |(_, most)| format!(", repeats below {most} shown"));
+                let oracle = format!("benchmark {identity} with {} rows{shown}", table.row_count());
                 Ok(Task { name: format!("{} at {epochs} epoch{}", folder.display(), plural(epochs)), setup, oracle })
             }
             Self::Models { file, identity, models, .. } => {
@@ -129,16 +140,19 @@ impl Answers {
         }
     }
 
-    pub(super) fn truth(&self, task: &Task) -> Result<Box<dyn Truth + '_>, compare::Error> {
+    pub(super) fn truth(&self, task: &Task, truth: Which) -> Result<Box<dyn Truth + '_>, compare::Error> {
         Ok(match self {
-            Self::Records { table, .. } => Box::new(TableTruth::new(table, &task.setup)?),
+            Self::Records { table, .. } => {
+                Box::new(TableTruth::new(table, &task.setup, judging(table, task.setup.epochs, truth))?)
+            }
             Self::Models { models, cells, .. } => Box::new(ModelTruth::new(models.accuracy(), cells)?),
         })
     }
 
-    pub(super) fn oracle(&self, seed: Seed) -> Box<dyn Oracle + '_> {
+    /// An oracle for one run, which shows only the repeats below a number at one budget.
+    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>) -> Box<dyn Oracle + '_> {
         match self {
-            Self::Records { table, .. } => Box::new(TableOracle::new(table, seed)),
+            Self::Records { table, .. } => Box::new(TableOracle::new(table, seed).showing(shown)),
             Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
         }
     }

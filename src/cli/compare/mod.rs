@@ -97,6 +97,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Vec<u16>,
 
+    /// What cells of a benchmark are judged by: all repeats, the one that was seen among them, as in the paper of NAS-Bench-101, or the
+    /// repeats that no search sees.
+    ///
+    /// With `all`, part of a regret is the luck of the run that was seen. With `unseen`, searches are shown repeats 0 and 1, or 0 of two,
+    /// and cells are judged by the others; where some cell has one repeat only, it is judged by that.
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    truth: Which,
+
     /// The folder for the results; it is made if it is not there.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -110,6 +118,16 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// The repeats that cells are judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// All of them, the one that was seen among them.
+    #[default]
+    All,
+    /// Those that no search sees.
+    Unseen,
+}
+
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     // The command line is written down with the results.
     let paths = arguments.on.iter().chain(&arguments.models.time_model).chain([&arguments.out]);
@@ -118,7 +136,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let answers = answers::open(arguments)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
     answers::check(&contestants, &tasks, &on, arguments.budget.0, global.quiet)?;
-    let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task)).collect::<Result<Vec<_>, _>>();
+    let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
     let plan = Plan { contestants, tasks, runs: arguments.runs, budget: arguments.budget.0, seed: Seed(arguments.seed) };
@@ -127,7 +145,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     results::check(&arguments.out, arguments.force)?;
     let bar = progress(&plan, global.quiet);
     let started = Instant::now();
-    let oracle = |task: usize, seed| on[task].oracle(seed);
+    let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
+    let oracle = |task: usize, seed| on[task].oracle(seed, shown(task));
     let finished = compare::run(&plan, oracle, &truths, &arguments.out.join(results::RUNS), || bar.inc(1));
     bar.finish_and_clear();
     let finished = finished.context("could not compare")?;

@@ -14,7 +14,7 @@ use nasbench::space::{Operation, Space};
 use nasbench::table::{TrajectoryRow, holds_trajectories, write_trajectories};
 use serde_json::{Value, json};
 
-use super::Arguments;
+use super::{Arguments, Which};
 use crate::cli::outputs::{check_replaceable, has_mark};
 use crate::cli::search::models::LARGEST;
 
@@ -156,7 +156,7 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
 
 /// The command that makes the same comparison again.
 pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, out, force: _, format: _ } = arguments;
+    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, truth, out, force: _, format: _ } = arguments;
     let mut command = "nasbench compare".to_owned();
     // Writing to a text cannot fail.
     for folder in on {
@@ -178,6 +178,9 @@ pub(super) fn command(arguments: &Arguments) -> String {
     if !epochs.is_empty() {
         let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();
         let _ = write!(command, " --epochs {}", epochs.join(","));
+    }
+    if *truth == Which::Unseen {
+        command += " --truth unseen";
     }
     let budget = budget.0;
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));

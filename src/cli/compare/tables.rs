@@ -43,6 +43,17 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
         100.0 * task.goal,
         100.0 * task.middle
     )?;
+    if let Some(optimum) = &task.optimum {
+        let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(|worth| 100.0 * worth);
+        writeln!(
+            out,
+            "that is the largest of noisy means: with the noise removed the best is at {value:.2} % [{low:.2}, {high:.2}]\n"
+        )?;
+    }
+    if let Some(floor) = &task.floor {
+        let [value, low, high] = [floor.value, floor.low, floor.high].map(|regret| 100.0 * regret);
+        writeln!(out, "floor, every cell asked for once and the one that looked best taken: {value:.3} [{low:.3}, {high:.3}]\n")?;
+    }
     for remark in task.remarks() {
         writeln!(out, "{remark}\n")?;
     }

@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn all_instruction_sets_take_the_same_steps() {
         let image = ImageShape { channels: 1, height: 6, width: 7 };
-        let skeleton = Skeleton { image, classes: 10, stem_channels: 5, stacks: 2, cells_per_stack: 1 };
+        let skeleton = Skeleton { image, classes: 10, stem_channels: 5, stacks: 2, cells_per_stack: 1, equal_flops: None };
         let operations = "input,conv3x3-bn-relu,maxpool3x3,conv1x1-bn-relu,output";
         let cell = Cell::from_texts("0111000100000100000100000", operations).unwrap();
         let plan = Plan::compile(&cell, &skeleton).unwrap();

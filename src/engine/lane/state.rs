@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_model_allocates_what_it_announces() {
         let image = ImageShape { channels: 3, height: 7, width: 6 };
-        let skeleton = Skeleton { image, classes: 10, stem_channels: 6, stacks: 2, cells_per_stack: 2 };
+        let skeleton = Skeleton { image, classes: 10, stem_channels: 6, stacks: 2, cells_per_stack: 2, equal_flops: None };
         let optimizer = Optimizer::Nesterov { momentum: 0.9 };
         let settings = Settings { optimizer, weight_decay: 0.0, batch_norm_momentum: 0.9, batch_norm_epsilon: 1e-5 };
         for cell in Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap() {

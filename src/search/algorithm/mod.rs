@@ -4,6 +4,7 @@ mod bananas;
 mod bohb;
 mod genetic;
 mod hyperband;
+mod largest_first;
 mod local_search;
 mod non_regularized_evolution;
 mod pnas;
@@ -20,6 +21,7 @@ use super::Entry;
 /// Every algorithm.
 pub const ALGORITHMS: &[Entry] = &[
     random::ENTRY,
+    largest_first::ENTRY,
     regularized_evolution::ENTRY,
     non_regularized_evolution::ENTRY,
     genetic::ENTRY,

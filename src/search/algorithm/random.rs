@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::pool::Region;
+use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
 use crate::space::Sampler;
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "random",
-    about: "independent random cells, as a sampler draws them",
+    about: "random cells, as a sampler draws them: independent ones, or with replacement=false each cell once",
     source: "Bergstra & Bengio, JMLR 13, 2012; in this space: Ying et al., ICML 2019, supplement S2",
     uses_small_budgets: false,
     defaults: defaults_of::<Options>,
@@ -21,10 +22,18 @@ pub(super) const ENTRY: Entry = Entry {
 /// The most proposals at once, so that an oracle can work on many.
 const BATCH: usize = 64;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Options {
     sampler: Sampler,
+    /// Whether a cell may be drawn again.
+    replacement: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { sampler: Sampler::default(), replacement: true }
+    }
 }
 
 #[derive(Debug)]
@@ -32,23 +41,29 @@ struct Random {
     region: Region,
     epochs: Epochs,
     sampler: Sampler,
+    /// What was drawn, if nothing may be drawn again.
+    seen: Option<Seen>,
 }
 
 impl Random {
     fn new(setup: &Setup) -> Result<Self, Error> {
-        let Options { sampler } = setup.options(ENTRY.name)?;
-        Ok(Self { region: setup.region(), epochs: setup.epochs, sampler })
+        let Options { sampler, replacement } = setup.options(ENTRY.name)?;
+        let seen = (!replacement).then(Seen::default);
+        Ok(Self { region: setup.region(), epochs: setup.epochs, sampler, seen })
     }
 }
 
 impl Searcher for Random {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
         let draw = |_| {
-            let spec = self.region.draw(self.sampler, rng);
+            let spec = match &mut self.seen {
+                Some(seen) => seen.draw(&self.region, self.sampler, rng)?,
+                None => self.region.draw(self.sampler, rng),
+            };
             let cell = spec.prune().expect("a sampler draws connected specs");
-            Proposal { cell, epochs: self.epochs }
+            Some(Proposal { cell, epochs: self.epochs })
         };
-        (0..room.min(BATCH)).map(draw).collect()
+        (0..room.min(BATCH)).map_while(draw).collect()
     }
 
     fn tell(&mut self, _: &[Trial]) {}
@@ -71,6 +86,17 @@ mod tests {
         assert_eq!(proposals.len(), 50 * BATCH);
         let edges: usize = proposals.iter().map(|proposal| proposal.cell.edge_count()).sum();
         count(edges) / count(proposals.len())
+    }
+
+    #[test]
+    fn without_replacement_every_cell_comes_once() {
+        let mut setup = Setup::new(Space::nas_bench_101().with_max_vertices(4).unwrap(), Epochs(4));
+        setup.options = serde_json::json!({ "sampler": "uniform", "replacement": false });
+        let mut search = Random::new(&setup).unwrap();
+        let mut rng = Seed(1).rng();
+        let asked: Vec<_> = (0..3).flat_map(|_| search.ask(64, &mut rng)).map(|proposal| proposal.cell.fingerprint()).collect();
+        assert_eq!(asked.len(), 91);
+        assert_eq!(asked.iter().collect::<std::collections::BTreeSet<_>>().len(), 91);
     }
 
     #[test]

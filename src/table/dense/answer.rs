@@ -49,6 +49,8 @@ pub enum Repeat {
     /// The mean over all. One that diverged counts as [chance](Table::chance); one that lacks an accuracy or a time otherwise
     /// is left out of the mean of that, and each [`Mean`] says how many it is of.
     Mean,
+    /// The mean over those with this number or a larger one: over what a search that is shown the smaller ones never saw.
+    MeanFrom(u16),
     /// The one with this number.
     One(u16),
     /// One drawn at random, a function of the seed and the cell only: each time the same.

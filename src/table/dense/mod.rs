@@ -400,7 +400,10 @@ impl Table {
     ///
     /// Panics unless the index is below [`len`](Self::len).
     pub fn answer(&self, index: usize, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
-        let rows = self.repeats(index, epochs);
+        let mut rows = self.repeats(index, epochs);
+        if let Repeat::MeanFrom(first) = repeat {
+            rows = &rows[rows.partition_point(|row| row.repeat < first)..];
+        }
         if rows.is_empty() {
             let hash = self.hashes[index];
             self.check_budget(epochs)?;
@@ -408,7 +411,7 @@ impl Table {
         }
         let hash = self.hashes[index];
         let row = match repeat {
-            Repeat::Mean => None,
+            Repeat::Mean | Repeat::MeanFrom(_) => None,
             Repeat::One(one) => {
                 let known = || rows.iter().map(Row::repeat).collect();
                 let row = rows.iter().find(|row| row.repeat == one);

@@ -1,0 +1,198 @@
+//! How good cells truly are, noise taken out: the best of many noisy means is mostly the luckiest one.
+
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::interval::Estimate;
+use crate::statistics::number;
+
+/// The points of the distribution of the true values.
+const POINTS: usize = 300;
+/// The bins of the observed means with one number of repeats.
+const BINS: usize = 1_000;
+/// The steps of the expectation maximisation.
+const STEPS: usize = 500;
+/// The draws of all true values that the optimum is taken of.
+const DRAWS: usize = 1_000;
+
+/// The mean of some repeats of one thing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NoisyMean {
+    /// The mean.
+    pub value: f64,
+    /// The number of repeats: at least one.
+    pub repeats: usize,
+}
+
+/// The distribution of true values behind noisy means.
+#[derive(Clone, Debug)]
+pub struct Deconvolved {
+    points: Vec<f64>,
+    weights: Vec<f64>,
+    bins: Vec<Bin>,
+}
+
+/// Means that are alike.
+#[derive(Clone, Debug)]
+struct Bin {
+    count: usize,
+    /// How likely each point makes them.
+    likelihoods: Vec<f64>,
+}
+
+impl Deconvolved {
+    /// Finds the distribution on a grid under which the means are the most likely, the noise being normal with a known variance of one
+    /// repeat. `None` of no means, or where some value is not finite.
+    ///
+    /// # Source
+    ///
+    /// Kiefer & Wolfowitz, Annals of Mathematical Statistics 27, 1956 (the estimator); Laird, JASA 73, 1978 (by expectation
+    /// maximisation); Efron, "Empirical Bayes deconvolution estimates", Biometrika 103, 2016 (what it is for).
+    #[must_use]
+    pub fn new(means: &[NoisyMean], variance: f64) -> Option<Self> {
+        let values = || means.iter().map(|mean| mean.value);
+        let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        if !(least.is_finite() && most.is_finite() && variance.is_finite() && variance >= 0.0) {
+            return None;
+        }
+        let at = |place: usize, parts: usize| least + (most - least) * (number(place) + 0.5) / number(parts);
+        let points: Vec<f64> = (0..POINTS).map(|place| at(place, POINTS)).collect();
+        let mut repeats: Vec<usize> = means.iter().map(|mean| mean.repeats.max(1)).collect();
+        repeats.sort_unstable();
+        repeats.dedup();
+        // Without any noise the grid itself is how far a mean is known.
+        let finest = ((most - least) / number(POINTS)).max(f64::MIN_POSITIVE);
+        let bins = repeats.into_iter().flat_map(|repeats| {
+            let deviation = (variance / number(repeats)).sqrt().max(finest);
+            let mut counts = vec![0; BINS];
+            for mean in means.iter().filter(|mean| mean.repeats.max(1) == repeats) {
+                counts[bin_of(mean.value, least, most)] += 1;
+            }
+            let likelihoods = |bin: usize| {
+                let density = |point: &f64| (-0.5 * ((at(bin, BINS) - point) / deviation).powi(2)).exp();
+                points.iter().map(density).collect()
+            };
+            let filled = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+            filled.map(|(bin, count)| Bin { count, likelihoods: likelihoods(bin) }).collect::<Vec<_>>()
+        });
+        let bins: Vec<Bin> = bins.collect();
+        let mut found = Self { weights: vec![1.0 / number(POINTS); POINTS], points, bins };
+        for _ in 0..STEPS {
+            found.improve(number(means.len()));
+        }
+        Some(found)
+    }
+
+    /// One step of the expectation maximisation.
+    fn improve(&mut self, all: f64) {
+        let mut sums = vec![0.0; POINTS];
+        for bin in &self.bins {
+            let posterior = bin.posterior(&self.weights);
+            for (sum, share) in sums.iter_mut().zip(posterior) {
+                *sum += share * number(bin.count);
+            }
+        }
+        for (weight, sum) in self.weights.iter_mut().zip(sums) {
+            *weight = sum / all;
+        }
+    }
+
+    /// The mean of the true values.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.points.iter().zip(&self.weights).map(|(point, weight)| point * weight).sum()
+    }
+
+    /// The largest true value behind the means, with the interval in which it is with a probability of 95 %.
+    #[must_use]
+    pub fn optimum(&self, rng: &mut ChaCha8Rng) -> Estimate {
+        let cumulated: Vec<(f64, Vec<f64>)> = self
+            .bins
+            .iter()
+            .map(|bin| {
+                let mut sum = 0.0;
+                let posterior = bin.posterior(&self.weights);
+                let shares = posterior.iter().map(|share| {
+                    sum += share;
+                    sum
+                });
+                (number(bin.count), shares.collect())
+            })
+            .collect();
+        let mut draw = || {
+            // The largest of n draws has the n-th root of a uniform number as its share.
+            let largest = cumulated.iter().map(|(count, shares)| {
+                let share = rng.random::<f64>().powf(1.0 / count);
+                shares.partition_point(|sum| *sum < share).min(POINTS - 1)
+            });
+            self.points[largest.max().unwrap_or(0)]
+        };
+        let mut drawn: Vec<f64> = (0..DRAWS).map(|_| draw()).collect();
+        drawn.sort_unstable_by(f64::total_cmp);
+        let value = drawn.iter().sum::<f64>() / number(DRAWS);
+        Estimate { value, low: drawn[DRAWS / 40], high: drawn[DRAWS - 1 - DRAWS / 40] }
+    }
+}
+
+impl Bin {
+    /// The share of each point, given the weights of the points.
+    fn posterior(&self, weights: &[f64]) -> Vec<f64> {
+        let shares: Vec<f64> = self.likelihoods.iter().zip(weights).map(|(likelihood, weight)| likelihood * weight).collect();
+        let sum: f64 = shares.iter().sum();
+        if sum > 0.0 { shares.into_iter().map(|share| share / sum).collect() } else { weights.to_vec() }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list, clamped to it")]
+fn bin_of(value: f64, least: f64, most: f64) -> usize {
+    let place = (value - least) / (most - least) * number(BINS);
+    (place.max(0.0) as usize).min(BINS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Seed;
+
+    /// A standard normal number, by the method of Box and Muller.
+    fn normal(rng: &mut ChaCha8Rng) -> f64 {
+        let (one, other) = (1.0 - rng.random::<f64>(), rng.random::<f64>());
+        (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
+    }
+
+    #[test]
+    fn a_planted_distribution_is_recovered() {
+        let mut rng = Seed(1).rng();
+        // As accuracies are: many cells near the best, a long tail of worse ones.
+        let truths: Vec<f64> = (0..2_500).map(|_| 0.85 - 0.03 * rng.random::<f64>().powi(2)).collect();
+        let noise = 0.008;
+        for repeats in [3, 15] {
+            let observed = |truth: &f64, rng: &mut ChaCha8Rng| NoisyMean {
+                value: truth + noise * normal(rng) / number(repeats).sqrt(),
+                repeats,
+            };
+            let means: Vec<_> = truths.iter().map(|truth| observed(truth, &mut rng)).collect();
+            let found = Deconvolved::new(&means, noise * noise).unwrap();
+            let mean = truths.iter().sum::<f64>() / 2_500.0;
+            let deviation = (truths.iter().map(|truth| (truth - mean).powi(2)).sum::<f64>() / 2_499.0).sqrt();
+            let best = truths.iter().copied().fold(0.0, f64::max);
+            let luckiest = means.iter().map(|mean| mean.value).fold(0.0, f64::max);
+            let optimum = found.optimum(&mut rng);
+            assert!((found.mean() - mean).abs() < 0.1 * deviation, "{} instead of {mean}", found.mean());
+            assert!((optimum.value - best).abs() < 0.1 * deviation, "{optimum:?} instead of {best}, s.d. {deviation}");
+            assert!(luckiest - best > 0.1 * deviation, "without it the luckiest mean is taken: {luckiest}");
+            assert!(optimum.low <= optimum.value && optimum.value <= optimum.high);
+        }
+    }
+
+    #[test]
+    fn without_noise_the_largest_mean_is_the_optimum() {
+        let means: Vec<_> = (0..100_u8).map(|place| NoisyMean { value: f64::from(place) / 100.0, repeats: 1 }).collect();
+        let found = Deconvolved::new(&means, 0.0).unwrap();
+        let optimum = found.optimum(&mut Seed(1).rng());
+        assert!((optimum.value - 0.99).abs() < 0.01 && (found.mean() - 0.495).abs() < 0.01, "{optimum:?} {}", found.mean());
+        assert!(Deconvolved::new(&[], 1.0).is_none());
+        let one = Deconvolved::new(&[NoisyMean { value: 0.5, repeats: 1 }], 0.1).unwrap();
+        assert!((one.mean() - 0.5).abs() < 1e-9);
+    }
+}
