@@ -91,6 +91,8 @@ impl Positions {
     /// Finds the columns in a header whose names are unique.
     pub(super) fn new(columns: &Columns, header: &[String], file: &Path) -> Result<Self, Error> {
         let find = |name: &str| header.iter().position(|column| column == name);
+        let find_in_any_case =
+            |name: &str| find(name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)));
         let missing = |name: &str, field: Option<&'static str>| {
             let (file, column, known) = (file.to_owned(), name.to_owned(), header.to_vec());
             Error::MissingColumn { file, column, field, known }
@@ -112,13 +114,14 @@ impl Positions {
         for (field, usual) in FIELDS {
             let is_named = columns.named.iter().any(|(named, ..)| named == field);
             let others = SYNONYMS.iter().filter(|(of, _)| of == field).map(|(_, name)| *name);
-            let found = std::iter::once(*usual).chain(others).filter_map(find).find(|position| !positions.is_read(*position));
+            let names = std::iter::once(*usual).chain(others);
+            let found = names.filter_map(find_in_any_case).find(|position| !positions.is_read(*position));
             if let Some(position) = found.filter(|_| !is_named) {
                 positions.single.insert(field, position);
             }
         }
         positions.forget_unasked(columns);
-        positions.stop = find(STOP).filter(|position| !positions.is_read(*position));
+        positions.stop = find_in_any_case(STOP).filter(|position| !positions.is_read(*position));
         positions.check_complete(|field| {
             let usual = FIELDS.iter().find(|(known, _)| *known == field).map_or(field, |(_, usual)| *usual);
             missing(usual, Some(field))

@@ -138,9 +138,9 @@ fn in_row(error: Error, number: usize) -> Error {
     match error {
         Error::Value { file, row, column, expected, found } => Error::Value { file, row: number + row, column, expected, found },
         Error::Rows { file, source } => {
-            let text = source.to_string();
-            let text = text.trim_start_matches(PARSER);
             // The line is that of a text of this row alone.
+            let text = source.to_string().replace(" for line 2", "");
+            let text = text.trim_start_matches(PARSER);
             let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
             Error::Rows { file, source: ArrowError::ParseError(format!("row {number}: {text}")) }
         }

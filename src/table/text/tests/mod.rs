@@ -447,6 +447,8 @@ fn how_a_training_ended_is_read_in_any_case_and_other_words_are_refused() {
         Status::Failed,
     ];
     assert_eq!(statuses, expected);
+    let upper = read(&format!("{}\n{}", header.replace("status", "Status"), of(&rows)), &Columns::default()).unwrap();
+    assert_eq!(upper, records, "nor does the case of the name matter");
     // Where cells are judged, a training that diverged counts as chance.
     let table = Table::from_records(&records[..3]);
     assert_eq!(table.judged_accuracies(0, Epochs(4)), [0.5, 0.1, 0.1]);
