@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn every_step_reads_what_was_written_before() {
         let image = ImageShape { channels: 1, height: 4, width: 4 };
-        let skeleton = Skeleton { image, classes: 3, stem_channels: 6, stacks: 2, cells_per_stack: 1 };
+        let skeleton = Skeleton { image, classes: 3, stem_channels: 6, stacks: 2, cells_per_stack: 1, equal_flops: None };
         for cell in Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap() {
             let plan = Plan::compile(&cell, &skeleton).unwrap();
             let schedule = Schedule::new(&plan);
