@@ -182,7 +182,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
-    note(format_args!("{red}error{red:#}: {error:#}"));
+    let text = format!("{error:#}");
+    // Threads need memory for their stacks, and libraries give no other reason than the number of the system.
+    let is_refused =
+        memory::address_space().is_some() && ["(os error 11)", "(os error 12)"].iter().any(|number| text.contains(number));
+    let hint = if is_refused { format!("\nhint: {}", memory::excess()) } else { String::new() };
+    note(format_args!("{red}error{red:#}: {text}{hint}"));
     ExitCode::FAILURE
 }
 

@@ -10,7 +10,9 @@ mod distribution;
 #[cfg(test)]
 mod fixture;
 mod interval;
+mod judging;
 mod kept;
+mod noise;
 mod rank;
 mod run;
 mod significance;
@@ -23,11 +25,12 @@ pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{
     Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
 };
+pub use judging::Judging;
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{GOAL, OnTask, Pair, Standing, Summary};
-pub use truth::{Agreement, Judging, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
+pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;
 use std::path::PathBuf;

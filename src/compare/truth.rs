@@ -1,18 +1,17 @@
 //! What a search must not see: how good cells truly are.
 
-use rand::RngExt as _;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::interval::Estimate;
-use super::{Deconvolved, Error, NoisyMean};
+use super::{Error, Judging, noise};
 use crate::search::{self, Entry, Setup};
 use crate::space::Cell;
-use crate::statistics::{mean, number, spearman, standard_deviation};
+use crate::statistics::{number, spearman};
 use crate::surrogate::Model;
-use crate::table::{Divergence, Mean, Repeat, Status, Stop, Table};
-use crate::unit::{Accuracy, Epochs, Seed};
+use crate::table::{Divergence, Mean, Status, Table};
+use crate::unit::Epochs;
 
 /// What cells are judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,54 +74,6 @@ impl Worth {
                  noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted."
                     .to_owned()
             }
-        }
-    }
-}
-
-/// The repeats of a table that searches are shown at the full budget, and those that cells are judged by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judging {
-    /// Searches are shown the repeats below a number, and cells are judged by the others.
-    Unseen {
-        /// The first repeat that is not shown.
-        shown: u16,
-    },
-    /// Searches are shown any repeat, and cells are judged by all, the one that was seen among them, as by Ying et al.
-    #[default]
-    All,
-}
-
-impl Judging {
-    /// The most repeats that searches are shown while others are left to judge by.
-    const MOST_SHOWN: u16 = 2;
-
-    /// Shows two repeats, or one of two, and keeps the others; where some cell has one repeat only, there is nothing to keep.
-    #[must_use]
-    pub fn unseen(table: &Table, epochs: Epochs) -> Self {
-        let has_both = |shown: u16| {
-            let mut cells = (0..table.len()).map(|index| table.repeats(index, epochs)).filter(|rows| !rows.is_empty()).peekable();
-            let has_any = cells.peek().is_some();
-            has_any && cells.all(|rows| rows[0].repeat() < shown && rows.iter().any(|row| row.repeat() >= shown))
-        };
-        let shown = (1..=Self::MOST_SHOWN).rev().find(|shown| has_both(*shown));
-        shown.map_or(Self::All, |shown| Self::Unseen { shown })
-    }
-
-    /// What an oracle shows at the full budget: the repeats below a number; `None` for all.
-    #[must_use]
-    pub const fn shown(self, epochs: Epochs) -> Option<(Epochs, u16)> {
-        match self {
-            Self::Unseen { shown } => Some((epochs, shown)),
-            Self::All => None,
-        }
-    }
-
-    /// The repeats that cells are judged by.
-    const fn judged(self) -> Repeat {
-        match self {
-            Self::Unseen { shown } => Repeat::MeanFrom(shown),
-            Self::All => Repeat::Mean,
         }
     }
 }
@@ -375,54 +326,10 @@ impl<'a> TableTruth<'a> {
         }
         let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
-        let floor = floor(table, epochs, judging, &worth, sorted.best());
-        let optimum = optimum(table, epochs, judged_by, &worth);
+        let floor = noise::floor(table, epochs, judging, &worth, sorted.best());
+        let optimum = noise::optimum(table, epochs, judged_by, &worth);
         Ok(Self { table, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
     }
-}
-
-/// What the best of the cells with a worth is worth without noise, by all repeats; `None` if no cell has two.
-fn optimum(table: &Table, epochs: Epochs, judged_by: Worth, worth: &[Option<f64>]) -> Option<Estimate> {
-    let single = |index: usize, repeat: u16| {
-        let end = table.answer(index, epochs, Repeat::One(repeat)).ok()?.end;
-        let mean = if judged_by == Worth::MeanTestAccuracy { end.test_accuracy } else { end.validation_accuracy };
-        mean.map(|mean| mean.value)
-    };
-    let of_cell = |index: usize| -> Vec<f64> {
-        table.repeats(index, epochs).iter().filter_map(|row| single(index, row.repeat())).collect()
-    };
-    let cells: Vec<Vec<f64>> = (0..worth.len()).into_par_iter().filter(|index| worth[*index].is_some()).map(of_cell).collect();
-    let (mut squares, mut freedom) = (0.0, 0.0);
-    for values in cells.iter().filter(|values| values.len() > 1) {
-        squares += standard_deviation(values)?.powi(2) * number(values.len() - 1);
-        freedom += number(values.len() - 1);
-    }
-    let means = cells.iter().filter_map(|values| Some(NoisyMean { value: mean(values)?, repeats: values.len() }));
-    let means: Vec<NoisyMean> = means.collect();
-    let deconvolved = Deconvolved::new(&means, squares / freedom)?;
-    Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
-}
-
-/// The searches of every cell by one run of each of which the floor is made.
-const FLOOR_SEARCHES: u64 = 400;
-
-/// The regrets of searches that ask for every cell once and take the one with the best validation accuracy seen, ascending.
-fn floor(table: &Table, epochs: Epochs, judging: Judging, worth: &[Option<f64>], best: f64) -> Vec<f64> {
-    let shown = judging.shown(epochs).map_or(u16::MAX, |(_, most)| most);
-    let answers = |index: usize| -> Vec<f32> {
-        let rows = table.repeats(index, epochs).iter().filter(|row| row.repeat() < shown && row.status() != Status::Failed);
-        rows.map(|row| row.at(Stop::Final).validation_accuracy.map_or(0.0, Accuracy::fraction)).collect()
-    };
-    let known = (0..worth.len()).filter_map(|index| Some((answers(index), worth[index]?)));
-    let known: Vec<(Vec<f32>, f64)> = known.filter(|(answers, _)| !answers.is_empty()).collect();
-    let search = |number: u64| {
-        let mut rng = Seed(number).derive("floor").rng();
-        let seen = known.iter().map(|(answers, worth)| (answers[rng.random_range(0..answers.len())], *worth));
-        seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, worth)| best - worth)
-    };
-    let mut regrets: Vec<f64> = (0..FLOOR_SEARCHES).into_par_iter().filter_map(search).collect();
-    regrets.sort_unstable_by(f64::total_cmp);
-    regrets
 }
 
 impl Truth for TableTruth<'_> {
@@ -530,8 +437,9 @@ mod tests {
     use super::*;
     use crate::compare::fixture;
     use crate::search::Pool;
-    use crate::table::Record;
+    use crate::table::{Record, Repeat};
     use crate::train::Evaluation;
+    use crate::unit::Accuracy;
 
     #[test]
     fn the_truth_is_the_mean_test_accuracy_of_what_can_be_found() {

@@ -148,7 +148,7 @@ fn a_run_ends_with_its_report() {
 #[test]
 fn a_page_that_is_no_report_of_a_run_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let run = format!("run --protocol {TINY} --max-vertices 2 --workers 2 --out DIR/run");
+    let run = format!("run --protocol {TINY} --max-vertices 3 --workers 2 --out DIR/run");
     let page = folder.path().join("run/report.html");
     does(&format!("compare --on {BENCHMARK} --algorithms random --runs 2 --budget 3evals --out DIR/run"), folder.path());
     let foreign = fs::read(&page).unwrap();

@@ -26,7 +26,8 @@ const BATCH: usize = 64;
 #[serde(default, deny_unknown_fields)]
 struct Options {
     sampler: Sampler,
-    /// Whether a cell may be drawn again.
+    /// Whether a cell may be drawn again. The default is not written down: runs of before this option are those of today.
+    #[serde(skip_serializing_if = "std::clone::Clone::clone")]
     replacement: bool,
 }
 
