@@ -27,8 +27,12 @@ const BATCH: usize = 64;
 struct Options {
     sampler: Sampler,
     /// Whether a cell may be drawn again. The default is not written down: runs of before this option are those of today.
-    #[serde(skip_serializing_if = "std::clone::Clone::clone")]
+    #[serde(skip_serializing_if = "is_default")]
     replacement: bool,
+}
+
+const fn is_default(replacement: &bool) -> bool {
+    *replacement
 }
 
 impl Default for Options {
