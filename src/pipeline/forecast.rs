@@ -9,7 +9,7 @@ use super::{Error, Event, Observe};
 use crate::network;
 use crate::space::{Cell, ModuleHash};
 use crate::table::{self, Benchmark, Key, Part};
-use crate::train::{Protocol, Training};
+use crate::train::{Images, Protocol, Training};
 use crate::unit::{Epochs, Flops, Seconds};
 
 /// Where among all cells, ordered by their operations, the cells of the calibration stand.
@@ -239,7 +239,9 @@ fn batch_within(time: Duration, of_one_image: f64, most: usize) -> usize {
 
 /// Trains for some time, one step at least, and returns the seconds of a third of a step for each image.
 fn timed(training: &Training<'_>, batch_size: usize, time: Duration) -> Result<f64, Error> {
-    let protocol = Protocol { batch_size, ..training.protocol.clone() };
+    // What is measured before the first step would take longer than all steps of a large network.
+    let images = Images { curve: 1, ..training.protocol.images };
+    let protocol = Protocol { batch_size, images, ..training.protocol.clone() };
     let mut run = Training { protocol: &protocol, ..*training }.start()?;
     // The first step makes room.
     run.advance()?;
