@@ -28,7 +28,7 @@ pub struct Retrained {
 
 /// Draws recorded rows, at most `count` of those whose trainings did not fail, and trains each again from its own seed.
 ///
-/// `observe` is told how many are done, of how many.
+/// `observe` gets the number of rows that are done and the number of all.
 ///
 /// # Errors
 ///

@@ -31,7 +31,7 @@ struct Store {
 }
 
 impl Store {
-    /// The numbers of so many blocks.
+    /// The number of floats for a number of blocks.
     fn len(self, blocks: usize) -> usize {
         let blocks = if self.is_kept { blocks } else { 1 };
         blocks * self.channels * self.plane.len()
@@ -95,7 +95,7 @@ impl Places {
         (store, start..start + channels * plane.len())
     }
 
-    /// The numbers of all stores for batches of so many blocks, however many.
+    /// The number of floats of all stores, for a number of blocks.
     pub(super) fn len(&self, blocks: u64) -> u64 {
         let one = |store: &Store| if store.is_kept { blocks } else { 1 }.saturating_mul(store.len(1) as u64);
         self.stores.iter().map(one).fold(0, u64::saturating_add)

@@ -31,7 +31,7 @@ const PIXELS: usize = 6;
 /// The same where there are but 16 registers.
 const FEW_PIXELS: usize = 3;
 
-/// Rows of so many pixels are too short for the gradient of a kernel to go through them one by one.
+/// Rows of at most this many pixels are too short for the gradient of a kernel to go through them one by one.
 const NARROW: usize = 8;
 
 /// What becomes of finished sums.

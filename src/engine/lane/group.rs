@@ -90,7 +90,7 @@ impl Group {
         }
     }
 
-    /// The numbers of a group beside the parameters, for batches of so many blocks, however many.
+    /// The number of floats of a group beside its parameters, for a number of blocks.
     pub(super) fn len(plan: &Plan, steps: &[usize], (input, is_made): (Read, bool), blocks: u64) -> u64 {
         let (side, plane) = shape(plan, steps);
         let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
@@ -221,7 +221,7 @@ fn shape(plan: &Plan, steps: &[usize]) -> (usize, Plane) {
     (side, Plane { height: first.output.height, width: first.output.width })
 }
 
-/// The bands of a plane: so many that all of a few rows that a backward pass reads and writes stays in the second cache.
+/// The number of bands of a plane: enough that what a backward pass reads and writes of one band stays in the L2 cache.
 fn bands(plane: Plane, inputs: usize, outputs: usize) -> usize {
     let rows = BAND / ((2 * inputs + 3 * outputs) * plane.row());
     plane.height.div_ceil(rows.max(SHORTEST))
