@@ -46,7 +46,7 @@ fn no_command_aborts_where_there_is_little_memory() {
         for arguments in [
             &["space", "count"][..],
             &["query", bench, "--best", "3"],
-            &["fit", bench, "--model", "random-forest", "--out", &model],
+            &["fit", bench, "--model", "random-forest", "--out", &model, "--force"],
             &["predict", &model, "--all"],
             &[
                 "compare",
