@@ -39,9 +39,7 @@ pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
 
 /// Says on standard error that a benchmark, if there is one, was begun with another revision of the numerics than this program has.
 pub(super) fn note_numerics(folder: &Path, global: &Global) {
-    let Ok(benchmark) = Benchmark::open(folder) else { return };
-    // A version that wrote no revision had the first.
-    let begun = benchmark.numerics().unwrap_or(1);
+    let Some(begun) = Benchmark::open(folder).ok().and_then(|benchmark| benchmark.numerics()) else { return };
     if begun != NUMERICS && !global.quiet {
         note(format_args!(
             "warning: the benchmark was begun with revision {begun} of the numerics, and this program trains with revision {NUMERICS}: \

@@ -119,8 +119,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     for Checked { findings, .. } in &checked {
         revisions.add(&findings.revisions);
     }
-    if revisions.are_mixed() && !global.quiet {
-        note(format_args!("warning: {}", mixed(&revisions)));
+    if let Some(warning) = revisions.warning().filter(|_| !global.quiet) {
+        note(format_args!("warning: {warning}"));
     }
     let is_in_order = checked.iter().all(|checked| checked.findings.is_ok());
     let retrained = if is_in_order { retrain::run(&arguments.retrain, &benchmark, global)? } else { None };
@@ -134,11 +134,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     conclude(&benchmark, &checked, arguments.repair)?;
     retrained.map_or(Ok(()), |outcome| outcome.conclude())?;
     printed
-}
-
-/// What a mixture of revisions of the numerics means.
-pub(super) fn mixed(revisions: &Revisions) -> String {
-    format!("the numerics of the rows are mixed: {revisions}; rows of two revisions do not repeat each other bit for bit")
 }
 
 fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {

@@ -10,7 +10,7 @@ use nasbench::table;
 use super::import::grouped;
 use super::outputs::utf8;
 use super::steps::Steps;
-use super::{Global, benchmark, check, note};
+use super::{Global, benchmark, note};
 
 /// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
 ///
@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     steps.finish();
     let merged = merged.context("could not merge the benchmarks")?;
     let revisions = merged.benchmark.revisions().context("could not read the benchmark")?;
-    if revisions.are_mixed() && !global.quiet {
-        note(format_args!("warning: {}", check::mixed(&revisions)));
+    if let Some(warning) = revisions.warning().filter(|_| !global.quiet) {
+        note(format_args!("warning: {warning}"));
     }
     let mut text = std::io::stdout().lock();
     writeln!(text, "merged {} benchmarks: {} rows", sources.len(), grouped(merged.rows))?;

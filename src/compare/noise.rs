@@ -6,18 +6,14 @@ use rayon::prelude::*;
 use super::interval::Estimate;
 use super::{Deconvolved, Judging, NoisyMean, Worth};
 use crate::statistics::{mean, number, standard_deviation};
-use crate::table::{Repeat, Status, Stop, Table};
+use crate::table::{Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// What the best of the cells with a worth is worth without noise, by all repeats; `None` if no cell has two.
 pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Worth, worth: &[Option<f64>]) -> Option<Estimate> {
-    let single = |index: usize, repeat: u16| {
-        let end = table.answer(index, epochs, Repeat::One(repeat)).ok()?.end;
-        let mean = if judged_by == Worth::MeanTestAccuracy { end.test_accuracy } else { end.validation_accuracy };
-        mean.map(|mean| mean.value)
-    };
-    let of_cell = |index: usize| -> Vec<f64> {
-        table.repeats(index, epochs).iter().filter_map(|row| single(index, row.repeat())).collect()
+    let of_cell = |index: usize| match judged_by {
+        Worth::MeanTestAccuracy => table.judged_test_accuracies(index, epochs),
+        Worth::MeanValidationAccuracy | Worth::PredictedValidationAccuracy => table.judged_accuracies(index, epochs),
     };
     let cells: Vec<Vec<f64>> = (0..worth.len()).into_par_iter().filter(|index| worth[*index].is_some()).map(of_cell).collect();
     let (mut squares, mut freedom) = (0.0, 0.0);

@@ -90,8 +90,8 @@ fn origin(provenance: &Provenance) -> String {
     if !numerics.is_empty() {
         text += &fact("numerics", &counted_labels(numerics));
     }
-    if revisions.are_mixed() {
-        text += &fact("", &format!("WARNING: mixed: {revisions}; rows of two revisions do not repeat each other bit for bit"));
+    if let Some(warning) = revisions.warning() {
+        text += &fact("", &format!("WARNING: {warning}"));
     }
     let recorded = [provenance.first_recorded, provenance.last_recorded].map(|moment| moment.map(|moment| moment.to_string()));
     if let [Some(first), Some(last)] = recorded {

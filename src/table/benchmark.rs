@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use toml::value::Datetime;
 
 use super::manifest::{FORMAT_VERSION, Imported};
-use super::{DEFAULT_CLASSES, Dataset, Error, Identity, Manifest, Record, Timestamp, read};
+use super::{DEFAULT_CLASSES, Dataset, Error, Identity, Manifest, Record, Timestamp, numerics, read};
 use crate::engine::NUMERICS;
 use crate::file::{self, sync_folder};
 use crate::network::Skeleton;
@@ -198,10 +198,11 @@ impl Benchmark {
         &self.manifest
     }
 
-    /// The revision of the numerics with which it was begun; see [`NUMERICS`]. `None` if it was imported or begun by an older version.
+    /// The revision of the numerics with which it was begun; see [`NUMERICS`]. An older version, which wrote none, had the first. `None`
+    /// if it was imported.
     #[must_use]
-    pub const fn numerics(&self) -> Option<u16> {
-        self.numerics
+    pub fn numerics(&self) -> Option<u16> {
+        self.numerics.or(self.manifest.seed.map(|_| numerics::FIRST))
     }
 
     /// The network around the cells that were trained.

@@ -13,7 +13,7 @@ use super::{Benchmark, Error, Part, schema};
 /// The name of the column.
 const NUMERICS: &str = "numerics";
 /// The revision of the rows that were recorded before rows said theirs.
-const FIRST: u16 = 1;
+pub(super) const FIRST: u16 = 1;
 
 /// The number of rows that each revision of the numerics trained; see [`NUMERICS`](crate::engine::NUMERICS).
 ///
@@ -41,6 +41,14 @@ impl Revisions {
     #[must_use]
     pub fn are_mixed(&self) -> bool {
         self.0.len() > 1
+    }
+
+    /// Says that revisions are mixed, if they are, and what that means.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.are_mixed().then(|| {
+            format!("the numerics of the rows are mixed: {self}; rows of two revisions do not repeat each other bit for bit")
+        })
     }
 
     /// The revisions, ascending.
@@ -123,7 +131,7 @@ mod tests {
         let (one, two) =
             (all.len().div_ceil(4) + (all.len() - 1).div_ceil(4), (all.len() - 2).div_ceil(4) + (all.len() - 3).div_ceil(4));
         assert_eq!(revisions.to_string(), format!("revision 1 ({one} rows), revision 2 ({two} rows)"));
-        assert!(revisions.are_mixed() && revisions.iter().eq([1, 2]));
+        assert!(revisions.are_mixed() && revisions.iter().eq([1, 2]) && revisions.warning().is_some());
         let counts = BTreeMap::from([("1: cpu".to_owned(), 5)]);
         assert_eq!(Revisions::of_counts(&counts, 7).to_string(), "revision 1 (7 rows)");
         assert!(!Revisions::of_counts(&counts, 7).are_mixed() && !Revisions::default().are_mixed());

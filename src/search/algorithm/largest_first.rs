@@ -43,7 +43,7 @@ enum Size {
 }
 
 impl Size {
-    fn of(self, cell: &Cell) -> u64 {
+    fn measure(self, cell: &Cell) -> u64 {
         match self {
             // A cell that cannot be built is the smallest.
             Self::Flops => count(cell, &Skeleton::nas_bench_101()).map_or(0, |(_, flops)| flops.0),
@@ -76,7 +76,7 @@ impl LargestFirst {
         let mut left = setup.space.cells()?;
         left.retain(|cell| setup.holds(cell));
         // Of equals the later one in the official order comes last, and so first.
-        left.sort_by_cached_key(|cell| by.of(cell));
+        left.sort_by_cached_key(|cell| by.measure(cell));
         Ok(Self { left, epochs: setup.epochs })
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         {
             let cells = order(&setup, by);
             assert_eq!(cells.len(), 91, "{by}");
-            assert!(cells.is_sorted_by_key(|cell| Reverse(size.of(cell))), "{by}");
+            assert!(cells.is_sorted_by_key(|cell| Reverse(size.measure(cell))), "{by}");
         }
         // A chain of two 3×3 convolutions and nothing beside it has most of all four.
         assert_eq!(order(&setup, "conv3x3")[0].operations().filter(|operation| *operation == Operation::Conv3x3).count(), 2);

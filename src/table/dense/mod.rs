@@ -18,8 +18,8 @@ use crate::space::{Cell, ModuleHash};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
-use answer::VALIDATION;
 pub use answer::{Answer, Mean, Means, Official, Repeat, Stop};
+use answer::{TEST, VALIDATION};
 pub use best::{RANKINGS, Ranking};
 
 /// The recorded rows of a benchmark, in memory.
@@ -252,9 +252,23 @@ impl Table {
     /// Panics unless the index is below [`len`](Self::len).
     #[must_use]
     pub fn judged_accuracies(&self, index: usize, epochs: Epochs) -> Vec<f64> {
+        self.judged_of(index, epochs, VALIDATION)
+    }
+
+    /// The final test accuracies, as [`judged_accuracies`](Self::judged_accuracies) gives those of validation.
+    ///
+    /// # Panics
+    ///
+    /// Panics unless the index is below [`len`](Self::len).
+    #[must_use]
+    pub fn judged_test_accuracies(&self, index: usize, epochs: Epochs) -> Vec<f64> {
+        self.judged_of(index, epochs, TEST)
+    }
+
+    fn judged_of(&self, index: usize, epochs: Epochs, which: usize) -> Vec<f64> {
         let place = Stop::Final.place();
-        let trainings = self.repeats(index, epochs).iter().map(|row| (row.status, row.accuracy(place, VALIDATION)));
-        judged(trainings, self.chance_of(place, VALIDATION)).collect()
+        let trainings = self.repeats(index, epochs).iter().map(|row| (row.status, row.accuracy(place, which)));
+        judged(trainings, self.chance_of(place, which)).collect()
     }
 
     /// How many trainings of a budget diverged.
