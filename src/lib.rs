@@ -58,6 +58,8 @@ pub mod verify;
 
 pub mod compare;
 
+pub mod analysis;
+
 pub mod report;
 
 pub mod pipeline;

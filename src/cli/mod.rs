@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod analyse;
 mod assess;
 mod benchmark;
 mod cell;
@@ -96,6 +97,8 @@ enum Command {
     /// Look up what cells reached: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     Info(info::Arguments),
+    /// Analyse what a table says beyond its rows: its landscape.
+    Analyse(analyse::Arguments),
     Export(export::Arguments),
     Fit(fit::Arguments),
     Predict(predict::Arguments),
@@ -158,6 +161,7 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Import(import) => import::run(import, &arguments.global),
         Command::Query(query) => query::run(query, &arguments.global),
         Command::Info(info) => info::run(info, &arguments.global),
+        Command::Analyse(analyse) => analyse::run(analyse, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Fit(fit) => fit::run(fit, &arguments.global),
         Command::Predict(predict) => predict::run(predict, &arguments.global),

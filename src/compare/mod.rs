@@ -26,6 +26,7 @@ pub use interval::{
     Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
 };
 pub use judging::Judging;
+pub use noise::regrets_of_one_in;
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};

@@ -1,6 +1,7 @@
 //! What the noise of trainings does to a comparison: how good the best cell is without it, and how near to that anyone can come.
 
 use rand::RngExt as _;
+use rand::seq::index::sample;
 use rayon::prelude::*;
 
 use super::interval::Estimate;
@@ -27,11 +28,28 @@ pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Worth, worth: &[
     Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
 }
 
-/// The searches of every cell by one run of each of which the floor is made.
+/// The searches of which such regrets are told.
 const FLOOR_SEARCHES: u64 = 400;
 
-/// The regrets of searches that ask for every cell once and take the one with the best validation accuracy seen, ascending.
-pub(super) fn floor(table: &Table, epochs: Epochs, judging: Judging, worth: &[Option<f64>], best: f64) -> Vec<f64> {
+/// The regrets of searches that ask once for one cell in so many, drawn at random, and take the one with the best validation accuracy
+/// seen, ascending. One in one is every cell: the floor.
+///
+/// # Shapes
+///
+/// - `worth`: `[cells of the table]`; a cell without one is not asked for
+///
+/// # Units
+///
+/// Fractions, as `worth` and `best`.
+#[must_use]
+pub fn regrets_of_one_in(
+    part: usize,
+    table: &Table,
+    epochs: Epochs,
+    judging: Judging,
+    worth: &[Option<f64>],
+    best: f64,
+) -> Vec<f64> {
     let shown = judging.shown(epochs).map_or(u16::MAX, |(_, most)| most);
     let answers = |index: usize| -> Vec<f32> {
         let rows = table.repeats(index, epochs).iter().filter(|row| row.repeat() < shown && row.status() != Status::Failed);
@@ -41,7 +59,13 @@ pub(super) fn floor(table: &Table, epochs: Epochs, judging: Judging, worth: &[Op
     let known: Vec<(Vec<f32>, f64)> = known.filter(|(answers, _)| !answers.is_empty()).collect();
     let search = |number: u64| {
         let mut rng = Seed(number).derive("floor").rng();
-        let seen = known.iter().map(|(answers, worth)| (answers[rng.random_range(0..answers.len())], *worth));
+        let places: Vec<usize> = if part == 1 {
+            (0..known.len()).collect()
+        } else {
+            sample(&mut rng, known.len(), known.len().div_ceil(part)).into_vec()
+        };
+        let asked = places.into_iter().map(|place| &known[place]);
+        let seen = asked.map(|(answers, worth)| (answers[rng.random_range(0..answers.len())], *worth));
         seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, worth)| best - worth)
     };
     let mut regrets: Vec<f64> = (0..FLOOR_SEARCHES).into_par_iter().filter_map(search).collect();

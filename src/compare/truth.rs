@@ -326,7 +326,7 @@ impl<'a> TableTruth<'a> {
         }
         let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
-        let floor = noise::floor(table, epochs, judging, &worth, sorted.best());
+        let floor = noise::regrets_of_one_in(1, table, epochs, judging, &worth, sorted.best());
         let optimum = noise::optimum(table, epochs, judged_by, &worth);
         Ok(Self { table, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
     }

@@ -17,6 +17,7 @@ mod cifar;
 mod cifar_10;
 mod error;
 mod fashion_14;
+mod fashion_clutter;
 mod fashion_mnist;
 mod folder;
 pub mod idx;
@@ -41,7 +42,7 @@ pub use preprocess::Normalisation;
 
 /// Every data set, in the order in which they are listed.
 pub const DATASETS: &[Entry] =
-    &[fashion_14::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY, npz::ENTRY, folder::ENTRY];
+    &[fashion_14::ENTRY, fashion_clutter::ENTRY, fashion_mnist::ENTRY, mnist::ENTRY, cifar_10::ENTRY, npz::ENTRY, folder::ENTRY];
 
 /// The most bytes of pixels, or of labels, that are read of one's own images.
 const LIMIT: u64 = 1 << 31;

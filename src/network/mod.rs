@@ -7,6 +7,7 @@ mod channels;
 mod count;
 mod encoding;
 mod plan;
+mod size;
 mod skeleton;
 
 pub use channels::of_vertices as channels;
@@ -14,6 +15,7 @@ pub(crate) use count::cost_as_numbered;
 pub use count::{cost, count};
 pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
 pub use plan::{Input, Operator, Plan, Step};
+pub use size::{SIZES, Size};
 pub use skeleton::Skeleton;
 
 use crate::space::Cell;

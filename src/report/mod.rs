@@ -8,6 +8,7 @@ mod comparison;
 mod contents;
 mod drawing;
 mod grid;
+mod landscape;
 mod number;
 mod page;
 pub mod pareto;
@@ -24,6 +25,7 @@ use std::path::Path;
 
 pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
+pub use landscape::{landscape_page, landscape_text};
 pub use parts::{
     BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
     SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,

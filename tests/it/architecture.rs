@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["search"],
     &["verify"],
     &["compare"],
+    &["analysis"],
     &["report"],
     &["pipeline"],
 ];

@@ -4,6 +4,7 @@ mod axis;
 mod canvas;
 pub(super) mod comparison;
 pub(super) mod figures;
+pub(super) mod landscape;
 pub(super) mod learning;
 pub(super) mod ranks;
 

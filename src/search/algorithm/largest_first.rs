@@ -3,10 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Skeleton, count};
+use crate::network::Size;
 use crate::oracle::Proposal;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
-use crate::space::{Cell, Operation};
+use crate::space::Cell;
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -25,42 +25,6 @@ const BATCH: usize = 64;
 #[serde(default, deny_unknown_fields)]
 struct Options {
     by: Size,
-}
-
-/// What a cell is large by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Size {
-    /// The operations of a forward pass through the network of NAS-Bench-101.
-    #[default]
-    Flops,
-    /// The trainable parameters of that network.
-    Parameters,
-    /// The edges of the longest path.
-    Depth,
-    /// The number of 3×3 convolutions.
-    Conv3x3,
-}
-
-impl Size {
-    fn measure(self, cell: &Cell) -> u64 {
-        match self {
-            // A cell that cannot be built is the smallest.
-            Self::Flops => count(cell, &Skeleton::nas_bench_101()).map_or(0, |(_, flops)| flops.0),
-            Self::Parameters => count(cell, &Skeleton::nas_bench_101()).map_or(0, |(parameters, _)| parameters.0.into()),
-            Self::Depth => depth(cell),
-            Self::Conv3x3 => cell.operations().filter(|operation| *operation == Operation::Conv3x3).count() as u64,
-        }
-    }
-}
-
-/// The edges of the longest path from the input to the output.
-fn depth(cell: &Cell) -> u64 {
-    let mut longest = vec![0; cell.vertices()];
-    for y in 1..cell.vertices() {
-        longest[y] = (0..y).filter(|x| cell.has_edge(*x, y)).map(|x| longest[x] + 1).max().unwrap_or(0);
-    }
-    longest[cell.vertices() - 1]
 }
 
 #[derive(Debug)]
@@ -100,8 +64,9 @@ mod tests {
     use std::cmp::Reverse;
 
     use super::*;
+    use crate::network::SIZES;
     use crate::search::pool::Pool;
-    use crate::space::Space;
+    use crate::space::{Operation, Space};
     use crate::unit::Seed;
 
     fn order(setup: &Setup, by: &str) -> Vec<Cell> {
@@ -121,16 +86,14 @@ mod tests {
     fn every_cell_comes_once_the_largest_first() {
         let space = Space::nas_bench_101().with_max_vertices(4).unwrap();
         let setup = Setup::new(space, Epochs(4));
-        for (by, size) in
-            [("flops", Size::Flops), ("parameters", Size::Parameters), ("depth", Size::Depth), ("conv3x3", Size::Conv3x3)]
-        {
-            let cells = order(&setup, by);
-            assert_eq!(cells.len(), 91, "{by}");
-            assert!(cells.is_sorted_by_key(|cell| Reverse(size.measure(cell))), "{by}");
+        for size in SIZES {
+            let cells = order(&setup, size.name());
+            assert_eq!(cells.len(), 91, "{size}");
+            assert!(cells.is_sorted_by_key(|cell| Reverse(size.measure(cell))), "{size}");
         }
         // A chain of two 3×3 convolutions and nothing beside it has most of all four.
         assert_eq!(order(&setup, "conv3x3")[0].operations().filter(|operation| *operation == Operation::Conv3x3).count(), 2);
-        assert_eq!(depth(&order(&setup, "depth")[0]), 3);
+        assert_eq!(Size::Depth.measure(&order(&setup, "depth")[0]), 3);
     }
 
     #[test]

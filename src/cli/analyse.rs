@@ -1,0 +1,102 @@
+//! `nasbench analyse`: what a table says beyond its rows.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use nasbench::analysis::Landscape;
+use nasbench::file::replace;
+use nasbench::report::{landscape_page, landscape_text};
+use nasbench::unit::{Epochs, Seed};
+
+use super::outputs::{check_replaceable, has_mark};
+use super::{Global, benchmark, note};
+
+/// What the command line of a page begins with: the mark by which a page of this command is known.
+const MARK: &str = "nasbench analyse landscape";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Landscape(LandscapeArguments),
+}
+
+/// Say how much of a landscape is size, how much is noise, and how hard it is to search.
+///
+/// At one budget, by the final validation accuracies: how reliable the means of the cells are, over all and in each tenth; how far FLOPs,
+/// parameters, depth and the number of 3×3 convolutions rank the cells, alone and together; what one training with a smaller budget tells;
+/// random-walk autocorrelation, correlation of accuracy with the distance from the best cell, cells without a better neighbour; the
+/// regret of asking for every cell once, which is the floor of every comparison on the table. Intervals are of 95 %.
+#[derive(Debug, clap::Args)]
+struct LandscapeArguments {
+    /// The folder of the benchmark [default: the bundled one].
+    #[arg(value_name = "BENCH")]
+    benchmark: Option<PathBuf>,
+
+    /// The budget [default: the largest].
+    #[arg(long, value_name = "E")]
+    epochs: Option<u16>,
+
+    /// The source of every random number.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+
+    /// Write a page with pictures to this file.
+    #[arg(long, value_name = "FILE.html")]
+    out: Option<PathBuf>,
+
+    /// Overwrite the file of `--out` even if another command wrote it.
+    #[arg(long, requires = "out")]
+    force: bool,
+
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// A JSON object.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
+    let What::Landscape(arguments) = &arguments.what;
+    landscape(arguments, global)
+}
+
+fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<()> {
+    if let Some(file) = &arguments.out {
+        check_replaceable(file, "the page of an analysis", arguments.force, |file| has_mark(file, MARK))?;
+    }
+    let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
+    let table = benchmark.table().context("could not read the benchmark")?;
+    let epochs = arguments.epochs.map(Epochs);
+    // An import that does not say its network has no sizes as trained.
+    let skeleton = benchmark.skeleton().ok();
+    let landscape =
+        Landscape::of(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
+    if let Some(file) = &arguments.out {
+        let name = arguments.benchmark.as_deref().and_then(Path::to_str).unwrap_or(nasbench::table::SHIPPED);
+        let command = format!("{MARK} {name} --epochs {} --seed {}", landscape.epochs, arguments.seed);
+        let page = landscape_page(&landscape, &format!("The landscape of {name}"), &command)?;
+        replace(file, |open| open.write_all(page.as_bytes())).with_context(|| format!("could not write `{}`", file.display()))?;
+        if !global.quiet {
+            note(format_args!("wrote `{}`", file.display()));
+        }
+    }
+    let text = match arguments.format {
+        Format::Table => landscape_text(&landscape),
+        Format::Json => serde_json::to_string_pretty(&landscape)? + "\n",
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}

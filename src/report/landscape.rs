@@ -1,0 +1,221 @@
+//! What a table says of its landscape, as text for the terminal and as a page.
+
+use super::Error;
+use super::grid::{Entry, Grid, Side, escape};
+use super::number::{self, percent, plain};
+use super::page::{document, paragraph, side_by_side, table};
+use super::plot::landscape as plots;
+use crate::analysis::{Landscape, Reliability};
+use crate::compare::{Estimate, Judging};
+
+use Side::{Left, Right};
+
+const INDENT: usize = 2;
+
+/// Tells a landscape in aligned plain text; ends with a line break.
+#[must_use]
+pub fn landscape_text(landscape: &Landscape) -> String {
+    let mut text = String::new();
+    for (name, sentences, grid) in sections(landscape) {
+        text.extend([if text.is_empty() { "" } else { "\n" }, name, "\n"]);
+        text.extend(sentences.iter().map(|sentence| format!("{:INDENT$}{sentence}\n", "")));
+        if !grid.is_empty() {
+            text += &grid.text(INDENT);
+        }
+    }
+    text
+}
+
+/// Makes the HTML page of a landscape: style and pictures are inside, nothing is loaded. `title` says of which table, `command` makes
+/// the page again.
+///
+/// # Errors
+///
+/// [`Error::Plot`] if a picture could not be drawn.
+pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> Result<String, Error> {
+    let mut parts: Vec<(&str, &str, String)> = Vec::new();
+    let pictures = [plots::accuracy_by_flops(landscape)?, plots::noise_by_decile(landscape)?];
+    let ways = [plots::autocorrelation(landscape)?, plots::accuracy_by_distance(landscape)?];
+    parts.push((
+        "pictures",
+        "The landscape",
+        side_by_side(pictures.into_iter().flatten()) + &side_by_side(ways.into_iter().flatten()),
+    ));
+    for (number, (name, sentences, grid)) in sections(landscape).into_iter().enumerate() {
+        let body: String = sentences.iter().map(|sentence| paragraph(sentence)).collect();
+        parts.push((IDS[number], name, body + &table(&grid, name)));
+    }
+    parts.push(("repeat", "Repeat this analysis", format!("<pre tabindex=\"0\">{}</pre>\n", escape(command))));
+    Ok(document(title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &parts))
+}
+
+/// The names of the sections in addresses, in their order.
+const IDS: [&str; 5] = ["cells", "noise", "size", "budgets", "search"];
+
+type Section = (&'static str, Vec<String>, Grid);
+
+fn sections(landscape: &Landscape) -> [Section; 5] {
+    [
+        ("cells", contents(landscape), Grid::new(&[])),
+        ("how far the means can be trusted", noise(landscape), deciles(landscape)),
+        ("how far size ranks the cells (Spearman's correlation with the mean accuracy)", explained(landscape), sizes(landscape)),
+        ("what one training with a smaller budget tells (Spearman's correlation)", Vec::new(), budgets(landscape)),
+        ("what a search meets", search(landscape), Grid::new(&[])),
+    ]
+}
+
+fn contents(landscape: &Landscape) -> Vec<String> {
+    let Landscape { epochs, cells, cells_of_the_space, repeats, range, best, .. } = landscape;
+    let repeats = match repeats {
+        (fewest, most) if fewest == most => number::counted(*most, "repeat"),
+        (fewest, most) => format!("{fewest} to {most} repeats"),
+    };
+    let missing = if cells == cells_of_the_space {
+        String::new()
+    } else {
+        let space = number::thousands(*cells_of_the_space as u64);
+        format!(" of a space of {space}: neighbours that are not recorded are left out")
+    };
+    let [low, middle, high] = range.map(percent);
+    vec![
+        format!("{} at {}, {repeats}{missing}", number::counted(*cells, "cell"), number::budget(*epochs)),
+        format!("mean validation accuracies from {low} % over {middle} % (median) to {high} % ({})", number::short(*best)),
+    ]
+}
+
+/// A value with its interval.
+fn interval(estimate: Option<Estimate>) -> String {
+    let bounds = |estimate: Estimate| {
+        let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(|value| plain(Some(value)));
+        format!("{value} [{low}, {high}]")
+    };
+    estimate.map_or_else(|| number::NOTHING.to_owned(), bounds)
+}
+
+/// The same of a fraction in percent or percentage points.
+fn percent_interval(estimate: Estimate) -> String {
+    let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(percent);
+    format!("{value} [{low}, {high}]")
+}
+
+fn deviation(value: Option<f64>) -> String {
+    value.map_or_else(|| number::NOTHING.to_owned(), percent)
+}
+
+fn noise(landscape: &Landscape) -> Vec<String> {
+    let of = |name: &str, reliability: &Reliability, remark: &str| {
+        format!(
+            "{name}: a repeat deviates by {} points, the means by {}; reliability of the means {}{remark}",
+            deviation(reliability.noise),
+            deviation(reliability.spread),
+            interval(reliability.reliability)
+        )
+    };
+    let best = &landscape.best_tenth;
+    let remark = match (best.is_unseen, best.chosen_by) {
+        (true, Some(chosen)) => format!(", by the repeats after the first {chosen}, which chose them"),
+        _ => ", by the repeats that chose them, too".to_owned(),
+    };
+    let mut sentences = vec![of("all cells", &landscape.reliability, ""), of("best tenth", best, &remark)];
+    if let Some([means, one]) = landscape.ceilings {
+        let [means, one] = [means, one].map(|value| plain(Some(value)));
+        sentences.push(format!(
+            "no predictor can correlate by more than {means} with the means, or by more than {one} with one training of each cell"
+        ));
+    }
+    if let Some(optimum) = landscape.optimum {
+        sentences.push(format!("with the noise removed the best cell is at {} %", percent_interval(optimum)));
+    }
+    sentences
+}
+
+fn deciles(landscape: &Landscape) -> Grid {
+    let mut grid = Grid::new(&[
+        ("tenth", Right),
+        ("cells", Right),
+        ("lowest %", Right),
+        ("highest %", Right),
+        ("noise", Right),
+        ("spread", Right),
+        ("reliability", Left),
+    ]);
+    for (number, decile) in (1..).zip(&landscape.deciles) {
+        let Reliability { cells, noise, spread, reliability, .. } = decile.reliability;
+        let [low, high] = decile.range.map(percent);
+        let entries: [Entry; 7] = [
+            number.to_string().into(),
+            number::thousands(cells as u64).into(),
+            low.into(),
+            high.into(),
+            deviation(noise).into(),
+            deviation(spread).into(),
+            interval(reliability).into(),
+        ];
+        grid.push(entries);
+    }
+    grid
+}
+
+fn explained(landscape: &Landscape) -> Vec<String> {
+    let [all, best] = landscape.explained_by_sizes.map(interval);
+    vec![format!("all sizes together tell {all} of the variance of the ranks; among the best tenth {best}")]
+}
+
+fn sizes(landscape: &Landscape) -> Grid {
+    let mut grid = Grid::new(&[("size", Left), ("all cells", Left), ("best tenth", Left), ("beyond FLOPs", Left)]);
+    for effect in &landscape.sizes {
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(interval);
+        grid.push([effect.size.as_str().into(), all.into(), best.into(), beyond.into()]);
+    }
+    grid
+}
+
+fn budgets(landscape: &Landscape) -> Grid {
+    let mut grid = Grid::new(&[("epochs", Right), ("all cells", Left), ("best tenth", Left), ("beyond all sizes", Left)]);
+    for effect in &landscape.budgets {
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(interval);
+        grid.push([effect.epochs.to_string().into(), all.into(), best.into(), beyond.into()]);
+    }
+    grid
+}
+
+fn search(landscape: &Landscape) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(walk) = &landscape.walk {
+        let length = walk.correlation_length.map_or_else(|| "beyond 10 steps".to_owned(), |lag| number::counted(lag, "step"));
+        let first = walk.autocorrelation.first().copied();
+        sentences.push(format!("random walks: autocorrelation of neighbours {}; below 1/e after {length}", interval(first)));
+    }
+    sentences
+        .push(format!("accuracy against the distance from the best cell: correlation {}", interval(landscape.fitness_distance)));
+    if let Some(optima) = &landscape.optima {
+        let beyond =
+            optima.beyond_noise.map_or_else(String::new, |count| format!(", {count} of them by more than noise explains"));
+        sentences.push(format!(
+            "{} without a better neighbour{beyond}; a cell has {:.1} neighbours",
+            number::counted(optima.count, "cell"),
+            optima.neighbours
+        ));
+        sentences.push(format!(
+            "the steepest ascent takes {:.1} steps, ends at the best cell from {} % of the cells, and {} points below it in the mean",
+            optima.steps,
+            percent(optima.basin_of_the_best),
+            percent(optima.regret)
+        ));
+    }
+    if let Some([floor, tenth]) = landscape.regrets {
+        let judged = match landscape.judging {
+            Judging::Unseen { shown } => {
+                format!("shown the first {} and judged by the others", number::counted(shown.into(), "repeat"))
+            }
+            Judging::All => "judged by all repeats, the one seen among them".to_owned(),
+        };
+        sentences.push(format!(
+            "regret in points ({judged}): {} of asking for every cell once, the floor; {} of asking for a tenth at random; floor / random {:.2}",
+            percent_interval(floor),
+            percent_interval(tenth),
+            floor.value / tenth.value
+        ));
+    }
+    sentences
+}
