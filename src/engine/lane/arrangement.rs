@@ -10,6 +10,9 @@ use super::schedule::{Schedule, is_whole};
 use crate::dataset::ImageShape;
 use crate::network::{Operator, Plan};
 
+/// A store and some of its numbers.
+pub(super) type Span = (usize, Range<usize>);
+
 /// Where a buffer stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -49,22 +52,18 @@ impl Places {
     /// A kept store for each buffer; none for those without pixels, and for concatenations that are not whole.
     fn new(plan: &Plan) -> Self {
         let mut places = Self { places: Vec::new(), stores: Vec::new() };
-        places.push(plan.skeleton().image, true);
-        for (number, step) in plan.steps().iter().enumerate() {
-            let has_room = match step.operator {
-                Operator::Concatenate => is_whole(plan, number + 1),
-                Operator::AveragePool | Operator::Dense => false,
-                _ => true,
-            };
-            places.push(step.output, has_room);
+        let shapes = std::iter::once(plan.skeleton().image).chain(plan.steps().iter().map(|step| step.output));
+        for (buffer, ImageShape { channels, height, width }) in shapes.enumerate() {
+            let has_room = buffer == 0
+                || match plan.steps()[buffer - 1].operator {
+                    Operator::Concatenate => is_whole(plan, buffer),
+                    operator => !matches!(operator, Operator::AveragePool | Operator::Dense),
+                };
+            let plane = Plane { height, width };
+            places.places.push(Place { store: buffer, first: 0, channels, plane });
+            places.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
         }
         places
-    }
-
-    fn push(&mut self, shape: ImageShape, has_room: bool) {
-        let (plane, channels) = (Plane { height: shape.height, width: shape.width }, shape.channels);
-        self.places.push(Place { store: self.stores.len(), first: 0, channels, plane });
-        self.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
     }
 
     /// Puts a buffer into another one from a channel on.
@@ -87,7 +86,7 @@ impl Places {
     }
 
     /// The store of a buffer, and where the first channels of the buffer stand in it.
-    pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> (usize, Range<usize>) {
+    pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> Span {
         let Place { store, first, plane, .. } = self.places[buffer];
         let Store { channels: whole, is_kept, .. } = self.stores[store];
         let block = if is_kept { block } else { 0 };
@@ -159,18 +158,18 @@ impl Arrangement {
     /// The normalised outputs that a phase reads, as far as an operator reads a buffer.
     fn made(&self, plan: &Plan, schedule: &Schedule, phase: usize, reads: impl Fn(Operator, usize) -> bool) -> Made {
         let convolved = |buffer: usize| {
-            let parts = if is_whole(plan, buffer) { schedule.reads(buffer - 1) } else { &[] };
+            let parts = if is_whole(plan, buffer) { &schedule.reads[buffer - 1][..] } else { &[] };
             let all = std::iter::once(buffer).chain(parts.iter().map(|part| part.buffer));
             all.filter(|buffer| is_convolved(plan, *buffer)).collect::<Vec<_>>()
         };
         let phase = &schedule.phases[phase];
         let read = |step: &usize| {
             let operator = plan.steps()[*step].operator;
-            let buffers = schedule.reads(*step).iter().map(|read| read.buffer);
+            let buffers = schedule.reads[*step].iter().map(|read| read.buffer);
             buffers.filter(|buffer| reads(operator, *buffer)).collect::<Vec<_>>()
         };
         let mut before: Vec<_> = phase.steps.iter().flat_map(read).flat_map(convolved).collect();
-        let input = phase.group.first().map(|step| schedule.reads(*step)[0].buffer);
+        let input = phase.group.first().map(|step| schedule.reads[*step][0].buffer);
         let is_input =
             input.is_some_and(|input| is_convolved(plan, input) && !self.values.is_kept(input) && !before.contains(&input));
         if let (false, Some(input)) = (is_input, input) {
@@ -198,10 +197,10 @@ fn values(plan: &Plan, schedule: &Schedule) -> Places {
     places.stores.iter_mut().for_each(|store| store.is_kept = false);
     for buffer in 0..=plan.steps().len() {
         let outlives = |reader: &usize| {
-            schedule.phase_of(reader + 1) != schedule.phase_of(buffer) || reads_again(plan.steps()[*reader].operator)
+            schedule.phase_of[reader + 1] != schedule.phase_of[buffer] || reads_again(plan.steps()[*reader].operator)
         };
         let is_made_again = is_convolved(plan, buffer) || is_whole(plan, buffer);
-        if buffer == 0 || !is_made_again && schedule.readers(buffer).iter().any(outlives) {
+        if buffer == 0 || !is_made_again && schedule.readers[buffer].iter().any(outlives) {
             places.store_of(buffer).is_kept = true;
         }
     }
@@ -215,8 +214,8 @@ fn grads(plan: &Plan, schedule: &Schedule) -> Places {
     put_parts_together(plan, schedule, &mut places);
     // Later buffers first: a sum may be all that another sum reads.
     for number in (0..plan.steps().len()).rev().filter(|number| plan.steps()[*number].operator == Operator::Sum) {
-        for read in schedule.reads(number) {
-            let is_alone = schedule.readers(read.buffer) == [number] && read.channels == places.place(read.buffer).channels;
+        for read in &schedule.reads[number] {
+            let is_alone = schedule.readers[read.buffer] == [number] && read.channels == places.place(read.buffer).channels;
             if is_alone {
                 places.put_into(read.buffer, (number + 1, read.first));
             }
@@ -225,8 +224,8 @@ fn grads(plan: &Plan, schedule: &Schedule) -> Places {
     places.stores.iter_mut().for_each(|store| store.is_kept = false);
     let mut phases = vec![None; places.stores.len()];
     for buffer in 1..=plan.steps().len() {
-        let own = std::iter::once(buffer).chain(schedule.readers(buffer).iter().map(|reader| reader + 1));
-        for phase in own.map(|buffer| schedule.phase_of(buffer)) {
+        let own = std::iter::once(buffer).chain(schedule.readers[buffer].iter().map(|reader| reader + 1));
+        for phase in own.map(|buffer| schedule.phase_of[buffer]) {
             let first = *phases[places.place(buffer).store].get_or_insert(phase);
             if phase != first || is_convolved(plan, buffer) {
                 places.store_of(buffer).is_kept = true;
@@ -238,7 +237,7 @@ fn grads(plan: &Plan, schedule: &Schedule) -> Places {
 
 fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut Places) {
     for number in (0..plan.steps().len()).filter(|number| is_whole(plan, number + 1)) {
-        for part in schedule.reads(number) {
+        for part in &schedule.reads[number] {
             debug_assert_eq!(places.place(part.buffer).channels, part.channels, "whole buffers are concatenated");
             places.put_into(part.buffer, (number + 1, part.first));
         }
@@ -246,20 +245,11 @@ fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut Places) {
 }
 
 /// A part to read and a part to write, which do not overlap, of one store or of two.
-pub(super) fn read_and_write(
-    stores: &mut [Numbers],
-    (from, read): (usize, Range<usize>),
-    (to, written): (usize, Range<usize>),
-) -> (&[f32], &mut [f32]) {
-    if from != to {
-        let [from, to] = stores.get_disjoint_mut([from, to]).expect("two stores of the arrangement");
-        return (&from[read], &mut to[written]);
+pub(super) fn read_and_write(stores: &mut [Numbers], (from, read): Span, (to, written): Span) -> (&[f32], &mut [f32]) {
+    if from == to {
+        let [read, written] = stores[from].get_disjoint_mut([read, written]).expect("parts that do not overlap");
+        return (read, written);
     }
-    let store = &mut stores[from][..];
-    if read.end <= written.start {
-        let (before, after) = store.split_at_mut(written.start);
-        return (&before[read], &mut after[..written.len()]);
-    }
-    let (before, after) = store.split_at_mut(read.start);
-    (&after[..read.len()], &mut before[written])
+    let [from, to] = stores.get_disjoint_mut([from, to]).expect("two stores of the arrangement");
+    (&from[read], &mut to[written])
 }

@@ -267,25 +267,20 @@ pub(super) fn add_kernel_gradient(
     (of_grad, grad): (Band, &[f32]),
     gradient: &mut [f32],
 ) {
-    let shape = Shape { inputs, outputs, of_input, of_grad, rows };
     match side {
-        1 => arch.dispatch(KernelGradient::<1> { shape, input, grad, gradient }),
-        3 => arch.dispatch(KernelGradient::<3> { shape, input, grad, gradient }),
+        1 => arch.dispatch(KernelGradient::<1> { inputs, outputs, rows, of_input, input, of_grad, grad, gradient }),
+        3 => arch.dispatch(KernelGradient::<3> { inputs, outputs, rows, of_input, input, of_grad, grad, gradient }),
         side => unreachable!("a kernel of side {side}: the model checks its plan"),
     }
 }
 
-struct Shape {
+struct KernelGradient<'a, const SIDE: usize> {
     inputs: usize,
     outputs: usize,
-    of_input: Band,
-    of_grad: Band,
     rows: Range<usize>,
-}
-
-struct KernelGradient<'a, const SIDE: usize> {
-    shape: Shape,
+    of_input: Band,
     input: &'a [f32],
+    of_grad: Band,
     grad: &'a [f32],
     gradient: &'a mut [f32],
 }
@@ -303,12 +298,11 @@ impl<const SIDE: usize> WithSimd for KernelGradient<'_, SIDE> {
             (_, false) => (3, 1),
             (_, true) => (1, 1),
         };
-        let mut output = 0;
-        while output < self.shape.outputs {
-            let m = channels.min(self.shape.outputs - output);
+        for output in (0..self.outputs).step_by(channels) {
+            let m = channels.min(self.outputs - output);
             let mut input = 0;
-            while input < self.shape.inputs {
-                let n = if self.shape.inputs - input >= inputs { inputs } else { 1 };
+            while input < self.inputs {
+                let n = if self.inputs - input >= inputs { inputs } else { 1 };
                 for half in 0..LANES / S::F32_LANES {
                     let at = (output, input, half);
                     match (m, n) {
@@ -327,7 +321,6 @@ impl<const SIDE: usize> WithSimd for KernelGradient<'_, SIDE> {
                 }
                 input += n;
             }
-            output += m;
         }
     }
 }
@@ -340,10 +333,10 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         let (input, _) = S::as_simd_f32s(self.input);
         let (grad, _) = S::as_simd_f32s(self.grad);
         let (gradient, _) = S::as_mut_simd_f32s(self.gradient);
-        let Shape { of_input, of_grad, .. } = self.shape;
+        let (of_input, of_grad) = (self.of_input, self.of_grad);
         let width = of_input.plane.width;
         // Narrow rows are one line with the zeros between them: a row of four pixels is over before it has begun.
-        let (rows, width) = match self.shape.rows.clone() {
+        let (rows, width) = match self.rows.clone() {
             rows if SIDE == 1 || width <= NARROW => (rows.start..rows.start + 1, rows.len() * (width + 1) - 1),
             rows => (rows, width),
         };
@@ -373,7 +366,7 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         }
         for (m, sums) in sums.into_iter().enumerate() {
             for (n, sums) in sums.into_iter().enumerate() {
-                let place = ((first_output + m) * self.shape.inputs + first_input + n) * TAPS;
+                let place = ((first_output + m) * self.inputs + first_input + n) * TAPS;
                 for (tap, sum) in sums.into_iter().enumerate() {
                     let total = &mut gradient[(place + tap) * halves + half];
                     *total = simd.add_f32s(*total, sum);

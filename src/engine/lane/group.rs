@@ -70,7 +70,7 @@ impl Group {
             Member { step: *step, number, channels: range, mean: vec![0.0; channels], variance: vec![1.0; channels] }
         };
         let members = steps.iter().map(member).collect();
-        let strip = strip(plane, input.channels, outputs).len();
+        let strip = bands(plane, input.channels, outputs).1.len();
         Self {
             members,
             input,
@@ -96,7 +96,7 @@ impl Group {
         let outputs: usize = steps.iter().map(|step| plan.steps()[*step].output.channels).sum();
         let kernel = side * side * input.channels * outputs;
         let of_output = 2 + 2 * LANES + (2 * size_of::<Channel>() + size_of::<Slope>()) / 4;
-        let bands = (outputs + if is_made { input.channels } else { 0 }) * strip(plane, input.channels, outputs).len();
+        let bands = (outputs + if is_made { input.channels } else { 0 }) * bands(plane, input.channels, outputs).1.len();
         // The kernels packed forward and backward, and their gradient lane by lane.
         let own = (2 + LANES) * kernel + of_output * outputs + bands;
         blocks.saturating_mul((outputs * plane.len()) as u64).saturating_add(own as u64)
@@ -104,15 +104,14 @@ impl Group {
 
     /// The rows of the bands in which blocks are convolved.
     pub(super) fn bands(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (bands, height) = (bands(self.plane, self.input.channels, self.outputs), self.plane.height);
+        let ((bands, _), height) = (bands(self.plane, self.input.channels, self.outputs), self.plane.height);
         (0..bands).map(move |band| height * band / bands..height * (band + 1) / bands)
     }
 
     /// Where the rows of a band stand, and which of the image's rows they are: those beside it, too, if a kernel reaches them.
     pub(super) fn band(&self, rows: &Range<usize>) -> (Band, Range<usize>) {
-        let (band, reach) =
-            (Band { plane: strip(self.plane, self.input.channels, self.outputs), begin: rows.start }, self.side / 2);
-        (band, rows.start.saturating_sub(reach)..(rows.end + reach).min(self.plane.height))
+        let ((_, strip), reach) = (bands(self.plane, self.input.channels, self.outputs), self.side / 2);
+        (Band { plane: strip, begin: rows.start }, rows.start.saturating_sub(reach)..(rows.end + reach).min(self.plane.height))
     }
 
     /// The outputs of a member, by its step.
@@ -128,14 +127,8 @@ impl Group {
     }
 
     /// Puts some rows of normalised outputs of a block into other memory, or adds them to what is there.
-    pub(super) fn normalise(
-        &self,
-        arch: Arch,
-        (channels, block): (Range<usize>, usize),
-        part: Part,
-        output: &mut [f32],
-        adds: bool,
-    ) {
+    pub(super) fn normalise(&self, arch: Arch, of: (Range<usize>, usize), part: Part, output: &mut [f32], adds: bool) {
+        let (channels, block) = of;
         let (input, channels) = (self.raw_of(&channels, block), &self.channels[channels]);
         arch.dispatch(NormaliseRelu { channels, part, input, output, adds });
     }
@@ -221,15 +214,13 @@ fn shape(plan: &Plan, steps: &[usize]) -> (usize, Plane) {
     (side, Plane { height: first.output.height, width: first.output.width })
 }
 
-/// The number of bands of a plane: enough that what a backward pass reads and writes of one band stays in the L2 cache.
-fn bands(plane: Plane, inputs: usize, outputs: usize) -> usize {
+/// The number of bands of a plane, and the planes of a band with a row above and a row below.
+///
+/// There are enough bands that what a backward pass reads and writes of one stays in the L2 cache.
+fn bands(plane: Plane, inputs: usize, outputs: usize) -> (usize, Plane) {
     let rows = BAND / ((2 * inputs + 3 * outputs) * plane.row());
-    plane.height.div_ceil(rows.max(SHORTEST))
-}
-
-/// The planes of a band, with a row above and a row below.
-fn strip(plane: Plane, inputs: usize, outputs: usize) -> Plane {
-    Plane { height: plane.height.div_ceil(bands(plane, inputs, outputs)) + 2, ..plane }
+    let bands = plane.height.div_ceil(rows.max(SHORTEST));
+    (bands, Plane { height: plane.height.div_ceil(bands) + 2, ..plane })
 }
 
 /// Sets the rows of a band to zero that lie beyond the image.

@@ -49,8 +49,9 @@ pub(super) struct Model {
     grads: Vec<Numbers>,
     /// For each read of each step: whether its gradient is the first to arrive at the buffer, going backward.
     fresh: Vec<Vec<bool>>,
-    /// Means and logits of each block.
-    ends: Ends,
+    /// The means of the channels and the logits of each block.
+    means: Vec<f32>,
+    logits: Vec<f32>,
     scratch: Numbers,
     /// The blocks that there is room for.
     blocks: usize,
@@ -66,12 +67,6 @@ pub(super) fn instructions() -> &'static str {
         Some("Neon") => "NEON",
         _ => "no vector instructions",
     }
-}
-
-#[derive(Debug)]
-struct Ends {
-    means: Vec<f32>,
-    logits: Vec<f32>,
 }
 
 impl Model {
@@ -94,7 +89,8 @@ impl Model {
             values: Vec::new(),
             grads: Vec::new(),
             fresh: first_to_arrive(&plan, &schedule),
-            ends: Ends { means: Vec::new(), logits: Vec::new() },
+            means: Vec::new(),
+            logits: Vec::new(),
             scratch: zeros(2 * arrangement.values.largest_plane()),
             blocks: 0,
             plan,
@@ -102,7 +98,7 @@ impl Model {
             arrangement,
             parameters,
         };
-        model.pack();
+        model.groups.iter_mut().for_each(|group| group.pack(&model.parameters));
         model
     }
 
@@ -121,7 +117,7 @@ impl Model {
         let shape = self.plan.skeleton().image;
         assert!(!labels.is_empty() && images.len() == labels.len() * shape.values(), "a batch of images with their labels");
         let batch = Batch::new(labels.len());
-        self.make_room(batch.blocks);
+        self.reserve(labels.len());
         for (block, images) in images.chunks(LANES * shape.values()).enumerate() {
             self.fill(block, images);
         }
@@ -142,13 +138,11 @@ impl Model {
     /// As [`step`](Self::step).
     pub(super) fn count_correct(&mut self, images: &[f32], labels: &[u8]) -> usize {
         let values = self.plan.skeleton().image.values();
-        let blocks = images.chunks(LANES * values).zip(labels.chunks(LANES));
-        let mut correct = 0;
-        for (images, labels) in blocks {
+        let count = |(images, labels): (&[f32], &[u8])| {
             self.evaluate(images);
-            correct += head::count_correct(&self.ends.logits[..self.plan.skeleton().classes * LANES], labels);
-        }
-        correct
+            head::count_correct(&self.logits[..self.plan.skeleton().classes * LANES], labels)
+        };
+        images.chunks(LANES * values).zip(labels.chunks(LANES)).map(count).sum()
     }
 
     /// Computes the logits of `n` images.
@@ -163,7 +157,7 @@ impl Model {
         for images in images.chunks(LANES * values) {
             self.evaluate(images);
             for lane in 0..images.len() / values {
-                logits.extend(self.ends.logits.iter().skip(lane).step_by(LANES).take(classes));
+                logits.extend(self.logits.iter().skip(lane).step_by(LANES).take(classes));
             }
         }
         logits
@@ -178,10 +172,7 @@ impl Model {
     ///
     /// What the allocator gave for a smaller batch it may keep; so the largest one is reserved before the first evaluation.
     pub(super) fn reserve(&mut self, images: usize) {
-        self.make_room(images.div_ceil(LANES));
-    }
-
-    fn make_room(&mut self, blocks: usize) {
+        let blocks = images.div_ceil(LANES);
         if blocks <= self.blocks {
             return;
         }
@@ -191,12 +182,10 @@ impl Model {
         self.groups.iter_mut().for_each(|group| group.raw = zeros(0));
         self.values = self.arrangement.values.allocate(blocks);
         self.grads = self.arrangement.grads.allocate(blocks);
-        for group in &mut self.groups {
-            group.raw = zeros(blocks * group.outputs * group.plane.len());
-        }
+        self.groups.iter_mut().for_each(|group| group.raw = zeros(blocks * group.outputs * group.plane.len()));
         let classes = self.plan.skeleton().classes;
         let channels = self.plan.steps().last().map_or(0, Step::input_channels);
-        self.ends = Ends { means: vec![0.0; blocks * channels * LANES], logits: vec![0.0; blocks * classes * LANES] };
+        (self.means, self.logits) = (vec![0.0; blocks * channels * LANES], vec![0.0; blocks * classes * LANES]);
     }
 
     fn fill(&mut self, block: usize, images: &[f32]) {
@@ -205,14 +194,9 @@ impl Model {
         layout::fill(&mut self.values[store][range], images, place.channels, place.plane);
     }
 
-    /// Lays the kernels out for the convolutions that read them.
-    fn pack(&mut self) {
-        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
-    }
-
     /// The loss and the gradient of the logits.
     fn differentiate_loss(&mut self, labels: &[u8]) -> head::Loss {
-        let blocks = self.ends.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
+        let blocks = self.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
         let losses = blocks.map(|(logits, own)| head::cross_entropy(logits, own, labels.len()));
         losses.fold(head::Loss::default(), |a, b| head::Loss { sum: a.sum + b.sum, correct: a.correct + b.correct })
     }
@@ -221,10 +205,9 @@ impl Model {
     fn update(&mut self, learning_rate: f64) -> f64 {
         let mut squares = 0.0;
         for ((weights, memory), gradient) in self.parameters.iter_mut().zip(&mut self.memory).zip(&mut self.gradients) {
-            squares += update::decay(gradient, weights, &self.settings);
-            update::update(weights, memory, gradient, &self.settings, learning_rate);
+            squares += update::update(weights, memory, gradient, &self.settings, learning_rate);
         }
-        self.pack();
+        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
         squares.sqrt()
     }
 }
@@ -262,7 +245,7 @@ fn groups<'a>(schedule: &'a Schedule, arrangement: &'a Arrangement) -> impl Iter
     let groups = schedule.phases.iter().zip(&arrangement.forward).zip(&arrangement.backward);
     let groups = groups.filter(|((phase, _), _)| !phase.group.is_empty());
     groups.map(|((phase, forward), backward)| {
-        (&phase.group[..], (schedule.reads(phase.group[0])[0], forward.is_input || backward.is_input))
+        (&phase.group[..], (schedule.reads[phase.group[0]][0], forward.is_input || backward.is_input))
     })
 }
 
@@ -272,10 +255,10 @@ fn first_to_arrive(plan: &Plan, schedule: &Schedule) -> Vec<Vec<bool>> {
     let mut fresh = vec![Vec::new(); plan.steps().len()];
     for phase in schedule.phases.iter().rev() {
         for number in phase.group.first().into_iter().chain(phase.steps.iter().rev()) {
-            for read in schedule.reads(*number) {
+            for read in &schedule.reads[*number] {
                 fresh[*number].push(!std::mem::replace(&mut has_arrived[read.buffer], true));
                 // The gradients of the parts of a concatenation stand where that of the whole does.
-                let parts = if is_whole(plan, read.buffer) { schedule.reads(read.buffer - 1) } else { &[] };
+                let parts = if is_whole(plan, read.buffer) { &schedule.reads[read.buffer - 1][..] } else { &[] };
                 for part in parts {
                     has_arrived[part.buffer] = true;
                 }
@@ -292,14 +275,6 @@ mod tests {
     use crate::engine::Optimizer;
     use crate::network::Skeleton;
     use crate::space::Cell;
-
-    /// The instruction sets that this machine has.
-    fn instruction_sets() -> Vec<Arch> {
-        let mut found = vec![Arch::new(), Arch::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        found.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        found
-    }
 
     #[test]
     fn all_instruction_sets_take_the_same_steps() {
@@ -318,7 +293,10 @@ mod tests {
             let losses: Vec<_> = (0..3).map(|_| model.step(&images, &labels, 0.01).loss).collect();
             (losses, model.logits(&images, 21))
         };
-        let found: Vec<_> = instruction_sets().iter().map(train).collect();
+        let mut instruction_sets = vec![Arch::new(), Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        instruction_sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        let found: Vec<_> = instruction_sets.iter().map(train).collect();
         for (losses, logits) in &found {
             for (one, other) in losses.iter().zip(&found[0].0) {
                 assert!((one / other - 1.0).abs() < 1e-4, "{losses:?}, expected {:?}", found[0].0);

@@ -8,17 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::layout::{LANES, Plane};
-
-/// What is pooled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Window {
-    /// The greatest value of 3×3 pixels, stride 1.
-    Greatest,
-    /// The mean of those of 3×3 pixels that lie within the image, stride 1.
-    Mean,
-    /// The greatest value of 2×2 pixels, stride 2; an odd last row or column makes a window of its own.
-    Halve,
-}
+use crate::network::Operator;
 
 /// Pools channels.
 ///
@@ -26,7 +16,8 @@ pub(super) enum Window {
 ///
 /// - `input`: `[channels, plane]`; `output`: `[channels, pooled plane]`
 pub(super) struct Pool<'a> {
-    pub(super) window: Window,
+    /// One of the poolings of a plan.
+    pub(super) operator: Operator,
     pub(super) planes: [Plane; 2],
     pub(super) input: &'a [f32],
     pub(super) output: &'a mut [f32],
@@ -43,19 +34,19 @@ impl WithSimd for Pool<'_> {
         for (input, output) in channels {
             let (input, _) = S::as_simd_f32s(input);
             let (output, _) = S::as_mut_simd_f32s(output);
-            match self.window {
-                Window::Greatest => each_pixel::<S>(plane, |place, _| {
+            match self.operator {
+                Operator::MaxPool => each_pixel::<S>(plane, |place, _| {
                     let above_and_below =
                         simd.max_f32s(greatest_beside(simd, input, place - row), greatest_beside(simd, input, place + row));
                     output[place] = simd.max_f32s(above_and_below, greatest_beside(simd, input, place));
                 }),
-                Window::Mean => each_pixel::<S>(plane, |place, at| {
+                Operator::MeanPool => each_pixel::<S>(plane, |place, at| {
                     let above_and_below =
                         simd.add_f32s(sum_beside(simd, input, place - row), sum_beside(simd, input, place + row));
                     let sum = simd.add_f32s(above_and_below, sum_beside(simd, input, place));
                     output[place] = simd.mul_f32s(sum, simd.splat_f32s(share(plane, at)));
                 }),
-                Window::Halve => each_window::<S>(plane, pooled, |[first, right, below, across], place| {
+                _ => each_window::<S>(self.planes, |[first, right, below, across], place| {
                     let upper = simd.max_f32s(input[first], input[right]);
                     let lower = simd.max_f32s(input[below], input[across]);
                     output[place] = simd.max_f32s(upper, lower);
@@ -93,7 +84,8 @@ fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
 /// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
 ///   `scratch`: `[2, plane]`
 pub(super) struct PoolGradient<'a> {
-    pub(super) window: Window,
+    /// One of the poolings of a plan.
+    pub(super) operator: Operator,
     pub(super) replaces: bool,
     pub(super) planes: [Plane; 2],
     pub(super) input: &'a [f32],
@@ -111,27 +103,23 @@ impl WithSimd for PoolGradient<'_> {
         let (beside, rest) = self.scratch.split_at_mut(plane.len());
         let channels = self.grad.chunks_exact(pooled.len()).zip(self.output.chunks_exact_mut(plane.len()));
         for (channel, (grad, output)) in channels.enumerate() {
-            let input = if self.window == Window::Mean { &[] } else { &self.input[channel * plane.len()..][..plane.len()] };
+            let input =
+                if self.operator == Operator::MeanPool { &[] } else { &self.input[channel * plane.len()..][..plane.len()] };
             let ((input, _), (grad, _)) = (S::as_simd_f32s(input), S::as_simd_f32s(grad));
             let ((output, _), (beside, _)) = (S::as_mut_simd_f32s(output), S::as_mut_simd_f32s(beside));
             let (second, _) = S::as_mut_simd_f32s(&mut rest[..plane.len()]);
-            match self.window {
-                Window::Greatest => hand_back_greatest(simd, plane, [input, grad], [beside, second], output),
-                Window::Mean => hand_back_means(simd, plane, grad, second, output),
-                Window::Halve => hand_back_halved(simd, self.planes, [input, grad], output, self.replaces),
+            match self.operator {
+                Operator::MaxPool => hand_back_greatest(simd, plane, [input, grad], [beside, second], output),
+                Operator::MeanPool => hand_back_means(simd, plane, grad, second, output),
+                _ => hand_back_halved(simd, self.planes, [input, grad], output, self.replaces),
             }
         }
     }
 }
 
 #[inline(always)]
-fn hand_back_greatest<S: Simd>(
-    simd: S,
-    plane: Plane,
-    [input, grad]: [&[S::f32s]; 2],
-    [beside, of_beside]: [&mut [S::f32s]; 2],
-    output: &mut [S::f32s],
-) {
+fn hand_back_greatest<S: Simd>(simd: S, plane: Plane, read: [&[S::f32s]; 2], scratch: [&mut [S::f32s]; 2], sums: &mut [S::f32s]) {
+    let ([input, grad], [beside, of_beside]) = (read, scratch);
     let zero = simd.splat_f32s(0.0);
     let (pixel, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
     // The scratch may hold a larger plane's numbers, and its border is read.
@@ -139,7 +127,7 @@ fn hand_back_greatest<S: Simd>(
     of_beside.fill(zero);
     each_pixel::<S>(plane, |place, _| beside[place] = greatest_beside(simd, input, place));
     each_pixel::<S>(plane, |place, _| hand_back(simd, beside, grad[place], of_beside, [place, place - row, place + row]));
-    each_pixel::<S>(plane, |place, _| hand_back(simd, input, of_beside[place], output, [place, place - pixel, place + pixel]));
+    each_pixel::<S>(plane, |place, _| hand_back(simd, input, of_beside[place], sums, [place, place - pixel, place + pixel]));
 }
 
 /// Adds a gradient to the sum of the greatest of three values, the first of equal ones.
@@ -171,15 +159,9 @@ fn hand_back_means<S: Simd>(simd: S, plane: Plane, grad: &[S::f32s], shared: &mu
 }
 
 #[inline(always)]
-fn hand_back_halved<S: Simd>(
-    simd: S,
-    [plane, halved]: [Plane; 2],
-    [input, grad]: [&[S::f32s]; 2],
-    output: &mut [S::f32s],
-    replaces: bool,
-) {
+fn hand_back_halved<S: Simd>(simd: S, planes: [Plane; 2], [input, grad]: [&[S::f32s]; 2], sums: &mut [S::f32s], replaces: bool) {
     let zero = simd.splat_f32s(0.0);
-    each_window::<S>(plane, halved, |[first, right, below, across], place| {
+    each_window::<S>(planes, |[first, right, below, across], place| {
         let is_right = simd.greater_than_f32s(input[right], input[first]);
         let is_across = simd.greater_than_f32s(input[across], input[below]);
         let upper = simd.max_f32s(input[first], input[right]);
@@ -193,7 +175,7 @@ fn hand_back_halved<S: Simd>(
             (across, simd.select_f32s(is_across, of_lower, zero)),
         ];
         for (place, part) in parts {
-            output[place] = if replaces { part } else { simd.add_f32s(output[place], part) };
+            sums[place] = if replaces { part } else { simd.add_f32s(sums[place], part) };
         }
     });
 }
@@ -214,7 +196,7 @@ fn each_pixel<S: Simd>(plane: Plane, mut handle: impl FnMut(usize, (usize, usize
 
 /// Hands out the vectors of each 2×2 window, left and right above, left and right below, and that of the halved image.
 #[inline(always)]
-fn each_window<S: Simd>(plane: Plane, halved: Plane, mut handle: impl FnMut([usize; 4], usize)) {
+fn each_window<S: Simd>([plane, halved]: [Plane; 2], mut handle: impl FnMut([usize; 4], usize)) {
     let (parts, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
     for y in 0..halved.height {
         let (first, to) = (plane.inside(2 * y).start / S::F32_LANES, halved.inside(y).start / S::F32_LANES);

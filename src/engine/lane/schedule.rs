@@ -32,11 +32,11 @@ pub(super) struct Phase {
 pub(super) struct Schedule {
     pub(super) phases: Vec<Phase>,
     /// The phase in which a buffer is written, convolutions at its end.
-    phase_of: Vec<usize>,
+    pub(super) phase_of: Vec<usize>,
     /// What each step reads.
-    reads: Vec<Vec<Read>>,
+    pub(super) reads: Vec<Vec<Read>>,
     /// The steps that read a buffer, alone or as a part of a concatenation.
-    readers: Vec<Vec<usize>>,
+    pub(super) readers: Vec<Vec<usize>>,
 }
 
 impl Schedule {
@@ -56,12 +56,8 @@ impl Schedule {
             debug_assert!(!step.inputs.is_empty(), "a step reads something");
             for read in &schedule.reads[number] {
                 schedule.readers[read.buffer].push(number);
-            }
-        }
-        for number in (0..steps.len()).filter(|number| is_whole(plan, number + 1)) {
-            let readers = schedule.readers[number + 1].clone();
-            for read in &schedule.reads[number] {
-                schedule.readers[read.buffer].extend(&readers);
+                let parts = if is_whole(plan, read.buffer) { &schedule.reads[read.buffer - 1][..] } else { &[] };
+                parts.iter().for_each(|part| schedule.readers[part.buffer].push(number));
             }
         }
         for number in schedule.phases.iter().flat_map(|phase| phase.group.clone()).collect::<Vec<_>>() {
@@ -93,21 +89,6 @@ impl Schedule {
             _ => self.phases[last].steps.push(number),
         }
         last
-    }
-
-    /// The phase in which a buffer is written: for a convolution, at its end.
-    pub(super) fn phase_of(&self, buffer: usize) -> usize {
-        self.phase_of[buffer]
-    }
-
-    /// What a step reads.
-    pub(super) fn reads(&self, step: usize) -> &[Read] {
-        &self.reads[step]
-    }
-
-    /// The steps that read a buffer, alone or as a part of a concatenation.
-    pub(super) fn readers(&self, buffer: usize) -> &[usize] {
-        &self.readers[buffer]
     }
 }
 
@@ -159,8 +140,8 @@ mod tests {
             let schedule = Schedule::new(&plan);
             let mut written: Vec<_> = (0..=plan.steps().len()).map(|buffer| buffer == 0).collect();
             for number in schedule.phases.iter().flat_map(|phase| phase.steps.iter().chain(&phase.group)) {
-                for read in schedule.reads(*number) {
-                    let parts = if is_whole(&plan, read.buffer) { schedule.reads(read.buffer - 1) } else { &[*read] };
+                for read in &schedule.reads[*number] {
+                    let parts = if is_whole(&plan, read.buffer) { &schedule.reads[read.buffer - 1][..] } else { &[*read] };
                     assert!(parts.iter().all(|part| written[part.buffer]), "{cell}: step {number} comes too early");
                 }
                 written[number + 1] = true;

@@ -38,7 +38,7 @@ impl Model {
         } else {
             state.memory().chunks_exact(2).map(remembered).collect()
         };
-        self.pack();
+        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
         Ok(())
     }
 
@@ -64,9 +64,9 @@ impl Model {
         let Self {
             plan: _, settings: _, arch: _, schedule: _, arrangement: _, fresh: _, blocks: _, parameters, gradients, ..
         } = self;
-        let Self { groups, memory, values, grads, ends, scratch, .. } = self;
+        let Self { groups, memory, values, grads, means, logits, scratch, .. } = self;
         let lists = |lists: &[Vec<f32>]| lists.iter().map(Vec::len).sum::<usize>();
-        let mut numbers = lists(parameters) + lists(gradients) + scratch.len() + ends.means.len() + ends.logits.len();
+        let mut numbers = lists(parameters) + lists(gradients) + scratch.len() + means.len() + logits.len();
         numbers += memory.iter().map(|one| one.momentum.len() + one.mean_square.len()).sum::<usize>();
         numbers += values.iter().chain(grads).map(super::layout::Numbers::len).sum::<usize>();
         for group in groups {

@@ -11,10 +11,10 @@ use super::convolution::{self, Finish};
 use super::group::clear_beyond;
 use super::layout::{Band, LANES};
 use super::normalise::{AddSums, Differentiate, Part};
-use super::pool::{self, Pool, PoolGradient, Window};
+use super::pool::{self, Pool, PoolGradient};
 use super::schedule::Read;
 use super::{Batch, Model, head};
-use crate::network::{Operator, Step};
+use crate::network::Operator;
 
 impl Model {
     /// Runs all phases for training.
@@ -46,34 +46,28 @@ impl Model {
 
     /// Runs all phases for a block of images, with the running statistics of batch normalisation.
     pub(super) fn evaluate(&mut self, images: &[f32]) {
-        self.make_room(1);
+        self.reserve(1);
         self.fill(0, images);
-        for group in &mut self.groups {
-            group.fold_batch_norm(&self.parameters, &self.settings);
-        }
+        self.groups.iter_mut().for_each(|group| group.fold_batch_norm(&self.parameters, &self.settings));
         let batch = Batch { is_training: false, ..Batch::new(LANES) };
         (0..=self.groups.len()).for_each(|phase| self.forward_block(phase, &batch, 0));
     }
 
     fn forward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
         for i in 0..self.arrangement.forward[phase].before.len() {
-            let buffer = self.arrangement.forward[phase].before[i];
-            self.make(buffer, batch, block);
+            self.make(self.arrangement.forward[phase].before[i], batch, block);
         }
         for i in 0..self.schedule.phases[phase].steps.len() {
             self.forward_step(self.schedule.phases[phase].steps[i], batch, block);
         }
-        match phase < self.groups.len() {
-            true if batch.is_training => self.convolve(phase, batch, block),
-            true => self.convolve_and_normalise(phase),
-            false => {}
+        if phase < self.groups.len() {
+            self.convolve(phase, batch, block);
         }
     }
 
     fn backward_block(&mut self, phase: usize, batch: &Batch, block: usize) {
         for i in 0..self.arrangement.backward[phase].before.len() {
-            let buffer = self.arrangement.backward[phase].before[i];
-            self.make(buffer, batch, block);
+            self.make(self.arrangement.backward[phase].before[i], batch, block);
         }
         if phase < self.groups.len() {
             self.convolve_back(phase, batch, block);
@@ -89,7 +83,7 @@ impl Model {
     /// Makes a normalised output from what was convolved.
     fn make(&mut self, buffer: usize, batch: &Batch, block: usize) {
         let Self { arrangement, schedule, groups, values, arch, .. } = self;
-        let group = &groups[schedule.phase_of(buffer)];
+        let group = &groups[schedule.phase_of[buffer]];
         let (channels, part) = (group.channels_of(buffer - 1), Part::whole(group.plane, batch.mask(block)));
         let (store, written) = arrangement.values.range(buffer, channels.len(), block);
         group.normalise(*arch, (channels, block), part, &mut values[store][written], false);
@@ -100,7 +94,7 @@ impl Model {
         let Self { schedule, groups, arch, .. } = self;
         let (before, rest) = groups.split_at_mut(phase);
         let group = &mut rest[0];
-        let source = &before[schedule.phase_of(group.input.buffer)];
+        let source = &before[schedule.phase_of[group.input.buffer]];
         let first = source.channels_of(group.input.buffer - 1).start;
         let channels = first..first + group.input.channels;
         let (to, made) = group.band(rows);
@@ -114,23 +108,23 @@ impl Model {
         if self.plan.steps()[number].operator == Operator::Sum {
             return self.add_terms(number, batch, block);
         }
-        let Self { plan, arrangement, schedule, values, ends, parameters, arch, .. } = self;
-        let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads(number)[0]);
+        let Self { plan, arrangement, schedule, values, means, logits, parameters, arch, .. } = self;
+        let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads[number][0]);
         let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
         let (read, written) =
             (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (input, output) = read_and_write(values, read, written);
-                arch.dispatch(Pool { window: window(step), planes: [from, to.plane], input, output });
+                arch.dispatch(Pool { operator: step.operator, planes: [from, to.plane], input, output });
             }
             Operator::AveragePool => {
-                pool::means(from, &values[read.0][read.1], part(&mut ends.means, channels, block));
+                pool::means(from, &values[read.0][read.1], part(means, channels, block));
             }
             Operator::Dense => {
                 let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
-                let means = part(&mut ends.means, channels, block);
-                head::logits(means, matrix, bias, part(&mut ends.logits, to.channels, block));
+                let means = part(means, channels, block);
+                head::logits(means, matrix, bias, part(logits, to.channels, block));
             }
             other => unreachable!("{other:?} is no step of a phase"),
         }
@@ -142,7 +136,7 @@ impl Model {
         let whole = arrangement.values.place(number + 1);
         let (to, all) = arrangement.values.range(number + 1, whole.channels, block);
         let mut filled = 0;
-        for Read { buffer, channels, first } in schedule.reads(number) {
+        for Read { buffer, channels, first } in &schedule.reads[number] {
             let (buffer, channels) = (*buffer, *channels);
             let start = all.start + first * whole.plane.len();
             let written = start..start + channels * whole.plane.len();
@@ -150,7 +144,7 @@ impl Model {
             let adds = *first < filled;
             filled = filled.max(first + channels);
             if is_convolved(plan, buffer) {
-                let group = &groups[schedule.phase_of(buffer)];
+                let group = &groups[schedule.phase_of[buffer]];
                 let Range { start, .. } = group.channels_of(buffer - 1);
                 let part = Part::whole(group.plane, batch.mask(block));
                 group.normalise(*arch, (start..start + channels, block), part, &mut values[to][written], adds);
@@ -162,43 +156,31 @@ impl Model {
         }
     }
 
-    /// Convolves a block, band by band, and adds up the statistics of what comes out.
+    /// Convolves a block, band by band: in training its statistics are added up, in evaluation it is normalised by the running ones.
     fn convolve(&mut self, phase: usize, batch: &Batch, block: usize) {
         let Read { buffer, channels: inputs, .. } = self.groups[phase].input;
+        let is_made = self.arrangement.forward[phase].is_input;
         for rows in self.groups[phase].bands() {
-            let is_made = self.arrangement.forward[phase].is_input;
-            if is_made {
+            if is_made && batch.is_training {
                 self.make_band(phase, &rows, batch, block);
             }
-            let Self { arrangement, values, groups, arch, .. } = self;
-            let group = &mut groups[phase];
+            let Self { arrangement, schedule, values, groups, arch, .. } = self;
+            let (before, rest) = groups.split_at_mut(phase);
+            let group = &mut rest[0];
             let (from, read) = arrangement.values.range(buffer, inputs, block);
-            let whole = Band::whole(group.plane);
-            let input = if is_made { (group.band(&rows).0, &group.input_band[..]) } else { (whole, &values[from][read]) };
+            let input = match (is_made, batch.is_training) {
+                (false, _) => (Band::whole(group.plane), &values[from][read]),
+                (true, true) => (group.band(&rows).0, &group.input_band[..]),
+                (true, false) => {
+                    // What was convolved is normalised already.
+                    let source = &before[schedule.phase_of[buffer]];
+                    (Band::whole(group.plane), source.raw_of(&source.channels_of(buffer - 1), block))
+                }
+            };
             let written = group.range(&(0..group.outputs), block);
-            let finish = Finish::Observe(&mut group.sums);
+            let finish = if batch.is_training { Finish::Observe(&mut group.sums) } else { Finish::Normalise(&group.folded) };
             convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
         }
-    }
-
-    /// Convolves a block and normalises it by the running statistics.
-    fn convolve_and_normalise(&mut self, phase: usize) {
-        let Self { arrangement, schedule, values, groups, arch, .. } = self;
-        let Read { buffer, channels: inputs, .. } = groups[phase].input;
-        let (before, rest) = groups.split_at_mut(phase);
-        let group = &mut rest[0];
-        let (store, read) = arrangement.values.range(buffer, inputs, 0);
-        let input = if arrangement.forward[phase].is_input {
-            // What was convolved is normalised already.
-            let source = &before[schedule.phase_of(buffer)];
-            source.raw_of(&source.channels_of(buffer - 1), 0)
-        } else {
-            &values[store][read]
-        };
-        let (rows, written) = (0..group.plane.height, group.range(&(0..group.outputs), 0));
-        let finish = Finish::Normalise(&group.folded);
-        let input = (Band::whole(group.plane), input);
-        convolution::convolve(*arch, &group.forward, (group.plane, rows), input, &mut group.raw[written], finish);
     }
 
     /// Turns the gradient of a block that was convolved and normalised into those of what was read and of the kernels.
@@ -246,7 +228,7 @@ impl Model {
     /// Adds up what the gradients of a convolution's normalisation are made of.
     fn add_sums(&mut self, number: usize, block: usize) {
         let Self { arrangement, schedule, grads, groups, arch, .. } = self;
-        let group = &mut groups[schedule.phase_of(number + 1)];
+        let group = &mut groups[schedule.phase_of[number + 1]];
         let channels = group.channels_of(number);
         let (store, read) = arrangement.grads.range(number + 1, channels.len(), block);
         let raw = group.range(&channels, block);
@@ -259,7 +241,7 @@ impl Model {
     /// to zero.
     fn prepare_grad(&mut self, number: usize, block: usize) -> bool {
         let Self { arrangement, schedule, fresh, grads, .. } = self;
-        let Read { buffer, channels, .. } = schedule.reads(number)[0];
+        let Read { buffer, channels, .. } = schedule.reads[number][0];
         let place = arrangement.grads.place(buffer);
         if buffer != 0 && fresh[number][0] && channels < place.channels {
             let (store, range) = arrangement.grads.range(buffer, place.channels, block);
@@ -274,9 +256,9 @@ impl Model {
             return self.hand_back(number, block);
         }
         let is_fresh = self.prepare_grad(number, block);
-        let Self { plan, arrangement, schedule, values, grads, ends, scratch, parameters, gradients, arch, .. } = self;
+        let Self { plan, arrangement, schedule, values, grads, means, logits, scratch, parameters, gradients, arch, .. } = self;
         let step = &plan.steps()[number];
-        let Read { buffer, channels, .. } = schedule.reads(number)[0];
+        let Read { buffer, channels, .. } = schedule.reads[number][0];
         let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
         let (store, read) = arrangement.values.range(buffer, channels, block);
         let grad = arrangement.grads.range(number + 1, to.channels, block);
@@ -288,18 +270,18 @@ impl Model {
                     output.fill(0.0);
                 }
                 let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
-                let (window, planes) = (window(step), [from, to.plane]);
-                arch.dispatch(PoolGradient { window, replaces: is_fresh, planes, input, grad, output, scratch });
+                let (operator, planes) = (step.operator, [from, to.plane]);
+                arch.dispatch(PoolGradient { operator, replaces: is_fresh, planes, input, grad, output, scratch });
             }
             Operator::AveragePool => {
-                let means = part(&mut ends.means, channels, block);
+                let means = part(means, channels, block);
                 pool::add_gradient_of_means(from, means, &mut grads[of_input.0][of_input.1], is_fresh);
             }
             Operator::Dense => {
                 let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
                 let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a dense layer has two parameters") };
-                let means = part(&mut ends.means, channels, block);
-                head::add_gradients(means, part(&mut ends.logits, to.channels, block), matrix, of_matrix, of_bias);
+                let means = part(means, channels, block);
+                head::add_gradients(means, part(logits, to.channels, block), matrix, of_matrix, of_bias);
             }
             other => unreachable!("{other:?} is no step of a phase"),
         }
@@ -310,7 +292,7 @@ impl Model {
         let Self { arrangement, schedule, grads, fresh, .. } = self;
         let whole = arrangement.grads.place(number + 1);
         let (from, all) = arrangement.grads.range(number + 1, whole.channels, block);
-        for (Read { buffer, channels, first }, is_fresh) in schedule.reads(number).iter().zip(&fresh[number]) {
+        for (Read { buffer, channels, first }, is_fresh) in schedule.reads[number].iter().zip(&fresh[number]) {
             let start = all.start + first * whole.plane.len();
             let length = channels * whole.plane.len();
             let (to, written) = arrangement.grads.range(*buffer, arrangement.grads.place(*buffer).channels, block);
@@ -332,14 +314,6 @@ fn add(term: &[f32], sum: &mut [f32], replaces: bool) {
         sum.copy_from_slice(term);
     } else {
         sum.iter_mut().zip(term).for_each(|(sum, term)| *sum += term);
-    }
-}
-
-fn window(step: &Step) -> Window {
-    match step.operator {
-        Operator::MaxPool => Window::Greatest,
-        Operator::MeanPool => Window::Mean,
-        _ => Window::Halve,
     }
 }
 

@@ -15,23 +15,16 @@ impl Memory {
     }
 }
 
-/// Adds weight decay to a gradient and gives the sum of its squares.
+/// Adds weight decay to a gradient, changes the weights by it, and gives the sum of its squares.
 #[expect(clippy::cast_possible_truncation, reason = "weights are single-precision numbers")]
-pub(super) fn decay(gradient: &mut [f32], weights: &[f32], settings: &Settings) -> f64 {
-    let decay = settings.weight_decay as f32;
+pub(super) fn update(weights: &mut [f32], memory: &mut Memory, gradient: &mut [f32], settings: &Settings, rate: f64) -> f64 {
+    let (decay, rate) = (settings.weight_decay as f32, rate as f32);
     let mut squares = 0.0;
-    for (gradient, weight) in gradient.iter_mut().zip(weights) {
+    for (gradient, weight) in gradient.iter_mut().zip(&*weights) {
         *gradient += decay * weight;
         squares += f64::from(*gradient) * f64::from(*gradient);
     }
-    squares
-}
-
-/// Changes weights by a gradient.
-#[expect(clippy::cast_possible_truncation, reason = "weights are single-precision numbers")]
-pub(super) fn update(weights: &mut [f32], memory: &mut Memory, gradient: &[f32], settings: &Settings, rate: f64) {
-    let rate = rate as f32;
-    let values = weights.iter_mut().zip(&mut memory.momentum).zip(&mut memory.mean_square).zip(gradient);
+    let values = weights.iter_mut().zip(&mut memory.momentum).zip(&mut memory.mean_square).zip(&*gradient);
     match settings.optimizer {
         Optimizer::RmsProp { decay, momentum, epsilon } => {
             let [decay, momentum, epsilon] = [decay, momentum, epsilon].map(|value| value as f32);
@@ -49,4 +42,5 @@ pub(super) fn update(weights: &mut [f32], memory: &mut Memory, gradient: &[f32],
             }
         }
     }
+    squares
 }
