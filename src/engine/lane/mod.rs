@@ -91,7 +91,7 @@ impl Model {
             fresh: first_to_arrive(&plan, &schedule),
             means: Vec::new(),
             logits: Vec::new(),
-            scratch: zeros(2 * arrangement.values.largest_plane()),
+            scratch: zeros(arrangement.values.largest_plane()),
             blocks: 0,
             plan,
             schedule,

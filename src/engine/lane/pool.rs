@@ -82,7 +82,7 @@ fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
 /// # Shapes
 ///
 /// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
-///   `scratch`: `[2, plane]`
+///   `scratch`: `[plane]`
 pub(super) struct PoolGradient<'a> {
     /// One of the poolings of a plan.
     pub(super) operator: Operator,
@@ -100,61 +100,87 @@ impl WithSimd for PoolGradient<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let [plane, pooled] = self.planes;
-        let (beside, rest) = self.scratch.split_at_mut(plane.len());
+        let (scratch, _) = S::as_mut_simd_f32s(&mut self.scratch[..plane.len()]);
         let channels = self.grad.chunks_exact(pooled.len()).zip(self.output.chunks_exact_mut(plane.len()));
         for (channel, (grad, output)) in channels.enumerate() {
             let input =
                 if self.operator == Operator::MeanPool { &[] } else { &self.input[channel * plane.len()..][..plane.len()] };
             let ((input, _), (grad, _)) = (S::as_simd_f32s(input), S::as_simd_f32s(grad));
-            let ((output, _), (beside, _)) = (S::as_mut_simd_f32s(output), S::as_mut_simd_f32s(beside));
-            let (second, _) = S::as_mut_simd_f32s(&mut rest[..plane.len()]);
+            let (output, _) = S::as_mut_simd_f32s(output);
             match self.operator {
-                Operator::MaxPool => hand_back_greatest(simd, plane, [input, grad], [beside, second], output),
-                Operator::MeanPool => hand_back_means(simd, plane, grad, second, output),
+                Operator::MaxPool => hand_back_greatest(simd, plane, [input, grad], scratch, (output, self.replaces)),
+                Operator::MeanPool => hand_back_means(simd, plane, grad, scratch, (output, self.replaces)),
                 _ => hand_back_halved(simd, self.planes, [input, grad], output, self.replaces),
             }
         }
     }
 }
 
+/// Hands the gradients of 3×3 maxima back: down each column to the row with the greatest value, then along each row to the pixel.
 #[inline(always)]
-fn hand_back_greatest<S: Simd>(simd: S, plane: Plane, read: [&[S::f32s]; 2], scratch: [&mut [S::f32s]; 2], sums: &mut [S::f32s]) {
-    let ([input, grad], [beside, of_beside]) = (read, scratch);
-    let zero = simd.splat_f32s(0.0);
+fn hand_back_greatest<S: Simd>(
+    simd: S,
+    plane: Plane,
+    [input, grad]: [&[S::f32s]; 2],
+    of_rows: &mut [S::f32s],
+    (output, replaces): (&mut [S::f32s], bool),
+) {
     let (pixel, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
-    // The scratch may hold a larger plane's numbers, and its border is read.
-    beside.fill(zero);
-    of_beside.fill(zero);
-    each_pixel::<S>(plane, |place, _| beside[place] = greatest_beside(simd, input, place));
-    each_pixel::<S>(plane, |place, _| hand_back(simd, beside, grad[place], of_beside, [place, place - row, place + row]));
-    each_pixel::<S>(plane, |place, _| hand_back(simd, input, of_beside[place], sums, [place, place - pixel, place + pixel]));
+    let start = |row| plane.inside(row).start / S::F32_LANES;
+    for column in 0..plane.width * pixel {
+        let line = (start(0) + column, row, plane.height);
+        hand_back(simd, line, |place| greatest_beside(simd, input, place), grad, (of_rows, true));
+    }
+    for first in (0..plane.height).flat_map(|row| start(row)..start(row) + pixel) {
+        hand_back(simd, (first, pixel, plane.width), |place| input[place], of_rows, (output, replaces));
+    }
 }
 
-/// Adds a gradient to the sum of the greatest of three values, the first of equal ones.
+/// Adds the gradient of each place of a line to that of the greatest of the place and its two neighbours, the first of equal ones.
+///
+/// What arrives at a place is added up in registers, in the order of the line. The zeros beyond its ends never win.
 #[inline(always)]
-fn hand_back<S: Simd>(simd: S, values: &[S::f32s], grad: S::f32s, sums: &mut [S::f32s], places: [usize; 3]) {
+fn hand_back<S: Simd>(
+    simd: S,
+    (first, step, length): (usize, usize, usize),
+    value: impl Fn(usize) -> S::f32s,
+    grad: &[S::f32s],
+    (sums, replaces): (&mut [S::f32s], bool),
+) {
     let zero = simd.splat_f32s(0.0);
-    let [first, second, third] = places;
-    let is_second = simd.greater_than_f32s(values[second], values[first]);
-    let is_third = simd.greater_than_f32s(values[third], simd.max_f32s(values[first], values[second]));
-    let of_third = simd.select_f32s(is_third, grad, zero);
-    let rest = simd.select_f32s(is_third, zero, grad);
-    let of_second = simd.select_f32s(is_second, rest, zero);
-    let of_first = simd.select_f32s(is_second, zero, rest);
-    sums[first] = simd.add_f32s(sums[first], of_first);
-    sums[second] = simd.add_f32s(sums[second], of_second);
-    sums[third] = simd.add_f32s(sums[third], of_third);
+    let (mut before, mut own) = (value(first - step), value(first));
+    let (mut sum_before, mut sum) = (zero, if replaces { zero } else { sums[first] });
+    for place in (first..).step_by(step).take(length) {
+        let after = value(place + step);
+        let is_before = simd.greater_than_f32s(before, own);
+        let is_after = simd.greater_than_f32s(after, simd.max_f32s(own, before));
+        let of_after = simd.select_f32s(is_after, grad[place], zero);
+        let rest = simd.select_f32s(is_after, zero, grad[place]);
+        sums[place - step] = simd.add_f32s(sum_before, simd.select_f32s(is_before, rest, zero));
+        sum_before = simd.add_f32s(sum, simd.select_f32s(is_before, zero, rest));
+        sum = simd.add_f32s(if replaces { zero } else { sums[place + step] }, of_after);
+        (before, own) = (own, after);
+    }
+    sums[first + (length - 1) * step] = sum_before;
 }
 
 #[inline(always)]
-fn hand_back_means<S: Simd>(simd: S, plane: Plane, grad: &[S::f32s], shared: &mut [S::f32s], output: &mut [S::f32s]) {
+fn hand_back_means<S: Simd>(
+    simd: S,
+    plane: Plane,
+    grad: &[S::f32s],
+    shared: &mut [S::f32s],
+    (output, replaces): (&mut [S::f32s], bool),
+) {
+    let zero = simd.splat_f32s(0.0);
     let row = plane.row() / S::F32_LANES;
-    shared.fill(simd.splat_f32s(0.0));
+    // It may hold a larger plane's numbers, and its border is read.
+    shared.fill(zero);
     each_pixel::<S>(plane, |place, at| shared[place] = simd.mul_f32s(grad[place], simd.splat_f32s(share(plane, at))));
     each_pixel::<S>(plane, |place, _| {
-        for shared_row in [place - row, place, place + row] {
-            output[place] = simd.add_f32s(output[place], sum_beside(simd, shared, shared_row));
-        }
+        let before = if replaces { zero } else { output[place] };
+        let add = |sum, shared_row| simd.add_f32s(sum, sum_beside(simd, shared, shared_row));
+        output[place] = [place - row, place, place + row].into_iter().fold(before, add);
     });
 }
 

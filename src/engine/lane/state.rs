@@ -50,7 +50,7 @@ impl Model {
         let ends = plan.steps().last().map_or(0, |step| step.input_channels() + step.output.channels) * LANES;
         // Weights, their gradients and the optimizer's two numbers each.
         let parameters = 4 * u64::from(plan.cost().parameters.0);
-        let scratch = 2 * arrangement.values.largest_plane() as u64;
+        let scratch = arrangement.values.largest_plane() as u64;
         let places = [&arrangement.values, &arrangement.grads].map(|places| places.len(blocks));
         let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::len(plan, steps, input, blocks));
         let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(places).chain(groups);

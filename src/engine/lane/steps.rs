@@ -266,9 +266,6 @@ impl Model {
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (grad, output) = read_and_write(grads, grad, of_input);
-                if is_fresh && step.operator != Operator::Halve {
-                    output.fill(0.0);
-                }
                 let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
                 let (operator, planes) = (step.operator, [from, to.plane]);
                 arch.dispatch(PoolGradient { operator, replaces: is_fresh, planes, input, grad, output, scratch });
