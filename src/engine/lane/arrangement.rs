@@ -183,7 +183,7 @@ impl Arrangement {
 
 /// Whether the backward pass of a step reads the values of its input.
 fn reads_again(operator: Operator) -> bool {
-    matches!(operator, Operator::Convolution { .. } | Operator::MaxPool | Operator::Halve)
+    matches!(operator, Operator::Convolution { .. } | Operator::MaxPool)
 }
 
 pub(super) fn is_convolved(plan: &Plan, buffer: usize) -> bool {
@@ -227,7 +227,9 @@ fn grads(plan: &Plan, schedule: &Schedule) -> Places {
         let own = std::iter::once(buffer).chain(schedule.readers[buffer].iter().map(|reader| reader + 1));
         for phase in own.map(|buffer| schedule.phase_of[buffer]) {
             let first = *phases[places.place(buffer).store].get_or_insert(phase);
-            if phase != first || is_convolved(plan, buffer) {
+            // Until its gradient comes, the place of what is halved holds the winners.
+            let is_halved = schedule.readers[buffer].iter().any(|reader| plan.steps()[*reader].operator == Operator::Halve);
+            if phase != first || is_convolved(plan, buffer) || is_halved {
                 places.store_of(buffer).is_kept = true;
             }
         }

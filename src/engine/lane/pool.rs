@@ -15,12 +15,14 @@ use crate::network::Operator;
 /// # Shapes
 ///
 /// - `input`: `[channels, plane]`; `output`: `[channels, pooled plane]`
+/// - `winners`: `[channels, plane]` to tell the gradient of a halving which pixel won, or nothing
 pub(super) struct Pool<'a> {
     /// One of the poolings of a plan.
     pub(super) operator: Operator,
     pub(super) planes: [Plane; 2],
     pub(super) input: &'a [f32],
     pub(super) output: &'a mut [f32],
+    pub(super) winners: &'a mut [f32],
 }
 
 impl WithSimd for Pool<'_> {
@@ -31,6 +33,7 @@ impl WithSimd for Pool<'_> {
         let [plane, pooled] = self.planes;
         let row = plane.row() / S::F32_LANES;
         let channels = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(pooled.len()));
+        let mut winners = self.winners.chunks_exact_mut(plane.len());
         for (input, output) in channels {
             let (input, _) = S::as_simd_f32s(input);
             let (output, _) = S::as_mut_simd_f32s(output);
@@ -46,11 +49,7 @@ impl WithSimd for Pool<'_> {
                     let sum = simd.add_f32s(above_and_below, sum_beside(simd, input, place));
                     output[place] = simd.mul_f32s(sum, simd.splat_f32s(share(plane, at)));
                 }),
-                _ => each_window::<S>(self.planes, |[first, right, below, across], place| {
-                    let upper = simd.max_f32s(input[first], input[right]);
-                    let lower = simd.max_f32s(input[below], input[across]);
-                    output[place] = simd.max_f32s(upper, lower);
-                }),
+                _ => halve(simd, self.planes, input, output, winners.next()),
             }
         }
     }
@@ -70,6 +69,23 @@ fn sum_beside<S: Simd>(simd: S, values: &[S::f32s], place: usize) -> S::f32s {
     simd.add_f32s(simd.add_f32s(values[place - pixel], values[place + pixel]), values[place])
 }
 
+/// The greatest of each 2×2 window, and which of its four pixels that is: its number goes to the place of the first.
+#[inline(always)]
+fn halve<S: Simd>(simd: S, planes: [Plane; 2], input: &[S::f32s], output: &mut [S::f32s], winners: Option<&mut [f32]>) {
+    let numbers = [0.0, 1.0, 2.0, 3.0].map(|number| simd.splat_f32s(number));
+    let mut winners = winners.map(|winners| S::as_mut_simd_f32s(winners).0);
+    each_window::<S>(planes, |[first, right, below, across], place| {
+        let upper = simd.max_f32s(input[first], input[right]);
+        let lower = simd.max_f32s(input[below], input[across]);
+        output[place] = simd.max_f32s(upper, lower);
+        if let Some(winners) = &mut winners {
+            let of_upper = simd.select_f32s(simd.greater_than_f32s(input[right], input[first]), numbers[1], numbers[0]);
+            let of_lower = simd.select_f32s(simd.greater_than_f32s(input[across], input[below]), numbers[3], numbers[2]);
+            winners[first] = simd.select_f32s(simd.greater_than_f32s(lower, upper), of_lower, of_upper);
+        }
+    });
+}
+
 /// One over the number of pixels in the 3×3 window of a pixel.
 #[expect(clippy::cast_precision_loss, reason = "a window has at most nine pixels")]
 fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
@@ -77,11 +93,11 @@ fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
     1.0 / (reach(row, plane.height) * reach(column, plane.width)) as f32
 }
 
-/// Adds the gradient of the input of a [`Pool`]; for windows that halve it may replace what was there.
+/// Adds the gradient of the input of a [`Pool`], or puts it in the place of what was there: of a halving, in that of the winners.
 ///
 /// # Shapes
 ///
-/// - `input`, `output`: `[channels, plane]`, of means no input is read; `grad`: `[channels, pooled plane]`;
+/// - `input`, `output`: `[channels, plane]`, only 3×3 maxima read the input; `grad`: `[channels, pooled plane]`;
 ///   `scratch`: `[plane]`
 pub(super) struct PoolGradient<'a> {
     /// One of the poolings of a plan.
@@ -103,14 +119,14 @@ impl WithSimd for PoolGradient<'_> {
         let (scratch, _) = S::as_mut_simd_f32s(&mut self.scratch[..plane.len()]);
         let channels = self.grad.chunks_exact(pooled.len()).zip(self.output.chunks_exact_mut(plane.len()));
         for (channel, (grad, output)) in channels.enumerate() {
-            let input =
-                if self.operator == Operator::MeanPool { &[] } else { &self.input[channel * plane.len()..][..plane.len()] };
-            let ((input, _), (grad, _)) = (S::as_simd_f32s(input), S::as_simd_f32s(grad));
-            let (output, _) = S::as_mut_simd_f32s(output);
+            let ((grad, _), (output, _)) = (S::as_simd_f32s(grad), S::as_mut_simd_f32s(output));
             match self.operator {
-                Operator::MaxPool => hand_back_greatest(simd, plane, [input, grad], scratch, (output, self.replaces)),
+                Operator::MaxPool => {
+                    let (input, _) = S::as_simd_f32s(&self.input[channel * plane.len()..][..plane.len()]);
+                    hand_back_greatest(simd, plane, [input, grad], scratch, (output, self.replaces));
+                }
                 Operator::MeanPool => hand_back_means(simd, plane, grad, scratch, (output, self.replaces)),
-                _ => hand_back_halved(simd, self.planes, [input, grad], output, self.replaces),
+                _ => hand_back_halved(simd, self.planes, grad, output),
             }
         }
     }
@@ -185,23 +201,12 @@ fn hand_back_means<S: Simd>(
 }
 
 #[inline(always)]
-fn hand_back_halved<S: Simd>(simd: S, planes: [Plane; 2], [input, grad]: [&[S::f32s]; 2], sums: &mut [S::f32s], replaces: bool) {
-    let zero = simd.splat_f32s(0.0);
-    each_window::<S>(planes, |[first, right, below, across], place| {
-        let is_right = simd.greater_than_f32s(input[right], input[first]);
-        let is_across = simd.greater_than_f32s(input[across], input[below]);
-        let upper = simd.max_f32s(input[first], input[right]);
-        let is_lower = simd.greater_than_f32s(simd.max_f32s(input[below], input[across]), upper);
-        let of_lower = simd.select_f32s(is_lower, grad[place], zero);
-        let of_upper = simd.select_f32s(is_lower, zero, grad[place]);
-        let parts = [
-            (first, simd.select_f32s(is_right, zero, of_upper)),
-            (right, simd.select_f32s(is_right, of_upper, zero)),
-            (below, simd.select_f32s(is_across, zero, of_lower)),
-            (across, simd.select_f32s(is_across, of_lower, zero)),
-        ];
-        for (place, part) in parts {
-            sums[place] = if replaces { part } else { simd.add_f32s(sums[place], part) };
+fn hand_back_halved<S: Simd>(simd: S, planes: [Plane; 2], grad: &[S::f32s], winners: &mut [S::f32s]) {
+    let numbers = [0.0, 1.0, 2.0, 3.0].map(|number| simd.splat_f32s(number));
+    each_window::<S>(planes, |pixels, place| {
+        let winner = winners[pixels[0]];
+        for (pixel, number) in pixels.into_iter().zip(numbers) {
+            winners[pixel] = simd.select_f32s(simd.equal_f32s(winner, number), grad[place], simd.splat_f32s(0.0));
         }
     });
 }

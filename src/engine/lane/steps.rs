@@ -108,15 +108,19 @@ impl Model {
         if self.plan.steps()[number].operator == Operator::Sum {
             return self.add_terms(number, batch, block);
         }
-        let Self { plan, arrangement, schedule, values, means, logits, parameters, arch, .. } = self;
+        let Self { plan, arrangement, schedule, values, grads, means, logits, parameters, arch, .. } = self;
         let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads[number][0]);
         let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
         let (read, written) =
             (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
+                // Which pixels win is kept where their gradients will stand: nothing reads what is halved later than that.
+                let (store, winners) = arrangement.grads.range(buffer, channels, block);
+                let keeps = step.operator == Operator::Halve && batch.is_training;
+                let winners = if keeps { &mut grads[store][winners] } else { &mut [] };
                 let (input, output) = read_and_write(values, read, written);
-                arch.dispatch(Pool { operator: step.operator, planes: [from, to.plane], input, output });
+                arch.dispatch(Pool { operator: step.operator, planes: [from, to.plane], input, output, winners });
             }
             Operator::AveragePool => {
                 pool::means(from, &values[read.0][read.1], part(means, channels, block));
@@ -266,7 +270,8 @@ impl Model {
         match step.operator {
             Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
                 let (grad, output) = read_and_write(grads, grad, of_input);
-                let input = if step.operator == Operator::MeanPool { &[] } else { &values[store][read] };
+                debug_assert!(is_fresh || step.operator != Operator::Halve, "the winners stand where the gradient goes");
+                let input = if step.operator == Operator::MaxPool { &values[store][read] } else { &[] };
                 let (operator, planes) = (step.operator, [from, to.plane]);
                 arch.dispatch(PoolGradient { operator, replaces: is_fresh, planes, input, grad, output, scratch });
             }
