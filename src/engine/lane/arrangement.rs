@@ -103,11 +103,6 @@ impl Places {
     pub(super) fn allocate(&self, blocks: usize) -> Vec<Numbers> {
         self.stores.iter().map(|store| zeros(store.len(blocks))).collect()
     }
-
-    /// The numbers of the largest channel.
-    pub(super) fn largest_plane(&self) -> usize {
-        self.stores.iter().map(|store| store.plane.len()).max().unwrap_or(0)
-    }
 }
 
 /// The normalised outputs that a phase makes for each block.

@@ -91,7 +91,7 @@ impl Model {
             fresh: first_to_arrive(&plan, &schedule),
             means: Vec::new(),
             logits: Vec::new(),
-            scratch: zeros(arrangement.values.largest_plane()),
+            scratch: zeros(arrangement.values.place(0).plane.len()),
             blocks: 0,
             plan,
             schedule,
@@ -122,13 +122,19 @@ impl Model {
             self.fill(block, images);
         }
         self.forward(&batch);
-        let loss = self.differentiate_loss(labels);
-        let [.., of_matrix, of_bias] = &mut self.gradients[..] else { unreachable!("a dense layer has two parameters") };
-        of_matrix.fill(0.0);
-        of_bias.fill(0.0);
+        let blocks = self.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
+        let losses = blocks.map(|(logits, own)| head::cross_entropy(logits, own, labels.len()));
+        let loss = losses.fold(head::Loss::default(), |a, b| head::Loss { sum: a.sum + b.sum, correct: a.correct + b.correct });
+        // Those of the dense layer are added up over the blocks.
+        self.gradients.iter_mut().rev().take(2).for_each(|gradient| gradient.fill(0.0));
         self.backward(&batch);
-        let gradient_norm = self.update(learning_rate);
-        StepReport { loss: (loss.sum / batch.images as f64) as f32, correct: loss.correct, gradient_norm: gradient_norm as f32 }
+        let mut squares = 0.0;
+        for ((weights, memory), gradient) in self.parameters.iter_mut().zip(&mut self.memory).zip(&mut self.gradients) {
+            squares += update::update(weights, memory, gradient, &self.settings, learning_rate);
+        }
+        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
+        let (loss, correct) = ((loss.sum / batch.images as f64) as f32, loss.correct);
+        StepReport { loss, correct, gradient_norm: squares.sqrt() as f32 }
     }
 
     /// Counts the images that the model classifies correctly, with the running statistics of batch normalisation.
@@ -192,23 +198,6 @@ impl Model {
         let place = self.arrangement.values.place(0);
         let (store, range) = self.arrangement.values.range(0, place.channels, block);
         layout::fill(&mut self.values[store][range], images, place.channels, place.plane);
-    }
-
-    /// The loss and the gradient of the logits.
-    fn differentiate_loss(&mut self, labels: &[u8]) -> head::Loss {
-        let blocks = self.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
-        let losses = blocks.map(|(logits, own)| head::cross_entropy(logits, own, labels.len()));
-        losses.fold(head::Loss::default(), |a, b| head::Loss { sum: a.sum + b.sum, correct: a.correct + b.correct })
-    }
-
-    /// Changes the parameters by their gradients, and gives the Euclidean norm of these.
-    fn update(&mut self, learning_rate: f64) -> f64 {
-        let mut squares = 0.0;
-        for ((weights, memory), gradient) in self.parameters.iter_mut().zip(&mut self.memory).zip(&mut self.gradients) {
-            squares += update::update(weights, memory, gradient, &self.settings, learning_rate);
-        }
-        self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
-        squares.sqrt()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything that is pooled comes out of a ReLU, or of sums and poolings of such: it is never below zero, so that the border
 //! of zeros never wins over a pixel that counts. Of equal values the one in the middle wins, then the left or upper one, as in
 //! the reference engine. The kernels go through a channel pixel by pixel and read the window of each from the first cache; only
-//! the gradient of 3×3 maxima takes two passes, along the rows and across them, for a pixel may win nine windows.
+//! the gradient of 3×3 maxima takes two passes, down the columns and along the rows, for a pixel may win nine windows.
 
 use pulp::{Simd, WithSimd};
 
@@ -35,18 +35,13 @@ impl WithSimd for Pool<'_> {
         let channels = self.input.chunks_exact(plane.len()).zip(self.output.chunks_exact_mut(pooled.len()));
         let mut winners = self.winners.chunks_exact_mut(plane.len());
         for (input, output) in channels {
-            let (input, _) = S::as_simd_f32s(input);
-            let (output, _) = S::as_mut_simd_f32s(output);
+            let ((input, _), (output, _)) = (S::as_simd_f32s(input), S::as_mut_simd_f32s(output));
             match self.operator {
                 Operator::MaxPool => each_pixel::<S>(plane, |place, _| {
-                    let above_and_below =
-                        simd.max_f32s(greatest_beside(simd, input, place - row), greatest_beside(simd, input, place + row));
-                    output[place] = simd.max_f32s(above_and_below, greatest_beside(simd, input, place));
+                    output[place] = around::<S>(input, place, row, |a, b| simd.max_f32s(a, b));
                 }),
                 Operator::MeanPool => each_pixel::<S>(plane, |place, at| {
-                    let above_and_below =
-                        simd.add_f32s(sum_beside(simd, input, place - row), sum_beside(simd, input, place + row));
-                    let sum = simd.add_f32s(above_and_below, sum_beside(simd, input, place));
+                    let sum = around::<S>(input, place, row, |a, b| simd.add_f32s(a, b));
                     output[place] = simd.mul_f32s(sum, simd.splat_f32s(share(plane, at)));
                 }),
                 _ => halve(simd, self.planes, input, output, winners.next()),
@@ -55,18 +50,18 @@ impl WithSimd for Pool<'_> {
     }
 }
 
-/// The greatest of a pixel and those left and right of it.
+/// Combines the 3×3 pixels around a place.
 #[inline(always)]
-fn greatest_beside<S: Simd>(simd: S, values: &[S::f32s], place: usize) -> S::f32s {
-    let pixel = LANES / S::F32_LANES;
-    simd.max_f32s(simd.max_f32s(values[place - pixel], values[place + pixel]), values[place])
+fn around<S: Simd>(values: &[S::f32s], place: usize, row: usize, combine: impl Fn(S::f32s, S::f32s) -> S::f32s) -> S::f32s {
+    let above_and_below = combine(beside::<S>(values, place - row, &combine), beside::<S>(values, place + row, &combine));
+    combine(above_and_below, beside::<S>(values, place, &combine))
 }
 
-/// The sum of a pixel and those left and right of it.
+/// Combines a pixel with those left and right of it.
 #[inline(always)]
-fn sum_beside<S: Simd>(simd: S, values: &[S::f32s], place: usize) -> S::f32s {
+fn beside<S: Simd>(values: &[S::f32s], place: usize, combine: impl Fn(S::f32s, S::f32s) -> S::f32s) -> S::f32s {
     let pixel = LANES / S::F32_LANES;
-    simd.add_f32s(simd.add_f32s(values[place - pixel], values[place + pixel]), values[place])
+    combine(combine(values[place - pixel], values[place + pixel]), values[place])
 }
 
 /// The greatest of each 2×2 window, and which of its four pixels that is: its number goes to the place of the first.
@@ -100,7 +95,6 @@ fn share(plane: Plane, (row, column): (usize, usize)) -> f32 {
 /// - `input`, `output`: `[channels, plane]`, only 3×3 maxima read the input; `grad`: `[channels, pooled plane]`;
 ///   `scratch`: `[plane]`
 pub(super) struct PoolGradient<'a> {
-    /// One of the poolings of a plan.
     pub(super) operator: Operator,
     pub(super) replaces: bool,
     pub(super) planes: [Plane; 2],
@@ -132,23 +126,20 @@ impl WithSimd for PoolGradient<'_> {
     }
 }
 
+/// Sums of gradients, and whether they take the place of what was there.
+type Sums<'a, S> = (&'a mut [<S as Simd>::f32s], bool);
+
 /// Hands the gradients of 3×3 maxima back: down each column to the row with the greatest value, then along each row to the pixel.
 #[inline(always)]
-fn hand_back_greatest<S: Simd>(
-    simd: S,
-    plane: Plane,
-    [input, grad]: [&[S::f32s]; 2],
-    of_rows: &mut [S::f32s],
-    (output, replaces): (&mut [S::f32s], bool),
-) {
+fn hand_back_greatest<S: Simd>(simd: S, plane: Plane, [input, grad]: [&[S::f32s]; 2], of_rows: &mut [S::f32s], output: Sums<S>) {
     let (pixel, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
     let start = |row| plane.inside(row).start / S::F32_LANES;
     for column in 0..plane.width * pixel {
         let line = (start(0) + column, row, plane.height);
-        hand_back(simd, line, |place| greatest_beside(simd, input, place), grad, (of_rows, true));
+        hand_back(simd, line, |place| beside::<S>(input, place, |a, b| simd.max_f32s(a, b)), grad, (of_rows, true));
     }
     for first in (0..plane.height).flat_map(|row| start(row)..start(row) + pixel) {
-        hand_back(simd, (first, pixel, plane.width), |place| input[place], of_rows, (output, replaces));
+        hand_back(simd, (first, pixel, plane.width), |place| input[place], of_rows, (&mut *output.0, output.1));
     }
 }
 
@@ -161,7 +152,7 @@ fn hand_back<S: Simd>(
     (first, step, length): (usize, usize, usize),
     value: impl Fn(usize) -> S::f32s,
     grad: &[S::f32s],
-    (sums, replaces): (&mut [S::f32s], bool),
+    (sums, replaces): Sums<S>,
 ) {
     let zero = simd.splat_f32s(0.0);
     let (mut before, mut own) = (value(first - step), value(first));
@@ -181,13 +172,7 @@ fn hand_back<S: Simd>(
 }
 
 #[inline(always)]
-fn hand_back_means<S: Simd>(
-    simd: S,
-    plane: Plane,
-    grad: &[S::f32s],
-    shared: &mut [S::f32s],
-    (output, replaces): (&mut [S::f32s], bool),
-) {
+fn hand_back_means<S: Simd>(simd: S, plane: Plane, grad: &[S::f32s], shared: &mut [S::f32s], (output, replaces): Sums<S>) {
     let zero = simd.splat_f32s(0.0);
     let row = plane.row() / S::F32_LANES;
     // It may hold a larger plane's numbers, and its border is read.
@@ -195,8 +180,8 @@ fn hand_back_means<S: Simd>(
     each_pixel::<S>(plane, |place, at| shared[place] = simd.mul_f32s(grad[place], simd.splat_f32s(share(plane, at))));
     each_pixel::<S>(plane, |place, _| {
         let before = if replaces { zero } else { output[place] };
-        let add = |sum, shared_row| simd.add_f32s(sum, sum_beside(simd, shared, shared_row));
-        output[place] = [place - row, place, place + row].into_iter().fold(before, add);
+        let sum = |place| beside::<S>(shared, place, |a, b| simd.add_f32s(a, b));
+        output[place] = [place - row, place, place + row].into_iter().fold(before, |before, row| simd.add_f32s(before, sum(row)));
     });
 }
 

@@ -33,11 +33,9 @@ impl Model {
             (member.mean, member.variance) = (mean, variance);
         }
         let remembered = |pair: &[Array]| Memory { momentum: values(&pair[0]), mean_square: values(&pair[1]) };
-        self.memory = if state.memory().is_empty() {
-            self.parameters.iter().map(|values| Memory::new(values.len())).collect()
-        } else {
-            state.memory().chunks_exact(2).map(remembered).collect()
-        };
+        let mut memory = state.memory().chunks_exact(2).map(remembered);
+        let memory = |values: &Vec<f32>| memory.next().unwrap_or_else(|| Memory::new(values.len()));
+        self.memory = self.parameters.iter().map(memory).collect();
         self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
         Ok(())
     }
@@ -50,7 +48,7 @@ impl Model {
         let ends = plan.steps().last().map_or(0, |step| step.input_channels() + step.output.channels) * LANES;
         // Weights, their gradients and the optimizer's two numbers each.
         let parameters = 4 * u64::from(plan.cost().parameters.0);
-        let scratch = arrangement.values.largest_plane() as u64;
+        let scratch = arrangement.values.place(0).plane.len() as u64;
         let places = [&arrangement.values, &arrangement.grads].map(|places| places.len(blocks));
         let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::len(plan, steps, input, blocks));
         let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(places).chain(groups);

@@ -140,12 +140,11 @@ impl Model {
         let whole = arrangement.values.place(number + 1);
         let (to, all) = arrangement.values.range(number + 1, whole.channels, block);
         let mut filled = 0;
-        for Read { buffer, channels, first } in &schedule.reads[number] {
-            let (buffer, channels) = (*buffer, *channels);
+        for &Read { buffer, channels, first } in &schedule.reads[number] {
             let start = all.start + first * whole.plane.len();
             let written = start..start + channels * whole.plane.len();
             // Terms come channel by channel: what is not filled yet comes first.
-            let adds = *first < filled;
+            let adds = first < filled;
             filled = filled.max(first + channels);
             if is_convolved(plan, buffer) {
                 let group = &groups[schedule.phase_of[buffer]];
@@ -261,8 +260,7 @@ impl Model {
         }
         let is_fresh = self.prepare_grad(number, block);
         let Self { plan, arrangement, schedule, values, grads, means, logits, scratch, parameters, gradients, arch, .. } = self;
-        let step = &plan.steps()[number];
-        let Read { buffer, channels, .. } = schedule.reads[number][0];
+        let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads[number][0]);
         let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
         let (store, read) = arrangement.values.range(buffer, channels, block);
         let grad = arrangement.grads.range(number + 1, to.channels, block);
