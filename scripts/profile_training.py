@@ -34,7 +34,8 @@ def kind(stack):
         if found := re.search(pattern, own):
             square = f" {found[1]}×{found[1]}" if found.groups() else ""
             return name + square, "" if name in ("optimiser", "gather") else "backward" if backward else "forward"
-    return "sums, copies, zeros", "backward" if backward else "forward"
+    # The C library keeps no frame pointers: who called a copy is lost, and with it the direction.
+    return "sums, copies, zeros", ""
 
 
 def bounds(steps):

@@ -4,6 +4,7 @@
 //! training_speed plan  CONFIGURATION                    the steps of the network, to be built elsewhere
 //! training_speed train CONFIGURATION SECONDS [DEVICE]   images per second of training steps on one thread
 //! training_speed peak  SECONDS                          multiply-adds of one thread, in registers: what no program exceeds
+//! training_speed stream SECONDS                         bytes of one thread that reads one long array and writes another
 //! ```
 //!
 //! A configuration is `SIDE-CHANNELS`, such as `14-8`: images of SIDE × SIDE, a stem of so many channels, three stacks of one
@@ -43,7 +44,10 @@ fn main() -> anyhow::Result<()> {
             train(&Configuration::read(configuration)?, seconds.parse()?, device.parse()?)?
         }
         ["peak", seconds] => json!({ "gflops": peak(seconds.parse()?) }),
-        _ => bail!("usage: training_speed plan CONFIGURATION | train CONFIGURATION SECONDS [DEVICE] | peak SECONDS"),
+        ["stream", seconds] => json!({ "gbytes": stream(seconds.parse()?) }),
+        _ => bail!(
+            "usage: training_speed plan CONFIGURATION | train CONFIGURATION SECONDS [DEVICE] | peak SECONDS | stream SECONDS"
+        ),
     };
     println!("{answer}");
     Ok(())
@@ -158,4 +162,18 @@ fn peak(seconds: f64) -> f64 {
         operations += counted;
     }
     operations / start.elapsed().as_secs_f64() / 1e9
+}
+
+/// Bytes per second of a loop that reads one long array and writes another, in units of 10⁹.
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn stream(seconds: f64) -> f64 {
+    const LENGTH: usize = 1 << 24;
+    let (from, mut to) = (vec![1.0_f32; LENGTH], vec![0.0_f32; LENGTH]);
+    let (mut rounds, start) = (0_u32, Instant::now());
+    while start.elapsed().as_secs_f64() < seconds {
+        to.iter_mut().zip(&from).for_each(|(to, from)| *to = from + 1.0);
+        std::hint::black_box(&mut to);
+        rounds += 1;
+    }
+    f64::from(rounds) * (2 * size_of_val(&from[..])) as f64 / start.elapsed().as_secs_f64() / 1e9
 }
