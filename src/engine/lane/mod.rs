@@ -133,8 +133,7 @@ impl Model {
             squares += update::update(weights, memory, gradient, &self.settings, learning_rate);
         }
         self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
-        let (loss, correct) = ((loss.sum / batch.images as f64) as f32, loss.correct);
-        StepReport { loss, correct, gradient_norm: squares.sqrt() as f32 }
+        StepReport { loss: (loss.sum / batch.images as f64) as f32, correct: loss.correct, gradient_norm: squares.sqrt() as f32 }
     }
 
     /// Counts the images that the model classifies correctly, with the running statistics of batch normalisation.

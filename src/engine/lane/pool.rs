@@ -117,7 +117,7 @@ impl WithSimd for PoolGradient<'_> {
             match self.operator {
                 Operator::MaxPool => {
                     let (input, _) = S::as_simd_f32s(&self.input[channel * plane.len()..][..plane.len()]);
-                    hand_back_greatest(simd, plane, [input, grad], scratch, (output, self.replaces));
+                    hand_back_maxima(simd, plane, [input, grad], scratch, (output, self.replaces));
                 }
                 Operator::MeanPool => hand_back_means(simd, plane, grad, scratch, (output, self.replaces)),
                 _ => hand_back_halved(simd, self.planes, grad, output),
@@ -131,15 +131,15 @@ type Sums<'a, S> = (&'a mut [<S as Simd>::f32s], bool);
 
 /// Hands the gradients of 3×3 maxima back: down each column to the row with the greatest value, then along each row to the pixel.
 #[inline(always)]
-fn hand_back_greatest<S: Simd>(simd: S, plane: Plane, [input, grad]: [&[S::f32s]; 2], of_rows: &mut [S::f32s], output: Sums<S>) {
+fn hand_back_maxima<S: Simd>(simd: S, plane: Plane, [input, grad]: [&[S::f32s]; 2], rows: &mut [S::f32s], (sums, new): Sums<S>) {
     let (pixel, row) = (LANES / S::F32_LANES, plane.row() / S::F32_LANES);
     let start = |row| plane.inside(row).start / S::F32_LANES;
     for column in 0..plane.width * pixel {
         let line = (start(0) + column, row, plane.height);
-        hand_back(simd, line, |place| beside::<S>(input, place, |a, b| simd.max_f32s(a, b)), grad, (of_rows, true));
+        hand_back(simd, line, |place| beside::<S>(input, place, |a, b| simd.max_f32s(a, b)), grad, (rows, true));
     }
     for first in (0..plane.height).flat_map(|row| start(row)..start(row) + pixel) {
-        hand_back(simd, (first, pixel, plane.width), |place| input[place], of_rows, (&mut *output.0, output.1));
+        hand_back(simd, (first, pixel, plane.width), |place| input[place], rows, (sums, new));
     }
 }
 

@@ -55,9 +55,10 @@ impl Schedule {
         for (number, step) in steps.iter().enumerate().filter(|(_, step)| step.operator != Operator::Concatenate) {
             debug_assert!(!step.inputs.is_empty(), "a step reads something");
             for read in &schedule.reads[number] {
-                schedule.readers[read.buffer].push(number);
                 let parts = if is_whole(plan, read.buffer) { &schedule.reads[read.buffer - 1][..] } else { &[] };
-                parts.iter().for_each(|part| schedule.readers[part.buffer].push(number));
+                for read in std::iter::once(read).chain(parts) {
+                    schedule.readers[read.buffer].push(number);
+                }
             }
         }
         for number in schedule.phases.iter().flat_map(|phase| phase.group.clone()).collect::<Vec<_>>() {
