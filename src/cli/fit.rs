@@ -136,6 +136,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         model = model.with_time(time)?;
     }
     let elapsed = started.elapsed().as_secs_f64();
+    let model = model.with_benchmark(Some(recorded.identity.clone()));
     model.save(&arguments.out).context("could not write the model")?;
     if !global.quiet {
         note(format_args!("fitted in {elapsed:.2} s"));

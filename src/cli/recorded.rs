@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use nasbench::hex;
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::surrogate::{Features, Lesson, Quantity, Target};
@@ -11,6 +12,7 @@ use nasbench::table::text::{Columns, read_table};
 use nasbench::table::{Divergence, Status, Table};
 use nasbench::train::Protocol;
 use nasbench::unit::Epochs;
+use sha2::{Digest as _, Sha256};
 
 use super::{benchmark, note};
 
@@ -47,13 +49,15 @@ impl CsvArguments {
 pub(super) struct Recorded {
     pub(super) table: Table,
     pub(super) skeleton: Skeleton,
+    /// What makes two records the same: the identity of a benchmark, or the digest of a file.
+    pub(super) identity: String,
     folder: PathBuf,
 }
 
 impl Recorded {
     pub(super) fn open(path: &Path, csv: &CsvArguments) -> anyhow::Result<Self> {
         // A file that is not there is missed as one, too.
-        let (table, skeleton) = if path.is_file() || (path.extension().is_some() && !path.is_dir()) {
+        let (table, skeleton, identity) = if path.is_file() || (path.extension().is_some() && !path.is_dir()) {
             let protocol = csv.protocol()?;
             let skeleton = protocol.skeleton();
             let skeleton = skeleton.with_context(|| {
@@ -63,19 +67,21 @@ impl Recorded {
                 )
             })?;
             let contents = read_table(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
-            (Table::from_records(&contents.records).with_classes(skeleton.classes), skeleton)
+            let identity = format!("file {}", hex::print(&Sha256::digest(fs_err::read(path)?)));
+            (Table::from_records(&contents.records).with_classes(skeleton.classes), skeleton, identity)
         } else {
             if !csv.column.is_empty() {
                 bail!("`{}` is no file: expected one with `--column`", path.display());
             }
             let benchmark = benchmark::open(path)?;
             let table = benchmark.table().context("could not read the benchmark")?;
-            (table, benchmark.skeleton().context("could not build the networks of the cells")?)
+            let skeleton = benchmark.skeleton().context("could not build the networks of the cells")?;
+            (table, skeleton, benchmark.identity().to_string())
         };
         if table.is_empty() {
             bail!("`{}` has no rows yet: there is nothing to learn", path.display());
         }
-        Ok(Self { table, skeleton, folder: path.to_owned() })
+        Ok(Self { table, skeleton, identity, folder: path.to_owned() })
     }
 
     /// The target at its budget, or at the largest one.

@@ -1,27 +1,29 @@
 //! How algorithms compare over several tasks.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::cluster::Clusters;
 use super::interval::{Estimate, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+use super::pair::{Pair, every_two, many_to_one};
 use super::rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 use super::run::Plan;
 use super::significance::wilcoxon_signed_rank;
-use super::summary::{Pair, every_two};
-use crate::statistics::number;
+use crate::statistics::{mean, number};
 
 /// How algorithms compare over several tasks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Across {
     /// The algorithms, in the order of the plan.
     pub algorithms: Vec<Place>,
-    /// How they rank by the interquartile means of their final regrets on each task; `None` if all are equal on every task.
+    /// Which tasks are of one benchmark. The tests over tasks take each cluster as one task.
+    pub clusters: Clusters,
+    /// How they rank by the interquartile means of their final regrets on each benchmark; `None` if all are equal on every one, or
+    /// there is only one.
     pub ranks: Option<Ranks>,
-    /// From which difference of mean ranks on two algorithms differ at the level of 0.05; `None` of fewer than five tasks.
+    /// From which difference of mean ranks on two algorithms differ at the level of 0.05; `None` of fewer than five benchmarks.
     pub critical_difference: Option<f64>,
-    /// The p-values of Nemenyi's test between all algorithms; `None` of fewer than five tasks.
+    /// The p-values of Nemenyi's test between all algorithms; `None` of fewer than five benchmarks.
     ///
     /// # Shapes
     ///
@@ -29,10 +31,10 @@ pub struct Across {
     pub nemenyi: Option<Vec<Vec<f64>>>,
     /// Every two of them.
     pub pairs: Vec<Pair>,
-    /// The least p-value, corrected, that the signed-rank test of so many tasks and pairs can have.
+    /// Each other algorithm against the baseline, which is the second one of each pair; nothing without a baseline.
+    pub against_baseline: Vec<Pair>,
+    /// The least p-value, corrected, that the signed-rank test of so many benchmarks and pairs can have.
     pub least_p_value: f64,
-    /// Whether some of the tasks are budgets of one benchmark or model, so that they are not independent of each other.
-    pub are_tasks_related: bool,
 }
 
 /// How an algorithm did over all tasks.
@@ -43,7 +45,7 @@ pub struct Place {
     /// The interquartile mean of the final regrets of all runs of all tasks, each divided by the regret of the task's median cell:
     /// 0 is the best cell, 1 the median one.
     pub normalised_regret: Option<Estimate>,
-    /// Its mean rank; 1 is that of one that is the best on every task.
+    /// Its mean rank; 1 is that of one that is the best on every benchmark. `None` without ranks.
     pub mean_rank: Option<f64>,
 }
 
@@ -59,8 +61,8 @@ impl Across {
     ///
     /// # Source
     ///
-    /// The measures of Agarwal et al., NeurIPS 2021, over the runs of all tasks; the tests of Demšar, JMLR 7, 2006, over the tasks. Of
-    /// few tasks those tests have no power: there the bootstrap over the runs says how much two algorithms differ.
+    /// The measures of Agarwal et al., NeurIPS 2021, over the runs of all tasks; the tests of Demšar, JMLR 7, 2006, over the benchmarks.
+    /// Of few benchmarks those tests have no power: there the bootstrap over the runs says how much two algorithms differ.
     pub(super) fn new(plan: &Plan, regrets: &[Vec<Vec<f64>>], middles: &[f64]) -> Option<Self> {
         if middles.iter().any(|middle| *middle <= 0.0) {
             return None;
@@ -72,18 +74,20 @@ impl Across {
             .zip(middles)
             .map(|(task, middle)| task.iter().map(|runs| Some(interquartile_mean(runs)? / middle)).collect::<Option<_>>())
             .collect::<Option<_>>()?;
+        let clusters = Clusters::of(&plan.tasks);
+        let scores: Vec<Vec<f64>> = clusters.tasks.iter().map(|tasks| mean_scores(&scores, tasks)).collect();
         let ranks = rank(&scores);
         let normalised = |algorithm: usize| -> Vec<Vec<f64>> {
             let of_task = |(task, middle): (&Vec<Vec<f64>>, &f64)| task[algorithm].iter().map(|regret| regret / middle).collect();
             regrets.iter().zip(middles).map(of_task).collect()
         };
-        // Equal generators for all, so that runs of one number are drawn together.
-        let paired = |algorithm: usize| {
-            let mut rng = plan.seed.derive("paired bootstrap on all tasks").rng();
-            Resampled::new(&slices(&normalised(algorithm)), &mut rng)
+        // A generator for each: runs share no seed, so that those of one number have nothing in common.
+        let resample = |algorithm: usize| {
+            let name = format!("bootstrap of {} on all tasks", plan.contestants[algorithm].identity());
+            Resampled::new(&slices(&normalised(algorithm)), &mut plan.seed.derive(&name).rng())
         };
-        let few = if regrets.len() < FEWEST_TASKS { 0..count } else { 0..0 };
-        let resampled: Vec<_> = few.into_par_iter().map(paired).collect();
+        let few = if scores.len() < FEWEST_TASKS { 0..count } else { 0..0 };
+        let resampled: Vec<_> = few.into_par_iter().map(resample).collect();
         let place = |algorithm: usize| {
             let contestant = &plan.contestants[algorithm];
             let mut rng = plan.seed.derive(&format!("interval of {} on all tasks", contestant.identity())).rng();
@@ -100,46 +104,50 @@ impl Across {
                 [second, first].map(|algorithm| regrets.iter().map(|task| task[algorithm].as_slice()).collect::<Vec<_>>());
             // The smaller regret wins, so what counts is how often that of the other one is larger.
             let probability = probability_larger_interval(&x, &y, &mut rng);
-            let [x, y] = [first, second].map(|algorithm| scores.iter().map(|task| task[algorithm]).collect::<Vec<_>>());
-            let p_value = wilcoxon_signed_rank(&x, &y).map_or(1.0, |test| test.p_value);
+            let [x, y] = [first, second].map(|algorithm| scores.iter().map(|cluster| cluster[algorithm]).collect::<Vec<_>>());
+            let p_value = (scores.len() > 1).then(|| wilcoxon_signed_rank(&x, &y).map_or(1.0, |test| test.p_value));
             let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
             let [one, other] = [first, second].map(|algorithm| resampled.get(algorithm)?.as_ref());
             let lower_by = one.zip(other).and_then(|(one, other)| one.below(other));
             Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by }
         };
         let pairs = every_two(count, pair);
-        let oracles: BTreeSet<&str> = plan.tasks.iter().map(|task| task.oracle.as_str()).collect();
         Some(Self {
             algorithms: (0..count).map(place).collect(),
             critical_difference: ranks.as_ref().and_then(Ranks::critical_difference),
             nemenyi: ranks.as_ref().and_then(Ranks::nemenyi),
-            least_p_value: least_p_value(regrets.len(), pairs.len()),
-            are_tasks_related: oracles.len() < plan.tasks.len(),
+            least_p_value: least_p_value(scores.len(), pairs.len()),
+            against_baseline: many_to_one(&pairs, plan.baseline),
             pairs,
             ranks,
+            clusters,
         })
     }
 
     /// What a reader must know before the p-values are believed, in sentences; none if there is nothing.
     #[must_use]
     pub fn caveats(&self) -> Vec<String> {
-        let mut caveats = Vec::new();
-        if !self.pairs.is_empty() && self.least_p_value > LEVEL {
+        let mut caveats: Vec<String> = self.clusters.caveat().into_iter().collect();
+        if self.clusters.len() > 1 && !self.pairs.is_empty() && self.least_p_value > LEVEL {
             let least = self.least_p_value;
             caveats.push(format!(
-                "So few tasks cannot tell any two apart: the least corrected p-value that the signed-rank test can have here is {least:.3}, \
+                "So few benchmarks cannot tell any two apart: the least corrected p-value that the signed-rank test can have here is {least:.3}, \
                  above the level of {LEVEL}."
             ));
         }
-        if self.are_tasks_related {
-            caveats.push(
-                "The tests over tasks take them as independent of each other, but budgets of one benchmark or model are not: they tell \
-                 of the same cells."
-                    .to_owned(),
-            );
-        }
         caveats
     }
+}
+
+/// What each algorithm reached on some tasks, in the mean.
+///
+/// # Shapes
+///
+/// - `scores`: `[tasks][algorithms]`
+/// - returns: `[algorithms]`
+fn mean_scores(scores: &[Vec<f64>], tasks: &[usize]) -> Vec<f64> {
+    let of_algorithm = |algorithm: usize| mean(&tasks.iter().map(|task| scores[*task][algorithm]).collect::<Vec<_>>());
+    (0..scores[tasks[0]].len()).map(|algorithm| of_algorithm(algorithm).expect("regrets are finite")).collect()
 }
 
 /// The p-value of the signed-rank test if one of two algorithms is better on every task, corrected for so many pairs.
@@ -166,8 +174,9 @@ mod tests {
     }
 
     fn across(tasks: usize) -> Across {
-        let plan = fixture::plan(&["random", "genetic", "local-search"], 8);
-        Across::new(&plan, &regrets(tasks), &vec![2.0; tasks]).unwrap()
+        let tasks = fixture::independent_tasks(tasks);
+        let plan = Plan { tasks, ..fixture::plan(&["random", "genetic", "local-search"], 8) };
+        Across::new(&plan, &regrets(plan.tasks.len()), &vec![2.0; plan.tasks.len()]).unwrap()
     }
 
     #[test]
@@ -180,8 +189,13 @@ mod tests {
         let nemenyi = across.nemenyi.unwrap();
         assert!(nemenyi[0][1] < 0.05 && (nemenyi[1][2] - 1.0).abs() < 1e-12);
         // All six tasks are won: the exact signed-rank test has 2 / 2^6, of three pairs.
-        assert!((across.pairs[0].p_value - 0.031_25).abs() < 1e-12);
-        assert!((across.pairs[0].corrected_p_value - 0.093_75).abs() < 1e-12);
+        assert!((across.pairs[0].p_value.unwrap() - 0.031_25).abs() < 1e-12);
+        assert!((across.pairs[0].corrected_p_value.unwrap() - 0.093_75).abs() < 1e-12);
+        // Against the baseline, there are two pairs; and every run of the others ends worse.
+        let [genetic, local] = &across.against_baseline[..] else { panic!("{:?}", across.against_baseline) };
+        assert_eq!([(genetic.first, genetic.second), (local.first, local.second)], [(1, 0), (2, 0)]);
+        assert!((genetic.corrected_p_value.unwrap() - 0.062_5).abs() < 1e-12);
+        assert_eq!(genetic.probability.map(|estimate| estimate.value), Some(0.0));
         let wins: Vec<_> = across.pairs.iter().map(|pair| pair.probability.unwrap().value).collect();
         assert_eq!(wins, [1.0, 1.0, 0.5]);
         let best = across.algorithms[0].normalised_regret.unwrap();
@@ -191,13 +205,13 @@ mod tests {
 
     #[test]
     fn the_size_of_a_difference_is_that_of_the_divided_regrets() {
-        let plan = fixture::plan(&["random", "genetic"], 1);
+        let plan = Plan { tasks: fixture::independent_tasks(4), ..fixture::plan(&["random", "genetic"], 1) };
         // The first one is a little better on three tasks and, by the undivided regrets, much worse on a task of large regrets.
         let regrets: Vec<Vec<Vec<f64>>> = [[0.1, 0.2], [0.1, 0.25], [0.1, 0.3], [8.0, 7.0]]
             .iter()
             .map(|task| task.iter().map(|one| vec![*one]).collect())
             .collect();
-        let p_value = |middles| Across::new(&plan, &regrets, middles).unwrap().pairs[0].p_value;
+        let p_value = |middles| Across::new(&plan, &regrets, middles).unwrap().pairs[0].p_value.unwrap();
         // Signed ranks 1, 2, 3 against 4; divided by a hundred, the last one is the smallest: 2, 3, 4 against 1.
         assert!((p_value(&[1.0, 1.0, 1.0, 1.0]) - 0.875).abs() < 1e-12);
         assert!((p_value(&[1.0, 1.0, 1.0, 100.0]) - 0.25).abs() < 1e-12);
@@ -209,10 +223,28 @@ mod tests {
         assert!((six.least_p_value - 3.0 / 32.0).abs() < 1e-12);
         assert!(six.caveats()[0].contains("can have here is 0.094, above the level of 0.05"), "{:?}", six.caveats());
         assert_eq!(across(7).caveats().len(), 0);
-        let plan =
+    }
+
+    #[test]
+    fn tasks_of_one_benchmark_are_not_tested_as_independent_ones() {
+        let mut plan =
             Plan { tasks: vec![fixture::task(36), fixture::task(108)], ..fixture::plan(&["random", "genetic", "smac"], 8) };
-        let related = Across::new(&plan, &regrets(2), &[1.0; 2]).unwrap();
-        assert!(related.caveats()[1].contains("budgets of one benchmark or model are not"));
+        let one = Across::new(&plan, &regrets(2), &[1.0; 2]).unwrap();
+        assert_eq!((&one.ranks, one.critical_difference, &one.nemenyi), (&None, None, &None));
+        assert!(one.algorithms.iter().all(|place| place.mean_rank.is_none() && place.normalised_regret.is_some()));
+        assert!(one.pairs.iter().all(|pair| pair.p_value.is_none() && pair.corrected_p_value.is_none()));
+        assert!(one.pairs.iter().all(|pair| pair.probability.is_some() && pair.lower_by.is_some()));
+        let [caveat] = &one.caveats()[..] else { panic!("{:?}", one.caveats()) };
+        assert!(caveat.starts_with("All 2 tasks are made from one benchmark"), "{caveat}");
+
+        // Ten tasks of five benchmarks are five observations: on each benchmark the last two algorithms took turns, so that they tie.
+        plan.tasks = (0..10).map(|task| fixture::independent_tasks(5)[task / 2].clone()).collect();
+        let five = Across::new(&plan, &regrets(10), &[1.0; 10]).unwrap();
+        let ranks = five.ranks.as_ref().unwrap();
+        assert_eq!((ranks.tasks, ranks.mean_ranks.as_slice()), (5, &[1.0, 2.5, 2.5][..]));
+        // All five are won: 2 / 2^5. Ten independent tasks would have given 2 / 2^10.
+        assert!((five.pairs[0].p_value.unwrap() - 0.062_5).abs() < 1e-12);
+        assert!(five.caveats()[0].starts_with("The 10 tasks are made from 5 benchmarks."));
     }
 
     #[test]
@@ -223,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn few_tasks_have_the_paired_bootstrap_on_runs() {
+    fn few_tasks_have_the_bootstrap_on_runs() {
         let across = self::across(4);
         let lower_by: Vec<_> = across.pairs.iter().map(|pair| pair.lower_by.unwrap()).collect();
         // The first one has 0 to 7 sixteenths on all tasks; the others have 1 or 2 more in turns, so that their middle halves lie 1.5 above
@@ -232,7 +264,7 @@ mod tests {
             assert!((found.value - expected).abs() < 1e-12, "{found:?}");
             assert!(found.low <= found.value && found.value <= found.high);
         }
-        assert!(lower_by[0].low > 0.0 && lower_by[2].low < 0.0 && lower_by[2].high > 0.0);
+        assert!(lower_by[0].low > 0.0 && lower_by[2].low < 0.0 && lower_by[2].high > 0.0, "{lower_by:?}");
         assert!(self::across(5).pairs.iter().all(|pair| pair.lower_by.is_none()));
     }
 

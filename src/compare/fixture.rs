@@ -59,6 +59,7 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
     let contestant = |name: &&str| Contestant::new(search::find(name).unwrap(), &json!({})).unwrap();
     Plan {
         contestants: algorithms.iter().map(contestant).collect(),
+        baseline: algorithms.iter().position(|name| *name == "random"),
         tasks: vec![task(108)],
         runs,
         budget: Budget::Evaluations(20),
@@ -69,5 +70,12 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
 /// The table at one budget and those below it.
 pub(super) fn task(epochs: u16) -> Task {
     let setup = Setup::new(space(), Epochs(epochs)).with_budgets(&BUDGETS);
-    Task { name: format!("toy at {epochs} epochs"), setup, oracle: "a toy table".to_owned() }
+    let oracle = "a toy table".to_owned();
+    Task { name: format!("toy at {epochs} epochs"), setup, oracle, benchmark: Some("toy".to_owned()) }
+}
+
+/// Some tasks of as many benchmarks.
+pub(super) fn independent_tasks(count: usize) -> Vec<Task> {
+    let task = |number| Task { oracle: format!("table {number}"), benchmark: Some(format!("toy {number}")), ..task(108) };
+    (0..count).map(task).collect()
 }

@@ -95,12 +95,12 @@ impl Resampled {
         between(self.value, &self.drawn)
     }
 
-    /// How much larger another mean is, with its interval by the paired bootstrap: if both have as many runs of each task and were
-    /// drawn with equal generators, then runs of one number were drawn together.
+    /// How much larger another mean is, with its interval by the bootstrap. The runs of both must be independent of each other and drawn
+    /// with generators of their own.
     ///
     /// # Source
     ///
-    /// Efron & Tibshirani, An introduction to the bootstrap, 1993, chapter 8: what belongs together is drawn together.
+    /// Efron & Tibshirani, An introduction to the bootstrap, 1993, section 8.3: the two-sample problem.
     #[must_use]
     pub fn below(&self, other: &Self) -> Option<Estimate> {
         let differences: Vec<f64> = self.drawn.iter().zip(&other.drawn).map(|(own, other)| other - own).collect();
@@ -252,31 +252,30 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_number_are_drawn_together() {
+    fn a_difference_of_means_has_the_noise_of_both() {
         let mut rng = Seed(5).rng();
         let runs: Vec<f64> = (0..60).map(|_| rng.random_range(0.0..1.0)).collect();
         let above: Vec<f64> = runs.iter().map(|run| run + 0.125).collect();
-        let alone = [&runs, &above].map(|runs| Resampled::new(&[runs], &mut Seed(6).rng()).unwrap());
-        // They differ by an eighth whichever runs are drawn: so the difference is sure, but the means are not.
-        let difference = alone[0].below(&alone[1]).unwrap();
-        for found in [difference.value, difference.low, difference.high] {
-            near(found, 0.125);
-        }
-        let estimate = alone[0].estimate().unwrap();
-        assert!(estimate.high - estimate.low > 0.1, "{estimate:?}");
+        let drawn = |runs: &[f64], seed| Resampled::new(&[runs], &mut Seed(seed).rng()).unwrap();
+        let [own, other] = [drawn(&runs, 6), drawn(&above, 7)];
+        let (estimate, difference) = (own.estimate().unwrap(), own.below(&other).unwrap());
+        near(difference.value, 0.125);
+        // Of two independent means of one variance the difference has twice the variance: intervals √2 times as wide.
+        let ratio = (difference.high - difference.low) / (estimate.high - estimate.low);
+        assert!((ratio - std::f64::consts::SQRT_2).abs() < 0.15, "{ratio}");
         assert_eq!(interquartile_mean_interval(&[&runs], &mut Seed(6).rng()), Some(estimate));
         assert!(Resampled::new(&[&[1.0], &[]], &mut Seed(6).rng()).is_none());
     }
 
     #[test]
-    fn paired_intervals_hold_the_difference_as_often_as_they_promise() {
+    fn intervals_of_differences_hold_them_as_often_as_they_promise() {
         let mut rng = Seed(8).rng();
         let mut held = 0;
         for _ in 0..100 {
             let mut runs = |from: f64| -> Vec<f64> { (0..40).map(|_| from + rng.random_range(0.0..1.0)).collect() };
             let (better, worse) = (runs(0.0), runs(0.25));
-            let resampled = |runs: &[f64]| Resampled::new(&[&runs[..20], &runs[20..]], &mut Seed(9).rng()).unwrap();
-            let difference = resampled(&better).below(&resampled(&worse)).unwrap();
+            let resampled = |runs: &[f64], seed| Resampled::new(&[&runs[..20], &runs[20..]], &mut Seed(seed).rng()).unwrap();
+            let difference = resampled(&better, 9).below(&resampled(&worse, 10)).unwrap();
             held += u32::from(difference.low <= 0.25 && 0.25 <= difference.high);
         }
         assert!((88..=99).contains(&held), "{held} of 100");

@@ -4,6 +4,7 @@
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
 mod across;
+mod cluster;
 mod curve;
 mod deconvolution;
 mod distribution;
@@ -13,6 +14,7 @@ mod interval;
 mod judging;
 mod kept;
 mod noise;
+mod pair;
 mod rank;
 mod run;
 mod significance;
@@ -20,6 +22,7 @@ mod summary;
 mod truth;
 
 pub use across::{Across, Place};
+pub use cluster::Clusters;
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{
@@ -27,10 +30,11 @@ pub use interval::{
 };
 pub use judging::Judging;
 pub use noise::regrets_of_one_in;
+pub use pair::Pair;
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
-pub use summary::{GOAL, OnTask, Pair, Standing, Summary};
+pub use summary::{GOAL, OnTask, Standing, Summary};
 pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;

@@ -25,6 +25,13 @@ pub struct Contestant {
     given: serde_json::Map<String, Value>,
 }
 
+/// Two are equal if they run the same search, however their options were given.
+impl PartialEq for Contestant {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
 impl Contestant {
     /// Takes an algorithm with some options, a JSON object; the rest have their defaults.
     ///
@@ -84,6 +91,9 @@ pub struct Task {
     pub setup: Setup,
     /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
     pub oracle: String,
+    /// What the answers were made from: the identity of the benchmark, of the table itself or of the one that a model was fitted on.
+    /// Tasks of one benchmark are not independent of each other. `None` if it is not known.
+    pub benchmark: Option<String>,
 }
 
 impl Task {
@@ -106,6 +116,8 @@ const MOST_RUNS: u64 = 10_000_000;
 pub struct Plan {
     /// The algorithms, each with its options.
     pub contestants: Vec<Contestant>,
+    /// The algorithm that every other one is tested against, by its place among them. The runs do not depend on it.
+    pub baseline: Option<usize>,
     /// What they are run on.
     pub tasks: Vec<Task>,
     /// How often each algorithm is run on each task.
@@ -147,8 +159,7 @@ impl Plan {
             }
         }
         for (place, contestant) in self.contestants.iter().enumerate() {
-            let is_same = |other: &Contestant| other.identity() == contestant.identity();
-            if self.contestants[..place].iter().any(is_same) {
+            if self.contestants[..place].contains(contestant) {
                 return Err(Error::Twice { name: contestant.name() });
             }
             for task in &self.tasks {

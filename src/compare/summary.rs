@@ -8,8 +8,9 @@ use super::across::Across;
 use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
 use super::judging::Judging;
+use super::pair::{Pair, every_two, many_to_one};
 use super::run::{Contestant, Plan, Run, Task};
-use super::significance::{holm, mann_whitney};
+use super::significance::mann_whitney;
 use super::truth::{Agreement, Truth, Worth};
 use crate::search::{Budget, MOST_REDRAWS, Redraws};
 use crate::statistics::{mean, number, quantile};
@@ -64,6 +65,8 @@ pub struct OnTask {
     pub algorithms: Vec<Standing>,
     /// Every two of them.
     pub pairs: Vec<Pair>,
+    /// Each other algorithm against the baseline, which is the second one of each pair; nothing without a baseline.
+    pub against_baseline: Vec<Pair>,
 }
 
 /// How an algorithm did.
@@ -101,27 +104,6 @@ pub struct Standing {
     pub goal_by_time: Option<Reached>,
     /// What all runs drew outside the pool of a table that lacks cells.
     pub redraws: Redraws,
-}
-
-/// How two algorithms differ.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Pair {
-    /// The first one, by its place among the algorithms.
-    pub first: usize,
-    /// The second one.
-    pub second: usize,
-    /// The probability that a run of the first one ends better than one of the second, equal ones counting half.
-    pub probability: Option<Estimate>,
-    /// Cliff's delta: 1 if every run of the first one ends better, −1 if every one ends worse.
-    pub cliffs_delta: Option<f64>,
-    /// On one task: the p-value of the Mann-Whitney test of the final regrets. Across tasks: that of Wilcoxon's signed-rank test of
-    /// what the algorithms reached on each. 1 if all are equal.
-    pub p_value: f64,
-    /// The same, corrected by Holm's procedure for the number of pairs.
-    pub corrected_p_value: f64,
-    /// Across two to four tasks, which are too few to be ranked: how much lower the interquartile mean of the normalised regrets of the
-    /// first one is, with its interval by the paired bootstrap on runs.
-    pub lower_by: Option<Estimate>,
 }
 
 impl Summary {
@@ -220,6 +202,7 @@ impl OnTask {
 fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
     let regret_of = |share| truth.best() - truth.threshold(share);
     let goal = regret_of(GOAL);
+    let pairs = pairs(plan, task, by_algorithm);
     let each = plan.contestants.par_iter().zip(by_algorithm);
     OnTask {
         name: task.name.clone(),
@@ -236,7 +219,8 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
         middle: regret_of(0.5),
         budgets: truth.agreements(&task.setup.budgets),
         algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal)).collect(),
-        pairs: pairs(plan, task, by_algorithm),
+        against_baseline: many_to_one(&pairs, plan.baseline),
+        pairs,
     }
 }
 
@@ -304,23 +288,11 @@ fn pairs(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
         let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on {on}")).rng();
         // The smaller regret wins, so what counts is how often that of the other one is larger.
         let probability = probability_larger_interval(&[&regrets[second]], &[&regrets[first]], &mut rng);
-        let p_value = mann_whitney(&regrets[first], &regrets[second]).map_or(1.0, |test| test.p_value);
+        let p_value = Some(mann_whitney(&regrets[first], &regrets[second]).map_or(1.0, |test| test.p_value));
         let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
         Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by: None }
     };
     every_two(regrets.len(), pair)
-}
-
-/// Does something with every two of some algorithms, and corrects the p-values for their number.
-pub(super) fn every_two(algorithms: usize, pair: impl Fn((usize, usize)) -> Pair + Send + Sync) -> Vec<Pair> {
-    let places: Vec<(usize, usize)> =
-        (0..algorithms).flat_map(|first| (first + 1..algorithms).map(move |second| (first, second))).collect();
-    let mut pairs: Vec<Pair> = places.into_par_iter().map(pair).collect();
-    let corrected = holm(&pairs.iter().map(|pair| pair.p_value).collect::<Vec<_>>());
-    for (pair, corrected) in pairs.iter_mut().zip(corrected) {
-        pair.corrected_p_value = corrected;
-    }
-    pairs
 }
 
 #[cfg(test)]
@@ -364,8 +336,12 @@ mod tests {
             assert_eq!(standing.goal_by_time.unwrap().reached, standing.goal_by_evaluations.reached);
         }
         for pair in &summary.pairs {
-            assert!(pair.p_value <= pair.corrected_p_value && pair.corrected_p_value <= 1.0);
+            let (p_value, corrected) = (pair.p_value.unwrap(), pair.corrected_p_value.unwrap());
+            assert!(p_value <= corrected && corrected <= 1.0);
         }
+        // Random search is the baseline: the second one of each pair.
+        let against: Vec<_> = summary.against_baseline.iter().map(|pair| (pair.first, pair.second)).collect();
+        assert_eq!(against, [(1, 0), (2, 0)]);
     }
 
     #[test]
@@ -415,7 +391,7 @@ mod tests {
         let probability = pair.probability.unwrap();
         assert!((probability.value - 1_550.0 / 1_600.0).abs() < 1e-12, "{}", probability.value);
         assert!((pair.cliffs_delta.unwrap() - 0.9375).abs() < 1e-12);
-        assert!(pair.p_value < 1e-9 && probability.low > 0.9);
+        assert!(pair.p_value.unwrap() < 1e-9 && probability.low > 0.9);
         let goal = summary.algorithms[0].goal_by_time.unwrap();
         assert_eq!((goal.runs, goal.reached), (40, 1));
     }

@@ -14,6 +14,7 @@ use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
 use crate::surrogate::store::StoredJudge;
 use crate::surrogate::{self, Features, FittedRange, Model, Quantity, Rows, SURROGATES, Target, judge};
+use crate::table::Identity;
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The surrogate that searches ask.
@@ -82,14 +83,14 @@ impl Lesson {
     }
 }
 
-/// Fits, assesses and saves the models.
+/// Fits, assesses and saves the models, which keep the identity of the benchmark.
 pub(super) fn fit(
     recorded: &[Measured],
     skeleton: Skeleton,
     space: &Space,
     epochs: Epochs,
     seed: Seed,
-    folder: &Path,
+    (folder, benchmark): (&Path, Identity),
 ) -> Result<Fitted, Error> {
     let lesson = Lesson::of(recorded, skeleton, space)?;
     let ended_well = recorded.iter().filter(|measured| measured.row.repeats.iter().any(Option::is_some)).count();
@@ -106,7 +107,10 @@ pub(super) fn fit(
     let noise = noise(recorded);
     // A file with both models answers a search by itself.
     let fit_accuracy = |name: &str| -> Result<Model, Error> {
-        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?.with_noise(noise).with_time(time.clone())?;
+        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?
+            .with_noise(noise)
+            .with_benchmark(Some(benchmark.to_string()))
+            .with_time(time.clone())?;
         model.save(&folder.join(format!("{name}.json")))?;
         Ok(model)
     };

@@ -161,8 +161,11 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     }
     let classes = run.skeleton.classes;
     let recorded = recorded::cells(&cells, &records, run.top, classes);
-    let mut fitted = stages
-        .time("fit", || fitting::fit(&recorded, run.skeleton, &run.search_space, run.top, job.seed, &job.out.join("models")))?;
+    let fit = || {
+        let into = (job.out.join("models"), run.benchmark.identity());
+        fitting::fit(&recorded, run.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
+    };
+    let mut fitted = stages.time("fit", fit)?;
     let searched =
         stages.time("search", || searching::search(&fitted, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
     let verification = stages.time("verify", || run.verify(&recorded, &larger, &searched, &fitted, observe))?;

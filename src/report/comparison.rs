@@ -140,7 +140,7 @@ fn verdict(algorithms: &[Standing], pairs: &[Pair]) -> Option<String> {
     let (mut apart, mut alike) = (Vec::new(), Vec::new());
     for pair in pairs.iter().filter(|pair| [pair.first, pair.second].contains(&best)) {
         let other = algorithms[if pair.first == best { pair.second } else { pair.first }].name.as_str();
-        if pair.corrected_p_value < LEVEL { apart.push(other) } else { alike.push(other) }
+        if pair.corrected_p_value.is_some_and(|p_value| p_value < LEVEL) { apart.push(other) } else { alike.push(other) }
     }
     let names = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     Some(format!(
@@ -172,7 +172,19 @@ fn pairs_of(task: &OnTask) -> String {
         "All on one task: a difference here says nothing of other tasks, and a critical-difference diagram needs at least {FEWEST_TASKS}."
     );
     let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
-    format!("{}{}", table(&pairs(&names, &task.pairs, None), caption), paragraph(&note))
+    let against_baseline = against_baseline(&names, &task.against_baseline);
+    format!("{}{against_baseline}{}", table(&pairs(&names, &task.pairs, None), caption), paragraph(&note))
+}
+
+/// Each algorithm against the baseline; nothing where that is the only pair.
+fn against_baseline(names: &[&str], against: &[Pair]) -> String {
+    let [first, _, ..] = against else { return String::new() };
+    let caption = format!(
+        "The same of each algorithm against the baseline, {}, alone, with p-values corrected by Holm's procedure for these {} tests only",
+        names[first.second],
+        against.len()
+    );
+    table(&pairs(names, against, None), &caption)
 }
 
 fn across(summary: &Summary) -> String {
@@ -181,16 +193,16 @@ fn across(summary: &Summary) -> String {
     };
     let caption = "Regrets divided by that of the median cell of the task, so that 0 is the best cell and 1 the median one: interquartile \
                    mean over all runs of all tasks with its 95 % interval (stratified bootstrap); mean rank by the interquartile means \
-                   of the tasks";
+                   of the benchmarks";
     let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
     let pairs_caption = "The probability that a run of the first one ends with the smaller regret on a task drawn at random, equal ones \
                          counting half, with its 95 % interval; Cliff's delta; the p-value of Wilcoxon's signed-rank test of the \
-                         interquartile means of the divided regrets on the tasks, corrected by Holm's procedure; ";
+                         interquartile means of the divided regrets on the benchmarks, corrected by Holm's procedure; ";
     let last = match across.nemenyi {
         Some(_) => "that of Nemenyi's test",
         None => {
-            "how much lower the normalised regret of the first one is, with its 95 % interval by the paired bootstrap on runs, which \
-             serves where the tasks are few"
+            "how much lower the normalised regret of the first one is, with its 95 % interval by the bootstrap on runs, which serves \
+             where the benchmarks are few"
         }
     };
     [
@@ -199,22 +211,26 @@ fn across(summary: &Summary) -> String {
         side_by_side(ranks::critical_difference(across).into_iter()),
         table(&places(across), caption),
         table(&pairs(&names, &across.pairs, across.nemenyi.as_deref()), &format!("{pairs_caption}{last}")),
+        against_baseline(&names, &across.against_baseline),
     ]
     .concat()
 }
 
 /// What the tests over all tasks say.
 fn tests(across: &Across, tasks: usize) -> String {
+    if across.clusters.len() < 2 {
+        return format!("{tasks} tasks of one benchmark.");
+    }
     let Some(ranks) = &across.ranks else {
         return format!("All algorithms are equal on all {tasks} tasks.");
     };
     let davenport = ranks.iman_davenport.map_or_else(
-        || "; the tasks agree wholly".to_owned(),
+        || "; the benchmarks agree wholly".to_owned(),
         |test| format!("; Iman and Davenport: F = {:.2}, p {}", test.statistic, is(test.p_value)),
     );
     let friedman = format!("Friedman: χ² = {:.2}, p {}", ranks.friedman.statistic, is(ranks.friedman.p_value));
     let difference = across.critical_difference.map_or_else(
-        || format!("A critical difference needs at least {FEWEST_TASKS} tasks."),
+        || format!("A critical difference needs at least {FEWEST_TASKS} benchmarks."),
         |difference| format!("Nemenyi: mean ranks that lie {difference:.2} apart differ at the level of {LEVEL}."),
     );
     format!("{tasks} tasks. {friedman}{davenport}. {difference}")
@@ -303,7 +319,7 @@ fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
             names[pair.second].into(),
             between(pair.probability, |value| format!("{value:.3}")).into(),
             number::plain(pair.cliffs_delta).into(),
-            p_value(pair.corrected_p_value).into(),
+            pair.corrected_p_value.map_or_else(nothing, p_value).into(),
             nemenyi
                 .map_or_else(
                     || between(pair.lower_by, |value| number::plain(Some(value))),
@@ -343,7 +359,7 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Judging, Place, Worth, rank};
+    use crate::compare::{Band, Clusters, Judging, Place, Worth, rank};
     use crate::report::sample;
     use crate::search::Redraws;
     use crate::table::Divergence;
@@ -404,20 +420,29 @@ mod tests {
             middle: 0.03,
             budgets: vec![agreement],
             pairs: (1..algorithms.len()).map(pair).collect(),
+            against_baseline: (1..algorithms.len()).map(|first| Pair { first, second: 0, ..pair(first) }).collect(),
             algorithms,
         }
     }
 
     fn pair(second: usize) -> Pair {
         let probability = Some(Estimate { value: 0.7, low: 0.6, high: 0.8 });
-        Pair { first: 0, second, probability, cliffs_delta: Some(0.4), p_value: 1e-9, corrected_p_value: 1e-8, lower_by: None }
+        Pair {
+            first: 0,
+            second,
+            probability,
+            cliffs_delta: Some(0.4),
+            p_value: Some(1e-9),
+            corrected_p_value: Some(1e-8),
+            lower_by: None,
+        }
     }
 
     fn summary(names: &[&str], regret: f64) -> Summary {
         Summary { tasks: vec![task(names, regret)], across: None }
     }
 
-    /// Two algorithms on so many tasks; the first one is always the better one.
+    /// Two algorithms on so many tasks, each of a benchmark of its own; the first one is always the better one.
     fn many(tasks: usize) -> Summary {
         let names = ["random", "hyperband"];
         let ranks = rank(&vec![vec![0.1, 0.2]; tasks]).unwrap();
@@ -434,8 +459,9 @@ mod tests {
                 lower_by: (tasks < FEWEST_TASKS).then_some(Estimate { value: 0.125, low: -0.0625, high: 0.375 }),
                 ..pair(1)
             }],
+            against_baseline: Vec::new(),
             least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(tasks).unwrap()),
-            are_tasks_related: true,
+            clusters: Clusters { tasks: (0..tasks).map(|task| vec![task]).collect(), unknown: Vec::new() },
             ranks: Some(ranks),
         };
         Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across) }
@@ -477,20 +503,35 @@ mod tests {
         sample::assert_well_formed(&five);
         assert_eq!(five.matches("<svg class=\"plot\"").count(), 1 + 5 * 3);
         for text in [
-            "5 tasks. Friedman: χ² = 5.00, p = 0.025; the tasks agree wholly.",
+            "5 tasks. Friedman: χ² = 5.00, p = 0.025; the benchmarks agree wholly.",
             "fashion &amp; more",
             "0.500 [0.250, 0.750]",
             "can have here is 0.06",
-            "budgets of one benchmark or model are not",
         ] {
             assert!(five.contains(text), "{text}");
         }
         let four = page(&many(4));
         sample::assert_well_formed(&four);
         assert_eq!(four.matches("<svg class=\"plot\"").count(), 4 * 3);
-        assert!(four.contains("A critical difference needs at least 5 tasks.") && !four.contains("Nemenyi)"));
-        assert!(four.contains("0.125 [−0.062, 0.375]") && four.contains("paired bootstrap on runs"));
-        assert!(!five.contains("paired bootstrap"));
+        assert!(four.contains("A critical difference needs at least 5 benchmarks.") && !four.contains("Nemenyi)"));
+        assert!(four.contains("0.125 [−0.062, 0.375]") && four.contains("by the bootstrap on runs"));
+        assert!(!five.contains("bootstrap on runs"));
+    }
+
+    #[test]
+    fn tasks_of_one_benchmark_are_not_ranked_and_the_baseline_has_its_table() {
+        let mut related = many(2);
+        let across = related.across.as_mut().unwrap();
+        across.clusters = Clusters { tasks: vec![vec![0, 1]], unknown: Vec::new() };
+        (across.ranks, across.pairs[0].p_value, across.pairs[0].corrected_p_value) = (None, None, None);
+        let related = page(&related);
+        sample::assert_well_formed(&related);
+        assert!(related.contains("2 tasks of one benchmark.") && related.contains("All 2 tasks are made from one benchmark:"));
+        assert!(!related.contains("Friedman"));
+        assert!(!related.contains("against the baseline"), "of two algorithms it is the same pair");
+        let three = page(&summary(&["random", "hyperband", "smac"], 0.02));
+        sample::assert_well_formed(&three);
+        assert!(three.contains("against the baseline, random, alone") && three.contains("for these 2 tests only"));
     }
 
     #[test]

@@ -12,7 +12,9 @@ use crate::network::Skeleton;
 use crate::space::{ModuleHash, Operation, Space};
 
 /// The format of the files. It changes when an older tool could not read what is written, or would misread it.
-const FORMAT_VERSION: u32 = 4;
+const FORMAT_VERSION: u32 = 5;
+/// The oldest format that is read. Files of it lack the benchmark.
+const OLDEST_FORMAT: u32 = 4;
 
 /// A file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub(super) struct Document {
     pub(super) widening: Option<f32>,
     /// The standard deviation between the repeats of a cell, if that is known.
     pub(super) noise: Option<f32>,
+    /// The identity of the benchmark, or of the file, of the fit, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) benchmark: Option<String>,
     /// Of each row of the fit.
     pub(super) training_cells: Vec<ModuleHash>,
     pub(super) parameters: serde_json::Value,
@@ -77,6 +82,7 @@ impl Document {
             fitted_range,
             widening: None,
             noise: None,
+            benchmark: None,
             training_cells: training_cells.to_vec(),
             parameters,
             time: None,
@@ -93,7 +99,7 @@ impl Document {
         let malformed = |source| Error::Malformed { path: path.to_owned(), source };
         let json = fs_err::read(path)?;
         let Version { format_version: found } = serde_json::from_slice(&json).map_err(malformed)?;
-        if found != FORMAT_VERSION {
+        if !(OLDEST_FORMAT..=FORMAT_VERSION).contains(&found) {
             return Err(Error::FormatVersion { path: path.to_owned(), expected: FORMAT_VERSION, found });
         }
         serde_json::from_slice(&json).map_err(malformed)

@@ -26,6 +26,7 @@ pub struct Model {
     fitted_range: FittedRange,
     widening: Option<f32>,
     noise: Option<f32>,
+    benchmark: Option<String>,
     surrogate: Box<dyn Surrogate>,
     time: Option<Arc<Self>>,
 }
@@ -75,6 +76,7 @@ impl Model {
             fitted_range: FittedRange::of(used.iter().map(|row| &cells[*row])),
             widening,
             noise: None,
+            benchmark: None,
             surrogate,
             time: None,
         })
@@ -84,6 +86,13 @@ impl Model {
     #[must_use]
     pub fn with_noise(self, noise: Option<f32>) -> Self {
         Self { noise, ..self }
+    }
+
+    /// The model with the identity of the benchmark, or of the file, that it was fitted on: with it, a comparison knows that models of
+    /// one benchmark are no independent tasks.
+    #[must_use]
+    pub fn with_benchmark(self, benchmark: Option<String>) -> Self {
+        Self { benchmark, ..self }
     }
 
     /// The model of the accuracy with that of the training time, which are then in one file.
@@ -154,6 +163,12 @@ impl Model {
     #[must_use]
     pub const fn noise(&self) -> Option<f32> {
         self.noise
+    }
+
+    /// The identity of the benchmark, or of the file, that it was fitted on; `None` if it is not known, as in files of format 4.
+    #[must_use]
+    pub fn benchmark(&self) -> Option<&str> {
+        self.benchmark.as_deref()
     }
 
     /// The model of the training time that goes with this one of the accuracy.
@@ -244,7 +259,8 @@ impl Model {
             Document::new(self.name, self.target, &self.features, (&self.training_cells, self.fitted_range), parameters);
         let time = self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new);
         let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise);
-        Ok(Document { range, calibration, widening: self.widening, noise, time, ..document })
+        let benchmark = self.benchmark.clone();
+        Ok(Document { range, calibration, widening: self.widening, noise, benchmark, time, ..document })
     }
 
     /// Reads a model from a file. It predicts exactly what the one that was saved does.
@@ -261,7 +277,18 @@ impl Model {
     fn of_document(document: Document, path: &Path) -> Result<Self, Error> {
         let features = document.features(path)?;
         let Document {
-            model, target, training_cells, fitted_range, range, calibration, widening, noise, parameters, time, ..
+            model,
+            target,
+            training_cells,
+            fitted_range,
+            range,
+            calibration,
+            widening,
+            noise,
+            benchmark,
+            parameters,
+            time,
+            ..
         } = document;
         let Ok(entry) = find(&model) else {
             return Err(Error::OtherModel { path: path.to_owned(), expected: super::known_surrogates(), found: model });
@@ -283,6 +310,7 @@ impl Model {
             fitted_range,
             widening,
             noise,
+            benchmark,
             surrogate,
             time: None,
         };
@@ -479,8 +507,24 @@ mod tests {
 
     #[test]
     fn a_file_of_another_format_is_refused() {
-        let error = edited("\"format_version\":4", "\"format_version\":3").unwrap_err();
-        assert!(error.to_string().contains("has format version 3, expected 4"), "{error}");
+        let error = edited("\"format_version\":5", "\"format_version\":3").unwrap_err();
+        assert!(error.to_string().contains("has format version 3, expected 5"), "{error}");
+        assert!(edited("\"format_version\":5", "\"format_version\":6").is_err());
+    }
+
+    #[test]
+    fn a_model_knows_its_benchmark_and_one_of_the_format_before_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.json");
+        let (rows, values) = encoded_cells(30);
+        let fit = || Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &cells(30), &values, Seed(1)).unwrap();
+        fit().with_benchmark(Some("5a5a".to_owned())).save(&path).unwrap();
+        assert_eq!(Model::load(&path).unwrap().benchmark(), Some("5a5a"));
+        fit().save(&path).unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(!text.contains("benchmark"), "what is not known is not written");
+        let before = edited("\"format_version\":5", "\"format_version\":4").unwrap();
+        assert_eq!((before.benchmark(), before.predict(&rows).unwrap()), (None, fit().predict(&rows).unwrap()));
     }
 
     #[test]

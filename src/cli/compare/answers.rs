@@ -128,14 +128,16 @@ impl Answers {
                 // A benchmark may grow and keep its identity, but then its answers change.
                 let shown = judging.shown(epochs).map_or_else(String::new, |(_, most)| format!(", repeats below {most} shown"));
                 let oracle = format!("benchmark {identity} with {} rows{shown}", table.row_count());
-                Ok(Task { name: format!("{} at {epochs} epoch{}", folder.display(), plural(epochs)), setup, oracle })
+                let name = format!("{} at {epochs} epoch{}", folder.display(), plural(epochs));
+                Ok(Task { name, setup, oracle, benchmark: Some(identity.clone()) })
             }
             Self::Models { file, identity, models, .. } => {
                 models.check_budget(file, epochs)?;
                 let known = models.epochs();
                 let setup = Setup::new(models.space(), known);
                 let name = format!("{} at {known} epoch{}", file.display(), plural(known));
-                Ok(Task { name, setup, oracle: identity.clone() })
+                let benchmark = models.accuracy().benchmark().map(ToOwned::to_owned);
+                Ok(Task { name, setup, oracle: identity.clone(), benchmark })
             }
         }
     }

@@ -20,6 +20,9 @@ use super::search::{Spending, models, options};
 use super::{Global, note};
 use answers::Answers;
 
+/// The baseline if none is given.
+const BASELINE: &str = "random";
+
 const HELP: &str = "\
 Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
 saw; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
@@ -32,12 +35,14 @@ recorded cells. A training that diverged counts as an accuracy of chance where i
 For each algorithm there is the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
 many runs at any time had one of the best 0.1 % of the cells as incumbent (a luckier one may have come later), with what that costs
 if a run that failed is followed by another one. For every two algorithms there is the probability that a run of the first one ends
-better, with its interval, Cliff's delta, and the p-value of the Mann-Whitney test, corrected by Holm's procedure. Small budgets are
-shown with how well they tell the larger ones.
+better, with its interval, Cliff's delta, and the p-value of the Mann-Whitney test, corrected by Holm's procedure. The same is said of
+each algorithm against the baseline alone (`--baseline`, or `random` if it is compared), corrected for those tests only. Small budgets
+are shown with how well they tell the larger ones.
 
 A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
-algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five tasks or more, Nemenyi's with its critical difference. Of
-fewer tasks the paired bootstrap on runs says how much lower the regrets of the first one are: runs of one number are drawn together.
+algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five benchmarks or more, Nemenyi's with its critical difference.
+Of fewer the bootstrap on runs says how much lower the regrets of the first one are. Tasks that are made from one benchmark, as its
+budgets and the models fitted on it, are not independent of each other: the tests take them as one, and are not made of one alone.
 
 A model file of `nasbench fit` is a task, too: what it predicts of a cell is the truth then, and `--noise` makes a surrogate benchmark
 of it, which answers as repeats would.
@@ -78,6 +83,10 @@ pub(super) struct Arguments {
     /// An option of an algorithm, wherever it stands, as in `--set genetic.population_size=50`; may be given many times.
     #[arg(long, value_name = "ALGORITHM.KEY=VALUE")]
     set: Vec<String>,
+
+    /// The algorithm that each other one is tested against, as it stands in `--algorithms` [default: `random`, if it is compared].
+    #[arg(long, value_name = "NAME[:KEY=VALUE]…")]
+    baseline: Option<String>,
 
     /// How often each algorithm is run on each task.
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -133,13 +142,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let paths = arguments.on.iter().chain(&arguments.models.time_model).chain([&arguments.out]);
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
+    let baseline = baseline(arguments.baseline.as_deref(), &contestants, &arguments.set)?;
     let answers = answers::open(arguments)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
     answers::check(&contestants, &tasks, &on, arguments.budget.0, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
-    let plan = Plan { contestants, tasks, runs: arguments.runs, budget: arguments.budget.0, seed: Seed(arguments.seed) };
+    let (runs, budget, seed) = (arguments.runs, arguments.budget.0, Seed(arguments.seed));
+    let plan = Plan { contestants, baseline, tasks, runs, budget, seed };
 
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     results::check(&arguments.out, arguments.force)?;
@@ -186,14 +197,29 @@ fn contestants(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Cont
             bail!("`--set {text}` is of no algorithm that is compared: expected `--set ALGORITHM.KEY=VALUE`");
         }
     }
-    let contestant = |text: &String| {
-        let name = name(text);
-        let entry = search::find(&name).context("could not choose the algorithms")?;
-        let everywhere = set.iter().filter_map(|text| text.strip_prefix(&name)?.strip_prefix('.'));
-        let given: Vec<String> = everywhere.chain(text.split(':').skip(1)).map(ToOwned::to_owned).collect();
-        Ok(Contestant::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
-    };
-    algorithms.iter().map(contestant).collect()
+    algorithms.iter().map(|text| contestant(text, set)).collect()
+}
+
+/// An algorithm as it is typed, with the options that are given to all of its name.
+fn contestant(text: &str, set: &[String]) -> anyhow::Result<Contestant> {
+    let name = text.split(':').next().unwrap_or(text);
+    let entry = search::find(name).context("could not choose the algorithms")?;
+    let everywhere = set.iter().filter_map(|text| text.strip_prefix(name)?.strip_prefix('.'));
+    let given: Vec<String> = everywhere.chain(text.split(':').skip(1)).map(ToOwned::to_owned).collect();
+    Ok(Contestant::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
+}
+
+/// The algorithm that every other one is tested against, by its place: the one with these options, or else the first of its name.
+fn baseline(given: Option<&str>, contestants: &[Contestant], set: &[String]) -> anyhow::Result<Option<usize>> {
+    let text = given.unwrap_or(BASELINE);
+    let wanted = contestant(text, set).context("could not choose the baseline")?;
+    let of_name = || contestants.iter().position(|other| other.entry().name == text);
+    let found = contestants.iter().position(|other| *other == wanted).or_else(of_name);
+    if given.is_some() && found.is_none() {
+        let names: Vec<_> = contestants.iter().map(Contestant::name).collect();
+        bail!("the baseline `{text}` is not compared: expected one of {}", names.join(", "));
+    }
+    Ok(found)
 }
 
 fn progress(plan: &Plan, quiet: bool) -> ProgressBar {
@@ -231,5 +257,21 @@ mod tests {
             assert!(error.starts_with(&format!("`--set {wrong}` is of no algorithm")), "{error}");
         }
         assert!(contestants(&owned(&["annealing"]), &[]).is_err());
+    }
+
+    #[test]
+    fn a_baseline_is_one_of_those_compared() {
+        let compared = contestants(&owned(&["smac", "random:sampler=uniform", "random"]), &[]).unwrap();
+        let found = |given| baseline(given, &compared, &[]);
+        assert_eq!([None, Some("smac"), Some("random:sampler=uniform")].map(|given| found(given).unwrap()), [2, 0, 1].map(Some));
+        let message = found(Some("genetic")).unwrap_err().to_string();
+        assert_eq!(message, "the baseline `genetic` is not compared: expected one of smac, random (sampler=uniform), random");
+        assert!(found(Some("smac:trees=7")).is_err() && found(Some("annealing")).is_err());
+        assert_eq!(baseline(None, &compared[..1], &[]).unwrap(), None);
+        assert_eq!(baseline(None, &compared[..2], &[]).unwrap(), Some(1), "the only one of its name");
+        // Options for all of a name are those of the baseline, too.
+        let set = owned(&["smac.trees=7"]);
+        let compared = contestants(&owned(&["random", "smac"]), &set).unwrap();
+        assert_eq!(baseline(Some("smac"), &compared, &set).unwrap(), Some(1));
     }
 }

@@ -156,7 +156,8 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
 
 /// The command that makes the same comparison again.
 pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments { on, models, algorithms, set, runs, budget, seed, epochs, truth, out, force: _, format: _ } = arguments;
+    let Arguments { on, models, algorithms, set, baseline, runs, budget, seed, epochs, truth, out, force: _, format: _ } =
+        arguments;
     let mut command = "nasbench compare".to_owned();
     // Writing to a text cannot fail.
     for folder in on {
@@ -174,6 +175,9 @@ pub(super) fn command(arguments: &Arguments) -> String {
     let _ = write!(command, " --algorithms {}", quoted(Path::new(&algorithms.join(","))));
     for option in set {
         let _ = write!(command, " --set {}", quoted(Path::new(option)));
+    }
+    if let Some(baseline) = baseline {
+        let _ = write!(command, " --baseline {}", quoted(Path::new(baseline)));
     }
     if !epochs.is_empty() {
         let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();

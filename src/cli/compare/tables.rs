@@ -59,8 +59,7 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     if !task.pairs.is_empty() {
         let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
-        pairs(&names, &task.pairs).print(Format::Table, out)?;
-        writeln!(out)?;
+        print_pairs(&names, &task.pairs, &task.against_baseline, out)?;
     }
     if !task.budgets.is_empty() {
         writeln!(out, "how well a budget of epochs ranks the cells of a larger one: Spearman's rank correlation")?;
@@ -78,6 +77,9 @@ fn print_across(summary: &Summary, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "all {} tasks together: regrets divided by that of the median cell\n", summary.tasks.len())?;
     places(across).print(Format::Table, out)?;
     writeln!(out)?;
+    for caveat in across.caveats() {
+        writeln!(out, "{caveat}\n")?;
+    }
     if let Some(ranks) = &across.ranks {
         let said = |test: Test| format!("{:.3}, p = {:.4}", test.statistic, test.p_value);
         writeln!(out, "Friedman: χ² = {}", said(ranks.friedman))?;
@@ -87,13 +89,22 @@ fn print_across(summary: &Summary, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     match across.critical_difference {
         Some(difference) => writeln!(out, "Nemenyi: mean ranks that lie {difference:.3} apart differ at the level of 0.05\n")?,
-        None => writeln!(out, "a critical difference needs at least {FEWEST_TASKS} tasks\n")?,
+        None if across.clusters.len() < 2 => {}
+        None => writeln!(out, "a critical difference needs at least {FEWEST_TASKS} benchmarks\n")?,
     }
     let names: Vec<_> = across.algorithms.iter().map(|place| place.name.as_str()).collect();
-    pairs(&names, &across.pairs).print(Format::Table, out)?;
+    print_pairs(&names, &across.pairs, &across.against_baseline, out)
+}
+
+/// Prints how any two algorithms differ, and then each from the baseline. Of two algorithms both are the same.
+fn print_pairs(names: &[&str], all: &[Pair], against_baseline: &[Pair], out: &mut dyn Write) -> anyhow::Result<()> {
+    pairs(names, all).print(Format::Table, out)?;
     writeln!(out)?;
-    for caveat in across.caveats() {
-        writeln!(out, "{caveat}\n")?;
+    if let [first, _, ..] = against_baseline {
+        let (baseline, tests) = (names[first.second], against_baseline.len());
+        writeln!(out, "each against the baseline {baseline}, with p-values corrected for these {tests} tests alone")?;
+        pairs(names, against_baseline).print(Format::Table, out)?;
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -187,7 +198,7 @@ fn pairs(names: &[&str], pairs: &[Pair]) -> Table {
             pair.probability.map(|estimate| format!("{:.3}", estimate.value)).into(),
             pair.probability.map(|estimate| format!("{:.3} to {:.3}", estimate.low, estimate.high)).into(),
             pair.cliffs_delta.map(signed).into(),
-            p(pair.corrected_p_value).into(),
+            pair.corrected_p_value.map(p).into(),
         ];
         if has_differences {
             row.push(pair.lower_by.map(|estimate| signed(estimate.value)).into());
