@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::cluster::Clusters;
 use super::interval::{Estimate, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 use super::pair::{Pair, every_two, many_to_one};
+use super::plan::Plan;
 use super::rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
-use super::run::Plan;
 use super::significance::wilcoxon_signed_rank;
 use crate::statistics::{mean, number};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::run::Task;
+use super::plan::Task;
 
 /// Tasks by the benchmark that they were made from. Budgets of a table, the table itself and every model fitted on it tell of the
 /// same trainings of the same cells: for a test over tasks they are one observation, not many.

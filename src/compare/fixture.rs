@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Contestant, Plan, Task};
-use crate::search::{self, Budget, Setup};
+use crate::search::{self, Budget, Duplicates, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{Features, READABLE};
 use crate::surrogate::{Model, Quantity, Target, find};
@@ -63,6 +63,7 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
         tasks: vec![task(108)],
         runs,
         budget: Budget::Evaluations(20),
+        duplicates: Duplicates::default(),
         seed: Seed(7),
     }
 }

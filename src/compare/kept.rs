@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::run::Outcome;
 use crate::frame::{HEADER, frame, payload_at};
+use crate::search::Duplicates;
 use crate::unit::{Seconds, Seed};
 
 /// The version of the file. Another one is refused.
@@ -34,11 +35,15 @@ pub(super) struct Conditions {
     pub(super) budget: String,
     pub(super) seed: Seed,
     pub(super) tool_version: String,
+    /// The default is not written down: files of before this rule are those of today.
+    #[serde(default, skip_serializing_if = "Duplicates::is_published")]
+    pub(super) duplicates: Duplicates,
 }
 
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a budget of {}, seed {} and version {}", self.budget, self.seed, self.tool_version)
+        write!(f, "a budget of {}, seed {} and version {}", self.budget, self.seed, self.tool_version)?;
+        if self.duplicates.is_published() { Ok(()) } else { write!(f, " and duplicates {}", self.duplicates) }
     }
 }
 
@@ -128,12 +133,14 @@ mod tests {
 
     /// The conditions of a budget.
     fn of(budget: &str) -> Conditions {
-        Conditions { budget: budget.to_owned(), seed: Seed(7), tool_version: "0.1.0".to_owned() }
+        let (budget, tool_version) = (budget.to_owned(), "0.1.0".to_owned());
+        Conditions { budget, seed: Seed(7), tool_version, duplicates: Duplicates::default() }
     }
 
     fn run(number: u32) -> KeptRun {
         let outcome = Outcome {
             trials: number,
+            distinct_cells: Some(number),
             evaluations: 0.1 + 0.2,
             time: Some(Seconds(1.0 / 3.0)),
             steps: Vec::new(),
@@ -171,6 +178,28 @@ mod tests {
             assert_eq!((again.len(), again.last()), (runs.len() + 1, Some(&run(7))), "cut at byte {length}");
         }
         assert_eq!(Kept::open(&path, &of("20evals")).unwrap().1.len(), 4);
+    }
+
+    #[test]
+    fn what_is_new_since_a_file_was_written_does_not_change_it() {
+        #[derive(Serialize)]
+        struct Before {
+            budget: String,
+            seed: Seed,
+            tool_version: String,
+        }
+        #[derive(Serialize)]
+        struct RedrawsBefore {
+            outside: u64,
+            uniform: u64,
+        }
+        let before = Before { budget: "5s".to_owned(), seed: Seed(7), tool_version: "0.1.0".to_owned() };
+        assert_eq!(frame(&of("5s")), frame(&before), "the default rule of duplicates");
+        let redraws = Redraws { outside: 3, uniform: 2, ..Redraws::default() };
+        assert_eq!(frame(&redraws), frame(&RedrawsBefore { outside: 3, uniform: 2 }));
+        let never = Conditions { duplicates: Duplicates::Never, ..of("5s") };
+        let payload = frame(&never);
+        assert_eq!(ciborium::from_reader::<Conditions, _>(payload_at(&payload, 0).unwrap()).unwrap(), never);
     }
 
     #[test]

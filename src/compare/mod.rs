@@ -4,6 +4,7 @@
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
 mod across;
+mod agreement;
 mod cluster;
 mod curve;
 mod deconvolution;
@@ -15,6 +16,7 @@ mod judging;
 mod kept;
 mod noise;
 mod pair;
+mod plan;
 mod rank;
 mod run;
 mod significance;
@@ -22,6 +24,7 @@ mod summary;
 mod truth;
 
 pub use across::{Across, Place};
+pub use agreement::Agreement;
 pub use cluster::Clusters;
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
@@ -31,11 +34,12 @@ pub use interval::{
 pub use judging::Judging;
 pub use noise::regrets_of_one_in;
 pub use pair::Pair;
+pub use plan::{Contestant, Plan, Task};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
-pub use run::{Contestant, Finished, Overhead, Plan, Run, Task, run};
+pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{GOAL, OnTask, Standing, Summary};
-pub use truth::{Agreement, ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
+pub use truth::{ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;
 use std::path::PathBuf;

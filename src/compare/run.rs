@@ -8,176 +8,23 @@ use std::{io, thread};
 use cpu_time::ThreadTime;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::kept::{Conditions, Kept, KeptRun};
+use super::kept::{Kept, KeptRun};
+use super::plan::{Contestant, Plan, Task};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
-use crate::search::{self, Budget, Entry, History, Redraws, Setup};
+use crate::search::{self, History, Redraws};
 use crate::statistics::mean;
 use crate::table::Incumbent;
 use crate::unit::{Seconds, Seed};
-
-/// An algorithm with its options.
-#[derive(Clone, Debug)]
-pub struct Contestant {
-    entry: &'static Entry,
-    given: serde_json::Map<String, Value>,
-}
-
-/// Two are equal if they run the same search, however their options were given.
-impl PartialEq for Contestant {
-    fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl Contestant {
-    /// Takes an algorithm with some options, a JSON object; the rest have their defaults.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Options`] if the options are no object. Whether they fit is known when the comparison begins.
-    pub fn new(entry: &'static Entry, options: &Value) -> Result<Self, Error> {
-        match options {
-            Value::Object(given) => Ok(Self { entry, given: given.clone() }),
-            _ => Err(Error::Options { algorithm: entry.name, found: options.clone() }),
-        }
-    }
-
-    /// The algorithm.
-    #[must_use]
-    pub const fn entry(&self) -> &'static Entry {
-        self.entry
-    }
-
-    /// The algorithm, and the options that were given: `random`, or `random (sampler=uniform)`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        if self.given.is_empty() {
-            return self.entry.name.to_owned();
-        }
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        let given: Vec<_> = self.given.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
-        format!("{} ({})", self.entry.name, given.join(", "))
-    }
-
-    /// All options with their values.
-    #[must_use]
-    pub fn options(&self) -> Value {
-        let mut options = (self.entry.defaults)();
-        if let Value::Object(options) = &mut options {
-            options.extend(self.given.clone());
-        }
-        options
-    }
-
-    /// What makes two contestants the same, however their options were given.
-    pub(super) fn identity(&self) -> String {
-        format!("{} {}", self.entry.name, self.options())
-    }
-
-    fn setup(&self, setup: &Setup) -> Setup {
-        Setup { options: Value::Object(self.given.clone()), ..setup.clone() }
-    }
-}
-
-/// What every algorithm is run on.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// What people call it.
-    pub name: String,
-    /// Where to search, and with which budgets of epochs; its options are not used.
-    pub setup: Setup,
-    /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
-    pub oracle: String,
-    /// What the answers were made from: the identity of the benchmark, of the table itself or of the one that a model was fitted on.
-    /// Tasks of one benchmark are not independent of each other. `None` if it is not known.
-    pub benchmark: Option<String>,
-}
-
-impl Task {
-    /// What makes two tasks the same, whatever they are called.
-    pub(super) fn identity(&self) -> String {
-        let Setup { space, epochs, budgets, options: _, pool } = &self.setup;
-        let mut identity = json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets });
-        if let Some(pool) = pool {
-            identity["pool"] = json!({ "cells": pool.len(), "digest": pool.digest() });
-        }
-        identity.to_string()
-    }
-}
-
-/// The most runs of a comparison: all of them are in memory in the end.
-const MOST_RUNS: u64 = 10_000_000;
-
-/// What is to be compared.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The algorithms, each with its options.
-    pub contestants: Vec<Contestant>,
-    /// The algorithm that every other one is tested against, by its place among them. The runs do not depend on it.
-    pub baseline: Option<usize>,
-    /// What they are run on.
-    pub tasks: Vec<Task>,
-    /// How often each algorithm is run on each task.
-    pub runs: u32,
-    /// What a run may spend.
-    pub budget: Budget,
-    /// The source of all random numbers.
-    pub seed: Seed,
-}
-
-impl Plan {
-    /// The seed of a run: with it, `nasbench search` repeats the run alone.
-    ///
-    /// Runs share no seed, neither of one algorithm nor across algorithms and tasks, so that the results are independent of each
-    /// other, as the tests of [`Summary`](super::Summary) assume.
-    #[must_use]
-    pub fn seed_of(&self, task: &Task, contestant: &Contestant, run: u32) -> Seed {
-        self.seed.derive(&format!("run {run} of {} on {}", contestant.identity(), task.identity()))
-    }
-
-    /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
-    fn conditions(&self) -> Conditions {
-        let (budget, tool_version) = (self.budget.to_string(), env!("CARGO_PKG_VERSION").to_owned());
-        Conditions { budget, seed: self.seed, tool_version }
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if self.contestants.is_empty() || self.tasks.is_empty() || self.runs == 0 {
-            let (contestants, tasks) = (self.contestants.len(), self.tasks.len());
-            return Err(Error::Nothing { contestants, tasks, runs: self.runs });
-        }
-        let (contestants, tasks, runs) = (self.contestants.len(), self.tasks.len(), self.runs);
-        if u64::from(runs).saturating_mul((contestants * tasks) as u64) > MOST_RUNS {
-            return Err(Error::TooManyRuns { contestants, tasks, runs, most: MOST_RUNS });
-        }
-        for (place, task) in self.tasks.iter().enumerate() {
-            if let Some(first) = self.tasks[..place].iter().find(|other| other.identity() == task.identity()) {
-                return Err(Error::TaskTwice { first: first.name.clone(), second: task.name.clone() });
-            }
-        }
-        for (place, contestant) in self.contestants.iter().enumerate() {
-            if self.contestants[..place].contains(contestant) {
-                return Err(Error::Twice { name: contestant.name() });
-            }
-            for task in &self.tasks {
-                (contestant.entry.build)(&contestant.setup(&task.setup)).map_err(|source| Error::Search {
-                    name: contestant.name(),
-                    task: task.name.clone(),
-                    source: Box::new(source),
-                })?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) trials: u32,
+    /// `None` of runs that an earlier version made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) distinct_cells: Option<u32>,
     pub(super) evaluations: f64,
     pub(super) time: Option<Seconds>,
     pub(super) steps: Vec<Incumbent>,
@@ -197,13 +44,15 @@ pub struct Run {
     pub seed: Seed,
     /// How many trials it had.
     pub trials: u32,
+    /// How many different cells they were of; `None` if an earlier version made the run.
+    pub distinct_cells: Option<u32>,
     /// What they cost: full trainings, shorter ones counting by their epochs.
     pub evaluations: f64,
     /// What they cost in simulated time; `None` if nobody knows.
     pub time: Option<Seconds>,
     /// The incumbents, in order; never none.
     pub steps: Vec<Incumbent>,
-    /// What was drawn outside the pool of a table that lacks cells.
+    /// What was drawn outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
 }
 
@@ -342,8 +191,8 @@ impl Finished {
         let overheads = kept.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)).map(overhead).collect();
         let run = |(task, contestant, kept): (usize, usize, KeptRun)| {
             let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], kept.run);
-            let Outcome { trials, evaluations, time, steps, redraws } = kept.outcome;
-            Run { task, contestant, run: kept.run, seed, trials, evaluations, time, steps, redraws }
+            let Outcome { trials, distinct_cells, evaluations, time, steps, redraws } = kept.outcome;
+            Run { task, contestant, run: kept.run, seed, trials, distinct_cells, evaluations, time, steps, redraws }
         };
         Self { runs: kept.into_iter().map(run).collect(), overheads }
     }
@@ -351,7 +200,8 @@ impl Finished {
 
 fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
     let (task, contestant) = (&plan.tasks[task], &plan.contestants[contestant]);
-    search::run(contestant.entry, &contestant.setup(&task.setup), oracle, plan.budget, seed).map_err(|source| Error::Search {
+    let setup = contestant.setup(&task.setup, plan.duplicates);
+    search::run(contestant.entry, &setup, oracle, plan.budget, seed).map_err(|source| Error::Search {
         name: contestant.name(),
         task: task.name.clone(),
         source: Box::new(source),
@@ -372,15 +222,19 @@ fn outcome(history: &History, truth: &impl Truth) -> Outcome {
     };
     let (evaluations, time) = spent.last().copied().unwrap_or_default();
     let steps = history.incumbents().into_iter().map(step).collect();
-    Outcome { trials: count(spent.len()), evaluations, time, steps, redraws: history.redraws }
+    let distinct_cells = Some(count(history.distinct_cells()));
+    Outcome { trials: count(spent.len()), distinct_cells, evaluations, time, steps, redraws: history.redraws }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU32;
 
+    use serde_json::json;
+
     use super::*;
     use crate::compare::{Judging, Summary, TableTruth, fixture};
+    use crate::search::{Budget, Duplicates, Setup};
     use crate::table::{Status, Table, TableOracle};
     use crate::train::Evaluation;
     use crate::unit::Epochs;
@@ -514,6 +368,8 @@ mod tests {
             let time: f64 = history.trials.iter().map(|trial| trial.measurement.training_time.unwrap().0).sum();
             assert!((run.time.unwrap().0 - time).abs() < 1e-9);
             assert!(history.trials.iter().any(|trial| trial.proposal.epochs < Epochs(108)));
+            assert_eq!(run.distinct_cells.map(|cells| cells as usize), Some(history.distinct_cells()));
+            assert!(history.distinct_cells() < history.trials.len(), "winners are trained again with more epochs");
             for step in &run.steps {
                 assert!((step.regret - truth.regret(&step.cell)).abs() < 1e-15);
             }
@@ -551,6 +407,23 @@ mod tests {
         );
         assert!(!file.exists());
         assert!(matches!(Contestant::new(entry, &json!([1])), Err(Error::Options { algorithm: "random", .. })));
+    }
+
+    #[test]
+    fn the_rule_of_duplicates_is_that_of_all_searches_and_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("runs");
+        let budget = Budget::Evaluations(150);
+        let plan = Plan { duplicates: Duplicates::Never, budget, ..fixture::plan(&["random", "tpe", "smac"], 2) };
+        // The 91 cells of the space are fewer than the budget pays for: all are asked for, once each.
+        let runs = run_on(2, &plan, &file).0.unwrap();
+        assert!(runs.iter().all(|run| (run.trials, run.distinct_cells) == (91, Some(91))), "{runs:?}");
+        assert_eq!(run_on(1, &plan, &file).1, 0);
+        let published = Plan { duplicates: Duplicates::Published, ..plan };
+        let error = run_on(1, &published, &file).0.unwrap_err().to_string();
+        assert!(error.contains("and duplicates never, expected a budget of 150evals, seed 7 and version"), "{error}");
+        let runs = run_on(2, &published, &folder.path().join("published")).0.unwrap();
+        assert!(runs[..4].iter().all(|run| run.trials == 150 && run.distinct_cells.unwrap() < 91), "{runs:?}");
     }
 
     #[test]

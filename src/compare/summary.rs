@@ -5,14 +5,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::across::Across;
+use super::agreement::Agreement;
 use super::curve::{self, Band, Path, Reached};
 use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
 use super::judging::Judging;
 use super::pair::{Pair, every_two, many_to_one};
-use super::run::{Contestant, Plan, Run, Task};
+use super::plan::{Contestant, Plan, Task};
+use super::run::Run;
 use super::significance::mann_whitney;
-use super::truth::{Agreement, Truth, Worth};
-use crate::search::{Budget, MOST_REDRAWS, Redraws};
+use super::truth::{Truth, Worth};
+use crate::search::{Budget, Duplicates, MOST_REDRAWS, Redraws};
 use crate::statistics::{mean, number, quantile};
 use crate::table::{Divergence, Incumbent};
 
@@ -28,6 +30,8 @@ pub struct Summary {
     pub tasks: Vec<OnTask>,
     /// All tasks together; `None` of one.
     pub across: Option<Across>,
+    /// What searches got for a cell that they asked for again.
+    pub duplicates: Duplicates,
 }
 
 /// What was found on one task.
@@ -82,6 +86,8 @@ pub struct Standing {
     pub runs: usize,
     /// The mean number of trials of a run.
     pub trials: f64,
+    /// The mean number of different cells among them; `None` if an earlier version made some of the runs.
+    pub distinct_cells: Option<f64>,
     /// What a run spent in the mean, in full trainings.
     pub evaluations: f64,
     /// What a run spent in the mean, in simulated seconds; `None` if nobody knows what its trainings cost.
@@ -102,7 +108,7 @@ pub struct Standing {
     pub goal_by_evaluations: Reached,
     /// After how many simulated seconds the incumbent was one of the top cells; `None` if nobody knows what the trainings cost.
     pub goal_by_time: Option<Reached>,
-    /// What all runs drew outside the pool of a table that lacks cells.
+    /// What all runs drew outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
 }
 
@@ -132,7 +138,7 @@ impl Summary {
         let regrets: Vec<Vec<Vec<f64>>> =
             by_task.iter().map(|runs| runs.iter().map(|runs| final_regrets(runs)).collect()).collect();
         let across = if tasks.len() > 1 { Across::new(plan, &regrets, &middles) } else { None };
-        Self { tasks, across }
+        Self { tasks, across, duplicates: plan.duplicates }
     }
 
     /// What keeps the comparison honest, in words: a paragraph for each kind of task, and one for each task whose truth is doubtful.
@@ -140,7 +146,7 @@ impl Summary {
     pub fn leakage(&self) -> Vec<String> {
         let mut said = Vec::new();
         for task in &self.tasks {
-            let text = task.judged_by.leakage(task.judging);
+            let text = task.judged_by.leakage(task.judging, self.duplicates);
             if !said.contains(&text) {
                 said.push(text);
             }
@@ -172,19 +178,27 @@ impl OnTask {
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        if let Some(pool) = &self.pool {
-            let drawn = |standing: &Standing| {
-                let Redraws { outside, uniform } = standing.redraws;
+        let drawn = |again: fn(Redraws) -> u64| {
+            let of_algorithm = |standing: &Standing| {
                 let mean = |count: u64| {
                     format!("{:.1}", number(usize::try_from(count).unwrap_or(usize::MAX)) / number(standing.runs.max(1)))
                 };
-                format!("{} {} and {}", standing.name, mean(outside), mean(uniform))
+                format!("{} {} and {}", standing.name, mean(again(standing.redraws)), mean(standing.redraws.uniform))
             };
-            let drawn: Vec<_> = self.algorithms.iter().map(drawn).collect();
+            self.algorithms.iter().map(of_algorithm).collect::<Vec<_>>().join("; ")
+        };
+        if let Some(pool) = &self.pool {
             remarks.push(format!(
                 "The benchmark is a pool of {pool}. The searches stay within them: what they draw outside is drawn again, and after \
                  {MOST_REDRAWS} such draws any recorded cell is taken. Draws outside and cells taken so, in a run on average: {}.",
-                drawn.join("; ")
+                drawn(|redraws| redraws.outside)
+            ));
+        }
+        if self.algorithms.iter().any(|standing| standing.redraws.duplicates > 0) {
+            remarks.push(format!(
+                "No search asked for a cell twice at one budget of epochs: a draw of a cell asked for before was drawn again, and after \
+                 {MOST_REDRAWS} such draws any other cell was taken. Draws of such cells and cells taken so, in a run on average: {}.",
+                drawn(|redraws| redraws.duplicates)
             ));
         }
         let Divergence { diverged, trainings } = self.divergence;
@@ -242,6 +256,7 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
     for run in runs {
         redraws += run.redraws;
     }
+    let distinct: Option<Vec<f64>> = runs.iter().map(|run| run.distinct_cells.map(f64::from)).collect();
     let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
     Standing {
         name: contestant.name(),
@@ -249,6 +264,7 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
         source: contestant.entry().source,
         runs: runs.len(),
         trials: mean_of(|run| f64::from(run.trials)),
+        distinct_cells: distinct.and_then(|distinct| mean(&distinct)),
         evaluations: mean_of(|run| run.evaluations),
         simulated_seconds: times.and_then(|times| mean(&times)),
         interquartile_mean: interquartile_mean_interval(&[&regrets], &mut rng),
@@ -315,7 +331,7 @@ mod tests {
     #[test]
     fn every_algorithm_and_every_pair_is_summed_up() {
         let plan = fixture::plan(&["random", "regularized-evolution", "hyperband"], 12);
-        let (Summary { tasks, across }, runs) = summary(&plan);
+        let (Summary { tasks, across, .. }, runs) = summary(&plan);
         assert_eq!((tasks.len(), across), (1, None));
         let summary = &tasks[0];
         assert_eq!((summary.name.as_str(), summary.budgets.len()), ("toy at 108 epochs", 6));
@@ -365,10 +381,11 @@ mod tests {
                 run: number,
                 seed,
                 trials: 1,
+                distinct_cells: Some(1),
                 evaluations: 1.0,
                 time: Some(Seconds(5.0)),
                 steps: vec![step],
-                redraws: Redraws { outside: 5, uniform: 1 },
+                redraws: Redraws { outside: 5, uniform: 1, ..Redraws::default() },
             }
         };
         let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
@@ -386,6 +403,10 @@ mod tests {
         let [pool, diverged] = &remarks.remarks()[..] else { panic!("{:?}", remarks.remarks()) };
         assert!(pool.ends_with("in a run on average: random 5.0 and 1.0; local-search 5.0 and 1.0."), "{pool}");
         assert!(diverged.starts_with("3 of the 270 trainings of these cells at the full budget diverged (1.11 %)"), "{diverged}");
+        let mut never = summary.clone();
+        never.algorithms[1].redraws = Redraws { outside: 0, duplicates: 50, uniform: 10 };
+        let [redrawn] = &never.remarks()[..] else { panic!("{:?}", never.remarks()) };
+        assert!(redrawn.ends_with("in a run on average: random 0.0 and 1.0; local-search 1.2 and 0.2."), "{redrawn}");
         let pair = &summary.pairs[0];
         // Of 1,600 pairs the first one loses 45 and ties 10.
         let probability = pair.probability.unwrap();

@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::interval::Estimate;
-use super::{Error, Judging, noise};
-use crate::search::{self, Entry, Setup};
+use super::{Agreement, Error, Judging, noise};
+use crate::search::{self, Duplicates, Entry, Setup};
 use crate::space::Cell;
-use crate::statistics::{number, spearman};
+use crate::statistics::number;
 use crate::surrogate::Model;
 use crate::table::{Divergence, Mean, Status, Table};
 use crate::unit::Epochs;
@@ -38,21 +38,25 @@ impl Worth {
 
     /// What keeps a comparison honest, in words.
     #[must_use]
-    pub fn leakage(self, judging: Judging) -> String {
+    pub fn leakage(self, judging: Judging, duplicates: Duplicates) -> String {
+        let means = match duplicates {
+            Duplicates::Average => "and of a cell that it asks for again the mean of what it was shown of it so far",
+            Duplicates::Published | Duplicates::Never => "nor a mean over repeats",
+        };
         let [saw, truth] = match judging {
             Judging::All => [
-                "the validation accuracy of one repeat and what it cost, never a test accuracy nor a mean over repeats".to_owned(),
+                format!("the validation accuracy of one repeat and what it cost, never a test accuracy {means}"),
                 "over all repeats at the full budget, the one that the search saw among them, so that a part of a regret is the luck of \
                  that run"
                     .to_owned(),
             ],
             Judging::Unseen { shown: 1 } => [
-                "the validation accuracy of repeat 0 and what it cost, never a test accuracy nor a mean over repeats".to_owned(),
+                format!("the validation accuracy of repeat 0 and what it cost, never a test accuracy {means}"),
                 "over the other repeats at the full budget, which no search sees".to_owned(),
             ],
             Judging::Unseen { shown } => [
                 format!(
-                    "the validation accuracy of one of the repeats 0 to {} and what it cost, never a test accuracy nor a mean over repeats",
+                    "the validation accuracy of one of the repeats 0 to {} and what it cost, never a test accuracy {means}",
                     shown - 1
                 ),
                 "over the other repeats at the full budget, which no search sees".to_owned(),
@@ -179,45 +183,6 @@ impl<T: Truth + ?Sized> Truth for &T {
 
     fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
         (*self).agreements(budgets)
-    }
-}
-
-/// How well the validation accuracies of a small budget rank the cells of a larger one: what a search of many budgets relies on.
-///
-/// The best cells are those of the larger budget. Spearman's rank correlations, of the means over all repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Agreement {
-    /// The smaller budget.
-    pub smaller: Epochs,
-    /// The larger budget.
-    pub larger: Epochs,
-    /// How many cells have both.
-    pub cells: usize,
-    /// Over all of them.
-    pub of_all: Option<f64>,
-    /// Among the best 10 %.
-    pub of_best_tenth: Option<f64>,
-    /// Among the best 1 %.
-    pub of_best_hundredth: Option<f64>,
-}
-
-impl Agreement {
-    /// Compares two budgets by what their cells reached, NaN where they reached nothing.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the lists differ in length.
-    fn between([smaller, larger]: [Epochs; 2], before: &[f64], after: &[f64]) -> Self {
-        assert_eq!(before.len(), after.len(), "both lists have all cells");
-        let mut pairs: Vec<_> = before.iter().copied().zip(after.iter().copied()).collect();
-        pairs.retain(|(before, after)| before.is_finite() && after.is_finite());
-        pairs.sort_by(|one, other| other.1.total_cmp(&one.1));
-        let among = |parts: usize| {
-            let (before, after): (Vec<_>, Vec<_>) = pairs[..pairs.len().div_ceil(parts)].iter().copied().unzip();
-            spearman(&before, &after)
-        };
-        let [of_all, of_best_tenth, of_best_hundredth] = [1, 10, 100].map(among);
-        Self { smaller, larger, cells: pairs.len(), of_all, of_best_tenth, of_best_hundredth }
     }
 }
 
@@ -533,31 +498,6 @@ mod tests {
         assert_eq!(truth.judged_by().name(), "mean validation accuracy");
         assert!((truth.worth(&cells[0]).unwrap() - expected / 3.0).abs() < 1e-12);
         assert_eq!(truth.divergence(), Divergence { diverged: 1, trainings: 3 * cells.len() });
-    }
-
-    #[test]
-    fn budgets_are_compared_over_all_cells_and_among_the_best() {
-        let cells: Vec<f64> = (0..1_000_u16).map(f64::from).collect();
-        let none = [f64::NAN; 5];
-        // The best tenth is turned around, and of it the best hundredth of all again.
-        let shuffled = |cell: &f64| if *cell < 900.0 { *cell } else { 1_899.0 - cell };
-        let before = [cells.iter().map(shuffled).collect::<Vec<_>>(), none.to_vec()].concat();
-        let after = [cells, none.to_vec()].concat();
-        let budgets = [Epochs(4), Epochs(108)];
-        let found = Agreement::between(budgets, &before, &after);
-        assert_eq!((found.smaller, found.larger, found.cells), (budgets[0], budgets[1], 1_000));
-        // Two ranks that change places by d each way cost 6 Σ d² / (n³ − n).
-        let squares: f64 = (0..100_u8).map(|place| (99.0 - 2.0 * f64::from(place)).powi(2)).sum();
-        assert!((found.of_all.unwrap() - (1.0 - 6.0 * squares / (1e9 - 1e3))).abs() < 1e-9);
-        assert!((found.of_best_tenth.unwrap() + 1.0).abs() < 1e-9 && (found.of_best_hundredth.unwrap() + 1.0).abs() < 1e-9);
-
-        let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        let found = truth.agreements(&[Epochs(4), Epochs(12), Epochs(108)]);
-        let budgets: Vec<_> = found.iter().map(|one| (one.smaller.0, one.larger.0, one.cells)).collect();
-        assert_eq!(budgets, [(4, 12, cells.len()), (4, 108, cells.len()), (12, 108, cells.len())]);
-        // The toy table has the same accuracies at every budget.
-        assert!(found.iter().all(|one| (one.of_all.unwrap() - 1.0).abs() < 1e-9));
     }
 
     #[test]

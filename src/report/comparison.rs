@@ -95,7 +95,7 @@ fn parts(task: &OnTask) -> Result<Vec<Section>, Error> {
 
 fn results(task: &OnTask) -> String {
     let caption = format!(
-        "Regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
+        "The mean number of different cells that a run asked for; regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
          one of the best {} % of the cells the best, though a luckier one may have come later, and what that costs if a run that failed \
          is followed by another",
         100.0 * GOAL
@@ -276,6 +276,7 @@ fn standings(task: &OnTask) -> Grid {
     let mut grid = Grid::new(&[
         ("algorithm", Side::Left),
         ("runs", Side::Right),
+        ("distinct cells", Side::Right),
         ("interquartile mean", Side::Right),
         ("median", Side::Right),
         ("mean", Side::Right),
@@ -292,6 +293,7 @@ fn standings(task: &OnTask) -> Grid {
         grid.push([
             standing.name.as_str().into(),
             standing.runs.to_string().into(),
+            standing.distinct_cells.map_or_else(nothing, |cells| format!("{cells:.1}")).into(),
             between(standing.interquartile_mean, fine).into(),
             points(standing.median),
             points(standing.mean),
@@ -361,7 +363,7 @@ mod tests {
     use super::*;
     use crate::compare::{Band, Clusters, Judging, Place, Worth, rank};
     use crate::report::sample;
-    use crate::search::Redraws;
+    use crate::search::{Duplicates, Redraws};
     use crate::table::Divergence;
     use crate::unit::Epochs;
 
@@ -381,6 +383,7 @@ mod tests {
             source: "A & B, 2019",
             runs: 10,
             trials: 20.0,
+            distinct_cells: Some(17.25),
             evaluations: 20.0,
             simulated_seconds: Some(2e4),
             interquartile_mean: Some(Estimate { value: regret, low: regret / 2.0, high: 2.0 * regret }),
@@ -439,7 +442,7 @@ mod tests {
     }
 
     fn summary(names: &[&str], regret: f64) -> Summary {
-        Summary { tasks: vec![task(names, regret)], across: None }
+        Summary { tasks: vec![task(names, regret)], across: None, duplicates: Duplicates::default() }
     }
 
     /// Two algorithms on so many tasks, each of a benchmark of its own; the first one is always the better one.
@@ -464,7 +467,7 @@ mod tests {
             clusters: Clusters { tasks: (0..tasks).map(|task| vec![task]).collect(), unknown: Vec::new() },
             ranks: Some(ranks),
         };
-        Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across) }
+        Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across), duplicates: Duplicates::default() }
     }
 
     fn page(summary: &Summary) -> String {
@@ -481,6 +484,7 @@ mod tests {
         for text in [
             "2.000 [1.000, 4.000]",
             "4 of 10",
+            "17.2",
             "1234.5",
             "0.700 [0.600, 0.800]",
             "&lt; 0.001",
@@ -553,7 +557,7 @@ mod tests {
         let standing = &mut empty.tasks[0].algorithms[0];
         (standing.interquartile_mean, standing.mean, standing.median) = (None, None, None);
         (standing.by_time, standing.by_evaluations, standing.distribution) = (Vec::new(), Vec::new(), Vec::new());
-        let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], across: None };
+        let apart = Summary { tasks: vec![task(&["random"], 0.1); 2], ..summary(&["random"], 0.1) };
         for odd in [summary(&[], 0.1), summary(&["random"], 0.1), summary(&["random"], 0.0), summary(&many, 1.0), empty, apart] {
             let page = page(&odd);
             sample::assert_well_formed(&page);

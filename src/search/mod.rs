@@ -7,6 +7,7 @@
 mod acquisition;
 mod algorithm;
 mod brackets;
+mod duplicates;
 mod evolution;
 #[cfg(test)]
 mod fixture;
@@ -22,6 +23,7 @@ mod run;
 mod seen;
 
 pub use algorithm::ALGORITHMS;
+pub use duplicates::{Asked, Duplicates};
 pub use pool::{MOST_REDRAWS, Pool, Redraws};
 pub use run::{Budget, History, run};
 
@@ -169,6 +171,11 @@ impl Trial {
         self.measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.fraction())
     }
 
+    /// What makes two trials those of one cell at one budget.
+    fn key(&self) -> (u64, Epochs) {
+        (self.proposal.cell.fingerprint(), self.proposal.epochs)
+    }
+
     /// Orders trials, the better first: those that diverged last, then more epochs before fewer, then by the loss.
     fn rank(&self) -> (bool, Reverse<Epochs>, u32) {
         // The bits of numbers that are not negative are ordered as the numbers are.
@@ -201,13 +208,25 @@ pub struct Setup {
     pub options: serde_json::Value,
     /// The cells that can be measured, where those are not all of the space.
     pub pool: Option<Pool>,
+    /// What a search gets for a cell that it asks for again.
+    pub duplicates: Duplicates,
+    /// The cells asked for, where none is asked for twice. [`run`](run()) sets it.
+    pub asked: Option<Asked>,
 }
 
 impl Setup {
     /// A set-up of one budget with every option at its default.
     #[must_use]
     pub fn new(space: Space, epochs: Epochs) -> Self {
-        Self { space, epochs, budgets: vec![epochs], options: serde_json::Value::Object(serde_json::Map::new()), pool: None }
+        Self {
+            space,
+            epochs,
+            budgets: vec![epochs],
+            options: serde_json::Value::Object(serde_json::Map::new()),
+            pool: None,
+            duplicates: Duplicates::default(),
+            asked: None,
+        }
     }
 
     /// The set-up of searches on the records of a table: at a full budget, or the largest one, and those below it.
@@ -247,7 +266,7 @@ impl Setup {
 
     /// Where the search may look.
     fn region(&self) -> Region {
-        Region::new(self.space, self.pool.clone())
+        Region::new(self.space, self.pool.clone(), self.asked.clone())
     }
 
     /// The same set-up with more budgets: those of a list that are below the full one.

@@ -12,11 +12,12 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use super::duplicates::Asked;
 use crate::space::{self, Cell, Mutation, Operation, Sampler, Space, Spec, with_unused_vertices};
 use crate::table::{Status, Table};
 use crate::unit::Epochs;
 
-/// The draws outside a pool after which a search takes any of its cells.
+/// The draws outside a pool, or of cells asked for before, after which a search takes any other cell.
 pub const MOST_REDRAWS: usize = 256;
 
 /// The known cells in a row that a sampler draws in a pool before any of its cells is drawn instead.
@@ -42,18 +43,28 @@ struct Counts {
     uniform: AtomicU64,
 }
 
-/// What a search in a pool could not propose as it was drawn.
+/// What a search could not propose as it was drawn: it lay outside the pool, or was not to be asked for twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redraws {
     /// The draws outside the pool, which were repeated.
     pub outside: u64,
-    /// How often any cell of the pool was taken, as every draw had been outside.
+    /// The draws of cells that had been asked for, which were repeated. The default is not written down: runs of before are those of
+    /// today.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub duplicates: u64,
+    /// How often any other cell was taken, as every draw had been one of these.
     pub uniform: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl std::ops::AddAssign for Redraws {
     fn add_assign(&mut self, other: Self) {
         self.outside += other.outside;
+        self.duplicates += other.duplicates;
         self.uniform += other.uniform;
     }
 }
@@ -109,7 +120,8 @@ impl Pool {
     /// What was counted.
     pub(super) fn redraws(&self) -> Redraws {
         let Counts { outside, uniform } = &*self.redraws;
-        Redraws { outside: outside.load(Ordering::Relaxed), uniform: uniform.load(Ordering::Relaxed) }
+        let [outside, uniform] = [outside, uniform].map(|count| count.load(Ordering::Relaxed));
+        Redraws { outside, uniform, ..Redraws::default() }
     }
 
     /// The number of its cells.
@@ -154,16 +166,29 @@ impl std::fmt::Display for Pool {
     }
 }
 
-/// Where a search may look. Algorithms draw and change cells through it, so that none needs to know of pools.
+/// Where a search may look. Algorithms draw and change cells through it, so that none needs to know of pools, nor of cells that are
+/// not to be asked for again.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
     space: Space,
     pool: Option<Pool>,
+    /// The cells asked for, where none is asked for twice.
+    asked: Option<Asked>,
 }
 
 impl Region {
-    pub(super) const fn new(space: Space, pool: Option<Pool>) -> Self {
-        Self { space, pool }
+    pub(super) const fn new(space: Space, pool: Option<Pool>, asked: Option<Asked>) -> Self {
+        Self { space, pool, asked }
+    }
+
+    /// Whether every cell of the space may be drawn.
+    const fn is_whole(&self) -> bool {
+        self.pool.is_none() && self.asked.is_none()
+    }
+
+    /// Whether a cell was asked for and is not to be again.
+    fn was_asked(&self, cell: &Cell) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.contains(cell))
     }
 
     /// The space, for what depends on its limits only.
@@ -171,9 +196,9 @@ impl Region {
         &self.space
     }
 
-    /// The cell of a spec, if the search may propose it.
+    /// The cell of a spec, if the search may propose it now.
     pub(super) fn cell(&self, spec: &Spec) -> Option<Cell> {
-        self.space.cell(spec).ok().filter(|cell| self.holds(cell))
+        self.space.cell(spec).ok().filter(|cell| self.holds(cell) && !self.was_asked(cell))
     }
 
     /// Whether a cell of the space may be proposed.
@@ -181,22 +206,32 @@ impl Region {
         self.pool.as_ref().is_none_or(|pool| pool.contains(cell))
     }
 
-    /// Whether a spec that was drawn lies in the space, but outside the pool: then it is to be drawn again, and was counted.
+    /// Whether a spec that was drawn lies in the space, but outside the pool, or was asked for and is not to be again: then it is to be
+    /// drawn again, and was counted.
     pub(super) fn is_redrawn(&self, spec: &Spec) -> bool {
-        let Some(pool) = &self.pool else { return false };
-        let is_outside = self.space.cell(spec).is_ok_and(|cell| !pool.contains(&cell));
-        pool.redraws.outside.fetch_add(u64::from(is_outside), Ordering::Relaxed);
-        is_outside
+        if self.is_whole() {
+            return false;
+        }
+        let Ok(cell) = self.space.cell(spec) else { return false };
+        if let Some(pool) = self.pool.as_ref().filter(|pool| !pool.contains(&cell)) {
+            pool.redraws.outside.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        let asked = self.asked.as_ref().filter(|asked| asked.contains(&cell));
+        asked.inspect(|asked| asked.count_redraw()).is_some()
     }
 
     /// Draws a cell with a sampler.
     pub(super) fn draw(&self, sampler: Sampler, rng: &mut ChaCha8Rng) -> Spec {
-        let Some(pool) = &self.pool else { return sampler.draw(&self.space, rng) };
-        if sampler == Sampler::Uniform {
+        let once = |rng: &mut ChaCha8Rng| match &self.pool {
             // What is accepted of uniform draws is uniform within the pool, too.
-            return with_unused_vertices(pool.any(rng), &self.space, rng);
+            Some(pool) if sampler == Sampler::Uniform => with_unused_vertices(pool.any(rng), &self.space, rng),
+            _ => sampler.draw(&self.space, rng),
+        };
+        if self.is_whole() || self.is_exhausted() {
+            return once(rng);
         }
-        let drawn = (0..MOST_REDRAWS).map(|_| sampler.draw(&self.space, rng)).find(|spec| !self.is_redrawn(spec));
+        let drawn = (0..MOST_REDRAWS).map(|_| once(rng)).find(|spec| !self.is_redrawn(spec));
         drawn.unwrap_or_else(|| self.any(rng))
     }
 
@@ -211,6 +246,9 @@ impl Region {
         mut is_new: impl FnMut(Spec) -> bool,
     ) -> Option<Spec> {
         for place in 0..most {
+            if self.is_exhausted() {
+                break;
+            }
             let spec = if self.is_pool() && place >= MOST_KNOWN { self.any(rng) } else { self.draw(sampler, rng) };
             if is_new(spec) {
                 return Some(spec);
@@ -221,7 +259,9 @@ impl Region {
 
     /// Changes a cell into another one; `None` if there is no other.
     pub(super) fn mutate(&self, mutation: Mutation, spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        let Some(pool) = &self.pool else { return mutation.mutate(&self.space, spec, rng) };
+        if self.is_whole() {
+            return mutation.mutate(&self.space, spec, rng);
+        }
         let before = self.space.cell(&spec).ok()?;
         for _ in 0..MOST_REDRAWS {
             let Some(mutant) = mutation.mutate(&self.space, spec, rng) else { break };
@@ -229,6 +269,10 @@ impl Region {
                 return Some(mutant);
             }
         }
+        if let Some(asked) = &self.asked {
+            return self.any_other(asked, rng);
+        }
+        let pool = self.pool.as_ref()?;
         let has_another = pool.recorded.cells.iter().any(|cell| !cell.is_isomorphic_to(&before));
         has_another.then(|| {
             loop {
@@ -242,7 +286,8 @@ impl Region {
 
     /// The neighbours of a cell that may be proposed.
     pub(super) fn neighbours(&self, spec: Spec) -> impl Iterator<Item = Spec> {
-        self.space.neighbours(spec).filter(|neighbour| self.pool.is_none() || self.cell(neighbour).is_some())
+        let holds = |neighbour: &Spec| self.space.cell(neighbour).is_ok_and(|cell| self.holds(&cell));
+        self.space.neighbours(spec).filter(move |neighbour| self.pool.is_none() || holds(neighbour))
     }
 
     /// Returns all cells of at most `max_vertices` vertices that may be proposed.
@@ -258,15 +303,30 @@ impl Region {
         cells.expect("a space of few vertices is small")
     }
 
-    /// Any cell of the pool, each with the same chance, counted.
+    /// Any cell of the pool, or any that was not asked for, each with the same chance, counted. Once all were asked for it is one of
+    /// them, and the search is over.
     ///
     /// # Panics
     ///
-    /// Panics unless there is a pool.
+    /// Panics unless there is a pool, or no cell is asked for twice.
     pub(super) fn any(&self, rng: &mut ChaCha8Rng) -> Spec {
+        if let Some(asked) = &self.asked {
+            return self.any_other(asked, rng).unwrap_or_else(|| Sampler::Uniform.draw(&self.space, rng));
+        }
         let pool = self.pool.as_ref().expect("only in a pool every draw can be outside");
         pool.redraws.uniform.fetch_add(1, Ordering::Relaxed);
         with_unused_vertices(pool.any(rng), &self.space, rng)
+    }
+
+    /// Any of the cells that were not asked for; `None` if there is none.
+    fn any_other(&self, asked: &Asked, rng: &mut ChaCha8Rng) -> Option<Spec> {
+        let all = || self.cells(self.space.max_vertices());
+        asked.any_other(all, rng).map(|cell| with_unused_vertices(cell, &self.space, rng))
+    }
+
+    /// Whether a cell was to be drawn and all had been asked for.
+    fn is_exhausted(&self) -> bool {
+        self.asked.as_ref().is_some_and(Asked::is_exhausted)
     }
 
     /// Whether there is a pool.
@@ -295,7 +355,7 @@ mod tests {
     fn region(step: usize) -> (Region, Pool) {
         let all = space(5).cells().unwrap();
         let pool = Pool::new(all.iter().copied().step_by(step).collect(), Some(all.len()));
-        (Region::new(space(5), Some(pool.clone())), pool)
+        (Region::new(space(5), Some(pool.clone()), None), pool)
     }
 
     #[test]
@@ -312,7 +372,7 @@ mod tests {
             assert!(is_inside(mutant) && !mutant.prune().unwrap().is_isomorphic_to(&parent.prune().unwrap()));
             assert!(region.neighbours(parent).all(is_inside));
         }
-        let Redraws { outside, uniform } = pool.redraws();
+        let Redraws { outside, uniform, .. } = pool.redraws();
         assert!(outside > 1_000 && uniform > 0, "{outside} and {uniform}");
         assert_eq!(pool.counted_anew().redraws(), Redraws::default());
     }
@@ -334,10 +394,42 @@ mod tests {
     #[test]
     fn a_pool_of_one_cell_has_no_mutant() {
         let cell = space(5).cells().unwrap()[100];
-        let region = Region::new(space(5), Some(Pool::new(vec![cell], None)));
+        let region = Region::new(space(5), Some(Pool::new(vec![cell], None)), None);
         let mut rng = Seed(3).rng();
         let spec = region.draw(Sampler::Official, &mut rng);
         assert_eq!(region.mutate(Mutation::OneEdit, spec, &mut rng), None);
+    }
+
+    #[test]
+    fn cells_that_were_asked_for_are_not_drawn_again() {
+        let cells = space(4).cells().unwrap();
+        let pools = [None, Some(Pool::new(cells[..60].to_vec(), Some(cells.len())))];
+        for pool in pools {
+            let count = pool.as_ref().map_or(cells.len(), Pool::len);
+            let asked = Asked::default();
+            let region = Region::new(space(4), pool, Some(asked.clone()));
+            let mut rng = Seed(4).rng();
+            for place in 0..count {
+                let parent = region.draw(Sampler::Official, &mut rng);
+                let drawn = match place % 3 {
+                    0 => parent,
+                    1 => region.draw(Sampler::Uniform, &mut rng),
+                    _ => region.mutate(Mutation::OneEdit, parent, &mut rng).unwrap(),
+                };
+                let cell = region.cell(&drawn).unwrap();
+                assert!(!asked.contains(&cell) && !region.is_redrawn(&drawn));
+                asked.insert(&cell);
+                assert!(region.is_redrawn(&drawn) && region.cell(&drawn).is_none() && region.holds(&cell));
+            }
+            assert!(!region.is_exhausted());
+            let last = region.draw(Sampler::Official, &mut rng);
+            assert!(region.is_exhausted() && region.mutate(Mutation::OneEdit, last, &mut rng).is_none());
+            // Neighbours are those of the space, whether they were asked for or not.
+            let neighbours = |region: &Region| region.neighbours(last).count();
+            assert_eq!(neighbours(&region), neighbours(&Region { asked: None, ..region.clone() }));
+            let Redraws { duplicates, uniform, .. } = asked.redraws();
+            assert!(duplicates > 0 && uniform > 0, "{duplicates} and {uniform}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The only loop of a search: it owns the budget, the seed and the history.
 
-use rustc_hash::FxHashSet;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Entry, Error, Pool, Redraws, Setup, Trial};
-use crate::oracle::{Oracle, Proposal};
+use super::duplicates::Answers;
+use super::{Asked, Duplicates, Entry, Error, MOST_REDRAWS, Pool, Redraws, Searcher, Setup, Trial};
+use crate::oracle::{Measurement, Oracle, Proposal};
 use crate::unit::{Epochs, Seconds, Seed};
 
 /// A search never proposes more at once.
@@ -43,8 +45,10 @@ pub struct History {
     pub epochs: Epochs,
     /// The trials, in order.
     pub trials: Vec<Trial>,
-    /// What was drawn outside the pool of a table that lacks cells.
+    /// What was drawn outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
+    /// What it got for a cell that it asked for again. Where that is an average, each trial has the mean of the answers until then.
+    pub duplicates: Duplicates,
 }
 
 impl History {
@@ -63,8 +67,14 @@ impl History {
     ///
     /// A trial of more epochs is better than one of fewer, whatever they reached, unless it diverged: accuracies of different
     /// budgets are not compared (Falkner et al., ICML 2018, do the same).
+    ///
+    /// Where answers are averaged, each trial replaces those before of the same cell at the same budget: so the best one may change
+    /// because its own mean fell, and the position is that of the trial which made it fall.
     #[must_use]
     pub fn incumbents(&self) -> Vec<(usize, Trial)> {
+        if self.duplicates == Duplicates::Average {
+            return self.averaged_incumbents();
+        }
         let mut incumbents: Vec<(usize, Trial)> = Vec::new();
         for (position, trial) in self.trials.iter().enumerate() {
             if incumbents.last().is_none_or(|(_, best)| trial.rank() < best.rank()) {
@@ -74,13 +84,45 @@ impl History {
         incumbents
     }
 
-    /// The trials, best first, each cell once: with its first trial of the most epochs. Equal ones stay in the order of the
-    /// search.
+    /// The incumbents where the last trial of a cell has the mean of all.
+    fn averaged_incumbents(&self) -> Vec<(usize, Trial)> {
+        let mut incumbents: Vec<(usize, Trial)> = Vec::new();
+        let mut latest: FxHashMap<(u64, Epochs), usize> = FxHashMap::default();
+        for (position, trial) in self.trials.iter().enumerate() {
+            let of_before = latest.insert(trial.key(), position);
+            let best = incumbents.last().map(|(_, best)| *best);
+            let has_fallen =
+                of_before.is_some() && best.is_some_and(|best| best.key() == trial.key() && best.rank() < trial.rank());
+            let best_now = if has_fallen {
+                let now = latest.values().map(|position| (self.trials[*position].rank(), *position)).min();
+                now.map(|(_, position)| self.trials[position])
+            } else {
+                Some(*trial).filter(|trial| best.is_none_or(|best| trial.rank() < best.rank()))
+            };
+            incumbents.extend(best_now.map(|best| (position, best)));
+        }
+        incumbents
+    }
+
+    /// The number of different cells that were asked for, at any budget.
+    #[must_use]
+    pub fn distinct_cells(&self) -> usize {
+        self.trials.iter().map(|trial| trial.proposal.cell.fingerprint()).collect::<FxHashSet<_>>().len()
+    }
+
+    /// The trials, best first, each cell once: with its first trial of the most epochs, or, where answers are averaged, with its last
+    /// one. Equal ones stay in the order of the search.
     #[must_use]
     pub fn ranking(&self) -> Vec<Trial> {
         let mut seen = FxHashSet::default();
-        let is_new = |trial: &Trial| seen.insert((trial.proposal.cell.fingerprint(), trial.proposal.epochs));
-        let mut trials: Vec<_> = self.trials.iter().copied().filter(is_new).collect();
+        let is_new = |trial: &Trial| seen.insert(trial.key());
+        let mut trials: Vec<_> = if self.duplicates == Duplicates::Average {
+            let mut last: Vec<_> = self.trials.iter().rev().copied().filter(is_new).collect();
+            last.reverse();
+            last
+        } else {
+            self.trials.iter().copied().filter(is_new).collect()
+        };
         trials.sort_by_key(Trial::rank);
         let mut seen = FxHashSet::default();
         trials.retain(|trial| seen.insert(trial.proposal.cell.fingerprint()));
@@ -114,33 +156,95 @@ impl History {
 /// breaks its contract.
 pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget, seed: Seed) -> Result<History, Error> {
     let pool = setup.pool.as_ref().map(Pool::counted_anew);
-    let mut searcher = (entry.build)(&Setup { pool: pool.clone(), ..setup.clone() })?;
-    let mut purse = Purse::new(budget, setup.epochs)?;
-    let mut rng = seed.derive(entry.name).rng();
-    let mut trials: Vec<Trial> = Vec::with_capacity(purse.room());
-    while purse.room() > 0 {
-        let room = purse.room();
-        let proposals = searcher.ask(room, &mut rng);
-        if proposals.is_empty() {
-            break;
+    let asked = (setup.duplicates == Duplicates::Never).then(Asked::default);
+    let searcher = (entry.build)(&Setup { pool: pool.clone(), asked: asked.clone(), ..setup.clone() })?;
+    let purse = Purse::new(budget, setup.epochs)?;
+    let trials: Vec<Trial> = Vec::with_capacity(purse.room());
+    let (rng, answers) = (seed.derive(entry.name).rng(), Answers::default());
+    let mut search = Search { entry, setup, searcher, rng, purse, asked, answers, trials };
+    while search.step(oracle)? {}
+    let Search { trials, asked, .. } = search;
+    let mut redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
+    redraws += asked.map(|asked| asked.redraws()).unwrap_or_default();
+    let duplicates = setup.duplicates;
+    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws, duplicates })
+}
+
+/// A search that is going on.
+struct Search<'a> {
+    entry: &'a Entry,
+    setup: &'a Setup,
+    searcher: Box<dyn Searcher>,
+    rng: ChaCha8Rng,
+    purse: Purse,
+    /// Set where no cell is asked for twice.
+    asked: Option<Asked>,
+    /// What was told, where that is needed.
+    answers: Answers,
+    trials: Vec<Trial>,
+}
+
+impl Search<'_> {
+    /// Asks and tells once; `false` if the search is over.
+    fn step(&mut self, oracle: &mut dyn Oracle) -> Result<bool, Error> {
+        if self.purse.room() == 0 {
+            return Ok(false);
         }
-        if proposals.len() > room {
-            return Err(Error::OverBudget { algorithm: entry.name, room, found: proposals.len() });
+        let proposals = self.ask()?;
+        if proposals.is_empty() {
+            return Ok(false);
         }
         let measurements = oracle.measure(&proposals)?;
-        let told = trials.len();
+        let told = self.trials.len();
         for (proposal, measurement) in proposals.into_iter().zip(measurements) {
             // What was guessed to be affordable may not be: then the rest was never asked.
-            if purse.room() > 0 {
+            if self.purse.room() > 0 {
+                let measurement = self.heard(&proposal, measurement);
                 let trial = Trial { proposal, measurement };
-                purse.pay(&trial)?;
-                trials.push(trial);
+                self.purse.pay(&trial)?;
+                self.trials.push(trial);
             }
         }
-        searcher.tell(&trials[told..]);
+        self.searcher.tell(&self.trials[told..]);
+        Ok(true)
     }
-    let redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
-    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws })
+
+    /// What a search is told where the oracle gave an answer.
+    fn heard(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
+        match (self.setup.duplicates, &self.asked) {
+            (Duplicates::Average, _) => self.answers.averaged(proposal, measurement),
+            (_, Some(asked)) => {
+                asked.insert(&proposal.cell);
+                self.answers.insert(&Trial { proposal: *proposal, measurement });
+                measurement
+            }
+            _ => measurement,
+        }
+    }
+
+    /// What is to be measured next; nothing if the search is over.
+    ///
+    /// Where no cell is asked for twice, cells are asked for one at a time, so that each draw knows of all before. What an algorithm
+    /// proposes again all the same, without drawing it, it is told again, at no cost and a limited number of times.
+    fn ask(&mut self) -> Result<Vec<Proposal>, Error> {
+        let Some(asked) = self.asked.clone() else { return self.proposals(self.purse.room()) };
+        for _ in 0..=MOST_REDRAWS {
+            let proposals = self.proposals(1)?;
+            let Some(proposal) = proposals.first().copied().filter(|_| !asked.is_exhausted()) else { return Ok(Vec::new()) };
+            let Some(measurement) = self.answers.of(&proposal) else { return Ok(proposals) };
+            asked.count_redraw();
+            self.searcher.tell(&[Trial { proposal, measurement }]);
+        }
+        Ok(Vec::new())
+    }
+
+    fn proposals(&mut self, room: usize) -> Result<Vec<Proposal>, Error> {
+        let proposals = self.searcher.ask(room, &mut self.rng);
+        if proposals.len() > room {
+            return Err(Error::OverBudget { algorithm: self.entry.name, room, found: proposals.len() });
+        }
+        Ok(proposals)
+    }
 }
 
 /// What is left of a budget.
@@ -226,7 +330,8 @@ mod tests {
     }
 
     fn history(trials: Vec<Trial>) -> History {
-        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws: Redraws::default() }
+        let (redraws, duplicates) = (Redraws::default(), Duplicates::default());
+        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws, duplicates }
     }
 
     #[test]
@@ -239,6 +344,86 @@ mod tests {
         let ranking: Vec<_> =
             history.ranking().iter().map(|trial| (trial.proposal.epochs.0, trial.proposal.cell.vertices())).collect();
         assert_eq!(ranking, [(12, 3), (4, 2)]);
+    }
+
+    #[test]
+    fn the_incumbent_of_averages_may_fall() {
+        let trials = vec![
+            trial(108, Some(0.75), 2),
+            trial(108, Some(0.875), 3),
+            trial(108, Some(0.625), 3),
+            trial(108, Some(0.8125), 2),
+            trial(108, Some(0.5), 3),
+            trial(108, Some(0.25), 2),
+        ];
+        let published = history(trials);
+        let history = History { duplicates: Duplicates::Average, ..published.clone() };
+        let found = |history: &History| -> Vec<(usize, usize, f32)> {
+            let incumbents = history.incumbents().into_iter();
+            incumbents.map(|(at, trial)| (at, trial.proposal.cell.vertices(), 1.0 - trial.loss())).collect()
+        };
+        // The cell of three vertices falls to .625, so that the other one is the best again; that rises, and then falls below .5.
+        assert_eq!(found(&history), [(0, 2, 0.75), (1, 3, 0.875), (2, 2, 0.75), (3, 2, 0.8125), (5, 3, 0.5)]);
+        assert_eq!(found(&published), [(0, 2, 0.75), (1, 3, 0.875)]);
+        let ranking = |history: &History| history.ranking().iter().map(|trial| 1.0 - trial.loss()).collect::<Vec<_>>();
+        assert_eq!((ranking(&history), ranking(&published)), (vec![0.5, 0.25], vec![0.875, 0.75]));
+        assert_eq!(history.distinct_cells(), 2);
+    }
+
+    /// Proposes the same few cells in turn, whatever it is told.
+    #[derive(Default)]
+    struct Stubborn {
+        asked: usize,
+        told: usize,
+    }
+
+    impl Searcher for Stubborn {
+        fn ask(&mut self, _: usize, _: &mut ChaCha8Rng) -> Vec<Proposal> {
+            assert_eq!(self.asked, self.told, "what was asked is told before more is asked");
+            let Proposal { cell, .. } = trial(4, None, 2 + self.asked % 2).proposal;
+            self.asked += 1;
+            vec![Proposal { cell, epochs: Epochs(108) }]
+        }
+
+        fn tell(&mut self, trials: &[Trial]) {
+            self.told += trials.len();
+        }
+    }
+
+    /// Answers with 1/2, 1/4, 1/8 and so on.
+    struct Halving(f32);
+
+    impl Oracle for Halving {
+        fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, crate::oracle::Error> {
+            let answer = |_| {
+                self.0 /= 2.0;
+                Measurement { validation_accuracy: Accuracy::from_fraction(self.0), training_time: Some(Seconds(1.0)) }
+            };
+            Ok(proposals.iter().map(answer).collect())
+        }
+    }
+
+    #[test]
+    fn an_algorithm_that_draws_nothing_has_the_same_rules() {
+        let entry = Entry {
+            name: "stubborn",
+            about: "",
+            source: "",
+            uses_small_budgets: false,
+            defaults: || serde_json::json!({}),
+            build: |_| Ok(Box::new(Stubborn::default())),
+        };
+        let run = |duplicates| {
+            let setup = Setup { duplicates, ..Setup::new(crate::space::Space::nas_bench_101(), Epochs(108)) };
+            run(&entry, &setup, &mut Halving(1.0), Budget::Evaluations(5), Seed(1)).unwrap()
+        };
+        let seen = |history: &History| history.trials.iter().map(|trial| 1.0 - trial.loss()).collect::<Vec<_>>();
+        assert_eq!(seen(&run(Duplicates::Published)), [0.5, 0.25, 0.125, 0.0625, 0.03125]);
+        // Two cells in turn: the means of 1/2 and 1/8, of 1/4 and 1/16, and of 1/2, 1/8 and 1/32.
+        assert_eq!(seen(&run(Duplicates::Average)), [0.5, 0.25, 0.3125, 0.15625, 0.65625 / 3.0]);
+        let never = run(Duplicates::Never);
+        assert_eq!((seen(&never), never.is_short_of(Budget::Evaluations(5))), (vec![0.5, 0.25], true));
+        assert_eq!(never.redraws, Redraws { duplicates: 257, ..Redraws::default() });
     }
 
     #[test]

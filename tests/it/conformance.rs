@@ -7,7 +7,7 @@ use nasbench::dataset::{self, DATASETS};
 use nasbench::engine::{DEVICES, Device};
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
-use nasbench::search::{self, ALGORITHMS, Budget, Entry, History, Pool, Redraws, Setup};
+use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, History, Pool, Redraws, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
 use nasbench::table::{Benchmark, TableOracle};
@@ -123,6 +123,45 @@ fn every_search_stays_in_the_recorded_cells_of_an_incomplete_table() {
         }
         let whole = searched(entry, 6, Budget::Evaluations(30), 3);
         assert_eq!(whole.redraws, Redraws::default(), "{}", entry.name);
+    }
+}
+
+#[test]
+fn no_search_asks_for_a_cell_twice_where_that_is_the_rule() {
+    let space = setup(4).space;
+    let all = space.cells().unwrap();
+    let pool = Pool::new(all[..50].to_vec(), Some(all.len()));
+    for entry in ALGORITHMS {
+        for (pool, cells) in [(None, all.len()), (Some(pool.clone()), 50)] {
+            let mut setup = Setup { duplicates: Duplicates::Never, pool, ..quick(entry, setup(4)) };
+            if (entry.defaults)().get("candidates").is_some() {
+                setup.options["candidates"] = 10.into();
+            }
+            let run = |budget| search::run(entry, &setup, &mut Toy { asked: 0 }, budget, Seed(3)).unwrap();
+            let history = run(Budget::Evaluations(400));
+            let asked: HashSet<_> =
+                history.trials.iter().map(|trial| (trial.proposal.cell.fingerprint(), trial.proposal.epochs)).collect();
+            assert_eq!(asked.len(), history.trials.len(), "{} asks twice", entry.name);
+            assert_eq!(history.distinct_cells(), cells, "{} does not ask for all cells", entry.name);
+            assert!(history.is_short_of(Budget::Evaluations(400)), "{}", entry.name);
+            // In the toy each training costs a second, whatever its epochs.
+            let beginning = run(Budget::SimulatedTime(Seconds(40.0)));
+            assert_eq!(beginning.trials, history.trials[..40], "{} looks at its room", entry.name);
+        }
+    }
+}
+
+#[test]
+fn searches_that_repeat_no_cell_are_the_same_under_every_rule() {
+    for name in ["largest-first", "local-search", "pnas"] {
+        let entry = search::find(name).unwrap();
+        let run = |duplicates| {
+            let setup = Setup { duplicates, ..quick(entry, setup(5)) };
+            search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(90), Seed(3)).unwrap().trials
+        };
+        let published = run(Duplicates::Published);
+        assert_eq!(published, run(Duplicates::Average), "{name}");
+        assert_eq!(published, run(Duplicates::Never), "{name}");
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Contestant, Judging, ModelTruth, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
-use nasbench::search::{Budget, Entry, Setup};
+use nasbench::search::{Budget, Duplicates, Entry, Setup};
 use nasbench::space::Cell;
-use nasbench::table::{Table, TableOracle};
+use nasbench::table::Table;
 use nasbench::unit::{Epochs, Seed};
 
 use super::{Arguments, Which};
@@ -152,9 +152,9 @@ impl Answers {
     }
 
     /// An oracle for one run, which shows only the repeats below a number at one budget.
-    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>) -> Box<dyn Oracle + '_> {
+    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>, duplicates: Duplicates) -> Box<dyn Oracle + '_> {
         match self {
-            Self::Records { table, .. } => Box::new(TableOracle::new(table, seed).showing(shown)),
+            Self::Records { table, .. } => Box::new(target::of_table(table, seed, duplicates).showing(shown)),
             Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
         }
     }

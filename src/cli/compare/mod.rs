@@ -16,7 +16,7 @@ use nasbench::unit::Seed;
 
 use super::format::Format;
 use super::outputs::utf8;
-use super::search::{Spending, models, options};
+use super::search::{Duplicates, Spending, models, options};
 use super::{Global, note};
 use answers::Answers;
 
@@ -97,6 +97,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
 
+    /// What a search gets for a cell that it asks for again: the same rule for all algorithms.
+    #[arg(long, value_enum, default_value_t, value_name = "RULE")]
+    duplicates: Duplicates,
+
     /// The source of every random number.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
@@ -150,14 +154,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
     let (runs, budget, seed) = (arguments.runs, arguments.budget.0, Seed(arguments.seed));
-    let plan = Plan { contestants, baseline, tasks, runs, budget, seed };
+    let duplicates = arguments.duplicates.rule();
+    let plan = Plan { contestants, baseline, tasks, runs, budget, duplicates, seed };
 
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     results::check(&arguments.out, arguments.force)?;
     let bar = progress(&plan, global.quiet);
     let started = Instant::now();
     let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
-    let oracle = |task: usize, seed| on[task].oracle(seed, shown(task));
+    let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), duplicates);
     let finished = compare::run(&plan, oracle, &truths, &arguments.out.join(results::RUNS), || bar.inc(1));
     bar.finish_and_clear();
     let finished = finished.context("could not compare")?;

@@ -87,6 +87,7 @@ fn everything(arguments: &Arguments, plan: &Plan, summary: &Summary) -> Value {
         "tasks": plan.tasks.iter().map(task).collect::<Vec<_>>(),
         "runs": plan.runs,
         "budget": budget,
+        "duplicates": plan.duplicates,
         "seed": plan.seed,
         "leakage": summary.leakage().join("\n\n"),
         "summary": summary,
@@ -124,6 +125,7 @@ fn setting(plan: &Plan) -> Vec<(String, String)> {
     let mut setting = vec![
         ("runs of each".to_owned(), plan.runs.to_string()),
         ("budget of a run".to_owned(), plan.budget.to_string()),
+        ("a cell asked for again".to_owned(), plan.duplicates.to_string()),
         ("seed".to_owned(), plan.seed.to_string()),
     ];
     for task in &plan.tasks {
@@ -156,8 +158,22 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
 
 /// The command that makes the same comparison again.
 pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments { on, models, algorithms, set, baseline, runs, budget, seed, epochs, truth, out, force: _, format: _ } =
-        arguments;
+    let Arguments {
+        on,
+        models,
+        algorithms,
+        set,
+        baseline,
+        runs,
+        budget,
+        duplicates,
+        seed,
+        epochs,
+        truth,
+        out,
+        force: _,
+        format: _,
+    } = arguments;
     let mut command = "nasbench compare".to_owned();
     // Writing to a text cannot fail.
     for folder in on {
@@ -185,6 +201,10 @@ pub(super) fn command(arguments: &Arguments) -> String {
     }
     if *truth == Which::Unseen {
         command += " --truth unseen";
+    }
+    let duplicates = duplicates.rule();
+    if !duplicates.is_published() {
+        let _ = write!(command, " --duplicates {duplicates}");
     }
     let budget = budget.0;
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));

@@ -126,6 +126,7 @@ fn standings(summary: &Summary) -> Table {
         "evaluations",
         "simulated_seconds",
         "trials",
+        "distinct_cells",
         "options",
     ];
     let mut table = Table::new(&columns, &[]);
@@ -146,6 +147,7 @@ fn standings(summary: &Summary) -> Table {
             standing.evaluations.into(),
             standing.simulated_seconds.into(),
             standing.trials.into(),
+            standing.distinct_cells.into(),
             standing.options.clone(),
         ]);
     }
@@ -157,6 +159,7 @@ fn for_people(task: &OnTask) -> Table {
     let top = format!("found top {} %", 100.0 * GOAL);
     let columns = [
         "algorithm",
+        "distinct cells",
         "interquartile mean",
         "95 % interval",
         "median",
@@ -171,6 +174,7 @@ fn for_people(task: &OnTask) -> Table {
         let iqm = standing.interquartile_mean;
         table.push([
             Value::from(standing.name.as_str()),
+            standing.distinct_cells.map(|cells| format!("{cells:.1}")).into(),
             iqm.map(|estimate| points(estimate.value)).into(),
             iqm.map(|estimate| format!("{} to {}", points(estimate.low), points(estimate.high))).into(),
             standing.median.map(points).into(),

@@ -39,6 +39,9 @@ or killed.
 The budget is a number of full trainings, as in `200evals`, where one of fewer epochs counts by its epochs, or what the trainings
 cost in all, as in `3000s`. A training that begins before the budget is spent is finished and counted in full.
 
+With `--duplicates never` no cell is asked for twice at one budget of epochs, with `--duplicates average` a cell that is asked for again
+shows the mean of its answers: the rule is the same for all algorithms.
+
 The same oracle, algorithm, options, budget and seed give the same search. `nasbench list algorithms` shows the algorithms with
 their options and defaults.
 
@@ -69,6 +72,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
 
+    /// What the search gets for a cell that it asks for again.
+    #[arg(long, value_enum, default_value_t, value_name = "RULE")]
+    duplicates: Duplicates,
+
     /// The source of every random number of the search.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
@@ -88,6 +95,29 @@ pub(super) struct Arguments {
     /// How to print the trajectory; only `table` draws the winner.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// What a search gets for a cell that it asks for again at the same budget of epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Duplicates {
+    /// The answer of another training, as the paper of the algorithm has it
+    #[default]
+    Published,
+    /// Nothing: a draw of a cell that was asked for is drawn again, after 256 draws any other cell is taken, and the search ends when all
+    /// were asked for; trainings run one after the other
+    Never,
+    /// The mean of the answers so far, each of which is paid for; a benchmark shows a repeat again when all were shown
+    Average,
+}
+
+impl Duplicates {
+    pub(super) const fn rule(self) -> search::Duplicates {
+        match self {
+            Self::Published => search::Duplicates::Published,
+            Self::Never => search::Duplicates::Never,
+            Self::Average => search::Duplicates::Average,
+        }
+    }
 }
 
 /// A budget as it is typed.
@@ -127,7 +157,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let options = options(&arguments.set)?;
     let budget = arguments.budget.0;
     let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry)?;
-    let setup = Setup { options, ..target.setup().clone() };
+    let setup = Setup { options, duplicates: arguments.duplicates.rule(), ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.
     (entry.build)(&setup).context("could not set up the search")?;
     target.check_budget(budget, entry.budgets(&setup))?;
@@ -181,7 +211,7 @@ fn search_with(
         state: Mutex::default(),
     };
     let observe = |event| landing.observe(event);
-    let mut oracle = target.oracle(landing.seed, &observe)?;
+    let mut oracle = target.oracle(landing.seed, &observe, setup.duplicates)?;
     let searched = search::run(entry, setup, oracle.as_mut(), landing.budget, landing.seed);
     landing.bar.iter().for_each(indicatif::ProgressBar::finish_and_clear);
     let error = match searched {
@@ -208,12 +238,16 @@ fn notes(entry: &Entry, target: &Target, setup: &Setup) {
     }
 }
 
-/// Says what was drawn outside the recorded cells of a pool, if anything was.
+/// Says what was drawn outside the recorded cells of a pool, or was asked for before, if anything was.
 pub(super) fn redrawn(redraws: Redraws) -> Option<String> {
-    let Redraws { outside, uniform } = redraws;
+    let Redraws { outside, duplicates, uniform } = redraws;
     let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
-    let taken = if uniform > 0 { format!("; {} any recorded cell was taken instead", times(uniform)) } else { String::new() };
-    (outside > 0).then(|| format!("{} a cell outside the recorded ones was drawn and drawn again{taken}", times(outside)))
+    let (any, other) = if duplicates > 0 { ("any other", "and ") } else { ("any recorded", "") };
+    let taken = if uniform > 0 { format!("; {} {any} cell was taken instead", times(uniform)) } else { String::new() };
+    let outside = (outside > 0).then(|| format!("{} a cell outside the recorded ones", times(outside)));
+    let before = (duplicates > 0).then(|| format!("{} a cell asked for before", times(duplicates)));
+    let drawn: Vec<_> = outside.into_iter().chain(before).collect();
+    (!drawn.is_empty()).then(|| format!("{} was drawn and drawn again{taken}", drawn.join(&format!(" {other}"))))
 }
 
 /// Says that an algorithm of many budgets has only one.
@@ -266,7 +300,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
         return Ok(());
     };
     let cell = winner.cell();
-    let cells = history.ranking().len();
+    let cells = history.distinct_cells();
     let time = time.map_or_else(|| "of unknown cost".to_owned(), |time| format!("{time} simulated"));
     writeln!(out, "\n{}: {} trials of {cells} cells, {evaluations:.2} evaluations, {time}", entry.name, spent.len())?;
     writeln!(out, "\n{}", report::text_of(cell).trim_end())?;
@@ -299,6 +333,19 @@ mod tests {
         for text in ["", "s", "200", "-3s", "0s", "NaNs", "infs", "1e999s", "-1evals", "2 evals", "evals"] {
             assert!(parsed(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn redraws_are_said_in_words() {
+        let said = |outside, duplicates, uniform| redrawn(Redraws { outside, duplicates, uniform });
+        assert_eq!(said(0, 0, 0), None);
+        let outside =
+            "3 times a cell outside the recorded ones was drawn and drawn again; once any recorded cell was taken instead";
+        assert_eq!(said(3, 0, 1).as_deref(), Some(outside));
+        let both = "once a cell outside the recorded ones and 2 times a cell asked for before was drawn and drawn again";
+        assert_eq!(said(1, 2, 0).as_deref(), Some(both));
+        let before = "2 times a cell asked for before was drawn and drawn again; once any other cell was taken instead";
+        assert_eq!(said(0, 2, 1).as_deref(), Some(before));
     }
 
     #[test]

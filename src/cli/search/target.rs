@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::{Observe, Observed, Oracle};
-use nasbench::search::{Budget, Entry, Setup};
+use nasbench::search::{Budget, Duplicates, Entry, Setup};
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
 use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
@@ -120,9 +120,14 @@ impl Target {
     }
 
     /// An oracle for one search, which tells `observe` what it measures.
-    pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>) -> anyhow::Result<Box<dyn Oracle + 'a>> {
+    pub(super) fn oracle<'a>(
+        &'a self,
+        seed: Seed,
+        observe: Observe<'a>,
+        duplicates: Duplicates,
+    ) -> anyhow::Result<Box<dyn Oracle + 'a>> {
         Ok(match &self.kind {
-            Kind::Table { table, .. } => Box::new(Observed::new(TableOracle::new(table, seed), observe)),
+            Kind::Table { table, .. } => Box::new(Observed::new(of_table(table, seed, duplicates), observe)),
             Kind::Training { protocol, data, device } => {
                 Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
             }
@@ -148,6 +153,12 @@ impl Target {
             if answer.diverged > 0 { format!(", {} diverged and count as chance", answer.diverged) } else { String::new() };
         Some(format!("{validation}, {test}{of_all}{diverged}"))
     }
+}
+
+/// An oracle for one search on a table. Where answers are averaged, it shows each repeat of a cell before one is shown again.
+pub(in crate::cli) fn of_table(table: &table::Table, seed: Seed, duplicates: Duplicates) -> TableOracle<'_> {
+    let oracle = TableOracle::new(table, seed);
+    if duplicates == Duplicates::Average { oracle.without_replacement() } else { oracle }
 }
 
 /// Refuses an option that has no meaning for what is asked.

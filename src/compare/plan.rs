@@ -1,0 +1,166 @@
+//! What is compared: algorithms with their options, tasks, and how often and how far each is run.
+
+use serde_json::{Value, json};
+
+use super::Error;
+use super::kept::Conditions;
+use crate::search::{Budget, Duplicates, Entry, Setup};
+use crate::unit::Seed;
+
+/// An algorithm with its options.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    pub(super) entry: &'static Entry,
+    given: serde_json::Map<String, Value>,
+}
+
+/// Two are equal if they run the same search, however their options were given.
+impl PartialEq for Contestant {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Contestant {
+    /// Takes an algorithm with some options, a JSON object; the rest have their defaults.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] if the options are no object. Whether they fit is known when the comparison begins.
+    pub fn new(entry: &'static Entry, options: &Value) -> Result<Self, Error> {
+        match options {
+            Value::Object(given) => Ok(Self { entry, given: given.clone() }),
+            _ => Err(Error::Options { algorithm: entry.name, found: options.clone() }),
+        }
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub const fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
+    /// The algorithm, and the options that were given: `random`, or `random (sampler=uniform)`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.given.is_empty() {
+            return self.entry.name.to_owned();
+        }
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let given: Vec<_> = self.given.iter().map(|(key, value)| format!("{key}={}", text(value))).collect();
+        format!("{} ({})", self.entry.name, given.join(", "))
+    }
+
+    /// All options with their values.
+    #[must_use]
+    pub fn options(&self) -> Value {
+        let mut options = (self.entry.defaults)();
+        if let Value::Object(options) = &mut options {
+            options.extend(self.given.clone());
+        }
+        options
+    }
+
+    /// What makes two contestants the same, however their options were given.
+    pub(super) fn identity(&self) -> String {
+        format!("{} {}", self.entry.name, self.options())
+    }
+
+    pub(super) fn setup(&self, setup: &Setup, duplicates: Duplicates) -> Setup {
+        Setup { options: Value::Object(self.given.clone()), duplicates, ..setup.clone() }
+    }
+}
+
+/// What every algorithm is run on.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What people call it.
+    pub name: String,
+    /// Where to search, and with which budgets of epochs; its options and its rule of duplicates are not used.
+    pub setup: Setup,
+    /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
+    pub oracle: String,
+    /// What the answers were made from: the identity of the benchmark, of the table itself or of the one that a model was fitted on.
+    /// Tasks of one benchmark are not independent of each other. `None` if it is not known.
+    pub benchmark: Option<String>,
+}
+
+impl Task {
+    /// What makes two tasks the same, whatever they are called.
+    pub(super) fn identity(&self) -> String {
+        let Setup { space, epochs, budgets, pool, .. } = &self.setup;
+        let mut identity = json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets });
+        if let Some(pool) = pool {
+            identity["pool"] = json!({ "cells": pool.len(), "digest": pool.digest() });
+        }
+        identity.to_string()
+    }
+}
+
+/// The most runs of a comparison: all of them are in memory in the end.
+const MOST_RUNS: u64 = 10_000_000;
+
+/// What is to be compared.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The algorithms, each with its options.
+    pub contestants: Vec<Contestant>,
+    /// The algorithm that every other one is tested against, by its place among them. The runs do not depend on it.
+    pub baseline: Option<usize>,
+    /// What they are run on.
+    pub tasks: Vec<Task>,
+    /// How often each algorithm is run on each task.
+    pub runs: u32,
+    /// What a run may spend.
+    pub budget: Budget,
+    /// What a search gets for a cell that it asks for again.
+    pub duplicates: Duplicates,
+    /// The source of all random numbers.
+    pub seed: Seed,
+}
+
+impl Plan {
+    /// The seed of a run: with it, `nasbench search` repeats the run alone.
+    ///
+    /// Runs share no seed, neither of one algorithm nor across algorithms and tasks, so that the results are independent of each
+    /// other, as the tests of [`Summary`](super::Summary) assume.
+    #[must_use]
+    pub fn seed_of(&self, task: &Task, contestant: &Contestant, run: u32) -> Seed {
+        self.seed.derive(&format!("run {run} of {} on {}", contestant.identity(), task.identity()))
+    }
+
+    /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
+    pub(super) fn conditions(&self) -> Conditions {
+        let (budget, tool_version) = (self.budget.to_string(), env!("CARGO_PKG_VERSION").to_owned());
+        Conditions { budget, seed: self.seed, tool_version, duplicates: self.duplicates }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.contestants.is_empty() || self.tasks.is_empty() || self.runs == 0 {
+            let (contestants, tasks) = (self.contestants.len(), self.tasks.len());
+            return Err(Error::Nothing { contestants, tasks, runs: self.runs });
+        }
+        let (contestants, tasks, runs) = (self.contestants.len(), self.tasks.len(), self.runs);
+        if u64::from(runs).saturating_mul((contestants * tasks) as u64) > MOST_RUNS {
+            return Err(Error::TooManyRuns { contestants, tasks, runs, most: MOST_RUNS });
+        }
+        for (place, task) in self.tasks.iter().enumerate() {
+            if let Some(first) = self.tasks[..place].iter().find(|other| other.identity() == task.identity()) {
+                return Err(Error::TaskTwice { first: first.name.clone(), second: task.name.clone() });
+            }
+        }
+        for (place, contestant) in self.contestants.iter().enumerate() {
+            if self.contestants[..place].contains(contestant) {
+                return Err(Error::Twice { name: contestant.name() });
+            }
+            for task in &self.tasks {
+                (contestant.entry.build)(&contestant.setup(&task.setup, self.duplicates)).map_err(|source| Error::Search {
+                    name: contestant.name(),
+                    task: task.name.clone(),
+                    source: Box::new(source),
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
