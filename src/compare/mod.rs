@@ -5,6 +5,7 @@
 
 mod across;
 mod agreement;
+mod checklist;
 mod cluster;
 mod curve;
 mod deconvolution;
@@ -25,6 +26,7 @@ mod truth;
 
 pub use across::{Across, Place};
 pub use agreement::Agreement;
+pub use checklist::{BASELINES, Item, checklist};
 pub use cluster::Clusters;
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};

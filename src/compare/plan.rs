@@ -61,6 +61,12 @@ impl Contestant {
         options
     }
 
+    /// Whether an option has another value than its default.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.options() != (self.entry.defaults)()
+    }
+
     /// What makes two contestants the same, however their options were given.
     pub(super) fn identity(&self) -> String {
         format!("{} {}", self.entry.name, self.options())

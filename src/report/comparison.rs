@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
+use super::pairs::{against_baseline, between, fine, is, nothing, pairs, pairs_of};
 use super::plot::{comparison, ranks};
 use super::{Error, number};
-use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, LEVEL, OnTask, Pair, Reached, Standing, Summary};
+use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
 use crate::file;
 
 /// Everything that a comparison has to tell.
@@ -17,8 +18,10 @@ pub struct Comparison<'a> {
     pub title: String,
     /// The conditions, as names and values.
     pub setting: Vec<(String, String)>,
-    /// What was found.
-    pub summary: &'a Summary,
+    /// What was found with each budget, which is named in a few words. There is at least one.
+    pub summaries: Vec<(String, &'a Summary)>,
+    /// What a reader should be told, and whether it is here.
+    pub checklist: &'a [Item],
     /// The command that makes the comparison again.
     pub command: String,
 }
@@ -35,17 +38,19 @@ impl Comparison<'_> {
     pub fn page(&self) -> Result<String, Error> {
         let section = |id: &str, name: &str, body: String| (id.to_owned(), escape(name), body);
         let mut sections = Vec::new();
-        match &self.summary.tasks[..] {
-            [task] => sections.extend(parts(task)?),
-            tasks => {
-                sections.push(section("across", "All tasks together", across(self.summary)));
-                for (number, task) in (1..).zip(tasks) {
-                    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
-                    let body: Vec<_> = parts(task)?.into_iter().map(part).collect();
-                    sections.push(section(&format!("task-{number}"), &task.name, body.concat()));
+        match &self.summaries[..] {
+            [(_, summary)] => sections.extend(of_budget(summary)?),
+            summaries => {
+                sections.push(section("budgets-of-runs", "By the budget of a run", by_budget(summaries)));
+                for (number, (budget, summary)) in (1..).zip(summaries) {
+                    // A level further down.
+                    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{}", body.replace("h3>", "h4>"));
+                    let body: Vec<_> = of_budget(summary)?.into_iter().map(part).collect();
+                    sections.push(section(&format!("budget-{number}"), &format!("A budget of {budget}"), body.concat()));
                 }
             }
         }
+        sections.push(section("checklist", "Checklist", checklist(self.checklist)));
         sections.push(section("setting", "What was run", self.setting()));
         let command = format!("<pre tabindex=\"0\">{}</pre>\n", escape(&self.command));
         sections.push(section("repeat", "Repeat this comparison", command));
@@ -64,7 +69,9 @@ impl Comparison<'_> {
     }
 
     fn setting(&self) -> String {
-        let options = self.summary.tasks.first().into_iter().flat_map(|task| &task.algorithms).map(|standing| {
+        let summary = self.summaries.last().map(|(_, summary)| *summary);
+        let first = summary.and_then(|summary| summary.tasks.first());
+        let options = first.into_iter().flat_map(|task| &task.algorithms).map(|standing| {
             let options: Vec<_> = standing.options.as_object().into_iter().flatten().collect();
             let options: Vec<_> = options.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
             let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
@@ -74,9 +81,56 @@ impl Comparison<'_> {
         let lines: Vec<_> = self.setting.iter().cloned().chain(options).map(line).collect();
         let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
                         this page does.";
-        let honest: String = self.summary.leakage().iter().map(|text| paragraph(text)).collect();
+        let honest: String = summary.into_iter().flat_map(Summary::leakage).map(|text| paragraph(&text)).collect();
         format!("<dl>\n{}</dl>\n{honest}{}", lines.concat(), paragraph(overhead))
     }
+}
+
+/// What there is to say of all tasks with one budget of a run.
+fn of_budget(summary: &Summary) -> Result<Vec<Section>, Error> {
+    let tasks = match &summary.tasks[..] {
+        [task] => return parts(task),
+        tasks => tasks,
+    };
+    let mut sections = vec![("across".to_owned(), "All tasks together".to_owned(), across(summary))];
+    for (number, task) in (1..).zip(tasks) {
+        let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
+        let body: Vec<_> = parts(task)?.into_iter().map(part).collect();
+        sections.push((format!("task-{number}"), escape(&task.name), body.concat()));
+    }
+    Ok(sections)
+}
+
+/// The final regrets with each budget of a run, a table for each task.
+fn by_budget(summaries: &[(String, &Summary)]) -> String {
+    let of_task = |(place, task): (usize, &OnTask)| {
+        let mut grid = Grid::new(&[("algorithm", Side::Left), ("budget", Side::Right), ("interquartile mean", Side::Right)]);
+        for (algorithm, standing) in task.algorithms.iter().enumerate() {
+            for (budget, summary) in summaries {
+                let regret = summary.tasks[place].algorithms[algorithm].interquartile_mean;
+                grid.push([standing.name.as_str().into(), budget.as_str().into(), between(regret, fine).into()]);
+            }
+        }
+        let caption =
+            format!("{}: interquartile mean of the final regrets in percentage points, with its 95 % interval", task.name);
+        table(&grid, &caption)
+    };
+    let note = "Runs of one number share their seed, so that those of a smaller budget are mostly the beginnings of those of a larger one: \
+                two of them are not independent of each other.";
+    let tables: String =
+        summaries.first().into_iter().flat_map(|(_, summary)| summary.tasks.iter().enumerate()).map(of_task).collect();
+    tables + &paragraph(note)
+}
+
+/// What a reader should be told, and whether it is here.
+fn checklist(items: &[Item]) -> String {
+    let met = items.iter().filter(|item| item.is_met).count();
+    let said = |item: &Item| {
+        let answer = if item.is_met { "yes" } else { "no" };
+        format!("<dt>{}: {answer}</dt><dd>{}</dd>\n", escape(item.name), escape(&item.note))
+    };
+    let intro = format!("After Lindauer and Hutter, JMLR 21(243), 2020: {met} of {} points are met.", items.len());
+    format!("{}<dl>\n{}</dl>\n", paragraph(&intro), items.iter().map(said).collect::<String>())
 }
 
 /// What there is to say of one task.
@@ -159,32 +213,6 @@ fn curves(algorithms: &[Standing]) -> Result<String, Error> {
     let note = format!("Without a curve over time, since the times of some trainings are not known: {}.", names.join(", "));
     let note = if names.is_empty() { String::new() } else { paragraph(&note) };
     Ok(side_by_side(figures.into_iter().flatten()) + &note)
-}
-
-fn pairs_of(task: &OnTask) -> String {
-    if task.pairs.is_empty() {
-        return paragraph("One algorithm alone is not compared with anything.");
-    }
-    let caption = "The probability that a run of the first one ends with the smaller regret, equal ones counting half, with its 95 % \
-                   interval; Cliff's delta, which is positive where the first one is better; the p-value of the Mann-Whitney test, \
-                   corrected by Holm's procedure";
-    let note = format!(
-        "All on one task: a difference here says nothing of other tasks, and a critical-difference diagram needs at least {FEWEST_TASKS}."
-    );
-    let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
-    let against_baseline = against_baseline(&names, &task.against_baseline);
-    format!("{}{against_baseline}{}", table(&pairs(&names, &task.pairs, None), caption), paragraph(&note))
-}
-
-/// Each algorithm against the baseline; nothing where that is the only pair.
-fn against_baseline(names: &[&str], against: &[Pair]) -> String {
-    let [first, _, ..] = against else { return String::new() };
-    let caption = format!(
-        "The same of each algorithm against the baseline, {}, alone, with p-values corrected by Holm's procedure for these {} tests only",
-        names[first.second],
-        against.len()
-    );
-    table(&pairs(names, against, None), &caption)
 }
 
 fn across(summary: &Summary) -> String {
@@ -305,59 +333,6 @@ fn standings(task: &OnTask) -> Grid {
     grid
 }
 
-fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
-    let last = if nemenyi.is_some() { "p (Nemenyi)" } else { "regret lower by" };
-    let mut grid = Grid::new(&[
-        ("first", Side::Left),
-        ("second", Side::Left),
-        ("first is better", Side::Right),
-        ("Cliff's delta", Side::Right),
-        ("p", Side::Right),
-        (last, Side::Right),
-    ]);
-    for pair in pairs {
-        grid.push([
-            names[pair.first].into(),
-            names[pair.second].into(),
-            between(pair.probability, |value| format!("{value:.3}")).into(),
-            number::plain(pair.cliffs_delta).into(),
-            pair.corrected_p_value.map_or_else(nothing, p_value).into(),
-            nemenyi
-                .map_or_else(
-                    || between(pair.lower_by, |value| number::plain(Some(value))),
-                    |nemenyi| p_value(nemenyi[pair.first][pair.second]),
-                )
-                .into(),
-        ]);
-    }
-    let is_narrow = nemenyi.is_none() && pairs.iter().all(|pair| pair.lower_by.is_none());
-    if is_narrow { grid.narrowed() } else { grid }
-}
-
-/// A regret in percentage points, with a digit more than accuracies have.
-fn fine(fraction: f64) -> String {
-    // Adding zero turns −0 into 0.
-    format!("{:.3}", fraction * 100.0 + 0.0)
-}
-
-/// A value with its bounds.
-fn between(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
-    estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
-}
-
-fn p_value(value: f64) -> String {
-    if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
-}
-
-/// A p-value behind its letter.
-fn is(value: f64) -> String {
-    if value < 0.001 { p_value(value) } else { format!("= {}", p_value(value)) }
-}
-
-fn nothing() -> String {
-    number::NOTHING.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,7 +447,33 @@ mod tests {
 
     fn page(summary: &Summary) -> String {
         let setting = vec![("seed".to_owned(), "<7>".to_owned())];
-        Comparison { title: "Two & more".to_owned(), setting, summary, command: "nasbench compare".to_owned() }.page().unwrap()
+        page_of(vec![("20evals".to_owned(), summary)], setting)
+    }
+
+    fn page_of(summaries: Vec<(String, &Summary)>, setting: Vec<(String, String)>) -> String {
+        let item = |name, is_met| Item { name, is_met, note: "a & b".to_owned() };
+        let checklist = &[item("seeds", true), item("baseline random", false)];
+        let (title, command) = ("Two & more".to_owned(), "nasbench compare".to_owned());
+        Comparison { title, setting, summaries, checklist, command }.page().unwrap()
+    }
+
+    #[test]
+    fn a_page_has_a_checklist_and_a_section_for_each_budget() {
+        let (small, large) = (many(2), Summary { tasks: vec![task(&["random", "hyperband"], 0.005); 2], ..many(2) });
+        let page = page_of(vec![("20evals".to_owned(), &small), ("3000s".to_owned(), &large)], Vec::new());
+        sample::assert_well_formed(&page);
+        for text in [
+            "1 of 2 points are met",
+            "<dt>seeds: yes</dt><dd>a &amp; b</dd>",
+            "<dt>baseline random: no</dt>",
+            "A budget of 20evals",
+            "A budget of 3000s",
+            "0.500 [0.250, 1.000]",
+        ] {
+            assert!(page.contains(text), "{text}");
+        }
+        assert_eq!(page.matches("<svg class=\"plot\"").count(), 2 * 2 * 3);
+        assert!(!self::page(&small).contains("A budget of"), "one budget needs no section");
     }
 
     #[test]

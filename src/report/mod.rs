@@ -11,6 +11,7 @@ mod grid;
 mod landscape;
 mod number;
 mod page;
+mod pairs;
 pub mod pareto;
 mod parts;
 mod plot;

@@ -60,19 +60,20 @@ pub(super) fn check(
     contestants: &[Contestant],
     tasks: &[Task],
     answers: &[&Answers],
-    budget: Budget,
+    budgets: &[Budget],
     is_quiet: bool,
 ) -> anyhow::Result<()> {
     let mut notes = Vec::new();
+    let has_seconds = budgets.iter().any(|budget| matches!(budget, Budget::SimulatedTime(_)));
     for (Task { name, setup, .. }, answers) in tasks.iter().zip(answers) {
         if let Some(pool) = &setup.pool {
             notes.push(format!("note: `{name}` is a pool of {pool}: the searches stay within them"));
         }
         if let Answers::Models { file, models, .. } = answers {
-            models.check_times(file, budget)?;
+            budgets.iter().try_for_each(|budget| models.check_times(file, *budget))?;
         }
         for entry in contestants.iter().map(Contestant::entry) {
-            if let (Budget::SimulatedTime(_), Answers::Records { folder, table, .. }) = (budget, answers) {
+            if let (true, Answers::Records { folder, table, .. }) = (has_seconds, answers) {
                 target::check_times(table, folder, entry.budgets(setup))?;
             }
             let note = without_small_budgets(entry.name, &answers.on(), setup.epochs);

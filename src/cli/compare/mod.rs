@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::compare::{self, Contestant, Finished, Plan, Summary, Task, Truth};
-use nasbench::search;
+use nasbench::search::{self, Budget};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
 
@@ -47,12 +47,19 @@ budgets and the models fitted on it, are not independent of each other: the test
 A model file of `nasbench fit` is a task, too: what it predicts of a cell is the truth then, and `--noise` makes a surrogate benchmark
 of it, which answers as repeats would.
 
+Many budgets of a run make one report: the results of each, and the final regrets beside each other. Runs of one number share their
+seed, so that two budgets are not independent.
+
+At the end stands a checklist after Lindauer and Hutter (JMLR 2020): what a reader should be told, and what is missing, as a baseline.
+
 The folder of `--out` gets
   report.html           everything with plots: anytime curves, distributions of the final regrets, the critical difference
   comparison.json       the same for programs, with all options
   trajectories.parquet  every incumbent of every run
   overhead.json         the processor time of the algorithms themselves
   runs.journal          the finished runs
+With many budgets there are files of the runs and trajectories for each, as `runs-30evals.journal`, and `comparison.json` has the last
+budget as its `summary` and the others as its `other_budgets`.
 A comparison that was stopped goes on where it was; more runs, algorithms or tasks are added to those that are there. The same
 benchmark, seed and options give the same bytes on any number of cores, but for `overhead.json` and the order in `runs.journal`.
 
@@ -93,9 +100,9 @@ pub(super) struct Arguments {
     runs: u32,
 
     /// What each run may spend: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`. A training that begins
-    /// before that is spent is finished and paid for.
-    #[arg(long, value_name = "Nevals|Ns")]
-    budget: Spending,
+    /// before that is spent is finished and paid for. Many with commas between make a report of all of them.
+    #[arg(long, value_name = "Nevals|Ns,…", value_delimiter = ',', required = true)]
+    budget: Vec<Spending>,
 
     /// What a search gets for a cell that it asks for again: the same rule for all algorithms.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
@@ -149,48 +156,79 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let baseline = baseline(arguments.baseline.as_deref(), &contestants, &arguments.set)?;
     let answers = answers::open(arguments)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
-    answers::check(&contestants, &tasks, &on, arguments.budget.0, global.quiet)?;
+    let budgets = budgets(&arguments.budget)?;
+    answers::check(&contestants, &tasks, &on, &budgets, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
-    let (runs, budget, seed) = (arguments.runs, arguments.budget.0, Seed(arguments.seed));
-    let duplicates = arguments.duplicates.rule();
-    let plan = Plan { contestants, baseline, tasks, runs, budget, duplicates, seed };
-
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
-    results::check(&arguments.out, arguments.force)?;
-    let bar = progress(&plan, global.quiet);
+    results::check(&arguments.out, arguments.force, &budgets)?;
+    let (runs, seed, duplicates) = (arguments.runs, Seed(arguments.seed), arguments.duplicates.rule());
+    let plan = |budget: &Budget| {
+        let (contestants, tasks) = (contestants.clone(), tasks.clone());
+        Plan { contestants, baseline, tasks, runs, budget: *budget, duplicates, seed }
+    };
+    let plans: Vec<Plan> = budgets.iter().map(plan).collect();
+    let bar = progress(&plans, global.quiet);
     let started = Instant::now();
-    let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
-    let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), duplicates);
-    let finished = compare::run(&plan, oracle, &truths, &arguments.out.join(results::RUNS), || bar.inc(1));
+    let compared = |plan: Plan| -> Result<Compared, compare::Error> {
+        let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
+        let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), duplicates);
+        let file = arguments.out.join(results::named(results::RUNS, plan.budget, budgets.len()));
+        let finished = compare::run(&plan, oracle, &truths, &file, || bar.inc(1))?;
+        let summary = Summary::new(&plan, &finished.runs, &truths);
+        Ok(Compared { plan, finished, summary })
+    };
+    let all = plans.into_iter().map(compared).collect::<Result<Vec<_>, _>>();
     bar.finish_and_clear();
-    let finished = finished.context("could not compare")?;
-    let summary = Summary::new(&plan, &finished.runs, &truths);
+    let all = all.context("could not compare")?;
     let wall = started.elapsed();
+    let last = all.last().expect("there is at least one budget");
+    let checklist = compare::checklist(&last.plan, &last.summary, &budgets);
 
-    results::write(arguments, &plan, &finished, &summary, wall).context("could not write the results")?;
-    tables::print(arguments, &summary)?;
+    results::write(arguments, &all, &checklist, wall).context("could not write the results")?;
+    tables::print(arguments, &all, &checklist)?;
     if !global.quiet {
         // A table has them already.
-        for caveat in summary.caveats().filter(|_| arguments.format != Format::Table) {
+        for caveat in last.summary.caveats().filter(|_| arguments.format != Format::Table) {
             note(format!("note: {caveat}"));
         }
-        note(timing(&plan, &finished, wall));
+        note(timing(&all, wall));
     }
     Ok(())
 }
 
-/// How long it took, and what each algorithm took of the processor.
-fn timing(plan: &Plan, finished: &Finished, wall: Duration) -> String {
+/// What was compared with one budget of a run, and what was found.
+struct Compared {
+    plan: Plan,
+    finished: Finished,
+    summary: Summary,
+}
+
+/// The budgets, each once.
+fn budgets(given: &[Spending]) -> anyhow::Result<Vec<Budget>> {
+    let budgets: Vec<Budget> = given.iter().map(|spending| spending.0).collect();
+    for (place, budget) in budgets.iter().enumerate() {
+        if budgets[..place].contains(budget) {
+            bail!("`--budget` gives {budget} twice: expected each budget once");
+        }
+    }
+    Ok(budgets)
+}
+
+/// How long it took, and what each algorithm took of the processor with the last budget.
+fn timing(all: &[Compared], wall: Duration) -> String {
+    let runs: usize = all.iter().map(|compared| compared.finished.runs.len()).sum();
+    let Some(Compared { plan, finished, .. }) = all.last() else { return String::new() };
     let of = |place: usize| {
         let own = finished.overheads.iter().filter(|overhead| overhead.contestant == place);
         let (sum, tasks) = own.fold((0.0, 0.0), |(sum, tasks), overhead| (sum + overhead.mean.0, tasks + 1.0_f64));
         format!("{} {:.2} ms", plan.contestants[place].name(), 1e3 * sum / tasks.max(1.0))
     };
     let each: Vec<_> = (0..plan.contestants.len()).map(of).collect();
-    let all = format!("compared {} runs in {:.1} s", finished.runs.len(), wall.as_secs_f64());
-    format!("{all}; processor time of a run, the look-ups included: {}", each.join(", "))
+    let with = if all.len() > 1 { format!(" with a budget of {}", plan.budget) } else { String::new() };
+    let wall = wall.as_secs_f64();
+    format!("compared {runs} runs in {wall:.1} s; processor time of a run{with}, the look-ups included: {}", each.join(", "))
 }
 
 /// The algorithms with their options.
@@ -227,10 +265,10 @@ fn baseline(given: Option<&str>, contestants: &[Contestant], set: &[String]) -> 
     Ok(found)
 }
 
-fn progress(plan: &Plan, quiet: bool) -> ProgressBar {
+fn progress(plans: &[Plan], quiet: bool) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-    let searches = (plan.contestants.len() * plan.tasks.len()) as u64;
-    let all = u64::from(plan.runs).saturating_mul(searches);
+    let runs = |plan: &Plan| u64::from(plan.runs).saturating_mul((plan.contestants.len() * plan.tasks.len()) as u64);
+    let all = plans.iter().map(runs).fold(0, u64::saturating_add);
     let bar = ProgressBar::with_draw_target(Some(all), target);
     let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
@@ -262,6 +300,14 @@ mod tests {
             assert!(error.starts_with(&format!("`--set {wrong}` is of no algorithm")), "{error}");
         }
         assert!(contestants(&owned(&["annealing"]), &[]).is_err());
+    }
+
+    #[test]
+    fn no_budget_is_given_twice() {
+        let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Spending>>();
+        assert_eq!(budgets(&parsed(&["30evals", "5s"])).unwrap().len(), 2);
+        let message = budgets(&parsed(&["30evals", "5s", "5.0s"])).unwrap_err().to_string();
+        assert_eq!(message, "`--budget` gives 5s twice: expected each budget once");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use nasbench::compare::{Contestant, Finished, Overhead, Plan, Run, Summary, Task};
+use nasbench::compare::{Contestant, Item, Overhead, Plan, Run, Task};
 use nasbench::engine::processor;
 use nasbench::file::replace;
 use nasbench::report::Comparison;
@@ -14,7 +14,7 @@ use nasbench::space::{Operation, Space};
 use nasbench::table::{TrajectoryRow, holds_trajectories, write_trajectories};
 use serde_json::{Value, json};
 
-use super::{Arguments, Which};
+use super::{Arguments, Compared, Which};
 use crate::cli::outputs::{check_replaceable, has_mark};
 use crate::cli::search::models::LARGEST;
 
@@ -29,30 +29,38 @@ pub(super) const PAGE: &str = "report.html";
 /// What the algorithms took: the only results that depend on the machine.
 pub(super) const OVERHEAD: &str = "overhead.json";
 
-/// Refuses to overwrite files that no comparison wrote. The file of the finished runs is checked when it is opened.
-pub(super) fn check(folder: &Path, force: bool) -> anyhow::Result<()> {
+/// The name of a file of one budget: with many budgets it is in the name.
+pub(super) fn named(file: &str, budget: Budget, budgets: usize) -> String {
+    match file.split_once('.') {
+        Some((name, kind)) if budgets > 1 => format!("{name}-{budget}.{kind}"),
+        _ => file.to_owned(),
+    }
+}
+
+/// Refuses to overwrite files that no comparison wrote. The files of the finished runs are checked when they are opened.
+pub(super) fn check(folder: &Path, force: bool, budgets: &[Budget]) -> anyhow::Result<()> {
     let check =
         |name: &str, kind: &str, is_own: &dyn Fn(&Path) -> bool| check_replaceable(&folder.join(name), kind, force, is_own);
     check(PAGE, "the page of a comparison", &|file| has_mark(file, "\">nasbench compare "))?;
     check(COMPARISON, "a comparison", &|file| has_mark(file, "\"command\": \"nasbench compare "))?;
-    check(TRAJECTORIES, "the trajectories of a comparison", &holds_trajectories)?;
+    for budget in budgets {
+        let name = named(TRAJECTORIES, *budget, budgets.len());
+        check(&name, "the trajectories of a comparison", &holds_trajectories)?;
+    }
     check(OVERHEAD, "the overhead of a comparison", &|file| has_mark(file, "processor time of the algorithms themselves"))
 }
 
 /// Writes all of them but the finished runs.
-pub(super) fn write(
-    arguments: &Arguments,
-    plan: &Plan,
-    finished: &Finished,
-    summary: &Summary,
-    wall: Duration,
-) -> anyhow::Result<()> {
+pub(super) fn write(arguments: &Arguments, all: &[Compared], checklist: &[Item], wall: Duration) -> anyhow::Result<()> {
+    let Some(Compared { plan, .. }) = all.last() else { return Ok(()) };
     let options: Vec<String> = plan.contestants.iter().map(|contestant| contestant.options().to_string()).collect();
     let names: Vec<String> = plan.contestants.iter().map(Contestant::name).collect();
-    let rows: Vec<_> = finished.runs.iter().flat_map(|run| rows(run, plan, &names, &options)).collect();
-    write_trajectories(&arguments.out.join(TRAJECTORIES), &rows)?;
-    write_json(&arguments.out.join(COMPARISON), &everything(arguments, plan, summary))?;
-    write_json(&arguments.out.join(OVERHEAD), &overhead(plan, finished, &names, wall))?;
+    for Compared { plan, finished, .. } in all {
+        let rows: Vec<_> = finished.runs.iter().flat_map(|run| rows(run, plan, &names, &options)).collect();
+        write_trajectories(&arguments.out.join(named(TRAJECTORIES, plan.budget, all.len())), &rows)?;
+    }
+    write_json(&arguments.out.join(COMPARISON), &everything(arguments, all, checklist))?;
+    write_json(&arguments.out.join(OVERHEAD), &overhead(all, &names, wall))?;
     let on = match &plan.tasks[..] {
         [task] => task.name.clone(),
         tasks => format!("{} tasks", tasks.len()),
@@ -61,55 +69,67 @@ pub(super) fn write(
         1 => names[0].clone(),
         several => format!("{several} search algorithms"),
     };
-    let page =
-        Comparison { title: format!("{algorithms} on {on}"), setting: setting(plan), summary, command: command(arguments) };
+    let summaries = all.iter().map(|compared| (compared.plan.budget.to_string(), &compared.summary)).collect();
+    let (title, command) = (format!("{algorithms} on {on}"), command(arguments));
+    let page = Comparison { title, setting: setting(all), summaries, checklist, command };
     Ok(page.write_page(&arguments.out.join(PAGE))?)
 }
 
-fn everything(arguments: &Arguments, plan: &Plan, summary: &Summary) -> Value {
-    let budget = match plan.budget {
+/// A budget of a run, for programs.
+fn spent(budget: Budget) -> Value {
+    match budget {
         Budget::Evaluations(evaluations) => json!({ "evaluations": evaluations }),
         Budget::SimulatedTime(time) => json!({ "simulated_seconds": time }),
-    };
+    }
+}
+
+fn everything(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> Value {
+    let Some((Compared { plan, summary, .. }, others)) = all.split_last() else { return Value::Null };
     let task = |task: &Task| {
         json!({
             "name": task.name,
             "oracle": task.oracle,
+            "benchmark": task.benchmark,
             "space": described(&task.setup.space),
             "pool": task.setup.pool.as_ref().map(|pool| json!({ "recorded": pool.len(), "in_space": pool.in_space() })),
             "epochs": task.setup.epochs,
             "budgets": task.setup.budgets,
         })
     };
+    let other = |other: &Compared| json!({ "budget": spent(other.plan.budget), "summary": other.summary });
     json!({
         "tool_version": env!("CARGO_PKG_VERSION"),
         "command": command(arguments),
         "tasks": plan.tasks.iter().map(task).collect::<Vec<_>>(),
         "runs": plan.runs,
-        "budget": budget,
+        "budget": spent(plan.budget),
         "duplicates": plan.duplicates,
         "seed": plan.seed,
         "leakage": summary.leakage().join("\n\n"),
         "summary": summary,
+        "other_budgets": others.iter().map(other).collect::<Vec<_>>(),
+        "checklist": checklist,
     })
 }
 
-fn overhead(plan: &Plan, finished: &Finished, names: &[String], wall: Duration) -> Value {
-    let one = |overhead: &Overhead| {
+fn overhead(all: &[Compared], names: &[String], wall: Duration) -> Value {
+    let one = |(plan, overhead): (&Plan, &Overhead)| {
         json!({
+            "budget": plan.budget.to_string(),
             "task": plan.tasks[overhead.task].name,
             "algorithm": names[overhead.contestant],
             "mean_seconds_of_a_run": overhead.mean,
             "longest_seconds_of_a_run": overhead.longest,
         })
     };
+    let each = all.iter().flat_map(|Compared { plan, finished, .. }| finished.overheads.iter().map(move |one| (plan, one)));
     json!({
         "tool_version": env!("CARGO_PKG_VERSION"),
         "about": "processor time of the algorithms themselves, the look-ups in the table included; a run that was kept has that of its first time",
         "processor": processor(),
         "threads": rayon::current_num_threads(),
         "wall_seconds_of_the_last_command": wall.as_secs_f64(),
-        "algorithms": finished.overheads.iter().map(one).collect::<Vec<_>>(),
+        "algorithms": each.map(one).collect::<Vec<_>>(),
     })
 }
 
@@ -121,10 +141,12 @@ fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
 }
 
 /// The conditions, in words.
-fn setting(plan: &Plan) -> Vec<(String, String)> {
+fn setting(all: &[Compared]) -> Vec<(String, String)> {
+    let Some(Compared { plan, .. }) = all.last() else { return Vec::new() };
+    let budgets: Vec<_> = all.iter().map(|compared| compared.plan.budget.to_string()).collect();
     let mut setting = vec![
         ("runs of each".to_owned(), plan.runs.to_string()),
-        ("budget of a run".to_owned(), plan.budget.to_string()),
+        ("budget of a run".to_owned(), budgets.join(", ")),
         ("a cell asked for again".to_owned(), plan.duplicates.to_string()),
         ("seed".to_owned(), plan.seed.to_string()),
     ];
@@ -206,7 +228,8 @@ pub(super) fn command(arguments: &Arguments) -> String {
     if !duplicates.is_published() {
         let _ = write!(command, " --duplicates {duplicates}");
     }
-    let budget = budget.0;
+    let budgets: Vec<_> = budget.iter().map(|spending| spending.0.to_string()).collect();
+    let budget = budgets.join(",");
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));
     command
 }
@@ -221,6 +244,13 @@ fn quoted(word: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_one_of_many_budgets_says_which() {
+        let budgets = [Budget::Evaluations(30), Budget::SimulatedTime(nasbench::unit::Seconds(1.5))];
+        assert_eq!(budgets.map(|budget| named(RUNS, budget, 1)), [RUNS, RUNS]);
+        assert_eq!(budgets.map(|budget| named(RUNS, budget, 2)), ["runs-30evals.journal", "runs-1.5s.journal"]);
+    }
 
     #[test]
     fn a_word_with_blanks_or_quotes_is_quoted() {

@@ -2,30 +2,79 @@
 
 use std::io::Write;
 
-use nasbench::compare::{Across, FEWEST_TASKS, GOAL, OnTask, Pair, Summary, Test};
+use nasbench::compare::{Across, FEWEST_TASKS, GOAL, Item, OnTask, Pair, Summary, Test};
 use serde_json::Value;
 
-use super::Arguments;
-use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, command};
+use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, command, named};
+use super::{Arguments, Compared};
 use crate::cli::format::{Format, Table};
 
-pub(super) fn print(arguments: &Arguments, summary: &Summary) -> anyhow::Result<()> {
+pub(super) fn print(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.format != Format::Table {
-        return standings(summary).print(arguments.format, &mut out);
+        return standings(all).print(arguments.format, &mut out);
     }
-    for task in &summary.tasks {
-        print_task(task, &mut out)?;
+    for Compared { plan, summary, .. } in all {
+        if all.len() > 1 {
+            writeln!(out, "a budget of {}\n", plan.budget)?;
+        }
+        for task in &summary.tasks {
+            print_task(task, &mut out)?;
+        }
+        if summary.tasks.len() > 1 {
+            print_across(summary, &mut out)?;
+        }
     }
-    if summary.tasks.len() > 1 {
-        print_across(summary, &mut out)?;
+    if all.len() > 1 {
+        writeln!(out, "final regrets by the budget of a run, in percentage points")?;
+        by_budget(all).print(Format::Table, &mut out)?;
+        writeln!(out)?;
     }
-    for text in summary.leakage() {
+    for text in all.last().into_iter().flat_map(|compared| compared.summary.leakage()) {
         writeln!(out, "{text}\n")?;
     }
-    writeln!(out, "written to {}: {PAGE}, {COMPARISON}, {TRAJECTORIES}, {OVERHEAD}", arguments.out.display())?;
+    print_checklist(checklist, &mut out)?;
+    let trajectories: Vec<_> = all.iter().map(|one| named(TRAJECTORIES, one.plan.budget, all.len())).collect();
+    let (folder, trajectories) = (arguments.out.display(), trajectories.join(", "));
+    writeln!(out, "written to {folder}: {PAGE}, {COMPARISON}, {trajectories}, {OVERHEAD}")?;
     writeln!(out, "again: {}", command(arguments))?;
     Ok(())
+}
+
+/// What is met in a line, and a line for each point that is not.
+fn print_checklist(checklist: &[Item], out: &mut dyn Write) -> anyhow::Result<()> {
+    let met: Vec<_> = checklist.iter().filter(|item| item.is_met).map(|item| item.name).collect();
+    writeln!(out, "checklist after Lindauer and Hutter, JMLR 2020; {COMPARISON} and {PAGE} say more")?;
+    writeln!(out, "yes: {}", met.join(", "))?;
+    for Item { name, note, .. } in checklist.iter().filter(|item| !item.is_met) {
+        writeln!(out, "no:  {name} ({note})")?;
+    }
+    Ok(writeln!(out)?)
+}
+
+/// The interquartile means with each budget of a run.
+fn by_budget(all: &[Compared]) -> Table {
+    let mut table = Table::new(&["task", "algorithm", "budget", "interquartile mean", "95 % interval"], &[]);
+    let tasks = all.first().into_iter().flat_map(|first| first.summary.tasks.iter().enumerate());
+    for (place, task) in tasks {
+        for (algorithm, budget) in (0..task.algorithms.len()).flat_map(|algorithm| all.iter().map(move |one| (algorithm, one))) {
+            let standing = &budget.summary.tasks[place].algorithms[algorithm];
+            let iqm = standing.interquartile_mean;
+            table.push([
+                Value::from(task.name.as_str()),
+                standing.name.as_str().into(),
+                budget.plan.budget.to_string().into(),
+                iqm.map(|estimate| points(estimate.value)).into(),
+                iqm.map(|estimate| format!("{} to {}", points(estimate.low), points(estimate.high))).into(),
+            ]);
+        }
+    }
+    table
+}
+
+/// A fraction in percentage points, of which 0 has no sign.
+fn points(regret: f64) -> String {
+    format!("{:.3}", 100.0 * regret + 0.0)
 }
 
 fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -110,9 +159,10 @@ fn print_pairs(names: &[&str], all: &[Pair], against_baseline: &[Pair], out: &mu
 }
 
 /// How each algorithm did on each task, for programs: accuracies and regrets are fractions.
-fn standings(summary: &Summary) -> Table {
+fn standings(all: &[Compared]) -> Table {
     let columns = [
         "task",
+        "budget",
         "algorithm",
         "runs",
         "regret_iqm",
@@ -130,10 +180,12 @@ fn standings(summary: &Summary) -> Table {
         "options",
     ];
     let mut table = Table::new(&columns, &[]);
-    for (task, standing) in summary.tasks.iter().flat_map(|task| task.algorithms.iter().map(move |standing| (task, standing))) {
+    let tasks = all.iter().flat_map(|compared| compared.summary.tasks.iter().map(move |task| (compared.plan.budget, task)));
+    for (budget, task, standing) in tasks.flat_map(|(budget, task)| task.algorithms.iter().map(move |one| (budget, task, one))) {
         let iqm = standing.interquartile_mean;
         table.push([
             Value::from(task.name.as_str()),
+            budget.to_string().into(),
             standing.name.as_str().into(),
             standing.runs.into(),
             iqm.map(|estimate| estimate.value).into(),
@@ -168,7 +220,6 @@ fn for_people(task: &OnTask) -> Table {
         "expected simulated seconds",
     ];
     let mut table = Table::new(&columns, &[]);
-    let points = |regret: f64| format!("{:.3}", 100.0 * regret + 0.0);
     let whole = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
     for standing in &task.algorithms {
         let iqm = standing.interquartile_mean;
