@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::compare::{self, Estimate, Judging, TableTruth, Truth as _, interquartile_mean_interval, regrets_of_one_in};
 use crate::network::{SIZES, Size, Skeleton, count};
+use crate::search;
+
 use crate::space::{Cell, ModuleHash};
 use crate::statistics::{mean, number};
 use crate::table::Table;
@@ -21,6 +23,18 @@ use crate::unit::{Epochs, Seed};
 pub use correlation::{explained_by_ranks, partial_spearman, pearson_interval, spearman_interval};
 pub use reliability::{Decile, Reliability};
 pub use ways::{Optima, Walk, autocorrelation};
+
+/// Why a table cannot be analysed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It has no rows, or none at the budget.
+    #[error(transparent)]
+    Rows(#[from] search::Error),
+    /// No cell has an accuracy.
+    #[error(transparent)]
+    Truth(#[from] compare::Error),
+}
 
 /// One cell of so many is among the best.
 const BEST: usize = 10;
@@ -60,7 +74,7 @@ pub struct Landscape {
     pub explained_by_sizes: [Option<Estimate>; 2],
     /// What each smaller budget tells.
     pub budgets: Vec<BudgetEffect>,
-    /// How alike the cells along random walks are.
+    /// How alike the cells along random walks are; `None`, as the optima, where fewer than half of the neighbours are recorded.
     pub walk: Option<Walk>,
     /// The correlation of the accuracies with the distances from the best cell.
     pub fitness_distance: Option<Estimate>,
@@ -136,14 +150,10 @@ impl Landscape {
     /// # Errors
     ///
     /// As [`compare::set_up`] and [`TableTruth::new`]: no such budget, no cell with an accuracy.
-    pub fn of(table: &Table, skeleton: Option<&Skeleton>, epochs: Option<Epochs>, seed: Seed) -> Result<Self, compare::Error> {
+    pub fn of(table: &Table, skeleton: Option<&Skeleton>, epochs: Option<Epochs>, seed: Seed) -> Result<Self, Error> {
         let epochs = compare::full_budget(table, epochs);
         let judging = Judging::unseen(table, epochs);
-        let setup = compare::set_up(table, Some(epochs), &[], judging).map_err(|source| compare::Error::Search {
-            name: "random".to_owned(),
-            task: "the table".to_owned(),
-            source: Box::new(source),
-        })?;
+        let setup = compare::set_up(table, Some(epochs), &[], judging)?;
         let truth = TableTruth::new(table, &setup, judging)?;
         let known = Cells::of(table, epochs).ok_or(compare::Error::NoTruth { epochs })?;
         let graph = ways::Graph::of(&setup.space, &known.list);
@@ -181,9 +191,9 @@ impl Landscape {
             }),
             budgets: budgets(table, &known, epochs, &sizes),
             sizes: effects(&known, &sizes),
-            walk: graph.walk(&known.means, &mut seed.derive("walk").rng()),
+            walk: graph.as_ref().and_then(|graph| graph.walk(&known.means, &mut seed.derive("walk").rng())),
             fitness_distance: pearson_interval(&distances, &known.means),
-            optima: graph.optima(&known.accuracies, &known.means),
+            optima: graph.as_ref().and_then(|graph| graph.optima(&known.accuracies, &known.means)),
             regrets: middle(truth.floor()).and_then(|floor| Some([floor, middle(&of_a_tenth)?])),
             judging,
             optimum: truth.optimum(),
@@ -347,7 +357,7 @@ mod tests {
         let found = landscape(&table);
         assert!(found.reliability.noise.is_none() && found.ceilings.is_none() && found.judging == Judging::All);
         let error = Landscape::of(&table, None, Some(Epochs(7)), Seed(0)).unwrap_err();
-        assert!(matches!(error, compare::Error::Search { .. }), "{error}");
-        assert!(matches!(Landscape::of(&Table::from_records(&[]), None, None, Seed(0)), Err(compare::Error::Search { .. })));
+        assert_eq!(error.to_string(), "nothing was trained for 7 epochs (known: 2, 4)");
+        assert!(matches!(Landscape::of(&Table::from_records(&[]), None, None, Seed(0)), Err(Error::Rows(_))));
     }
 }

@@ -51,13 +51,18 @@ pub struct Optima {
 pub(super) struct Graph(Vec<Vec<u32>>);
 
 impl Graph {
-    pub(super) fn of(space: &Space, cells: &[&Cell]) -> Self {
+    /// `None` where fewer than half of the neighbours of the cells are among them: what would be found on such ways says nothing of the
+    /// space.
+    pub(super) fn of(space: &Space, cells: &[&Cell]) -> Option<Self> {
         let places: FxHashMap<u64, u32> = cells.iter().map(|cell| cell.fingerprint()).zip(0..).collect();
         let of_cell = |cell: &&Cell| {
             let neighbours = space.distinct_neighbours(cell);
-            neighbours.iter().filter_map(|neighbour| places.get(&neighbour.fingerprint()).copied()).collect()
+            let known = neighbours.iter().filter_map(|neighbour| places.get(&neighbour.fingerprint()).copied()).collect();
+            (known, neighbours.len())
         };
-        Self(cells.par_iter().map(of_cell).collect())
+        let (known, counts): (Vec<Vec<u32>>, Vec<usize>) = cells.par_iter().map(of_cell).unzip();
+        let found: usize = known.iter().map(Vec::len).sum();
+        (2 * found >= counts.iter().sum::<usize>()).then_some(Self(known))
     }
 
     fn of_cell(&self, cell: usize) -> impl ExactSizeIterator<Item = usize> {
@@ -150,7 +155,8 @@ pub fn autocorrelation(series: &[f64], lags: usize) -> Option<Vec<f64>> {
     let deviations: Vec<f64> = series.iter().map(|value| value - center).collect();
     let squares: f64 = deviations.iter().map(|value| value.powi(2)).sum();
     let at_lag = |lag: usize| deviations.iter().zip(&deviations[lag..]).map(|(one, other)| one * other).sum::<f64>() / squares;
-    (squares > 0.0).then(|| (1..=lags).map(at_lag).collect())
+    let is_constant = series.iter().all(|value| value.total_cmp(&series[0]).is_eq());
+    (!is_constant).then(|| (1..=lags).map(at_lag).collect())
 }
 
 #[cfg(test)]

@@ -360,7 +360,7 @@ mod tests {
         }
         assert_eq!(
             find("cifar").unwrap_err().to_string(),
-            "unknown data set `cifar` (known: fashion-14, fashion-mnist, mnist, cifar-10, npz, folder)"
+            "unknown data set `cifar` (known: fashion-14, fashion-clutter, fashion-mnist, mnist, cifar-10, npz, folder)"
         );
     }
 

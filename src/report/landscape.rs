@@ -74,7 +74,7 @@ fn contents(landscape: &Landscape) -> Vec<String> {
         String::new()
     } else {
         let space = number::thousands(*cells_of_the_space as u64);
-        format!(" of a space of {space}: neighbours that are not recorded are left out")
+        format!(", of a space of {space}")
     };
     let [low, middle, high] = range.map(percent);
     vec![
@@ -181,6 +181,10 @@ fn budgets(landscape: &Landscape) -> Grid {
 
 fn search(landscape: &Landscape) -> Vec<String> {
     let mut sentences = Vec::new();
+    if landscape.optima.is_none() {
+        sentences
+            .push("fewer than half of the neighbours of the cells are recorded: no random walks, no local optima".to_owned());
+    }
     if let Some(walk) = &landscape.walk {
         let length = walk.correlation_length.map_or_else(|| "beyond 10 steps".to_owned(), |lag| number::counted(lag, "step"));
         let first = walk.autocorrelation.first().copied();
@@ -206,7 +210,8 @@ fn search(landscape: &Landscape) -> Vec<String> {
     if let Some([floor, tenth]) = landscape.regrets {
         let judged = match landscape.judging {
             Judging::Unseen { shown } => {
-                format!("shown the first {} and judged by the others", number::counted(shown.into(), "repeat"))
+                let first = if shown == 1 { "repeat".to_owned() } else { format!("{shown} repeats") };
+                format!("shown the first {first} and judged by the others")
             }
             Judging::All => "judged by all repeats, the one seen among them".to_owned(),
         };
