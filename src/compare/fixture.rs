@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Contestant, Plan, Task};
-use crate::search::{self, Budget, Duplicates, Setup};
+use crate::search::{self, Budget, Duplicates, Returns, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{Features, READABLE};
 use crate::surrogate::{Model, Quantity, Target, find};
@@ -64,6 +64,7 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
         runs,
         budget: Budget::Evaluations(20),
         duplicates: Duplicates::default(),
+        returns: Returns::default(),
         seed: Seed(7),
     }
 }

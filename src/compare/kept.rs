@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::run::Outcome;
 use crate::frame::{HEADER, frame, payload_at};
-use crate::search::Duplicates;
+use crate::search::{Duplicates, Returns};
 use crate::unit::{Seconds, Seed};
 
 /// The version of the file. Another one is refused.
@@ -38,12 +38,17 @@ pub(super) struct Conditions {
     /// The default is not written down: files of before this rule are those of today.
     #[serde(default, skip_serializing_if = "Duplicates::is_published")]
     pub(super) duplicates: Duplicates,
+    #[serde(default, skip_serializing_if = "Returns::is_best_seen")]
+    pub(super) returns: Returns,
 }
 
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a budget of {}, seed {} and version {}", self.budget, self.seed, self.tool_version)?;
-        if self.duplicates.is_published() { Ok(()) } else { write!(f, " and duplicates {}", self.duplicates) }
+        if !self.duplicates.is_published() {
+            write!(f, " and duplicates {}", self.duplicates)?;
+        }
+        if self.returns.is_best_seen() { Ok(()) } else { write!(f, " and returns {}", self.returns) }
     }
 }
 
@@ -134,7 +139,7 @@ mod tests {
     /// The conditions of a budget.
     fn of(budget: &str) -> Conditions {
         let (budget, tool_version) = (budget.to_owned(), "0.1.0".to_owned());
-        Conditions { budget, seed: Seed(7), tool_version, duplicates: Duplicates::default() }
+        Conditions { budget, seed: Seed(7), tool_version, duplicates: Duplicates::default(), returns: Returns::default() }
     }
 
     fn run(number: u32) -> KeptRun {
@@ -194,10 +199,11 @@ mod tests {
             uniform: u64,
         }
         let before = Before { budget: "5s".to_owned(), seed: Seed(7), tool_version: "0.1.0".to_owned() };
-        assert_eq!(frame(&of("5s")), frame(&before), "the default rule of duplicates");
+        assert_eq!(frame(&of("5s")), frame(&before), "the default rules");
         let redraws = Redraws { outside: 3, uniform: 2, ..Redraws::default() };
         assert_eq!(frame(&redraws), frame(&RedrawsBefore { outside: 3, uniform: 2 }));
-        let never = Conditions { duplicates: Duplicates::Never, ..of("5s") };
+        let returns = Returns::TopKMean { k: 3, share: 0.25 };
+        let never = Conditions { duplicates: Duplicates::Never, returns, ..of("5s") };
         let payload = frame(&never);
         assert_eq!(ciborium::from_reader::<Conditions, _>(payload_at(&payload, 0).unwrap()).unwrap(), never);
     }

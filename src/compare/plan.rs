@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::kept::Conditions;
-use crate::search::{Budget, Duplicates, Entry, Setup};
+use crate::search::{Budget, Duplicates, Entry, Returns, Setup};
 use crate::unit::Seed;
 
 /// An algorithm with its options.
@@ -72,8 +72,8 @@ impl Contestant {
         format!("{} {}", self.entry.name, self.options())
     }
 
-    pub(super) fn setup(&self, setup: &Setup, duplicates: Duplicates) -> Setup {
-        Setup { options: Value::Object(self.given.clone()), duplicates, ..setup.clone() }
+    pub(super) fn setup(&self, setup: &Setup, duplicates: Duplicates, returns: Returns) -> Setup {
+        Setup { options: Value::Object(self.given.clone()), duplicates, returns, ..setup.clone() }
     }
 }
 
@@ -82,7 +82,7 @@ impl Contestant {
 pub struct Task {
     /// What people call it.
     pub name: String,
-    /// Where to search, and with which budgets of epochs; its options and its rule of duplicates are not used.
+    /// Where to search, and with which budgets of epochs; its options and rules are not used.
     pub setup: Setup,
     /// What answers, in words that change when the answers do, as the identity of a benchmark with its number of rows.
     pub oracle: String,
@@ -121,6 +121,8 @@ pub struct Plan {
     pub budget: Budget,
     /// What a search gets for a cell that it asks for again.
     pub duplicates: Duplicates,
+    /// Which of the cells that it asked for a search returns.
+    pub returns: Returns,
     /// The source of all random numbers.
     pub seed: Seed,
 }
@@ -138,7 +140,7 @@ impl Plan {
     /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
     pub(super) fn conditions(&self) -> Conditions {
         let (budget, tool_version) = (self.budget.to_string(), env!("CARGO_PKG_VERSION").to_owned());
-        Conditions { budget, seed: self.seed, tool_version, duplicates: self.duplicates }
+        Conditions { budget, seed: self.seed, tool_version, duplicates: self.duplicates, returns: self.returns }
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -160,10 +162,8 @@ impl Plan {
                 return Err(Error::Twice { name: contestant.name() });
             }
             for task in &self.tasks {
-                (contestant.entry.build)(&contestant.setup(&task.setup, self.duplicates)).map_err(|source| Error::Search {
-                    name: contestant.name(),
-                    task: task.name.clone(),
-                    source: Box::new(source),
+                (contestant.entry.build)(&contestant.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
+                    Error::Search { name: contestant.name(), task: task.name.clone(), source: Box::new(source) }
                 })?;
             }
         }

@@ -200,7 +200,7 @@ impl Finished {
 
 fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
     let (task, contestant) = (&plan.tasks[task], &plan.contestants[contestant]);
-    let setup = contestant.setup(&task.setup, plan.duplicates);
+    let setup = contestant.setup(&task.setup, plan.duplicates, plan.returns);
     search::run(contestant.entry, &setup, oracle, plan.budget, seed).map_err(|source| Error::Search {
         name: contestant.name(),
         task: task.name.clone(),
@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
     use crate::compare::{Judging, Summary, TableTruth, fixture};
-    use crate::search::{Budget, Duplicates, Setup};
+    use crate::search::{Budget, Duplicates, Returns, Setup};
     use crate::table::{Status, Table, TableOracle};
     use crate::train::Evaluation;
     use crate::unit::Epochs;
@@ -424,6 +424,31 @@ mod tests {
         assert!(error.contains("and duplicates never, expected a budget of 150evals, seed 7 and version"), "{error}");
         let runs = run_on(2, &published, &folder.path().join("published")).0.unwrap();
         assert!(runs[..4].iter().all(|run| run.trials == 150 && run.distinct_cells.unwrap() < 91), "{runs:?}");
+    }
+
+    #[test]
+    fn what_is_returned_is_the_last_incumbent_and_costs_what_it_costs() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = fixture::plan(&["random", "hyperband"], 3);
+        let of = |returns: Returns| {
+            let (runs, _) = run_on(2, &Plan { returns, ..plan.clone() }, &folder.path().join(returns.to_string()));
+            runs.unwrap()
+        };
+        let seen = of(Returns::BestSeen);
+        let posterior = of(Returns::Posterior);
+        let again = of(Returns::TopKMean { k: 3, share: 0.3 });
+        for ((seen, posterior), again) in seen.iter().zip(&posterior).zip(&again) {
+            assert_eq!((seen.trials, seen.evaluations.to_bits()), (posterior.trials, posterior.evaluations.to_bits()));
+            assert!((20.0..21.0).contains(&again.evaluations), "{again:?}");
+            assert_eq!(again.steps.last().map(|step| step.trial), Some(again.trials), "it is known at the end");
+            // Until the kept part of the budget is touched, both are the same search.
+            let before = |run: &Run| run.steps.iter().copied().filter(|step| step.evaluations <= 14.0).collect::<Vec<_>>();
+            assert_eq!(before(seen), before(again)[..before(seen).len()]);
+        }
+        assert_ne!(seen, posterior);
+        let other = Plan { returns: Returns::Posterior, ..plan };
+        let error = run_on(1, &other, &folder.path().join("best-seen")).0.unwrap_err().to_string();
+        assert!(error.contains("expected a budget of 20evals, seed 7 and version 0.1.0 and returns posterior"), "{error}");
     }
 
     #[test]

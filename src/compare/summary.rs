@@ -14,7 +14,7 @@ use super::plan::{Contestant, Plan, Task};
 use super::run::Run;
 use super::significance::mann_whitney;
 use super::truth::{Truth, Worth};
-use crate::search::{Budget, Duplicates, MOST_REDRAWS, Redraws};
+use crate::search::{Budget, Duplicates, MOST_REDRAWS, Redraws, Returns};
 use crate::statistics::{mean, number, quantile};
 use crate::table::{Divergence, Incumbent};
 
@@ -32,6 +32,8 @@ pub struct Summary {
     pub across: Option<Across>,
     /// What searches got for a cell that they asked for again.
     pub duplicates: Duplicates,
+    /// Which of the cells that they asked for searches returned.
+    pub returns: Returns,
 }
 
 /// What was found on one task.
@@ -138,7 +140,7 @@ impl Summary {
         let regrets: Vec<Vec<Vec<f64>>> =
             by_task.iter().map(|runs| runs.iter().map(|runs| final_regrets(runs)).collect()).collect();
         let across = if tasks.len() > 1 { Across::new(plan, &regrets, &middles) } else { None };
-        Self { tasks, across, duplicates: plan.duplicates }
+        Self { tasks, across, duplicates: plan.duplicates, returns: plan.returns }
     }
 
     /// What keeps the comparison honest, in words: a paragraph for each kind of task, and one for each task whose truth is doubtful.
@@ -146,7 +148,7 @@ impl Summary {
     pub fn leakage(&self) -> Vec<String> {
         let mut said = Vec::new();
         for task in &self.tasks {
-            let text = task.judged_by.leakage(task.judging, self.duplicates);
+            let text = task.judged_by.leakage(task.judging, self.duplicates, self.returns);
             if !said.contains(&text) {
                 said.push(text);
             }

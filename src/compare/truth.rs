@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::interval::Estimate;
 use super::{Agreement, Error, Judging, noise};
-use crate::search::{self, Duplicates, Entry, Setup};
+use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
 use crate::statistics::number;
 use crate::surrogate::Model;
@@ -38,7 +38,7 @@ impl Worth {
 
     /// What keeps a comparison honest, in words.
     #[must_use]
-    pub fn leakage(self, judging: Judging, duplicates: Duplicates) -> String {
+    pub fn leakage(self, judging: Judging, duplicates: Duplicates, returns: Returns) -> String {
         let means = match duplicates {
             Duplicates::Average => "and of a cell that it asks for again the mean of what it was shown of it so far",
             Duplicates::Published | Duplicates::Never => "nor a mean over repeats",
@@ -62,8 +62,7 @@ impl Worth {
                 "over the other repeats at the full budget, which no search sees".to_owned(),
             ],
         };
-        let end = "The incumbent is chosen by what the search saw, cells of more epochs before those of fewer. Every training is paid for, \
-                   those of few epochs too.";
+        let end = format!("{} Every training is paid for, those of few epochs too.", returns.in_words());
         match self {
             Self::MeanTestAccuracy => format!(
                 "A search sees {saw}. The regret of its incumbent is the mean test accuracy of the best cell, less its own, both {truth}. {end}"
@@ -73,10 +72,11 @@ impl Worth {
                  where a cell has one repeat only, it sees the very number that it is judged by, and a regret has no noise of training. {end}"
             ),
             Self::PredictedValidationAccuracy => {
-                "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
+                let rule = if returns.is_best_seen() { String::new() } else { format!(" {}", returns.in_words()) };
+                let text = "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
                  the predicted time. The regret of its incumbent is the prediction for the best cell, less that for its own, both without \
-                 noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted."
-                    .to_owned()
+                 noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted.";
+                format!("{text}{rule}")
             }
         }
     }

@@ -338,7 +338,7 @@ mod tests {
     use super::*;
     use crate::compare::{Band, Clusters, Judging, Place, Worth, rank};
     use crate::report::sample;
-    use crate::search::{Duplicates, Redraws};
+    use crate::search::{Duplicates, Redraws, Returns};
     use crate::table::Divergence;
     use crate::unit::Epochs;
 
@@ -417,7 +417,7 @@ mod tests {
     }
 
     fn summary(names: &[&str], regret: f64) -> Summary {
-        Summary { tasks: vec![task(names, regret)], across: None, duplicates: Duplicates::default() }
+        Summary { tasks: vec![task(names, regret)], across: None, duplicates: Duplicates::default(), returns: Returns::default() }
     }
 
     /// Two algorithms on so many tasks, each of a benchmark of its own; the first one is always the better one.
@@ -442,7 +442,12 @@ mod tests {
             clusters: Clusters { tasks: (0..tasks).map(|task| vec![task]).collect(), unknown: Vec::new() },
             ranks: Some(ranks),
         };
-        Summary { tasks: vec![task(&names, 0.02); tasks], across: Some(across), duplicates: Duplicates::default() }
+        Summary {
+            tasks: vec![task(&names, 0.02); tasks],
+            across: Some(across),
+            duplicates: Duplicates::default(),
+            returns: Returns::default(),
+        }
     }
 
     fn page(summary: &Summary) -> String {

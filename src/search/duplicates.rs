@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use super::{Redraws, Trial};
+use super::redraws::Redraws;
 use crate::oracle::{Measurement, Proposal};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs};
@@ -110,13 +110,13 @@ impl Asked {
     }
 }
 
-/// What a search was told of each cell at each budget.
+/// What an oracle answered of each cell at each budget.
 #[derive(Debug, Default)]
 pub(super) struct Answers(FxHashMap<(u64, Epochs), Answer>);
 
 #[derive(Clone, Copy, Debug)]
 struct Answer {
-    told: Measurement,
+    mean: Measurement,
     /// Of the validation accuracies; one that diverged counts as 0.
     sum: f64,
     count: u32,
@@ -124,14 +124,9 @@ struct Answer {
 }
 
 impl Answers {
-    /// What was told of a proposal, if it was asked before.
+    /// The mean of the answers to a proposal, if it was asked before.
     pub(super) fn of(&self, proposal: &Proposal) -> Option<Measurement> {
-        self.0.get(&(proposal.cell.fingerprint(), proposal.epochs)).map(|answer| answer.told)
-    }
-
-    /// Takes in an answer.
-    pub(super) fn insert(&mut self, trial: &Trial) {
-        self.averaged(&trial.proposal, trial.measurement);
+        self.0.get(&(proposal.cell.fingerprint(), proposal.epochs)).map(|answer| answer.mean)
     }
 
     /// Takes in an answer, and gives the mean of all of the same proposal, with the cost of this one.
@@ -139,7 +134,7 @@ impl Answers {
         let own = measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction()));
         let entry = self.0.entry((proposal.cell.fingerprint(), proposal.epochs));
         let is_first = matches!(entry, Entry::Vacant(_));
-        let answer = entry.or_insert(Answer { told: measurement, sum: 0.0, count: 0, has_ended_well: false });
+        let answer = entry.or_insert(Answer { mean: measurement, sum: 0.0, count: 0, has_ended_well: false });
         answer.sum += own.unwrap_or(0.0);
         answer.count += 1;
         answer.has_ended_well |= own.is_some();
@@ -150,8 +145,8 @@ impl Answers {
         #[expect(clippy::cast_possible_truncation, reason = "accuracies are single precision")]
         let mean = (answer.sum / f64::from(answer.count)) as f32;
         let validation_accuracy = answer.has_ended_well.then(|| Accuracy::from_fraction(mean)).flatten();
-        answer.told = Measurement { validation_accuracy, ..measurement };
-        answer.told
+        answer.mean = Measurement { validation_accuracy, ..measurement };
+        answer.mean
     }
 }
 

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::space::{Operation, Space, Spec};
+use crate::space::{Cell, Operation, Space, Spec};
 
 /// The genes of the largest space: 21 edges and 5 operations.
 pub(super) const MOST: usize = 26;
@@ -54,6 +54,12 @@ impl Genome {
             *gene = self.kinds.iter().position(|kind| *kind == operation).unwrap_or_default() as u8;
         }
         genes
+    }
+
+    /// Reads the genes of a cell, which are those of every isomorphic one.
+    pub(super) fn of_cell(&self, cell: &Cell) -> Genes {
+        // The largest matrix has two vertices beside those of the operations.
+        self.of_spec(cell.representative().padded(self.interior + 2))
     }
 
     /// Makes the spec of some genes.

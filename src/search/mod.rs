@@ -18,13 +18,19 @@ mod landscape;
 mod parzen;
 mod perceptron;
 mod pool;
+mod redraws;
+mod returned;
 mod rows;
 mod run;
 mod seen;
+#[cfg(test)]
+mod stubborn;
 
 pub use algorithm::ALGORITHMS;
 pub use duplicates::{Asked, Duplicates};
-pub use pool::{MOST_REDRAWS, Pool, Redraws};
+pub use pool::{MOST_REDRAWS, Pool};
+pub use redraws::Redraws;
+pub use returned::Returns;
 pub use run::{Budget, History, run};
 
 use std::cmp::Reverse;
@@ -210,6 +216,8 @@ pub struct Setup {
     pub pool: Option<Pool>,
     /// What a search gets for a cell that it asks for again.
     pub duplicates: Duplicates,
+    /// Which of the cells that it asked for a search returns.
+    pub returns: Returns,
     /// The cells asked for, where none is asked for twice. [`run`](run()) sets it.
     pub asked: Option<Asked>,
 }
@@ -225,6 +233,7 @@ impl Setup {
             options: serde_json::Value::Object(serde_json::Map::new()),
             pool: None,
             duplicates: Duplicates::default(),
+            returns: Returns::default(),
             asked: None,
         }
     }

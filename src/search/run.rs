@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::duplicates::Answers;
-use super::{Asked, Duplicates, Entry, Error, MOST_REDRAWS, Pool, Redraws, Searcher, Setup, Trial};
+use super::{Asked, Duplicates, Entry, Error, MOST_REDRAWS, Pool, Redraws, Returns, Searcher, Setup, Trial, returned};
 use crate::oracle::{Measurement, Oracle, Proposal};
 use crate::unit::{Epochs, Seconds, Seed};
 
@@ -49,6 +49,9 @@ pub struct History {
     pub redraws: Redraws,
     /// What it got for a cell that it asked for again. Where that is an average, each trial has the mean of the answers until then.
     pub duplicates: Duplicates,
+    /// The incumbents with the numbers of the trials after which they were, where a search returns another cell than the one that looked
+    /// best.
+    pub chosen: Option<Vec<(usize, Trial)>>,
 }
 
 impl History {
@@ -63,7 +66,8 @@ impl History {
         }
     }
 
-    /// The best trials so far: the first one, and each that is better than all before it, with their positions.
+    /// The incumbents: what the search would return, with the positions of the trials after which that changed. Unless another rule of
+    /// [`Returns`] chose them, they are the best trials so far: the first one, and each that is better than all before it, with their positions.
     ///
     /// A trial of more epochs is better than one of fewer, whatever they reached, unless it diverged: accuracies of different
     /// budgets are not compared (Falkner et al., ICML 2018, do the same).
@@ -72,6 +76,9 @@ impl History {
     /// because its own mean fell, and the position is that of the trial which made it fall.
     #[must_use]
     pub fn incumbents(&self) -> Vec<(usize, Trial)> {
+        if let Some(chosen) = &self.chosen {
+            return chosen.clone();
+        }
         if self.duplicates == Duplicates::Average {
             return self.averaged_incumbents();
         }
@@ -158,16 +165,84 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
     let pool = setup.pool.as_ref().map(Pool::counted_anew);
     let asked = (setup.duplicates == Duplicates::Never).then(Asked::default);
     let searcher = (entry.build)(&Setup { pool: pool.clone(), asked: asked.clone(), ..setup.clone() })?;
-    let purse = Purse::new(budget, setup.epochs)?;
+    let purse = Purse::new(for_search(setup.returns, budget), setup.epochs)?;
     let trials: Vec<Trial> = Vec::with_capacity(purse.room());
     let (rng, answers) = (seed.derive(entry.name).rng(), Answers::default());
     let mut search = Search { entry, setup, searcher, rng, purse, asked, answers, trials };
     while search.step(oracle)? {}
-    let Search { trials, asked, .. } = search;
+    let Search { trials, asked, mut purse, mut answers, .. } = search;
     let mut redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
     redraws += asked.map(|asked| asked.redraws()).unwrap_or_default();
     let duplicates = setup.duplicates;
-    Ok(History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws, duplicates })
+    let mut history = History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws, duplicates, chosen: None };
+    match setup.returns {
+        Returns::BestSeen => {}
+        Returns::TopKMean { k, .. } => {
+            purse.budget = budget;
+            ask_again(&mut history, k, &mut answers, &mut purse, oracle)?;
+        }
+        Returns::Posterior => {
+            history.chosen = Some(returned::posterior(&history.trials, &history.incumbents(), &setup.space, seed));
+        }
+    }
+    Ok(history)
+}
+
+/// The part of a budget that the search itself may spend.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a count that is far below 2^53"
+)]
+fn for_search(returns: Returns, budget: Budget) -> Budget {
+    match (returns, budget) {
+        (Returns::TopKMean { share, .. }, Budget::Evaluations(evaluations)) => {
+            Budget::Evaluations(((1.0 - share) * evaluations as f64).ceil().max(1.0) as usize)
+        }
+        (Returns::TopKMean { share, .. }, Budget::SimulatedTime(Seconds(time))) => {
+            Budget::SimulatedTime(Seconds((1.0 - share) * time))
+        }
+        (Returns::BestSeen | Returns::Posterior, budget) => budget,
+    }
+}
+
+/// Asks for the best of a search again, in turn, until the budget is spent, and makes the one of the best mean the last incumbent.
+fn ask_again(
+    history: &mut History,
+    k: usize,
+    answers: &mut Answers,
+    purse: &mut Purse,
+    oracle: &mut dyn Oracle,
+) -> Result<(), Error> {
+    let mut ended_well = history.ranking();
+    ended_well.retain(|trial| trial.measurement.validation_accuracy.is_some());
+    let Some(most) = ended_well.first().map(|trial| trial.proposal.epochs) else { return Ok(()) };
+    let proposals = ended_well.iter().map(|trial| trial.proposal);
+    let top: Vec<Proposal> = proposals.filter(|proposal| proposal.epochs == most).take(k).collect();
+    let mut incumbents = history.incumbents();
+    let mut means: Vec<Option<Trial>> = vec![None; top.len()];
+    let mut next = 0;
+    while purse.room() > 0 && !top.is_empty() {
+        let end = (next + purse.room()).min(top.len());
+        let measurements = oracle.measure(&top[next..end])?;
+        for (place, measurement) in (next..end).zip(measurements) {
+            // What was guessed to be affordable may not be, as in the search itself.
+            if purse.room() > 0 {
+                let proposal = top[place];
+                let mean = Trial { proposal, measurement: answers.averaged(&proposal, measurement) };
+                let trial = if history.duplicates == Duplicates::Average { mean } else { Trial { proposal, measurement } };
+                purse.pay(&trial)?;
+                history.trials.push(trial);
+                means[place] = Some(mean);
+            }
+        }
+        next = end % top.len();
+    }
+    let best = means.into_iter().flatten().min_by_key(Trial::rank);
+    incumbents.extend(best.map(|best| (history.trials.len() - 1, best)));
+    history.chosen = Some(incumbents);
+    Ok(())
 }
 
 /// A search that is going on.
@@ -211,15 +286,12 @@ impl Search<'_> {
 
     /// What a search is told where the oracle gave an answer.
     fn heard(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
-        match (self.setup.duplicates, &self.asked) {
-            (Duplicates::Average, _) => self.answers.averaged(proposal, measurement),
-            (_, Some(asked)) => {
-                asked.insert(&proposal.cell);
-                self.answers.insert(&Trial { proposal: *proposal, measurement });
-                measurement
-            }
-            _ => measurement,
+        if let Some(asked) = &self.asked {
+            asked.insert(&proposal.cell);
         }
+        let is_needed = !self.setup.duplicates.is_published() || matches!(self.setup.returns, Returns::TopKMean { .. });
+        let mean = if is_needed { self.answers.averaged(proposal, measurement) } else { measurement };
+        if self.setup.duplicates == Duplicates::Average { mean } else { measurement }
     }
 
     /// What is to be measured next; nothing if the search is over.
@@ -311,7 +383,6 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::Measurement;
     use crate::space::Cell;
     use crate::unit::Accuracy;
 
@@ -331,7 +402,7 @@ mod tests {
 
     fn history(trials: Vec<Trial>) -> History {
         let (redraws, duplicates) = (Redraws::default(), Duplicates::default());
-        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws, duplicates }
+        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws, duplicates, chosen: None }
     }
 
     #[test]
@@ -370,60 +441,13 @@ mod tests {
         assert_eq!(history.distinct_cells(), 2);
     }
 
-    /// Proposes the same few cells in turn, whatever it is told.
-    #[derive(Default)]
-    struct Stubborn {
-        asked: usize,
-        told: usize,
-    }
-
-    impl Searcher for Stubborn {
-        fn ask(&mut self, _: usize, _: &mut ChaCha8Rng) -> Vec<Proposal> {
-            assert_eq!(self.asked, self.told, "what was asked is told before more is asked");
-            let Proposal { cell, .. } = trial(4, None, 2 + self.asked % 2).proposal;
-            self.asked += 1;
-            vec![Proposal { cell, epochs: Epochs(108) }]
-        }
-
-        fn tell(&mut self, trials: &[Trial]) {
-            self.told += trials.len();
-        }
-    }
-
-    /// Answers with 1/2, 1/4, 1/8 and so on.
-    struct Halving(f32);
-
-    impl Oracle for Halving {
-        fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, crate::oracle::Error> {
-            let answer = |_| {
-                self.0 /= 2.0;
-                Measurement { validation_accuracy: Accuracy::from_fraction(self.0), training_time: Some(Seconds(1.0)) }
-            };
-            Ok(proposals.iter().map(answer).collect())
-        }
-    }
-
     #[test]
-    fn an_algorithm_that_draws_nothing_has_the_same_rules() {
-        let entry = Entry {
-            name: "stubborn",
-            about: "",
-            source: "",
-            uses_small_budgets: false,
-            defaults: || serde_json::json!({}),
-            build: |_| Ok(Box::new(Stubborn::default())),
-        };
-        let run = |duplicates| {
-            let setup = Setup { duplicates, ..Setup::new(crate::space::Space::nas_bench_101(), Epochs(108)) };
-            run(&entry, &setup, &mut Halving(1.0), Budget::Evaluations(5), Seed(1)).unwrap()
-        };
-        let seen = |history: &History| history.trials.iter().map(|trial| 1.0 - trial.loss()).collect::<Vec<_>>();
-        assert_eq!(seen(&run(Duplicates::Published)), [0.5, 0.25, 0.125, 0.0625, 0.03125]);
-        // Two cells in turn: the means of 1/2 and 1/8, of 1/4 and 1/16, and of 1/2, 1/8 and 1/32.
-        assert_eq!(seen(&run(Duplicates::Average)), [0.5, 0.25, 0.3125, 0.15625, 0.65625 / 3.0]);
-        let never = run(Duplicates::Never);
-        assert_eq!((seen(&never), never.is_short_of(Budget::Evaluations(5))), (vec![0.5, 0.25], true));
-        assert_eq!(never.redraws, Redraws { duplicates: 257, ..Redraws::default() });
+    fn a_share_of_the_budget_is_kept() {
+        let rule = Returns::TopKMean { k: 10, share: 0.25 };
+        assert_eq!(for_search(rule, Budget::Evaluations(200)), Budget::Evaluations(150));
+        assert_eq!(for_search(rule, Budget::Evaluations(1)), Budget::Evaluations(1));
+        assert_eq!(for_search(rule, Budget::SimulatedTime(Seconds(8.0))), Budget::SimulatedTime(Seconds(6.0)));
+        assert_eq!(for_search(Returns::Posterior, Budget::Evaluations(200)), Budget::Evaluations(200));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use nasbench::dataset::{self, DATASETS};
 use nasbench::engine::{DEVICES, Device};
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
-use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, History, Pool, Redraws, Setup};
+use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, History, Pool, Redraws, Returns, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::surrogate::{Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
 use nasbench::table::{Benchmark, TableOracle};
@@ -147,6 +147,27 @@ fn no_search_asks_for_a_cell_twice_where_that_is_the_rule() {
             // In the toy each training costs a second, whatever its epochs.
             let beginning = run(Budget::SimulatedTime(Seconds(40.0)));
             assert_eq!(beginning.trials, history.trials[..40], "{} looks at its room", entry.name);
+        }
+    }
+}
+
+#[test]
+fn every_search_returns_a_cell_that_it_asked_for_whatever_the_rule() {
+    for entry in ALGORITHMS {
+        for returns in [Returns::TopKMean { k: 4, share: 0.25 }, Returns::Posterior] {
+            let setup = Setup { returns, ..quick(entry, setup(5)) };
+            let run = || search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(40), Seed(3)).unwrap();
+            let history = run();
+            assert_eq!(history, run(), "{} does not repeat itself with {returns}", entry.name);
+            assert!(!history.is_short_of(Budget::Evaluations(40)), "{} with {returns}", entry.name);
+            let epochs: usize = history.trials.iter().map(|trial| usize::from(trial.proposal.epochs.0)).sum();
+            assert!(epochs < 41 * 108, "{} spends more than its budget with {returns}", entry.name);
+            let incumbents = history.incumbents();
+            assert!(incumbents.is_sorted_by(|one, other| one.0 < other.0), "{} with {returns}", entry.name);
+            for (position, incumbent) in incumbents {
+                let asked = |trial: &search::Trial| trial.proposal == incumbent.proposal;
+                assert!(history.trials[..=position].iter().any(asked), "{} with {returns}", entry.name);
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, Contestant, Judging, ModelTruth, TableTruth, Task, Truth};
+use nasbench::compare::{self, Contestant, Judging, ModelTruth, Plan, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
-use nasbench::search::{Budget, Duplicates, Entry, Setup};
+use nasbench::search::{Budget, Entry, Setup};
 use nasbench::space::Cell;
 use nasbench::table::Table;
 use nasbench::unit::{Epochs, Seed};
@@ -152,10 +152,10 @@ impl Answers {
         })
     }
 
-    /// An oracle for one run, which shows only the repeats below a number at one budget.
-    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>, duplicates: Duplicates) -> Box<dyn Oracle + '_> {
+    /// An oracle for one run of a plan, which shows only the repeats below a number at one budget.
+    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>, plan: &Plan) -> Box<dyn Oracle + '_> {
         match self {
-            Self::Records { table, .. } => Box::new(target::of_table(table, seed, duplicates).showing(shown)),
+            Self::Records { table, .. } => Box::new(target::of_table(table, seed, plan.duplicates, plan.returns).showing(shown)),
             Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::compare::{self, Contestant, Finished, Plan, Summary, Task, Truth};
-use nasbench::search::{self, Budget};
+use nasbench::search::{self, Budget, Returns};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
 
@@ -25,7 +25,7 @@ const BASELINE: &str = "random";
 
 const HELP: &str = "\
 Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
-saw; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
+saw, unless `--returns` says otherwise; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
 full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other. Cells of a benchmark
 without test accuracies are judged by their validation accuracy, and the results say so.
 
@@ -108,6 +108,12 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
 
+    /// Which of the cells that it asked for a search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
+    /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
+    /// `posterior`, the one for which a random forest that is fitted on what the search saw predicts most.
+    #[arg(long, default_value_t, value_name = "RULE")]
+    returns: Returns,
+
     /// The source of every random number.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
@@ -163,17 +169,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     results::check(&arguments.out, arguments.force, &budgets)?;
-    let (runs, seed, duplicates) = (arguments.runs, Seed(arguments.seed), arguments.duplicates.rule());
+    let (runs, seed) = (arguments.runs, Seed(arguments.seed));
+    let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
     let plan = |budget: &Budget| {
         let (contestants, tasks) = (contestants.clone(), tasks.clone());
-        Plan { contestants, baseline, tasks, runs, budget: *budget, duplicates, seed }
+        Plan { contestants, baseline, tasks, runs, budget: *budget, duplicates, returns, seed }
     };
     let plans: Vec<Plan> = budgets.iter().map(plan).collect();
     let bar = progress(&plans, global.quiet);
     let started = Instant::now();
     let compared = |plan: Plan| -> Result<Compared, compare::Error> {
         let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
-        let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), duplicates);
+        let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), &plan);
         let file = arguments.out.join(results::named(results::RUNS, plan.budget, budgets.len()));
         let finished = compare::run(&plan, oracle, &truths, &file, || bar.inc(1))?;
         let summary = Summary::new(&plan, &finished.runs, &truths);

@@ -104,6 +104,7 @@ fn everything(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> Va
         "runs": plan.runs,
         "budget": spent(plan.budget),
         "duplicates": plan.duplicates,
+        "returns": plan.returns,
         "seed": plan.seed,
         "leakage": summary.leakage().join("\n\n"),
         "summary": summary,
@@ -148,6 +149,7 @@ fn setting(all: &[Compared]) -> Vec<(String, String)> {
         ("runs of each".to_owned(), plan.runs.to_string()),
         ("budget of a run".to_owned(), budgets.join(", ")),
         ("a cell asked for again".to_owned(), plan.duplicates.to_string()),
+        ("the cell returned".to_owned(), plan.returns.to_string()),
         ("seed".to_owned(), plan.seed.to_string()),
     ];
     for task in &plan.tasks {
@@ -189,6 +191,7 @@ pub(super) fn command(arguments: &Arguments) -> String {
         runs,
         budget,
         duplicates,
+        returns,
         seed,
         epochs,
         truth,
@@ -227,6 +230,9 @@ pub(super) fn command(arguments: &Arguments) -> String {
     let duplicates = duplicates.rule();
     if !duplicates.is_published() {
         let _ = write!(command, " --duplicates {duplicates}");
+    }
+    if !returns.is_best_seen() {
+        let _ = write!(command, " --returns {}", quoted(Path::new(&returns.to_string())));
     }
     let budgets: Vec<_> = budget.iter().map(|spending| spending.0.to_string()).collect();
     let budget = budgets.join(",");

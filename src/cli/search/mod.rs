@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use nasbench::report;
-use nasbench::search::{self, Budget, Entry, History, Redraws, Setup, Trial};
+use nasbench::search::{self, Budget, Entry, History, Redraws, Returns, Setup, Trial};
 use nasbench::space::Cell;
 use nasbench::table::{holds_trials, write_trials};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -75,6 +75,12 @@ pub(super) struct Arguments {
     /// What the search gets for a cell that it asks for again.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
+
+    /// Which of the cells that it asked for the search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
+    /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
+    /// `posterior`, the one for which a random forest that is fitted on what the search saw predicts most.
+    #[arg(long, default_value_t, value_name = "RULE")]
+    returns: Returns,
 
     /// The source of every random number of the search.
     #[arg(long, default_value_t = 0, value_name = "S")]
@@ -157,7 +163,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let options = options(&arguments.set)?;
     let budget = arguments.budget.0;
     let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry)?;
-    let setup = Setup { options, duplicates: arguments.duplicates.rule(), ..target.setup().clone() };
+    let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
+    let setup = Setup { options, duplicates, returns, ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.
     (entry.build)(&setup).context("could not set up the search")?;
     target.check_budget(budget, entry.budgets(&setup))?;
@@ -211,7 +218,7 @@ fn search_with(
         state: Mutex::default(),
     };
     let observe = |event| landing.observe(event);
-    let mut oracle = target.oracle(landing.seed, &observe, setup.duplicates)?;
+    let mut oracle = target.oracle(landing.seed, &observe, setup)?;
     let searched = search::run(entry, setup, oracle.as_mut(), landing.budget, landing.seed);
     landing.bar.iter().for_each(indicatif::ProgressBar::finish_and_clear);
     let error = match searched {

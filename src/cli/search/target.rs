@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::{Observe, Observed, Oracle};
-use nasbench::search::{Budget, Duplicates, Entry, Setup};
+use nasbench::search::{Budget, Duplicates, Entry, Returns, Setup};
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
 use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
@@ -119,15 +119,10 @@ impl Target {
         }
     }
 
-    /// An oracle for one search, which tells `observe` what it measures.
-    pub(super) fn oracle<'a>(
-        &'a self,
-        seed: Seed,
-        observe: Observe<'a>,
-        duplicates: Duplicates,
-    ) -> anyhow::Result<Box<dyn Oracle + 'a>> {
+    /// An oracle for one search with the rules of a set-up, which tells `observe` what it measures.
+    pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>, rules: &Setup) -> anyhow::Result<Box<dyn Oracle + 'a>> {
         Ok(match &self.kind {
-            Kind::Table { table, .. } => Box::new(Observed::new(of_table(table, seed, duplicates), observe)),
+            Kind::Table { table, .. } => Box::new(Observed::new(of_table(table, seed, rules.duplicates, rules.returns), observe)),
             Kind::Training { protocol, data, device } => {
                 Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
             }
@@ -155,10 +150,11 @@ impl Target {
     }
 }
 
-/// An oracle for one search on a table. Where answers are averaged, it shows each repeat of a cell before one is shown again.
-pub(in crate::cli) fn of_table(table: &table::Table, seed: Seed, duplicates: Duplicates) -> TableOracle<'_> {
+/// An oracle for one search on a table. Where a mean of answers counts, it shows each repeat of a cell before one is shown again.
+pub(in crate::cli) fn of_table(table: &table::Table, seed: Seed, duplicates: Duplicates, returns: Returns) -> TableOracle<'_> {
     let oracle = TableOracle::new(table, seed);
-    if duplicates == Duplicates::Average { oracle.without_replacement() } else { oracle }
+    let is_averaged = duplicates == Duplicates::Average || matches!(returns, Returns::TopKMean { .. });
+    if is_averaged { oracle.without_replacement() } else { oracle }
 }
 
 /// Refuses an option that has no meaning for what is asked.
