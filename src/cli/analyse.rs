@@ -13,8 +13,8 @@ use nasbench::unit::{Epochs, Seed};
 use super::outputs::{check_replaceable, has_mark};
 use super::{Global, benchmark, note};
 
-/// What the command line of a page begins with: the mark by which a page of this command is known.
-const MARK: &str = "nasbench analyse landscape";
+/// What makes a page again begins with this.
+const COMMAND: &str = "nasbench analyse landscape";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 
 fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<()> {
     if let Some(file) = &arguments.out {
-        check_replaceable(file, "the page of an analysis", arguments.force, |file| has_mark(file, MARK))?;
+        check_replaceable(file, "the page of an analysis", arguments.force, |file| has_mark(file, &format!("\">{COMMAND} ")))?;
     }
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     let table = benchmark.table().context("could not read the benchmark")?;
@@ -87,7 +87,7 @@ fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<
         Landscape::of(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
     if let Some(file) = &arguments.out {
         let name = arguments.benchmark.as_deref().and_then(Path::to_str).unwrap_or(nasbench::table::SHIPPED);
-        let command = format!("{MARK} {name} --epochs {} --seed {}", landscape.epochs, arguments.seed);
+        let command = format!("{COMMAND} {name} --epochs {} --seed {}", landscape.epochs, arguments.seed);
         let page = landscape_page(&landscape, &format!("The landscape of {name}"), &command)?;
         replace(file, |open| open.write_all(page.as_bytes())).with_context(|| format!("could not write `{}`", file.display()))?;
         if !global.quiet {

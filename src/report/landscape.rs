@@ -16,7 +16,8 @@ const INDENT: usize = 2;
 #[must_use]
 pub fn landscape_text(landscape: &Landscape) -> String {
     let mut text = String::new();
-    for (name, sentences, grid) in sections(landscape) {
+    let is_filled = |(_, sentences, grid): &Section| !(sentences.is_empty() && grid.is_empty());
+    for (name, sentences, grid) in sections(landscape).into_iter().filter(is_filled) {
         text.extend([if text.is_empty() { "" } else { "\n" }, name, "\n"]);
         text.extend(sentences.iter().map(|sentence| format!("{:INDENT$}{sentence}\n", "")));
         if !grid.is_empty() {
@@ -83,6 +84,15 @@ fn contents(landscape: &Landscape) -> Vec<String> {
     ]
 }
 
+/// A reliability with its interval. Among cells that were chosen by the same means it has no lower bound, and below −1 none that says more.
+fn reliability_of(reliability: &Reliability) -> String {
+    let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(Some(value)) };
+    reliability.reliability.map_or_else(
+        || number::NOTHING.to_owned(),
+        |Estimate { value, low, high }| format!("{} [{}, {}]", bound(value), bound(low), bound(high)),
+    )
+}
+
 /// A value with its interval.
 fn interval(estimate: Option<Estimate>) -> String {
     let bounds = |estimate: Estimate| {
@@ -108,7 +118,7 @@ fn noise(landscape: &Landscape) -> Vec<String> {
             "{name}: a repeat deviates by {} points, the means by {}; reliability of the means {}{remark}",
             deviation(reliability.noise),
             deviation(reliability.spread),
-            interval(reliability.reliability)
+            reliability_of(reliability)
         )
     };
     let best = &landscape.best_tenth;
@@ -140,7 +150,7 @@ fn deciles(landscape: &Landscape) -> Grid {
         ("reliability", Left),
     ]);
     for (number, decile) in (1..).zip(&landscape.deciles) {
-        let Reliability { cells, noise, spread, reliability, .. } = decile.reliability;
+        let Reliability { cells, noise, spread, .. } = decile.reliability;
         let [low, high] = decile.range.map(percent);
         let entries: [Entry; 7] = [
             number.to_string().into(),
@@ -149,7 +159,7 @@ fn deciles(landscape: &Landscape) -> Grid {
             high.into(),
             deviation(noise).into(),
             deviation(spread).into(),
-            interval(reliability).into(),
+            reliability_of(&decile.reliability).into(),
         ];
         grid.push(entries);
     }
