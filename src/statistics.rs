@@ -91,6 +91,16 @@ pub fn average_ranks(values: &[f64]) -> Option<Vec<f64>> {
     Some(ranks)
 }
 
+/// Returns the positions with the highest values, one in `one_in`, rounded up; of equal ones the first. In no order.
+pub(crate) fn best_of(mut places: Vec<usize>, values: &[f64], one_in: usize) -> Vec<usize> {
+    let best = places.len().div_ceil(one_in);
+    if best < places.len() {
+        places.select_nth_unstable_by(best, |a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
+        places.truncate(best);
+    }
+    places
+}
+
 /// Pearson's linear correlation; `None` if it is undefined.
 ///
 /// # Panics

@@ -21,7 +21,7 @@ const NOTHING_NEW: f64 = 1e-9;
 #[must_use]
 pub fn spearman_interval(x: &[f64], y: &[f64]) -> Option<Estimate> {
     let value = spearman(x, y)?;
-    Some(fisher(value, (1.0 + value.powi(2) / 2.0) / free(x.len(), 3)?))
+    Some(fisher(value, (1.0 + value.powi(2) / 2.0) / degrees_of_freedom(x.len(), 3)?))
 }
 
 /// Pearson's correlation with its interval of 95 %; `None` of fewer than four pairs, or where one list is constant.
@@ -35,7 +35,7 @@ pub fn spearman_interval(x: &[f64], y: &[f64]) -> Option<Estimate> {
 /// Fisher, "On the probable error of a coefficient of correlation", Metron 1, 1921: the variance of the transform is 1 / (n − 3).
 #[must_use]
 pub fn pearson_interval(x: &[f64], y: &[f64]) -> Option<Estimate> {
-    Some(fisher(pearson(x, y)?, 1.0 / free(x.len(), 3)?))
+    Some(fisher(pearson(x, y)?, 1.0 / degrees_of_freedom(x.len(), 3)?))
 }
 
 /// Spearman's correlation of what is left of both lists when the ranks of other columns are taken out of theirs, with its interval of
@@ -63,7 +63,7 @@ pub fn partial_spearman(x: &[f64], y: &[f64], columns: &[Vec<f64>]) -> Option<Es
         (squares(&rest) > NOTHING_NEW * squares(&ranks)).then_some(rest)
     };
     let value = pearson(&rest(x)?, &rest(y)?)?;
-    Some(fisher(value, (1.0 + value.powi(2) / 2.0) / free(x.len(), 3 + basis.0.len())?))
+    Some(fisher(value, (1.0 + value.powi(2) / 2.0) / degrees_of_freedom(x.len(), 3 + basis.0.len())?))
 }
 
 /// The share of the variance of the ranks of `y` that the ranks of some columns tell together by least squares, with its interval of
@@ -90,7 +90,7 @@ pub fn explained_by_ranks(y: &[f64], columns: &[Vec<f64>]) -> Option<Estimate> {
         return None;
     }
     let (n, used) = (number(y.len()), number(basis.0.len()));
-    let left = free(y.len(), basis.0.len() + 1)?;
+    let left = degrees_of_freedom(y.len(), basis.0.len() + 1)?;
     let share = 1.0 - squares(&basis.rest_of(&ranks)) / squares(&ranks);
     let adjusted = 1.0 - (1.0 - share) * (n - 1.0) / left;
     let variance = 4.0 * share * (1.0 - share).powi(2) * (n - used - 1.0).powi(2) / ((n.powi(2) - 1.0) * (n + 3.0));
@@ -98,8 +98,8 @@ pub fn explained_by_ranks(y: &[f64], columns: &[Vec<f64>]) -> Option<Estimate> {
     Some(Estimate { value: adjusted.max(0.0), low: (adjusted - reach).max(0.0), high: (adjusted + reach).clamp(0.0, 1.0) })
 }
 
-/// What is left of `n` values when so many are used up; `None` if nothing is.
-fn free(n: usize, used: usize) -> Option<f64> {
+/// Returns the degrees of freedom that are left of `n` values, or `None` if there are none.
+fn degrees_of_freedom(n: usize, used: usize) -> Option<f64> {
     n.checked_sub(used).filter(|left| *left > 0).map(number)
 }
 

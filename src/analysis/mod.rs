@@ -1,6 +1,6 @@
 //! What a table says of its landscape: how much of it is size, how much noise, and how hard it is to search.
 //!
-//! [`Landscape::of`] answers all of it for one budget: how far the means of the cells can be trusted (`reliability.rs`), how far
+//! [`Landscape::new`] answers all of it for one budget: how far the means of the cells can be trusted (`reliability.rs`), how far
 //! the size of a cell tells them beforehand (`correlation.rs`), and what a search finds on the way from one cell to the next
 //! (`ways.rs`). A new figure is one field of [`Landscape`] and one function.
 
@@ -11,16 +11,17 @@ mod ways;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::compare::{self, Estimate, Judging, TableTruth, Truth as _, interquartile_mean_interval, regrets_of_one_in};
+use crate::compare::{self, Estimate, Judging, TableTruth, Truth as _, interquartile_mean_interval};
 use crate::network::{SIZES, Size, Skeleton, count};
-use crate::search;
+use crate::search::{self, Pool};
 
-use crate::space::{Cell, ModuleHash};
-use crate::statistics::{mean, number};
+use crate::space::{Cell, ModuleHash, distance};
+use crate::statistics::{best_of, mean, number, quantile};
 use crate::table::Table;
 use crate::unit::{Epochs, Seed};
 
 pub use correlation::{explained_by_ranks, partial_spearman, pearson_interval, spearman_interval};
+use reliability::Ranked;
 pub use reliability::{Decile, Reliability};
 pub use ways::{Optima, Walk, autocorrelation};
 
@@ -36,7 +37,7 @@ pub enum Error {
     Truth(#[from] compare::Error),
 }
 
-/// One cell of so many is among the best.
+/// The best tenth is one cell in ten.
 const BEST: usize = 10;
 
 /// What a table says of its landscape at one budget, by the final validation accuracies that searches see. A figure that cannot be
@@ -150,41 +151,40 @@ impl Landscape {
     /// # Errors
     ///
     /// As [`compare::set_up`] and [`TableTruth::new`]: no such budget, no cell with an accuracy.
-    pub fn of(table: &Table, skeleton: Option<&Skeleton>, epochs: Option<Epochs>, seed: Seed) -> Result<Self, Error> {
+    pub fn new(table: &Table, skeleton: Option<&Skeleton>, epochs: Option<Epochs>, seed: Seed) -> Result<Self, Error> {
         let epochs = compare::full_budget(table, epochs);
         let judging = Judging::unseen(table, epochs);
         let setup = compare::set_up(table, Some(epochs), &[], judging)?;
         let truth = TableTruth::new(table, &setup, judging)?;
-        let known = Cells::of(table, epochs).ok_or(compare::Error::NoTruth { epochs })?;
-        let graph = ways::Graph::of(&setup.space, &known.list);
+        let known = Cells::new(table, epochs).ok_or(compare::Error::NoTruth { epochs })?;
+        let graph = ways::Graph::new(&setup.space, &known.list);
         let sizes = sizes(&known.list, skeleton);
         let best = known.best_cell();
-        let distances: Vec<f64> =
-            known.list.par_iter().map(|cell| number(crate::space::distance(cell, known.list[best]))).collect();
+        let distances: Vec<f64> = known.list.par_iter().map(|cell| number(distance(cell, known.list[best]))).collect();
         let spot = |((flops, distance), accuracy): ((&f64, &f64), &f64)| Spot {
             flops: *flops,
             distance: *distance,
             accuracy: *accuracy,
         };
         let points = sizes[0].1.iter().zip(&distances).zip(&known.means).map(spot).collect();
-        let ranges = [0.0, 0.5, 1.0].map(|share| crate::statistics::quantile(&known.means, share).unwrap_or_default());
+        let ranges = [0.0, 0.5, 1.0].map(|share| quantile(&known.means, share).unwrap_or_default());
         let counts = || known.accuracies.iter().map(Vec::len);
-        let [reliability, best_tenth] = reliability::all_and_best(&known.accuracies, BEST);
-        let worth: Vec<Option<f64>> = table.cells().iter().map(|cell| truth.worth(cell)).collect();
-        let of_a_tenth = regrets_of_one_in(BEST, table, epochs, judging, &worth, truth.best());
+        let ranked = Ranked::new(&known.accuracies);
+        let reliability = ranked.all();
         let mut rng = seed.derive("regrets").rng();
         let mut middle = |regrets: &[f64]| interquartile_mean_interval(&[regrets], &mut rng);
         Ok(Self {
             epochs,
             cells: known.list.len(),
-            cells_of_the_space: setup.space.cells().map_or(0, |cells| cells.len()),
+            // Without a pool no cell is missing.
+            cells_of_the_space: setup.pool.as_ref().and_then(Pool::in_space).unwrap_or(known.list.len()),
             repeats: (counts().min().unwrap_or(0), counts().max().unwrap_or(0)),
             range: ranges,
             best: table.hashes()[known.places[best]],
             ceilings: reliability.ceilings(),
-            deciles: reliability::deciles(&known.accuracies),
+            deciles: ranked.deciles(),
             reliability,
-            best_tenth,
+            best_tenth: ranked.best(BEST),
             explained_by_sizes: known.both(|chosen| {
                 let columns: Vec<_> = sizes.iter().map(|(_, values)| pick(values, chosen)).collect();
                 explained_by_ranks(&pick(&known.means, chosen), &columns)
@@ -194,7 +194,7 @@ impl Landscape {
             walk: graph.as_ref().and_then(|graph| graph.walk(&known.means, &mut seed.derive("walk").rng())),
             fitness_distance: pearson_interval(&distances, &known.means),
             optima: graph.as_ref().and_then(|graph| graph.optima(&known.accuracies, &known.means)),
-            regrets: middle(truth.floor()).and_then(|floor| Some([floor, middle(&of_a_tenth)?])),
+            regrets: middle(truth.floor()).and_then(|floor| Some([floor, middle(&truth.regrets_of_one_in(BEST))?])),
             judging,
             optimum: truth.optimum(),
             points,
@@ -203,7 +203,7 @@ impl Landscape {
 }
 
 impl<'a> Cells<'a> {
-    fn of(table: &'a Table, epochs: Epochs) -> Option<Self> {
+    fn new(table: &'a Table, epochs: Epochs) -> Option<Self> {
         let (mut list, mut places, mut accuracies, mut means) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (place, cell) in table.cells().iter().enumerate() {
             let values = table.judged_accuracies(place, epochs);
@@ -214,9 +214,8 @@ impl<'a> Cells<'a> {
                 means.push(mean);
             }
         }
-        let mut best: Vec<usize> = (0..means.len()).collect();
-        best.sort_by(|one, other| means[*other].total_cmp(&means[*one]));
-        best.truncate(means.len().div_ceil(BEST));
+        let mut best = best_of((0..means.len()).collect(), &means, BEST);
+        best.sort_unstable_by(|one, other| means[*other].total_cmp(&means[*one]).then(one.cmp(other)));
         (!list.is_empty()).then_some(Self { list, places, accuracies, means, best })
     }
 
@@ -264,23 +263,26 @@ fn effects(known: &Cells, sizes: &[(String, Vec<f64>)]) -> Vec<SizeEffect> {
 }
 
 fn budgets(table: &Table, known: &Cells, epochs: Epochs, sizes: &[(String, Vec<f64>)]) -> Vec<BudgetEffect> {
-    let columns: Vec<_> = sizes.iter().map(|(_, values)| values.clone()).collect();
-    let smaller = table.budgets().iter().copied().filter(|budget| *budget < epochs);
-    smaller
-        .map(|budget| {
-            // Cells without a training at the smaller budget are left out.
-            let seen = |place: &usize| table.judged_accuracies(*place, budget).first().copied();
-            let seen: Vec<Option<f64>> = known.places.iter().map(seen).collect();
-            let [all, best_tenth] = known.both(|chosen| {
-                let chosen: Vec<usize> = chosen.iter().copied().filter(|place| seen[*place].is_some()).collect();
-                let values: Vec<f64> = chosen.iter().filter_map(|place| seen[*place]).collect();
-                let means = pick(&known.means, &chosen);
-                let columns: Vec<_> = columns.iter().map(|column| pick(column, &chosen)).collect();
-                (spearman_interval(&values, &means), partial_spearman(&values, &means, &columns))
-            });
-            BudgetEffect { epochs: budget, all: all.0, best_tenth: best_tenth.0, beyond_sizes: all.1 }
-        })
-        .collect()
+    let effect = |budget: Epochs| {
+        let seen: Vec<Option<f64>> =
+            known.places.iter().map(|place| table.judged_accuracies(*place, budget).first().copied()).collect();
+        // Cells without a training at the smaller budget are left out.
+        let [all, best_tenth] =
+            known.both(|chosen| chosen.iter().copied().filter(|place| seen[*place].is_some()).collect::<Vec<_>>());
+        let pair = |chosen: &[usize]| {
+            let values: Vec<f64> = chosen.iter().filter_map(|place| seen[*place]).collect();
+            (values, pick(&known.means, chosen))
+        };
+        let ((values, means), (best_values, best_means)) = (pair(&all), pair(&best_tenth));
+        let columns: Vec<_> = sizes.iter().map(|(_, column)| pick(column, &all)).collect();
+        BudgetEffect {
+            epochs: budget,
+            all: spearman_interval(&values, &means),
+            best_tenth: spearman_interval(&best_values, &best_means),
+            beyond_sizes: partial_spearman(&values, &means, &columns),
+        }
+    };
+    table.budgets().iter().copied().filter(|budget| *budget < epochs).map(effect).collect()
 }
 
 #[cfg(test)]
@@ -291,8 +293,8 @@ mod tests {
     use crate::train::Evaluation;
     use crate::unit::Accuracy;
 
-    /// All 91 cells of at most four vertices: so many trainings of each at two budgets, with an accuracy of the cell, the budget and the
-    /// repeat.
+    /// A table of all 91 cells of at most four vertices, each trained `repeats` times at two budgets; `accuracy` takes the cell, the budget
+    /// and the repeat.
     fn table(repeats: u16, accuracy: impl Fn(&Cell, u16, u16) -> f32) -> Table {
         let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
         let trainings = cells.iter().flat_map(|cell| [2, 4].map(|epochs| (*cell, epochs)));
@@ -313,7 +315,7 @@ mod tests {
     }
 
     fn landscape(table: &Table) -> Landscape {
-        Landscape::of(table, None, None, Seed(0)).unwrap()
+        Landscape::new(table, None, None, Seed(0)).unwrap()
     }
 
     #[test]
@@ -356,8 +358,8 @@ mod tests {
         let table = table(1, |cell, _, _| by_flops(cell));
         let found = landscape(&table);
         assert!(found.reliability.noise.is_none() && found.ceilings.is_none() && found.judging == Judging::All);
-        let error = Landscape::of(&table, None, Some(Epochs(7)), Seed(0)).unwrap_err();
+        let error = Landscape::new(&table, None, Some(Epochs(7)), Seed(0)).unwrap_err();
         assert_eq!(error.to_string(), "nothing was trained for 7 epochs (known: 2, 4)");
-        assert!(matches!(Landscape::of(&Table::from_records(&[]), None, None, Seed(0)), Err(Error::Rows(_))));
+        assert!(matches!(Landscape::new(&Table::from_records(&[]), None, None, Seed(0)), Err(Error::Rows(_))));
     }
 }

@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use serde::Serialize;
 
 use crate::compare::Estimate;
-use crate::statistics::{mean, number, pooled_deviation, quantile, standard_deviation};
+use crate::statistics::{mean, number, pooled_deviation, standard_deviation};
 use crate::unit::Seed;
 
 /// The groups that the cells are parted into.
@@ -46,10 +46,10 @@ pub struct Decile {
 }
 
 impl Reliability {
-    fn of(cells: &[&[f64]], chosen_by: Option<usize>, is_unseen: bool) -> Self {
+    fn new(cells: &[&[f64]], chosen_by: Option<usize>, is_unseen: bool) -> Self {
         let means: Vec<f64> = cells.iter().filter_map(|values| mean(values)).collect();
         let noise = pooled_deviation(cells);
-        let (reliability, of_one) = Moments::of(cells).map_or((None, None), |moments| (moments.estimate(), moments.of_one()));
+        let (reliability, of_one) = Moments::new(cells).map_or((None, None), |moments| (moments.estimate(), moments.of_one()));
         Self { cells: cells.len(), chosen_by, is_unseen, noise, spread: standard_deviation(&means), reliability, of_one }
     }
 
@@ -63,42 +63,51 @@ impl Reliability {
     }
 }
 
-/// Of all cells, and of the best one in `best`. These are chosen by the repeats that every cell has, and judged by the others where each
-/// of them has at least two more.
-pub(super) fn all_and_best(accuracies: &[Vec<f64>], best: usize) -> [Reliability; 2] {
-    let all: Vec<&[f64]> = accuracies.iter().map(Vec::as_slice).collect();
-    let shared = all.iter().map(|values| values.len()).min().unwrap_or(0);
-    let order = by_mean(&all, shared);
-    let chosen = &order[order.len() - order.len().div_ceil(best)..];
-    let has_more = chosen.iter().all(|place| all[*place].len() >= shared + 2);
-    let judged: Vec<&[f64]> = chosen.iter().map(|place| if has_more { &all[*place][shared..] } else { all[*place] }).collect();
-    [Reliability::of(&all, None, true), Reliability::of(&judged, Some(shared), has_more)]
+/// The accuracies of cells, ranked by the repeats that every cell has.
+pub(super) struct Ranked<'a> {
+    cells: Vec<&'a [f64]>,
+    /// The number of repeats that every cell has.
+    shared: usize,
+    /// The mean of these repeats of each cell.
+    means: Vec<f64>,
+    /// The positions of the cells by these means, ascending.
+    order: Vec<usize>,
 }
 
-/// Of each tenth of the cells, the worst first; fewer groups where there are fewer cells.
-pub(super) fn deciles(accuracies: &[Vec<f64>]) -> Vec<Decile> {
-    let all: Vec<&[f64]> = accuracies.iter().map(Vec::as_slice).collect();
-    let shared = all.iter().map(|values| values.len()).min().unwrap_or(0);
-    let order = by_mean(&all, shared);
-    let groups = DECILES.min(order.len());
-    let of_group = |group: usize| {
-        let places = &order[group * order.len() / groups..(group + 1) * order.len() / groups];
-        let cells: Vec<&[f64]> = places.iter().map(|place| all[*place]).collect();
-        let mean_of = |place: usize| mean(&all[place][..shared]).unwrap_or_default();
-        Decile {
-            range: [mean_of(places[0]), mean_of(places[places.len() - 1])],
-            reliability: Reliability::of(&cells, Some(shared), false),
-        }
-    };
-    (0..groups).map(of_group).collect()
-}
+impl<'a> Ranked<'a> {
+    pub(super) fn new(accuracies: &'a [Vec<f64>]) -> Self {
+        let cells: Vec<&[f64]> = accuracies.iter().map(Vec::as_slice).collect();
+        let shared = cells.iter().map(|values| values.len()).min().unwrap_or(0);
+        let means: Vec<f64> = cells.iter().map(|values| mean(&values[..shared]).unwrap_or(f64::NEG_INFINITY)).collect();
+        let mut order: Vec<usize> = (0..cells.len()).collect();
+        order.sort_by(|one, other| means[*one].total_cmp(&means[*other]));
+        Self { cells, shared, means, order }
+    }
 
-/// The places of the cells by the mean of their first repeats, ascending.
-fn by_mean(cells: &[&[f64]], repeats: usize) -> Vec<usize> {
-    let means: Vec<f64> = cells.iter().map(|values| mean(&values[..repeats]).unwrap_or(f64::NEG_INFINITY)).collect();
-    let mut order: Vec<usize> = (0..cells.len()).collect();
-    order.sort_by(|one, other| means[*one].total_cmp(&means[*other]));
-    order
+    pub(super) fn all(&self) -> Reliability {
+        Reliability::new(&self.cells, None, true)
+    }
+
+    /// The reliability of the best cells, one in `one_in`: judged by the repeats that did not choose them where each has at least two.
+    pub(super) fn best(&self, one_in: usize) -> Reliability {
+        let chosen = &self.order[self.order.len() - self.order.len().div_ceil(one_in)..];
+        let has_more = chosen.iter().all(|place| self.cells[*place].len() >= self.shared + 2);
+        let first = if has_more { self.shared } else { 0 };
+        let judged: Vec<&[f64]> = chosen.iter().map(|place| &self.cells[*place][first..]).collect();
+        Reliability::new(&judged, Some(self.shared), has_more)
+    }
+
+    /// Each tenth of the cells, the worst first; fewer groups where there are fewer cells.
+    pub(super) fn deciles(&self) -> Vec<Decile> {
+        let (count, groups) = (self.order.len(), DECILES.min(self.order.len()));
+        let decile = |group: usize| {
+            let places = &self.order[group * count / groups..(group + 1) * count / groups];
+            let cells: Vec<&[f64]> = places.iter().map(|place| self.cells[*place]).collect();
+            let range = [places[0], places[places.len() - 1]].map(|place| self.means[place]);
+            Decile { range, reliability: Reliability::new(&cells, Some(self.shared), false) }
+        };
+        (0..groups).map(decile).collect()
+    }
 }
 
 /// Of each cell its mean, the variance of that mean, and the variance of one repeat.
@@ -106,7 +115,7 @@ struct Moments(Vec<[f64; 3]>);
 
 impl Moments {
     /// `None` where a cell has one repeat only.
-    fn of(cells: &[&[f64]]) -> Option<Self> {
+    fn new(cells: &[&[f64]]) -> Option<Self> {
         let of_cell = |values: &&[f64]| {
             let variance = standard_deviation(values)?.powi(2);
             Some([mean(values)?, variance / number(values.len()), variance])
@@ -139,7 +148,7 @@ impl Moments {
             reliability(self.variances(places.into_iter()))
         });
         let drawn: Vec<f64> = drawn.collect();
-        Some(Estimate { value, low: quantile(&drawn, 0.025)?, high: quantile(&drawn, 0.975)? })
+        Estimate::of_resamples(value, &drawn)
     }
 
     /// The share of the variance of single trainings that is the cells.
@@ -162,7 +171,7 @@ mod tests {
     fn the_reliability_of_three_cells_is_what_a_person_computes() {
         // Means .2, .4, .6: their variance is .04. Variances over the two repeats: .0002, .0008, .0002.
         let cells = [vec![0.19, 0.21], vec![0.38, 0.42], vec![0.61, 0.59]];
-        let [all, _] = all_and_best(&cells, 10);
+        let all = Ranked::new(&cells).all();
         near(all.reliability.unwrap().value, 1.0 - 0.0002 / 0.04);
         near(all.noise.unwrap(), 0.0004_f64.sqrt());
         near(all.spread.unwrap(), 0.2);
@@ -176,19 +185,19 @@ mod tests {
     fn the_best_are_judged_by_repeats_that_did_not_choose_them_where_there_are_some() {
         // The third is chosen by its first repeat, and by the others it is the worst.
         let cells = [vec![0.5], vec![0.6], vec![0.7, 0.1, 0.3]];
-        let [_, best] = all_and_best(&cells, 3);
+        let best = Ranked::new(&cells).best(3);
         assert_eq!((best.cells, best.chosen_by, best.is_unseen), (1, Some(1), true));
         near(best.noise.unwrap(), 0.02_f64.sqrt());
-        let [_, best] = all_and_best(&cells[..2], 2);
+        let best = Ranked::new(&cells[..2]).best(2);
         assert!(!best.is_unseen && best.noise.is_none() && best.reliability.is_none());
     }
 
     #[test]
     fn tenths_are_in_order_and_hold_every_cell_once() {
         let cells: Vec<Vec<f64>> = (0..25).map(|place| vec![f64::from(place % 5) / 10.0, f64::from(place) / 50.0]).collect();
-        let deciles = deciles(&cells);
+        let deciles = Ranked::new(&cells).deciles();
         assert_eq!((deciles.len(), deciles.iter().map(|decile| decile.reliability.cells).sum::<usize>()), (10, 25));
         assert!(deciles.windows(2).all(|pair| pair[0].range[1] <= pair[1].range[0]));
-        assert_eq!(super::deciles(&cells[..3]).len(), 3);
+        assert_eq!(Ranked::new(&cells[..3]).deciles().len(), 3);
     }
 }

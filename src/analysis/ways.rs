@@ -14,7 +14,7 @@ use crate::statistics::{mean, number, pooled_deviation, standard_deviation};
 /// The random walks, and the steps of each.
 const WALKS: usize = 100;
 const STEPS: usize = 1_000;
-/// The largest lag of which the autocorrelation is told.
+/// The largest lag of the autocorrelation.
 const LAGS: usize = 10;
 
 /// How alike the cells along random walks are.
@@ -53,7 +53,7 @@ pub(super) struct Graph(Vec<Vec<u32>>);
 impl Graph {
     /// `None` where fewer than half of the neighbours of the cells are among them: what would be found on such ways says nothing of the
     /// space.
-    pub(super) fn of(space: &Space, cells: &[&Cell]) -> Option<Self> {
+    pub(super) fn new(space: &Space, cells: &[&Cell]) -> Option<Self> {
         let places: FxHashMap<u64, u32> = cells.iter().map(|cell| cell.fingerprint()).zip(0..).collect();
         let of_cell = |cell: &&Cell| {
             let neighbours = space.distinct_neighbours(cell);
@@ -65,7 +65,7 @@ impl Graph {
         (2 * found >= counts.iter().sum::<usize>()).then_some(Self(known))
     }
 
-    fn of_cell(&self, cell: usize) -> impl ExactSizeIterator<Item = usize> {
+    fn neighbours(&self, cell: usize) -> impl ExactSizeIterator<Item = usize> {
         self.0[cell].iter().map(|neighbour| *neighbour as usize)
     }
 
@@ -103,7 +103,7 @@ impl Graph {
         }
         // Of equal neighbours the first: the order of the cells is fixed.
         let best_of =
-            |cell: usize| self.of_cell(cell).reduce(|best, other| if means[other] > means[best] { other } else { best });
+            |cell: usize| self.neighbours(cell).reduce(|best, other| if means[other] > means[best] { other } else { best });
         let up: Vec<Option<usize>> =
             (0..means.len()).map(|cell| best_of(cell).filter(|best| means[*best] > means[cell])).collect();
         let ends: Vec<(usize, usize)> = (0..means.len()).map(|cell| climb(&up, cell)).collect();
@@ -115,7 +115,7 @@ impl Graph {
                 let shares = 1.0 / number(accuracies[cell].len()) + 1.0 / number(accuracies[other].len());
                 means[cell] - means[other] > NORMAL_95 * noise * shares.sqrt()
             };
-            optima().filter(|cell| self.of_cell(*cell).all(|other| is_beyond(*cell, other))).count()
+            optima().filter(|cell| self.neighbours(*cell).all(|other| is_beyond(*cell, other))).count()
         });
         let all = number(means.len());
         let to_the_best = ends.iter().filter(|(end, _)| means[*end] >= highest).count();

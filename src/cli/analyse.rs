@@ -8,9 +8,11 @@ use clap::Subcommand;
 use nasbench::analysis::Landscape;
 use nasbench::file::replace;
 use nasbench::report::{landscape_page, landscape_text};
+use nasbench::table::SHIPPED;
 use nasbench::unit::{Epochs, Seed};
 
-use super::outputs::{check_replaceable, has_mark};
+use super::format::ObjectFormat;
+use super::outputs::{check_replaceable, has_mark, quoted, utf8};
 use super::{Global, benchmark, note};
 
 /// What makes a page again begins with this.
@@ -57,16 +59,7 @@ struct LandscapeArguments {
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// A JSON object.
-    Json,
+    format: ObjectFormat,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
@@ -75,7 +68,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<()> {
+    let given = arguments.benchmark.as_deref().unwrap_or(Path::new(SHIPPED));
     if let Some(file) = &arguments.out {
+        utf8(given)?;
         check_replaceable(file, "the page of an analysis", arguments.force, |file| has_mark(file, &format!("\">{COMMAND} ")))?;
     }
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
@@ -84,19 +79,18 @@ fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<
     // An import that does not say its network has no sizes as trained.
     let skeleton = benchmark.skeleton().ok();
     let landscape =
-        Landscape::of(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
+        Landscape::new(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
     if let Some(file) = &arguments.out {
-        let name = arguments.benchmark.as_deref().and_then(Path::to_str).unwrap_or(nasbench::table::SHIPPED);
-        let command = format!("{COMMAND} {name} --epochs {} --seed {}", landscape.epochs, arguments.seed);
-        let page = landscape_page(&landscape, &format!("The landscape of {name}"), &command)?;
+        let command = format!("{COMMAND} {} --epochs {} --seed {}", quoted(given), landscape.epochs, arguments.seed);
+        let page = landscape_page(&landscape, &format!("The landscape of {}", given.display()), &command)?;
         replace(file, |open| open.write_all(page.as_bytes())).with_context(|| format!("could not write `{}`", file.display()))?;
         if !global.quiet {
             note(format_args!("wrote `{}`", file.display()));
         }
     }
     let text = match arguments.format {
-        Format::Table => landscape_text(&landscape),
-        Format::Json => serde_json::to_string_pretty(&landscape)? + "\n",
+        ObjectFormat::Table => landscape_text(&landscape),
+        ObjectFormat::Json => serde_json::to_string_pretty(&landscape)? + "\n",
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

@@ -10,7 +10,7 @@ use nasbench::unit::Epochs;
 use serde_json::{Value, json};
 
 use super::compact::name;
-use super::format::chain;
+use super::format::{ObjectFormat, chain};
 use super::import::grouped;
 use super::recording;
 use super::retrain::{self, Outcome};
@@ -59,16 +59,7 @@ pub(super) struct Arguments {
 
     /// How to print what was found; `json` has all counts, and of the keys that stand twice or are missing the first ones.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// A JSON object.
-    Json,
+    format: ObjectFormat,
 }
 
 /// What was found of a part, and where the damaged shards went.
@@ -126,9 +117,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let retrained = if is_in_order { retrain::run(&arguments.retrain, &benchmark, global)? } else { None };
     let mut out = std::io::stdout().lock();
     let printed = match arguments.format {
-        Format::Table => print(&checked, journals, &mut out)
+        ObjectFormat::Table => print(&checked, journals, &mut out)
             .and_then(|()| retrained.as_ref().map_or(Ok(()), |outcome| outcome.print(&mut out))),
-        Format::Json => print_json(&benchmark, &checked, journals, retrained.as_ref(), &mut out),
+        ObjectFormat::Json => print_json(&benchmark, &checked, journals, retrained.as_ref(), &mut out),
     };
     // What is wrong is an error even if nobody reads what was found.
     conclude(&benchmark, &checked, arguments.repair)?;

@@ -21,6 +21,16 @@ pub(super) enum Format {
     Csv,
 }
 
+/// How something is printed that is no list of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ObjectFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// A JSON object.
+    Json,
+}
+
 /// Rows under named columns. Text prints as it is; lists and objects are for JSON, where people see their JSON text.
 #[derive(Debug)]
 pub(super) struct Table {

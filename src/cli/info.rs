@@ -8,6 +8,7 @@ use nasbench::record;
 use nasbench::report;
 use nasbench::table::{Benchmark, Part};
 
+use super::format::ObjectFormat;
 use super::{Global, benchmark, watch};
 
 /// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
@@ -24,24 +25,15 @@ pub(super) struct Arguments {
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// A JSON object.
-    Json,
+    format: ObjectFormat,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     let summary = benchmark.summary().context("could not read the benchmark")?;
     let text = match arguments.format {
-        Format::Table => report::contents(&summary) + &recording(&benchmark)?,
-        Format::Json => serde_json::to_string_pretty(&summary)? + "\n",
+        ObjectFormat::Table => report::contents(&summary) + &recording(&benchmark)?,
+        ObjectFormat::Json => serde_json::to_string_pretty(&summary)? + "\n",
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

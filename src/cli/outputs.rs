@@ -36,6 +36,13 @@ pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
 }
 
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &Path) -> String {
+    let word = word.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=,:".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// Refuses a place where no file can be written, and one whose name is no text. One that is there may be replaced.
 pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
     // Messages and other commands name the file, which nobody would find under another name.

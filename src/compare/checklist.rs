@@ -8,8 +8,8 @@ use super::{Judging, Worth};
 use crate::search::Budget;
 
 /// The algorithms that every comparison should have beside those that it is about: one that learns nothing, and one that knows
-/// nothing but the size of a cell.
-pub const BASELINES: [&str; 2] = ["random", "largest-first"];
+/// nothing but the size of a cell. With the names of their lines.
+const BASELINES: [(&str, &str); 2] = [("random", "baseline random"), ("largest-first", "baseline largest-first")];
 
 /// A line of the checklist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,10 +48,10 @@ pub fn checklist(plan: &Plan, summary: &Summary, budgets: &[Budget]) -> Vec<Item
         item("distinct cells", summary.tasks.iter().all(has_distinct_cells), distinct_cells(plan, summary)),
         item("overhead", true, "the processor time of the algorithms themselves is in overhead.json".to_owned()),
     ];
-    items.extend(BASELINES.map(|name| {
-        let is_compared = plan.contestants.iter().any(|contestant| contestant.entry().name == name);
+    items.extend(BASELINES.map(|(algorithm, name)| {
+        let is_compared = plan.contestants.iter().any(|contestant| contestant.entry().name == algorithm);
         let note = if is_compared { "compared" } else { "not compared" };
-        item(if name == BASELINES[0] { "baseline random" } else { "baseline largest-first" }, is_compared, note.to_owned())
+        item(name, is_compared, note.to_owned())
     }));
     items.extend([tuning(plan), unseen_truth(summary), floor(summary), independent_tasks(summary)]);
     items

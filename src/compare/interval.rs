@@ -20,6 +20,13 @@ pub struct Estimate {
     pub high: f64,
 }
 
+impl Estimate {
+    /// A value with the bounds of the middle 95 % of what resampling gave; `None` if that gave nothing.
+    pub(crate) fn of_resamples(value: f64, resampled: &[f64]) -> Option<Self> {
+        Some(Self { value, low: quantile(resampled, 0.025)?, high: quantile(resampled, 0.975)? })
+    }
+}
+
 /// The mean of the middle half: the lowest and the highest quarter are left out, rounded down. `None` of nothing, or if a value
 /// is not finite.
 ///
@@ -92,7 +99,7 @@ impl Resampled {
     /// The mean with its interval.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
-        between(self.value, &self.drawn)
+        Estimate::of_resamples(self.value, &self.drawn)
     }
 
     /// How much larger another mean is, with its interval by the bootstrap. The runs of both must be independent of each other and drawn
@@ -104,13 +111,8 @@ impl Resampled {
     #[must_use]
     pub fn below(&self, other: &Self) -> Option<Estimate> {
         let differences: Vec<f64> = self.drawn.iter().zip(&other.drawn).map(|(own, other)| other - own).collect();
-        between(other.value - self.value, &differences)
+        Estimate::of_resamples(other.value - self.value, &differences)
     }
-}
-
-/// The bounds of the middle 95 % of what resampling gave.
-fn between(value: f64, resampled: &[f64]) -> Option<Estimate> {
-    Some(Estimate { value, low: quantile(resampled, 0.025)?, high: quantile(resampled, 0.975)? })
 }
 
 /// The probability that a value of `x` is larger than one of `y` on a task drawn at random, equal ones counting half, with its
@@ -136,7 +138,7 @@ pub fn probability_larger_interval(x: &[&[f64]], y: &[&[f64]], rng: &mut ChaCha8
     let mean_of = |shares: Vec<f64>| mean(&shares);
     let value = mean_of(tasks.iter().map(Contest::share).collect())?;
     let resample = |_| mean_of(tasks.iter().map(|task| task.resampled_share(rng)).collect());
-    between(value, &(0..RESAMPLES).filter_map(resample).collect::<Vec<_>>())
+    Estimate::of_resamples(value, &(0..RESAMPLES).filter_map(resample).collect::<Vec<_>>())
 }
 
 /// Two lists of results, each value by its place among all distinct values, so that winning pairs are counted in one pass.

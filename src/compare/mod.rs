@@ -26,7 +26,7 @@ mod truth;
 
 pub use across::{Across, Place};
 pub use agreement::Agreement;
-pub use checklist::{BASELINES, Item, checklist};
+pub use checklist::{Item, checklist};
 pub use cluster::Clusters;
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
@@ -34,7 +34,6 @@ pub use interval::{
     Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
 };
 pub use judging::Judging;
-pub use noise::regrets_of_one_in;
 pub use pair::Pair;
 pub use plan::{Contestant, Plan, Task};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};

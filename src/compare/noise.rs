@@ -33,16 +33,7 @@ const FLOOR_SEARCHES: u64 = 400;
 
 /// The regrets of searches that ask once for one cell in so many, drawn at random, and take the one with the best validation accuracy
 /// seen, ascending. One in one is every cell: the floor.
-///
-/// # Shapes
-///
-/// - `worth`: `[cells of the table]`; a cell without one is not asked for
-///
-/// # Units
-///
-/// Fractions, as `worth` and `best`.
-#[must_use]
-pub fn regrets_of_one_in(
+pub(super) fn regrets_of_one_in(
     part: usize,
     table: &Table,
     epochs: Epochs,

@@ -196,6 +196,7 @@ impl<T: Truth + ?Sized> Truth for &T {
 #[derive(Debug)]
 pub struct TableTruth<'a> {
     table: &'a Table,
+    epochs: Epochs,
     judged_by: Worth,
     judging: Judging,
     floor: Vec<f64>,
@@ -293,7 +294,13 @@ impl<'a> TableTruth<'a> {
         let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
         let floor = noise::regrets_of_one_in(1, table, epochs, judging, &worth, sorted.best());
         let optimum = noise::optimum(table, epochs, judged_by, &worth);
-        Ok(Self { table, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
+        Ok(Self { table, epochs, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
+    }
+
+    /// The regrets of searches that ask once for one cell in so many, drawn at random, and take the one that looks best, ascending.
+    #[must_use]
+    pub fn regrets_of_one_in(&self, part: usize) -> Vec<f64> {
+        noise::regrets_of_one_in(part, self.table, self.epochs, self.judging, &self.worth, self.best())
     }
 }
 

@@ -21,7 +21,7 @@ const CONTENTS: Contents = Contents {
 };
 
 /// A file's path in the repository and what is in it.
-type File = (&'static str, &'static [u8]);
+pub(super) type File = (&'static str, &'static [u8]);
 
 const TRAIN: [File; 2] = [
     ("data/fashion-14/train-images-idx3-ubyte.gz", include_bytes!("../../data/fashion-14/train-images-idx3-ubyte.gz")),
@@ -39,10 +39,12 @@ const TEST: [File; 2] = [
 ];
 
 fn load(entry: &Entry, contents: &Contents) -> Result<Dataset, Error> {
-    let unpack = |[images, labels]: [File; 2]| -> Result<Images, Error> {
-        idx::parse((Path::new(images.0), images.1), (Path::new(labels.0), labels.1), contents.classes.len())
-    };
     contents.dataset(entry.name, unpack(TRAIN)?, unpack(VALIDATION)?, unpack(TEST)?)
+}
+
+/// Unpacks embedded images and their labels.
+pub(super) fn unpack([images, labels]: [File; 2]) -> Result<Images, Error> {
+    idx::parse((Path::new(images.0), images.1), (Path::new(labels.0), labels.1), CONTENTS.classes.len())
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@
 //! numbers alone, on any machine. `data/fashion-clutter/README.md` says how the garments were chosen; `scripts/make_fashion14.rs`
 //! makes the files again. The garments to train on are those of `fashion-14`, and so are the first 4,000 to validate and to test on.
 
-use std::path::Path;
-
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Contents, Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_14, fashion_mnist, idx};
+use super::fashion_14::{self, File, unpack};
+use super::{Contents, Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_mnist};
 use crate::unit::Seed;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -44,9 +43,6 @@ const OPAQUE: i32 = 40;
 /// The noise of a pixel is the sum of three whole numbers, each from minus to plus this: a deviation of 10.5.
 const NOISE: i32 = 10;
 
-/// A file's path in the repository and what is in it.
-type File = (&'static str, &'static [u8]);
-
 /// The garments beyond those of `fashion-14`.
 const VALIDATION: [File; 2] = [
     (
@@ -66,15 +62,12 @@ const TEST: [File; 2] = [
 
 fn load(entry: &Entry, contents: &Contents) -> Result<Dataset, Error> {
     let garments = fashion_14::ENTRY.load(None)?;
-    let more = |[images, labels]: [File; 2]| -> Result<Images, Error> {
-        idx::parse((Path::new(images.0), images.1), (Path::new(labels.0), labels.1), contents.classes.len())
-    };
     let composed = |split: &str, parts: &[&Images]| compose(parts, &mut Seed(0).derive("fashion-clutter").derive(split).rng());
     contents.dataset(
         entry.name,
         composed("train", &[garments.train()])?,
-        composed("validation", &[garments.validation(), &more(VALIDATION)?])?,
-        composed("test", &[garments.test(), &more(TEST)?])?,
+        composed("validation", &[garments.validation(), &unpack(VALIDATION)?])?,
+        composed("test", &[garments.test(), &unpack(TEST)?])?,
     )
 }
 
@@ -181,8 +174,7 @@ mod tests {
             distinct.extend(first.all_pixels().chunks(GARMENT * GARMENT).map(<[u8]>::to_vec));
         }
         for file in [VALIDATION, TEST] {
-            let [images, labels] = file.map(|(path, bytes)| (Path::new(path), bytes));
-            distinct.extend(idx::parse(images, labels, 10).unwrap().all_pixels().chunks(GARMENT * GARMENT).map(<[u8]>::to_vec));
+            distinct.extend(unpack(file).unwrap().all_pixels().chunks(GARMENT * GARMENT).map(<[u8]>::to_vec));
         }
         distinct.extend(garments.train().all_pixels().chunks(GARMENT * GARMENT).map(<[u8]>::to_vec));
         // Fashion-MNIST itself has a few garments twice.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
-use super::pairs::{against_baseline, between, fine, is, nothing, pairs, pairs_of};
+use super::pairs::{against_baseline, fine, is, pairs, pairs_of};
 use super::plot::{comparison, ranks};
 use super::{Error, number};
 use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
@@ -108,7 +108,7 @@ fn by_budget(summaries: &[(String, &Summary)]) -> String {
         for (algorithm, standing) in task.algorithms.iter().enumerate() {
             for (budget, summary) in summaries {
                 let regret = summary.tasks[place].algorithms[algorithm].interquartile_mean;
-                grid.push([standing.name.as_str().into(), budget.as_str().into(), between(regret, fine).into()]);
+                grid.push([standing.name.as_str().into(), budget.as_str().into(), number::interval(regret, fine).into()]);
             }
         }
         let caption =
@@ -269,8 +269,8 @@ fn places(across: &Across) -> Grid {
     for place in &across.algorithms {
         grid.push([
             place.name.as_str().into(),
-            between(place.normalised_regret, |value| format!("{value:.3}")).into(),
-            place.mean_rank.map_or_else(nothing, |rank| format!("{rank:.2}")).into(),
+            number::interval(place.normalised_regret, |value| format!("{value:.3}")).into(),
+            place.mean_rank.map_or_else(number::nothing, |rank| format!("{rank:.2}")).into(),
         ]);
     }
     grid
@@ -313,16 +313,16 @@ fn standings(task: &OnTask) -> Grid {
         ("expected simulated seconds", Side::Right),
     ]);
     for standing in &task.algorithms {
-        let points = |value: Option<f64>| Entry::from(value.map_or_else(nothing, fine));
+        let points = |value: Option<f64>| Entry::from(value.map_or_else(number::nothing, fine));
         let cost = |reached: Option<Reached>, decimals: usize| {
             let expected = reached.and_then(|reached| reached.expected);
-            Entry::from(expected.map_or_else(nothing, |cost| format!("{cost:.decimals$}")))
+            Entry::from(expected.map_or_else(number::nothing, |cost| format!("{cost:.decimals$}")))
         };
         grid.push([
             standing.name.as_str().into(),
             standing.runs.to_string().into(),
-            standing.distinct_cells.map_or_else(nothing, |cells| format!("{cells:.1}")).into(),
-            between(standing.interquartile_mean, fine).into(),
+            standing.distinct_cells.map_or_else(number::nothing, |cells| format!("{cells:.1}")).into(),
+            number::interval(standing.interquartile_mean, fine).into(),
             points(standing.median),
             points(standing.mean),
             format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),

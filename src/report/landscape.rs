@@ -87,29 +87,21 @@ fn contents(landscape: &Landscape) -> Vec<String> {
 /// A reliability with its interval. Among cells that were chosen by the same means it has no lower bound, and below −1 none that says more.
 fn reliability_of(reliability: &Reliability) -> String {
     let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(Some(value)) };
-    reliability.reliability.map_or_else(
-        || number::NOTHING.to_owned(),
-        |Estimate { value, low, high }| format!("{} [{}, {}]", bound(value), bound(low), bound(high)),
-    )
+    number::interval(reliability.reliability, bound)
 }
 
-/// A value with its interval.
+/// A correlation with its interval.
 fn interval(estimate: Option<Estimate>) -> String {
-    let bounds = |estimate: Estimate| {
-        let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(|value| plain(Some(value)));
-        format!("{value} [{low}, {high}]")
-    };
-    estimate.map_or_else(|| number::NOTHING.to_owned(), bounds)
+    number::interval(estimate, |value| plain(Some(value)))
 }
 
-/// The same of a fraction in percent or percentage points.
+/// A fraction with its interval, in percent or percentage points.
 fn percent_interval(estimate: Estimate) -> String {
-    let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(percent);
-    format!("{value} [{low}, {high}]")
+    number::interval(Some(estimate), percent)
 }
 
 fn deviation(value: Option<f64>) -> String {
-    value.map_or_else(|| number::NOTHING.to_owned(), percent)
+    value.map_or_else(number::nothing, percent)
 }
 
 fn noise(landscape: &Landscape) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! How numbers print: percentages with two decimals, thousands apart, a dash where there is nothing.
 
+use crate::compare::Estimate;
 use crate::space::ModuleHash;
 use crate::unit::{Accuracy, Epochs, Flops};
 
@@ -27,6 +28,11 @@ pub(super) fn points(difference: Option<f64>) -> String {
 /// A correlation or another plain number with three decimals.
 pub(super) fn plain(value: Option<f64>) -> String {
     value.map_or_else(nothing, |value| format!("{value:.3}").replace('-', "−"))
+}
+
+/// A value with its bounds.
+pub(super) fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
+    estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
 }
 
 /// A mean and its deviation with three decimals.
@@ -78,7 +84,7 @@ pub(super) const fn real(count: usize) -> f64 {
     count as f64
 }
 
-fn nothing() -> String {
+pub(super) fn nothing() -> String {
     NOTHING.to_owned()
 }
 

@@ -3,7 +3,7 @@
 use super::grid::{Grid, Side};
 use super::number;
 use super::page::{paragraph, table};
-use crate::compare::{Estimate, FEWEST_TASKS, OnTask, Pair};
+use crate::compare::{FEWEST_TASKS, OnTask, Pair};
 
 pub(super) fn pairs_of(task: &OnTask) -> String {
     if task.pairs.is_empty() {
@@ -45,12 +45,12 @@ pub(super) fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>
         grid.push([
             names[pair.first].into(),
             names[pair.second].into(),
-            between(pair.probability, |value| format!("{value:.3}")).into(),
+            number::interval(pair.probability, |value| format!("{value:.3}")).into(),
             number::plain(pair.cliffs_delta).into(),
-            pair.corrected_p_value.map_or_else(nothing, p_value).into(),
+            pair.corrected_p_value.map_or_else(number::nothing, p_value).into(),
             nemenyi
                 .map_or_else(
-                    || between(pair.lower_by, |value| number::plain(Some(value))),
+                    || number::interval(pair.lower_by, |value| number::plain(Some(value))),
                     |nemenyi| p_value(nemenyi[pair.first][pair.second]),
                 )
                 .into(),
@@ -66,11 +66,6 @@ pub(super) fn fine(fraction: f64) -> String {
     format!("{:.3}", fraction * 100.0 + 0.0)
 }
 
-/// A value with its bounds.
-pub(super) fn between(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
-    estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
-}
-
 pub(super) fn p_value(value: f64) -> String {
     if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
 }
@@ -78,8 +73,4 @@ pub(super) fn p_value(value: f64) -> String {
 /// A p-value behind its letter.
 pub(super) fn is(value: f64) -> String {
     if value < 0.001 { p_value(value) } else { format!("= {}", p_value(value)) }
-}
-
-pub(super) fn nothing() -> String {
-    number::NOTHING.to_owned()
 }

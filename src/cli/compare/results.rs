@@ -15,7 +15,7 @@ use nasbench::table::{TrajectoryRow, holds_trajectories, write_trajectories};
 use serde_json::{Value, json};
 
 use super::{Arguments, Compared, Which};
-use crate::cli::outputs::{check_replaceable, has_mark};
+use crate::cli::outputs::{check_replaceable, has_mark, quoted};
 use crate::cli::search::models::LARGEST;
 
 /// The finished runs, in the folder of `--out`.
@@ -238,13 +238,6 @@ pub(super) fn command(arguments: &Arguments) -> String {
     let budget = budgets.join(",");
     let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));
     command
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &Path) -> String {
-    let word = word.display().to_string();
-    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=,:".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

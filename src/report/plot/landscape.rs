@@ -58,8 +58,8 @@ pub(in crate::report) fn noise_by_decile(landscape: &Landscape) -> Drawing {
     let x = Axis::whole("tenth of the cells, the worst first", all().map(|point| point.x));
     let y = Axis::linear("deviation (percentage points)", all().map(|point| point.y).chain([0.0]));
     let series = vec![
-        Series::line("a repeat of a cell", VERMILLION, Stroke::Solid, noise.clone()),
-        Series::line("the means of the cells", BLUE, Stroke::Dashed, spread.clone()),
+        Series::line("a repeat of a cell", VERMILLION, Stroke::Solid, noise),
+        Series::line("the means of the cells", BLUE, Stroke::Dashed, spread),
     ];
     let caption = "Where a repeat deviates by more than the means do, one training does not tell the cells of this tenth apart.";
     Plot { title: "Noise and spread", caption: caption.to_owned(), x, y, series }.draw().map(Some)

@@ -238,7 +238,7 @@ fn between_budgets(cells: usize, budgets: &[Budget]) -> Vec<BetweenBudgets> {
 
 fn repeat_noise(budget: &Budget) -> RepeatNoise {
     let all: Vec<usize> = (0..budget.cells.len()).filter(|index| budget.validation[*index].is_finite()).collect();
-    let best = best_tenth(all.clone(), &budget.validation);
+    let best = statistics::best_of(all.clone(), &budget.validation, BEST);
     RepeatNoise { epochs: budget.epochs, all: noise(budget, &all), best_tenth: noise(budget, &best) }
 }
 
@@ -265,20 +265,10 @@ fn noise(budget: &Budget, among: &[usize]) -> Noise {
 /// - `x`, `y`: `[cells]`, NaN where there is none
 fn correlation(x: &[f64], y: &[f64]) -> Correlation {
     let all: Vec<usize> = (0..x.len()).filter(|index| x[*index].is_finite() && y[*index].is_finite()).collect();
-    let best = best_tenth(all.clone(), y);
+    let best = statistics::best_of(all.clone(), y, BEST);
     let [(all_x, all_y), (best_x, best_y)] = [&all, &best].map(|cells| (picked(x, cells), picked(y, cells)));
     let (spearman_of_all, kendall_tau_b) = rayon::join(|| spearman(&all_x, &all_y), || kendall_tau_b(&all_x, &all_y));
     Correlation { cells: all.len(), spearman: spearman_of_all, spearman_of_best: spearman(&best_x, &best_y), kendall_tau_b }
-}
-
-/// The tenth of the cells with the highest values, rounded up; of equal ones the first. In no order.
-fn best_tenth(mut cells: Vec<usize>, values: &[f64]) -> Vec<usize> {
-    let best = cells.len().div_ceil(BEST);
-    if best < cells.len() {
-        cells.select_nth_unstable_by(best, |a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
-        cells.truncate(best);
-    }
-    cells
 }
 
 fn picked(values: &[f64], cells: &[usize]) -> Vec<f64> {
