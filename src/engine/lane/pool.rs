@@ -53,15 +53,16 @@ impl WithSimd for Pool<'_> {
 /// Combines the 3×3 pixels around a place.
 #[inline(always)]
 fn around<S: Simd>(values: &[S::f32s], place: usize, row: usize, combine: impl Fn(S::f32s, S::f32s) -> S::f32s) -> S::f32s {
-    let above_and_below = combine(beside::<S>(values, place - row, &combine), beside::<S>(values, place + row, &combine));
-    combine(above_and_below, beside::<S>(values, place, &combine))
+    let [above, below] = [beside::<S>(values, place - row, &combine), beside::<S>(values, place + row, &combine)];
+    combine(combine(above, below), beside::<S>(values, place, &combine))
 }
 
 /// Combines a pixel with those left and right of it.
 #[inline(always)]
 fn beside<S: Simd>(values: &[S::f32s], place: usize, combine: impl Fn(S::f32s, S::f32s) -> S::f32s) -> S::f32s {
     let pixel = LANES / S::F32_LANES;
-    combine(combine(values[place - pixel], values[place + pixel]), values[place])
+    let values = &values[place - pixel..][..=2 * pixel];
+    combine(combine(values[0], values[2 * pixel]), values[pixel])
 }
 
 /// The greatest of each 2×2 window, and which of its four pixels that is: its number goes to the place of the first.

@@ -122,9 +122,7 @@ impl Model {
                 let (input, output) = read_and_write(values, read, written);
                 arch.dispatch(Pool { operator: step.operator, planes: [from, to.plane], input, output, winners });
             }
-            Operator::AveragePool => {
-                pool::means(from, &values[read.0][read.1], part(means, channels, block));
-            }
+            Operator::AveragePool => pool::means(from, &values[read.0][read.1], part(means, channels, block)),
             Operator::Dense => {
                 let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
                 let means = part(means, channels, block);
