@@ -47,6 +47,7 @@ fn main() -> anyhow::Result<()> {
             workers: NonZeroUsize::MIN,
             share: Share::WHOLE,
             order: Order::Cost,
+            only: None,
             retry_failed: false,
             stop: None,
         };

@@ -131,6 +131,14 @@ impl Arguments {
         Ok(vec![Given::Graph(sketch)])
     }
 
+    /// The cells of a space that were given; `None` if none were, which means all of them.
+    pub(super) fn of_space(&self, space: Space, global: &Global) -> anyhow::Result<Option<Vec<Cell>>> {
+        let resolver = Resolver::new(space);
+        let given = self.read(global)?;
+        let cells: Vec<_> = given.iter().map(|given| resolver.cell(given)).collect::<Result<_, _>>()?;
+        Ok((!cells.is_empty()).then_some(cells))
+    }
+
     fn hashes(&self) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
         let mut given = Vec::new();
         for named in &self.hash {

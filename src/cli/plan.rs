@@ -11,6 +11,7 @@ use nasbench::unit::Seconds;
 use serde_json::{Value, json};
 
 use super::benchmark::is_shipped;
+use super::cell;
 use super::figures;
 use super::format::{Format, Table};
 use super::recording;
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
     #[command(flatten)]
     recording: recording::Arguments,
 
+    #[command(flatten)]
+    cells: cell::Arguments,
+
     /// Say what it takes on so many machines like this one.
     #[arg(long, default_value_t = NonZeroU32::MIN, value_name = "N")]
     devices: NonZeroU32,
@@ -43,6 +47,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let mut recording = arguments.recording.recording()?;
+    recording.only = arguments.cells.of_space(recording.space, global)?;
     if is_shipped(&recording.folder) {
         // It is only read here.
         Benchmark::shipped().context("could not open the benchmark")?.folder().clone_into(&mut recording.folder);

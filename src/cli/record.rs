@@ -10,7 +10,7 @@ use nasbench::unit::Seconds;
 
 use super::outputs::utf8;
 use super::progress::Progress;
-use super::{Global, benchmark, recording, signals};
+use super::{Global, benchmark, cell, recording, signals};
 
 /// Train the cells of a space, each at each budget in each repeat, and record the results.
 ///
@@ -19,6 +19,8 @@ use super::{Global, benchmark, recording, signals};
 /// repeats or vertices: what is recorded is never trained again. A long training saves a checkpoint each minute. On SIGTERM
 /// or Ctrl-C every training saves one and the command ends within seconds; a second Ctrl-C ends it at once.
 ///
+/// Cells that are named, as in `--hash @FILE`, are trained alone: that is how some cells of a table are trained more often than others.
+///
 /// Several processes may record one folder, each its own `--shard`; `nasbench cluster slurm` writes a job for Slurm. `nasbench plan`
 /// says before what it will take, `nasbench watch` shows how far it is, `nasbench info` what is there, and `nasbench compact` makes
 /// one file of all shards.
@@ -26,6 +28,9 @@ use super::{Global, benchmark, recording, signals};
 pub(super) struct Arguments {
     #[command(flatten)]
     recording: recording::Arguments,
+
+    #[command(flatten)]
+    cells: cell::Arguments,
 
     /// Train models again that could not be trained; their new rows count.
     #[arg(long)]
@@ -36,7 +41,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     benchmark::check_not_shipped(&arguments.recording.benchmark)?;
     utf8(&arguments.recording.benchmark)?;
     let stop = signals::stop()?;
-    let recording = Recording { retry_failed: arguments.retry_failed, stop: Some(&stop), ..arguments.recording.recording()? };
+    let recording = arguments.recording.recording()?;
+    let only = arguments.cells.of_space(recording.space, global)?;
+    let recording = Recording { only, retry_failed: arguments.retry_failed, stop: Some(&stop), ..recording };
     benchmark::note_numerics(&recording.folder, global);
     let started = Instant::now();
     let progress = Progress::new(global.verbose, global.quiet);

@@ -98,6 +98,7 @@ impl Arguments {
             dataset: self.images.load()?,
             protocol,
             space,
+            only: None,
             seed: Seed(self.seed),
             device,
             workers: self.workers.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN),

@@ -127,7 +127,7 @@ pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Obs
     let skeleton = sources.skeleton();
     let mut cells = Vec::new();
     let mut seen = HashSet::new();
-    let all = space.cells()?;
+    let all = recording.cells()?;
     for (hash, cell) in Cell::hashes(&all).into_iter().zip(all) {
         if share.holds(&hash) && seen.insert(hash) {
             let (_, flops) = network::count(&cell, &skeleton)?;

@@ -51,6 +51,8 @@ pub struct Recording<'a> {
     pub protocol: Protocol,
     /// The cells.
     pub space: Space,
+    /// If given, only these cells of the space: a plan is then of them alone, and what is recorded of others stays.
+    pub only: Option<Vec<Cell>>,
     /// The source of every random number.
     pub seed: Seed,
     /// Where to train.
@@ -65,6 +67,20 @@ pub struct Recording<'a> {
     pub retry_failed: bool,
     /// Ends the recording soon after it is set, with a checkpoint of each model in training.
     pub stop: Option<&'a AtomicBool>,
+}
+
+impl Recording<'_> {
+    /// The cells that are to be trained, isomorphic ones among them or not.
+    ///
+    /// # Errors
+    ///
+    /// [`space::Error`](crate::space::Error) if the space has too many.
+    pub fn cells(&self) -> Result<Vec<Cell>, Error> {
+        Ok(match &self.only {
+            Some(cells) => cells.clone(),
+            None => self.space.cells()?,
+        })
+    }
 }
 
 /// What a recording came to.
@@ -106,11 +122,11 @@ pub fn create(recording: &Recording<'_>) -> Result<Benchmark, Error> {
 /// [`Error`] if the protocol, the images or the device do not fit, the folder holds another benchmark or somebody else records
 /// the same cells, or a model cannot be trained. What was recorded until then stays.
 pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorded, Error> {
-    let Recording { folder, dataset, protocol, space, seed, device, workers, share, order, retry_failed, stop } = recording;
+    let Recording { folder, dataset, protocol, space, seed, device, workers, share, order, retry_failed, stop, .. } = recording;
     device.check().map_err(train::Error::from)?;
     let sources = Sources::prepare(dataset, protocol)?;
     observe(Event::Stage("enumerate"));
-    let cells = space.cells()?;
+    let cells = recording.cells()?;
     record::check_size(cells.len(), protocol.budgets.len(), protocol.repeats.into())?;
     if !folder.exists() {
         // What cannot be trained leaves no folder behind.
