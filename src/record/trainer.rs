@@ -11,7 +11,7 @@ use crate::engine::{self, Device};
 use crate::space::Cell;
 use crate::table::{Record, Status, Telemetry};
 use crate::train::{self, Checkpoint, Data, Progress, Protocol, Run, Trained, Training};
-use crate::unit::{Epochs, Seed};
+use crate::unit::{Epochs, Flops, Seed};
 
 /// The time of training that a killed process loses at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_mins(1);
@@ -67,7 +67,8 @@ impl Trainer<'_> {
         let seed = record.seed.expect("a row with a seed");
         let task = Task { cell, hash, epochs, repeat, seed, work: flops };
         let trained = self.training(&task, self.device).run(&mut |_| {})?;
-        Ok(Record { seed: Some(seed), ..row(&task, self.device, trained) })
+        let operations = self.operations(&task, trained.cost.flops);
+        Ok(Record { seed: Some(seed), ..row(&task, self.device, operations, trained) })
     }
 
     /// Refuses cells of which so many at a time take more memory than there is.
@@ -103,7 +104,9 @@ impl Trainer<'_> {
         for device in devices {
             match attempt(*device) {
                 Err(train::Error::Engine(engine::Error::Failed { .. })) => {}
-                result => return Ok(result?.map(|trained| row(task, *device, trained))),
+                result => {
+                    return Ok(result?.map(|trained| row(task, *device, self.operations(task, trained.cost.flops), trained)));
+                }
             }
         }
         let cost = self.training(task, self.device).cost()?;
@@ -113,8 +116,14 @@ impl Trainer<'_> {
             status: Status::Failed,
             device: Some(self.device.description()),
             numerics: Some(self.device.numerics()),
+            training_operations: Some(self.operations(task, cost.flops)),
             ..Record::blank(task.cell, task.epochs, task.repeat)
         }))
+    }
+
+    /// The operations of a training whose network costs so many for a forward pass.
+    fn operations(&self, task: &Task, of_pass: Flops) -> Flops {
+        Flops(of_pass.0.saturating_mul(self.protocol.passes(task.epochs)))
     }
 
     fn training<'a>(&'a self, task: &'a Task, device: Device) -> Training<'a> {
@@ -155,7 +164,7 @@ fn go_on(mut run: Run<'_>, assignment: &Assignment<'_>) -> Result<Option<Trained
     Ok(Some(run.finish().0))
 }
 
-fn row(task: &Task, device: Device, trained: Trained) -> Record {
+fn row(task: &Task, device: Device, operations: Flops, trained: Trained) -> Record {
     Record {
         parameters: trained.cost.parameters,
         flops: trained.cost.flops,
@@ -173,6 +182,7 @@ fn row(task: &Task, device: Device, trained: Trained) -> Record {
         curves: trained.curves,
         device: Some(device.description()),
         numerics: Some(device.numerics()),
+        training_operations: Some(operations),
         ..Record::blank(task.cell, task.epochs, task.repeat)
     }
 }
@@ -212,6 +222,8 @@ mod tests {
         let record = record.unwrap();
         assert_eq!((tried, record.status, record.device.as_deref()), (vec![gpu; 2], Status::Ok, Some("gpu:1")));
         assert!(record.telemetry.peak_memory.is_some() && record.telemetry.macro_f1.is_some());
+        let passes = Protocol::find(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml")).unwrap().passes(record.epochs);
+        assert_eq!(record.training_operations, Some(Flops(record.flops.0 * passes)));
     }
 
     #[test]
@@ -229,6 +241,7 @@ mod tests {
             let record = trained(device, |_, _| false).0.unwrap();
             assert_eq!((record.status, record.end.validation_accuracy), (Status::Failed, None));
             assert!(record.parameters.0 > 0 && record.check().is_ok());
+            assert!(record.training_operations.is_some());
         }
     }
 }

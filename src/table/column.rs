@@ -216,6 +216,14 @@ pub(super) const COLUMNS: &[Column] = &[
         .about("", "the version of the program that wrote the row"),
     optional("numerics", Label(|r| r.numerics.clone(), |r, text| put(&mut r.numerics, Some(text))))
         .about("", "the revision of the numerics and the vector instructions: with one such text trainings repeat bit for bit"),
+    optional(
+        "training_operations",
+        UInt64(|r| r.training_operations.map(|flops| flops.0), |r, n| put(&mut r.training_operations, Some(Flops(n)))),
+    )
+    .about(
+        "operations",
+        "what the training and its evaluations cost, each step counted as three forward passes: a cost that does not drift",
+    ),
 ];
 
 /// The name of the column with the official hash.

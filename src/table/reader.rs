@@ -271,6 +271,7 @@ mod tests {
                     source: ended.1,
                     device: provenance.1.0,
                     numerics: provenance.1.1,
+                    training_operations: provenance.0.map(Flops),
                     recorded_at: provenance.2.map(Timestamp),
                     tool_version: provenance.3,
                     ..Record::blank(cell, Epochs(epochs), repeat)

@@ -44,6 +44,7 @@ pub(super) const CIRCUMSTANCES: &[&str] = &[
     "recorded_at",
     "tool_version",
     "numerics",
+    "training_operations",
 ];
 
 /// One trained model, as the columns of a benchmark describe it.
@@ -94,6 +95,10 @@ pub struct Record {
     /// [`Device::numerics`](crate::engine::Device::numerics) says them; `None` in imported rows and in those of older versions.
     #[serde(default)]
     pub numerics: Option<String>,
+    /// What the training and its evaluations cost in operations, each step counted as three forward passes: the same on every machine and
+    /// at every hour. `None` in imported rows and in those of older versions.
+    #[serde(default)]
+    pub training_operations: Option<Flops>,
     /// Numbers that an imported table has beyond these, by the name of their column.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Number>,
@@ -151,6 +156,7 @@ impl Record {
             recorded_at: None,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             numerics: None,
+            training_operations: None,
             extra: BTreeMap::new(),
         }
     }
@@ -183,6 +189,7 @@ impl Record {
             recorded_at: None,
             tool_version: String::new(),
             numerics: None,
+            training_operations: None,
             ..self.clone()
         }
     }

@@ -253,7 +253,7 @@ mod tests {
             halfway_train_accuracy halfway_validation_accuracy halfway_test_accuracy final_training_time final_train_accuracy \
             final_validation_accuracy final_test_accuracy total_time wall_time curve_train_loss curve_train_accuracy \
             curve_validation_accuracy curve_learning_rate curve_gradient_norm curve_images_per_second images_per_second peak_memory \
-            macro_roc_auc macro_f1 status source device recorded_at tool_version numerics";
+            macro_roc_auc macro_f1 status source device recorded_at tool_version numerics training_operations";
         assert_eq!(names, documented.split_whitespace().collect::<Vec<_>>());
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let lacking = "seed start_train_accuracy start_validation_accuracy start_test_accuracy halfway_train_accuracy \
             halfway_validation_accuracy halfway_test_accuracy final_train_accuracy final_validation_accuracy final_test_accuracy \
             wall_time curve_train_loss curve_train_accuracy curve_validation_accuracy curve_learning_rate curve_gradient_norm \
-            curve_images_per_second images_per_second peak_memory macro_roc_auc macro_f1 device recorded_at numerics";
+            curve_images_per_second images_per_second peak_memory macro_roc_auc macro_f1 device recorded_at numerics training_operations";
         assert_eq!(nulls, lacking.split_whitespace().collect::<Vec<_>>());
     }
 
