@@ -18,7 +18,7 @@ fi
 nasbench="$(scripts/program.sh "${NASBENCH:-}")"
 
 compare() {
-    "$nasbench" compare --runs "$runs" --out "$folder/$1" --budget "$2" --algorithms "$3" --quiet > /dev/null
+    "$nasbench" compare --runs "$runs" --truth all --cost measured --out "$folder/$1" --budget "$2" --algorithms "$3" --quiet > /dev/null
 }
 
 all=random,non-regularized-evolution,regularized-evolution,genetic,local-search,reinforce,successive-halving,hyperband

@@ -11,16 +11,15 @@ mod ways;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::compare::{self, Estimate, Judging, TableTruth, Truth as _, interquartile_mean_interval};
+use crate::compare::{self, Judging, TableTruth, Truth as _, interquartile_mean_interval};
 use crate::network::{SIZES, Size, Skeleton, count};
 use crate::search::{self, Pool};
-
 use crate::space::{Cell, ModuleHash, distance};
-use crate::statistics::{best_of, mean, number, quantile};
+use crate::statistics::{Estimate, best_of, mean, number, pearson_interval, quantile, spearman_interval};
 use crate::table::Table;
 use crate::unit::{Epochs, Seed};
 
-pub use correlation::{explained_by_ranks, partial_spearman, pearson_interval, spearman_interval};
+pub use correlation::{explained_by_ranks, partial_spearman};
 use reliability::Ranked;
 pub use reliability::{Decile, Reliability};
 pub use ways::{Optima, Walk, autocorrelation};

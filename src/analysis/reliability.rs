@@ -3,8 +3,7 @@
 use rand::RngExt as _;
 use serde::Serialize;
 
-use crate::compare::Estimate;
-use crate::statistics::{mean, number, pooled_deviation, standard_deviation};
+use crate::statistics::{Estimate, mean, number, pooled_deviation, standard_deviation};
 use crate::unit::Seed;
 
 /// The groups that the cells are parted into.

@@ -6,10 +6,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::correlation::NORMAL_95;
-use crate::compare::Estimate;
 use crate::space::{Cell, Space};
-use crate::statistics::{mean, number, pooled_deviation, standard_deviation};
+use crate::statistics::{Estimate, NORMAL_95, mean, number, pooled_deviation, standard_deviation};
 
 /// The random walks, and the steps of each.
 const WALKS: usize = 100;

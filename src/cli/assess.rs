@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use nasbench::file::replace;
+use nasbench::network::Size;
 use nasbench::report::learning_curves;
-use nasbench::surrogate::assess::{Assessment, Point, assess};
+use nasbench::surrogate::assess::{Assessment, Point, assess, assess_scores};
 use nasbench::surrogate::features::STANDARD;
 use nasbench::surrogate::quality::Summary;
 use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, judge};
@@ -22,6 +23,8 @@ use super::{Global, note};
 
 /// The numbers of cells that publications assess with.
 const SIZES: &[usize] = &[100, 172, 424, 1_000, 4_236];
+/// What is said of numbers that order the cells with nothing fitted.
+const NO_FIT: &str = ", nothing fitted";
 /// The word for every surrogate.
 const ALL: &str = "all";
 
@@ -38,10 +41,14 @@ and the models are asked for the same cells. The table has means over the seeds 
   coverage_90, _95  the share of the cells within their 90 % and 95 % intervals
   miscalibration    how far the shares below the predicted 10 %, 20 % … 90 % are from these, on average
 
+The last rows are what any model must beat: the order of the cells by their size alone, FLOPs or parameters in the network of
+NAS-Bench-101, with nothing fitted. Below 0 the smaller cells are better.
+
 `svr` is fitted on at most 3,000 cells, drawn by the seed, whatever the number asked for.
 
 `--warm-from E` also assesses each model with one more feature: what the same cell reached in a training of E epochs, which every
-cell that is predicted must have, too. Without it the models see nothing but the cell.
+cell that is predicted must have, too. Without it the models see nothing but the cell. Beside it stands the order by that cheap value
+alone, and what a training of E epochs costs: each cell that is predicted, too, must have been trained so.
 
 On the 20,001 published records that this program is developed with (train on n, predict 10,000 others, mean of 10 seeds):
 
@@ -126,11 +133,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let rows = recorded.features(&arguments.encoding)?.rows(lesson.cells()).context("could not encode the cells")?;
     let sizes = sizes(arguments, &lesson)?;
     let mut variants = vec![(String::new(), rows)];
+    // What orders cells with nothing fitted, which any model must beat.
+    #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
+    let measured = |size: Size| lesson.cells().iter().map(|cell| size.measure(cell) as f64).collect::<Vec<_>>();
+    let mut scores: Vec<_> = [Size::Flops, Size::Parameters].map(|size| (format!("{size}{NO_FIT}"), measured(size))).into();
     if let Some(low) = low {
         let epochs = arguments.warm_from.unwrap_or_default();
         let low = low.choose(lesson.hashes())?;
         let warm = variants[0].1.with_column(low.values()).context("could not add the smaller budget")?;
         variants.push((format!(" (warm from {epochs})"), warm));
+        scores.push((format!("{}{NO_FIT}", low.target()), low.values().iter().copied().map(f64::from).collect()));
+        if !global.quiet {
+            recorded.note_cost(Epochs(epochs), target.epochs);
+        }
     }
     let Arguments { seeds: repeats, held_out, .. } = *arguments;
     let how = Assessment { repeats, held_out, quantity: target.quantity, seed: Seed(arguments.seed) };
@@ -146,6 +161,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
             let curve = curve(entry, &name, rows, &lesson, &sizes, &how, global)?;
             curves.push((name, curve));
         }
+    }
+    for (name, scores) in scores {
+        let point = |size: &usize| assess_scores(&scores, lesson.hashes(), lesson.values(), *size, &how);
+        let curve = sizes.iter().map(point).collect::<Result<_, _>>().with_context(|| format!("could not assess `{name}`"))?;
+        curves.push((name, curve));
     }
     if let Some(file) = &arguments.out {
         let svg = learning_curves(&curves).context("could not draw the curves")?;

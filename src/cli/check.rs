@@ -22,8 +22,8 @@ use super::{Global, benchmark, note};
 /// Every byte is read. A file must have the sum that it states; each value must be one that a training can have; the hash of each
 /// cell is computed again of its matrix and operations, the seed of each training of what the benchmark is; no model may
 /// stand twice, and none be missing. What is promised are all cells of `--space` at the budgets of `--epochs` in so many
-/// `--repeats`; what is not said, the rows imply: every cell that there is, every budget, every repeat. Nothing is wrong with rows
-/// beyond that. Of rows of verification nothing is promised.
+/// `--repeats`; what is not said, the rows imply: every cell that there is, every budget, every repeat but those of fewer than half as
+/// many trainings as the commonest has, which some cells may have alone. Nothing is wrong with rows beyond that. Of rows of verification nothing is promised.
 ///
 /// A damaged file is named with what is wrong with it, and the others are checked all the same. The exit code is 1 if anything
 /// is wrong.

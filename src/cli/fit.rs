@@ -8,9 +8,11 @@ use anyhow::{Context as _, bail};
 use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
+use nasbench::surrogate::quality::cross_validate;
 use nasbench::surrogate::store::StoredJudge;
 use nasbench::surrogate::{
-    self, Entry, Error, FEWEST_ROWS, Features, FittedRange, Judge, Lesson, Model, Quantity, Rows, Target, judge,
+    self, Entry, Error, FEWEST_ROWS, Features, FittedRange, Judge, Lesson, Model, Noise, Prediction, Quantity, Rows, Target,
+    judge,
 };
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
@@ -21,6 +23,8 @@ use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
 
+/// The parts of the cells, each of which is predicted by a fit on the others, where residuals are asked for.
+const FOLDS: usize = 5;
 /// So many features are named in a table.
 const MOST_NAMED: usize = 20;
 
@@ -194,8 +198,25 @@ fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
 }
 
 fn fit(entry: &Entry, lesson: &Lesson, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
-    let model = Model::fit(entry, lesson.target(), features, rows, lesson.cells(), lesson.values(), seed.derive(entry.name))?;
-    Ok(model.with_noise(lesson.noise()))
+    let seed = seed.derive(entry.name);
+    let model = Model::fit(entry, lesson.target(), features, rows, lesson.cells(), lesson.values(), seed)?;
+    let noise = match Noise::of_repeats(&means(&model.predict(rows)?), lesson.of_repeats()) {
+        // Without a second training of any cell, what cells lie apart from predictions of others is the nearest to it.
+        None if lesson.target().quantity == Quantity::ValidationAccuracy => {
+            let targets = (Quantity::ValidationAccuracy, lesson.values());
+            match cross_validate(entry, rows, lesson.hashes(), targets, FOLDS, seed.derive("noise")) {
+                Ok(quality) => Noise::of_residuals(&means(&quality.predictions), lesson.values()),
+                Err(Error::Folds { .. } | Error::TooFewRows { .. }) => None,
+                Err(error) => return Err(error),
+            }
+        }
+        noise => noise,
+    };
+    Ok(model.with_noise(noise))
+}
+
+fn means(predictions: &[Prediction]) -> Vec<f32> {
+    predictions.iter().map(|prediction| prediction.mean).collect()
 }
 
 /// The model of the time of the same cells; `None` if nobody recorded it.
@@ -243,7 +264,20 @@ fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let (lowest, highest) = model.range();
     let encodings: Vec<_> = model.features().encodings().collect();
-    let noise = model.noise().map_or_else(|| "unknown: no cell has two repeats".to_owned(), |noise| format!("{noise:.4}"));
+    let noise = model.noise().map_or_else(
+        || "unknown: no cell has two repeats".to_owned(),
+        |noise| {
+            let (least, most) = noise.range();
+            let of = if noise.is_of_residuals() {
+                " of the residuals on cells left out, as no cell has two: an upper bound"
+            } else {
+                ""
+            };
+            let [least, most] = [least, most].map(|deviation| format!("{deviation:.4}"));
+            let range = if least == most { least } else { format!("{least} to {most} by what is predicted") };
+            format!("{range}{of}")
+        },
+    );
     let used = match model.training_cells().len() {
         used if used < given => format!("{used} of {given} cells (the most that it takes, drawn by the seed)"),
         used => format!("{used} cells"),

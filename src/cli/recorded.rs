@@ -7,11 +7,12 @@ use anyhow::{Context as _, bail};
 use nasbench::hex;
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
+use nasbench::statistics::mean;
 use nasbench::surrogate::{Features, Lesson, Quantity, Target};
 use nasbench::table::text::{Columns, read_table};
 use nasbench::table::{Divergence, Status, Table};
 use nasbench::train::Protocol;
-use nasbench::unit::Epochs;
+use nasbench::unit::{Epochs, Seconds};
 use sha2::{Digest as _, Sha256};
 
 use super::{benchmark, note};
@@ -102,6 +103,24 @@ impl Recorded {
         note(format_args!(
             "note: {diverged} of {trainings} trainings diverged ({rate:.2} %): each counts as an accuracy of chance, {chance:.2} %"
         ));
+    }
+
+    /// Says on standard error what the trainings of a smaller budget cost, which are needed of every cell that is predicted.
+    pub(super) fn note_cost(&self, low: Epochs, full: Epochs) {
+        let seconds = |epochs| {
+            let lesson = Lesson::of(&self.table, Target { quantity: Quantity::TrainingTime, epochs }).ok()?;
+            mean(&lesson.values().iter().copied().map(f64::from).collect::<Vec<_>>())
+        };
+        note(match (seconds(low), seconds(full)) {
+            (Some(low_time), Some(full_time)) => format!(
+                "note: a training of {low} epochs, which each cell needs that is predicted, costs {} on average; one of {full} epochs {}",
+                Seconds(low_time),
+                Seconds(full_time)
+            ),
+            _ => format!(
+                "note: each cell that is predicted needs a training of {low} epochs; no times are recorded that say what it costs"
+            ),
+        });
     }
 
     /// Says on standard error of how many cells nothing is learned though they were trained.

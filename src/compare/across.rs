@@ -4,12 +4,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::cluster::Clusters;
-use super::interval::{Estimate, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+use super::interval::{Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 use super::pair::{Pair, every_two, many_to_one};
 use super::plan::Plan;
 use super::rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 use super::significance::wilcoxon_signed_rank;
-use crate::statistics::{mean, number};
+use crate::statistics::{Estimate, mean, number};
 
 /// How algorithms compare over several tasks.
 #[derive(Clone, Debug, PartialEq, Serialize)]

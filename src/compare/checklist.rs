@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::plan::{Contestant, Plan};
+use super::plan::{Contestant, Plan, Task};
 use super::summary::{OnTask, Summary};
 use super::{Judging, Worth};
 use crate::search::Budget;
@@ -43,7 +43,7 @@ pub fn checklist(plan: &Plan, summary: &Summary, budgets: &[Budget]) -> Vec<Item
             "every algorithm has the same cells, budgets of epochs, records and rule of the budget".to_owned(),
         ),
         item("several runs", plan.runs > 1, format!("{} of each algorithm on each task", plan.runs)),
-        item("budget rule", true, budget_rule(plan.budget)),
+        item("budget rule", true, budget_rule(plan)),
         item("several budgets", budgets.len() > 1, of_budgets(budgets)),
         item("distinct cells", summary.tasks.iter().all(has_distinct_cells), distinct_cells(plan, summary)),
         item("overhead", true, "the processor time of the algorithms themselves is in overhead.json".to_owned()),
@@ -70,12 +70,18 @@ fn data(plan: &Plan) -> String {
     plan.tasks.iter().map(|task| format!("{}: {}", task.name, task.oracle)).collect::<Vec<_>>().join("; ")
 }
 
-fn budget_rule(budget: Budget) -> String {
-    let spent = match budget {
-        Budget::Evaluations(_) => "full trainings, where one of fewer epochs counts by its epochs",
-        Budget::SimulatedTime(_) => "the seconds that the trainings took when they were recorded, or that a model predicts",
+fn budget_rule(plan: &Plan) -> String {
+    let measured = "the seconds that the trainings took when they were recorded, or that a model predicts".to_owned();
+    let of_task = |task: &Task| task.cost.as_ref().map_or_else(|| measured.clone(), |cost| format!("seconds, {cost}"));
+    let spent = match plan.budget {
+        Budget::Evaluations(_) => "full trainings, where one of fewer epochs counts by its epochs".to_owned(),
+        Budget::SimulatedTime(_) => {
+            let mut rules: Vec<_> = plan.tasks.iter().map(of_task).collect();
+            rules.dedup();
+            rules.join("; ")
+        }
     };
-    format!("{budget}: {spent}; a training that begins before that is spent is finished and counted in full")
+    format!("{}: {spent}; a training that begins before that is spent is finished and counted in full", plan.budget)
 }
 
 fn of_budgets(budgets: &[Budget]) -> String {

@@ -3,8 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::interval::Estimate;
-use crate::statistics::number;
+use crate::statistics::{Estimate, number};
 
 /// The points of the distribution of the true values.
 const POINTS: usize = 200;

@@ -73,7 +73,7 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
 pub(super) fn task(epochs: u16) -> Task {
     let setup = Setup::new(space(), Epochs(epochs)).with_budgets(&BUDGETS);
     let oracle = "a toy table".to_owned();
-    Task { name: format!("toy at {epochs} epochs"), setup, oracle, benchmark: Some("toy".to_owned()) }
+    Task { name: format!("toy at {epochs} epochs"), setup, oracle, benchmark: Some("toy".to_owned()), cost: None }
 }
 
 /// Some tasks of as many benchmarks.

@@ -2,30 +2,11 @@
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 
-use crate::statistics::{mean, number, quantile};
+use crate::statistics::{Estimate, mean, number};
 
 /// How often results are drawn again for an interval.
 pub const RESAMPLES: usize = 2_000;
-
-/// A value, and the bounds between which it lies with a confidence of 95 %.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
-    /// The value itself.
-    pub value: f64,
-    /// The lower bound.
-    pub low: f64,
-    /// The upper bound.
-    pub high: f64,
-}
-
-impl Estimate {
-    /// A value with the bounds of the middle 95 % of what resampling gave; `None` if that gave nothing.
-    pub(crate) fn of_resamples(value: f64, resampled: &[f64]) -> Option<Self> {
-        Some(Self { value, low: quantile(resampled, 0.025)?, high: quantile(resampled, 0.975)? })
-    }
-}
 
 /// The mean of the middle half: the lowest and the highest quarter are left out, rounded down. `None` of nothing, or if a value
 /// is not finite.

@@ -4,7 +4,6 @@
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
 mod across;
-mod agreement;
 mod checklist;
 mod cluster;
 mod curve;
@@ -25,21 +24,18 @@ mod summary;
 mod truth;
 
 pub use across::{Across, Place};
-pub use agreement::Agreement;
 pub use checklist::{Item, checklist};
 pub use cluster::Clusters;
 pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
-pub use interval::{
-    Estimate, RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval,
-};
+pub use interval::{RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use judging::Judging;
 pub use pair::Pair;
 pub use plan::{Contestant, Plan, Task};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
-pub use summary::{GOAL, OnTask, Standing, Summary};
+pub use summary::{GOALS, Goal, OnTask, Standing, Summary};
 pub use truth::{ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;

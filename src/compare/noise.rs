@@ -4,9 +4,8 @@ use rand::RngExt as _;
 use rand::seq::index::sample;
 use rayon::prelude::*;
 
-use super::interval::Estimate;
 use super::{Deconvolved, Judging, NoisyMean, Worth};
-use crate::statistics::{mean, number, standard_deviation};
+use crate::statistics::{Estimate, mean, number, standard_deviation};
 use crate::table::{Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::interval::Estimate;
 use super::significance::holm;
+use crate::statistics::Estimate;
 
 /// How two algorithms differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]

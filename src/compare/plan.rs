@@ -89,9 +89,17 @@ pub struct Task {
     /// What the answers were made from: the identity of the benchmark, of the table itself or of the one that a model was fitted on.
     /// Tasks of one benchmark are not independent of each other. `None` if it is not known.
     pub benchmark: Option<String>,
+    /// How costs are computed, in words; `None` if they are those of the oracle itself, as measured or predicted seconds. The same searches
+    /// are run whatever trainings cost, and are compared at other moments.
+    pub cost: Option<String>,
 }
 
 impl Task {
+    /// What must be the same for a run to be kept.
+    pub(super) fn conditions(&self) -> String {
+        self.cost.as_ref().map_or_else(|| self.identity(), |cost| format!("{} {cost}", self.identity()))
+    }
+
     /// What makes two tasks the same, whatever they are called.
     pub(super) fn identity(&self) -> String {
         let Setup { space, epochs, budgets, pool, .. } = &self.setup;

@@ -116,7 +116,7 @@ pub fn run<O: Oracle>(
     let (kept, known) = Kept::open(file, &plan.conditions())?;
     let mut known: FxHashMap<(String, String, u32), KeptRun> =
         known.into_iter().map(|run| ((run.task.clone(), run.contestant.clone(), run.run), run)).collect();
-    let tasks: Vec<String> = plan.tasks.iter().map(Task::identity).collect();
+    let tasks: Vec<String> = plan.tasks.iter().map(Task::conditions).collect();
     let contestants: Vec<String> = plan.contestants.iter().map(Contestant::identity).collect();
     let mut done = Vec::new();
     let mut missing = Vec::new();
@@ -466,6 +466,7 @@ mod tests {
         let task = fixture::task(108);
         let others = [
             Task { oracle: "another table".to_owned(), ..task.clone() },
+            Task { cost: Some("computed".to_owned()), ..task.clone() },
             Task { setup: Setup::new(fixture::space(), Epochs(108)), ..task },
         ];
         for other in others {

@@ -5,9 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::across::Across;
-use super::agreement::Agreement;
 use super::curve::{self, Band, Path, Reached};
-use super::interval::{Estimate, interquartile_mean_interval, probability_larger_interval};
+use super::interval::{interquartile_mean_interval, probability_larger_interval};
 use super::judging::Judging;
 use super::pair::{Pair, every_two, many_to_one};
 use super::plan::{Contestant, Plan, Task};
@@ -15,11 +14,28 @@ use super::run::Run;
 use super::significance::mann_whitney;
 use super::truth::{Truth, Worth};
 use crate::search::{Budget, Duplicates, MOST_REDRAWS, Redraws, Returns};
-use crate::statistics::{mean, number, quantile};
-use crate::table::{Divergence, Incumbent};
+use crate::statistics::{Estimate, mean, number, quantile};
+use crate::table::{BetweenBudgets, Divergence, Incumbent};
 
-/// The share of the cells that count as the top.
-pub const GOAL: f64 = 0.001;
+/// The shares of the cells that may count as the top.
+pub const GOALS: [f64; 5] = [0.001, 0.005, 0.01, 0.05, 0.1];
+/// The cells that a search is to find: the smallest of [`GOALS`] whose least cell is no nearer to the best one than the floor, so that a
+/// search can tell it from its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Goal {
+    /// The share of the cells.
+    pub share: f64,
+    /// The regret of the least of them.
+    pub regret: f64,
+}
+
+impl Goal {
+    /// The first of some goals, from the smallest share on, that lies above the floor; the last one if none does.
+    fn above(floor: f64, goals: [Self; GOALS.len()]) -> Self {
+        goals.into_iter().find(|goal| goal.regret >= floor).unwrap_or(goals[GOALS.len() - 1])
+    }
+}
+
 /// How many points a curve has.
 const POINTS: usize = 101;
 
@@ -61,12 +77,12 @@ pub struct OnTask {
     pub divergence: Divergence,
     /// The pool in words, where the table lacks cells of the space. `None` if it has all.
     pub pool: Option<String>,
-    /// The regret of the least of the top cells: of the best 0.1 %.
-    pub goal: f64,
+    /// Which cells count as the top.
+    pub goal: Goal,
     /// The regret of the median cell.
     pub middle: f64,
-    /// How well small budgets tell the larger ones.
-    pub budgets: Vec<Agreement>,
+    /// How well one training at a smaller budget ranks the cells of a larger one.
+    pub budgets: Vec<BetweenBudgets>,
     /// The algorithms, in the order of the plan.
     pub algorithms: Vec<Standing>,
     /// Every two of them.
@@ -217,7 +233,8 @@ impl OnTask {
 
 fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
     let regret_of = |share| truth.best() - truth.threshold(share);
-    let goal = regret_of(GOAL);
+    let floor = interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng());
+    let goal = Goal::above(floor.map_or(0.0, |floor| floor.value), GOALS.map(|share| Goal { share, regret: regret_of(share) }));
     let pairs = pairs(plan, task, by_algorithm);
     let each = plan.contestants.par_iter().zip(by_algorithm);
     OnTask {
@@ -227,14 +244,14 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
         best: truth.best(),
         judging: truth.judging(),
         optimum: truth.optimum(),
-        floor: interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng()),
+        floor,
         repeats: truth.repeats(),
         divergence: truth.divergence(),
         pool: task.setup.pool.as_ref().map(ToString::to_string),
         goal,
         middle: regret_of(0.5),
         budgets: truth.agreements(&task.setup.budgets),
-        algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal)).collect(),
+        algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal.regret)).collect(),
         against_baseline: many_to_one(&pairs, plan.baseline),
         pairs,
     }
@@ -331,13 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn no_goal_lies_within_the_noise() {
+        let goals = std::array::from_fn(|place| Goal { share: GOALS[place], regret: [0.0, 0.001, 0.002, 0.006, 0.01][place] });
+        for (place, floor) in [0.0, 0.001, 0.0015, 0.005, 0.5].into_iter().enumerate() {
+            assert_eq!(Goal::above(floor, goals), goals[place]);
+        }
+    }
+
+    #[test]
     fn every_algorithm_and_every_pair_is_summed_up() {
         let plan = fixture::plan(&["random", "regularized-evolution", "hyperband"], 12);
         let (Summary { tasks, across, .. }, runs) = summary(&plan);
         assert_eq!((tasks.len(), across), (1, None));
         let summary = &tasks[0];
         assert_eq!((summary.name.as_str(), summary.budgets.len()), ("toy at 108 epochs", 6));
-        assert!(0.0 <= summary.goal && summary.goal < summary.middle);
+        assert!(0.0 <= summary.goal.regret && summary.goal.regret < summary.middle);
         let names: Vec<_> = summary.algorithms.iter().map(|standing| standing.name.as_str()).collect();
         assert_eq!(names, ["random", "regularized-evolution", "hyperband"]);
         let places: Vec<_> = summary.pairs.iter().map(|pair| (pair.first, pair.second)).collect();

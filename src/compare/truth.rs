@@ -4,13 +4,12 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::interval::Estimate;
-use super::{Agreement, Error, Judging, noise};
+use super::{Error, Judging, noise};
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
-use crate::statistics::number;
+use crate::statistics::{Estimate, RankCorrelation, mean, number};
 use crate::surrogate::Model;
-use crate::table::{Divergence, Mean, Status, Table};
+use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table};
 use crate::unit::Epochs;
 
 /// What cells are judged by.
@@ -133,8 +132,8 @@ pub trait Truth: Sync {
         None
     }
 
-    /// How well each budget tells the larger ones; nothing if that is not known.
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
+    /// How well one training at each budget ranks the cells of the larger ones; nothing if that is not known.
+    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
         let _ = budgets;
         Vec::new()
     }
@@ -181,7 +180,7 @@ impl<T: Truth + ?Sized> Truth for &T {
         (*self).caveat()
     }
 
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
+    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
         (*self).agreements(budgets)
     }
 }
@@ -341,16 +340,23 @@ impl Truth for TableTruth<'_> {
         self.sorted.threshold(share)
     }
 
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<Agreement> {
-        let reached = |index: usize, epochs: Epochs| {
-            Some(Worth::MeanValidationAccuracy.mean(self.table, index, epochs, Judging::All)?.value)
-        };
+    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
         let known: Vec<usize> = (0..self.worth.len()).filter(|index| self.worth[*index].is_some()).collect();
-        let of_budget =
-            |epochs: &Epochs| known.par_iter().map(|index| reached(*index, *epochs).unwrap_or(f64::NAN)).collect::<Vec<_>>();
-        let values: Vec<Vec<f64>> = budgets.iter().map(of_budget).collect();
-        let pairs = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| [smaller, larger]));
-        pairs.map(|pair| Agreement::between(pair.map(|place| budgets[place]), &values[pair[0]], &values[pair[1]])).collect()
+        let of_budget = |epochs: &Epochs| -> (Vec<f64>, Vec<f64>) {
+            let reached = |index: &usize| {
+                let values = self.table.judged_accuracies(*index, *epochs);
+                (values.first().copied().unwrap_or(f64::NAN), mean(&values).unwrap_or(f64::NAN))
+            };
+            known.par_iter().map(reached).unzip()
+        };
+        let values: Vec<_> = budgets.iter().map(of_budget).collect();
+        let pairs = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| (smaller, larger)));
+        let between = |(smaller, larger): (usize, usize)| BetweenBudgets {
+            smaller: budgets[smaller],
+            larger: budgets[larger],
+            correlation: RankCorrelation::new(&values[smaller].0, &values[larger].1),
+        };
+        pairs.map(between).collect()
     }
 }
 
@@ -515,6 +521,22 @@ mod tests {
         assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
         let better = |threshold: f64| cells.iter().filter(|cell| truth.worth(cell).unwrap() >= threshold).count();
         assert!(better(truth.threshold(0.1)) >= 10 && better(truth.threshold(1.0)) == cells.len());
+    }
+
+    #[test]
+    fn a_smaller_budget_is_judged_by_one_training_against_the_mean_of_the_larger_one() {
+        let (mut records, cells) = fixture::records();
+        // The first repeat at the smallest budget is turned around, and the mean of all three is as before.
+        for record in records.iter_mut().filter(|record| record.epochs == Epochs(4) && record.repeat == 0) {
+            record.end.validation_accuracy = Accuracy::from_fraction(1.0 - record.end.validation_accuracy.unwrap().fraction());
+        }
+        let table = Table::from_records(&records);
+        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let found = truth.agreements(&[Epochs(4), Epochs(12), Epochs(108)]);
+        let budgets: Vec<_> = found.iter().map(|one| (one.smaller.0, one.larger.0, one.correlation.cells)).collect();
+        assert_eq!(budgets, [(4, 12, cells.len()), (4, 108, cells.len()), (12, 108, cells.len())]);
+        let spearman: Vec<f64> = found.iter().map(|one| one.correlation.spearman.unwrap().value).collect();
+        assert!(spearman[0] < -0.9 && spearman[1] < -0.9 && spearman[2] > 0.9, "{spearman:?}");
     }
 
     #[test]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use super::Error;
 use super::recorded::Measured;
-use crate::network::Skeleton;
+use crate::network::{Size, Skeleton};
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::statistics::pooled_deviation;
 use crate::surrogate::features::{READABLE, STANDARD};
-use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge};
+use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge, cross_validate_scores};
 use crate::surrogate::store::StoredJudge;
-use crate::surrogate::{self, Features, FittedRange, Model, Quantity, Rows, SURROGATES, Target, judge};
+use crate::surrogate::{self, Features, FittedRange, Model, Noise, Quantity, Rows, SURROGATES, Target, judge};
 use crate::table::Identity;
 use crate::unit::{Accuracy, Epochs, Seed};
 
@@ -52,6 +51,8 @@ struct Lesson {
     readable: Features,
     readable_rows: Rows,
     accuracies: Vec<f32>,
+    /// The accuracies that these are the means of.
+    repeats: Vec<Vec<f64>>,
     times: Vec<f32>,
 }
 
@@ -73,6 +74,10 @@ impl Lesson {
             features,
             readable,
             accuracies: learned.iter().map(|(_, accuracy, _)| *accuracy).collect(),
+            repeats: learned
+                .iter()
+                .map(|(measured, ..)| measured.judged.iter().map(|accuracy| accuracy.fraction().into()).collect())
+                .collect(),
             times,
             cells,
         })
@@ -104,11 +109,12 @@ pub(super) fn fit(
         Ok(Model::fit(surrogate::find(name)?, target(quantity), features, rows, cells, values, seed.derive(name))?)
     };
     let time = Arc::new(fit(ORACLE, Quantity::TrainingTime, &lesson.times)?);
-    let noise = noise(recorded);
     // A file with both models answers a search by itself.
     let fit_accuracy = |name: &str| -> Result<Model, Error> {
-        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?
-            .with_noise(noise)
+        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?;
+        let predicted: Vec<f32> = model.predict(&lesson.rows)?.iter().map(|prediction| prediction.mean).collect();
+        let model = model
+            .with_noise(Noise::of_repeats(&predicted, &lesson.repeats))
             .with_benchmark(Some(benchmark.to_string()))
             .with_time(time.clone())?;
         model.save(&folder.join(format!("{name}.json")))?;
@@ -127,17 +133,16 @@ pub(super) fn fit(
         }
         quality.models.push(summarised(entry.name, &assessed));
     }
+    for size in [Size::Flops, Size::Parameters] {
+        #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
+        let sizes: Vec<f64> = lesson.cells.iter().map(|cell| size.measure(cell) as f64).collect();
+        let accuracies = (Quantity::ValidationAccuracy, lesson.accuracies.as_slice());
+        let assessed = cross_validate_scores(&sizes, &lesson.hashes, accuracies, lesson.folds(), seed.derive("folds"))?;
+        quality.sizes.push(summarised(size.name(), &assessed));
+    }
     quality.judge = judge_cells(&lesson, target(Quantity::ValidationAccuracy), seed, folder)?;
     let accuracy = fit_accuracy(ORACLE)?;
     Ok(Fitted { accuracy: Arc::new(accuracy), time, quality })
-}
-
-/// The standard deviation between the repeats of a cell, pooled.
-fn noise(recorded: &[Measured]) -> Option<f32> {
-    let of_cell =
-        |measured: &Measured| -> Vec<f64> { measured.judged.iter().map(|accuracy| accuracy.fraction().into()).collect() };
-    #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
-    pooled_deviation(recorded.iter().map(of_cell)).map(|noise| noise as f32)
 }
 
 fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {

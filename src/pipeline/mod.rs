@@ -20,11 +20,12 @@ use crate::network::Skeleton;
 use crate::record;
 use crate::report::{self, DataSet, Header, Machine, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::table::{self, Benchmark, Part, Timestamp};
+use crate::table::{self, Benchmark, Part, Record, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Epochs, Seconds, Seed};
 use crate::verify::{self, Candidate, Role, Verification};
 use crate::{network, search, space, surrogate, train};
+use searching::Searched;
 
 pub use forecast::{Calibration, Forecast, OfBudget, Sample, forecast};
 pub use recording::{Order, Portion, Recorded, Recording, Share, Workload, create, record};
@@ -141,7 +142,7 @@ pub enum Event<'a> {
 /// Whoever watches; called by the workers, too.
 pub type Observe<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 
-/// Runs everything, and writes `benchmark/`, `models/`, `trials/` and `report.html` into the folder.
+/// Runs everything, and writes `benchmark/`, `models/`, `report.html` and, where the space was searched, `trials/` into the folder.
 ///
 /// # Errors
 ///
@@ -166,14 +167,15 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
         fitting::fit(&recorded, run.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
     };
     let mut fitted = stages.time("fit", fit)?;
-    let searched =
-        stages.time("search", || searching::search(&fitted, run.search_space, run.top, job.seed, &job.out.join("trials")))?;
+    let searched = stages
+        .time("search", || searching::search(&fitted, (run.search_space, &larger), run.top, job.seed, &job.out.join("trials")))?;
     let verification = stages.time("verify", || run.verify(&recorded, &larger, &searched, &fitted, observe))?;
     fitted.quality.outside = fitted.accuracy.fitted_range().outside(&larger);
     let space = format!("all cells of at most {} vertices", job.space.max_vertices());
     let records = recorded::findings(space, &records, &recorded, job, classes);
     let header = run.header(started, stages.finished);
-    let report = Report { header, records, surrogates: fitted.quality, searches: searched.runs, verification };
+    let (scored, surrogates) = (searched.scored, fitted.quality);
+    let report = Report { header, records, surrogates, scored, searches: searched.runs, verification };
     report.write_page(&job.out.join("report.html"))?;
     Ok(report)
 }
@@ -224,32 +226,46 @@ impl<'a> Run<'a> {
         Ok(Self { job, sources, skeleton, benchmark, search_space, top })
     }
 
-    /// Retrains the best cells that the searches found, the best recorded one and some random ones.
+    /// Retrains the most promising cells that are not recorded, the best recorded one and cells that need no surrogate; then the best of
+    /// the winners once more.
     fn verify(
         &self,
         recorded: &[recorded::Measured],
         larger: &[Cell],
-        searched: &searching::Searched,
+        searched: &Searched,
         fitted: &fitting::Fitted,
         observe: Observe<'_>,
     ) -> Result<Verification, Error> {
         let mut taken: Vec<ModuleHash> = recorded.iter().map(|measured| measured.hash).collect();
         let winners: Vec<_> =
-            searched.ranking.iter().filter(|cell| !taken.contains(&cell.hash())).take(verify::WINNERS).collect();
+            searched.ranking.iter().filter(|cell| !taken.contains(&cell.hash())).take(verify::WINNERS).copied().collect();
         let best = recorded.iter().filter(|measured| measured.row.validation.is_some());
         let best = best.max_by(|a, b| a.row.validation.partial_cmp(&b.row.validation).expect("accuracies are numbers"));
-        taken.extend(winners.iter().map(|cell| cell.hash()));
-        let largest: Vec<_> = larger.iter().filter(|cell| cell.vertices() == self.search_space.max_vertices()).copied().collect();
-        let controls = verify::controls(&largest, &taken, self.job.seed);
-        let roles = winners.into_iter().map(|cell| (Role::Winner, *cell));
-        let roles = roles.chain(best.map(|measured| (Role::BestRecorded, measured.row.cell)));
-        let roles: Vec<_> = roles.chain(controls.into_iter().map(|cell| (Role::Control, cell))).collect();
+        taken.extend(winners.iter().map(Cell::hash));
+        let unrecorded: Vec<_> =
+            larger.iter().filter(|cell| cell.vertices() == self.search_space.max_vertices()).copied().collect();
+        let controls = verify::controls(&unrecorded, &taken, self.job.seed);
+        taken.extend(controls.iter().map(Cell::hash));
+        let of_size = verify::controls_of_size(&winners, &unrecorded, &taken, self.job.seed);
+        let best = best.map(|measured| measured.row.cell).into_iter().collect();
+        let groups = [
+            (Role::Winner, winners),
+            (Role::BestRecorded, best),
+            (Role::Largest, verify::largest(&unrecorded)),
+            (Role::SameSize, of_size),
+            (Role::Control, controls),
+        ];
+        let roles: Vec<_> =
+            groups.into_iter().flat_map(|(role, cells)| cells.into_iter().map(move |cell| (role, cell))).collect();
         let cells: Vec<_> = roles.iter().map(|(_, cell)| *cell).collect();
         let predicted = fitted.predict(&cells)?;
         let candidates: Vec<_> =
             roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
+        let compare = |records: &[Record]| verify::compare(&candidates, records, self.top, self.skeleton.classes);
         let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
-        Ok(verify::compare(&candidates, &records, self.top, self.skeleton.classes))
+        let Some(chosen) = verify::choose(&compare(&records)) else { return Ok(compare(&records)) };
+        let (further, _) = self.record(Part::Verified, &[chosen], &[self.top], verify::further_repeats(), observe)?;
+        Ok(compare(&[records, further].concat()))
     }
 
     fn header(&self, started: Timestamp, stages: Vec<Stage>) -> Header {

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::Job;
-use crate::report::{BudgetAgreement, RecordedCell, Records, RepeatAgreement, RowCount};
+use crate::report::{RecordedCell, Records, RepeatAgreement, RowCount};
 use crate::space::{Cell, ModuleHash};
-use crate::statistics::{kendall_tau_b, mean, pearson, pooled_deviation, spearman};
-use crate::table::{Record, Status, judged_records};
+use crate::statistics::{RankCorrelation, mean, pearson_interval, pooled_deviation, spearman_interval};
+use crate::table::{BetweenBudgets, Record, Status, judged_records};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
 /// A recorded cell at the top budget.
@@ -97,21 +97,23 @@ fn repeat_agreement(records: &[Record], epochs: Epochs, classes: usize) -> Repea
     RepeatAgreement {
         epochs,
         cells: first.len(),
-        pearson: pearson(&first, &second),
-        spearman: spearman(&first, &second),
+        pearson: pearson_interval(&first, &second),
+        spearman: spearman_interval(&first, &second),
         noise: pooled_deviation(&of_cells),
     }
 }
 
-/// How far a cheaper budget orders the cells as a dearer one does.
-fn budget_agreement(records: &[Record], lower: Epochs, upper: Epochs, classes: usize) -> BudgetAgreement {
-    let (low, high) = (by_cell(records, lower), by_cell(records, upper));
-    let mean_at = |rows: &[&Record]| Accuracy::mean(&judged(rows, classes)).map(fraction);
+/// How well one training at a smaller budget ranks the cells of a larger one.
+fn budget_agreement(records: &[Record], smaller: Epochs, larger: Epochs, classes: usize) -> BetweenBudgets {
+    let (low, high) = (by_cell(records, smaller), by_cell(records, larger));
     let mut hashes: Vec<_> = low.keys().copied().collect();
     hashes.sort_unstable();
-    let (x, y): (Vec<_>, Vec<_>) =
-        hashes.iter().filter_map(|hash| Some((mean_at(&low[hash])?, mean_at(high.get(hash)?)?))).unzip();
-    BudgetAgreement { lower, upper, spearman: spearman(&x, &y), kendall: kendall_tau_b(&x, &y) }
+    let pair = |hash: &ModuleHash| {
+        let one = judged(&low[hash], classes).first().copied()?;
+        Some((fraction(one), fraction(Accuracy::mean(&judged(high.get(hash)?, classes))?)))
+    };
+    let (x, y): (Vec<_>, Vec<_>) = hashes.iter().filter_map(pair).unzip();
+    BetweenBudgets { smaller, larger, correlation: RankCorrelation::new(&x, &y) }
 }
 
 #[cfg(test)]
@@ -145,8 +147,26 @@ mod tests {
         assert_eq!(agreement.cells, 3);
         // Sample variances of 0.0002, 0.0002 and 0.18.
         assert!((agreement.noise.unwrap() - (0.1804_f64 / 3.0).sqrt()).abs() < 1e-6);
-        // The third cell is the best at the small budget and the worst at the large one.
-        assert!((budget_agreement(&records, Epochs(1), Epochs(4), 10).kendall.unwrap() + 1.0 / 3.0).abs() < 1e-9);
         assert_eq!(count(&records, Epochs(4)).diverged, 1);
+    }
+
+    #[test]
+    fn one_training_at_a_smaller_budget_is_held_against_the_mean_at_the_larger_one() {
+        let space = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
+        // The second repeat at the small budget would turn the order around.
+        let records: Vec<_> = space[..5]
+            .iter()
+            .zip([0.5, 0.6, 0.7, 0.8, 0.9])
+            .flat_map(|(cell, one)| {
+                [
+                    record(*cell, 4, 0, Some(one)),
+                    record(*cell, 1, 0, Some(one / 2.0)),
+                    record(*cell, 1, 1, Some(2.0 * (1.0 - one))),
+                ]
+            })
+            .collect();
+        let found = budget_agreement(&records, Epochs(1), Epochs(4), 10).correlation;
+        assert_eq!(found.cells, 5);
+        assert!(found.spearman.unwrap().value > 1.0 - 1e-9 && found.kendall_tau_b.unwrap().value > 1.0 - 1e-9, "{found:?}");
     }
 }

@@ -8,8 +8,10 @@ use super::page::{document, paragraph, side_by_side, table};
 use super::pairs::{against_baseline, fine, is, pairs, pairs_of};
 use super::plot::{comparison, ranks};
 use super::{Error, number};
-use crate::compare::{Across, Agreement, Estimate, FEWEST_TASKS, GOAL, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
+use crate::compare::{Across, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
 use crate::file;
+use crate::statistics::Estimate;
+use crate::table::BetweenBudgets;
 
 /// Everything that a comparison has to tell.
 #[derive(Clone, Debug)]
@@ -152,7 +154,7 @@ fn results(task: &OnTask) -> String {
         "The mean number of different cells that a run asked for; regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
          one of the best {} % of the cells the best, though a luckier one may have come later, and what that costs if a run that failed \
          is followed by another",
-        100.0 * GOAL
+        100.0 * task.goal.share
     );
     let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
     let best = format!(
@@ -160,8 +162,8 @@ fn results(task: &OnTask) -> String {
          better half of at most {}.{}",
         task.judged_by.name(),
         number::percent(task.best),
-        100.0 * GOAL,
-        fine(task.goal),
+        100.0 * task.goal.share,
+        fine(task.goal.regret),
         fine(task.middle),
         task.optimum.map_or_else(String::new, |optimum| format!(" {}", optimum_in_words(&optimum)))
             + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
@@ -276,27 +278,27 @@ fn places(across: &Across) -> Grid {
     grid
 }
 
-fn budgets(agreements: &[Agreement]) -> String {
+fn budgets(agreements: &[BetweenBudgets]) -> String {
     let mut grid = Grid::new(&[
         ("budget", Side::Right),
         ("told budget", Side::Right),
         ("cells", Side::Right),
         ("all", Side::Right),
         ("best 10 %", Side::Right),
-        ("best 1 %", Side::Right),
+        ("Kendall τ-b, all", Side::Right),
     ]);
     for agreement in agreements {
         grid.push([
             agreement.smaller.to_string().into(),
             agreement.larger.to_string().into(),
-            number::thousands(agreement.cells as u64).into(),
-            number::plain(agreement.of_all).into(),
-            number::plain(agreement.of_best_tenth).into(),
-            number::plain(agreement.of_best_hundredth).into(),
+            number::thousands(agreement.correlation.cells as u64).into(),
+            number::correlation(agreement.correlation.spearman).into(),
+            number::correlation(agreement.correlation.spearman_of_best).into(),
+            number::correlation(agreement.correlation.kendall_tau_b).into(),
         ]);
     }
-    let caption = "Spearman's rank correlation of the mean validation accuracies at two budgets of epochs: over all cells, and among the \
-                   best ones by the larger budget. A search of many budgets relies on it.";
+    let caption = "Spearman's rank correlation of one training at the smaller budget with the mean of all trainings at the larger one, by \
+                   validation accuracy: over all cells, and among the best ones by the larger budget. A search of many budgets relies on it.";
     table(&grid, caption)
 }
 
@@ -336,9 +338,10 @@ fn standings(task: &OnTask) -> Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Clusters, Judging, Place, Worth, rank};
+    use crate::compare::{Band, Clusters, Goal, Judging, Place, Worth, rank};
     use crate::report::sample;
     use crate::search::{Duplicates, Redraws, Returns};
+    use crate::statistics::RankCorrelation;
     use crate::table::Divergence;
     use crate::unit::Epochs;
 
@@ -375,13 +378,15 @@ mod tests {
 
     fn task(names: &[&str], regret: f64) -> OnTask {
         let algorithms: Vec<_> = names.iter().map(|name| standing(name, regret)).collect();
-        let agreement = Agreement {
+        let agreement = BetweenBudgets {
             smaller: Epochs(4),
             larger: Epochs(12),
-            cells: 2_532,
-            of_all: Some(0.875),
-            of_best_tenth: Some(-0.25),
-            of_best_hundredth: None,
+            correlation: RankCorrelation {
+                cells: 2_532,
+                spearman: Some(Estimate { value: 0.875, low: 0.864, high: 0.885 }),
+                spearman_of_best: Some(Estimate { value: -0.25, low: -0.365, high: -0.128 }),
+                kendall_tau_b: None,
+            },
         };
         OnTask {
             name: "fashion & more".to_owned(),
@@ -394,7 +399,7 @@ mod tests {
             repeats: Some((3, 3)),
             divergence: Divergence::default(),
             pool: None,
-            goal: 0.004,
+            goal: Goal { share: 0.001, regret: 0.004 },
             middle: 0.03,
             budgets: vec![agreement],
             pairs: (1..algorithms.len()).map(pair).collect(),

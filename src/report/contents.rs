@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::grid::{Grid, Side};
+use super::grid::{Entry, Grid, Side};
 use super::number;
-use crate::table::{BestCell, BudgetCount, Correlation, Divergence, Provenance, Range, Status, Summary};
+use crate::statistics::RankCorrelation;
+use crate::table::{BestCell, BudgetCount, BySize, Divergence, Provenance, Range, Status, Summary};
 use crate::unit::Epochs;
 
 const INDENT: usize = 2;
@@ -29,17 +30,22 @@ pub(super) fn of(summary: &Summary) -> String {
     section("models by budget", &budgets(summary));
     section("ranges (accuracies in %, times in seconds)", &ranges(&summary.ranges));
     section("best cells by mean final validation accuracy (in %, times in seconds)", &best(summary));
+    text.extend(luck(summary));
     text.extend(divergence(summary));
     let mut section = |name: &str, grid: &Grid| {
         if !grid.is_empty() {
             text.extend(["\n", name, "\n", &grid.text(INDENT)]);
         }
     };
-    section("final validation accuracy: how well a smaller budget ranks the cells of a larger one", &between(summary));
+    section(
+        "final validation accuracy: how well one training at a smaller budget ranks the means of a larger one",
+        &between(summary),
+    );
+    section("the size of a network alone: how well it ranks the cells at the largest budget", &by_size(summary));
     let of_budgets = |within: &[crate::table::WithinBudget]| {
         let mut grid = Grid::new(&CORRELATION_COLUMNS);
         for row in within.iter().filter(|row| row.correlation.cells > 0) {
-            push_correlation(&mut grid, row.epochs.to_string(), &row.correlation);
+            grid.push(correlation_row(row.epochs.to_string(), &row.correlation));
         }
         grid
     };
@@ -175,6 +181,21 @@ fn diverged(budget: &BudgetCount) -> String {
     if diverged == 0 { count } else { format!("{count} ({} %)", number::percent(rate)) }
 }
 
+/// How far the means of the best cells are known, so that nobody takes their order for the truth.
+fn luck(summary: &Summary) -> Option<String> {
+    let (best, last) = (summary.best.first()?, summary.repeats.last()?);
+    let noise = last.best_tenth.over_repeats.or(last.all.over_repeats)?;
+    #[expect(clippy::cast_precision_loss, reason = "a handful of repeats")]
+    let error = noise / (best.repeats as f64).sqrt();
+    Some(format!(
+        "\n  a mean of {} has a standard error of {} points, and these are the largest of {} means:\n  {}\n",
+        number::counted(best.repeats, "repeat"),
+        number::percent(error),
+        number::thousands(summary.cells as u64),
+        "which cell is the best, and by how much, they do not tell"
+    ))
+}
+
 /// What the trainings that diverged count as, if any did.
 fn divergence(summary: &Summary) -> Option<String> {
     let of = |budget: &BudgetCount| budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
@@ -248,21 +269,31 @@ fn best(summary: &Summary) -> Grid {
 const CORRELATION_COLUMNS: [(&str, Side); 5] =
     [("epochs", Right), ("cells", Right), ("Spearman", Right), ("Spearman, best 10 %", Right), ("Kendall τ-b", Right)];
 
-fn push_correlation(grid: &mut Grid, epochs: String, correlation: &Correlation) {
-    grid.push([
+fn correlation_row(epochs: String, correlation: &RankCorrelation) -> [Entry; 5] {
+    [
         epochs.into(),
         number::thousands(correlation.cells as u64).into(),
-        number::plain(correlation.spearman).into(),
-        number::plain(correlation.spearman_of_best).into(),
-        number::plain(correlation.kendall_tau_b).into(),
-    ]);
+        number::correlation(correlation.spearman).into(),
+        number::correlation(correlation.spearman_of_best).into(),
+        number::correlation(correlation.kendall_tau_b).into(),
+    ]
+}
+
+fn by_size(summary: &Summary) -> Grid {
+    let columns = [&[("size", Left)], &CORRELATION_COLUMNS[1..]].concat();
+    let mut grid = Grid::new(&columns);
+    for BySize { column, correlation, .. } in summary.by_size.iter().filter(|row| row.correlation.cells > 0) {
+        let [_, cells, spearman, of_best, kendall] = correlation_row(String::new(), correlation);
+        grid.push([(*column).into(), cells, spearman, of_best, kendall]);
+    }
+    grid
 }
 
 fn between(summary: &Summary) -> Grid {
     let mut grid = Grid::new(&CORRELATION_COLUMNS);
     for pair in &summary.between_budgets {
         let epochs = |Epochs(smaller), Epochs(larger)| format!("{smaller} for {larger}");
-        push_correlation(&mut grid, epochs(pair.smaller, pair.larger), &pair.correlation);
+        grid.push(correlation_row(epochs(pair.smaller, pair.larger), &pair.correlation));
     }
     grid
 }
@@ -285,7 +316,7 @@ fn repeats(summary: &Summary) -> Grid {
                 number::thousands(noise.cells as u64).into(),
                 points(noise.over_repeats).into(),
                 points(noise.over_cells).into(),
-                number::plain(noise.spearman).into(),
+                number::correlation(noise.spearman).into(),
             ]);
         }
     }

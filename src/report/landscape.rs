@@ -6,7 +6,8 @@ use super::number::{self, percent, plain};
 use super::page::{document, paragraph, side_by_side, table};
 use super::plot::landscape as plots;
 use crate::analysis::{Landscape, Reliability};
-use crate::compare::{Estimate, Judging};
+use crate::compare::Judging;
+use crate::statistics::Estimate;
 
 use Side::{Left, Right};
 
@@ -16,8 +17,8 @@ const INDENT: usize = 2;
 #[must_use]
 pub fn landscape_text(landscape: &Landscape) -> String {
     let mut text = String::new();
-    let is_filled = |(_, sentences, grid): &Section| !(sentences.is_empty() && grid.is_empty());
-    for (name, sentences, grid) in sections(landscape).into_iter().filter(is_filled) {
+    let is_filled = |section: &Section| !(section.sentences.is_empty() && section.grid.is_empty());
+    for Section { name, sentences, grid, .. } in sections(landscape).into_iter().filter(is_filled) {
         text.extend([if text.is_empty() { "" } else { "\n" }, name, "\n"]);
         text.extend(sentences.iter().map(|sentence| format!("{:INDENT$}{sentence}\n", "")));
         if !grid.is_empty() {
@@ -34,35 +35,67 @@ pub fn landscape_text(landscape: &Landscape) -> String {
 ///
 /// [`Error::Plot`] if a picture could not be drawn.
 pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> Result<String, Error> {
-    let mut parts: Vec<(&str, &str, String)> = Vec::new();
+    let mut parts: Vec<(String, String, String)> = Vec::new();
     let pictures = [plots::accuracy_by_flops(landscape)?, plots::noise_by_decile(landscape)?];
     let ways = [plots::autocorrelation(landscape)?, plots::accuracy_by_distance(landscape)?];
     parts.push((
-        "pictures",
-        "The landscape",
+        "pictures".to_owned(),
+        "The landscape".to_owned(),
         side_by_side(pictures.into_iter().flatten()) + &side_by_side(ways.into_iter().flatten()),
     ));
-    for (number, (name, sentences, grid)) in sections(landscape).into_iter().enumerate() {
-        let body: String = sentences.iter().map(|sentence| paragraph(sentence)).collect();
-        parts.push((IDS[number], name, body + &table(&grid, name)));
+    for Section { id, name, sentences, grid, caption } in sections(landscape) {
+        let body: String = sentences.iter().map(|sentence| paragraph(&capitalised(sentence))).collect();
+        parts.push((id.to_owned(), capitalised(name), body + &table(&grid, caption)));
     }
-    parts.push(("repeat", "Repeat this analysis", format!("<pre tabindex=\"0\">{}</pre>\n", escape(command))));
+    let again = format!("<pre tabindex=\"0\">{}</pre>\n", escape(command));
+    parts.push(("repeat".to_owned(), "Repeat this analysis".to_owned(), again));
+    let parts: Vec<_> = parts.iter().map(|(id, name, body)| (id.as_str(), name.as_str(), body.clone())).collect();
     Ok(document(title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &parts))
 }
 
-/// The names of the sections in addresses, in their order.
-const IDS: [&str; 5] = ["cells", "noise", "size", "budgets", "search"];
-
-type Section = (&'static str, Vec<String>, Grid);
+/// A part of what is told: sentences, then a table.
+struct Section {
+    /// Its name in addresses.
+    id: &'static str,
+    name: &'static str,
+    sentences: Vec<String>,
+    grid: Grid,
+    caption: &'static str,
+}
 
 fn sections(landscape: &Landscape) -> [Section; 5] {
+    let nothing = || Grid::new(&[]);
     [
-        ("cells", contents(landscape), Grid::new(&[])),
-        ("how far the means can be trusted", noise(landscape), deciles(landscape)),
-        ("how far size ranks the cells (Spearman's correlation with the mean accuracy)", explained(landscape), sizes(landscape)),
-        ("what one training with a smaller budget tells (Spearman's correlation)", Vec::new(), budgets(landscape)),
-        ("what a search meets", search(landscape), Grid::new(&[])),
+        Section { id: "cells", name: "cells", sentences: contents(landscape), grid: nothing(), caption: "" },
+        Section {
+            id: "noise",
+            name: "how far the means can be trusted",
+            sentences: noise(landscape),
+            grid: deciles(landscape),
+            caption: "Each tenth of the cells, by their means; noise and spread are standard deviations in percentage points",
+        },
+        Section {
+            id: "size",
+            name: "how far size ranks the cells (Spearman's correlation with the mean accuracy)",
+            sentences: explained(landscape),
+            grid: sizes(landscape),
+            caption: "Intervals of 95 %; the last column is what is left when the FLOPs at a fixed stem are taken out of both",
+        },
+        Section {
+            id: "budgets",
+            name: "what one training with a smaller budget tells (Spearman's correlation)",
+            sentences: Vec::new(),
+            grid: budgets(landscape),
+            caption: "Intervals of 95 %; the last column is what is left when all sizes are taken out of both",
+        },
+        Section { id: "search", name: "what a search meets", sentences: search(landscape), grid: nothing(), caption: "" },
     ]
+}
+
+/// A text as it begins on a page.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn contents(landscape: &Landscape) -> Vec<String> {
@@ -88,11 +121,6 @@ fn contents(landscape: &Landscape) -> Vec<String> {
 fn reliability_of(reliability: &Reliability) -> String {
     let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(Some(value)) };
     number::interval(reliability.reliability, bound)
-}
-
-/// A correlation with its interval.
-fn interval(estimate: Option<Estimate>) -> String {
-    number::interval(estimate, |value| plain(Some(value)))
 }
 
 /// A fraction with its interval, in percent or percentage points.
@@ -159,14 +187,14 @@ fn deciles(landscape: &Landscape) -> Grid {
 }
 
 fn explained(landscape: &Landscape) -> Vec<String> {
-    let [all, best] = landscape.explained_by_sizes.map(interval);
+    let [all, best] = landscape.explained_by_sizes.map(number::correlation);
     vec![format!("all sizes together tell {all} of the variance of the ranks; among the best tenth {best}")]
 }
 
 fn sizes(landscape: &Landscape) -> Grid {
     let mut grid = Grid::new(&[("size", Left), ("all cells", Left), ("best tenth", Left), ("beyond FLOPs", Left)]);
     for effect in &landscape.sizes {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(interval);
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(number::correlation);
         grid.push([effect.size.as_str().into(), all.into(), best.into(), beyond.into()]);
     }
     grid
@@ -175,7 +203,7 @@ fn sizes(landscape: &Landscape) -> Grid {
 fn budgets(landscape: &Landscape) -> Grid {
     let mut grid = Grid::new(&[("epochs", Right), ("all cells", Left), ("best tenth", Left), ("beyond all sizes", Left)]);
     for effect in &landscape.budgets {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(interval);
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(number::correlation);
         grid.push([effect.epochs.to_string().into(), all.into(), best.into(), beyond.into()]);
     }
     grid
@@ -190,10 +218,15 @@ fn search(landscape: &Landscape) -> Vec<String> {
     if let Some(walk) = &landscape.walk {
         let length = walk.correlation_length.map_or_else(|| "beyond 10 steps".to_owned(), |lag| number::counted(lag, "step"));
         let first = walk.autocorrelation.first().copied();
-        sentences.push(format!("random walks: autocorrelation of neighbours {}; below 1/e after {length}", interval(first)));
+        sentences.push(format!(
+            "random walks: autocorrelation of neighbours {}; below 1/e after {length}",
+            number::correlation(first)
+        ));
     }
-    sentences
-        .push(format!("accuracy against the distance from the best cell: correlation {}", interval(landscape.fitness_distance)));
+    sentences.push(format!(
+        "accuracy against the distance from the best cell: correlation {}",
+        number::correlation(landscape.fitness_distance)
+    ));
     if let Some(optima) = &landscape.optima {
         let beyond =
             optima.beyond_noise.map_or_else(String::new, |count| format!(", {count} of them by more than noise explains"));
@@ -225,4 +258,30 @@ fn search(landscape: &Landscape) -> Vec<String> {
         ));
     }
     sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::assert_well_formed;
+    use crate::table::Benchmark;
+    use crate::unit::Seed;
+
+    #[test]
+    fn a_page_has_every_section_with_its_pictures_and_loads_nothing() {
+        let table = Benchmark::open("tests/data/tiny-benchmark").unwrap().table().unwrap();
+        let landscape = Landscape::new(&table, None, None, Seed(0)).unwrap();
+        let page = landscape_page(&landscape, "The landscape of <tiny>", "nasbench analyse landscape").unwrap();
+        assert_well_formed(&page);
+        for part in ["The landscape of &lt;tiny&gt;", "How far the means can be trusted", "What a search meets", "id=\"budgets\""]
+        {
+            assert!(page.contains(part), "{part}");
+        }
+        assert!(page.matches("<svg").count() >= 4 && !page.contains("src=") && !page.contains("NaN"));
+    }
+
+    #[test]
+    fn a_text_begins_with_a_capital_letter_on_a_page() {
+        assert_eq!(["", "a", "élan vital", "95 %"].map(capitalised), ["", "A", "Élan vital", "95 %"]);
+    }
 }

@@ -28,8 +28,8 @@ pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
 pub use landscape::{landscape_page, landscape_text};
 pub use parts::{
-    BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount,
-    SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates,
+    DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount, SearchRun, Spread,
+    Stage, Step, SurrogateQuality, Surrogates,
 };
 pub use plot::learning::learning_curves;
 
@@ -63,7 +63,9 @@ pub struct Report {
     pub records: Records,
     /// How well the surrogates predict cells they have not seen.
     pub surrogates: Surrogates,
-    /// The searches, one run each.
+    /// How many cells the surrogate scored: all of the searched space, if that is small enough.
+    pub scored: Option<usize>,
+    /// The searches of a larger space, one run each.
     pub searches: Vec<SearchRun>,
     /// The cells retrained to check the surrogate.
     pub verification: Verification,

@@ -1,7 +1,7 @@
 //! How numbers print: percentages with two decimals, thousands apart, a dash where there is nothing.
 
-use crate::compare::Estimate;
 use crate::space::ModuleHash;
+use crate::statistics::Estimate;
 use crate::unit::{Accuracy, Epochs, Flops};
 
 use super::Spread;
@@ -33,6 +33,11 @@ pub(super) fn plain(value: Option<f64>) -> String {
 /// A value with its bounds.
 pub(super) fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
     estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
+}
+
+/// A correlation with its bounds, with three decimals.
+pub(super) fn correlation(estimate: Option<Estimate>) -> String {
+    interval(estimate, |value| plain(Some(value)))
 }
 
 /// A mean and its deviation with three decimals.

@@ -4,7 +4,7 @@ use super::grid::{Grid, escape};
 use super::plot::{Figure, figures};
 use super::{Error, Judge, Records, Report, SearchRun, Surrogates, drawing, number, summary, tables};
 use crate::space::Cell;
-use crate::verify::{Role, Verification};
+use crate::verify::{Outcome, Role, Verification};
 
 const STYLE: &str = include_str!("page.css");
 /// Refuses everything that would have to be loaded.
@@ -58,19 +58,15 @@ fn summary(report: &Report) -> String {
     let tiles: Vec<_> = summary::tiles(report)
         .iter()
         .map(|tile| {
-            let class = match tile.held {
-                None => "tile",
-                Some(true) => "tile held",
-                Some(false) => "tile broken",
-            };
+            let class = tile.outcome.map_or_else(|| "tile".to_owned(), |outcome| format!("tile {}", class_of(outcome)));
             let (value, note) = (escape(&tile.value), escape(&tile.note));
             format!("<div class=\"{class}\"><div>{}</div><strong>{value}</strong><div>{note}</div></div>\n", tile.name)
         })
         .collect();
     let sentences: Vec<_> = summary::sentences(report).iter().map(|sentence| paragraph(sentence)).collect();
     let recorded = report.records.best().map(|(best, validation)| card(best.cell, "best recorded cell", &validation.to_string()));
-    let winner = summary::best_winner(&report.verification)
-        .map(|(winner, _)| card(winner.cell, "best verified winner", &format!("{} %", tables::measured(winner))));
+    let winner = summary::chosen_winner(&report.verification)
+        .map(|(winner, chosen)| card(winner.cell, summary::CHOSEN, &format!("{} %", number::percent(chosen.measured))));
     let cards: Vec<_> = recorded.into_iter().chain(winner).collect();
     format!(
         "<div class=\"tiles\">\n{}</div>\n<div class=\"lead\">\n<div>\n{}</div>\n<div class=\"cards\">\n{}</div>\n</div>\n",
@@ -167,7 +163,15 @@ fn judge(judge: &Judge) -> String {
 
 fn searches(report: &Report) -> Result<String, Error> {
     if report.searches.is_empty() {
-        return Ok(paragraph("No search was run."));
+        return Ok(paragraph(&report.scored.map_or_else(
+            || "No search was run.".to_owned(),
+            |scored| {
+                format!(
+                    "The surrogate scored all {} of the searched space, of which a search could only find some. A larger one is searched.",
+                    number::counted(scored, "cell")
+                )
+            },
+        )));
     }
     let about = |search: &SearchRun| format!("<dt>{}</dt><dd>{}</dd>\n", escape(&search.name), escape(&search.about));
     let abouts: Vec<_> = report.searches.iter().map(about).collect();
@@ -188,10 +192,10 @@ fn verification(report: &Report) -> Result<String, Error> {
         return Ok(paragraph("No cell was retrained."));
     }
     let figures = [figures::verified(report)?, figures::learning_curves(verification)?];
-    let verdict = verification.verdict.as_ref().map(|verdict| {
-        let class = if verdict.held { "verdict held" } else { "verdict broken" };
-        format!("<p class=\"{class}\">{}</p>\n", escape(&verdict.text))
-    });
+    let verdict = verification
+        .verdict
+        .as_ref()
+        .map(|verdict| format!("<p class=\"verdict {}\">{}</p>\n", class_of(verdict.outcome), escape(&verdict.text)));
     let training = if verification.training.is_empty() {
         String::new()
     } else {
@@ -201,11 +205,25 @@ fn verification(report: &Report) -> Result<String, Error> {
         training,
         verdict.unwrap_or_default(),
         side_by_side(figures.into_iter().flatten()),
-        table(&tables::verified(verification), "Retrained cells; measured is the mean over the seeds ± their standard deviation"),
+        table(&tables::differences(verification), "The winners against the cells beside them; intervals of 95 %"),
+        table(
+            &tables::verified(verification),
+            "Retrained cells; measured is the mean over the seeds ± their standard deviation, the difference with an interval of 95 % by the \
+             noise of all these trainings",
+        ),
         table(&tables::ranks(verification), "Does the surrogate rank what it has never seen?"),
         cards("The retrained winners and the best recorded cell", retrained_cards(verification).into_iter()),
     ]
     .concat())
+}
+
+/// The style of what became of a promise.
+const fn class_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Held => "held",
+        Outcome::Broken => "broken",
+        Outcome::Open => "open",
+    }
 }
 
 fn retrained_cards(verification: &Verification) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! The parts of a report: plain values, filled in by the pipeline.
 
 use crate::space::{Cell, Operation};
+use crate::statistics::Estimate;
+use crate::table::BetweenBudgets;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 use crate::verify::{Role, Verification, Verified};
 
@@ -85,7 +87,7 @@ pub struct Records {
     /// How well two trainings of the same cell agree, by budget.
     pub repeats: Vec<RepeatAgreement>,
     /// How well a small budget ranks the cells as a larger one does.
-    pub budgets: Vec<BudgetAgreement>,
+    pub budgets: Vec<BetweenBudgets>,
 }
 
 /// A trained cell.
@@ -134,24 +136,11 @@ pub struct RepeatAgreement {
     /// The cells compared.
     pub cells: usize,
     /// The linear correlation between repeat 0 and repeat 1.
-    pub pearson: Option<f64>,
+    pub pearson: Option<Estimate>,
     /// The rank correlation between repeat 0 and repeat 1.
-    pub spearman: Option<f64>,
+    pub spearman: Option<Estimate>,
     /// The standard deviation of one training around its cell's mean, as a fraction.
     pub noise: Option<f64>,
-}
-
-/// How well a small budget ranks the cells as a larger one does.
-#[derive(Clone, Copy, Debug)]
-pub struct BudgetAgreement {
-    /// The small budget.
-    pub lower: Epochs,
-    /// The larger budget.
-    pub upper: Epochs,
-    /// Spearman's rank correlation between the mean accuracies.
-    pub spearman: Option<f64>,
-    /// Kendall's rank correlation between the mean accuracies.
-    pub kendall: Option<f64>,
 }
 
 /// How well the surrogates predict cells they have not seen.
@@ -159,8 +148,10 @@ pub struct BudgetAgreement {
 pub struct Surrogates {
     /// How the measures were taken, in words: `5 folds, grouped by cell hash`.
     pub validation: String,
-    /// The models, in any order.
+    /// The models; the first one is asked.
     pub models: Vec<SurrogateQuality>,
+    /// What the sizes of the cells say of the same cells with nothing fitted.
+    pub sizes: Vec<SurrogateQuality>,
     /// What the forest said of each recorded cell while the cell was held out.
     pub held_out: Vec<Prediction>,
     /// The tree that a person can read.

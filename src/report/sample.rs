@@ -4,12 +4,14 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    BudgetAgreement, DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report,
-    RowCount, SearchRun, Spread, Stage, Step, SurrogateQuality, Surrogates, number,
+    DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun,
+    Spread, Stage, Step, SurrogateQuality, Surrogates, number,
 };
 use crate::space::{Cell, Operation, Sampler, Space};
+use crate::statistics::{Estimate, RankCorrelation};
+use crate::table::BetweenBudgets;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
-use crate::verify::{LearningCurve, RankCorrelations, Role, Verdict, Verification, Verified};
+use crate::verify::{Chosen, Difference, LearningCurve, Outcome, RankCorrelations, Role, Verdict, Verification, Verified};
 
 /// A report that looks like one of a real run.
 pub(super) fn full() -> Report {
@@ -24,7 +26,7 @@ pub(super) fn full() -> Report {
     let searches = [("random", "draws cells at random"), ("regularized-evolution", "mutates the best of a sample")]
         .map(|(name, about)| search(name, about, &mut rng));
     let verification = verification(&records, &mut rng);
-    Report { header: header(), records, surrogates: surrogates(held_out), searches: searches.into(), verification }
+    Report { header: header(), records, surrogates: surrogates(held_out), scored: None, searches: searches.into(), verification }
 }
 
 /// A report of a run that has not got anywhere.
@@ -34,7 +36,7 @@ pub(super) fn empty() -> Report {
     header.stages.clear();
     header.protocol.lines.clear();
     header.machine.cpu = None;
-    Report { header, records, surrogates, searches: Vec::new(), verification }
+    Report { header, records, surrogates, scored: None, searches: Vec::new(), verification }
 }
 
 /// Reports with parts missing, single, equal or diverged.
@@ -62,6 +64,7 @@ pub(super) fn odd() -> Vec<Report> {
         only(|report| report.surrogates.models.iter_mut().for_each(|model| model.kendall = None)),
         only(|report| report.searches.iter_mut().for_each(|search| search.trajectory.clear())),
         only(|report| report.searches.truncate(1)),
+        only(|report| (report.scored, report.searches) = (Some(2_532), Vec::new())),
         only(|report| report.records.rows.clear()),
     ]
 }
@@ -125,11 +128,17 @@ fn records(rng: &mut ChaCha8Rng) -> Records {
     let cells = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
     let cells: Vec<_> = cells.into_iter().map(|cell| recorded(cell, rng)).collect();
     let count = |epochs, diverged| RowCount { epochs: Epochs(epochs), ok: 182 - diverged, diverged, failed: 0 };
+    let correlation = RankCorrelation {
+        cells: 91,
+        spearman: Some(estimate(0.903)),
+        spearman_of_best: None,
+        kendall_tau_b: Some(estimate(0.744)),
+    };
     let agreement = |epochs, pearson, spearman, noise| RepeatAgreement {
         epochs: Epochs(epochs),
         cells: 91,
-        pearson: Some(pearson),
-        spearman: Some(spearman),
+        pearson: Some(estimate(pearson)),
+        spearman: Some(estimate(spearman)),
         noise: Some(noise),
     };
     Records {
@@ -138,7 +147,7 @@ fn records(rng: &mut ChaCha8Rng) -> Records {
         cells,
         rows: vec![count(4, 1), count(12, 0)],
         repeats: vec![agreement(4, 0.913, 0.887, 0.0091), agreement(12, 0.954, 0.921, 0.0058)],
-        budgets: vec![BudgetAgreement { lower: Epochs(4), upper: Epochs(12), spearman: Some(0.903), kendall: Some(0.744) }],
+        budgets: vec![BetweenBudgets { smaller: Epochs(4), larger: Epochs(12), correlation }],
     }
 }
 
@@ -170,6 +179,7 @@ fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
     Surrogates {
         validation: "5 folds, grouped by cell hash".to_owned(),
         models: vec![model("random-forest", 0.0), model("svr", 0.035)],
+        sizes: vec![SurrogateQuality { r_squared: None, rmse: None, ..model("flops", 0.2) }],
         held_out,
         outside: Some(
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there"
@@ -219,11 +229,13 @@ fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
         training: "3 fresh seeds at 12 epochs".to_owned(),
         cells: winners.into_iter().chain([best]).chain(controls).collect(),
         verdict: Some(Verdict {
-            held: true,
+            outcome: Outcome::Held,
             text: "The promise held: the best winner reaches what the forest said within two standard deviations of the repeats."
                 .to_owned(),
         }),
-        rank_correlation: RankCorrelations { all: Some(0.891), winners: Some(-0.2), controls: Some(0.833) },
+        differences: vec![Difference { role: Role::Control, cells: 8, mean: 0.81, difference: estimate(0.03) }],
+        chosen: Some(Chosen { place: 0, seeds: 3, measured: 0.862, above_recorded: Some(estimate(-0.002)) }),
+        rank_correlation: RankCorrelations { all: Some(estimate(0.891)), winners: None, controls: Some(estimate(0.833)) },
         curves,
     }
 }
@@ -239,7 +251,12 @@ fn verified(role: Role, cell: Cell, rng: &mut ChaCha8Rng) -> Verified {
         deviation: Some(0.003 + noise(rng, 0.001)),
         seeds: 3,
         test: accuracy(measured - 0.005),
+        difference: Some(estimate(-0.003)),
     }
+}
+
+const fn estimate(value: f64) -> Estimate {
+    Estimate { value, low: value - 0.04, high: value + 0.03 }
 }
 
 fn curve(winner: &Verified, rng: &mut ChaCha8Rng) -> LearningCurve {

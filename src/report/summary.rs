@@ -1,18 +1,16 @@
 //! What was found, in a few sentences.
 
-use crate::unit::Accuracy;
-
 use super::number::{self, counted};
 use super::{Records, Report, RowCount, Spread, Surrogates};
-use crate::verify::{Role, Verification, Verified};
+use crate::verify::{Chosen, Outcome, Role, Verification, Verified};
 
 /// A figure worth a tile at the top of the page.
 pub(super) struct Tile {
     pub(super) name: &'static str,
     pub(super) value: String,
     pub(super) note: String,
-    /// Whether the promise held, on the tile that says so.
-    pub(super) held: Option<bool>,
+    /// What became of the promise, on the tile that says so.
+    pub(super) outcome: Option<Outcome>,
 }
 
 /// The sentences, in pipeline order.
@@ -20,10 +18,11 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
     [
         Some(recorded(&report.records)),
         best_recorded(&report.records),
-        asked_surrogate(&report.surrogates),
+        asked_surrogate(report),
         report.surrogates.outside.as_ref().map(|outside| format!("Of those that were searched, {outside}.")),
         Some(verified(&report.verification)),
         report.verification.verdict.as_ref().map(|verdict| verdict.text.clone()),
+        chosen(&report.verification),
     ]
     .into_iter()
     .flatten()
@@ -35,22 +34,24 @@ pub(super) fn tiles(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if let Some((best, validation)) = report.records.best() {
         let note = format!("validation accuracy, {} parameters", number::thousands(best.parameters.0));
-        tiles.push(Tile { name: "best recorded cell", value: validation.to_string(), note, held: None });
+        tiles.push(Tile { name: "best recorded cell", value: validation.to_string(), note, outcome: None });
     }
-    if let Some((winner, measured)) = best_winner(&report.verification) {
-        let deviation = winner.deviation.map_or_else(String::new, |d| format!(" ± {}", number::percent(d)));
-        let value = format!("{}{deviation} %", number::accuracy(Some(measured)));
-        let note = format!("over {}, {} parameters", counted(winner.seeds, "seed"), number::thousands(winner.parameters.0));
-        tiles.push(Tile { name: "best verified winner", value, note, held: None });
+    if let Some((winner, chosen)) = chosen_winner(&report.verification) {
+        let note = format!(
+            "over {} that it was not chosen by, {} parameters",
+            counted(chosen.seeds, "seed"),
+            number::thousands(winner.parameters.0)
+        );
+        tiles.push(Tile { name: CHOSEN, value: format!("{} %", number::percent(chosen.measured)), note, outcome: None });
     }
     if let Some((name, kendall)) = asked_model(&report.surrogates) {
         let deviation = kendall.deviation.map(|deviation| format!("{deviation:.2}"));
         let value = format!("τ {}", number::with_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
-        tiles.push(Tile { name: "surrogate on unseen cells", value, note: name.to_owned(), held: None });
+        tiles.push(Tile { name: "surrogate on unseen cells", value, note: name.to_owned(), outcome: None });
     }
     if let Some(verdict) = &report.verification.verdict {
-        let (value, note) = if verdict.held { ("held", "see Verification") } else { ("did not hold", "see Verification") };
-        tiles.push(Tile { name: "the surrogate's promise", value: value.into(), note: note.into(), held: Some(verdict.held) });
+        let (value, note) = (verdict.outcome.name().to_owned(), "see Verification".to_owned());
+        tiles.push(Tile { name: "the surrogate's promise", value, note, outcome: Some(verdict.outcome) });
     }
     tiles
 }
@@ -95,11 +96,26 @@ fn best_recorded(records: &Records) -> Option<String> {
     ))
 }
 
-/// The first of the surrogates is the one that the searches asked.
-fn asked_surrogate(surrogates: &Surrogates) -> Option<String> {
-    let (name, kendall) = asked_model(surrogates)?;
+/// The first of the surrogates is the one that was asked.
+fn asked_surrogate(report: &Report) -> Option<String> {
+    let (name, kendall) = asked_model(&report.surrogates)?;
     let kendall = number::spread(Some(kendall));
-    Some(format!("The searches asked the {name}, which ranks cells that it has not seen with Kendall τ {kendall}."))
+    let asked = report.scored.map_or_else(
+        || format!("The searches asked the {name}"),
+        |scored| format!("All {} of the searched space were scored by the {name}", counted(scored, "cell")),
+    );
+    Some(format!("{asked}, which ranks cells that it has not seen with Kendall τ {kendall}{}.", beside_sizes(&report.surrogates)))
+}
+
+/// What the sizes of the cells rank with, beside which any surrogate stands.
+fn beside_sizes(surrogates: &Surrogates) -> String {
+    let sizes = surrogates.sizes.iter().map(|size| format!("{} {}", size.name, number::spread(size.kendall)));
+    let sizes: Vec<_> = sizes.collect();
+    if sizes.is_empty() {
+        String::new()
+    } else {
+        format!("; with nothing fitted, the size alone does so with {}", sizes.join(", "))
+    }
 }
 
 fn asked_model(surrogates: &Surrogates) -> Option<(&str, Spread)> {
@@ -107,37 +123,47 @@ fn asked_model(surrogates: &Surrogates) -> Option<(&str, Spread)> {
     Some((model.name.as_str(), model.kendall?))
 }
 
-pub(super) fn best_winner(verification: &Verification) -> Option<(&Verified, Accuracy)> {
-    let winner = *verification.of_role(Role::Winner).first()?;
-    Some((winner, winner.measured?))
+/// What the page calls the winner that was trained further.
+pub(super) const CHOSEN: &str = "best winner, trained further";
+
+/// The winner that was the best one, and what it reached further.
+pub(super) fn chosen_winner(verification: &Verification) -> Option<(&Verified, Chosen)> {
+    let chosen = verification.chosen?;
+    Some((verification.cells.get(chosen.place)?, chosen))
 }
 
 fn verified(verification: &Verification) -> String {
-    let winners = verification.of_role(Role::Winner).len();
-    let Some((winner, measured)) = best_winner(verification) else {
-        return match winners {
-            0 => "No winner of a search was retrained, so nothing is known about the surrogate's promise.".to_owned(),
-            _ => format!("{} retrained, and every training diverged.", was(winners, "winner")),
-        };
+    let winners = verification.of_role(Role::Winner);
+    let retrained = match winners.len() {
+        0 => {
+            return "No cell that the surrogate promises much of was retrained, so nothing is known about its promise."
+                .to_owned();
+        }
+        count => was(count, "winner"),
     };
-    let deviation = winner.deviation.map_or_else(String::new, |d| format!(" ± {}", number::percent(d)));
-    let predicted = winner.predicted.map_or_else(String::new, |predicted| format!(", predicted {predicted}"));
-    let retrained = match winners {
-        1 => "1 winner of a search was".to_owned(),
-        _ => format!("{winners} winners of the searches were"),
-    };
-    let recorded = verification.of_role(Role::BestRecorded).first().and_then(|recorded| recorded.measured);
-    let beside = recorded.map_or_else(String::new, |recorded| {
-        let gain = f64::from(measured.fraction()) - f64::from(recorded.fraction());
-        let (gain, how) = (number::percent(gain.abs()), if gain < 0.0 { "less" } else { "more" });
-        format!(": {gain} points {how} than the best recorded cell retrained beside it ({recorded})")
+    if winners.iter().all(|winner| winner.measured.is_none()) {
+        return format!("{retrained} retrained, and every training diverged.");
+    }
+    format!("{retrained} retrained on fresh seeds: the cells that the surrogate promises most of and that are not recorded.")
+}
+
+fn chosen(verification: &Verification) -> Option<String> {
+    let (winner, chosen) = chosen_winner(verification)?;
+    let above = chosen.above_recorded.map_or_else(String::new, |above| {
+        format!(
+            ": {} points [{}, {}] from the best recorded cell on fresh seeds",
+            number::points(Some(above.value)),
+            number::points(Some(above.low)),
+            number::points(Some(above.high))
+        )
     });
-    format!(
-        "{retrained} retrained on fresh seeds; the best, {}, has {} parameters and reaches {}{deviation} %{predicted}{beside}.",
+    Some(format!(
+        "The best of them, {}, has {} parameters; on {} that it was not chosen by it reaches {} %{above}.",
         number::short(winner.cell.hash()),
         number::thousands(winner.parameters.0),
-        number::accuracy(Some(measured)),
-    )
+        counted(chosen.seeds, "further seed"),
+        number::percent(chosen.measured),
+    ))
 }
 
 /// A count, its noun and `was` or `were`.
@@ -158,7 +184,9 @@ mod tests {
             "The best recorded cell",
             "ranks cells that it has not seen",
             "Of those that were searched, 2441 of 2532 cells are outside the fitted range",
-            "retrained beside it",
+            "4 winners were retrained on fresh seeds",
+            "The promise held",
+            "that it was not chosen by it reaches",
         ];
         let places: Vec<_> = order.iter().map(|part| text.find(part).unwrap_or_else(|| panic!("`{part}` in {text}"))).collect();
         assert!(places.is_sorted(), "{text}");
@@ -168,8 +196,20 @@ mod tests {
     #[test]
     fn a_report_of_nothing_says_so() {
         let text = sentences(&sample::empty()).join(" ");
-        assert!(text.starts_with("No cell was recorded. No winner of a search was retrained"), "{text}");
+        assert!(text.starts_with("No cell was recorded. No cell that the surrogate promises much of was retrained"), "{text}");
         assert!(tiles(&sample::empty()).is_empty());
+    }
+
+    #[test]
+    fn a_space_that_was_scored_whole_was_not_searched() {
+        let text = |scored| sentences(&Report { scored, ..sample::full() }).join(" ");
+        assert!(text(None).contains("The searches asked the random-forest, which ranks"), "{}", text(None));
+        let scored = text(Some(2_532));
+        assert!(
+            scored.contains("All 2,532 cells of the searched space were scored by the random-forest, which ranks"),
+            "{scored}"
+        );
+        assert!(scored.contains("with nothing fitted, the size alone does so with flops 0.512"), "{scored}");
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub(super) fn repeats(records: &Records) -> Grid {
         grid.push([
             agreement.epochs.to_string().into(),
             number::thousands(agreement.cells as u64).into(),
-            number::plain(agreement.pearson).into(),
-            number::plain(agreement.spearman).into(),
+            number::correlation(agreement.pearson).into(),
+            number::correlation(agreement.spearman).into(),
             agreement.noise.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
         ]);
     }
@@ -49,13 +49,20 @@ pub(super) fn repeats(records: &Records) -> Grid {
 }
 
 pub(super) fn budgets(records: &Records) -> Grid {
-    let mut grid = Grid::new(&[("epochs", Right), ("against", Right), ("Spearman", Right), ("Kendall τ", Right)]);
+    let mut grid = Grid::new(&[
+        ("epochs", Right),
+        ("against", Right),
+        ("Spearman", Right),
+        ("Spearman, best 10 %", Right),
+        ("Kendall τ-b", Right),
+    ]);
     for agreement in &records.budgets {
         grid.push([
-            agreement.lower.to_string().into(),
-            agreement.upper.to_string().into(),
-            number::plain(agreement.spearman).into(),
-            number::plain(agreement.kendall).into(),
+            agreement.smaller.to_string().into(),
+            agreement.larger.to_string().into(),
+            number::correlation(agreement.correlation.spearman).into(),
+            number::correlation(agreement.correlation.spearman_of_best).into(),
+            number::correlation(agreement.correlation.kendall_tau_b).into(),
         ]);
     }
     grid
@@ -113,9 +120,11 @@ pub(super) fn surrogates(surrogates: &Surrogates) -> Grid {
         ("RMSE, points", Right),
         ("top-5 regret, points", Right),
     ]);
-    for model in &surrogates.models {
+    let fitted = surrogates.models.iter().map(|model| (model.name.clone(), model));
+    let sizes = surrogates.sizes.iter().map(|size| (format!("{}, nothing fitted", size.name), size));
+    for (name, model) in fitted.chain(sizes) {
         grid.push([
-            model.name.as_str().into(),
+            name.into(),
             number::spread(model.kendall).into(),
             number::spread(model.spearman).into(),
             number::spread(model.r_squared).into(),
@@ -163,13 +172,13 @@ pub(super) fn verified(verification: &Verification) -> Grid {
         ("parameters", Right),
         ("edges and operations", Left),
     ]);
-    for verified in [Role::Winner, Role::BestRecorded, Role::Control].into_iter().flat_map(|role| verification.of_role(role)) {
+    for verified in Role::ALL.into_iter().flat_map(|role| verification.of_role(role)) {
         grid.push([
             verified.role.name().into(),
             Hash(verified.cell.hash()),
             number::accuracy(verified.predicted).into(),
             measured(verified).into(),
-            number::points(verified.difference()).into(),
+            number::interval(verified.difference, |value| number::points(Some(value))).into(),
             verified.seeds.to_string().into(),
             number::accuracy(verified.test).into(),
             number::thousands(verified.parameters.0).into(),
@@ -184,18 +193,33 @@ pub(super) fn measured(verified: &Verified) -> String {
     number::with_deviation(&number::accuracy(verified.measured), verified.deviation.map(number::percent))
 }
 
+/// How far the winners are from the cells beside them.
+pub(super) fn differences(verification: &Verification) -> Grid {
+    let mut grid =
+        Grid::new(&[("winners against", Left), ("cells", Right), ("their mean %", Right), ("difference, points", Right)]);
+    for other in &verification.differences {
+        grid.push([
+            other.role.name().into(),
+            other.cells.to_string().into(),
+            number::percent(other.mean).into(),
+            number::interval(Some(other.difference), |value| number::points(Some(value))).into(),
+        ]);
+    }
+    grid
+}
+
 pub(super) fn ranks(verification: &Verification) -> Grid {
     let mut grid = Grid::new(&[("predicted against measured over", Left), ("cells", Right), ("Spearman", Right)]);
     let ranks = verification.rank_correlation;
+    let fitted_on = verification.of_role(Role::BestRecorded).len();
     let count = |role| verification.of_role(role).len();
-    let all = count(Role::Winner) + count(Role::Control);
     for (name, cells, value) in [
-        ("the winners and the controls", all, ranks.all),
+        ("all but the recorded cell", verification.cells.len() - fitted_on, ranks.all),
         ("the winners alone", count(Role::Winner), ranks.winners),
         ("the random controls alone", count(Role::Control), ranks.controls),
     ] {
         if cells > 0 {
-            grid.push([name.into(), cells.to_string().into(), number::plain(value).into()]);
+            grid.push([name.into(), cells.to_string().into(), number::correlation(value).into()]);
         }
     }
     grid

@@ -38,7 +38,7 @@ pub(super) fn of(report: &Report) -> String {
     section("best recorded cells", &[tables::cells(records).first(BEST).narrowed()]);
     section("surrogates on unseen cells", &[tables::surrogates(&report.surrogates)]);
     section("searches", &[tables::searches(&report.searches)]);
-    section("verification", &[tables::verified(verification).narrowed()]);
+    section("verification", &[tables::verified(verification).narrowed(), tables::differences(verification)]);
     section("rank correlation", &[tables::ranks(verification)]);
     section("time", &[tables::stages(header)]);
     text += &judged;

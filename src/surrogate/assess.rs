@@ -87,6 +87,51 @@ pub fn assess(
     check_count("hashes", cells.len(), rows)?;
     check_count("targets", targets.len(), rows)?;
     check_finite(targets)?;
+    repeated(cells, training, how, |kept, others, seed| {
+        let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
+        let (known, known_targets) = (rows.select(kept), of(kept));
+        let model = entry.fit(&known, &known_targets, seed)?;
+        let known_cells: Vec<_> = kept.iter().map(|row| cells[*row]).collect();
+        let calibration = Calibration::of(entry, &known, &known_cells, &known_targets, seed)?;
+        let predicted = model.predict(&rows.select(others))?;
+        let reliability = Reliability::of(&of(others), &predicted, &calibration);
+        let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
+        Ok(Repeat::new(&of(others), &predicted, how.quantity, reliability))
+    })
+}
+
+/// Measures how well numbers that are there before anything is fitted, as the sizes of the cells, order the cells that [`assess`] has
+/// surrogates predict: what any surrogate must beat. They have no values to be right or wrong.
+///
+/// # Shapes
+///
+/// - `scores`, `cells`, `targets`: `[n]`
+///
+/// # Errors
+///
+/// As [`assess`], of the cells and the targets.
+pub fn assess_scores(
+    scores: &[f64],
+    cells: &[ModuleHash],
+    targets: &[f32],
+    training: usize,
+    how: &Assessment,
+) -> Result<Point, Error> {
+    check_finite(targets)?;
+    let point = repeated(cells, training, how, |_, others, _| {
+        let (truth, scores): (Vec<f32>, Vec<f64>) = others.iter().map(|row| (targets[*row], scores[*row])).unzip();
+        Ok(Repeat::new(&truth, &scores, how.quantity, None))
+    })?;
+    Ok(Point { r_squared: None, rmse: None, ..point })
+}
+
+/// Measures what `of` makes of the rows to fit on, those to predict and a seed, in each repeat.
+fn repeated(
+    cells: &[ModuleHash],
+    training: usize,
+    how: &Assessment,
+    of: impl Fn(&[usize], &[usize], Seed) -> Result<Repeat, Error> + Sync,
+) -> Result<Point, Error> {
     let different = different(cells);
     if training.saturating_add(2) > different.len() {
         return Err(Error::Split { training, cells: different.len() });
@@ -96,17 +141,7 @@ pub fn assess(
     let measured = repeats.into_par_iter().map(|repeat| {
         let seed = how.seed.derive(&format!("repeat {repeat}"));
         let (kept, others) = split(&different, cells, training, held_out, seed);
-        let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
-        let (known, known_targets) = (rows.select(&kept), of(&kept));
-        let model = entry.fit(&known, &known_targets, seed)?;
-        let known_cells: Vec<_> = kept.iter().map(|row| cells[*row]).collect();
-        let calibration = Calibration::of(entry, &known, &known_cells, &known_targets, seed)?;
-        let predicted = model.predict(&rows.select(&others))?;
-        let reliability = Reliability::of(&of(&others), &predicted, &calibration);
-        let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
-        let truth: Vec<f64> = of(&others).into_iter().map(f64::from).collect();
-        let kendall_tau_of_best = tau_of_best(&how.quantity.merits(&truth), &how.quantity.merits(&predicted));
-        Ok(Repeat { measures: Measures::of(&truth, &predicted, TOP, how.quantity), kendall_tau_of_best, reliability })
+        of(&kept, &others, seed)
     });
     let measured: Vec<Repeat> = measured.collect::<Result<_, Error>>()?;
     let summary = |of: fn(&Repeat) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
@@ -150,6 +185,14 @@ struct Repeat {
     measures: Measures,
     kendall_tau_of_best: Option<f64>,
     reliability: Option<Reliability>,
+}
+
+impl Repeat {
+    fn new(truth: &[f32], predicted: &[f64], quantity: Quantity, reliability: Option<Reliability>) -> Self {
+        let truth: Vec<f64> = truth.iter().copied().map(f64::from).collect();
+        let kendall_tau_of_best = tau_of_best(&quantity.merits(&truth), &quantity.merits(predicted));
+        Self { measures: Measures::of(&truth, predicted, TOP, quantity), kendall_tau_of_best, reliability }
+    }
 }
 
 /// The order among the best, higher ones being better.
@@ -221,6 +264,21 @@ mod tests {
             };
             assert!(tau(60) > tau(10).max(0.4), "{}: {} and {}", entry.name, tau(60), tau(10));
         }
+    }
+
+    #[test]
+    fn what_needs_no_fit_is_measured_on_the_same_cells_and_has_no_values() {
+        let (_, targets) = synthetic(60, Seed(1));
+        let hashes = Cell::hashes(&cells(60));
+        let as_scores: Vec<f64> = targets.iter().map(|target| f64::from(*target).powi(3)).collect();
+        let point = assess_scores(&as_scores, &hashes, &targets, 40, &how(20)).unwrap();
+        assert_eq!((point.training, point.held_out), (40, 20));
+        let [tau, of_best] = [point.kendall_tau, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean);
+        assert!(tau > 1.0 - 1e-9 && of_best > 1.0 - 1e-9, "{point:?}");
+        assert_eq!((point.top_regret.unwrap().mean, point.rmse, point.r_squared, point.crps), (0.0, None, None, None));
+        let turned: Vec<f64> = as_scores.iter().map(|score| -score).collect();
+        assert!(assess_scores(&turned, &hashes, &targets, 40, &how(20)).unwrap().spearman.unwrap().mean < -1.0 + 1e-9);
+        assert!(matches!(assess_scores(&turned, &hashes, &targets, 59, &how(20)), Err(Error::Split { .. })));
     }
 
     #[test]

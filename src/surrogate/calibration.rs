@@ -74,7 +74,7 @@ impl Calibration {
     pub fn of(entry: &Entry, rows: &Rows, cells: &[ModuleHash], targets: &[f32], seed: Seed) -> Result<Self, Error> {
         check_count("targets", targets.len(), rows)?;
         let seed = seed.derive("calibration");
-        let Ok(fold_of) = split(rows, cells, FOLDS, seed) else { return Ok(Self::NONE) };
+        let Ok(fold_of) = split(cells, FOLDS, seed) else { return Ok(Self::NONE) };
         let mut errors = Vec::new();
         for fold in 0..FOLDS {
             let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);

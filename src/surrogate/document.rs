@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Calibration, Error, Features, FittedRange, Target};
+use super::{Calibration, Error, Features, FittedRange, Noise, Target};
 use crate::file;
 use crate::network::Skeleton;
 use crate::space::{ModuleHash, Operation, Space};
@@ -41,8 +41,8 @@ pub(super) struct Document {
     pub(super) fitted_range: FittedRange,
     /// By how much error bars grow outside that range, if that is known.
     pub(super) widening: Option<f32>,
-    /// The standard deviation between the repeats of a cell, if that is known.
-    pub(super) noise: Option<f32>,
+    /// How far repeats of a cell lie apart, if that is known.
+    pub(super) noise: Option<Noise>,
     /// The identity of the benchmark, or of the file, of the fit, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) benchmark: Option<String>,

@@ -57,7 +57,8 @@ pub fn importances(
     rows.check_width(names.len())?;
     check_count("targets", targets.len(), rows)?;
     let seed = seed.derive("importance");
-    let fold_of = split(rows, cells, FOLDS, seed)?;
+    check_count("hashes", cells.len(), rows)?;
+    let fold_of = split(cells, FOLDS, seed)?;
     let (mut held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == 0);
     held_out.truncate(MOST_ROWS);
     let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<f32>>();

@@ -21,9 +21,8 @@ pub struct Lesson {
     cells: Vec<Cell>,
     hashes: Vec<ModuleHash>,
     values: Vec<f32>,
-    /// How many repeats each value is the mean of.
-    repeats: Vec<usize>,
-    noise: Option<f32>,
+    /// What each value is the mean of.
+    repeats: Vec<Vec<f64>>,
 }
 
 impl Lesson {
@@ -40,9 +39,7 @@ impl Lesson {
         if diverged == trainings {
             return Err(Error::NothingToLearn { target });
         }
-        let mut lesson =
-            Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), repeats: Vec::new(), noise: None };
-        let mut repeated: Vec<Vec<f64>> = Vec::new();
+        let mut lesson = Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), repeats: Vec::new() };
         for (index, (cell, hash)) in table.cells().iter().zip(table.hashes()).enumerate() {
             let values = values(table, index, target);
             let Some(mean) = mean(&values) else { continue };
@@ -50,15 +47,11 @@ impl Lesson {
             lesson.hashes.push(*hash);
             #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
             lesson.values.push(mean as f32);
-            lesson.repeats.push(values.len());
-            repeated.push(values);
+            lesson.repeats.push(values);
         }
         if lesson.cells.is_empty() {
             return Err(Error::NothingToLearn { target });
         }
-        #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
-        let noise = pooled_deviation(&repeated).map(|noise| noise as f32);
-        lesson.noise = noise;
         Ok(lesson)
     }
 
@@ -86,17 +79,28 @@ impl Lesson {
         &self.values
     }
 
+    /// What each value is the mean of.
+    ///
+    /// # Shapes
+    ///
+    /// - `[cells][repeats]`
+    #[must_use]
+    pub fn of_repeats(&self) -> &[Vec<f64>] {
+        &self.repeats
+    }
+
     /// How many repeats a value is the mean of: the fewest and the most.
     #[must_use]
     pub fn repeats(&self) -> (usize, usize) {
-        let repeats = || self.repeats.iter().copied();
+        let repeats = || self.repeats.iter().map(Vec::len);
         (repeats().min().unwrap_or(0), repeats().max().unwrap_or(0))
     }
 
     /// The standard deviation of a repeat around the mean of its cell, pooled over the cells; `None` if none has two.
     #[must_use]
-    pub const fn noise(&self) -> Option<f32> {
-        self.noise
+    #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
+    pub fn noise(&self) -> Option<f32> {
+        pooled_deviation(&self.repeats).map(|noise| noise as f32)
     }
 
     /// Draws so many of the cells: those of a smaller number are among those of a larger one of the same seed.
@@ -137,8 +141,7 @@ impl Lesson {
             cells: places.iter().map(|place| self.cells[*place]).collect(),
             hashes: places.iter().map(|place| self.hashes[*place]).collect(),
             values: places.iter().map(|place| self.values[*place]).collect(),
-            repeats: places.iter().map(|place| self.repeats[*place]).collect(),
-            noise: self.noise,
+            repeats: places.iter().map(|place| self.repeats[*place].clone()).collect(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct SurrogateOracle {
     budgets: BTreeMap<Epochs, Models>,
     /// The answers so far, of representatives.
     known: HashMap<Proposal, Measurement>,
-    noise: Option<Noise>,
+    noise: Option<Varied>,
     /// How often a cell was asked at a budget, whatever the numbering of its vertices.
     asked: HashMap<(u64, Epochs), u32>,
 }
@@ -31,7 +31,7 @@ struct Models {
 
 /// How answers vary.
 #[derive(Clone, Copy, Debug)]
-struct Noise {
+struct Varied {
     seed: Seed,
     /// The standard deviation; that of the model if it is not given.
     deviation: Option<f32>,
@@ -97,7 +97,7 @@ impl SurrogateOracle {
 
     /// Adds noise to the accuracies, like that between the repeats of a cell: so the models are a benchmark of their own.
     ///
-    /// Each answer for a cell is another repeat, drawn from a normal distribution with the [`noise`](Model::noise) of the model,
+    /// Each answer for a cell is another repeat, drawn from a normal distribution with the [`noise`](Model::noise) of the model at its prediction,
     /// and follows from the seed, the cell, the budget and how often it was asked.
     ///
     /// # Errors
@@ -112,24 +112,28 @@ impl SurrogateOracle {
         if let Some(models) = quiet {
             return Err(Error::NoNoise { target: models.accuracy.target() });
         }
-        Ok(Self { noise: Some(Noise { seed, deviation: None }), ..self })
+        Ok(Self { noise: Some(Varied { seed, deviation: None }), ..self })
     }
 
     /// Adds noise of a standard deviation, a fraction, in the place of that of the models.
     #[must_use]
     pub fn with_noise_of(self, seed: Seed, deviation: f32) -> Self {
-        Self { noise: Some(Noise { seed, deviation: Some(deviation) }), ..self }
+        Self { noise: Some(Varied { seed, deviation: Some(deviation) }), ..self }
     }
 
     /// The next answer for a proposal that is known.
     fn answer(&mut self, proposal: Proposal) -> Measurement {
         let known = self.known[&proposal];
-        let Some(Noise { seed, deviation }) = self.noise else { return known };
+        let Some(Varied { seed, deviation }) = self.noise else { return known };
         let fingerprint = proposal.cell.fingerprint();
         let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
         let seed = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs));
         *asked += 1;
-        let noise = deviation.or_else(|| self.budgets[&proposal.epochs].accuracy.noise()).unwrap_or_default();
+        let of_model = |accuracy: Accuracy| {
+            let noise = self.budgets[&proposal.epochs].accuracy.noise()?;
+            Some(noise.deviation(accuracy.fraction()))
+        };
+        let noise = deviation.or_else(|| known.validation_accuracy.and_then(of_model)).unwrap_or_default();
         let varied = |accuracy: Accuracy| Accuracy::from_fraction((accuracy.fraction() + noise * normal(seed)).clamp(0.0, 1.0));
         Measurement { validation_accuracy: known.validation_accuracy.and_then(varied), ..known }
     }
@@ -210,8 +214,8 @@ impl Oracle for SurrogateOracle {
 
 #[cfg(test)]
 mod tests {
-    use super::super::find;
     use super::super::tests::{cells, encoded_cells, features};
+    use super::super::{Noise, find};
     use super::*;
     use crate::space::Cell;
     use crate::statistics::{mean, standard_deviation};
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn noise_makes_repeats_of_a_cell_that_follow_from_the_seed() {
         let noisy = |seed| {
-            let accuracy = model(Quantity::ValidationAccuracy, 12, 1.0).with_noise(Some(0.01));
+            let accuracy = model(Quantity::ValidationAccuracy, 12, 1.0).with_noise(Some(Noise::constant(0.01)));
             let oracle = SurrogateOracle::new();
             oracle.with_models(accuracy, model(Quantity::TrainingTime, 12, 100.0)).unwrap().with_noise(Seed(seed)).unwrap()
         };

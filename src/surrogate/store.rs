@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::document::Document;
 use super::{
-    Calibration, Entry, Error, Features, FittedRange, Judge, Prediction, Quantity, Rows, Surrogate, Target, check_count, find,
-    judge, range,
+    Calibration, Entry, Error, Features, FittedRange, Judge, Noise, Prediction, Quantity, Rows, Surrogate, Target, check_count,
+    find, judge, range,
 };
 use crate::space::{Cell, ModuleHash};
 use crate::unit::Seed;
@@ -25,7 +25,7 @@ pub struct Model {
     calibration: Calibration,
     fitted_range: FittedRange,
     widening: Option<f32>,
-    noise: Option<f32>,
+    noise: Option<Noise>,
     benchmark: Option<String>,
     surrogate: Box<dyn Surrogate>,
     time: Option<Arc<Self>>,
@@ -82,9 +82,9 @@ impl Model {
         })
     }
 
-    /// The model with the standard deviation between the repeats of a cell: with it, a surrogate answers like a benchmark.
+    /// The model with how far repeats of a cell lie apart: with it, a surrogate answers like a benchmark.
     #[must_use]
-    pub fn with_noise(self, noise: Option<f32>) -> Self {
+    pub fn with_noise(self, noise: Option<Noise>) -> Self {
         Self { noise, ..self }
     }
 
@@ -159,10 +159,10 @@ impl Model {
         self.widening
     }
 
-    /// The standard deviation between the repeats of a cell, in the unit of the predictions; `None` if it is not known.
+    /// How far repeats of a cell lie apart, in the unit of the predictions; `None` if it is not known.
     #[must_use]
-    pub const fn noise(&self) -> Option<f32> {
-        self.noise
+    pub const fn noise(&self) -> Option<&Noise> {
+        self.noise.as_ref()
     }
 
     /// The identity of the benchmark, or of the file, that it was fitted on; `None` if it is not known, as in files of format 4.
@@ -258,7 +258,7 @@ impl Model {
         let document =
             Document::new(self.name, self.target, &self.features, (&self.training_cells, self.fitted_range), parameters);
         let time = self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new);
-        let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise);
+        let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise.clone());
         let benchmark = self.benchmark.clone();
         Ok(Document { range, calibration, widening: self.widening, noise, benchmark, time, ..document })
     }
@@ -480,10 +480,10 @@ mod tests {
             Model::fit(&SURROGATES[0], target, &features, &rows, &cells(40), &values, Seed(1)).unwrap()
         };
         let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
-        let model = fit(accuracy).with_noise(Some(0.01)).with_time(fit(time)).unwrap();
+        let model = fit(accuracy).with_noise(Some(Noise::constant(0.01))).with_time(fit(time)).unwrap();
         model.save(&path).unwrap();
         let loaded = Model::load(&path).unwrap();
-        assert_eq!((loaded.noise(), loaded.features()), (Some(0.01), &features));
+        assert_eq!((loaded.noise(), loaded.features()), (Some(&Noise::constant(0.01)), &features));
         assert_eq!(loaded.time().unwrap().predict(&rows).unwrap(), fit(time).predict(&rows).unwrap());
         assert_eq!(loaded.predict_all(&cells(40)).unwrap(), model.predict(&features.rows(&cells(40)).unwrap()).unwrap());
         assert!(matches!(fit(time).with_time(fit(time)), Err(Error::Target { .. })));

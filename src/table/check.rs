@@ -133,7 +133,8 @@ type Standing = (Key, bool, usize);
 ///
 /// Of every file: its sum, if it states one; that it is whole and of this benchmark; every value, the hash computed again
 /// of matrix and operations, the seed of what the benchmark is. Of all files: that no key stands twice, and that every row
-/// is there that `promise` names, or, without it, every cell that there is at every budget and in every repeat that there is.
+/// is there that `promise` names, or, without it, every cell that there is at every budget, in every repeat that at least half as many
+/// trainings have as the commonest one.
 /// Of rows of verification nothing is promised: any cell may have been verified.
 ///
 /// Whatever is wrong with a file, the others are read. Memory holds the keys.
@@ -198,10 +199,10 @@ fn compare(standings: &[Standing], promise: &Promise, findings: &mut Findings) {
         hashes
     };
     let cells = promise.cells.clone().map_or_else(|| sorted(keys().map(|key| key.hash).collect()), sorted);
-    let implied = |of: fn(Key) -> u16| keys().map(of).collect::<BTreeSet<u16>>().into_iter().collect::<Vec<_>>();
     let budgets = promise.budgets.clone().map(|budgets| budgets.into_iter().collect::<BTreeSet<_>>().into_iter().collect());
-    let budgets: Vec<Epochs> = budgets.unwrap_or_else(|| implied(|key| key.epochs.0).into_iter().map(Epochs).collect());
-    let repeats = promise.repeats.map_or_else(|| implied(|key| key.repeat), |repeats| (0..repeats).collect());
+    let budgets: Vec<Epochs> =
+        budgets.unwrap_or_else(|| keys().map(|key| key.epochs).collect::<BTreeSet<_>>().into_iter().collect());
+    let repeats = promise.repeats.map_or_else(|| implied_repeats(keys()), |repeats| (0..repeats).collect());
     let mut there = keys().peekable();
     let mut found = 0;
     for &hash in &cells {
@@ -219,6 +220,17 @@ fn compare(standings: &[Standing], promise: &Promise, findings: &mut Findings) {
     }
     findings.beyond = findings.keys - found;
     findings.promised = Promised { cells: cells.len() as u64, budgets, repeats };
+}
+
+/// The repeats that rows imply for every cell at every budget: those that at least half as many trainings have as the commonest one. Others
+/// are of cells that were chosen to be trained more often.
+fn implied_repeats(keys: impl Iterator<Item = Key>) -> Vec<u16> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key.repeat).or_insert(0_u64) += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    counts.into_iter().filter(|(_, count)| 2 * count >= most).map(|(repeat, _)| repeat).collect()
 }
 
 /// One file to be checked.
@@ -456,6 +468,19 @@ mod tests {
         assert_eq!((findings.promised.cells, findings.promised.rows()), (91, 273));
         // Seven cells at two budgets are there, but for the one that was left out.
         assert_eq!((findings.missing.count, findings.missing.first.len(), findings.beyond), (273 - 13, 5, 14));
+    }
+
+    #[test]
+    fn cells_that_were_trained_more_often_than_the_others_promise_nothing_of_these() {
+        let folder = tempfile::tempdir().unwrap();
+        let (benchmark, all) = benchmark(folder.path());
+        let more: Vec<_> = (2..15).map(|repeat| record(&benchmark, all[0].cell, 3, repeat)).collect();
+        write(&shard(&benchmark, 3), &more, benchmark.identity()).unwrap();
+        let findings = checked(&benchmark, &Promise::default());
+        assert!(findings.is_ok(), "{findings:?}");
+        assert_eq!((findings.promised.repeats.as_slice(), findings.beyond), (&[0, 1][..], 13));
+        let all_of_them = Promise { repeats: Some(15), ..Promise::default() };
+        assert_eq!(checked(&benchmark, &all_of_them).missing.count, 7 * 2 * 13 - 13);
     }
 
     #[test]

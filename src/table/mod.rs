@@ -7,6 +7,7 @@ mod benchmark;
 mod check;
 mod column;
 mod compact;
+mod cost;
 mod dense;
 pub mod export;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
 pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};
+pub use cost::Costs;
 pub use dense::{Answer, Mean, Means, Official, RANKINGS, Ranking, Repeat, Row, Stop, Table};
 pub use judged::{DEFAULT_CLASSES, Divergence, chance, judged, judged_records, mean_accuracy};
 pub use left_out::LeftOut;
@@ -59,7 +61,7 @@ pub use record::{Key, Number, Record, SOURCES, STATUSES, Source, Status, Telemet
 pub use schema::schema;
 pub use shipped::SHIPPED;
 pub use summary::{
-    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    BestCell, BetweenBudgets, BudgetCount, BySize, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
 };
 pub use survey::{Step, Watch};

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Status, Stop, Table};
+use super::{Costs, Status, Stop, Table};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::space::ModuleHash;
 use crate::unit::{Epochs, Seed};
@@ -11,7 +11,7 @@ use crate::unit::{Epochs, Seed};
 ///
 /// Which repeat is a function of the seed, the cell, the budget and how often that was asked before: never of a global
 /// generator, nor of what else was asked. A training that diverged has no accuracy and costs what it took; one that failed does
-/// not answer. A time of 0 is one that nobody measured.
+/// not answer. A time of 0 is one that nobody measured. With [`costing`](Self::costing) costs are computed.
 ///
 /// # Source
 ///
@@ -24,6 +24,8 @@ pub struct TableOracle<'a> {
     shown: Option<(Epochs, u16)>,
     /// Whether every repeat of a cell is shown before one is shown again.
     in_turn: bool,
+    /// What trainings cost; what was measured if that is not given.
+    costs: Option<&'a Costs>,
     /// How often a cell, by its index, was asked at a budget.
     asked: FxHashMap<u64, u32>,
 }
@@ -33,13 +35,26 @@ impl<'a> TableOracle<'a> {
     #[must_use]
     pub fn new(table: &'a Table, seed: Seed) -> Self {
         table.prepare();
-        Self { table, seed: seed.derive("repeats of a table").0, shown: None, in_turn: false, asked: FxHashMap::default() }
+        Self {
+            table,
+            seed: seed.derive("repeats of a table").0,
+            shown: None,
+            in_turn: false,
+            costs: None,
+            asked: FxHashMap::default(),
+        }
     }
 
     /// Answers at one budget with the repeats below a number only, so that cells can be judged by the others.
     #[must_use]
     pub fn showing(self, shown: Option<(Epochs, u16)>) -> Self {
         Self { shown, ..self }
+    }
+
+    /// Has trainings cost what their operations say, and not what was measured.
+    #[must_use]
+    pub fn costing(self, costs: Option<&'a Costs>) -> Self {
+        Self { costs, ..self }
     }
 
     /// Shows a repeat of a cell again only when all were shown, in a random order that stays: so the mean of the answers is soon that of
@@ -70,7 +85,9 @@ impl<'a> TableOracle<'a> {
         };
         let row = row.expect("one of those that were counted");
         let end = row.at(Stop::Final);
-        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time: end.training_time.measured() })
+        let measured = end.training_time.measured();
+        let training_time = self.costs.map_or(measured, |costs| Some(costs.seconds(index, proposal.epochs)));
+        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time })
     }
 
     /// Draws one of some repeats by its position.

@@ -5,37 +5,44 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Contestant, Judging, ModelTruth, Plan, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
-use nasbench::search::{Budget, Entry, Setup};
+use nasbench::search::{Budget, Entry};
 use nasbench::space::Cell;
-use nasbench::table::Table;
+use nasbench::table::{Costs, Table};
 use nasbench::unit::{Epochs, Seed};
 
 use super::{Arguments, Which};
 use crate::cli;
+use crate::cli::search::cost::Cost;
 use crate::cli::search::models::{self, Models};
 use crate::cli::search::{target, without_small_budgets};
 
 /// What answers, in memory.
 pub(super) enum Answers {
-    Records { folder: PathBuf, identity: String, table: Table },
+    Records { folder: PathBuf, identity: String, table: Table, costs: Option<Costs> },
     Models { file: PathBuf, identity: String, models: Models, cells: Vec<Cell> },
 }
 
 /// Opens everything that `--on` names.
-pub(super) fn open(arguments: &Arguments) -> anyhow::Result<Vec<Answers>> {
+pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<Answers>> {
     arguments.on.iter().try_for_each(|on| cli::benchmark::refuse_file_to_import(on))?;
     if !arguments.on.iter().any(|on| on.is_file()) {
-        let models::Arguments { time_model, noise, max_vertices } = &arguments.models;
+        let models::Arguments { time_model, cheaper_model, noise, max_vertices } = &arguments.models;
         let given = [
             ("--noise", noise.is_some()),
             ("--time-model", time_model.is_some()),
+            ("--cheaper-model", !cheaper_model.is_empty()),
             ("--max-vertices", *max_vertices != models::LARGEST),
         ];
         if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
             bail!("`{option}` is for model files, expected `--on` to name one");
         }
     }
-    arguments.on.iter().map(|on| Answers::read(on.clone(), &arguments.models)).collect()
+    if arguments.cost.is_some() && arguments.on.iter().all(|on| on.is_file()) {
+        bail!("`--cost` is for benchmarks, expected `--on` to name one");
+    }
+    let is_of_time = arguments.budget.iter().any(|budget| matches!(budget.0, Budget::SimulatedTime(_)));
+    let cost = (arguments.cost, is_of_time && is_told);
+    arguments.on.iter().map(|on| Answers::read(on.clone(), &arguments.models, cost)).collect()
 }
 
 /// What answers at each budget that was asked for.
@@ -61,6 +68,7 @@ pub(super) fn check(
     tasks: &[Task],
     answers: &[&Answers],
     budgets: &[Budget],
+    truth: Which,
     is_quiet: bool,
 ) -> anyhow::Result<()> {
     let mut notes = Vec::new();
@@ -69,11 +77,19 @@ pub(super) fn check(
         if let Some(pool) = &setup.pool {
             notes.push(format!("note: `{name}` is a pool of {pool}: the searches stay within them"));
         }
+        if let Answers::Records { table, .. } = answers
+            && judging(table, setup.epochs, truth) == Judging::All
+            && truth == Which::Unseen
+        {
+            notes.push(format!(
+                "note: some cells of `{name}` have one repeat only: the repeat that a search saw is among those that judge"
+            ));
+        }
         if let Answers::Models { file, models, .. } = answers {
             budgets.iter().try_for_each(|budget| models.check_times(file, *budget))?;
         }
         for entry in contestants.iter().map(Contestant::entry) {
-            if let (true, Answers::Records { folder, table, .. }) = (has_seconds, answers) {
+            if let (true, Answers::Records { folder, table, costs: None, .. }) = (has_seconds, answers) {
                 target::check_times(table, folder, entry.budgets(setup))?;
             }
             let note = without_small_budgets(entry.name, &answers.on(), setup.epochs);
@@ -102,7 +118,7 @@ impl Answers {
         }
     }
 
-    fn read(on: PathBuf, arguments: &models::Arguments) -> anyhow::Result<Self> {
+    fn read(on: PathBuf, arguments: &models::Arguments, (cost, is_told): (Option<Cost>, bool)) -> anyhow::Result<Self> {
         if on.is_file() {
             let models = Models::open(&on, arguments, None)?;
             return Ok(Self::Models {
@@ -114,14 +130,15 @@ impl Answers {
         }
         let benchmark = cli::benchmark::open(&on)?;
         let table = benchmark.table().context("could not read the benchmark")?;
-        Ok(Self::Records { folder: on, identity: benchmark.identity().to_string(), table })
+        let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
+        Ok(Self::Records { folder: on, identity: benchmark.identity().to_string(), table, costs })
     }
 
     /// A task of it for some algorithms, at a budget if one was given.
     fn task(&self, epochs: Option<Epochs>, algorithms: &[&Entry], truth: Which) -> anyhow::Result<Task> {
         let plural = |epochs: Epochs| if epochs.0 == 1 { "" } else { "s" };
         match self {
-            Self::Records { folder, identity, table } => {
+            Self::Records { folder, identity, table, costs } => {
                 let judging = judging(table, compare::full_budget(table, epochs), truth);
                 let setup = compare::set_up(table, epochs, algorithms, judging);
                 let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
@@ -130,15 +147,16 @@ impl Answers {
                 let shown = judging.shown(epochs).map_or_else(String::new, |(_, most)| format!(", repeats below {most} shown"));
                 let oracle = format!("benchmark {identity} with {} rows{shown}", table.row_count());
                 let name = format!("{} at {epochs} epoch{}", folder.display(), plural(epochs));
-                Ok(Task { name, setup, oracle, benchmark: Some(identity.clone()) })
+                let cost = costs.as_ref().map(Costs::in_words);
+                Ok(Task { name, setup, oracle, benchmark: Some(identity.clone()), cost })
             }
             Self::Models { file, identity, models, .. } => {
                 models.check_budget(file, epochs)?;
                 let known = models.epochs();
-                let setup = Setup::new(models.space(), known);
+                let setup = models.setup();
                 let name = format!("{} at {known} epoch{}", file.display(), plural(known));
                 let benchmark = models.accuracy().benchmark().map(ToOwned::to_owned);
-                Ok(Task { name, setup, oracle: identity.clone(), benchmark })
+                Ok(Task { name, setup, oracle: identity.clone(), benchmark, cost: None })
             }
         }
     }
@@ -155,7 +173,10 @@ impl Answers {
     /// An oracle for one run of a plan, which shows only the repeats below a number at one budget.
     pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>, plan: &Plan) -> Box<dyn Oracle + '_> {
         match self {
-            Self::Records { table, .. } => Box::new(target::of_table(table, seed, plan.duplicates, plan.returns).showing(shown)),
+            Self::Records { table, costs, .. } => {
+                let oracle = target::of_table(table, seed, plan.duplicates, plan.returns);
+                Box::new(oracle.showing(shown).costing(costs.as_ref()))
+            }
             Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
         }
     }

@@ -16,6 +16,7 @@ use nasbench::unit::Seed;
 
 use super::format::Format;
 use super::outputs::utf8;
+use super::search::cost::Cost;
 use super::search::{Duplicates, Spending, models, options};
 use super::{Global, note};
 use answers::Answers;
@@ -108,6 +109,10 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
 
+    /// What a training of a benchmark costs [default: `computed` of a recorded benchmark, `measured` of an imported one].
+    #[arg(long, value_enum, value_name = "RULE")]
+    cost: Option<Cost>,
+
     /// Which of the cells that it asked for a search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
     /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
     /// `posterior`, the one for which a random forest that is fitted on what the search saw predicts most.
@@ -123,11 +128,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Vec<u16>,
 
-    /// What cells of a benchmark are judged by: all repeats, the one that was seen among them, as in the paper of NAS-Bench-101, or the
-    /// repeats that no search sees.
+    /// What cells of a benchmark are judged by: the repeats that no search sees, or all of them, the one that was seen among them, as in the
+    /// paper of NAS-Bench-101.
     ///
-    /// With `all`, part of a regret is the luck of the run that was seen. With `unseen`, searches are shown repeats 0 and 1, or 0 of two,
-    /// and cells are judged by the others; where some cell has one repeat only, it is judged by that.
+    /// With `unseen`, searches are shown repeats 0 and 1, or 0 of two, and cells are judged by the others; where some cell has one repeat
+    /// only, that is said, and all count. With `all`, part of a regret is the luck of the run that was seen.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     truth: Which,
 
@@ -147,23 +152,24 @@ pub(super) struct Arguments {
 /// The repeats that cells are judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
-    /// All of them, the one that was seen among them.
-    #[default]
-    All,
     /// Those that no search sees.
+    #[default]
     Unseen,
+    /// All of them, the one that was seen among them.
+    All,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     // The command line is written down with the results.
-    let paths = arguments.on.iter().chain(&arguments.models.time_model).chain([&arguments.out]);
+    let models = &arguments.models;
+    let paths = arguments.on.iter().chain(&models.time_model).chain(&models.cheaper_model).chain([&arguments.out]);
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
     let contestants = contestants(&arguments.algorithms, &arguments.set)?;
     let baseline = baseline(arguments.baseline.as_deref(), &contestants, &arguments.set)?;
-    let answers = answers::open(arguments)?;
+    let answers = answers::open(arguments, !global.quiet)?;
     let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
     let budgets = budgets(&arguments.budget)?;
-    answers::check(&contestants, &tasks, &on, &budgets, global.quiet)?;
+    answers::check(&contestants, &tasks, &on, &budgets, arguments.truth, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();

@@ -90,6 +90,7 @@ fn everything(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> Va
             "name": task.name,
             "oracle": task.oracle,
             "benchmark": task.benchmark,
+            "cost": task.cost,
             "space": described(&task.setup.space),
             "pool": task.setup.pool.as_ref().map(|pool| json!({ "recorded": pool.len(), "in_space": pool.in_space() })),
             "epochs": task.setup.epochs,
@@ -156,7 +157,8 @@ fn setting(all: &[Compared]) -> Vec<(String, String)> {
         let budgets: Vec<_> = task.setup.budgets.iter().map(ToString::to_string).collect();
         let pool = task.setup.pool.as_ref().map_or_else(String::new, |pool| format!("; a pool of {pool}"));
         let space = described(&task.setup.space);
-        let value = format!("{}; {space}{pool}; budgets of epochs: {}", task.oracle, budgets.join(", "));
+        let cost = task.cost.as_ref().map_or_else(String::new, |cost| format!("; what a training costs: {cost}"));
+        let value = format!("{}; {space}{pool}; budgets of epochs: {}{cost}", task.oracle, budgets.join(", "));
         setting.push((task.name.clone(), value));
     }
     setting
@@ -192,6 +194,7 @@ pub(super) fn command(arguments: &Arguments) -> String {
         budget,
         duplicates,
         returns,
+        cost,
         seed,
         epochs,
         truth,
@@ -207,6 +210,9 @@ pub(super) fn command(arguments: &Arguments) -> String {
     if let Some(model) = &models.time_model {
         let _ = write!(command, " --time-model {}", quoted(model));
     }
+    for model in &models.cheaper_model {
+        let _ = write!(command, " --cheaper-model {}", quoted(model));
+    }
     if let Some(noise) = models.noise {
         command += format!(" --noise {noise}").trim_end();
     }
@@ -217,6 +223,9 @@ pub(super) fn command(arguments: &Arguments) -> String {
     for option in set {
         let _ = write!(command, " --set {}", quoted(Path::new(option)));
     }
+    if let Some(cost) = cost {
+        let _ = write!(command, " --cost {}", cost.name());
+    }
     if let Some(baseline) = baseline {
         let _ = write!(command, " --baseline {}", quoted(Path::new(baseline)));
     }
@@ -224,8 +233,8 @@ pub(super) fn command(arguments: &Arguments) -> String {
         let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();
         let _ = write!(command, " --epochs {}", epochs.join(","));
     }
-    if *truth == Which::Unseen {
-        command += " --truth unseen";
+    if *truth == Which::All {
+        command += " --truth all";
     }
     let duplicates = duplicates.rule();
     if !duplicates.is_published() {

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use nasbench::compare::{Across, FEWEST_TASKS, GOAL, Item, OnTask, Pair, Summary, Test};
+use nasbench::compare::{Across, FEWEST_TASKS, Item, OnTask, Pair, Summary, Test};
+use nasbench::statistics::Estimate;
 use serde_json::Value;
 
 use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, command, named};
@@ -82,14 +83,14 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
     for_people(task).print(Format::Table, out)?;
     writeln!(out, "found: runs whose best cell so far was one of these at any time, though a luckier one may have come later")?;
     writeln!(out, "expected: what that costs with restarts, where runs that failed are followed by others")?;
-    let percent = 100.0 * GOAL;
+    let percent = 100.0 * task.goal.share;
     writeln!(
         out,
         "\nbest {} {:.2} %{}; the best {percent} % of the cells have a regret of at most {:.3}, the better half of at most {:.3}\n",
         task.judged_by.name(),
         100.0 * task.best,
         task.mean_of().map_or_else(String::new, |of| format!(" ({of})")),
-        100.0 * task.goal,
+        100.0 * task.goal.regret,
         100.0 * task.middle
     )?;
     if let Some(optimum) = &task.optimum {
@@ -111,7 +112,10 @@ fn print_task(task: &OnTask, out: &mut dyn Write) -> anyhow::Result<()> {
         print_pairs(&names, &task.pairs, &task.against_baseline, out)?;
     }
     if !task.budgets.is_empty() {
-        writeln!(out, "how well a budget of epochs ranks the cells of a larger one: Spearman's rank correlation")?;
+        writeln!(
+            out,
+            "how well one training ranks the cells by their means at a larger budget: Spearman's rank correlation [95 %]"
+        )?;
         budgets(task).print(Format::Table, out)?;
         writeln!(out)?;
     }
@@ -170,6 +174,7 @@ fn standings(all: &[Compared]) -> Table {
         "regret_iqm_high",
         "regret_median",
         "regret_mean",
+        "top_share",
         "top_reached",
         "top_evaluations",
         "top_simulated_seconds",
@@ -193,6 +198,7 @@ fn standings(all: &[Compared]) -> Table {
             iqm.map(|estimate| estimate.high).into(),
             standing.median.into(),
             standing.mean.into(),
+            task.goal.share.into(),
             standing.goal_by_evaluations.reached.into(),
             standing.goal_by_evaluations.expected.into(),
             standing.goal_by_time.and_then(|goal| goal.expected).into(),
@@ -208,7 +214,7 @@ fn standings(all: &[Compared]) -> Table {
 
 /// How each algorithm did on a task, for people.
 fn for_people(task: &OnTask) -> Table {
-    let top = format!("found top {} %", 100.0 * GOAL);
+    let top = format!("found top {} %", 100.0 * task.goal.share);
     let columns = [
         "algorithm",
         "distinct cells",
@@ -284,18 +290,21 @@ fn places(across: &Across) -> Table {
     table
 }
 
-/// How well small budgets tell the larger ones.
+/// How well one training at a small budget ranks the cells of a larger one.
 fn budgets(task: &OnTask) -> Table {
-    let mut table = Table::new(&["budget", "of", "cells", "all", "best 10 %", "best 1 %"], &[]);
-    let said = |correlation: Option<f64>| correlation.map(signed).into();
+    let mut table = Table::new(&["budget", "of", "cells", "all", "best 10 %", "Kendall τ-b, all"], &[]);
+    let said = |correlation: Option<Estimate>| {
+        let text = |Estimate { value, low, high }| format!("{} [{}, {}]", signed(value), signed(low), signed(high));
+        correlation.map(text).into()
+    };
     for agreement in &task.budgets {
         table.push([
             Value::from(agreement.smaller.0),
             agreement.larger.0.into(),
-            agreement.cells.into(),
-            said(agreement.of_all),
-            said(agreement.of_best_tenth),
-            said(agreement.of_best_hundredth),
+            agreement.correlation.cells.into(),
+            said(agreement.correlation.spearman),
+            said(agreement.correlation.spearman_of_best),
+            said(agreement.correlation.kendall_tau_b),
         ]);
     }
     table

@@ -1,5 +1,6 @@
 //! `nasbench search`: one search, against records, models or real training.
 
+pub(super) mod cost;
 mod landing;
 pub(super) mod models;
 pub(super) mod target;
@@ -22,12 +23,13 @@ use serde_json::Value;
 use super::format::{Format, Table};
 use super::outputs::check_replaceable;
 use super::{Global, note, signals};
+use cost::Cost;
 use landing::Landing;
 use target::Target;
 
 const HELP: &str = "\
 The oracle behind `--on` is the folder of a benchmark: each time a cell is asked, one of its recorded repeats answers, and the
-search pays what that training cost; a model file of `nasbench run` or `nasbench fit`, which answers for every cell; or the word
+search pays what that training costs by its operations, or what was measured (`--cost`); a model file of `nasbench run` or `nasbench fit`, which answers for every cell; or the word
 `train`, which trains every cell that is asked for. No search sees a test accuracy.
 
 A benchmark that lacks some cells of its space, at one of the budgets that the algorithm uses, is a pool: the search draws, mutates
@@ -75,6 +77,10 @@ pub(super) struct Arguments {
     /// What the search gets for a cell that it asks for again.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
+
+    /// What a training of a benchmark costs [default: `computed` of a recorded benchmark, `measured` of an imported one].
+    #[arg(long, value_enum, value_name = "RULE")]
+    cost: Option<Cost>,
 
     /// Which of the cells that it asked for the search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
     /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
@@ -162,7 +168,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let entry = search::find(&arguments.algorithm).context("could not choose the algorithm")?;
     let options = options(&arguments.set)?;
     let budget = arguments.budget.0;
-    let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry)?;
+    let is_of_time = matches!(budget, Budget::SimulatedTime(_));
+    let cost = (arguments.cost, is_of_time && !global.quiet);
+    let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry, cost)?;
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
     let setup = Setup { options, duplicates, returns, ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use nasbench::hex;
-use nasbench::search::Budget;
+use nasbench::search::{Budget, Setup};
 use nasbench::space::Space;
-use nasbench::surrogate::{Model, Quantity, SurrogateOracle};
+use nasbench::surrogate::{self, Model, Quantity, SurrogateOracle};
 use nasbench::unit::{Epochs, Seed};
 use sha2::{Digest as _, Sha256};
 
@@ -22,6 +22,10 @@ pub(in crate::cli) struct Arguments {
     /// Another model of the training time than the one that the model file of `--on` holds.
     #[arg(long, value_name = "MODEL")]
     pub(in crate::cli) time_model: Option<PathBuf>,
+
+    /// A model of a smaller budget of epochs, for algorithms of several budgets as `hyperband` and `bohb`; may be given again.
+    #[arg(long, value_name = "MODEL")]
+    pub(in crate::cli) cheaper_model: Vec<PathBuf>,
 
     /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had, or with this standard
     /// deviation in percentage points, as in `0.3points`.
@@ -74,10 +78,11 @@ impl FromStr for Noise {
     }
 }
 
-/// Models of the accuracy and, if there is one, of the time of the same trainings.
+/// Models of the accuracy and, if there is one, of the time of the same trainings; and those of smaller budgets.
 pub(in crate::cli) struct Models {
     accuracy: Arc<Model>,
     time: Option<Arc<Model>>,
+    cheaper: Vec<Arc<Model>>,
     noise: Option<Noise>,
     space: Space,
 }
@@ -93,7 +98,14 @@ impl Models {
         };
         let operations: Vec<_> = accuracy.features().space().operations().collect();
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
-        let models = Self { accuracy, time, noise: arguments.noise, space };
+        let cheaper = arguments.cheaper_model.iter().map(|path| cheaper(path, &accuracy, time.is_some()));
+        let cheaper = cheaper.collect::<anyhow::Result<Vec<_>>>()?;
+        let mut known: Vec<_> = cheaper.iter().map(|model| model.target().epochs).collect();
+        known.sort_unstable();
+        if let Some([epochs, _]) = known.array_windows().find(|[one, next]| one == next) {
+            bail!("two of `--cheaper-model` predict trainings of {epochs} epochs, expected one of each budget");
+        }
+        let models = Self { accuracy, time, cheaper, noise: arguments.noise, space };
         // Whether they fit each other is known now, not when the search begins.
         models.oracle(Seed(0))?;
         models.check_budget(path, epochs)?;
@@ -131,6 +143,12 @@ impl Models {
         self.accuracy.target().epochs
     }
 
+    /// The set-up of a search that asks them.
+    pub(in crate::cli) fn setup(&self) -> Setup {
+        let budgets: Vec<_> = self.cheaper.iter().map(|model| model.target().epochs).collect();
+        Setup::new(self.space, self.epochs()).with_budgets(&budgets)
+    }
+
     pub(in crate::cli) fn accuracy(&self) -> &Model {
         &self.accuracy
     }
@@ -139,12 +157,17 @@ impl Models {
     pub(in crate::cli) fn identity(&self, path: &Path, arguments: &Arguments) -> anyhow::Result<String> {
         let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
         let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
+        let cheaper = arguments.cheaper_model.iter().map(|path| Ok(format!(", of a smaller budget sha256 {}", sha256(path)?)));
+        let cheaper = cheaper.collect::<anyhow::Result<String>>()?;
         let noise = match self.noise {
             None => String::new(),
-            Some(Noise::OfModel) => ", with noise".to_owned(),
+            Some(Noise::OfModel) if self.accuracy.noise().is_some_and(surrogate::Noise::is_of_residuals) => {
+                ", with noise of the residuals, an upper bound".to_owned()
+            }
+            Some(Noise::OfModel) => ", with noise by what is predicted".to_owned(),
             Some(Noise::Points(points)) => format!(", with noise of {points} percentage points"),
         };
-        Ok(format!("{} of {}, sha256 {}{of_time}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
+        Ok(format!("{} of {}, sha256 {}{of_time}{cheaper}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
     }
 
     /// An oracle for one search.
@@ -155,6 +178,11 @@ impl Models {
             Some(time) => oracle.with_models(self.accuracy.clone(), time.clone()).context(could_not)?,
             None => oracle.with_accuracy(self.accuracy.clone()).context(could_not)?,
         };
+        let add = |oracle: SurrogateOracle, model: &Arc<Model>| match model.time().filter(|_| self.time.is_some()) {
+            Some(time) => oracle.with_models(model.clone(), time.clone()),
+            None => oracle.with_accuracy(model.clone()),
+        };
+        let oracle = self.cheaper.iter().try_fold(oracle, add).context(could_not)?;
         match self.noise {
             None => Ok(oracle),
             Some(Noise::OfModel) => oracle.with_noise(seed).map_err(|error| {
@@ -163,6 +191,25 @@ impl Models {
             Some(Noise::Points(points)) => Ok(oracle.with_noise_of(seed, points / 100.0)),
         }
     }
+}
+
+/// Reads a model of a smaller budget: one of the same cells, that knows what a training costs if the other one does.
+fn cheaper(path: &Path, of: &Model, is_timed: bool) -> anyhow::Result<Arc<Model>> {
+    let model = load(path, Quantity::ValidationAccuracy)?;
+    let [smaller, full] = [&model, of].map(|model| model.target().epochs);
+    if smaller >= full {
+        bail!("`{}` predicts trainings of {smaller} epochs, expected fewer than the {full} of `--on`", path.display());
+    }
+    if model.features().space().operations().ne(of.features().space().operations()) {
+        bail!("`{}` was fitted on cells of other operations than the model of `--on`", path.display());
+    }
+    if is_timed && model.time().is_none() {
+        bail!(
+            "`{}` holds no model of the training time, and that of `--on` does: nobody knows what its trainings cost",
+            path.display()
+        );
+    }
+    Ok(model)
 }
 
 fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {

@@ -8,10 +8,11 @@ use nasbench::oracle::{Observe, Observed, Oracle};
 use nasbench::search::{Budget, Duplicates, Entry, Returns, Setup};
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
-use nasbench::table::{self, Mean, Repeat, SHIPPED, TableOracle};
+use nasbench::table::{self, Costs, Mean, Repeat, SHIPPED, TableOracle};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Epochs, Seed};
 
+use super::cost::Cost;
 use super::models::{self, Models};
 use crate::cli::benchmark::is_shipped;
 use crate::cli::{self, images};
@@ -50,26 +51,35 @@ pub(super) struct Target {
 }
 
 enum Kind {
-    Table { table: table::Table, folder: String },
+    Table { table: table::Table, costs: Option<Costs>, folder: String },
     Models { models: Models, file: String },
     Training { protocol: Protocol, data: Box<Data>, device: Device },
 }
 
 impl Target {
-    /// Opens what an algorithm is to ask. `epochs` is the full budget, if it was given.
-    pub(super) fn open(arguments: &Arguments, epochs: Option<Epochs>, algorithm: &Entry) -> anyhow::Result<Self> {
+    /// Opens what an algorithm is to ask. `epochs` is the full budget, if it was given; `cost` is what trainings of a benchmark cost, and
+    /// whether to tell where that cannot be computed.
+    pub(super) fn open(
+        arguments: &Arguments,
+        epochs: Option<Epochs>,
+        algorithm: &Entry,
+        cost: (Option<Cost>, bool),
+    ) -> anyhow::Result<Self> {
         let path = Path::new(&arguments.on);
         let is_benchmark = path.is_dir() || is_shipped(path);
         check_options(arguments, is_benchmark)?;
+        if cost.0.is_some() && !is_benchmark {
+            bail!("`--cost` is for benchmarks, found `--on {}`", arguments.on);
+        }
         if arguments.on == TRAIN {
             return training(arguments, epochs);
         }
         if is_benchmark {
-            return benchmark(path, epochs, algorithm);
+            return benchmark(path, epochs, algorithm, cost);
         }
         if path.is_file() {
             let models = Models::open(path, &arguments.models, epochs)?;
-            let setup = Setup::new(models.space(), models.epochs());
+            let setup = models.setup();
             return Ok(Self { setup, kind: Kind::Models { models, file: arguments.on.clone() } });
         }
         bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
@@ -83,7 +93,9 @@ impl Target {
     /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
     pub(super) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
         match (&self.kind, budget) {
-            (Kind::Table { table, folder }, Budget::SimulatedTime(_)) => check_times(table, Path::new(folder), budgets),
+            (Kind::Table { table, costs: None, folder }, Budget::SimulatedTime(_)) => {
+                check_times(table, Path::new(folder), budgets)
+            }
             (Kind::Models { models, file }, budget) => models.check_times(Path::new(file), budget),
             _ => Ok(()),
         }
@@ -122,7 +134,10 @@ impl Target {
     /// An oracle for one search with the rules of a set-up, which tells `observe` what it measures.
     pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>, rules: &Setup) -> anyhow::Result<Box<dyn Oracle + 'a>> {
         Ok(match &self.kind {
-            Kind::Table { table, .. } => Box::new(Observed::new(of_table(table, seed, rules.duplicates, rules.returns), observe)),
+            Kind::Table { table, costs, .. } => {
+                let oracle = of_table(table, seed, rules.duplicates, rules.returns).costing(costs.as_ref());
+                Box::new(Observed::new(oracle, observe))
+            }
             Kind::Training { protocol, data, device } => {
                 Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
             }
@@ -163,6 +178,7 @@ fn check_options(Arguments { on, models, protocol, device, images }: &Arguments,
     let options = [
         ("--noise", "model files", is_model, models.noise.is_some()),
         ("--time-model", "model files", is_model, models.time_model.is_some()),
+        ("--cheaper-model", "model files", is_model, !models.cheaper_model.is_empty()),
         ("--max-vertices", "model files and `train`", !is_benchmark, models.max_vertices != models::LARGEST),
         ("--protocol", "`train`", is_training, protocol != PROTOCOL),
         ("--device", "`train`", is_training, device != DEVICE),
@@ -179,12 +195,18 @@ fn check_options(Arguments { on, models, protocol, device, images }: &Arguments,
 }
 
 /// Opens a benchmark, and finds the cells of it that an algorithm can ask for.
-fn benchmark(folder: &Path, epochs: Option<Epochs>, algorithm: &Entry) -> anyhow::Result<Target> {
+fn benchmark(
+    folder: &Path,
+    epochs: Option<Epochs>,
+    algorithm: &Entry,
+    (cost, is_told): (Option<Cost>, bool),
+) -> anyhow::Result<Target> {
     let benchmark = cli::benchmark::open(folder)?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let setup = Setup::on_table(&table, epochs, &[algorithm], |_| true);
     let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
-    Ok(Target { setup, kind: Kind::Table { table, folder: folder.display().to_string() } })
+    let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
+    Ok(Target { setup, kind: Kind::Table { table, costs, folder: folder.display().to_string() } })
 }
 
 /// Refuses budgets of which a table has no training times.

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Shape, Stroke};
-use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, VERMILLION};
+use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, PURPLE, VERMILLION};
 use crate::report::number::{self, real};
 use crate::report::parts::Makeup;
 use crate::report::{Error, Prediction, RecordedCell, Records, Report, SearchRun, Step, Surrogates, tables};
@@ -98,6 +98,8 @@ pub(in crate::report) fn verified(report: &Report) -> Drawing {
     let mut series = vec![diagonal(&x, &y, "as predicted"), around];
     let marks = [
         (Role::Control, GREEN, Shape::Square),
+        (Role::SameSize, PURPLE, Shape::Square),
+        (Role::Largest, BLUE, Shape::Circle),
         (Role::BestRecorded, INK, Shape::Triangle),
         (Role::Winner, VERMILLION, Shape::Diamond),
     ];

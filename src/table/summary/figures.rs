@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use super::super::{Key, STATUSES, Status, chance, judged, mean_accuracy};
 use super::rows::Rows;
 use super::{
-    BestCell, BetweenBudgets, BudgetCount, Correlation, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
+    BestCell, BetweenBudgets, BudgetCount, BySize, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount,
     WithinBudget,
 };
-use crate::statistics::{self, kendall_tau_b, spearman};
+use crate::statistics::{self, RankCorrelation, spearman_interval};
 use crate::unit::{Epochs, shortest_decimal};
 
 /// The cells and the failures that a summary names.
@@ -21,8 +21,10 @@ const BEST: usize = 10;
 pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance) -> Summary {
     let budgets = Budget::all(rows);
     let within = |second: fn(&Budget) -> &Vec<f64>, first: fn(&Budget) -> &Vec<f64>| -> Vec<WithinBudget> {
-        let of =
-            |budget: &Budget| WithinBudget { epochs: budget.epochs, correlation: correlation(first(budget), second(budget)) };
+        let of = |budget: &Budget| WithinBudget {
+            epochs: budget.epochs,
+            correlation: RankCorrelation::new(first(budget), second(budget)),
+        };
         budgets.par_iter().map(of).collect()
     };
     Summary {
@@ -34,6 +36,7 @@ pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance)
         ranges: ranges(rows, &budgets),
         best: budgets.last().map(|budget| best(rows, budget)).unwrap_or_default(),
         chance: chance(rows.classes),
+        by_size: budgets.last().map(|budget| by_size(rows, budget)).unwrap_or_default(),
         between_budgets: between_budgets(rows.hashes.len(), &budgets),
         validation_and_test: within(|budget| &budget.test, |budget| &budget.validation),
         halfway_and_final: within(|budget| &budget.validation, |budget| &budget.halfway),
@@ -62,6 +65,8 @@ struct Budget {
     validation: Vec<f64>,
     test: Vec<f64>,
     times: Vec<f64>,
+    /// The final validation accuracy of one training, the first one that has any.
+    one: Vec<f64>,
     /// The final validation accuracies of repeat 0 and of repeat 1.
     pair: [Vec<f64>; 2],
     /// The squared distances of a cell's final validation accuracies from their mean, summed up.
@@ -85,7 +90,7 @@ impl Budget {
         let count = BudgetCount { epochs, cells: 0, rows: of_budget.len(), fewest_repeats: 0, most_repeats: 0, statuses };
         let cells = Vec::new();
         let [repeats, test_repeats, diverged] = std::array::from_fn(|_| Vec::new());
-        let [halfway, validation, test, times, squares, first, second] = std::array::from_fn(|_| Vec::new());
+        let [halfway, validation, test, times, squares, one, first, second] = std::array::from_fn(|_| Vec::new());
         let pair = [first, second];
         let mut budget = Self {
             epochs,
@@ -98,6 +103,7 @@ impl Budget {
             validation,
             test,
             times,
+            one,
             pair,
             squares,
             rows: Vec::new(),
@@ -124,6 +130,7 @@ impl Budget {
         self.test_repeats.push(test.len());
         self.diverged.push(of_cell.iter().filter(|row| rows.statuses[**row as usize] == Status::Diverged).count());
         self.validation.push(mean(&validation));
+        self.one.push(validation.first().copied().unwrap_or(f64::NAN));
         self.halfway.push(mean(&halfway));
         self.test.push(mean(&test));
         self.times.push(statistics::mean(&times).unwrap_or(f64::NAN));
@@ -219,19 +226,31 @@ fn best(rows: &Rows, budget: &Budget) -> Vec<BestCell> {
     order.into_iter().map(cell).collect()
 }
 
+fn by_size(rows: &Rows, budget: &Budget) -> Vec<BySize> {
+    #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
+    let flops: Vec<f64> = budget.cells.iter().map(|cell| rows.flops[*cell as usize] as f64).collect();
+    let parameters: Vec<f64> = budget.cells.iter().map(|cell| f64::from(rows.parameters[*cell as usize])).collect();
+    [("flops", flops), ("trainable_parameters", parameters)]
+        .map(|(column, sizes)| {
+            let correlation = RankCorrelation::new(&sizes, &budget.validation);
+            BySize { column, epochs: budget.epochs, correlation }
+        })
+        .to_vec()
+}
+
 fn between_budgets(cells: usize, budgets: &[Budget]) -> Vec<BetweenBudgets> {
     let pairs: Vec<_> = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| (smaller, larger))).collect();
-    let dense = |budget: &Budget| {
+    let dense = |budget: &Budget, of_cells: &[f64]| {
         let mut values = vec![f64::NAN; cells];
-        for (cell, value) in budget.cells.iter().zip(&budget.validation) {
+        for (cell, value) in budget.cells.iter().zip(of_cells) {
             values[*cell as usize] = *value;
         }
         values
     };
-    let of = |(smaller, larger): (usize, usize)| BetweenBudgets {
-        smaller: budgets[smaller].epochs,
-        larger: budgets[larger].epochs,
-        correlation: correlation(&dense(&budgets[smaller]), &dense(&budgets[larger])),
+    let of = |(smaller, larger): (usize, usize)| {
+        let (smaller, larger) = (&budgets[smaller], &budgets[larger]);
+        let correlation = RankCorrelation::new(&dense(smaller, &smaller.one), &dense(larger, &larger.validation));
+        BetweenBudgets { smaller: smaller.epochs, larger: larger.epochs, correlation }
     };
     pairs.into_par_iter().map(of).collect()
 }
@@ -254,21 +273,8 @@ fn noise(budget: &Budget, among: &[usize]) -> Noise {
         cells: repeated.len(),
         over_repeats: (freedom > 0).then(|| (squares / number(freedom)).sqrt()),
         over_cells: statistics::standard_deviation(&picked(&budget.validation, among)),
-        spearman: spearman(&picked(first, &both), &picked(second, &both)),
+        spearman: spearman_interval(&picked(first, &both), &picked(second, &both)),
     }
-}
-
-/// How well `x` ranks the cells of `y`. Cells that lack one of the two are left out.
-///
-/// # Shapes
-///
-/// - `x`, `y`: `[cells]`, NaN where there is none
-fn correlation(x: &[f64], y: &[f64]) -> Correlation {
-    let all: Vec<usize> = (0..x.len()).filter(|index| x[*index].is_finite() && y[*index].is_finite()).collect();
-    let best = statistics::best_of(all.clone(), y, BEST);
-    let [(all_x, all_y), (best_x, best_y)] = [&all, &best].map(|cells| (picked(x, cells), picked(y, cells)));
-    let (spearman_of_all, kendall_tau_b) = rayon::join(|| spearman(&all_x, &all_y), || kendall_tau_b(&all_x, &all_y));
-    Correlation { cells: all.len(), spearman: spearman_of_all, spearman_of_best: spearman(&best_x, &best_y), kendall_tau_b }
 }
 
 fn picked(values: &[f64], cells: &[usize]) -> Vec<f64> {
@@ -323,6 +329,10 @@ mod tests {
         fs_err::copy("tests/data/tiny-benchmark/benchmark.toml", folder.path().join("benchmark.toml")).unwrap();
         let provenance = crate::table::Benchmark::open(folder.path()).unwrap().summary().unwrap().provenance;
         summary(rows, 0, provenance)
+    }
+
+    fn value(found: Option<statistics::Estimate>) -> Option<f64> {
+        found.map(|found| found.value)
     }
 
     fn near(found: Option<f64>, expected: f64) {
@@ -415,21 +425,30 @@ mod tests {
     }
 
     #[test]
-    fn a_small_budget_can_rank_all_cells_and_still_mistake_the_best() {
+    fn a_small_budget_ranks_the_cells_of_a_larger_one() {
         let summary = of(&two_budgets());
         let [pair] = summary.between_budgets.as_slice() else { panic!("{:?}", summary.between_budgets) };
         assert_eq!((pair.smaller, pair.larger, pair.correlation.cells), (Epochs(4), Epochs(12), 20));
         // Two ranks of twenty off by one each: 1 − 6·2 / (20·399); one pair of 190 discordant: 1 − 2/190.
-        near(pair.correlation.spearman, 1.0 - 12.0 / 7_980.0);
-        near(pair.correlation.kendall_tau_b, 1.0 - 2.0 / 190.0);
-        near(pair.correlation.spearman_of_best, -1.0);
+        near(value(pair.correlation.spearman), 1.0 - 12.0 / 7_980.0);
+        near(value(pair.correlation.kendall_tau_b), 1.0 - 2.0 / 190.0);
+    }
+
+    #[test]
+    fn sizes_rank_cells_with_nothing_fitted() {
+        let summary = of(&two_budgets());
+        // More parameters are always better here, and all networks cost the same.
+        let [flops, parameters] = summary.by_size.as_slice() else { panic!("{:?}", summary.by_size) };
+        assert_eq!((flops.column, flops.epochs, flops.correlation.spearman), ("flops", Epochs(12), None));
+        near(value(parameters.correlation.spearman), 1.0);
+        assert_eq!(parameters.correlation.cells, 20);
     }
 
     #[test]
     fn columns_of_one_budget_are_correlated_by_their_means() {
         let summary = of(&two_budgets());
-        near(summary.validation_and_test[0].correlation.spearman, -1.0);
-        near(summary.halfway_and_final[1].correlation.kendall_tau_b, 1.0);
+        near(value(summary.validation_and_test[0].correlation.spearman), -1.0);
+        near(value(summary.halfway_and_final[1].correlation.kendall_tau_b), 1.0);
         assert_eq!(summary.halfway_and_final[1].epochs, Epochs(12));
     }
 
@@ -443,7 +462,7 @@ mod tests {
         near(noise.all.over_repeats, (0.04_f64 / 3.0).sqrt());
         near(noise.all.over_cells, 0.03_f64.sqrt());
         // Only two cells have repeats 0 and 1, and the better one is the better one in both.
-        near(noise.all.spearman, 1.0);
+        assert_eq!(noise.all.spearman, None, "two cells have no interval");
         assert_eq!(noise.best_tenth.spearman, None);
     }
 
@@ -466,7 +485,7 @@ mod tests {
         near(noise.all.over_repeats, (0.065_f64 / 20.0).sqrt());
         near(noise.best_tenth.over_repeats, (0.065_f64 / 2.0).sqrt());
         near(noise.best_tenth.over_cells, 0.00125_f64.sqrt());
-        near(noise.best_tenth.spearman, -1.0);
+        assert_eq!(noise.best_tenth.spearman, None, "two cells have no interval");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{Benchmark, Dataset, Error, Identity, Imported, Key, Part, Revisions, Status, Timestamp};
 use crate::space::ModuleHash;
+use crate::statistics::{Estimate, RankCorrelation};
 use crate::unit::{Epochs, Seed};
 use rows::Rows;
 
@@ -42,7 +43,9 @@ pub struct Summary {
     pub best: Vec<BestCell>,
     /// The accuracy of chance, which a training that diverged counts as in means, rankings and noise.
     pub chance: f64,
-    /// How well a smaller budget ranks the cells of a larger one, by mean final validation accuracy.
+    /// How well the size of their networks alone ranks the cells, with nothing fitted: what any ranking must beat.
+    pub by_size: Vec<BySize>,
+    /// How well a smaller budget ranks the cells of a larger one.
     pub between_budgets: Vec<BetweenBudgets>,
     /// How well validation accuracy ranks the cells of test accuracy, by the means at the end.
     pub validation_and_test: Vec<WithinBudget>,
@@ -162,20 +165,20 @@ pub struct BestCell {
     pub final_training_time: Option<f64>,
 }
 
-/// How well one number ranks the cells of another.
+/// How well a size of the networks, as they were trained, ranks the cells by mean final validation accuracy at the largest budget.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Correlation {
-    /// The cells that have both numbers.
-    pub cells: usize,
-    /// Spearman's rank correlation over all cells.
-    pub spearman: Option<f64>,
-    /// Spearman's rank correlation among the best tenth of the cells, by the number that is to be told.
-    pub spearman_of_best: Option<f64>,
-    /// Kendall's τ-b over all cells.
-    pub kendall_tau_b: Option<f64>,
+pub struct BySize {
+    /// The column that has the size.
+    pub column: &'static str,
+    /// The budget.
+    pub epochs: Epochs,
+    /// How well it does; negative where smaller networks are better.
+    #[serde(flatten)]
+    pub correlation: RankCorrelation,
 }
 
-/// A correlation between two budgets.
+/// How well a smaller budget ranks the cells of a larger one, as a search of several budgets meets it: one training of each cell against
+/// the mean of its trainings at the larger budget, by final validation accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct BetweenBudgets {
     /// The smaller budget, which is to tell the other.
@@ -184,7 +187,7 @@ pub struct BetweenBudgets {
     pub larger: Epochs,
     /// How well it does.
     #[serde(flatten)]
-    pub correlation: Correlation,
+    pub correlation: RankCorrelation,
 }
 
 /// A correlation between two columns of one budget.
@@ -194,7 +197,7 @@ pub struct WithinBudget {
     pub epochs: Epochs,
     /// How well the first column tells the second.
     #[serde(flatten)]
-    pub correlation: Correlation,
+    pub correlation: RankCorrelation,
 }
 
 /// How far the final validation accuracies of one cell's repeats lie apart, at one budget.
@@ -219,7 +222,7 @@ pub struct Noise {
     /// The standard deviation over the means of the cells.
     pub over_cells: Option<f64>,
     /// Spearman's rank correlation between repeat 0 and repeat 1 over the cells that have both.
-    pub spearman: Option<f64>,
+    pub spearman: Option<Estimate>,
 }
 
 /// A training that did not end well.
