@@ -5,8 +5,8 @@
     scripts/measure_coverage.py NASBENCH nb101_20k.csv          on published records, with the columns of that file
     scripts/measure_coverage.py NASBENCH [CSV] --up-to 6        fitted on cells of at most 6 vertices, asked for larger ones
 
-Each line has means over the draws: the shares within the 90 % and the 95 % intervals, the mean width of the former, and the share
-of the cells that are marked as outside the fitted range. Needs Python 3.9 and nothing else.
+Each line has means over the draws: the shares within the 90 % and the 95 % intervals, each with its standard error, the mean width of
+the former, and the share of the cells that are marked as outside the fitted range. Needs Python 3.9 and nothing else.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import io
 import json
 import pathlib
 import random
+import statistics
 import subprocess
 import tempfile
 
@@ -33,12 +34,14 @@ def main():
     given = parser.parse_args()
     run = lambda *words: subprocess.run([given.nasbench, *words, "--quiet"], check=True, capture_output=True, text=True).stdout
     cells, source = published(given.csv) if given.csv else bundled(run)
-    print("model              cells  predicted  within 90 %  within 95 %  width of 90 %  outside")
+    print("model              cells  predicted    within 90 %    within 95 %  width of 90 %  outside")
     for model in given.models.split(","):
         for size in map(int, given.sizes.split(",")):
             draws = [measure(run, source, cells, model, size, seed, given) for seed in range(given.draws)]
-            n, *means = [sum(values) / len(draws) for values in zip(*draws)]
-            print("{:<18} {:>5}  {:>9.0f}  {:>11.3f}  {:>11.3f}  {:>13.4f}  {:>7.2f}".format(model, size, n, *means), flush=True)
+            n, of_90, of_95, width, outside = [statistics.mean(values) for values in zip(*draws)]
+            errors = [statistics.stdev(values) / len(draws) ** 0.5 for values in list(zip(*draws))[1:3]] if len(draws) > 1 else [0, 0]
+            shares = "  ".join(f"{share:.3f} ± {error:.3f}" for share, error in zip([of_90, of_95], errors))
+            print(f"{model:<18} {size:>5}  {n:>9.0f}  {shares}  {width:>13.4f}  {outside:>7.2f}", flush=True)
 
 
 def published(file):
