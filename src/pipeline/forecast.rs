@@ -217,24 +217,29 @@ fn calibrate(
 /// The most steps of the batches of a protocol that fit into the time of the calibration, before the batches are made smaller.
 const FEWEST_STEPS: f64 = 4.0;
 
+/// The fewest images of a batch of the calibration: they lie side by side in the lanes of vectors, and fewer than a vector has lanes take as
+/// long as so many.
+const FEWEST_IMAGES: usize = 16;
+
 /// Trains for some time, and returns the seconds of a third of a step for each image.
 ///
-/// A step of the whole batch of a large network can take minutes: then the batches are as small as the time asks for, and one image is
-/// enough if it takes all of the time. What a step
-/// takes beside its images is little in such a network.
+/// A step of the whole batch of a large network can take minutes: then the batches are as small as the time asks for, and one step of a
+/// few images is enough if it takes all of the time. What a step takes beside its images is little in such a network.
 fn pass(training: &Training<'_>, time: Duration) -> Result<f64, Error> {
-    let of_one_image = 3.0 * timed(training, 1, Duration::ZERO)?;
-    if of_one_image >= time.as_secs_f64() {
-        return Ok(of_one_image / 3.0);
+    let most = training.protocol.batch_size;
+    let few = FEWEST_IMAGES.min(most);
+    let of_an_image = 3.0 * timed(training, few, Duration::ZERO)?;
+    match batch_within(time, of_an_image, most) {
+        batch if batch <= few => Ok(of_an_image / 3.0),
+        batch => timed(training, batch, time),
     }
-    let batch = batch_within(time, of_one_image, training.protocol.batch_size);
-    timed(training, batch, time)
 }
 
-/// The largest batch, up to that of the protocol, of which some steps fit into a time.
+/// The largest batch, up to that of the protocol, of which some steps fit into a time: the whole one, or full vectors of images.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of images")]
-fn batch_within(time: Duration, of_one_image: f64, most: usize) -> usize {
-    ((time.as_secs_f64() / (FEWEST_STEPS * of_one_image.max(f64::MIN_POSITIVE))) as usize).clamp(1, most)
+fn batch_within(time: Duration, of_an_image: f64, most: usize) -> usize {
+    let images = (time.as_secs_f64() / (FEWEST_STEPS * of_an_image.max(f64::MIN_POSITIVE))) as usize;
+    if images >= most { most } else { (images / FEWEST_IMAGES * FEWEST_IMAGES).clamp(FEWEST_IMAGES.min(most), most) }
 }
 
 /// Trains for some time, one step at least, and returns the seconds of a third of a step for each image.
@@ -287,8 +292,10 @@ mod tests {
 
     #[test]
     fn a_batch_is_as_small_as_the_time_asks_for() {
-        let batch = |seconds: u64, of_one_image: f64| batch_within(Duration::from_secs(seconds), of_one_image, 256);
-        assert_eq!([batch(3, 1e-3), batch(3, 0.0), batch(3, 0.1), batch(3, 0.75), batch(3, 60.0)], [256, 256, 7, 1, 1]);
+        let batch = |of_an_image: f64, most: usize| batch_within(Duration::from_secs(3), of_an_image, most);
+        // Full vectors of images, at least one of them, or the whole batch.
+        assert_eq!([1e-3, 0.0, 0.01, 0.1, 60.0].map(|seconds| batch(seconds, 256)), [256, 256, 64, 16, 16]);
+        assert_eq!([1e-3, 60.0].map(|seconds| batch(seconds, 7)), [7, 7]);
     }
 
     #[test]
