@@ -235,9 +235,7 @@ fn pick(values: &[f64], places: &[usize]) -> Vec<f64> {
 
 /// Every size of each cell, and what its network is large by as it was trained.
 fn sizes(cells: &[&Cell], skeleton: Option<&Skeleton>) -> Vec<(String, Vec<f64>)> {
-    #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
-    let measured = |size: &Size| cells.par_iter().map(|cell| size.measure(cell) as f64).collect();
-    let mut sizes: Vec<(String, Vec<f64>)> = SIZES.iter().map(|size| (size.name().to_owned(), measured(size))).collect();
+    let mut sizes: Vec<_> = SIZES.iter().map(|size| (size.name().to_owned(), size.measure_all(cells))).collect();
     if let Some(skeleton) = skeleton {
         #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
         let counts = |cell: &&Cell| {

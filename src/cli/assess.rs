@@ -134,9 +134,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let sizes = sizes(arguments, &lesson)?;
     let mut variants = vec![(String::new(), rows)];
     // What orders cells with nothing fitted, which any model must beat.
-    #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
-    let measured = |size: Size| lesson.cells().iter().map(|cell| size.measure(cell) as f64).collect::<Vec<_>>();
-    let mut scores: Vec<_> = [Size::Flops, Size::Parameters].map(|size| (format!("{size}{NO_FIT}"), measured(size))).into();
+    let mut scores: Vec<_> =
+        [Size::Flops, Size::Parameters].map(|size| (format!("{size}{NO_FIT}"), size.measure_all(lesson.cells()))).into();
     if let Some(low) = low {
         let epochs = arguments.warm_from.unwrap_or_default();
         let low = low.choose(lesson.hashes())?;

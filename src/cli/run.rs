@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
     protocol: String,
 
-    /// Record all cells of at most so many vertices, 3 to 7; the surrogate scores those of one vertex more, or, of more than 10,000,
+    /// Record all cells of at most N vertices, 3 to 7; the surrogate scores those of one vertex more, or, of more than 10,000,
     /// searches them.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
     max_vertices: u8,

@@ -296,7 +296,7 @@ impl<'a> TableTruth<'a> {
         Ok(Self { table, epochs, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
     }
 
-    /// The regrets of searches that ask once for one cell in so many, drawn at random, and take the one that looks best, ascending.
+    /// The regrets of searches that ask once for one cell in `part`, drawn at random, and take the one that looks best, ascending.
     #[must_use]
     pub fn regrets_of_one_in(&self, part: usize) -> Vec<f64> {
         noise::regrets_of_one_in(part, self.table, self.epochs, self.judging, &self.worth, self.best())

@@ -2,8 +2,10 @@
 //!
 //! A new size is one variant of [`Size`], its line in [`SIZES`] and its arms.
 
+use std::borrow::Borrow;
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Skeleton, count};
@@ -50,6 +52,15 @@ impl Size {
             Self::Depth => depth(cell),
             Self::Conv3x3 => cell.operations().filter(|operation| *operation == Operation::Conv3x3).count() as u64,
         }
+    }
+}
+
+impl Size {
+    /// How large each of some cells is, as numbers to order them by; computed on all cores.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
+    pub fn measure_all<C: Borrow<Cell> + Sync>(self, cells: &[C]) -> Vec<f64> {
+        cells.par_iter().map(|cell| self.measure(cell.borrow()) as f64).collect()
     }
 }
 

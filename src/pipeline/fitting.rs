@@ -134,8 +134,7 @@ pub(super) fn fit(
         quality.models.push(summarised(entry.name, &assessed));
     }
     for size in [Size::Flops, Size::Parameters] {
-        #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
-        let sizes: Vec<f64> = lesson.cells.iter().map(|cell| size.measure(cell) as f64).collect();
+        let sizes = size.measure_all(&lesson.cells);
         let accuracies = (Quantity::ValidationAccuracy, lesson.accuracies.as_slice());
         let assessed = cross_validate_scores(&sizes, &lesson.hashes, accuracies, lesson.folds(), seed.derive("folds"))?;
         quality.sizes.push(summarised(size.name(), &assessed));

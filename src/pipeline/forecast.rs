@@ -218,7 +218,7 @@ fn calibrate(
 const FEWEST_STEPS: f64 = 4.0;
 
 /// The fewest images of a batch of the calibration: they lie side by side in the lanes of vectors, and fewer than a vector has lanes take as
-/// long as so many.
+/// long as a full vector.
 const FEWEST_IMAGES: usize = 16;
 
 /// Trains for some time, and returns the seconds of a third of a step for each image.

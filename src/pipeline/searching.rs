@@ -18,7 +18,7 @@ use crate::unit::{Epochs, Seconds, Seed};
 const ALGORITHMS: [&str; 2] = ["random", "regularized-evolution"];
 /// What each algorithm may ask.
 const ASKS: usize = 3_000;
-/// A space of at most so many cells is scored whole: a search of it would be a slower way to the same list.
+/// The largest number of cells of a space that is scored whole: a search of it would be a slower way to the same list.
 const WHOLE: usize = 10_000;
 
 /// What the searches found.

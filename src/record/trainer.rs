@@ -121,7 +121,7 @@ impl Trainer<'_> {
         }))
     }
 
-    /// The operations of a training whose network costs so many for a forward pass.
+    /// The operations of a training whose network takes `of_pass` for a forward pass.
     fn operations(&self, task: &Task, of_pass: Flops) -> Flops {
         Flops(of_pass.0.saturating_mul(self.protocol.passes(task.epochs)))
     }

@@ -53,7 +53,7 @@ pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> Resu
     Ok(document(title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &parts))
 }
 
-/// A part of what is told: sentences, then a table.
+/// A section of the text and of the page: sentences, then a table.
 struct Section {
     /// Its name in addresses.
     id: &'static str,

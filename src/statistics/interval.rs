@@ -7,7 +7,7 @@ use super::{best_of, kendall_tau_b, number, pearson, quantile, spearman};
 
 /// The quantile of the normal distribution of a two-sided interval of 95 %.
 pub(crate) const NORMAL_95: f64 = 1.959_963_984_540_054;
-/// One cell of so many is among the best.
+/// The best tenth is one cell in ten.
 const BEST: usize = 10;
 
 /// A value, and the bounds between which it lies with a confidence of 95 %.

@@ -25,7 +25,7 @@ impl Cost {
     }
 
     /// Computes the costs of a benchmark, unless measured ones are wanted. Where they cannot be computed and were not asked for by name,
-    /// those measured count, and that is told if it matters.
+    /// those measured count; a note says so where `is_told`.
     pub(in crate::cli) fn costs(
         wanted: Option<Self>,
         benchmark: &Benchmark,

@@ -173,16 +173,14 @@ impl Models {
     /// An oracle for one search.
     pub(in crate::cli) fn oracle(&self, seed: Seed) -> anyhow::Result<SurrogateOracle> {
         let could_not = "could not search with the model";
-        let oracle = SurrogateOracle::new();
-        let oracle = match &self.time {
-            Some(time) => oracle.with_models(self.accuracy.clone(), time.clone()).context(could_not)?,
-            None => oracle.with_accuracy(self.accuracy.clone()).context(could_not)?,
+        let add = |oracle: SurrogateOracle, (accuracy, time): (&Arc<Model>, Option<&Arc<Model>>)| match time {
+            Some(time) => oracle.with_models(accuracy.clone(), time.clone()),
+            None => oracle.with_accuracy(accuracy.clone()),
         };
-        let add = |oracle: SurrogateOracle, model: &Arc<Model>| match model.time().filter(|_| self.time.is_some()) {
-            Some(time) => oracle.with_models(model.clone(), time.clone()),
-            None => oracle.with_accuracy(model.clone()),
-        };
-        let oracle = self.cheaper.iter().try_fold(oracle, add).context(could_not)?;
+        // Without a time of the full budget those of smaller ones pay for nothing.
+        let cheaper = self.cheaper.iter().map(|model| (model, model.time().filter(|_| self.time.is_some())));
+        let mut models = std::iter::once((&self.accuracy, self.time.as_ref())).chain(cheaper);
+        let oracle = models.try_fold(SurrogateOracle::new(), add).context(could_not)?;
         match self.noise {
             None => Ok(oracle),
             Some(Noise::OfModel) => oracle.with_noise(seed).map_err(|error| {
