@@ -13,6 +13,7 @@ import sys
 
 import duckdb
 import fastparquet
+import pandas
 import pyarrow.parquet
 
 # Numbers in floating point may differ by what single precision and the order of a sum leave open.
@@ -197,7 +198,7 @@ def check_file(file):
     wrong = 0
     for name in expected.column_names:
         values = expected[name].to_pylist()
-        read = [None if value is None or value != value else value for value in found[name.split(".")[0]].tolist()] \
+        read = [None if pandas.isna(value) else value for value in found[name.split(".")[0]].tolist()] \
             if not str(expected.schema.field(name).type).startswith("list") else [None if v is None else list(v) for v in found[name]]
         same = all(is_same_value(a, b) for a, b in zip(read, values)) and len(read) == len(values)
         if not same:

@@ -4,15 +4,17 @@
 #
 #   scripts/profile_training.sh [SECONDS [CONFIGURATION...]]     10 seconds of each of the four reference networks
 #
-# Needs Linux's perf. The build names what a kernel is specialised for and keeps frame pointers: it has a folder of its own.
+# Needs Linux's perf. SPEED is the example `training_speed`, built so that it names what a kernel is specialised for and keeps frame
+# pointers; without it that is built here. Only this crate is compiled so: everything below it is what a release build has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds="${1:-10}"
 shift || true
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/profile"
-RUSTFLAGS="-C symbol-mangling-version=v0 -C force-frame-pointers=yes" \
-    cargo build --release --quiet --locked --example training_speed
-speed="$CARGO_TARGET_DIR/release/examples/training_speed"
+speed="${SPEED:-}"
+if [ -z "$speed" ]; then
+    RUSTC_WORKSPACE_WRAPPER="$PWD/scripts/rustc_for_profiles.sh" cargo build --release --quiet --locked --example training_speed
+    speed="${CARGO_TARGET_DIR:-target}/release/examples/training_speed"
+fi
 folder="$(mktemp -d)"
 trap 'rm -r "$folder"' EXIT
 for configuration in "${@:-14-8 14-16 28-16 32-32}"; do
