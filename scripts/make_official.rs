@@ -13,9 +13,9 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
+use nasbench::interchange::official::{Model, Writer};
 use nasbench::network::{Skeleton, cost};
 use nasbench::space::{Cell, Space};
-use nasbench::table::official::{Model, Writer};
 use nasbench::train::Evaluation;
 use nasbench::unit::{Accuracy, Epochs, Parameters, Seconds, Seed};
 use rand::RngExt as _;

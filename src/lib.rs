@@ -36,6 +36,8 @@ pub mod statistics;
 
 pub mod space;
 
+pub mod print;
+
 pub mod oracle;
 
 pub mod dataset;
@@ -47,6 +49,8 @@ pub mod engine;
 pub mod train;
 
 pub mod table;
+
+pub mod interchange;
 
 pub mod record;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use nasbench::analysis::Landscape;
+use nasbench::analysis::landscape::Landscape;
 use nasbench::file::replace;
 use nasbench::report::{landscape_page, landscape_text};
 use nasbench::table::SHIPPED;

@@ -51,7 +51,9 @@ pub(super) fn note_numerics(folder: &Path, global: &Global) {
 /// Refuses a file of records that are to be imported first.
 pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
     let is_of = |known: &str| given.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
-    if given.is_file() && ["csv", "tsv", "tfrecord", "gz"].iter().any(|known| is_of(known)) {
+    if given.is_file()
+        && ["csv", "tsv", "tfrecord", "gz", "parquet", "arrow", "feather", "jsonl"].iter().any(|known| is_of(known))
+    {
         let file = given.display();
         bail!("`{file}` is a file of records, expected a benchmark\nhint: `nasbench import {file} --out BENCH` makes one of it");
     }

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::compact::name;
 use super::format::{ObjectFormat, chain};
-use super::import::grouped;
 use super::recording;
 use super::retrain::{self, Outcome};
 use super::steps::Steps;
 use super::{Global, benchmark, note};
+use nasbench::print::thousands;
 
 /// Check that every promised row is there once, and that no file is damaged.
 ///
@@ -213,12 +213,12 @@ fn part_as_json(Checked { part, findings, moved }: &Checked) -> Value {
 /// Says what was found of a part.
 fn print_part(part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
     let rows_with = |status: &Status| findings.statuses.get(status.name()).copied().unwrap_or(0);
-    let statuses: Vec<_> = STATUSES.iter().map(|status| format!("{} {}", grouped(rows_with(status)), status.name())).collect();
+    let statuses: Vec<_> = STATUSES.iter().map(|status| format!("{} {}", thousands(rows_with(status)), status.name())).collect();
     writeln!(
         out,
         "{}: {} rows in {} ({})",
         name(part),
-        grouped(findings.rows()),
+        thousands(findings.rows()),
         counted(findings.files as u64, "file"),
         statuses.join(", ")
     )?;
@@ -251,11 +251,11 @@ fn print_promised(promised: &Promised, findings: &Findings, out: &mut dyn Write)
         counted(promised.cells, "cell"),
         counted(promised.budgets.len() as u64, "budget"),
         counted(promised.repeats.len() as u64, "repeat"),
-        grouped(promised.rows()),
-        if there == promised.rows() { "all".to_owned() } else { grouped(there) }
+        thousands(promised.rows()),
+        if there == promised.rows() { "all".to_owned() } else { thousands(there) }
     )?;
     if findings.beyond > 0 {
-        writeln!(out, "  beyond that: {} rows", grouped(findings.beyond))?;
+        writeln!(out, "  beyond that: {} rows", thousands(findings.beyond))?;
     }
     Ok(())
 }
@@ -263,7 +263,7 @@ fn print_promised(promised: &Promised, findings: &Findings, out: &mut dyn Write)
 fn more(count: u64, listed: usize, out: &mut dyn Write) -> anyhow::Result<()> {
     let more = count - listed as u64;
     if more > 0 {
-        writeln!(out, "  … {} more", grouped(more))?;
+        writeln!(out, "  … {} more", thousands(more))?;
     }
     Ok(())
 }
@@ -307,11 +307,11 @@ fn conclude(benchmark: &Benchmark, checked: &[Checked], is_repaired: bool) -> an
 fn problem(count: u64, what: &str) -> String {
     match (count, what) {
         (1, _) => format!("1 {what}"),
-        (_, "row that stands twice") => format!("{} rows that stand twice", grouped(count)),
+        (_, "row that stands twice") => format!("{} rows that stand twice", thousands(count)),
         _ => counted(count, what),
     }
 }
 
 fn counted(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+    format!("{} {what}{}", thousands(count), if count == 1 { "" } else { "s" })
 }

@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use nasbench::print::{file_size, thousands};
 use nasbench::record;
 use nasbench::table::{Compacted, Part};
 
-use super::import::{grouped, size};
 use super::steps::Steps;
 use super::{Global, benchmark};
 
@@ -50,10 +50,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 
 fn line(part: Part, compacted: &Compacted) -> String {
     let Compacted { rows, shards, repeated, bytes_before, bytes } = compacted;
-    let twice = if *repeated > 0 { format!(", {} stood twice", grouped(*repeated)) } else { String::new() };
+    let twice = if *repeated > 0 { format!(", {} stood twice", thousands(*repeated)) } else { String::new() };
     let plural = if *shards == 1 { "" } else { "s" };
-    let (now, before) = (size(*bytes), size(*bytes_before));
-    format!("{}: {} rows of {shards} shard{plural} in one file{twice}; {now} instead of {before}", name(part), grouped(*rows))
+    let (now, before) = (file_size(*bytes), file_size(*bytes_before));
+    format!("{}: {} rows of {shards} shard{plural} in one file{twice}; {now} instead of {before}", name(part), thousands(*rows))
 }
 
 /// The name of a part for people.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::file::replace;
-use nasbench::table::{self, Part, export, official};
+use nasbench::interchange::{self, export, official};
+use nasbench::table::Part;
 
 use super::outputs::check_writable;
 use super::{Global, benchmark, note};
@@ -98,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     bar.finish_and_clear();
     let rows = match rows {
         // The cause itself: whoever read our output may have had enough.
-        Err(table::Error::File(cause)) if to_standard_output => return Err(cause.into()),
+        Err(interchange::Error::File(cause)) if to_standard_output => return Err(cause.into()),
         rows => rows.context("could not export the benchmark")?,
     };
     if !global.quiet && !to_standard_output {
@@ -125,11 +126,14 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     if to_standard_output { Ok(()) } else { check_writable(out, *force) }
 }
 
-fn to_file(file: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, table::Error>) -> Result<u64, table::Error> {
+fn to_file(
+    file: &Path,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<u64, interchange::Error>,
+) -> Result<u64, interchange::Error> {
     let mut rows = 0;
     replace(file, |open| {
         rows = write(open)?;
-        Ok::<_, table::Error>(())
+        Ok::<_, interchange::Error>(())
     })?;
     Ok(rows)
 }

@@ -40,21 +40,3 @@ pub(super) fn columns(figures: Option<&Figures>) -> Vec<(&'static str, Value)> {
 fn of_some(number: Option<f32>) -> Value {
     number.map_or(Value::Null, single)
 }
-
-/// Bytes for people.
-#[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
-pub(super) fn size(bytes: u64) -> String {
-    let units = [("GiB", 30), ("MiB", 20)];
-    let (name, shift) = units.into_iter().find(|(_, shift)| bytes >= 1 << shift).unwrap_or(("KiB", 10));
-    format!("{:.1} {name}", bytes as f64 / f64::from(1 << shift))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_for_people() {
-        assert_eq!([512, 3 << 20, 5 << 29].map(size), ["0.5 KiB", "3.0 MiB", "2.5 GiB"]);
-    }
-}

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::anyhow;
 use nasbench::train::available_memory;
 
-use super::figures::size;
 use super::memory::{MORE_WERE_REFUSED, address_space, end};
+use nasbench::print::memory_size;
 
 /// How often a process looks at what it takes.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -52,7 +52,8 @@ fn ending(output: &Output) -> anyhow::Result<()> {
         }
         _ if said.contains(OVERFLOWED_STACK) => Err(anyhow!("it is nested too deeply for the stack")),
         _ => {
-            let limit = address_space().map_or_else(String::new, |limit| format!("; the limit is {} (`ulimit -v`)", size(limit)));
+            let limit =
+                address_space().map_or_else(String::new, |limit| format!("; the limit is {} (`ulimit -v`)", memory_size(limit)));
             Err(anyhow!("its process was ended from outside, as the system does when there is no memory left{limit}\n{HINT}"))
         }
     }
@@ -68,7 +69,7 @@ pub(super) fn watch(could_not: &'static str) {
         loop {
             std::thread::sleep(INTERVAL);
             if resident().is_some_and(|now| now.saturating_sub(before) > most) {
-                let free = size(free);
+                let free = memory_size(free);
                 let _ = writeln!(anstream::stderr(), "error: {could_not}: it takes more memory than the {free} that are free");
                 end();
             }

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::table::LeftOut;
-use nasbench::table::official::{self, Step, Summary};
-use nasbench::table::text::{Contents, KEEP, Kind, Recounted, import_table};
+use nasbench::interchange::LeftOut;
+use nasbench::interchange::official::{self, Step, Summary};
+use nasbench::interchange::tabular::{Contents, KEEP, Kind, Recounted, import_table};
+use nasbench::print::{file_size, thousands};
 use nasbench::unit::{Epochs, Seconds};
 
 use super::format::chain;
@@ -116,12 +117,17 @@ fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Inst
     let cells: BTreeSet<_> = records.iter().map(|record| record.hash).collect();
     let elapsed = Seconds::from(started.elapsed());
     let mut out = std::io::stdout().lock();
-    writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(records.len() as u64), grouped(cells.len() as u64))?;
+    writeln!(
+        out,
+        "imported {} records of {} cells in {elapsed}",
+        thousands(records.len() as u64),
+        thousands(cells.len() as u64)
+    )?;
     for (epochs, records) in budgets {
-        writeln!(out, "  {epochs:>3} epochs: {} records", grouped(records))?;
+        writeln!(out, "  {epochs:>3} epochs: {} records", thousands(records))?;
     }
     if left_out > 0 {
-        writeln!(out, "  {} left out", grouped(left_out))?;
+        writeln!(out, "  {} left out", thousands(left_out))?;
     }
     writeln!(out, "benchmark: {}", benchmark.folder().display())?;
     Ok(())
@@ -148,7 +154,7 @@ fn tell(path: &Path, contents: &Contents, protocol: &str) {
         note(format_args!(
             "note: {} records state another number of trainable parameters than the network of their cell has under `{protocol}`, and \
             keep it; the first is {first}: {stated} instead of {counted}",
-            grouped(records)
+            thousands(records)
         ));
         note("hint: `--protocol` says in which network the cells were trained");
     }
@@ -170,7 +176,7 @@ fn list(left_out: &LeftOut) {
     }
     let more = left_out.count - left_out.listed.len() as u64;
     if more > 0 {
-        note(format_args!("left out: {} more", grouped(more)));
+        note(format_args!("left out: {} more", thousands(more)));
     }
 }
 
@@ -178,9 +184,9 @@ fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
     let Summary { records, cells, budgets, repeats, source_bytes, bytes, isomorphic, recounted, rounded, left_out, benchmark } =
         summary;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "imported {} records of {} cells in {elapsed}", grouped(*records), grouped(*cells))?;
+    writeln!(out, "imported {} records of {} cells in {elapsed}", thousands(*records), thousands(*cells))?;
     for (epochs, records) in budgets {
-        writeln!(out, "  {epochs:>3} epochs: {} records", grouped(*records))?;
+        writeln!(out, "  {epochs:>3} epochs: {} records", thousands(*records))?;
     }
     let (fewest, most) = (repeats.start(), repeats.end());
     let repeats = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
@@ -188,7 +194,7 @@ fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     let ratio = *source_bytes as f64 / (*bytes).max(1) as f64;
     let part = if ratio > 1.0 { format!(": 1/{ratio:.1}") } else { String::new() };
-    writeln!(out, "  {} instead of {}{part}", size(*bytes), size(*source_bytes))?;
+    writeln!(out, "  {} instead of {}{part}", file_size(*bytes), file_size(*source_bytes))?;
     let notes = [
         (*isomorphic, "records with another matrix than the first of their hash, isomorphic to it: they stand under the first"),
         (*recounted, "records with another number of parameters than the official network of their cell has"),
@@ -196,38 +202,8 @@ fn print(summary: &Summary, elapsed: Seconds) -> anyhow::Result<()> {
         (left_out.count, "left out"),
     ];
     for (count, note) in notes.iter().filter(|(count, _)| *count > 0) {
-        writeln!(out, "  {} {note}", grouped(*count))?;
+        writeln!(out, "  {} {note}", thousands(*count))?;
     }
     writeln!(out, "benchmark: {}", benchmark.folder().display())?;
     Ok(())
-}
-
-/// Bytes as people read them.
-#[expect(clippy::cast_precision_loss, reason = "a size for people")]
-pub(super) fn size(bytes: u64) -> String {
-    if bytes < 1_000_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
-}
-
-/// A number with commas: 423,624.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_sizes_are_for_people() {
-        assert_eq!([7, 423_624, 1_270_872].map(grouped), ["7", "423,624", "1,270,872"]);
-        assert_eq!([1_500, 515_000_000].map(size), ["1.5 kB", "515.0 MB"]);
-    }
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::figures::size;
+use nasbench::print::memory_size;
 
 /// The end of the message of [`refused`].
 pub(super) const MORE_WERE_REFUSED: &str = "more were refused";
@@ -62,7 +62,7 @@ fn refused(bytes: usize) -> ! {
         // Another thread says it, and ends this one, too.
         std::thread::sleep(Duration::from_secs(10));
     } else {
-        let _ = writeln!(std::io::stderr(), "error: {}: {} {MORE_WERE_REFUSED}", excess(), size(bytes as u64));
+        let _ = writeln!(std::io::stderr(), "error: {}: {} {MORE_WERE_REFUSED}", excess(), memory_size(bytes as u64));
     }
     end()
 }
@@ -70,7 +70,7 @@ fn refused(bytes: usize) -> ! {
 /// What takes too much, and how much there is.
 pub(super) fn excess() -> String {
     match address_space() {
-        Some(limit) => format!("it takes more memory than the limit of {} (`ulimit -v`)", size(limit)),
+        Some(limit) => format!("it takes more memory than the limit of {} (`ulimit -v`)", memory_size(limit)),
         None => "it takes more memory than the system gives".to_owned(),
     }
 }

@@ -7,10 +7,10 @@ use anyhow::{Context as _, bail};
 use nasbench::record;
 use nasbench::table;
 
-use super::import::grouped;
 use super::outputs::utf8;
 use super::steps::Steps;
 use super::{Global, benchmark, note};
+use nasbench::print::thousands;
 
 /// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
 ///
@@ -57,12 +57,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         note(format_args!("warning: {warning}"));
     }
     let mut text = std::io::stdout().lock();
-    writeln!(text, "merged {} benchmarks: {} rows", sources.len(), grouped(merged.rows))?;
+    writeln!(text, "merged {} benchmarks: {} rows", sources.len(), thousands(merged.rows))?;
     if merged.verified > 0 {
-        writeln!(text, "  {} rows of verification", grouped(merged.verified))?;
+        writeln!(text, "  {} rows of verification", thousands(merged.verified))?;
     }
     if merged.repeated > 0 {
-        writeln!(text, "  {} stood in more than one, with the same results", grouped(merged.repeated))?;
+        writeln!(text, "  {} stood in more than one, with the same results", thousands(merged.repeated))?;
     }
     writeln!(text, "benchmark: {}", out.display())?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use nasbench::file;
+use nasbench::{file, print};
 
 /// Refuses a file that cannot be written, or that is there already.
 pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
@@ -36,11 +36,9 @@ pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
 }
 
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &Path) -> String {
-    let word = word.display().to_string();
-    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=,:".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+/// A path as a shell reads it back.
+pub(super) fn quoted(path: &Path) -> String {
+    print::quoted(&path.display().to_string())
 }
 
 /// Refuses a place where no file can be written, and one whose name is no text. One that is there may be replaced.

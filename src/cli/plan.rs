@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nasbench::pipeline::{self, Event, Forecast, OfBudget, Sample};
+use nasbench::print::memory_size;
 use nasbench::table::Benchmark;
 use nasbench::unit::Seconds;
 use serde_json::{Value, json};
 
 use super::benchmark::is_shipped;
 use super::cell;
-use super::figures;
 use super::format::{Format, Table};
 use super::recording;
 use super::{Global, note};
@@ -86,9 +86,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         writeln!(out, "  {flops:>12} operations: {:.1} µs an image, fitted {fitted:.1}  {cell}", 1e6 * seconds)?;
     }
     if let Some(free) = forecast.free_bytes {
-        writeln!(out, "{} are free on the disk", figures::size(free))?;
+        writeln!(out, "{} are free on the disk", memory_size(free))?;
         if total.bytes.saturating_mul(2) > free {
-            let needed = figures::size(total.bytes.saturating_mul(2));
+            let needed = memory_size(total.bytes.saturating_mul(2));
             note(format_args!("warning: the recording and its compaction take about {needed}: the disk is too small"));
         }
     }
@@ -108,7 +108,7 @@ fn budgets(forecast: &Forecast, workers: f64, devices: NonZeroU32) -> Table {
             models.into(),
             recorded.into(),
             format!("{work:.3e}").into(),
-            figures::size(bytes).into(),
+            memory_size(bytes).into(),
             time.to_string().into(),
             Seconds(time.0 / workers).to_string().into(),
             json!(time.0),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::hex;
+use nasbench::interchange::tabular::{Columns, read_table};
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::statistics::mean;
 use nasbench::surrogate::{Features, Lesson, Quantity, Target};
-use nasbench::table::text::{Columns, read_table};
 use nasbench::table::{Divergence, Status, Table};
 use nasbench::train::Protocol;
 use nasbench::unit::{Epochs, Seconds};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Job};
-use nasbench::record::quoted;
+use nasbench::print::quoted;
 use nasbench::space::Space;
 use nasbench::train::Protocol;
 use nasbench::unit::Seed;

@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
+use nasbench::interchange::sql::{self, Frame};
 use nasbench::table::Benchmark;
-use nasbench::table::sql::{self, Frame};
 
 use super::format::{Format, Table};
 use super::guarded;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::engine::{Device, Model};
+use nasbench::print::memory_size;
 use nasbench::space::{Cell, OPERATIONS, Space};
 use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Trained, Training};
 use nasbench::unit::{Epochs, Seconds, Seed};
@@ -247,7 +248,7 @@ fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) ->
 
 /// Says what will be trained and what it takes.
 fn announce(training: &Training<'_>) -> anyhow::Result<()> {
-    let (parameters, memory) = (training.cost()?.parameters, figures::size(training.memory()?));
+    let (parameters, memory) = (training.cost()?.parameters, memory_size(training.memory()?));
     let (cell, batch) = (training.cell, training.protocol.batch_size);
     note(format_args!("{cell}: {parameters} parameters, {memory} of memory for batches of {batch}"));
     Ok(())

@@ -151,13 +151,8 @@ fn bin_of(value: f64, least: f64, most: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::distribution::standard_normal;
     use crate::unit::Seed;
-
-    /// A standard normal number, by the method of Box and Muller.
-    fn normal(rng: &mut ChaCha8Rng) -> f64 {
-        let (one, other) = (1.0 - rng.random::<f64>(), rng.random::<f64>());
-        (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
-    }
 
     #[test]
     fn a_planted_distribution_is_recovered() {
@@ -167,7 +162,7 @@ mod tests {
         let noise = 0.008;
         for repeats in [3, 15] {
             let observed = |truth: &f64, rng: &mut ChaCha8Rng| NoisyMean {
-                value: truth + noise * normal(rng) / number(repeats).sqrt(),
+                value: truth + noise * standard_normal(rng) / number(repeats).sqrt(),
                 repeats,
             };
             let means: Vec<_> = truths.iter().map(|truth| observed(truth, &mut rng)).collect();

@@ -3,7 +3,6 @@
 //! The file is one [frame](crate::frame) with the conditions of all runs, and one for each run. A run that a crash damaged is run
 //! again, and so is everything behind it.
 
-use std::fmt;
 use std::fs::TryLockError;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,10 +12,10 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::run::Outcome;
+use super::conditions::Conditions;
+use super::outcome::Outcome;
 use crate::frame::{HEADER, frame, payload_at};
-use crate::search::{Duplicates, Returns};
-use crate::unit::{Seconds, Seed};
+use crate::unit::Seconds;
 
 /// The version of the file. Another one is refused.
 const FORMAT: &str = "nasbench comparison 4";
@@ -26,30 +25,6 @@ const FORMAT: &str = "nasbench comparison 4";
 struct Heading {
     format: String,
     conditions: Conditions,
-}
-
-/// What all runs of a file have in common. Prints in words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Conditions {
-    /// As it is typed.
-    pub(super) budget: String,
-    pub(super) seed: Seed,
-    pub(super) tool_version: String,
-    /// The default is not written down: files of before this rule are those of today.
-    #[serde(default, skip_serializing_if = "Duplicates::is_published")]
-    pub(super) duplicates: Duplicates,
-    #[serde(default, skip_serializing_if = "Returns::is_best_seen")]
-    pub(super) returns: Returns,
-}
-
-impl fmt::Display for Conditions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a budget of {}, seed {} and version {}", self.budget, self.seed, self.tool_version)?;
-        if !self.duplicates.is_published() {
-            write!(f, " and duplicates {}", self.duplicates)?;
-        }
-        if self.returns.is_best_seen() { Ok(()) } else { write!(f, " and returns {}", self.returns) }
-    }
 }
 
 /// A finished run, and whose it is.
@@ -134,7 +109,8 @@ fn parse(bytes: &[u8], path: &Path, conditions: &Conditions) -> Result<(Vec<Kept
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Redraws;
+    use crate::search::{Duplicates, Redraws, Returns};
+    use crate::unit::Seed;
 
     /// The conditions of a budget.
     fn of(budget: &str) -> Conditions {

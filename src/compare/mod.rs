@@ -6,15 +6,16 @@
 mod across;
 mod checklist;
 mod cluster;
+mod conditions;
 mod curve;
 mod deconvolution;
-mod distribution;
 #[cfg(test)]
 mod fixture;
 mod interval;
 mod judging;
 mod kept;
 mod noise;
+mod outcome;
 mod pair;
 mod plan;
 mod rank;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Error;
-use super::kept::Conditions;
+use super::conditions::Conditions;
 use crate::search::{Budget, Duplicates, Entry, Returns, Setup};
 use crate::unit::Seed;
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::distribution::{chi_squared_survival, f_survival, range_quantile, range_survival};
 use super::significance::Test;
+use crate::statistics::distribution::{chi_squared_survival, f_survival, range_quantile, range_survival};
 use crate::statistics::{average_ranks, number};
 
 /// Of fewer tasks no critical difference is worth drawing.

@@ -7,9 +7,10 @@ use std::{io, thread};
 
 use cpu_time::ThreadTime;
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::kept::{Kept, KeptRun};
+use super::outcome::Outcome;
 use super::plan::{Contestant, Plan, Task};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
@@ -17,19 +18,6 @@ use crate::search::{self, History, Redraws};
 use crate::statistics::mean;
 use crate::table::Incumbent;
 use crate::unit::{Seconds, Seed};
-
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    pub(super) trials: u32,
-    /// `None` of runs that an earlier version made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) distinct_cells: Option<u32>,
-    pub(super) evaluations: f64,
-    pub(super) time: Option<Seconds>,
-    pub(super) steps: Vec<Incumbent>,
-    pub(super) redraws: Redraws,
-}
 
 /// A finished run of one algorithm.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +126,7 @@ pub fn run<O: Oracle>(
         let history = search_once(plan, task, contestant, seed, &mut oracle)?;
         let took = Seconds(started.elapsed().as_secs_f64());
         let (task_name, contestant_name) = (tasks[task].clone(), contestants[contestant].clone());
-        let outcome = outcome(&history, &truths[task]);
+        let outcome = Outcome::of(&history, &truths[task]);
         let new = KeptRun { task: task_name, contestant: contestant_name, run, took, outcome };
         kept.append(&new)?;
         finished();
@@ -206,24 +194,6 @@ fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: 
         task: task.name.clone(),
         source: Box::new(source),
     })
-}
-
-fn outcome(history: &History, truth: &impl Truth) -> Outcome {
-    let spent: Vec<_> = history.spent().collect();
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let step = |(position, trial): (usize, search::Trial)| Incumbent {
-        trial: count(position + 1),
-        evaluations: spent[position].0,
-        time: spent[position].1,
-        cell: trial.cell(),
-        epochs: trial.proposal.epochs,
-        validation_accuracy: trial.measurement.validation_accuracy,
-        regret: truth.regret(&trial.proposal.cell),
-    };
-    let (evaluations, time) = spent.last().copied().unwrap_or_default();
-    let steps = history.incumbents().into_iter().map(step).collect();
-    let distinct_cells = Some(count(history.distinct_cells()));
-    Outcome { trials: count(spent.len()), distinct_cells, evaluations, time, steps, redraws: history.redraws }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::distribution::normal_survival;
+use crate::statistics::distribution::normal_survival;
 use crate::statistics::{average_ranks, number};
 
 /// Up to so many pairs the signed-rank test counts every assignment of signs: their number is exact below 2^53.

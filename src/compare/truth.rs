@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::{Error, Judging, noise};
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
-use crate::statistics::{Estimate, RankCorrelation, mean, number};
+use crate::statistics::{Estimate, RankCorrelation, number};
 use crate::surrogate::Model;
-use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table};
+use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table, mean_accuracy};
 use crate::unit::Epochs;
 
 /// What cells are judged by.
@@ -345,7 +345,7 @@ impl Truth for TableTruth<'_> {
         let of_budget = |epochs: &Epochs| -> (Vec<f64>, Vec<f64>) {
             let reached = |index: &usize| {
                 let values = self.table.judged_accuracies(*index, *epochs);
-                (values.first().copied().unwrap_or(f64::NAN), mean(&values).unwrap_or(f64::NAN))
+                (values.first().copied().unwrap_or(f64::NAN), mean_accuracy(values.iter().copied()).unwrap_or(f64::NAN))
             };
             known.par_iter().map(reached).unzip()
         };

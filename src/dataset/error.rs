@@ -270,6 +270,12 @@ pub enum Error {
         /// The image.
         path: PathBuf,
     },
+    /// A table, of labels for example, lies beside the folders of the classes.
+    #[error("`{}` is not read: the folder of an image is its class", .path.display())]
+    StrayTable {
+        /// The table.
+        path: PathBuf,
+    },
     /// A class has no training images.
     #[error("`{}` is a class without training images: `train` holds no `{class}`", .folder.display())]
     UntrainedClass {

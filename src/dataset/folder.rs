@@ -49,28 +49,37 @@ fn load(entry: &Entry, folder: &Path) -> Result<Dataset, Error> {
     if let Some(other) = inside.iter().find(|name| !known.contains(&Some(name.as_str()))) {
         return Err(Error::SplitFolder { folder: folder.join(other) });
     }
-    refuse_stray_images(folder)?;
+    refuse_stray_files(folder)?;
     let classes = class_folders(&folder.join(TRAIN))?;
     let train = reader.images(&folder.join(TRAIN), &classes, &classes)?;
     let mut part = |name: Option<&str>| {
         let split = folder.join(name?);
-        let present = refuse_stray_images(&split).and_then(|()| folders(&split));
+        let present = refuse_stray_files(&split).and_then(|()| folders(&split));
         Some(present.and_then(|present| reader.images(&split, &classes, &present)))
     };
     let parts = Parts { train, validation: part(known[1]).transpose()?, test: part(known[2]).transpose()? };
     parts.dataset(entry.name, classes)
 }
 
-/// Refuses images that lie beside the folders of the classes, where nobody would read them. Notes may lie there.
-fn refuse_stray_images(folder: &Path) -> Result<(), Error> {
-    let stray = entries(folder)?.into_iter().find(|path| is_image(path));
-    stray.map_or(Ok(()), |path| Err(Error::StrayImage { path }))
+/// What tables end with: of labels, for example.
+const TABLES: &[&str] = &["csv", "tsv", "json", "jsonl", "parquet", "npz", "npy"];
+
+/// Refuses images and tables that lie beside the folders of the classes, where nobody would read them. Notes may lie there.
+fn refuse_stray_files(folder: &Path) -> Result<(), Error> {
+    let files: Vec<_> = entries(folder)?.into_iter().filter(|path| !path.is_dir()).collect();
+    if let Some(path) = files.iter().find(|path| ends_with(path, &EXTENSIONS)) {
+        return Err(Error::StrayImage { path: path.clone() });
+    }
+    match files.into_iter().find(|path| ends_with(path, TABLES)) {
+        Some(path) => Err(Error::StrayTable { path }),
+        None => Ok(()),
+    }
 }
 
-/// Whether a file has the name of an image.
-fn is_image(path: &Path) -> bool {
+/// Whether the name of a file has one of some extensions.
+fn ends_with(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-    EXTENSIONS.contains(&extension.as_str()) && !path.is_dir()
+    extensions.contains(&extension.as_str())
 }
 
 /// The names of the folders in a folder, sorted; hidden ones are left out.
@@ -81,7 +90,7 @@ fn folders(folder: &Path) -> Result<Vec<String>, Error> {
 
 /// The names of the folders in a folder, if they can be classes.
 fn class_folders(folder: &Path) -> Result<Vec<String>, Error> {
-    refuse_stray_images(folder)?;
+    refuse_stray_files(folder)?;
     let classes = folders(folder)?;
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
         return Err(Error::ClassFolders { folder: folder.to_owned(), limit: MOST_CLASSES, found: classes.len() });
@@ -136,7 +145,7 @@ impl Reader {
     }
 
     fn image(&mut self, path: PathBuf) -> Result<Vec<u8>, Error> {
-        if !is_image(&path) {
+        if !ends_with(&path, &EXTENSIONS) {
             return Err(Error::NoImage { path });
         }
         let mut bytes = Vec::new();
@@ -315,6 +324,9 @@ mod tests {
             let names = classes(at);
             let files = [(names[0].as_str(), GREY), (names[1].as_str(), GREY), (stray, GREY)];
             assert_message(&files, &format!("`{stray}` lies in no folder of a class: expected a folder for each class"));
+            let table = format!("{at}labels.csv");
+            let files = [(names[0].as_str(), GREY), (names[1].as_str(), GREY), (table.as_str(), b"image,label\n")];
+            assert_message(&files, &format!("`{table}` is not read: the folder of an image is its class"));
         }
     }
 

@@ -29,7 +29,7 @@ pub use lock::Holder;
 pub use plan::{ORDERS, Order, Task, check_size, plan};
 pub use recorder::{Assignment, Damage, Event, Recorder};
 pub use share::Share;
-pub use slurm::{Slurm, most_array_tasks, quoted, set_by_scripts, submission, submission_after, submission_script};
+pub use slurm::{Slurm, most_array_tasks, set_by_scripts, submission, submission_after, submission_script};
 pub use trainer::Trainer;
 pub use upkeep::{Watch, compact, journals, set_aside};
 

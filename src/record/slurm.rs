@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
+use crate::print::quoted;
+
 /// A recording on a cluster.
 #[derive(Clone, Debug)]
 pub struct Slurm {
@@ -167,13 +169,6 @@ fn words(command: &[String]) -> String {
     command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell reads it back.
-#[must_use]
-pub fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,13 +296,5 @@ mod tests {
         assert_eq!(most_array_tasks(config), Some(1_001));
         assert_eq!(most_array_tasks("MaxArraySize = none"), None);
         assert_eq!(most_array_tasks(""), None);
-    }
-
-    #[test]
-    fn odd_words_are_quoted_for_the_shell() {
-        assert_eq!(quoted("runs/five"), "runs/five");
-        assert_eq!(quoted("my runs"), "'my runs'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -3,13 +3,14 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use super::Error;
 use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
 use super::pairs::{against_baseline, fine, is, pairs, pairs_of};
 use super::plot::{comparison, ranks};
-use super::{Error, number};
 use crate::compare::{Across, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
 use crate::file;
+use crate::print;
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
 
@@ -110,7 +111,7 @@ fn by_budget(summaries: &[(String, &Summary)]) -> String {
         for (algorithm, standing) in task.algorithms.iter().enumerate() {
             for (budget, summary) in summaries {
                 let regret = summary.tasks[place].algorithms[algorithm].interquartile_mean;
-                grid.push([standing.name.as_str().into(), budget.as_str().into(), number::interval(regret, fine).into()]);
+                grid.push([standing.name.as_str().into(), budget.as_str().into(), print::interval(regret, fine).into()]);
             }
         }
         let caption =
@@ -161,7 +162,7 @@ fn results(task: &OnTask) -> String {
         "The best cell has a {} of {} %{of}. The best {} % of the cells have a regret of at most {} percentage points, the \
          better half of at most {}.{}",
         task.judged_by.name(),
-        number::percent(task.best),
+        print::percent(task.best),
         100.0 * task.goal.share,
         fine(task.goal.regret),
         fine(task.middle),
@@ -175,7 +176,7 @@ fn results(task: &OnTask) -> String {
 
 /// How good the best cell truly is.
 fn optimum_in_words(optimum: &Estimate) -> String {
-    let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(number::percent);
+    let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(print::percent);
     format!("That is the largest of noisy means: with the noise removed the best cell is at {value} % [{low}, {high}].")
 }
 
@@ -271,8 +272,8 @@ fn places(across: &Across) -> Grid {
     for place in &across.algorithms {
         grid.push([
             place.name.as_str().into(),
-            number::interval(place.normalised_regret, |value| format!("{value:.3}")).into(),
-            place.mean_rank.map_or_else(number::nothing, |rank| format!("{rank:.2}")).into(),
+            print::interval(place.normalised_regret, |value| format!("{value:.3}")).into(),
+            place.mean_rank.map_or_else(print::nothing, |rank| format!("{rank:.2}")).into(),
         ]);
     }
     grid
@@ -291,10 +292,10 @@ fn budgets(agreements: &[BetweenBudgets]) -> String {
         grid.push([
             agreement.smaller.to_string().into(),
             agreement.larger.to_string().into(),
-            number::thousands(agreement.correlation.cells as u64).into(),
-            number::correlation(agreement.correlation.spearman).into(),
-            number::correlation(agreement.correlation.spearman_of_best).into(),
-            number::correlation(agreement.correlation.kendall_tau_b).into(),
+            print::thousands(agreement.correlation.cells as u64).into(),
+            print::correlation(agreement.correlation.spearman).into(),
+            print::correlation(agreement.correlation.spearman_of_best).into(),
+            print::correlation(agreement.correlation.kendall_tau_b).into(),
         ]);
     }
     let caption = "Spearman's rank correlation of one training at the smaller budget with the mean of all trainings at the larger one, by \
@@ -315,16 +316,16 @@ fn standings(task: &OnTask) -> Grid {
         ("expected simulated seconds", Side::Right),
     ]);
     for standing in &task.algorithms {
-        let points = |value: Option<f64>| Entry::from(value.map_or_else(number::nothing, fine));
+        let points = |value: Option<f64>| Entry::from(value.map_or_else(print::nothing, fine));
         let cost = |reached: Option<Reached>, decimals: usize| {
             let expected = reached.and_then(|reached| reached.expected);
-            Entry::from(expected.map_or_else(number::nothing, |cost| format!("{cost:.decimals$}")))
+            Entry::from(expected.map_or_else(print::nothing, |cost| format!("{cost:.decimals$}")))
         };
         grid.push([
             standing.name.as_str().into(),
             standing.runs.to_string().into(),
-            standing.distinct_cells.map_or_else(number::nothing, |cells| format!("{cells:.1}")).into(),
-            number::interval(standing.interquartile_mean, fine).into(),
+            standing.distinct_cells.map_or_else(print::nothing, |cells| format!("{cells:.1}")).into(),
+            print::interval(standing.interquartile_mean, fine).into(),
             points(standing.median),
             points(standing.mean),
             format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),

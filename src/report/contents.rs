@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::grid::{Entry, Grid, Side};
-use super::number;
+use crate::analysis::summary::{BestCell, BudgetCount, BySize, Provenance, Range, Summary, WithinBudget};
+use crate::print;
 use crate::statistics::RankCorrelation;
-use crate::table::{BestCell, BudgetCount, BySize, Divergence, Provenance, Range, Status, Summary};
+use crate::table::{Divergence, Status};
 use crate::unit::Epochs;
 
 const INDENT: usize = 2;
@@ -42,7 +43,7 @@ pub(super) fn of(summary: &Summary) -> String {
         &between(summary),
     );
     section("the size of a network alone: how well it ranks the cells at the largest budget", &by_size(summary));
-    let of_budgets = |within: &[crate::table::WithinBudget]| {
+    let of_budgets = |within: &[WithinBudget]| {
         let mut grid = Grid::new(&CORRELATION_COLUMNS);
         for row in within.iter().filter(|row| row.correlation.cells > 0) {
             grid.push(correlation_row(row.epochs.to_string(), &row.correlation));
@@ -62,11 +63,11 @@ pub(super) fn of(summary: &Summary) -> String {
 
 fn contents(summary: &Summary) -> String {
     let Provenance { files, bytes, .. } = summary.provenance;
-    let size = format!("{} in {}", size(bytes), number::counted(files, "Parquet file"));
+    let size = format!("{} in {}", print::file_size(bytes), print::counted(files, "Parquet file"));
     [
-        fact("cells", &number::thousands(summary.cells as u64)),
-        fact("models", &number::thousands(summary.rows as u64)),
-        fact("verification", &number::counted(summary.verified_rows, "model")),
+        fact("cells", &print::thousands(summary.cells as u64)),
+        fact("models", &print::thousands(summary.rows as u64)),
+        fact("verification", &print::counted(summary.verified_rows, "model")),
         fact("on disk", &size),
     ]
     .concat()
@@ -75,7 +76,7 @@ fn contents(summary: &Summary) -> String {
 fn origin(provenance: &Provenance) -> String {
     let Provenance { identity, dataset, seed, protocol, imported, sources, devices, tool_versions, numerics, revisions, .. } =
         provenance;
-    let nothing = || number::NOTHING.to_owned();
+    let nothing = || print::NOTHING.to_owned();
     let mut text = fact("identity", &identity.to_string());
     text += &fact("data set", &dataset.name);
     if let Some(sha256) = &dataset.sha256 {
@@ -86,8 +87,8 @@ fn origin(provenance: &Provenance) -> String {
     flatten("", protocol, &mut settings);
     text += &fact("protocol", &settings.join(", "));
     for file in imported {
-        let records = number::counted(usize::try_from(file.records).unwrap_or(usize::MAX), "record");
-        text += &fact("imported from", &format!("{}, {}, {records}", file.file, size(file.bytes)));
+        let records = print::counted(usize::try_from(file.records).unwrap_or(usize::MAX), "record");
+        text += &fact("imported from", &format!("{}, {}, {records}", file.file, print::file_size(file.bytes)));
         text += &fact("", &format!("sha256 {}", file.sha256));
     }
     for (name, counts) in [("source", sources), ("device", devices), ("tool version", tool_versions)] {
@@ -138,14 +139,14 @@ fn flatten(path: &str, value: &Value, settings: &mut Vec<String>) {
 }
 
 fn counted_labels(counts: &BTreeMap<String, u64>) -> String {
-    let labels: Vec<_> = counts.iter().map(|(label, rows)| format!("{label} ({})", number::thousands(*rows))).collect();
-    if labels.is_empty() { number::NOTHING.to_owned() } else { labels.join(", ") }
+    let labels: Vec<_> = counts.iter().map(|(label, rows)| format!("{label} ({})", print::thousands(*rows))).collect();
+    if labels.is_empty() { print::NOTHING.to_owned() } else { labels.join(", ") }
 }
 
 fn vertices(summary: &Summary) -> Grid {
     let mut grid = Grid::new(&[("vertices", Right), ("cells", Right)]);
     for count in &summary.vertices {
-        grid.push([count.vertices.to_string().into(), number::thousands(count.cells as u64).into()]);
+        grid.push([count.vertices.to_string().into(), print::thousands(count.cells as u64).into()]);
     }
     grid
 }
@@ -158,8 +159,8 @@ fn budgets(summary: &Summary) -> Grid {
             (fewest, most) if fewest == most => most.to_string(),
             (fewest, most) => format!("{fewest} to {most}"),
         };
-        let status = |name| number::thousands(budget.statuses.get(name).copied().unwrap_or_default() as u64).into();
-        let count = |count: usize| number::thousands(count as u64).into();
+        let status = |name| print::thousands(budget.statuses.get(name).copied().unwrap_or_default() as u64).into();
+        let count = |count: usize| print::thousands(count as u64).into();
         grid.push([
             budget.epochs.to_string().into(),
             count(budget.cells),
@@ -177,8 +178,8 @@ fn budgets(summary: &Summary) -> Grid {
 fn diverged(budget: &BudgetCount) -> String {
     let diverged = budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
     let rate = Divergence { diverged, trainings: budget.rows }.rate();
-    let count = number::thousands(diverged as u64);
-    if diverged == 0 { count } else { format!("{count} ({} %)", number::percent(rate)) }
+    let count = print::thousands(diverged as u64);
+    if diverged == 0 { count } else { format!("{count} ({} %)", print::percent(rate)) }
 }
 
 /// How far the means of the best cells are known, so that nobody takes their order for the truth.
@@ -189,9 +190,9 @@ fn luck(summary: &Summary) -> Option<String> {
     let error = noise / (best.repeats as f64).sqrt();
     Some(format!(
         "\n  a mean of {} has a standard error of {} points, and these are the largest of {} means:\n  {}\n",
-        number::counted(best.repeats, "repeat"),
-        number::percent(error),
-        number::thousands(summary.cells as u64),
+        print::counted(best.repeats, "repeat"),
+        print::percent(error),
+        print::thousands(summary.cells as u64),
         "which cell is the best, and by how much, they do not tell"
     ))
 }
@@ -200,8 +201,8 @@ fn luck(summary: &Summary) -> Option<String> {
 fn divergence(summary: &Summary) -> Option<String> {
     let of = |budget: &BudgetCount| budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
     let diverged: usize = summary.budgets.iter().map(of).sum();
-    let trainings = number::counted(diverged, "training");
-    let chance = number::percent(summary.chance);
+    let trainings = print::counted(diverged, "training");
+    let chance = print::percent(summary.chance);
     (diverged > 0).then(|| {
         format!("\n  {trainings} diverged: in means, rankings and noise each counts as an accuracy of chance, {chance} %\n")
     })
@@ -224,11 +225,11 @@ fn ranges(ranges: &[Range]) -> Grid {
     let columns = ["epochs", "values", "least", "mean", "largest"].map(|column| (column, Right));
     let mut grid = Grid::new(&[&[("column", Left)], columns.as_slice()].concat());
     for range in ranges.iter().filter(|range| range.values > 0) {
-        let value = |value: Option<f64>| value.map_or_else(|| number::NOTHING.to_owned(), |value| in_unit(range.column, value));
+        let value = |value: Option<f64>| value.map_or_else(|| print::NOTHING.to_owned(), |value| in_unit(range.column, value));
         grid.push([
             range.column.into(),
             range.epochs.map_or_else(String::new, |epochs| epochs.to_string()).into(),
-            number::thousands(range.values as u64).into(),
+            print::thousands(range.values as u64).into(),
             value(range.least).into(),
             value(range.mean).into(),
             value(range.largest).into(),
@@ -240,12 +241,12 @@ fn ranges(ranges: &[Range]) -> Grid {
 /// A value as its column prints.
 fn in_unit(column: &str, value: f64) -> String {
     if column.ends_with("_accuracy") {
-        number::percent(value)
+        print::percent(value)
     } else if column.ends_with("_time") {
         format!("{value:.2}")
     } else {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, or the mean of counts")]
-        number::thousands(value.round() as u64)
+        print::thousands(value.round() as u64)
     }
 }
 
@@ -256,11 +257,11 @@ fn best(summary: &Summary) -> Grid {
         grid.push([
             cell.module_hash.to_string().into(),
             cell.epochs.to_string().into(),
-            number::percent(cell.final_validation_accuracy).into(),
-            cell.final_test_accuracy.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
+            print::percent(cell.final_validation_accuracy).into(),
+            cell.final_test_accuracy.map_or_else(|| print::NOTHING.to_owned(), print::percent).into(),
             repeats_of(cell).into(),
-            number::thousands(cell.trainable_parameters).into(),
-            cell.final_training_time.map_or_else(|| number::NOTHING.to_owned(), |time| format!("{time:.2}")).into(),
+            print::thousands(cell.trainable_parameters).into(),
+            cell.final_training_time.map_or_else(|| print::NOTHING.to_owned(), |time| format!("{time:.2}")).into(),
         ]);
     }
     grid
@@ -272,10 +273,10 @@ const CORRELATION_COLUMNS: [(&str, Side); 5] =
 fn correlation_row(epochs: String, correlation: &RankCorrelation) -> [Entry; 5] {
     [
         epochs.into(),
-        number::thousands(correlation.cells as u64).into(),
-        number::correlation(correlation.spearman).into(),
-        number::correlation(correlation.spearman_of_best).into(),
-        number::correlation(correlation.kendall_tau_b).into(),
+        print::thousands(correlation.cells as u64).into(),
+        print::correlation(correlation.spearman).into(),
+        print::correlation(correlation.spearman_of_best).into(),
+        print::correlation(correlation.kendall_tau_b).into(),
     ]
 }
 
@@ -307,16 +308,16 @@ fn repeats(summary: &Summary) -> Grid {
         ("over cells", Right),
         ("Spearman", Right),
     ]);
-    let points = |deviation: Option<f64>| deviation.map_or_else(|| number::NOTHING.to_owned(), number::percent);
+    let points = |deviation: Option<f64>| deviation.map_or_else(|| print::NOTHING.to_owned(), print::percent);
     for repeats in summary.repeats.iter().filter(|repeats| repeats.all.cells > 0) {
         for (of, noise) in [("all", repeats.all), ("best 10 %", repeats.best_tenth)] {
             grid.push([
                 repeats.epochs.to_string().into(),
                 of.into(),
-                number::thousands(noise.cells as u64).into(),
+                print::thousands(noise.cells as u64).into(),
                 points(noise.over_repeats).into(),
                 points(noise.over_cells).into(),
-                number::correlation(noise.spearman).into(),
+                print::correlation(noise.spearman).into(),
             ]);
         }
     }
@@ -335,17 +336,6 @@ fn failures(summary: &Summary) -> Grid {
         ]);
     }
     grid
-}
-
-/// A number of bytes in the largest unit of which there is one.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
 }
 
 #[cfg(test)]
@@ -393,10 +383,5 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() == 3 && lines[1].starts_with("                word word"), "{text}");
         assert_eq!(fact("", "a"), "                a\n");
-    }
-
-    #[test]
-    fn sizes_print_in_a_unit_that_people_grasp() {
-        assert_eq!([999, 61_536, 515_000_000, 1_950_000_000].map(size), ["999 bytes", "61.5 kB", "515.0 MB", "1.95 GB"]);
     }
 }

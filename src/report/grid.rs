@@ -2,7 +2,7 @@
 
 use crate::space::{Cell, ModuleHash};
 
-use super::number;
+use crate::print;
 
 /// On which side the entries of a column line up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Entry {
     fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Hash(hash) => number::short(*hash),
+            Self::Hash(hash) => print::short(*hash),
             Self::Graph(cell) => cell.to_string(),
         }
     }
@@ -46,7 +46,7 @@ impl Entry {
     fn html(&self) -> String {
         match self {
             Self::Text(text) => escape(text),
-            Self::Hash(hash) => format!("<code title=\"{hash}\">{}</code>", number::short(*hash)),
+            Self::Hash(hash) => format!("<code title=\"{hash}\">{}</code>", print::short(*hash)),
             Self::Graph(cell) => format!("<code>{}</code>", escape(&cell.to_string().replace("-bn-relu", ""))),
         }
     }

@@ -2,11 +2,11 @@
 
 use super::Error;
 use super::grid::{Entry, Grid, Side, escape};
-use super::number::{self, percent, plain};
 use super::page::{document, paragraph, side_by_side, table};
 use super::plot::landscape as plots;
-use crate::analysis::{Landscape, Reliability};
+use crate::analysis::landscape::{Landscape, Reliability};
 use crate::compare::Judging;
+use crate::print::{self, percent, plain};
 use crate::statistics::Estimate;
 
 use Side::{Left, Right};
@@ -101,35 +101,35 @@ fn capitalised(text: &str) -> String {
 fn contents(landscape: &Landscape) -> Vec<String> {
     let Landscape { epochs, cells, cells_of_the_space, repeats, range, best, .. } = landscape;
     let repeats = match repeats {
-        (fewest, most) if fewest == most => number::counted(*most, "repeat"),
+        (fewest, most) if fewest == most => print::counted(*most, "repeat"),
         (fewest, most) => format!("{fewest} to {most} repeats"),
     };
     let missing = if cells == cells_of_the_space {
         String::new()
     } else {
-        let space = number::thousands(*cells_of_the_space as u64);
+        let space = print::thousands(*cells_of_the_space as u64);
         format!(", of a space of {space}")
     };
     let [low, middle, high] = range.map(percent);
     vec![
-        format!("{} at {}, {repeats}{missing}", number::counted(*cells, "cell"), number::budget(*epochs)),
-        format!("mean validation accuracies from {low} % over {middle} % (median) to {high} % ({})", number::short(*best)),
+        format!("{} at {}, {repeats}{missing}", print::counted(*cells, "cell"), print::budget(*epochs)),
+        format!("mean validation accuracies from {low} % over {middle} % (median) to {high} % ({})", print::short(*best)),
     ]
 }
 
 /// A reliability with its interval. Among cells that were chosen by the same means it has no lower bound, and below −1 none that says more.
 fn reliability_of(reliability: &Reliability) -> String {
     let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(Some(value)) };
-    number::interval(reliability.reliability, bound)
+    print::interval(reliability.reliability, bound)
 }
 
 /// A fraction with its interval, in percent or percentage points.
 fn percent_interval(estimate: Estimate) -> String {
-    number::interval(Some(estimate), percent)
+    print::interval(Some(estimate), percent)
 }
 
 fn deviation(value: Option<f64>) -> String {
-    value.map_or_else(number::nothing, percent)
+    value.map_or_else(print::nothing, percent)
 }
 
 fn noise(landscape: &Landscape) -> Vec<String> {
@@ -174,7 +174,7 @@ fn deciles(landscape: &Landscape) -> Grid {
         let [low, high] = decile.range.map(percent);
         let entries: [Entry; 7] = [
             number.to_string().into(),
-            number::thousands(cells as u64).into(),
+            print::thousands(cells as u64).into(),
             low.into(),
             high.into(),
             deviation(noise).into(),
@@ -187,14 +187,14 @@ fn deciles(landscape: &Landscape) -> Grid {
 }
 
 fn explained(landscape: &Landscape) -> Vec<String> {
-    let [all, best] = landscape.explained_by_sizes.map(number::correlation);
+    let [all, best] = landscape.explained_by_sizes.map(print::correlation);
     vec![format!("all sizes together tell {all} of the variance of the ranks; among the best tenth {best}")]
 }
 
 fn sizes(landscape: &Landscape) -> Grid {
     let mut grid = Grid::new(&[("size", Left), ("all cells", Left), ("best tenth", Left), ("beyond FLOPs", Left)]);
     for effect in &landscape.sizes {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(number::correlation);
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(print::correlation);
         grid.push([effect.size.as_str().into(), all.into(), best.into(), beyond.into()]);
     }
     grid
@@ -203,7 +203,7 @@ fn sizes(landscape: &Landscape) -> Grid {
 fn budgets(landscape: &Landscape) -> Grid {
     let mut grid = Grid::new(&[("epochs", Right), ("all cells", Left), ("best tenth", Left), ("beyond all sizes", Left)]);
     for effect in &landscape.budgets {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(number::correlation);
+        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(print::correlation);
         grid.push([effect.epochs.to_string().into(), all.into(), best.into(), beyond.into()]);
     }
     grid
@@ -216,23 +216,21 @@ fn search(landscape: &Landscape) -> Vec<String> {
             .push("fewer than half of the neighbours of the cells are recorded: no random walks, no local optima".to_owned());
     }
     if let Some(walk) = &landscape.walk {
-        let length = walk.correlation_length.map_or_else(|| "beyond 10 steps".to_owned(), |lag| number::counted(lag, "step"));
+        let length = walk.correlation_length.map_or_else(|| "beyond 10 steps".to_owned(), |lag| print::counted(lag, "step"));
         let first = walk.autocorrelation.first().copied();
-        sentences.push(format!(
-            "random walks: autocorrelation of neighbours {}; below 1/e after {length}",
-            number::correlation(first)
-        ));
+        sentences
+            .push(format!("random walks: autocorrelation of neighbours {}; below 1/e after {length}", print::correlation(first)));
     }
     sentences.push(format!(
         "accuracy against the distance from the best cell: correlation {}",
-        number::correlation(landscape.fitness_distance)
+        print::correlation(landscape.fitness_distance)
     ));
     if let Some(optima) = &landscape.optima {
         let beyond =
             optima.beyond_noise.map_or_else(String::new, |count| format!(", {count} of them by more than noise explains"));
         sentences.push(format!(
             "{} without a better neighbour{beyond}; a cell has {:.1} neighbours",
-            number::counted(optima.count, "cell"),
+            print::counted(optima.count, "cell"),
             optima.neighbours
         ));
         sentences.push(format!(

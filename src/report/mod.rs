@@ -9,7 +9,6 @@ mod contents;
 mod drawing;
 mod grid;
 mod landscape;
-mod number;
 mod page;
 mod pairs;
 pub mod pareto;
@@ -33,8 +32,8 @@ pub use parts::{
 };
 pub use plot::learning::learning_curves;
 
+use crate::analysis::summary::Summary;
 use crate::file;
-use crate::table;
 use crate::verify::Verification;
 
 /// Why there is no report.
@@ -110,7 +109,7 @@ impl Report {
 /// # Ok::<(), nasbench::table::Error>(())
 /// ```
 #[must_use]
-pub fn contents(summary: &table::Summary) -> String {
+pub fn contents(summary: &Summary) -> String {
     contents::of(summary)
 }
 

@@ -2,7 +2,8 @@
 
 use super::grid::{Grid, escape};
 use super::plot::{Figure, figures};
-use super::{Error, Judge, Records, Report, SearchRun, Surrogates, drawing, number, summary, tables};
+use super::{Error, Judge, Records, Report, SearchRun, Surrogates, drawing, summary, tables};
+use crate::print;
 use crate::space::Cell;
 use crate::verify::{Outcome, Role, Verification};
 
@@ -66,7 +67,7 @@ fn summary(report: &Report) -> String {
     let sentences: Vec<_> = summary::sentences(report).iter().map(|sentence| paragraph(sentence)).collect();
     let recorded = report.records.best().map(|(best, validation)| card(best.cell, "best recorded cell", &validation.to_string()));
     let winner = summary::chosen_winner(&report.verification)
-        .map(|(winner, chosen)| card(winner.cell, summary::CHOSEN, &format!("{} %", number::percent(chosen.measured))));
+        .map(|(winner, chosen)| card(winner.cell, summary::CHOSEN, &format!("{} %", print::percent(chosen.measured))));
     let cards: Vec<_> = recorded.into_iter().chain(winner).collect();
     format!(
         "<div class=\"tiles\">\n{}</div>\n<div class=\"lead\">\n<div>\n{}</div>\n<div class=\"cards\">\n{}</div>\n</div>\n",
@@ -89,19 +90,19 @@ fn records(records: &Records) -> Result<String, Error> {
     if records.cells.is_empty() {
         return Ok(paragraph("No cell was recorded."));
     }
-    let trained = number::counted(records.cells.len(), "trained cell");
-    let budget = records.budget.map_or_else(String::new, |epochs| format!(", accuracies after {}", number::budget(epochs)));
+    let trained = print::counted(records.cells.len(), "trained cell");
+    let budget = records.budget.map_or_else(String::new, |epochs| format!(", accuracies after {}", print::budget(epochs)));
     let figures = [figures::accuracy_against_parameters(records)?, figures::repeats(records)?];
     let cells = tables::cells(records);
     let best = records.ranked().into_iter().take(4).enumerate().map(|(i, (recorded, validation))| {
         card(
             recorded.cell,
             &format!("rank {}", i + 1),
-            &format!("{validation}, {} parameters", number::thousands(recorded.parameters.0)),
+            &format!("{validation}, {} parameters", print::thousands(recorded.parameters.0)),
         )
     });
     let all = if records.cells.len() > SHOWN {
-        let shown = number::counted(records.cells.len().min(MOST), "cell");
+        let shown = print::counted(records.cells.len().min(MOST), "cell");
         let heading = match records.cells.len() {
             0..=MOST => format!("All {shown}"),
             _ => format!("The best {shown}; the others are in the table on disk"),
@@ -145,7 +146,7 @@ fn surrogates(surrogates: &Surrogates) -> Result<String, Error> {
 }
 
 fn judge(judge: &Judge) -> String {
-    let rate = |rate: Option<f64>| rate.map_or_else(|| number::NOTHING.to_owned(), |rate| format!("{} %", number::percent(rate)));
+    let rate = |rate: Option<f64>| rate.map_or_else(|| print::NOTHING.to_owned(), |rate| format!("{} %", print::percent(rate)));
     let quality = format!(
         "On held-out cells it is right in {} of the cells that it calls promising, where guessing is right in {}; it finds {} of the promising ones.",
         rate(judge.precision),
@@ -168,7 +169,7 @@ fn searches(report: &Report) -> Result<String, Error> {
             |scored| {
                 format!(
                     "The surrogate scored all {} of the searched space, of which a search could only find some. A larger one is searched.",
-                    number::counted(scored, "cell")
+                    print::counted(scored, "cell")
                 )
             },
         )));
@@ -230,7 +231,7 @@ fn retrained_cards(verification: &Verification) -> Vec<String> {
     let drawn = [Role::Winner, Role::BestRecorded].into_iter().flat_map(|role| verification.of_role(role)).take(DRAWINGS);
     drawn
         .map(|verified| {
-            let note = format!("{} %, predicted {} %", tables::measured(verified), number::accuracy(verified.predicted));
+            let note = format!("{} %, predicted {} %", tables::measured(verified), print::accuracy(verified.predicted));
             card(verified.cell, verified.role.name(), &note)
         })
         .collect()
@@ -275,7 +276,7 @@ fn card(cell: Cell, role: &str, note: &str) -> String {
     format!(
         "<figure class=\"card\">\n<figcaption><strong>{}</strong> <code title=\"{hash}\">{}</code><br/>{}</figcaption>\n{}</figure>\n",
         escape(role),
-        number::short(hash),
+        print::short(hash),
         escape(note),
         drawing::of(cell)
     )

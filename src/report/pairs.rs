@@ -1,9 +1,9 @@
 //! How two algorithms differ, as tables of a page; and how regrets, intervals and p-values print.
 
 use super::grid::{Grid, Side};
-use super::number;
 use super::page::{paragraph, table};
 use crate::compare::{FEWEST_TASKS, OnTask, Pair};
+use crate::print;
 
 pub(super) fn pairs_of(task: &OnTask) -> String {
     if task.pairs.is_empty() {
@@ -45,12 +45,12 @@ pub(super) fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>
         grid.push([
             names[pair.first].into(),
             names[pair.second].into(),
-            number::interval(pair.probability, |value| format!("{value:.3}")).into(),
-            number::plain(pair.cliffs_delta).into(),
-            pair.corrected_p_value.map_or_else(number::nothing, p_value).into(),
+            print::interval(pair.probability, |value| format!("{value:.3}")).into(),
+            print::plain(pair.cliffs_delta).into(),
+            pair.corrected_p_value.map_or_else(print::nothing, p_value).into(),
             nemenyi
                 .map_or_else(
-                    || number::interval(pair.lower_by, |value| number::plain(Some(value))),
+                    || print::interval(pair.lower_by, |value| print::plain(Some(value))),
                     |nemenyi| p_value(nemenyi[pair.first][pair.second]),
                 )
                 .into(),

@@ -1,5 +1,6 @@
 //! The parts of a report: plain values, filled in by the pipeline.
 
+use crate::print;
 use crate::space::{Cell, Operation};
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
@@ -184,6 +185,27 @@ pub struct Spread {
     pub mean: f64,
     /// The standard deviation; `None` of a single value.
     pub deviation: Option<f64>,
+}
+
+impl Spread {
+    /// With three decimals.
+    pub(super) fn plain(spread: Option<Self>) -> String {
+        Self::text(spread, |value| print::plain(Some(value)), |deviation| format!("{deviation:.3}"))
+    }
+
+    /// Of fractions, as percentages.
+    pub(super) fn percent(spread: Option<Self>) -> String {
+        Self::text(spread, print::percent, print::percent)
+    }
+
+    fn text(spread: Option<Self>, mean: fn(f64) -> String, deviation: fn(f64) -> String) -> String {
+        spread.map_or_else(print::nothing, |spread| with_deviation(&mean(spread.mean), spread.deviation.map(deviation)))
+    }
+}
+
+/// A mean and its deviation as they are.
+pub(super) fn with_deviation(mean: &str, deviation: Option<String>) -> String {
+    deviation.map_or_else(|| mean.to_owned(), |deviation| format!("{mean} ± {deviation}"))
 }
 
 /// What was predicted of a cell and what was measured.

@@ -5,8 +5,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun,
-    Spread, Stage, Step, SurrogateQuality, Surrogates, number,
+    Spread, Stage, Step, SurrogateQuality, Surrogates,
 };
+use crate::print;
 use crate::space::{Cell, Operation, Sampler, Space};
 use crate::statistics::{Estimate, RankCorrelation};
 use crate::table::BetweenBudgets;
@@ -278,7 +279,7 @@ fn worth(cell: Cell) -> f64 {
         _ => -0.004,
     };
     let gain: f64 = cell.operations().map(gain).sum();
-    0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * number::real(cell.edge_count())
+    0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * print::real(cell.edge_count())
 }
 
 fn size(cell: Cell) -> Parameters {

@@ -1,7 +1,8 @@
 //! What was found, in a few sentences.
 
-use super::number::{self, counted};
+use super::parts::with_deviation;
 use super::{Records, Report, RowCount, Spread, Surrogates};
+use crate::print::{self, counted};
 use crate::verify::{Chosen, Outcome, Role, Verification, Verified};
 
 /// A figure worth a tile at the top of the page.
@@ -33,20 +34,20 @@ pub(super) fn sentences(report: &Report) -> Vec<String> {
 pub(super) fn tiles(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if let Some((best, validation)) = report.records.best() {
-        let note = format!("validation accuracy, {} parameters", number::thousands(best.parameters.0));
+        let note = format!("validation accuracy, {} parameters", print::thousands(best.parameters.0));
         tiles.push(Tile { name: "best recorded cell", value: validation.to_string(), note, outcome: None });
     }
     if let Some((winner, chosen)) = chosen_winner(&report.verification) {
         let note = format!(
             "over {} that it was not chosen by, {} parameters",
             counted(chosen.seeds, "seed"),
-            number::thousands(winner.parameters.0)
+            print::thousands(winner.parameters.0)
         );
-        tiles.push(Tile { name: CHOSEN, value: format!("{} %", number::percent(chosen.measured)), note, outcome: None });
+        tiles.push(Tile { name: CHOSEN, value: format!("{} %", print::percent(chosen.measured)), note, outcome: None });
     }
     if let Some((name, kendall)) = asked_model(&report.surrogates) {
         let deviation = kendall.deviation.map(|deviation| format!("{deviation:.2}"));
-        let value = format!("τ {}", number::with_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
+        let value = format!("τ {}", with_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
         tiles.push(Tile { name: "surrogate on unseen cells", value, note: name.to_owned(), outcome: None });
     }
     if let Some(verdict) = &report.verification.verdict {
@@ -81,25 +82,25 @@ fn best_recorded(records: &Records) -> Option<String> {
     let ranked = records.ranked();
     let (best, validation) = ranked.first()?;
     let (_, worst) = ranked.last()?;
-    let budget = records.budget.map_or_else(String::new, |epochs| format!(" after {}", number::budget(epochs)));
+    let budget = records.budget.map_or_else(String::new, |epochs| format!(" after {}", print::budget(epochs)));
     let test = best.test.map_or_else(String::new, |test| format!(" ({test} on the test images)"));
     let spread = f64::from(validation.fraction()) - f64::from(worst.fraction());
     let spread = if ranked.len() > 1 {
-        format!("; the worst reaches {worst}, {} points less", number::percent(spread))
+        format!("; the worst reaches {worst}, {} points less", print::percent(spread))
     } else {
         String::new()
     };
     Some(format!(
         "The best recorded cell, {}, has {} parameters and reaches a validation accuracy of {validation}{budget}{test}{spread}.",
-        number::short(best.cell.hash()),
-        number::thousands(best.parameters.0),
+        print::short(best.cell.hash()),
+        print::thousands(best.parameters.0),
     ))
 }
 
 /// The first of the surrogates is the one that was asked.
 fn asked_surrogate(report: &Report) -> Option<String> {
     let (name, kendall) = asked_model(&report.surrogates)?;
-    let kendall = number::spread(Some(kendall));
+    let kendall = Spread::plain(Some(kendall));
     let asked = report.scored.map_or_else(
         || format!("The searches asked the {name}"),
         |scored| format!("All {} of the searched space were scored by the {name}", counted(scored, "cell")),
@@ -109,7 +110,7 @@ fn asked_surrogate(report: &Report) -> Option<String> {
 
 /// What the sizes of the cells rank with, beside which any surrogate stands.
 fn beside_sizes(surrogates: &Surrogates) -> String {
-    let sizes = surrogates.sizes.iter().map(|size| format!("{} {}", size.name, number::spread(size.kendall)));
+    let sizes = surrogates.sizes.iter().map(|size| format!("{} {}", size.name, Spread::plain(size.kendall)));
     let sizes: Vec<_> = sizes.collect();
     if sizes.is_empty() {
         String::new()
@@ -152,17 +153,17 @@ fn chosen(verification: &Verification) -> Option<String> {
     let above = chosen.above_recorded.map_or_else(String::new, |above| {
         format!(
             ": {} points [{}, {}] from the best recorded cell on fresh seeds",
-            number::points(Some(above.value)),
-            number::points(Some(above.low)),
-            number::points(Some(above.high))
+            print::points(Some(above.value)),
+            print::points(Some(above.low)),
+            print::points(Some(above.high))
         )
     });
     Some(format!(
         "The best of them, {}, has {} parameters; on {} that it was not chosen by it reaches {} %{above}.",
-        number::short(winner.cell.hash()),
-        number::thousands(winner.parameters.0),
+        print::short(winner.cell.hash()),
+        print::thousands(winner.parameters.0),
         counted(chosen.seeds, "further seed"),
-        number::percent(chosen.measured),
+        print::percent(chosen.measured),
     ))
 }
 

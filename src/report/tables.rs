@@ -3,7 +3,9 @@
 use super::grid::Entry::{Graph, Hash};
 use super::grid::Grid;
 use super::grid::Side::{Left, Right};
-use super::{Header, RecordedCell, Records, Report, SearchRun, Surrogates, number, pareto};
+use super::parts::with_deviation;
+use super::{Header, RecordedCell, Records, Report, SearchRun, Spread, Surrogates, pareto};
+use crate::print;
 use crate::verify::{Role, Verification, Verified};
 
 pub(super) fn stages(header: &Header) -> Grid {
@@ -21,7 +23,7 @@ pub(super) fn stages(header: &Header) -> Grid {
 pub(super) fn rows(records: &Records) -> Grid {
     let mut grid = Grid::new(&[("epochs", Right), ("rows", Right), ("ok", Right), ("diverged", Right), ("failed", Right)]);
     for count in &records.rows {
-        let entry = |rows: usize| number::thousands(rows as u64).into();
+        let entry = |rows: usize| print::thousands(rows as u64).into();
         grid.push([
             count.epochs.to_string().into(),
             entry(count.total()),
@@ -39,10 +41,10 @@ pub(super) fn repeats(records: &Records) -> Grid {
     for agreement in &records.repeats {
         grid.push([
             agreement.epochs.to_string().into(),
-            number::thousands(agreement.cells as u64).into(),
-            number::correlation(agreement.pearson).into(),
-            number::correlation(agreement.spearman).into(),
-            agreement.noise.map_or_else(|| number::NOTHING.to_owned(), number::percent).into(),
+            print::thousands(agreement.cells as u64).into(),
+            print::correlation(agreement.pearson).into(),
+            print::correlation(agreement.spearman).into(),
+            agreement.noise.map_or_else(|| print::NOTHING.to_owned(), print::percent).into(),
         ]);
     }
     grid
@@ -60,9 +62,9 @@ pub(super) fn budgets(records: &Records) -> Grid {
         grid.push([
             agreement.smaller.to_string().into(),
             agreement.larger.to_string().into(),
-            number::correlation(agreement.correlation.spearman).into(),
-            number::correlation(agreement.correlation.spearman_of_best).into(),
-            number::correlation(agreement.correlation.kendall_tau_b).into(),
+            print::correlation(agreement.correlation.spearman).into(),
+            print::correlation(agreement.correlation.spearman_of_best).into(),
+            print::correlation(agreement.correlation.kendall_tau_b).into(),
         ]);
     }
     grid
@@ -86,17 +88,17 @@ pub(super) fn cells(records: &Records) -> Grid {
     let ranked = records.ranked().into_iter().map(|(cell, _)| cell);
     let without = records.cells.iter().filter(|cell| cell.validation.is_none());
     for (position, recorded) in ranked.chain(without).enumerate() {
-        let repeats: Vec<_> = recorded.repeats.iter().map(|repeat| number::accuracy(*repeat)).collect();
+        let repeats: Vec<_> = recorded.repeats.iter().map(|repeat| print::accuracy(*repeat)).collect();
         let on_front = front.iter().any(|cell| cell.cell == recorded.cell);
-        let rank = recorded.validation.map_or_else(|| number::NOTHING.to_owned(), |_| (position + 1).to_string());
+        let rank = recorded.validation.map_or_else(|| print::NOTHING.to_owned(), |_| (position + 1).to_string());
         grid.push([
             rank.into(),
             Hash(recorded.cell.hash()),
-            number::accuracy(recorded.validation).into(),
+            print::accuracy(recorded.validation).into(),
             repeats.join("  ").into(),
-            number::accuracy(recorded.test).into(),
-            number::thousands(recorded.parameters.0).into(),
-            number::millions(recorded.flops).into(),
+            print::accuracy(recorded.test).into(),
+            print::thousands(recorded.parameters.0).into(),
+            print::millions(recorded.flops).into(),
             recorded.cell.vertices().to_string().into(),
             if on_front { "●" } else { "" }.into(),
             Graph(recorded.cell),
@@ -125,11 +127,11 @@ pub(super) fn surrogates(surrogates: &Surrogates) -> Grid {
     for (name, model) in fitted.chain(sizes) {
         grid.push([
             name.into(),
-            number::spread(model.kendall).into(),
-            number::spread(model.spearman).into(),
-            number::spread(model.r_squared).into(),
-            number::percent_spread(model.rmse).into(),
-            number::percent_spread(model.top5_regret).into(),
+            Spread::plain(model.kendall).into(),
+            Spread::plain(model.spearman).into(),
+            Spread::plain(model.r_squared).into(),
+            Spread::percent(model.rmse).into(),
+            Spread::percent(model.top5_regret).into(),
         ]);
     }
     grid
@@ -149,12 +151,12 @@ pub(super) fn searches(searches: &[SearchRun]) -> Grid {
         let last = search.trajectory.last();
         grid.push([
             search.name.as_str().into(),
-            number::thousands(search.evaluations as u64).into(),
-            number::thousands(search.distinct_cells as u64).into(),
-            number::accuracy(last.map(|step| step.best)).into(),
-            last.map_or_else(|| number::NOTHING.to_owned(), |step| number::thousands(step.evaluation as u64)).into(),
+            print::thousands(search.evaluations as u64).into(),
+            print::thousands(search.distinct_cells as u64).into(),
+            print::accuracy(last.map(|step| step.best)).into(),
+            last.map_or_else(|| print::NOTHING.to_owned(), |step| print::thousands(step.evaluation as u64)).into(),
             format!("{:.3} s", search.wall.0).into(),
-            search.best.map_or_else(|| number::NOTHING.into(), |cell| Hash(cell.hash())),
+            search.best.map_or_else(|| print::NOTHING.into(), |cell| Hash(cell.hash())),
         ]);
     }
     grid
@@ -176,12 +178,12 @@ pub(super) fn verified(verification: &Verification) -> Grid {
         grid.push([
             verified.role.name().into(),
             Hash(verified.cell.hash()),
-            number::accuracy(verified.predicted).into(),
+            print::accuracy(verified.predicted).into(),
             measured(verified).into(),
-            number::interval(verified.difference, |value| number::points(Some(value))).into(),
+            print::interval(verified.difference, |value| print::points(Some(value))).into(),
             verified.seeds.to_string().into(),
-            number::accuracy(verified.test).into(),
-            number::thousands(verified.parameters.0).into(),
+            print::accuracy(verified.test).into(),
+            print::thousands(verified.parameters.0).into(),
             Graph(verified.cell),
         ]);
     }
@@ -190,7 +192,7 @@ pub(super) fn verified(verification: &Verification) -> Grid {
 
 /// The mean over the seeds and the deviation, as percentages.
 pub(super) fn measured(verified: &Verified) -> String {
-    number::with_deviation(&number::accuracy(verified.measured), verified.deviation.map(number::percent))
+    with_deviation(&print::accuracy(verified.measured), verified.deviation.map(print::percent))
 }
 
 /// How far the winners are from the cells beside them.
@@ -201,8 +203,8 @@ pub(super) fn differences(verification: &Verification) -> Grid {
         grid.push([
             other.role.name().into(),
             other.cells.to_string().into(),
-            number::percent(other.mean).into(),
-            number::interval(Some(other.difference), |value| number::points(Some(value))).into(),
+            print::percent(other.mean).into(),
+            print::interval(Some(other.difference), |value| print::points(Some(value))).into(),
         ]);
     }
     grid
@@ -219,7 +221,7 @@ pub(super) fn ranks(verification: &Verification) -> Grid {
         ("the random controls alone", count(Role::Control), ranks.controls),
     ] {
         if cells > 0 {
-            grid.push([name.into(), cells.to_string().into(), number::correlation(value).into()]);
+            grid.push([name.into(), cells.to_string().into(), print::correlation(value).into()]);
         }
     }
     grid
@@ -228,7 +230,7 @@ pub(super) fn ranks(verification: &Verification) -> Grid {
 /// Where the run came from: names and values.
 pub(super) fn setting(report: &Report) -> Vec<(String, String)> {
     let Header { dataset, protocol, machine, .. } = &report.header;
-    let images = |count: usize| number::thousands(count as u64);
+    let images = |count: usize| print::thousands(count as u64);
     let mut lines = vec![
         ("data set".to_owned(), dataset.name.clone()),
         (
@@ -246,7 +248,7 @@ pub(super) fn setting(report: &Report) -> Vec<(String, String)> {
     lines.extend(protocol.lines.iter().cloned());
     lines.push(("seed".to_owned(), report.header.seed.to_string()));
     lines.push(("device".to_owned(), machine.device.clone()));
-    let cores = number::counted(machine.cores, "core");
+    let cores = print::counted(machine.cores, "core");
     lines.push(("processor".to_owned(), machine.cpu.as_ref().map_or_else(|| cores.clone(), |cpu| format!("{cpu}, {cores}"))));
     lines.push(("started".to_owned(), report.header.started.clone()));
     lines.push(("tool".to_owned(), format!("nasbench {}", report.header.tool_version)));

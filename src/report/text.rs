@@ -1,7 +1,8 @@
 //! The report as plain text for a terminal.
 
 use super::grid::Grid;
-use super::{Judge, Report, number, summary, tables};
+use super::{Judge, Report, summary, tables};
+use crate::print;
 
 /// Sentences are wrapped to this many characters.
 const WIDTH: usize = 80;
@@ -19,7 +20,7 @@ pub(super) fn of(report: &Report) -> String {
         header.protocol.name,
         header.seed,
         header.machine.device,
-        number::counted(header.machine.cores, "core"),
+        print::counted(header.machine.cores, "core"),
     );
     let mut section = |name: &str, grids: &[Grid]| {
         if grids.iter().all(Grid::is_empty) {
@@ -51,7 +52,7 @@ pub(super) fn of(report: &Report) -> String {
 
 /// The judge's rules, and how far to trust them.
 fn judge(judge: &Judge) -> String {
-    let share = |value: Option<f64>| value.map_or_else(|| number::NOTHING.to_owned(), number::percent);
+    let share = |value: Option<f64>| value.map_or_else(|| print::NOTHING.to_owned(), print::percent);
     let rules: Vec<_> = judge.rules.lines().map(|line| format!("{}{line}\n", " ".repeat(INDENT))).collect();
     format!(
         "\n{}\n{}  on unseen cells: precision {} %, recall {} %, where guessing has a precision of {} %\n",
@@ -59,7 +60,7 @@ fn judge(judge: &Judge) -> String {
         rules.concat(),
         share(judge.precision),
         share(judge.recall),
-        number::percent(judge.base_rate),
+        print::percent(judge.base_rate),
     )
 }
 

@@ -6,10 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use super::acquisition::normal;
 use super::{Budget, Setup, count, find, run};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::space::{Cell, Operation, Space, Spec, distance};
+use crate::statistics::distribution::standard_normal;
 use crate::statistics::{mean, standard_deviation};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -27,7 +27,7 @@ struct Measured<'a> {
 impl Oracle for Measured<'_> {
     fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
         let measure = |proposal: &Proposal| {
-            let error = self.landscape.deviation * normal(&mut self.rng);
+            let error = self.landscape.deviation * standard_normal(&mut self.rng);
             #[expect(clippy::cast_possible_truncation, reason = "accuracies have single precision")]
             let fraction = ((self.landscape.worth)(&proposal.cell) + error).clamp(0.0, 1.0) as f32;
             Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }

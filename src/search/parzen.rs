@@ -2,10 +2,10 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
+use crate::statistics::distribution::standard_normal;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::acquisition::normal;
 use super::count;
 
 /// So many of the latest cells count in full; older ones count less, the oldest hardly.
@@ -115,7 +115,7 @@ impl Parzen {
                 left < 0.0
             });
             let Some(Kernel { mean, deviation, .. }) = chosen.or(self.kernels.last()) else { return low };
-            let value = mean + deviation * normal(rng);
+            let value = mean + deviation * standard_normal(rng);
             if (low..high).contains(&value) {
                 return self.range.rounded(value);
             }

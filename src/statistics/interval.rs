@@ -121,9 +121,10 @@ pub(crate) fn degrees_of_freedom(n: usize, used: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use rand::{RngExt as _, SeedableRng as _};
+    use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
+    use super::super::distribution::standard_normal;
     use super::*;
 
     #[test]
@@ -134,8 +135,7 @@ mod tests {
         let truths = [6.0 / pi * (rho / 2.0).asin(), rho, 2.0 / pi * rho.asin()];
         let holds = |seed: u64| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut normal =
-                || (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * rng.random::<f64>()).cos();
+            let mut normal = || standard_normal(&mut rng);
             let (x, y): (Vec<f64>, Vec<f64>) = (0..n)
                 .map(|_| {
                     let x = normal();

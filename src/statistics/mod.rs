@@ -3,12 +3,13 @@
 //! Whatever is undefined (too few values, a constant list in a correlation, a value that is not finite) is `None`: no
 //! function here answers with NaN. A new statistic is one function, with its formula or its source in its documentation.
 
+pub(crate) mod distribution;
 mod interval;
-mod student;
+mod known_mean;
 
 pub use interval::{Estimate, RankCorrelation, kendall_interval, pearson_interval, spearman_interval};
 pub(crate) use interval::{NORMAL_95, degrees_of_freedom};
-pub(crate) use student::KnownMean;
+pub(crate) use known_mean::KnownMean;
 
 /// A count as a number; exact below 2^53.
 #[must_use]

@@ -6,6 +6,7 @@
 use super::quality::split;
 use super::{Entry, Error, Prediction, Rows, check_count};
 use crate::space::ModuleHash;
+use crate::statistics::distribution::normal_survival;
 use crate::unit::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -204,12 +205,7 @@ pub fn crps(error: f64, deviation: f64) -> f64 {
     }
     let z = error / deviation;
     let density = (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
-    deviation * (z * (2.0 * below(z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
-}
-
-/// The share of a standard normal distribution below a number.
-fn below(z: f64) -> f64 {
-    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+    deviation * (z * (2.0 * normal_survival(-z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
 }
 
 /// How far stated standard deviations are to be trusted.
@@ -240,7 +236,7 @@ impl Reliability {
         };
         let level = |level: u8| {
             let level = f64::from(level) / f64::from(LEVELS + 1);
-            (share(&|error, deviation| below(error / deviation.max(f64::MIN_POSITIVE)) <= level) - level).abs()
+            (share(&|error, deviation| normal_survival(-(error / deviation.max(f64::MIN_POSITIVE))) <= level) - level).abs()
         };
         let is_within = |target: f32, [low, high]: [f32; 2]| (low..=high).contains(&target);
         let within = |coverage: Coverage| {

@@ -128,7 +128,7 @@ impl Benchmark {
     ///
     /// [`Error::NotEmpty`] or [`Error::NotAFolder`] if anything lies there, [`Error::File`] if it cannot be written, and what
     /// `write_records` says.
-    pub(super) fn import(
+    pub(crate) fn import(
         folder: &Path,
         manifest: &Manifest,
         imported: Vec<Imported>,
@@ -153,7 +153,7 @@ impl Benchmark {
     }
 
     /// Passes a folder that is not there or holds nothing.
-    pub(super) fn check_vacant(folder: &Path) -> Result<(), Error> {
+    pub(crate) fn check_vacant(folder: &Path) -> Result<(), Error> {
         if is_vacant(folder).or_else(|error| if matches!(error, Error::Occupied { .. }) { Ok(false) } else { Err(error) })? {
             return Ok(());
         }
@@ -259,7 +259,7 @@ impl Benchmark {
         self.read(Part::Verified)
     }
 
-    /// Reads the rows of a part, sorted by key. Of rows with one key the newest is kept.
+    /// Reads the rows of a part, sorted by key. Of rows with one key the newest is kept whose training did not fail.
     ///
     /// # Errors
     ///
@@ -269,14 +269,14 @@ impl Benchmark {
         for file in self.files(part)? {
             records.append(&mut read(&file, self.identity)?);
         }
-        records.sort_by_key(Record::key);
+        records.sort_by_key(|record| (record.key(), record.status.yields()));
         records.dedup_by_key(|record| record.key());
         Ok(records)
     }
 
     /// Lists the Parquet files of a part, the newest rows first: the shards by name, backwards, then the compacted file.
     ///
-    /// Of rows with one key the first counts, so that a model that failed and was trained again has its last row.
+    /// Of rows with one key the first counts whose training did not fail; if all failed, the first.
     ///
     /// # Errors
     ///

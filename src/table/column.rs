@@ -25,9 +25,9 @@ type Give<T> = fn(&Record) -> Option<T>;
 type Take<T> = fn(&mut Record, T) -> Result<(), String>;
 
 /// One column of a row.
-pub(super) struct Column {
+pub(crate) struct Column {
     /// The name in every file.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     nullable: bool,
     access: Access,
     unit: &'static str,
@@ -87,19 +87,19 @@ enum Access {
 }
 
 /// A value that a column cannot have.
-pub(super) struct Misfit {
+pub(crate) struct Misfit {
     /// The row of the batch, from 0.
-    pub(super) row: usize,
+    pub(crate) row: usize,
     /// What would be right.
-    pub(super) expected: String,
+    pub(crate) expected: String,
     /// The value.
-    pub(super) found: String,
+    pub(crate) found: String,
 }
 
 use Access::{Curve, Float32, Float64, Label, Moment, Text, UInt8, UInt16, UInt32, UInt64};
 
 /// Every column, in the order of the files.
-pub(super) const COLUMNS: &[Column] = &[
+pub(crate) const COLUMNS: &[Column] = &[
     required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text)))
         .about("", "the official hash of the cell, in hexadecimal digits: equal for cells that differ in their numbering only"),
     required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text())))
@@ -227,14 +227,14 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 
 /// The name of the column with the official hash.
-pub(super) const HASH: &str = "module_hash";
+pub(crate) const HASH: &str = "module_hash";
 /// The name of the column with the matrix of the cell.
-pub(super) const ADJACENCY: &str = "module_adjacency";
+pub(crate) const ADJACENCY: &str = "module_adjacency";
 /// The name of the column with the operations of the cell.
-pub(super) const OPERATIONS: &str = "module_operations";
+pub(crate) const OPERATIONS: &str = "module_operations";
 
 /// The column of a name that the list has.
-pub(super) fn column(name: &str) -> &'static Column {
+pub(crate) fn column(name: &str) -> &'static Column {
     COLUMNS.iter().find(|column| column.name == name).expect("a name of the list")
 }
 
@@ -297,17 +297,17 @@ impl Column {
     }
 
     /// Whether a row may have no value, and a file of an older version no such column.
-    pub(super) const fn is_nullable(&self) -> bool {
+    pub(crate) const fn is_nullable(&self) -> bool {
         self.nullable
     }
 
     /// The column as arrow describes it.
-    pub(super) fn field(&self) -> Field {
+    pub(crate) fn field(&self) -> Field {
         Field::new(self.name, self.data_type(), self.nullable)
     }
 
     /// The type of the column.
-    pub(super) fn data_type(&self) -> DataType {
+    pub(crate) fn data_type(&self) -> DataType {
         match self.access {
             Text(..) => DataType::Utf8,
             Label(..) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
@@ -327,7 +327,7 @@ impl Column {
     /// # Errors
     ///
     /// [`Error::Column`] if it is another one.
-    pub(super) fn check_type(&self, found: Option<&DataType>, file: &Path) -> Result<(), Error> {
+    pub(crate) fn check_type(&self, found: Option<&DataType>, file: &Path) -> Result<(), Error> {
         let expected = self.data_type();
         if found == Some(&expected) {
             return Ok(());
@@ -341,7 +341,7 @@ impl Column {
     /// # Shapes
     ///
     /// - returns: `[records]`
-    pub(super) fn gather(&self, records: &[Record]) -> ArrayRef {
+    pub(crate) fn gather(&self, records: &[Record]) -> ArrayRef {
         match self.access {
             Text(give, _) => Arc::new(records.iter().map(give).collect::<StringArray>()),
             Label(give, _) => {
@@ -374,7 +374,7 @@ impl Column {
     /// # Errors
     ///
     /// [`Misfit`] for the first value that cannot be right.
-    pub(super) fn scatter(&self, array: &dyn Array, records: &mut [Record]) -> Result<(), Misfit> {
+    pub(crate) fn scatter(&self, array: &dyn Array, records: &mut [Record]) -> Result<(), Misfit> {
         match self.access {
             Text(_, take) => {
                 let texts = array.as_string::<i32>();

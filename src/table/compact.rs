@@ -41,9 +41,7 @@ pub struct Compacted {
 /// the disk does not take the rows, [`Error::ReadBack`] if it does not give them back. No shard is removed then.
 pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Option<Compacted>, Error> {
     let target = benchmark.compacted(part);
-    let mut files = benchmark.files(part)?;
-    // The compacted file first: if it holds every row already, it stays.
-    files.reverse();
+    let files = benchmark.files(part)?;
     let shards: Vec<&PathBuf> = files.iter().filter(|file| **file != target).collect();
     if shards.is_empty() {
         tidy(&target, &benchmark.shards(part))?;
@@ -53,7 +51,8 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
     let mut entries = survey::survey(&files, benchmark.identity(), watch)?;
     let repeated = survey::settle(&mut entries, &files, benchmark.identity())?;
     let rows = entries.len() as u64;
-    if files[0] != target || !is_whole(&entries) {
+    // The older compacted file is the last one: if it holds every row already, it stays.
+    if files.last() != Some(&target) || !is_whole(&entries, files.len() - 1) {
         survey::write(&target, &files, benchmark.identity(), entries, watch)?;
     }
     remove(&shards, &benchmark.shards(part))?;
@@ -61,9 +60,9 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
     Ok(Some(Compacted { rows, shards: shards.len(), repeated, bytes_before, bytes: size([&target].into_iter())? }))
 }
 
-/// Whether the first file holds every row already, in order: a process was killed before it removed the shards.
-fn is_whole(entries: &[Entry]) -> bool {
-    (0..).zip(entries).all(|(row, entry)| entry.place.file == 0 && entry.place.row == row)
+/// Whether one of the files holds every row already, in order: a process was killed before it removed the shards.
+fn is_whole(entries: &[Entry], file: usize) -> bool {
+    (0..).zip(entries).all(|(row, entry)| entry.place.file as usize == file && entry.place.row == row)
 }
 
 fn remove(shards: &[&PathBuf], folder: &Path) -> Result<(), Error> {
@@ -137,14 +136,61 @@ mod tests {
     }
 
     #[test]
-    fn an_older_compacted_file_and_its_row_of_a_key_are_kept() {
+    fn an_older_compacted_file_is_brought_in_and_the_newer_row_of_a_key_counts() {
         let folder = tempfile::tempdir().unwrap();
         let all = records();
         let again = Record { total_time: Seconds(77.0), ..all[3].clone() };
-        let benchmark = benchmark(folder.path(), &all[..5], &[vec![again], all[5..].to_vec()]);
+        let benchmark = benchmark(folder.path(), &all[..5], &[vec![again.clone()], all[5..].to_vec()]);
         let found = compacted(&benchmark).unwrap().unwrap();
         assert_eq!((found.rows, found.shards, found.repeated), (12, 2, 1));
-        assert_eq!(benchmark.records().unwrap(), all);
+        assert_eq!(benchmark.records().unwrap(), [&all[..3], &[again], &all[4..]].concat());
+    }
+
+    /// What each way of reading a benchmark says of the rows of one key: their version and status.
+    fn every_reader(benchmark: &Benchmark, key: crate::table::Key) -> Vec<(String, String)> {
+        let of = |record: &Record| (record.tool_version.clone(), record.status.name().to_owned());
+        let read = benchmark.records().unwrap();
+        let found = benchmark.look_up(key.hash).unwrap();
+        let mut sorted = Vec::new();
+        for batch in crate::table::sorted::Sorted::open_all(benchmark, Part::Recorded).unwrap() {
+            sorted.append(&mut crate::table::schema::from_batch(&batch.unwrap(), Path::new("a"), 0).unwrap());
+        }
+        let mut said: Vec<_> = [read, found, sorted]
+            .iter()
+            .map(|records| records.iter().find(|record| record.key() == key).map(of).unwrap())
+            .collect();
+        let table = benchmark.table().unwrap();
+        let index = table.hashes().iter().position(|hash| *hash == key.hash).unwrap();
+        let row = table.repeats(index, key.epochs).iter().find(|row| row.repeat() == key.repeat).unwrap();
+        said.push((said[0].0.clone(), row.status().name().to_owned()));
+        said
+    }
+
+    #[test]
+    fn of_the_rows_of_one_key_every_reader_takes_the_newest_that_did_not_fail() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = records();
+        let version = |record: &Record, version: &str| Record { tool_version: version.to_owned(), ..record.clone() };
+        let failed = |record: &Record| Record {
+            status: crate::table::Status::Failed,
+            end: crate::train::Evaluation::default(),
+            ..version(record, "failed later")
+        };
+        // The first key failed when it was trained again, the second was trained twice, the third failed at first.
+        let [first, second, third] = [&all[0], &all[2], &all[3]];
+        let older = vec![version(first, "old"), version(second, "old"), failed(third)];
+        let newer = vec![failed(first), version(second, "new"), version(third, "new")];
+        let benchmark = benchmark(folder.path(), &[], &[older, newer]);
+        let expected = [(first, "old"), (second, "new"), (third, "new")];
+        for is_compacted in [false, true] {
+            for (record, version) in expected {
+                let right = (version.to_owned(), "ok".to_owned());
+                assert_eq!(every_reader(&benchmark, record.key()), vec![right; 4], "{is_compacted}");
+            }
+            if !is_compacted {
+                assert_eq!(compacted(&benchmark).unwrap().unwrap().repeated, 3);
+            }
+        }
     }
 
     #[test]

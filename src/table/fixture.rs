@@ -10,7 +10,7 @@ use crate::train::Curves;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
 /// Three cells at two budgets with two repeats each, sorted by key, with every kind of value and every kind of null.
-pub(super) fn records() -> Vec<Record> {
+pub(crate) fn records() -> Vec<Record> {
     let cells =
         [("0100", "input,output"), ("010001000", "input,maxpool3x3,output"), ("010001000", "input,conv3x3-bn-relu,output")];
     let mut records = Vec::new();
@@ -52,14 +52,14 @@ fn record(cell: Cell, epochs: u16, repeat: u16) -> Record {
 }
 
 /// The same records, one of which diverged: a number of its curves is none.
-pub(super) fn with_divergence(mut records: Vec<Record>) -> Vec<Record> {
+pub(crate) fn with_divergence(mut records: Vec<Record>) -> Vec<Record> {
     records[0].curves.train_loss = vec![1.0, f32::NAN, f32::INFINITY];
     records[0].status = Status::Diverged;
     records
 }
 
 /// A new benchmark in a folder, with a place for shards.
-pub(super) fn new_benchmark(folder: &Path) -> Benchmark {
+pub(crate) fn new_benchmark(folder: &Path) -> Benchmark {
     let manifest = Manifest {
         seed: Some(Seed(1)),
         dataset: Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) },
@@ -72,7 +72,7 @@ pub(super) fn new_benchmark(folder: &Path) -> Benchmark {
 }
 
 /// A benchmark in a folder, with a compacted file unless that is empty, and shards.
-pub(super) fn benchmark(folder: &Path, compacted: &[Record], shards: &[Vec<Record>]) -> Benchmark {
+pub(crate) fn benchmark(folder: &Path, compacted: &[Record], shards: &[Vec<Record>]) -> Benchmark {
     fs::copy("tests/data/tiny-benchmark/benchmark.toml", folder.join("benchmark.toml")).unwrap();
     let benchmark = Benchmark::open(folder).unwrap();
     if !compacted.is_empty() {

@@ -44,7 +44,7 @@ impl Benchmark {
         for file in self.files(Part::Recorded)? {
             records.append(&mut look_up(&file, self.identity(), &texts)?);
         }
-        records.sort_by_key(Record::key);
+        records.sort_by_key(|record| (record.key(), record.status.yields()));
         records.dedup_by_key(|record| record.key());
         Ok(records)
     }
@@ -207,7 +207,7 @@ mod tests {
                 .flat_map(|cell| [4, 12].into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (epochs, repeat, *cell))))
                 .map(|(epochs, repeat, cell)| Record::blank(cell, Epochs(epochs), repeat))
                 .collect();
-            records.sort_by_key(Record::key);
+            records.sort_by_key(|record| (record.key(), record.status.yields()));
             write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), statistics);
             // A shard that is not sorted, with rows that stand twice.
             let shard: Vec<_> =
@@ -231,7 +231,7 @@ mod tests {
         let benchmark = new_benchmark(folder.path());
         let mut records: Vec<_> =
             cells().into_iter().flat_map(|cell| (0..3).map(move |repeat| Record::blank(cell, Epochs(4), repeat))).collect();
-        records.sort_by_key(Record::key);
+        records.sort_by_key(|record| (record.key(), record.status.yields()));
         let (place, hash) = (202, records[202].hash);
         records[place].end.training_time.0 = -1.0;
         write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), EnabledStatistics::Page);

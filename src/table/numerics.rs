@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use arrow::array::AsArray;
-use parquet::errors::ParquetError;
+use arrow::datatypes::SchemaRef;
 
-use super::sorted::batches;
+use super::reader::Scan;
 use super::{Benchmark, Error, Part, schema};
 
 /// The name of the column.
@@ -32,7 +32,7 @@ impl Revisions {
     }
 
     /// The revisions of `rows` recorded rows, of which some say theirs.
-    pub(super) fn of_counts(counts: &BTreeMap<String, u64>, rows: u64) -> Self {
+    pub(crate) fn of_counts(counts: &BTreeMap<String, u64>, rows: u64) -> Self {
         let silent = rows.saturating_sub(counts.values().sum());
         Self::of(counts.iter().map(|(text, rows)| (Some(text.as_str()), *rows)).chain([(None, silent)]))
     }
@@ -103,9 +103,8 @@ pub(super) fn of_files(benchmark: &Benchmark, files: &[PathBuf]) -> Result<Revis
     let columns = schema::of(&["status", NUMERICS]);
     let mut revisions = Revisions::default();
     for file in files {
-        for batch in batches(file, benchmark.identity(), &columns, 8_192, None)? {
-            let broken = |source| Error::Parquet { file: file.clone(), source };
-            let batch = schema::project(&batch.map_err(|source| broken(ParquetError::from(source)))?, &columns, file, 0)?;
+        for batch in Scan::open(file, benchmark.identity(), SchemaRef::clone(&columns), None)? {
+            let (_, batch) = batch?;
             let labels = batch[NUMERICS].as_dictionary::<arrow::datatypes::Int32Type>();
             let texts = labels.values().as_string::<i32>();
             let text = |row| labels.key(row).map(|key| texts.value(key));

@@ -6,11 +6,11 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type};
 
 use super::column::HASH;
-use super::{Error, Identity, Key, STATUSES, Status, reader, schema};
+use super::reader::Scan;
+use super::{Error, Identity, Key, STATUSES, Status, schema};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
-const ROWS: usize = 8_192;
 const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
 const STATUS: &str = "status";
 
@@ -20,41 +20,36 @@ const STATUS: &str = "status";
 ///
 /// As [`read`](super::read).
 pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, Error> {
-    let columns = schema::of(&COLUMNS);
     let mut outcomes = Vec::new();
-    for batch in reader::batches(file, identity, ROWS, &COLUMNS)?.1 {
-        let batch = batch.map_err(|source| Error::Parquet { file: file.to_owned(), source: source.into() })?;
-        let first = outcomes.len();
-        let batch = schema::project(&batch, &columns, file, first)?;
-        for (row, (key, name)) in keys(&batch, file, first)?.into_iter().zip(status_names(&batch)).enumerate() {
-            let status = STATUSES.iter().copied().find(|status| status.name() == name);
-            let status = status.ok_or_else(|| wrong(file, first + row, STATUS, "the name of a status", name))?;
-            outcomes.push((key, status));
-        }
+    for batch in Scan::open(file, identity, schema::of(&COLUMNS), None)? {
+        let (first, batch) = batch?;
+        outcomes.append(&mut rows(&batch, file, first)?);
     }
     Ok(outcomes)
 }
 
-/// The keys of a batch that has their columns, and no nulls in them.
+/// The keys of a batch that has their columns, with the outcomes.
 ///
 /// `first` is the row of the file with which the batch starts.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the first hash that is none.
-pub(super) fn keys(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Key>, Error> {
+/// [`Error::Value`] for the first hash or status that is none.
+pub(crate) fn rows(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<(Key, Status)>, Error> {
     let hashes = batch[HASH].as_string::<i32>();
     let numbers = |column: &str| -> &[u16] { batch[column].as_primitive::<UInt16Type>().values() };
-    let key = |(row, (epochs, repeat)): (usize, (&u16, &u16))| {
+    let row = |(row, ((epochs, repeat), name)): (usize, ((&u16, &u16), &str))| {
         let text = hashes.value(row);
         let hash = ModuleHash::from_hex(text).ok_or_else(|| wrong(file, first + row, HASH, "32 hex digits", text))?;
-        Ok(Key { hash, epochs: Epochs(*epochs), repeat: *repeat })
+        let status = STATUSES.iter().copied().find(|status| status.name() == name);
+        let status = status.ok_or_else(|| wrong(file, first + row, STATUS, "the name of a status", name))?;
+        Ok((Key { hash, epochs: Epochs(*epochs), repeat: *repeat }, status))
     };
-    numbers("epochs").iter().zip(numbers("repeat")).enumerate().map(key).collect()
+    numbers("epochs").iter().zip(numbers("repeat")).zip(status_names(batch)).enumerate().map(row).collect()
 }
 
 /// The names in the column `status` of a batch that has it, row by row.
-pub(super) fn status_names(batch: &RecordBatch) -> impl Iterator<Item = &str> {
+pub(crate) fn status_names(batch: &RecordBatch) -> impl Iterator<Item = &str> {
     let statuses = batch[STATUS].as_dictionary::<Int32Type>();
     let names = statuses.values().as_string::<i32>();
     (0..batch.num_rows()).map(|row| statuses.key(row).map_or("", |key| names.value(key)))

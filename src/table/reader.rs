@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, SchemaRef};
 use fs_err as fs;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::FileMetaData;
@@ -36,23 +36,53 @@ pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-/// Reads some columns of a file batch by batch; also returns the number of all rows.
-///
-/// # Errors
-///
-/// As [`read`], but no value is checked.
-pub(super) fn batches(
-    file: &Path,
-    identity: Identity,
-    rows_per_batch: usize,
-    columns: &[&str],
-) -> Result<(u64, ParquetRecordBatchReader), Error> {
-    let builder = open(file, identity)?;
-    let rows = builder.metadata().file_metadata().num_rows();
-    let projection = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    let reader = builder.with_projection(projection).with_batch_size(rows_per_batch).build();
-    let reader = reader.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
-    Ok((rows.unsigned_abs(), reader))
+/// Rows that are read at once.
+pub(crate) const ROWS: usize = 8_192;
+
+/// Some columns of the rows of a file, batch by batch, each with the row with which it starts. Every column has its type, and a value
+/// where there must be one; values are not checked.
+pub(crate) struct Scan {
+    file: PathBuf,
+    columns: SchemaRef,
+    reader: ParquetRecordBatchReader,
+    /// The rows that were given.
+    given: usize,
+}
+
+impl Scan {
+    /// Opens a file for some of its columns, and all or some of its rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`]; so each batch.
+    pub(crate) fn open(
+        file: &Path,
+        identity: Identity,
+        columns: SchemaRef,
+        selection: Option<RowSelection>,
+    ) -> Result<Self, Error> {
+        let builder = open(file, identity)?;
+        let wanted = |name: &String| columns.column_with_name(name).is_some();
+        let fields = builder.schema().fields().iter().enumerate();
+        let roots: Vec<_> = fields.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let builder = builder.with_projection(mask).with_batch_size(ROWS);
+        let builder = if let Some(selection) = selection { builder.with_row_selection(selection) } else { builder };
+        let reader = builder.build().map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
+        Ok(Self { file: file.to_owned(), columns, reader, given: 0 })
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<(usize, RecordBatch), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?.map_err(|source| Error::Parquet { file: self.file.clone(), source: source.into() });
+        let first = self.given;
+        let batch = batch.and_then(|batch| schema::project(&batch, &self.columns, &self.file, first));
+        self.given += batch.as_ref().map_or(0, RecordBatch::num_rows);
+        Some(batch.map(|batch| (first, batch)))
+    }
 }
 
 /// The columns of the rows of some files: those of a benchmark, and the extra ones that any of the files has.
@@ -60,7 +90,7 @@ pub(super) fn batches(
 /// # Errors
 ///
 /// As [`open`].
-pub(super) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
+pub(crate) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
     let mut extra = Vec::new();
     for file in files {
         let found = open(file, identity)?;
@@ -71,18 +101,18 @@ pub(super) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef
 }
 
 /// A file that is read by row groups, many at once.
-pub(super) struct Groups {
+pub(crate) struct Groups {
     file: PathBuf,
     metadata: ArrowReaderMetadata,
 }
 
 /// Some rows of a file.
-pub(super) struct Group {
+pub(crate) struct Group {
     index: usize,
     /// The row of the file with which the group starts.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// How many rows there are.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
 }
 
 impl Groups {
@@ -91,7 +121,7 @@ impl Groups {
     /// # Errors
     ///
     /// As [`open`].
-    pub(super) fn open(file: &Path, identity: Identity) -> Result<Self, Error> {
+    pub(crate) fn open(file: &Path, identity: Identity) -> Result<Self, Error> {
         let metadata = ArrowReaderMetadata::load(&fs::File::open(file)?.into_file(), ArrowReaderOptions::new());
         let metadata = metadata.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
         check_metadata(metadata.metadata().file_metadata(), file, identity)?;
@@ -99,7 +129,7 @@ impl Groups {
     }
 
     /// The groups in their order.
-    pub(super) fn list(&self) -> Vec<Group> {
+    pub(crate) fn list(&self) -> Vec<Group> {
         let mut first = 0;
         let mut group = |(index, rows): (usize, i64)| {
             let group = Group { index, first, rows: usize::try_from(rows).unwrap_or(0) };
@@ -111,7 +141,7 @@ impl Groups {
     }
 
     /// The bytes of a file of so many that belong to a group, if every row takes as many: for a bar.
-    pub(super) fn share(&self, group: &Group, bytes: u64) -> u64 {
+    pub(crate) fn share(&self, group: &Group, bytes: u64) -> u64 {
         let rows = u128::from(self.metadata.metadata().file_metadata().num_rows().unsigned_abs()).max(1);
         u64::try_from(u128::from(bytes) * group.rows as u128 / rows).unwrap_or(bytes)
     }
@@ -121,7 +151,7 @@ impl Groups {
     /// # Errors
     ///
     /// [`Error::StrangeColumn`] for the first one.
-    pub(super) fn refuse_strange_columns(&self) -> Result<(), Error> {
+    pub(crate) fn refuse_strange_columns(&self) -> Result<(), Error> {
         let is_known = |field: &Field| schema::is_extra(field) || COLUMNS.iter().any(|column| column.name == field.name());
         match self.metadata.schema().fields().iter().find(|field| !is_known(field)) {
             Some(field) => Err(Error::StrangeColumn { file: self.file.clone(), column: field.name().clone() }),
@@ -134,7 +164,7 @@ impl Groups {
     /// # Errors
     ///
     /// [`Error::Parquet`] or [`Error::File`] if it cannot be read, and what `take` says.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         group: &Group,
         rows_per_batch: usize,
@@ -162,7 +192,7 @@ impl Groups {
 }
 
 /// Opens a file of a benchmark with this identity.
-pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+pub(crate) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
     let open = fs::File::open(file)?.into_file();
     let builder = ParquetRecordBatchReaderBuilder::try_new(open);
     let builder = builder.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
@@ -171,7 +201,7 @@ pub(super) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatch
 }
 
 /// Passes a file that is of this version and of the benchmark with this identity.
-pub(super) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+pub(crate) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()

@@ -134,7 +134,7 @@ impl Record {
     }
 
     /// As [`blank`](Self::blank), of a cell whose hash was computed already.
-    pub(super) fn blank_with_hash(hash: ModuleHash, cell: Cell, epochs: Epochs, repeat: u16) -> Self {
+    pub(crate) fn blank_with_hash(hash: ModuleHash, cell: Cell, epochs: Epochs, repeat: u16) -> Self {
         Self {
             hash,
             cell,
@@ -252,6 +252,13 @@ pub enum Status {
 pub const STATUSES: &[Status] = &[Status::Ok, Status::Diverged, Status::Failed];
 
 impl Status {
+    /// Whether a row counts only where its key has no other: of the rows of one key that of a training that did not fail counts, and of
+    /// those the newest, which comes first in [`Benchmark::files`](super::Benchmark::files). Whoever takes one row of each key sorts by
+    /// this behind the key.
+    pub(crate) const fn yields(self) -> bool {
+        matches!(self, Self::Failed)
+    }
+
     /// The name in the column `status`.
     #[must_use]
     pub const fn name(self) -> &'static str {

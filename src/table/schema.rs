@@ -26,18 +26,18 @@ pub fn schema() -> SchemaRef {
 const EXTRA_KEY: &str = "nasbench.extra";
 
 /// An extra column: whole numbers or decimal ones, some of them null.
-pub(super) fn extra_field(name: &str, data_type: DataType) -> Field {
+pub(crate) fn extra_field(name: &str, data_type: DataType) -> Field {
     let metadata = HashMap::from([(EXTRA_KEY.to_owned(), "true".to_owned())]);
     Field::new(name, data_type, true).with_metadata(metadata)
 }
 
 /// Whether a column is an extra one.
-pub(super) fn is_extra(field: &Field) -> bool {
+pub(crate) fn is_extra(field: &Field) -> bool {
     field.metadata().contains_key(EXTRA_KEY) && extra_type(field.data_type()).as_ref() == Some(field.data_type())
 }
 
 /// The type of the extra column that keeps the values of a column; `None` if they are no numbers.
-pub(super) fn extra_type(data_type: &DataType) -> Option<DataType> {
+pub(crate) fn extra_type(data_type: &DataType) -> Option<DataType> {
     match data_type {
         number if number.is_integer() => Some(DataType::Int64),
         number if number.is_floating() => Some(DataType::Float64),
@@ -46,7 +46,7 @@ pub(super) fn extra_type(data_type: &DataType) -> Option<DataType> {
 }
 
 /// The schema with extra columns behind all others, sorted by name. One that is decimal anywhere is decimal.
-pub(super) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> SchemaRef {
+pub(crate) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> SchemaRef {
     let mut extra: BTreeMap<&str, DataType> = BTreeMap::new();
     for (name, data_type) in columns {
         let found = extra.entry(name).or_insert(DataType::Int64);
@@ -62,7 +62,7 @@ pub(super) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataTyp
 }
 
 /// The schema with the extra columns that some records have.
-pub(super) fn of_records(records: &[Record]) -> SchemaRef {
+pub(crate) fn of_records(records: &[Record]) -> SchemaRef {
     let data_type = |number: &Number| if matches!(number, Number::Whole(_)) { DataType::Int64 } else { DataType::Float64 };
     with_extra(records.iter().flat_map(|record| &record.extra).map(|(name, number)| (name.as_str(), data_type(number))))
 }
@@ -73,7 +73,7 @@ fn extra_fields(schema: &Schema) -> impl Iterator<Item = &Field> {
 }
 
 /// The schema of some columns, in the order of the files.
-pub(super) fn of(names: &[&str]) -> SchemaRef {
+pub(crate) fn of(names: &[&str]) -> SchemaRef {
     let fields = COLUMNS.iter().filter(|column| names.contains(&column.name)).map(Column::field);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
@@ -85,7 +85,7 @@ pub(super) fn of(names: &[&str]) -> SchemaRef {
 /// # Errors
 ///
 /// [`Error::Column`] if one is not there or of another type, [`Error::Value`] if a value is missing where there must be one.
-pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
+pub(crate) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
     let mut arrays = Vec::with_capacity(columns.fields().len());
     for column in COLUMNS.iter().filter(|column| columns.column_with_name(column.name).is_some()) {
         let Some(array) = find(batch, column, file)? else {
@@ -109,12 +109,12 @@ pub(super) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, fir
 
 /// Makes a batch of records with all columns that they have.
 #[cfg(test)]
-pub(super) fn to_batch(records: &[Record]) -> RecordBatch {
+pub(crate) fn to_batch(records: &[Record]) -> RecordBatch {
     to_batch_with(records, &of_records(records))
 }
 
 /// Makes a batch of records with the columns of a schema, which has every column of ours.
-pub(super) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBatch {
+pub(crate) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBatch {
     let extra = extra_fields(columns).map(|field| -> ArrayRef {
         let numbers = records.iter().map(|record| record.extra.get(field.name()).copied());
         let whole = |number| if let Number::Whole(number) = number { Some(number) } else { None };
@@ -135,7 +135,7 @@ pub(super) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBa
 /// # Errors
 ///
 /// [`Error::Column`] or [`Error::Value`] for the first column or value that cannot be right.
-pub(super) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
+pub(crate) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
     let mut records = blank_records(batch, file, first)?;
     for column in COLUMNS {
         let Some(array) = find(batch, column, file)? else { continue };
@@ -198,7 +198,7 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
 /// # Panics
 ///
 /// Panics if no column of ours has that name.
-pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
+pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
     let column = super::column::column(name);
     let array = batch.column_by_name(name);
     column.check_type(array.map(Array::data_type), file)?;

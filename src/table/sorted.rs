@@ -9,19 +9,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::{Int32Type, SchemaRef};
-use arrow::error::ArrowError;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
-use parquet::errors::ParquetError;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::reader::{ROWS, Scan};
 use super::{Benchmark, Error, Identity, Key, Part, outcomes, reader, schema};
 
-/// The columns that make the key.
-const KEY: [&str; 3] = ["module_hash", "epochs", "repeat"];
-/// Rows of a batch.
-const READ: usize = 8_192;
+/// The columns that make the key, and that which says which of the rows of one key counts.
+const KEY: [&str; 4] = ["module_hash", "epochs", "repeat", "status"];
 /// Rows that are gathered first. What they take tells how many fit into memory the next time.
 const FIRST: usize = 32_768;
 /// The bytes that gathered rows may take: to gather some costs a look into every file, so that they should be many.
@@ -30,7 +26,7 @@ const MEMORY: usize = 512 << 20;
 const TOGETHER: usize = 64;
 
 /// The rows of a part in the order of their keys, batch by batch.
-pub(super) struct Sorted {
+pub(crate) struct Sorted {
     files: Vec<PathBuf>,
     identity: Identity,
     columns: SchemaRef,
@@ -40,20 +36,20 @@ pub(super) struct Sorted {
 
 /// How the rows come into order.
 enum Order {
-    /// They stand in order in one file, and so many of them have been read.
-    AsRead(Box<ParquetRecordBatchReader>, usize),
+    /// They stand in order in one file.
+    AsRead(Box<Scan>),
     /// They stand here and there.
     Gathered(Gathering),
 }
 
 /// Where the row of a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) key: Key,
+pub(crate) struct Place {
+    pub(crate) key: Key,
     /// The position of the file among all.
-    pub(super) file: u32,
+    pub(crate) file: u32,
     /// The row of the file.
-    pub(super) row: u32,
+    pub(crate) row: u32,
 }
 
 /// Rows on their way into order.
@@ -77,14 +73,14 @@ struct Chunk {
 }
 
 impl Sorted {
-    /// Opens the rows of a part. Of rows with one key the first is kept, as [`Benchmark::read`] keeps it.
+    /// Opens the rows of a part. Of rows with one key that is kept which [`Benchmark::read`] keeps.
     ///
     /// `columns` are names of columns of [`schema`](super::schema), in its order.
     ///
     /// # Errors
     ///
     /// As [`read`](super::read) for the first damaged file, but no value is checked except those of the keys.
-    pub(super) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
         Self::open_columns(benchmark, part, schema::of(columns))
     }
 
@@ -93,7 +89,7 @@ impl Sorted {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub(super) fn open_all(benchmark: &Benchmark, part: Part) -> Result<Self, Error> {
+    pub(crate) fn open_all(benchmark: &Benchmark, part: Part) -> Result<Self, Error> {
         let columns = reader::columns(&benchmark.files(part)?, benchmark.identity())?;
         Self::open_columns(benchmark, part, columns)
     }
@@ -104,45 +100,40 @@ impl Sorted {
         if let [file] = files.as_slice()
             && let Some(rows) = rows_in_order(file, identity)?
         {
-            let reader = batches(file, identity, &columns, READ, None)?;
-            return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(reader), 0), files });
+            let scan = Scan::open(file, identity, SchemaRef::clone(&columns), None)?;
+            return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(scan)), files });
         }
         let mut places = Vec::new();
         for (index, file) in files.iter().enumerate() {
             let index = u32::try_from(index).expect("a folder has fewer than 2^32 files");
-            for_each_key(file, identity, |key, row| places.push(Place { key, file: index, row }))?;
+            for_each_key(file, identity, |key, yields, row| places.push((yields, Place { key, file: index, row })))?;
         }
-        places.sort_unstable();
+        places.par_sort_unstable_by_key(|(yields, place)| (place.key, *yields, *place));
+        let mut places: Vec<_> = places.into_iter().map(|(_, place)| place).collect();
         places.dedup_by_key(|place| place.key);
         Ok(Self::of_places(files, identity, places, columns))
     }
 
     /// Gathers the rows of places, in their order.
-    pub(super) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<Place>, columns: SchemaRef) -> Self {
+    pub(crate) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<Place>, columns: SchemaRef) -> Self {
         let rows = places.len() as u64;
         let gathering = Gathering { places, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
         Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
     }
 
     /// The columns of every batch.
-    pub(super) const fn columns(&self) -> &SchemaRef {
+    pub(crate) const fn columns(&self) -> &SchemaRef {
         &self.columns
     }
 
     /// The number of rows, those included that were given already.
-    pub(super) const fn rows(&self) -> u64 {
+    pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
         match &mut self.order {
-            Order::AsRead(reader, read) => {
-                let file = &self.files[0];
-                let Some(batch) = reader.next() else { return Ok(None) };
-                let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &self.columns, file, *read)?;
-                *read += batch.num_rows();
-                Ok(Some(batch))
-            }
+            Order::AsRead(scan) => Ok(scan.next().transpose()?.map(|(_, batch)| batch)),
             Order::Gathered(gathering) => gathering.next_batch(&self.files, self.identity, &self.columns),
         }
     }
@@ -159,14 +150,14 @@ impl Gathering {
             self.chunk = gather(places, files, identity, columns)?;
             self.done += places.len();
             let bytes = self.chunk.parts.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
-            self.at_once = (self.memory / (bytes / places.len()).max(1)).max(READ);
+            self.at_once = (self.memory / (bytes / places.len()).max(1)).max(ROWS);
         }
         let Chunk { parts, indices, given } = &mut self.chunk;
-        let rows = &indices[*given..indices.len().min(*given + READ)];
+        let rows = &indices[*given..indices.len().min(*given + ROWS)];
         *given += rows.len();
         let parts: Vec<_> = parts.iter().collect();
         let batch = interleave_record_batch(&parts, rows);
-        batch.map(Some).map_err(|source: ArrowError| broken(&files[0], source.into()))
+        batch.map(Some).map_err(|source| Error::Parquet { file: files[0].clone(), source: source.into() })
     }
 }
 
@@ -201,11 +192,11 @@ fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &Sch
         for of_file in of_files {
             let file = &files[places[of_file[0]].file as usize];
             let rows = of_file.iter().map(|index| places[*index].row as usize);
-            for batch in batches(file, identity, columns, READ, Some(selection(rows)))? {
-                let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, columns, file, 0)?;
+            for batch in Scan::open(file, identity, SchemaRef::clone(columns), Some(selection(rows)))? {
+                let (_, batch) = batch?;
                 small.rows += batch.num_rows();
                 small.batches.push(batch);
-                if small.rows >= READ {
+                if small.rows >= ROWS {
                     parts.push(std::mem::take(&mut small).together(columns));
                 }
             }
@@ -230,7 +221,7 @@ fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &Sch
 /// # Errors
 ///
 /// As [`Sorted::open`].
-pub(super) fn row_at(place: Place, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
+pub(crate) fn row_at(place: Place, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
     let columns = reader::columns(files, identity)?;
     let chunk = gather(&[place], files, identity, &columns)?;
     Ok(chunk.parts.into_iter().next().expect("a place has a part"))
@@ -250,28 +241,10 @@ fn selection(rows: impl Iterator<Item = usize>) -> RowSelection {
     selectors.into()
 }
 
-/// Opens a file for some of its columns, and all or some of its rows.
-pub(super) fn batches(
-    file: &Path,
-    identity: Identity,
-    columns: &SchemaRef,
-    rows: usize,
-    selection: Option<RowSelection>,
-) -> Result<ParquetRecordBatchReader, Error> {
-    let builder = reader::open(file, identity)?;
-    let wanted = |name: &String| columns.column_with_name(name).is_some();
-    let fields = builder.schema().fields().iter().enumerate();
-    let roots: Vec<_> = fields.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let builder = builder.with_projection(mask).with_batch_size(rows);
-    let builder = if let Some(selection) = selection { builder.with_row_selection(selection) } else { builder };
-    builder.build().map_err(|source| broken(file, source))
-}
-
 /// Counts the rows of a file if their keys ascend, none standing twice.
 fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> {
     let (mut last, mut rows, mut ascending) = (None, 0_u64, true);
-    for_each_key(file, identity, |key, _| {
+    for_each_key(file, identity, |key, _, _| {
         ascending &= last < Some(key);
         last = Some(key);
         rows += 1;
@@ -279,22 +252,15 @@ fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> 
     Ok(ascending.then_some(rows))
 }
 
-/// Reads the key of every row of a file.
-fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, u32)) -> Result<(), Error> {
-    let columns = schema::of(&KEY);
-    let mut first = 0;
-    for batch in batches(file, identity, &columns, READ, None)? {
-        let batch = schema::project(&batch.map_err(|source| broken(file, source.into()))?, &columns, file, first)?;
-        for (row, key) in (first..).zip(outcomes::keys(&batch, file, first)?) {
-            take(key, u32::try_from(row).expect("a file has fewer than 2^32 rows"));
+/// Reads the key of every row of a file, and whether it yields to others of its key.
+fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool, u32)) -> Result<(), Error> {
+    for batch in Scan::open(file, identity, schema::of(&KEY), None)? {
+        let (first, batch) = batch?;
+        for (row, (key, status)) in (first..).zip(outcomes::rows(&batch, file, first)?) {
+            take(key, status.yields(), u32::try_from(row).expect("a file has fewer than 2^32 rows"));
         }
-        first += batch.num_rows();
     }
     Ok(())
-}
-
-fn broken(file: &Path, source: ParquetError) -> Error {
-    Error::Parquet { file: file.to_owned(), source }
 }
 
 /// The labels that a part uses in each of some columns, in the order in which they appear.
@@ -302,12 +268,12 @@ fn broken(file: &Path, source: ParquetError) -> Error {
 /// # Errors
 ///
 /// As [`Sorted::open`].
-pub(super) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Result<FxHashMap<String, ArrayRef>, Error> {
+pub(crate) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Result<FxHashMap<String, ArrayRef>, Error> {
     let columns = schema::of(names);
     let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
     for file in benchmark.files(part)?.into_iter().rev() {
-        for batch in batches(&file, benchmark.identity(), &columns, READ, None)? {
-            let batch = schema::project(&batch.map_err(|source| broken(&file, source.into()))?, &columns, &file, 0)?;
+        for batch in Scan::open(&file, benchmark.identity(), SchemaRef::clone(&columns), None)? {
+            let (_, batch) = batch?;
             for (known, column) in labels.iter_mut().zip(batch.columns()) {
                 for label in column.as_dictionary::<Int32Type>().values().as_string::<i32>().iter().flatten() {
                     if !known.iter().any(|known| known == label) {
@@ -347,7 +313,7 @@ mod tests {
     }
 
     fn is_as_read(benchmark: &Benchmark) -> bool {
-        matches!(Sorted::open(benchmark, Part::Recorded, &KEY).unwrap().order, Order::AsRead(..))
+        matches!(Sorted::open(benchmark, Part::Recorded, &KEY).unwrap().order, Order::AsRead(_))
     }
 
     #[test]

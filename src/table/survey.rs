@@ -21,7 +21,7 @@ use super::reader::{self, Group, Groups};
 use super::record::CIRCUMSTANCES;
 use super::sorted::{Place, Sorted, row_at};
 use super::writer::Layout;
-use super::{Error, Identity, Status, outcomes, schema, sum, writer};
+use super::{Error, Identity, outcomes, schema, sum, writer};
 use crate::file::replace;
 
 /// Rows that are read at once.
@@ -53,8 +53,8 @@ pub(super) struct Entry {
     pub(super) row: RowDigest,
     /// A digest of what two recordings of one task share.
     result: [u8; 8],
-    /// Whether the training failed: a row of the same key that has not takes its place.
-    has_failed: bool,
+    /// Whether another row of its key takes its place.
+    yields: bool,
 }
 
 /// Looks at every row of files, whose sums are checked.
@@ -98,12 +98,10 @@ fn survey_group(groups: &Groups, group: &Group, columns: &SchemaRef, file: &Path
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
     groups.read(group, BATCH, |first, batch| {
         let batch = schema::project(batch, columns, file, first)?;
-        let keys = outcomes::keys(&batch, file, first)?;
-        let failed = outcomes::status_names(&batch).map(|name| name == Status::Failed.name());
-        let rows = keys.into_iter().zip(failed).zip(digester.digests(&batch));
-        for (row, ((key, has_failed), (digest, result))) in rows.enumerate() {
+        let rows = outcomes::rows(&batch, file, first)?.into_iter().zip(digester.digests(&batch));
+        for (row, ((key, status), (digest, result))) in rows.enumerate() {
             let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
-            entries.push(Entry { place: Place { key, file: position, row }, row: digest, result, has_failed });
+            entries.push(Entry { place: Place { key, file: position, row }, row: digest, result, yields: status.yields() });
         }
         Ok(())
     })?;
@@ -163,27 +161,32 @@ fn is_circumstance(field: &Field) -> bool {
     CIRCUMSTANCES.contains(&field.name().as_str())
 }
 
-/// Sorts entries by key and keeps one of each: that of the file that comes first, of those whose training did not fail if
-/// there are any. Returns how many were left out.
+/// Sorts entries by key and keeps one of each: that of the file that comes first, of those whose training did not fail if there are
+/// any. Where the same row stands in several files, the last of them has it. Returns how many were left out.
 ///
 /// # Errors
 ///
 /// [`Error::Conflict`] if two rows of one key have different results.
 pub(super) fn settle(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Identity) -> Result<u64, Error> {
-    entries.par_sort_unstable_by_key(|entry| (entry.place.key, entry.has_failed, entry.place));
+    entries.par_sort_unstable_by_key(|entry| (entry.place.key, entry.yields, entry.place));
+    let mut kept = Vec::with_capacity(entries.len());
     for of_one_key in entries.chunk_by(|one, next| one.place.key == next.place.key) {
-        let is_other = |other: &&Entry| other.result != of_one_key[0].result && other.has_failed == of_one_key[0].has_failed;
+        let first = &of_one_key[0];
+        let is_other = |other: &&Entry| other.result != first.result && other.yields == first.yields;
         if let Some(other) = of_one_key.iter().find(is_other) {
-            return Err(conflict(of_one_key[0].place, other.place, files, identity)?);
+            return Err(conflict(first.place, other.place, files, identity)?);
         }
+        kept.push(*of_one_key.iter().rev().find(|entry| entry.row == first.row).expect("it is there itself"));
     }
-    let before = entries.len();
-    entries.dedup_by_key(|entry| entry.place.key);
-    Ok((before - entries.len()) as u64)
+    let left_out = entries.len() - kept.len();
+    *entries = kept;
+    Ok(left_out as u64)
 }
 
 /// Says in what two rows of one key differ.
 fn conflict(one: Place, other: Place, files: &[PathBuf], identity: Identity) -> Result<Error, Error> {
+    // The file that comes first in the alphabet is the older one, if both are shards.
+    let (one, other) = if files[one.file as usize] <= files[other.file as usize] { (one, other) } else { (other, one) };
     let (first, second) = (row_at(one, files, identity)?, row_at(other, files, identity)?);
     let text = |batch: &RecordBatch, column: &str| {
         let text = array_value_to_string(&batch[column], 0).unwrap_or_else(|error| error.to_string());

@@ -26,9 +26,9 @@ use crate::file::replace;
 use crate::space::Cell;
 
 /// The key of the format version in the metadata of a file.
-pub(super) const VERSION_KEY: &str = "nasbench.format_version";
+pub(crate) const VERSION_KEY: &str = "nasbench.format_version";
 /// The key of the benchmark's identity in the metadata of a file.
-pub(super) const IDENTITY_KEY: &str = "nasbench.identity";
+pub(crate) const IDENTITY_KEY: &str = "nasbench.identity";
 
 /// Records that are turned into arrays at once.
 const BATCH: usize = 8_192;
@@ -66,14 +66,14 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
 }
 
 /// A Parquet file of no rows with these columns, for where there is none.
-pub(super) fn no_rows(columns: SchemaRef) -> Vec<u8> {
+pub(crate) fn no_rows(columns: SchemaRef) -> Vec<u8> {
     let mut file = Vec::new();
     let writer = ArrowWriter::try_new(&mut file, columns, None).expect("the schema has a form in Parquet");
     writer.close().expect("memory takes every byte");
     file
 }
 
-pub(super) fn properties(identity: Identity) -> WriterProperties {
+pub(crate) fn properties(identity: Identity) -> WriterProperties {
     metadata(identity).build()
 }
 
@@ -91,7 +91,7 @@ fn metadata(identity: Identity) -> WriterPropertiesBuilder {
 /// `DELTA_BYTE_ARRAY` nor `BYTE_STREAM_SPLIT`, with which a file would be 7 % smaller. Hashes are sorted, and the page index finds
 /// one. Times, losses and norms have random digits, and wide numbers repeat in neighbours, if at all: a dictionary of them would
 /// take more space than they do. Everything else has few different values.
-pub(super) fn compacted_properties(identity: Identity) -> WriterProperties {
+pub(crate) fn compacted_properties(identity: Identity) -> WriterProperties {
     let mut builder = metadata(identity)
         .set_compression(zstd(6))
         .set_max_row_group_row_count(Some(GROUP))
@@ -141,7 +141,7 @@ fn sorting_columns() -> Vec<SortingColumn> {
 /// # Panics
 ///
 /// Panics unless `gather` returns as many values as it was asked for.
-pub(super) fn write_compacted<G: Sync>(
+pub(crate) fn write_compacted<G: Sync>(
     file: &Path,
     identity: Identity,
     rows: usize,
@@ -154,13 +154,13 @@ pub(super) fn write_compacted<G: Sync>(
 }
 
 /// What a compacted file is to hold.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// The identity of the benchmark.
-    pub(super) identity: Identity,
+    pub(crate) identity: Identity,
     /// The columns.
-    pub(super) columns: SchemaRef,
+    pub(crate) columns: SchemaRef,
     /// The number of rows.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// Writes rows as [`write_compacted`] does, to a file that is open already and with any columns; `group` may fail.
@@ -172,7 +172,7 @@ pub(super) struct Layout {
 /// # Panics
 ///
 /// As [`write_compacted`].
-pub(super) fn write_rows<G: Sync>(
+pub(crate) fn write_rows<G: Sync>(
     open: &mut fs::File,
     Layout { identity, columns: fields, rows }: Layout,
     mut group: impl FnMut(Range<usize>) -> Result<G, Error>,
@@ -213,7 +213,7 @@ pub(super) fn write_rows<G: Sync>(
 }
 
 /// Cells as columns: their hashes, matrices and operations.
-pub(super) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
+pub(crate) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
     let texts = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
     [
         (HASH, texts(Cell::hashes(cells).iter().map(ToString::to_string).collect())),
@@ -223,7 +223,7 @@ pub(super) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
 }
 
 /// Writes one batch of columns to a Parquet file that appears whole or not at all.
-pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error> {
+pub(crate) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     replace(file, |open| {
@@ -235,7 +235,7 @@ pub(super) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error>
 }
 
 /// Whether a Parquet file begins with some columns. Another file, or none, does not.
-pub(super) fn begins_with(file: &Path, columns: &[&str]) -> bool {
+pub(crate) fn begins_with(file: &Path, columns: &[&str]) -> bool {
     let Ok(reader) =
         fs::File::open(file).map_err(ParquetError::from).and_then(|open| SerializedFileReader::new(open.into_file()))
     else {

@@ -6,8 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::run::Tally;
-use super::{Error, Protocol, Training, tensors};
+use super::tally::Tally;
+use super::training::Training;
+use super::{Error, Protocol, tensors};
 use crate::engine::Array;
 use crate::space::Cell;
 use crate::unit::{Epochs, Seed};

@@ -16,8 +16,10 @@ mod protocol;
 mod run;
 mod saved;
 mod schedule;
+mod tally;
 mod tensors;
 mod trained;
+mod training;
 
 pub use checkpoint::Checkpoint;
 pub use data::Data;
@@ -26,13 +28,15 @@ pub use memory::{available as available_memory, check_memory};
 pub use metrics::Quality;
 pub use oracle::TrainingOracle;
 pub use protocol::{Images, Network, PROTOCOLS, Pixels, Protocol, Schedule};
-pub use run::{Progress, Run, Training};
+pub use run::{Progress, Run};
 pub use saved::{Evaluated, SavedModel};
 pub use trained::{Curves, Evaluation, Trained};
+pub use training::Training;
 
 use std::path::PathBuf;
 
 use crate::dataset::{ImageShape, Sizes};
+use crate::print::memory_size;
 use crate::unit::Epochs;
 
 /// What is wrong with a training or its protocol.
@@ -129,8 +133,8 @@ pub enum Error {
         "{} with batches of {batch} {} {} of memory, {} are available",
         if *models == 1 { "a training".to_owned() } else { format!("{models} trainings at a time") },
         if *models == 1 { "takes" } else { "take" },
-        gibibytes(*needed),
-        gibibytes(*available)
+        memory_size(*needed),
+        memory_size(*available)
     )]
     Memory {
         /// The bytes that they take.
@@ -232,10 +236,4 @@ pub enum Error {
     /// The device cannot be used.
     #[error(transparent)]
     Engine(#[from] crate::engine::Error),
-}
-
-fn gibibytes(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
-    let gibibytes = bytes as f64 / f64::from(1 << 30);
-    format!("{gibibytes:.1} GiB")
 }

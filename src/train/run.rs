@@ -3,34 +3,17 @@
 use std::time::Instant;
 
 use cpu_time::ThreadTime;
-use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{Place, Position};
 use super::evaluator::Evaluator;
 use super::feed::Feed;
-use super::{Checkpoint, Curves, Data, Error, Evaluation, Figures, Protocol, Trained, memory};
+use super::tally::Tally;
+use super::training::Training;
+use super::{Checkpoint, Curves, Error, Evaluation, Protocol, Trained, memory};
 use crate::dataset::Batch;
 use crate::engine::{Device, Model, State, StepReport};
-use crate::network::{self, Cost, Plan, Skeleton};
-use crate::space::Cell;
-use crate::unit::{Epochs, Seconds, Seed};
-
-/// A training to be done: everything that its result depends on.
-#[derive(Clone, Copy, Debug)]
-pub struct Training<'a> {
-    /// The cell of the network: whatever its numbering, its [`representative`](Cell::representative) is trained.
-    pub cell: &'a Cell,
-    /// The budget.
-    pub epochs: Epochs,
-    /// The source of the initial weights, the order of the images and their variation.
-    pub seed: Seed,
-    /// How to train; resolved.
-    pub protocol: &'a Protocol,
-    /// What to train on.
-    pub data: &'a Data,
-    /// Where to train.
-    pub device: Device,
-}
+use crate::network::{Cost, Plan};
+use crate::unit::Seconds;
 
 /// How far a training is, and what its last step found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,11 +27,6 @@ pub struct Progress {
     /// The learning rate of the last step.
     pub learning_rate: f64,
 }
-
-/// What a program takes that trains: its code, the images of a small data set, what the allocator keeps. Measured, and rounded up.
-const PROGRAM: u64 = 64 << 20;
-/// The bytes of images that a data set is small with.
-const SMALL: u64 = 16 << 20;
 
 impl<'a> Training<'a> {
     /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
@@ -114,54 +92,6 @@ impl<'a> Training<'a> {
         augmentation.move_to(&mut source.augmentation);
         Ok(run)
     }
-
-    /// The bytes of memory that the training takes: the model with a batch, the batch itself (on a GPU the next one, too), the images
-    /// and the program around them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Network`] if the network cannot be built.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the protocol is not resolved.
-    pub fn memory(&self) -> Result<u64, Error> {
-        Ok(self.memory_of(&self.plan()?))
-    }
-
-    /// What the network costs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Network`] if the network cannot be built.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the protocol is not resolved.
-    pub fn cost(&self) -> Result<Cost, Error> {
-        Ok(network::cost(self.cell, &self.skeleton())?)
-    }
-
-    fn memory_of(&self, plan: &Plan) -> u64 {
-        self.needed(plan).saturating_add(self.data.bytes().saturating_sub(SMALL))
-    }
-
-    /// What it takes beside the images, which are there already.
-    pub(super) fn needed(&self, plan: &Plan) -> u64 {
-        let batch = self.protocol.batch_size;
-        let batches = if self.device.is_gpu() { 2 } else { 1 };
-        let of_batch = (batch as u64).saturating_mul(batches * 4 * plan.skeleton().image.values() as u64);
-        Model::bytes(plan, batch, self.device).saturating_add(of_batch).saturating_add(PROGRAM)
-    }
-
-    /// The plan of the network.
-    pub(super) fn plan(&self) -> Result<Plan, Error> {
-        Ok(Plan::compile(self.cell, &self.skeleton())?)
-    }
-
-    fn skeleton(&self) -> Skeleton {
-        self.protocol.skeleton().expect("the protocol is resolved")
-    }
 }
 
 /// A training on its way. It may be left at any time; a [`Checkpoint`] made before goes on from there.
@@ -176,35 +106,6 @@ pub struct Run<'a> {
     steps: usize,
     tally: Tally,
     clock: Clock,
-}
-
-/// What a training came to so far.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Tally {
-    pub(super) step: usize,
-    /// Whether the loss stopped being a number, which ends the training.
-    diverged: bool,
-    start: Evaluation,
-    halfway: Option<Evaluation>,
-    end: Option<Evaluation>,
-    figures: Option<Figures>,
-    curves: Curves,
-    epoch: EpochTotals,
-    training_time: Seconds,
-    /// Of the sessions before this one.
-    total_time: Seconds,
-}
-
-/// Sums over the steps of an epoch.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EpochTotals {
-    steps: usize,
-    loss: f64,
-    correct: usize,
-    gradient_norm: f64,
-    training_time: Seconds,
 }
 
 impl<'a> Run<'a> {
@@ -382,15 +283,6 @@ fn rate_of(images: usize, time: Seconds) -> f32 {
     (images as f64 / time.0.max(f64::MIN_POSITIVE)) as f32
 }
 
-impl EpochTotals {
-    fn add(&mut self, report: &StepReport) {
-        self.steps += 1;
-        self.loss += f64::from(report.loss);
-        self.correct += report.correct;
-        self.gradient_norm += f64::from(report.gradient_norm);
-    }
-}
-
 /// Measures what a training pays for.
 #[derive(Debug)]
 enum Clock {
@@ -415,6 +307,7 @@ impl Clock {
 mod tests {
     use super::*;
     use crate::dataset::{Dataset, ImageShape, Images};
+    use crate::train::Data;
     use crate::train::fixture::{Setting, diverging, tiny};
     use crate::unit::Accuracy;
 

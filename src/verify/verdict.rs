@@ -1,6 +1,7 @@
 //! Whether the surrogate's promise held, and how far the winners are from cells that need no surrogate.
 
 use super::{Role, Verification, Verified};
+use crate::print::{percent, points};
 use crate::statistics::{Estimate, KnownMean, mean, number};
 use crate::unit::Accuracy;
 
@@ -165,22 +166,22 @@ impl Verdict {
             Outcome::Open => "Whether the surrogate's promise held cannot be told from so few trainings",
         };
         let mut sentences = vec![format!(
-            "{answer}: the {} winners were predicted {} and measured {} on average, {} points ({} with 90 %, by t with {} degrees of \
+            "{answer}: the {} winners were predicted {} % and measured {} % on average, {} points ({} with 90 %, by t with {} degrees of \
              freedom); a shortfall below {:.1} points counts as none.",
             pairs.len(),
             percent(predicted),
             percent(measured),
-            points(difference.value),
+            points(Some(difference.value)),
             bounds(difference),
             known.freedom,
             100.0 * MARGIN,
         )];
         sentences.extend(verification.differences.iter().map(|other| {
             format!(
-                "Against {} ({}) the winners are {} points apart {}.",
+                "Against {} ({} %) the winners are {} points apart {}.",
                 other.role.several(other.cells),
                 percent(other.mean),
-                points(other.difference.value),
+                points(Some(other.difference.value)),
                 bounds(other.difference)
             )
         }));
@@ -188,18 +189,8 @@ impl Verdict {
     }
 }
 
-/// A difference of two fractions in percentage points, with its sign.
-fn points(difference: f64) -> String {
-    // Adding zero turns −0 into 0.
-    format!("{:+.2}", (difference * 1e4).round() / 100.0 + 0.0).replace('-', "−")
-}
-
 fn bounds(estimate: Estimate) -> String {
-    format!("[{}, {}]", points(estimate.low), points(estimate.high))
-}
-
-fn percent(fraction: f64) -> String {
-    format!("{:.2} %", fraction * 100.0)
+    format!("[{}, {}]", points(Some(estimate.low)), points(Some(estimate.high)))
 }
 
 #[cfg(test)]

@@ -305,8 +305,11 @@ impl<'a> Recorder<'a> {
                 outcomes => outcomes?,
             };
             for (key, status) in outcomes {
-                // The newest rows come first, and count.
-                if self.recorded.insert(key) && status == Status::Failed {
+                // The newest rows come first.
+                if !status.yields() {
+                    self.recorded.insert(key);
+                    self.failed.remove(&key);
+                } else if self.recorded.insert(key) {
                     self.failed.insert(key);
                 }
             }

@@ -1,6 +1,6 @@
 //! Where the boxes and arrows of a cell go: layers from top to bottom, arrows around the boxes that they skip.
 
-use crate::report::number::real;
+use crate::print::real;
 use crate::space::Cell;
 
 pub(super) const BOX: (f64, f64) = (104.0, 28.0);

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Shape, Stroke};
 use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, PURPLE, VERMILLION};
-use crate::report::number::{self, real};
+use crate::print::{self, real};
 use crate::report::parts::Makeup;
 use crate::report::{Error, Prediction, RecordedCell, Records, Report, SearchRun, Step, Surrogates, tables};
 use crate::space::Cell;
@@ -19,7 +19,7 @@ type Drawing = Result<Option<Figure>, Error>;
 pub(in crate::report) fn accuracy_against_parameters(records: &Records) -> Drawing {
     let point = |recorded: &RecordedCell| {
         let validation = recorded.validation.filter(|_| recorded.parameters.0 > 0)?;
-        let tip = format!("{}\n{}, {} parameters", named(recorded.cell), validation, number::thousands(recorded.parameters.0));
+        let tip = format!("{}\n{}, {} parameters", named(recorded.cell), validation, print::thousands(recorded.parameters.0));
         Some(Point { tip, ..Point::at(recorded.parameters.0.into(), percent(validation)) })
     };
     let points: Vec<_> = records.cells.iter().filter_map(|cell| Some((Makeup::of(cell.cell), point(cell)?))).collect();
@@ -185,7 +185,7 @@ pub(in crate::report) fn learning_curves(verification: &Verification) -> Drawing
 }
 
 fn curve_name(curve: &LearningCurve) -> String {
-    format!("{} {}", curve.role.name(), number::short(curve.cell.hash()))
+    format!("{} {}", curve.role.name(), print::short(curve.cell.hash()))
 }
 
 fn held_out_points(surrogates: &Surrogates) -> Vec<Point> {
@@ -218,5 +218,5 @@ fn percent(accuracy: Accuracy) -> f64 {
 }
 
 fn named(cell: Cell) -> String {
-    format!("{}: {cell}", number::short(cell.hash()))
+    format!("{}: {cell}", print::short(cell.hash()))
 }

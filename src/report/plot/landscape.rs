@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Shape, Stroke};
 use super::{AXIS, BLUE, Figure, INK, VERMILLION};
-use crate::analysis::{Landscape, Spot};
+use crate::analysis::landscape::{Landscape, Spot};
 use crate::report::Error;
 
 const ACCURACY: &str = "mean validation accuracy (%)";
@@ -46,7 +46,7 @@ fn scatter(
 
 /// The noise of a repeat and the spread of the means in each tenth.
 pub(in crate::report) fn noise_by_decile(landscape: &Landscape) -> Drawing {
-    let of = |value: fn(&crate::analysis::Reliability) -> Option<f64>| -> Vec<Point> {
+    let of = |value: fn(&crate::analysis::landscape::Reliability) -> Option<f64>| -> Vec<Point> {
         let tenths = (1_u8..).zip(&landscape.deciles);
         tenths.filter_map(|(tenth, decile)| Some(Point::at(tenth.into(), 100.0 * value(&decile.reliability)?))).collect()
     };

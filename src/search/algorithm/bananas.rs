@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::acquisition::normal;
+use crate::statistics::distribution::standard_normal;
+
 use crate::search::evolution::Individual;
 use crate::search::perceptron::{Ensemble, Prediction, Sparse, Training, sparse};
 use crate::search::pool::Region;
@@ -43,7 +44,7 @@ enum Exploration {
 impl Exploration {
     fn number(self, Prediction { mean, deviation }: Prediction, rng: &mut ChaCha8Rng) -> f64 {
         match self {
-            Self::Thompson => mean + deviation * normal(rng),
+            Self::Thompson => mean + deviation * standard_normal(rng),
             Self::ConfidenceBound => mean - 0.5 * deviation,
             Self::Greedy => mean,
         }

@@ -8,9 +8,21 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAcces
 use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, literal};
 use crate::space::ModuleHash;
 
-/// Reads a list of rows. An error comes with whether the text is JSON at all.
-pub(super) fn matrix(text: &str) -> Result<Matrix, (Error, bool)> {
-    serde_json::from_str(text).map_err(|error| (placed(&error), error.is_data()))
+/// Reads a matrix in any form: a list of rows in JSON, or [what other programs print](literal::matrix).
+///
+/// # Errors
+///
+/// [`Error::Json`], and as [`literal::matrix`].
+pub(super) fn matrix(text: &str, vertices: Option<usize>) -> Result<Matrix, Error> {
+    let text = text.trim();
+    let is_nested = text.strip_prefix('[').is_some_and(|inner| inner.trim_start().starts_with('['));
+    if !is_nested {
+        return literal::matrix(text, vertices);
+    }
+    serde_json::from_str(text).or_else(|error| {
+        // Of what is JSON, but no matrix, JSON knows the place.
+        literal::matrix(text, vertices).map_err(|other| if error.is_data() { placed(&error) } else { other })
+    })
 }
 
 /// Reads cells, one after the other.
@@ -231,7 +243,7 @@ impl<'de> Deserialize<'de> for Matrix {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Matrix, E> {
-                literal::matrix(text, None).map_err(E::custom)
+                matrix(text, None).map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Matrix, A::Error> {

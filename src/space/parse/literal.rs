@@ -2,7 +2,7 @@
 //!
 //! Brackets, blanks, commas, semicolons and calls such as `array(…)` separate values and are none.
 
-use super::{Error, MOST_WRITTEN, Matrix, Name, Row, json, name};
+use super::{Error, MOST_WRITTEN, Matrix, Name, Row, name};
 use crate::space::OPERATIONS;
 use crate::space::operation::{INPUT, OUTPUT};
 
@@ -21,25 +21,15 @@ struct Word<'a> {
     row: usize,
 }
 
-/// Reads a matrix; `vertices` is its size, if the operations say it.
+/// Reads a matrix that is no JSON; `vertices` is its size, if the operations say it.
 ///
 /// A single number that begins with 1 has lost the zeros in front of it, as in a spreadsheet: no matrix of a cell begins with 1.
 /// They are put back where the size is known.
 ///
 /// # Errors
 ///
-/// [`Error::Json`], [`Error::Digits`], [`Error::NotBinary`], [`Error::Brackets`], [`Error::Rounded`] or [`Error::TooMany`].
+/// [`Error::Digits`], [`Error::NotBinary`], [`Error::Brackets`], [`Error::Rounded`] or [`Error::TooMany`].
 pub(super) fn matrix(text: &str, vertices: Option<usize>) -> Result<Matrix, Error> {
-    let text = text.trim();
-    let is_nested = text.strip_prefix('[').is_some_and(|inner| inner.trim_start().starts_with('['));
-    if !is_nested {
-        return literal(text, vertices);
-    }
-    // Of what is JSON, but no matrix, JSON knows the place.
-    json::matrix(text).or_else(|(error, is_json)| literal(text, vertices).map_err(|other| if is_json { error } else { other }))
-}
-
-fn literal(text: &str, vertices: Option<usize>) -> Result<Matrix, Error> {
     let words = words(text, "vertices")?;
     let deepest = words.iter().map(|word| word.depth).max().unwrap_or(0);
     if let [word] = words[..]

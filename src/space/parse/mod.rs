@@ -138,7 +138,7 @@ impl Sketch {
     pub fn from_matrix(matrix: &str, operations: &str) -> Result<Self, Error> {
         let names = literal::names(operations);
         let vertices = names.as_ref().ok().map(|names| names.len() + if has_ends(names) { 0 } else { 2 });
-        let rows = literal::matrix(matrix, vertices)?;
+        let rows = json::matrix(matrix, vertices)?;
         Self::new(&rows, names?)
     }
 

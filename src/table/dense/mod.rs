@@ -167,11 +167,11 @@ impl Benchmark {
 }
 
 impl Table {
-    /// Makes a table of records; of those with one key the first counts.
+    /// Makes a table of records; of those with one key the first counts whose training did not fail.
     #[must_use]
     pub fn from_records(records: &[Record]) -> Self {
         let mut sorted: Vec<_> = records.iter().collect();
-        sorted.sort_by_key(|record| record.key());
+        sorted.sort_by_key(|record| (record.key(), record.status.yields()));
         sorted.dedup_by_key(|record| record.key());
         let mut table = Self::empty();
         for record in sorted {

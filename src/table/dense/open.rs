@@ -82,7 +82,7 @@ struct Group {
     is_sorted: bool,
 }
 
-/// Reads files of one benchmark; of rows with one key the first counts.
+/// Reads files of one benchmark; of rows with one key the first counts whose training did not fail.
 pub(super) fn open(files: &[PathBuf], identity: Identity) -> Result<Table, Error> {
     let sources = files.par_iter().map(|file| source(file, identity)).collect::<Result<Vec<_>, _>>()?;
     let total: usize = sources.iter().map(Source::row_count).sum();
@@ -505,13 +505,13 @@ fn assembled(groups: &[Group], rows: Vec<Row>) -> Table {
     table.finish()
 }
 
-/// The rows with their runs in the order of hash and key, each key once: the first of those that have it.
+/// The rows with their runs in the order of hash and key, each key once: the first of those that have it and did not fail.
 fn sorted<'a>(runs: &'a [Run], rows: &'a [Row]) -> impl Iterator<Item = (&'a Run, &'a Row)> {
     let ends = runs.iter().skip(1).map(|run| run.first as usize).chain([rows.len()]);
     let mut places: Vec<_> =
         runs.iter().zip(ends).flat_map(|(run, end)| (run.first as usize..end).map(move |row| (run, row))).collect();
     let key = |(run, row): &(&Run, usize)| (run.hash, rows[*row].key());
-    places.par_sort_by_key(key);
+    places.par_sort_by_key(|place| (key(place), rows[place.1].status.yields()));
     places.dedup_by_key(|place| key(place));
     places.into_iter().map(|(run, row)| (run, &rows[row]))
 }

@@ -1,0 +1,256 @@
+//! What can be wrong with the files of other programs, in and out.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::official::Problem;
+use super::tabular;
+use crate::table::{self, FIRST_VERIFIED_REPEAT, Key, Part};
+
+/// Why rows could not be read from a file of another program, or written as one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written; the message names it.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// Something is wrong with the benchmark, or with rows of one.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// A record of an official file is not right.
+    #[error("`{}`, record {record} at byte {offset}", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// The number of the record, from 1.
+        record: u64,
+        /// Where it starts.
+        offset: u64,
+        /// What is wrong with it.
+        source: Box<Problem>,
+    },
+    /// An official file has no record, or none that is right.
+    #[error("`{}` holds no record to import", file.display())]
+    NoRecords {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Two of the files to import are one.
+    #[error("`{}` is given twice", file.display())]
+    GivenTwice {
+        /// The file.
+        file: PathBuf,
+    },
+    /// One of the files to import holds another one.
+    #[error(
+        "every record of `{}` is in `{}`, too\nhint: import `{}` alone",
+        file.display(), other.display(), other.display()
+    )]
+    WithinAnother {
+        /// The file.
+        file: PathBuf,
+        /// The file that holds all of it.
+        other: PathBuf,
+    },
+    /// A packed file is no whole one.
+    #[error("could not unpack `{}`", file.display())]
+    Unpack {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is nothing to export.
+    #[error("`{}` has no rows{}", folder.display(), if *part == Part::Verified { " of verification" } else { " yet" })]
+    NoRows {
+        /// The folder of the benchmark.
+        folder: PathBuf,
+        /// The part of it that is empty.
+        part: Part,
+    },
+    /// The official format cannot hold any row.
+    #[error(
+        "the official format has words for none of the {rows} rows: they lack {}\nhint: the other formats have",
+        lacking.join(", ")
+    )]
+    NothingOfficial {
+        /// The number of rows.
+        rows: u64,
+        /// The columns that are null in one of them or more.
+        lacking: Vec<&'static str>,
+    },
+    /// There are more records than can be counted in 32 bits.
+    #[error("`{}` holds more records than an import can take: expected at most {}", file.display(), u32::MAX)]
+    TooManyRecords {
+        /// The file with the first one that is too many.
+        file: PathBuf,
+    },
+    /// A folder lies where a file should be.
+    #[error("`{}` is a folder: expected a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A format cannot hold the rows.
+    #[error("could not write the rows in this format")]
+    Export {
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
+    /// A file is no CSV, or a row of it has too few or too many fields.
+    #[error("could not read `{}`", file.display())]
+    Csv {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: csv::Error,
+    },
+    /// A column of a table was named that cannot be.
+    #[error(
+        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, {}, as in `{}@108=NAME`\n\
+         hint: `{}=NAME` keeps another column of numbers",
+        tabular::FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "),
+        tabular::MEASURED.join(", "),
+        tabular::STATUS,
+        tabular::MEASURED[2],
+        tabular::KEEP
+    )]
+    UnknownField {
+        /// What was given.
+        found: String,
+    },
+    /// A text is no JSON, or no rows in JSON.
+    #[error("could not read `{}`", file.display())]
+    Json {
+        /// The file.
+        file: PathBuf,
+        /// Why not, with line and column.
+        source: serde_json::Error,
+    },
+    /// A value of an exported file is not of the type of its column, or the file is no whole one.
+    #[error("could not read the rows of `{}`", file.display())]
+    Rows {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: arrow::error::ArrowError,
+    },
+    /// A file is something else than what is read.
+    #[error("`{}` is {what}\nhint: {hint}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do with it.
+        hint: String,
+    },
+    /// A row of verification is to be imported, which belongs to a benchmark that was recorded.
+    #[error("`{}` holds a row of verification, {key}: expected repeats below {FIRST_VERIFIED_REPEAT}", file.display())]
+    VerifiedRow {
+        /// The file.
+        file: PathBuf,
+        /// What the row is of.
+        key: Box<Key>,
+    },
+    /// A table has two columns of one name.
+    #[error(
+        "`{}` has two columns `{column}`, number {} and number {}\nhint: give one of them another name, or take it out",
+        file.display(), positions[0], positions[1]
+    )]
+    RepeatedColumn {
+        /// The file.
+        file: PathBuf,
+        /// The name.
+        column: String,
+        /// Where the two are, from 1.
+        positions: [usize; 2],
+    },
+    /// One column was named for two fields.
+    #[error("the column `{column}` is named for `{}` and for `{}`: expected one of them", fields[0], fields[1])]
+    SharedColumn {
+        /// The column.
+        column: String,
+        /// The two fields.
+        fields: [&'static str; 2],
+    },
+    /// A column is named in a file that says itself what its columns hold.
+    #[error(
+        "`{}` has every column of a benchmark, each under its name: `{column}` cannot be read as `{field}`\n\
+         hint: take the column out of the file whose place it is to take, or read the file without `--column`",
+        file.display()
+    )]
+    NamedInExport {
+        /// The file.
+        file: PathBuf,
+        /// The field.
+        field: &'static str,
+        /// The column that was named for it.
+        column: String,
+    },
+    /// A column is to be kept under a name that every benchmark has.
+    #[error("a column cannot be kept as `{column}`, which every benchmark has: expected another name")]
+    KnownColumn {
+        /// The name.
+        column: String,
+    },
+    /// A field of a CSV file was named twice.
+    #[error("the column of `{field}` is named twice")]
+    RepeatedField {
+        /// The field.
+        field: &'static str,
+    },
+    /// A CSV file lacks a column.
+    #[error("`{}` has no column `{column}` (known: {}){}", file.display(), known.join(", "), tabular::naming(*field))]
+    MissingColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+        /// What the column holds, if nobody named it.
+        field: Option<&'static str>,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A value of a CSV file cannot be right.
+    #[error("`{}`, {unit} {line}, column `{column}`: expected {expected}, found {found}", file.display())]
+    CsvValue {
+        /// The file.
+        file: PathBuf,
+        /// What a row is called: `line`, or `object` in JSON.
+        unit: &'static str,
+        /// The row, from 1; in CSV the header is one.
+        line: u64,
+        /// The column.
+        column: String,
+        /// What would be right.
+        expected: String,
+        /// The value.
+        found: String,
+    },
+    /// Two rows of a CSV file are of one training.
+    #[error("`{}` has two rows of {key}", file.display())]
+    RepeatedKey {
+        /// The file.
+        file: PathBuf,
+        /// What both are of.
+        key: Box<Key>,
+    },
+    /// A file is longer than can be read into memory.
+    #[error("`{}` has {found} bytes: expected at most {expected}", file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+        /// The most bytes.
+        expected: u64,
+        /// Its bytes.
+        found: u64,
+    },
+}
+
+impl Error {
+    /// What an error of reading a file means: if the file is packed, it is one of the unpacking and does not name the file.
+    pub(super) fn of_reading(file: &Path, is_packed: bool) -> impl Fn(io::Error) -> Self {
+        move |source| if is_packed { Self::Unpack { file: file.to_owned(), source } } else { Self::File(source) }
+    }
+}

@@ -1,0 +1,148 @@
+//! How numbers and words print for people: percentages with two decimals, thousands apart, a dash where there is nothing.
+
+use crate::space::ModuleHash;
+use crate::statistics::Estimate;
+use crate::unit::{Accuracy, Epochs, Flops};
+
+/// What stands where there is no value.
+pub const NOTHING: &str = "–";
+
+/// A fraction as a percentage with two decimals, without the sign.
+#[must_use]
+pub fn percent(fraction: f64) -> String {
+    format!("{:.2}", fraction * 100.0)
+}
+
+/// An accuracy as a percentage with two decimals, without the sign.
+#[must_use]
+pub fn accuracy(accuracy: Option<Accuracy>) -> String {
+    accuracy.map_or_else(nothing, |accuracy| percent(accuracy.fraction().into()))
+}
+
+/// A difference of fractions in percentage points, with its sign.
+#[must_use]
+pub fn points(difference: Option<f64>) -> String {
+    // Adding zero turns −0 into 0.
+    difference.map_or_else(nothing, |difference| format!("{:+.2}", (difference * 1e4).round() / 100.0 + 0.0).replace('-', "−"))
+}
+
+/// A correlation or another plain number with three decimals.
+#[must_use]
+pub fn plain(value: Option<f64>) -> String {
+    value.map_or_else(nothing, |value| format!("{value:.3}").replace('-', "−"))
+}
+
+/// A value with its bounds.
+#[must_use]
+pub fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
+    estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
+}
+
+/// A correlation with its bounds, with three decimals.
+#[must_use]
+pub fn correlation(estimate: Option<Estimate>) -> String {
+    interval(estimate, |value| plain(Some(value)))
+}
+
+/// A count with its thousands apart.
+#[must_use]
+pub fn thousands(count: impl TryInto<u64>) -> String {
+    let digits = count.try_into().unwrap_or(u64::MAX).to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    groups.join(",")
+}
+
+/// Floating-point operations in millions.
+#[expect(clippy::cast_precision_loss, reason = "two decimals are printed")]
+#[must_use]
+pub fn millions(flops: Flops) -> String {
+    format!("{:.2}", flops.0 as f64 / 1e6)
+}
+
+/// The first eight digits of a hash: enough to tell the cells of a run apart.
+#[must_use]
+pub fn short(hash: ModuleHash) -> String {
+    hash.to_string()[..8].to_owned()
+}
+
+/// A count and its noun in the right number.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(count as u64), if count == 1 { "" } else { "s" })
+}
+
+/// A budget in words.
+#[must_use]
+pub fn budget(epochs: Epochs) -> String {
+    counted(epochs.0.into(), "epoch")
+}
+
+/// The bytes of a file, in decimal units.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
+pub fn file_size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// Bytes of memory, in binary units, as `ulimit` counts them.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
+pub fn memory_size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20)];
+    let (name, shift) = units.into_iter().find(|(_, shift)| bytes >= 1 << shift).unwrap_or(("KiB", 10));
+    format!("{:.1} {name}", bytes as f64 / f64::from(1 << shift))
+}
+
+/// A word as a shell reads it back.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// A count as a number to compute with.
+#[expect(clippy::cast_precision_loss, reason = "counts of a report are far below 2^53")]
+#[must_use]
+pub const fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// What stands where there is no value, as an owned text.
+#[must_use]
+pub fn nothing() -> String {
+    NOTHING.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_print_as_a_person_would_write_them() {
+        assert_eq!(percent(0.863_14), "86.31");
+        assert_eq!(points(Some(0.0052)), "+0.52");
+        assert_eq!(points(Some(-0.0052)), "−0.52");
+        assert_eq!(points(Some(-0.000_001)), "+0.00");
+        assert_eq!(plain(Some(-0.25)), "−0.250");
+        assert_eq!(plain(None), "–");
+        assert_eq!([0_u64, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1, "cell"), "1 cell");
+        assert_eq!(counted(2_532, "cell"), "2,532 cells");
+    }
+
+    #[test]
+    fn sizes_print_in_a_unit_that_people_grasp() {
+        assert_eq!([999, 61_536, 515_000_000, 1_950_000_000].map(file_size), ["999 bytes", "61.5 kB", "515.0 MB", "1.95 GB"]);
+        assert_eq!([512, 3 << 20, 5 << 29].map(memory_size), ["0.5 KiB", "3.0 MiB", "2.5 GiB"]);
+    }
+
+    #[test]
+    fn a_shell_reads_a_word_back() {
+        assert_eq!(["runs/five", "my runs", "it's", ""].map(quoted), ["runs/five", "'my runs'", r"'it'\''s'", "''"]);
+    }
+}
