@@ -12,7 +12,7 @@ use nasbench::table::SHIPPED;
 use nasbench::unit::{Epochs, Seed};
 
 use super::format::ObjectFormat;
-use super::outputs::{check_replaceable, has_mark, quoted, utf8};
+use super::outputs::{check_replaceable, has_mark, utf8};
 use super::{Global, benchmark, note};
 
 /// What makes a page again begins with this.
@@ -81,8 +81,7 @@ fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<
     let landscape =
         Landscape::new(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
     if let Some(file) = &arguments.out {
-        let command = format!("{COMMAND} {} --epochs {} --seed {}", quoted(given), landscape.epochs, arguments.seed);
-        let page = landscape_page(&landscape, &format!("The landscape of {}", given.display()), &command)?;
+        let page = landscape_page(&landscape, &format!("The landscape of {}", given.display()), &global.repeats)?;
         replace(file, |open| open.write_all(page.as_bytes())).with_context(|| format!("could not write `{}`", file.display()))?;
         if !global.quiet {
             note(format_args!("wrote `{}`", file.display()));

@@ -2,9 +2,14 @@
 
 use std::io::Write;
 
-use comfy_table::{ContentArrangement, presets};
+use comfy_table::{ContentArrangement, LineStyle, TableStyle};
 use nasbench::unit::shortest_decimal;
 use serde_json::Value;
+
+/// A rule under the header, and no other lines.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// The spaces before and behind a column; one more stands between two.
+const PADDING: (u16, u16) = (0, 1);
 
 /// The narrowest page that a table is folded for. A terminal that says less does not know.
 const NARROWEST: u16 = 20;
@@ -68,7 +73,7 @@ impl Table {
             Format::Table => {
                 let mut page = comfy_table::Table::new();
                 self.draw(&mut page);
-                writeln!(out, "{page}")?;
+                writeln!(out, "{}", page.trim_fmt())?;
             }
             Format::Json => {
                 let object = |row: &Vec<Value>| -> Value {
@@ -93,11 +98,14 @@ impl Table {
     fn draw(&self, page: &mut comfy_table::Table) {
         let is_known = page.width().is_some_and(|width| width >= NARROWEST);
         let arrangement = if is_known { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
-        page.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(arrangement);
+        page.load_style(STYLE).set_content_arrangement(arrangement);
         page.set_header(&self.columns);
         for row in &self.rows {
             page.add_row(row.iter().take(self.columns.len()).map(rounded));
         }
+        page.column_iter_mut().for_each(|column| {
+            column.set_padding(PADDING);
+        });
     }
 }
 

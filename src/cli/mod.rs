@@ -47,6 +47,7 @@ use std::process::ExitCode;
 
 use anstream::ColorChoice;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use nasbench::print::quoted;
 
 /// Regenerates, searches and verifies tabular benchmarks of neural architecture search.
 ///
@@ -75,6 +76,10 @@ struct Global {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto, value_name = "WHEN")]
     color: clap::ColorChoice,
+
+    /// The command that repeats this one, for reports.
+    #[arg(skip)]
+    repeats: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,7 +122,8 @@ pub(crate) fn parse() -> Arguments {
     // The colour of clap's own messages must be known before it reads the arguments.
     let typed: Vec<_> = std::env::args_os().collect();
     let matches = Arguments::command().color(typed_color(&typed)).get_matches_from(&typed);
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    arguments.global.repeats = repeats(&typed);
     match arguments.global.color {
         clap::ColorChoice::Auto => ColorChoice::Auto,
         clap::ColorChoice::Always => ColorChoice::Always,
@@ -125,6 +131,25 @@ pub(crate) fn parse() -> Arguments {
     }
     .write_global();
     arguments
+}
+
+/// What was typed, as a shell reads it back, without what only says how the result is printed.
+fn repeats(typed: &[std::ffi::OsString]) -> String {
+    let mut words = vec!["nasbench".to_owned()];
+    let mut rest = typed.iter().skip(1).map(|word| word.to_string_lossy());
+    while let Some(word) = rest.next() {
+        let name = word.split('=').next().unwrap_or_default();
+        match name {
+            "--force" | "--quiet" | "-q" | "--verbose" | "-v" => {}
+            "--format" | "--color" => {
+                if name == word {
+                    rest.next();
+                }
+            }
+            _ => words.push(quoted(&word)),
+        }
+    }
+    words.join(" ")
 }
 
 fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
@@ -238,6 +263,13 @@ mod tests {
             said.starts_with("this is a fault of the program, not of what was asked: `the stack is empty`\nhint: "),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_report_has_what_was_typed_but_for_how_it_is_printed() {
+        let typed = |line: &str| line.split('|').map(std::ffi::OsString::from).collect::<Vec<_>>();
+        let line = "/bin/nasbench|compare|-q|--on|my bench|--budget=5evals|--format|csv|--color=never|--force|--out|it's";
+        assert_eq!(repeats(&typed(line)), r"nasbench compare --on 'my bench' --budget=5evals --out 'it'\''s'");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use nasbench::{file, print};
+use nasbench::file;
 
 /// Refuses a file that cannot be written, or that is there already.
 pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
@@ -34,11 +34,6 @@ pub(super) fn has_mark(path: &Path, mark: &str) -> bool {
 /// A path as text, to be written down in a script, a message or a command line, where it would otherwise name something else.
 pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
-}
-
-/// A path as a shell reads it back.
-pub(super) fn quoted(path: &Path) -> String {
-    print::quoted(&path.display().to_string())
 }
 
 /// Refuses a place where no file can be written, and one whose name is no text. One that is there may be replaced.

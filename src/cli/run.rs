@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Job};
-use nasbench::print::quoted;
 use nasbench::space::Space;
 use nasbench::train::Protocol;
 use nasbench::unit::Seed;
@@ -60,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if page.exists() {
         check_replaceable(&page, "the report of a run", arguments.force, |file| has_mark(file, "\">nasbench run"))?;
     }
-    let job = job(arguments)?;
+    let job = job(arguments, global)?;
     benchmark::note_numerics(&job.out.join("benchmark"), global);
     let progress = Progress::new(global.verbose, global.quiet);
     let found = pipeline::run(&job, &|event| progress.observe(event));
@@ -73,7 +72,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 /// What is needed, from what was typed.
-fn job(arguments: &Arguments) -> anyhow::Result<Job> {
+fn job(arguments: &Arguments, global: &Global) -> anyhow::Result<Job> {
+    // Messages and the report name them.
+    for path in [Some(&arguments.out), arguments.images.data_dir.as_ref()].into_iter().flatten() {
+        utf8(path)?;
+    }
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     let protocol = Protocol::find(&arguments.protocol).context("could not choose the protocol")?;
     let dataset = arguments.images.load()?;
@@ -87,24 +90,6 @@ fn job(arguments: &Arguments) -> anyhow::Result<Job> {
         device,
         workers,
         seed: Seed(arguments.seed),
-        command: command(arguments)?,
+        command: global.repeats.clone(),
     })
-}
-
-/// The command line that repeats a run, with what is not the default.
-fn command(arguments: &Arguments) -> anyhow::Result<String> {
-    let mut words = vec!["nasbench run".to_owned()];
-    let mut add = |name: &str, value: String, default: &str| {
-        if value != default {
-            words.push(format!("--{name} {}", quoted(&value)));
-        }
-    };
-    add("out", utf8(&arguments.out)?.to_owned(), "nasbench-run");
-    add("dataset", arguments.images.dataset.clone(), "fashion-14");
-    add("data-dir", arguments.images.data_dir.as_deref().map_or(Ok(""), utf8)?.to_owned(), "");
-    add("protocol", arguments.protocol.clone(), "quick");
-    add("max-vertices", arguments.max_vertices.to_string(), "4");
-    add("device", arguments.device.clone(), "cpu");
-    add("seed", arguments.seed.to_string(), "");
-    Ok(words.join(" "))
 }

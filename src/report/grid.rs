@@ -110,7 +110,7 @@ impl Grid {
         )
     }
 
-    /// Lines of text, each with `indent` spaces before it and two between columns.
+    /// Lines of text, each with `indent` spaces before it and two between columns, and a rule under the header.
     pub(super) fn text(&self, indent: usize) -> String {
         let heads = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         let lines: Vec<Vec<String>> =
@@ -129,7 +129,9 @@ impl Grid {
                 .collect();
             format!("{}{}\n", " ".repeat(indent), entries.join("  ").trim_end())
         };
-        let lines: Vec<_> = lines.iter().map(print).collect();
+        let mut lines: Vec<_> = lines.iter().map(print).collect();
+        let width = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        lines.insert(1, format!("{}{}\n", " ".repeat(indent), "─".repeat(width)));
         lines.concat()
     }
 }
@@ -160,12 +162,12 @@ mod tests {
 
     #[test]
     fn columns_of_text_line_up() {
-        assert_eq!(grid().text(1), " name      τ\n <b>&    0.5\n a\"b'  −0.25\n");
+        assert_eq!(grid().text(1), " name      τ\n ───────────\n <b>&    0.5\n a\"b'  −0.25\n");
     }
 
     #[test]
     fn a_table_can_be_cut() {
-        assert_eq!(grid().first(1).text(0), "name    τ\n<b>&  0.5\n");
+        assert_eq!(grid().first(1).text(0), "name    τ\n─────────\n<b>&  0.5\n");
         assert!(grid().first(0).is_empty());
     }
 }

@@ -199,8 +199,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let last = all.last().expect("there is at least one budget");
     let checklist = compare::checklist(&last.plan, &last.summary, &budgets);
 
-    results::write(arguments, &all, &checklist, wall).context("could not write the results")?;
-    tables::print(arguments, &all, &checklist)?;
+    results::write(arguments, global, &all, &checklist, wall).context("could not write the results")?;
+    tables::print(arguments, global, &all, &checklist)?;
     if !global.quiet {
         // A table has them already.
         for caveat in last.summary.caveats().filter(|_| arguments.format != Format::Table) {

@@ -1,6 +1,5 @@
 //! The files that a comparison leaves behind.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -14,9 +13,8 @@ use nasbench::space::{Operation, Space};
 use nasbench::table::{TrajectoryRow, holds_trajectories, write_trajectories};
 use serde_json::{Value, json};
 
-use super::{Arguments, Compared, Which};
-use crate::cli::outputs::{check_replaceable, has_mark, quoted};
-use crate::cli::search::models::LARGEST;
+use super::{Arguments, Compared, Global};
+use crate::cli::outputs::{check_replaceable, has_mark};
 
 /// The finished runs, in the folder of `--out`.
 pub(super) const RUNS: &str = "runs.journal";
@@ -51,7 +49,13 @@ pub(super) fn check(folder: &Path, force: bool, budgets: &[Budget]) -> anyhow::R
 }
 
 /// Writes all of them but the finished runs.
-pub(super) fn write(arguments: &Arguments, all: &[Compared], checklist: &[Item], wall: Duration) -> anyhow::Result<()> {
+pub(super) fn write(
+    arguments: &Arguments,
+    global: &Global,
+    all: &[Compared],
+    checklist: &[Item],
+    wall: Duration,
+) -> anyhow::Result<()> {
     let Some(Compared { plan, .. }) = all.last() else { return Ok(()) };
     let options: Vec<String> = plan.contestants.iter().map(|contestant| contestant.options().to_string()).collect();
     let names: Vec<String> = plan.contestants.iter().map(Contestant::name).collect();
@@ -59,7 +63,7 @@ pub(super) fn write(arguments: &Arguments, all: &[Compared], checklist: &[Item],
         let rows: Vec<_> = finished.runs.iter().flat_map(|run| rows(run, plan, &names, &options)).collect();
         write_trajectories(&arguments.out.join(named(TRAJECTORIES, plan.budget, all.len())), &rows)?;
     }
-    write_json(&arguments.out.join(COMPARISON), &everything(arguments, all, checklist))?;
+    write_json(&arguments.out.join(COMPARISON), &everything(global, all, checklist))?;
     write_json(&arguments.out.join(OVERHEAD), &overhead(all, &names, wall))?;
     let on = match &plan.tasks[..] {
         [task] => task.name.clone(),
@@ -70,7 +74,7 @@ pub(super) fn write(arguments: &Arguments, all: &[Compared], checklist: &[Item],
         several => format!("{several} search algorithms"),
     };
     let summaries = all.iter().map(|compared| (compared.plan.budget.to_string(), &compared.summary)).collect();
-    let (title, command) = (format!("{algorithms} on {on}"), command(arguments));
+    let (title, command) = (format!("{algorithms} on {on}"), global.repeats.clone());
     let page = Comparison { title, setting: setting(all), summaries, checklist, command };
     Ok(page.write_page(&arguments.out.join(PAGE))?)
 }
@@ -83,7 +87,7 @@ fn spent(budget: Budget) -> Value {
     }
 }
 
-fn everything(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> Value {
+fn everything(global: &Global, all: &[Compared], checklist: &[Item]) -> Value {
     let Some((Compared { plan, summary, .. }, others)) = all.split_last() else { return Value::Null };
     let task = |task: &Task| {
         json!({
@@ -100,7 +104,7 @@ fn everything(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> Va
     let other = |other: &Compared| json!({ "budget": spent(other.plan.budget), "summary": other.summary });
     json!({
         "tool_version": env!("CARGO_PKG_VERSION"),
-        "command": command(arguments),
+        "command": global.repeats,
         "tasks": plan.tasks.iter().map(task).collect::<Vec<_>>(),
         "runs": plan.runs,
         "budget": spent(plan.budget),
@@ -182,73 +186,6 @@ fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [Str
     })
 }
 
-/// The command that makes the same comparison again.
-pub(super) fn command(arguments: &Arguments) -> String {
-    let Arguments {
-        on,
-        models,
-        algorithms,
-        set,
-        baseline,
-        runs,
-        budget,
-        duplicates,
-        returns,
-        cost,
-        seed,
-        epochs,
-        truth,
-        out,
-        force: _,
-        format: _,
-    } = arguments;
-    let mut command = "nasbench compare".to_owned();
-    // Writing to a text cannot fail.
-    for folder in on {
-        let _ = write!(command, " --on {}", quoted(folder));
-    }
-    if let Some(model) = &models.time_model {
-        let _ = write!(command, " --time-model {}", quoted(model));
-    }
-    for model in &models.cheaper_model {
-        let _ = write!(command, " --cheaper-model {}", quoted(model));
-    }
-    if let Some(noise) = models.noise {
-        command += format!(" --noise {noise}").trim_end();
-    }
-    if models.max_vertices != LARGEST {
-        let _ = write!(command, " --max-vertices {}", models.max_vertices);
-    }
-    let _ = write!(command, " --algorithms {}", quoted(Path::new(&algorithms.join(","))));
-    for option in set {
-        let _ = write!(command, " --set {}", quoted(Path::new(option)));
-    }
-    if let Some(cost) = cost {
-        let _ = write!(command, " --cost {}", cost.name());
-    }
-    if let Some(baseline) = baseline {
-        let _ = write!(command, " --baseline {}", quoted(Path::new(baseline)));
-    }
-    if !epochs.is_empty() {
-        let epochs: Vec<_> = epochs.iter().map(ToString::to_string).collect();
-        let _ = write!(command, " --epochs {}", epochs.join(","));
-    }
-    if *truth == Which::All {
-        command += " --truth all";
-    }
-    let duplicates = duplicates.rule();
-    if !duplicates.is_published() {
-        let _ = write!(command, " --duplicates {duplicates}");
-    }
-    if !returns.is_best_seen() {
-        let _ = write!(command, " --returns {}", quoted(Path::new(&returns.to_string())));
-    }
-    let budgets: Vec<_> = budget.iter().map(|spending| spending.0.to_string()).collect();
-    let budget = budgets.join(",");
-    let _ = write!(command, " --runs {runs} --budget {budget} --seed {seed} --out {}", quoted(out));
-    command
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,11 +195,5 @@ mod tests {
         let budgets = [Budget::Evaluations(30), Budget::SimulatedTime(nasbench::unit::Seconds(1.5))];
         assert_eq!(budgets.map(|budget| named(RUNS, budget, 1)), [RUNS, RUNS]);
         assert_eq!(budgets.map(|budget| named(RUNS, budget, 2)), ["runs-30evals.journal", "runs-1.5s.journal"]);
-    }
-
-    #[test]
-    fn a_word_with_blanks_or_quotes_is_quoted() {
-        let words = ["nb101", "my folder", "it's", ""].map(|word| quoted(Path::new(word)));
-        assert_eq!(words, ["nb101", "'my folder'", r"'it'\''s'", "''"]);
     }
 }

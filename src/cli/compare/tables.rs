@@ -6,11 +6,11 @@ use nasbench::compare::{Across, FEWEST_TASKS, Item, OnTask, Pair, Summary, Test}
 use nasbench::statistics::Estimate;
 use serde_json::Value;
 
-use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, command, named};
-use super::{Arguments, Compared};
+use super::results::{COMPARISON, OVERHEAD, PAGE, TRAJECTORIES, named};
+use super::{Arguments, Compared, Global};
 use crate::cli::format::{Format, Table};
 
-pub(super) fn print(arguments: &Arguments, all: &[Compared], checklist: &[Item]) -> anyhow::Result<()> {
+pub(super) fn print(arguments: &Arguments, global: &Global, all: &[Compared], checklist: &[Item]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if arguments.format != Format::Table {
         return standings(all).print(arguments.format, &mut out);
@@ -38,7 +38,7 @@ pub(super) fn print(arguments: &Arguments, all: &[Compared], checklist: &[Item])
     let trajectories: Vec<_> = all.iter().map(|one| named(TRAJECTORIES, one.plan.budget, all.len())).collect();
     let (folder, trajectories) = (arguments.out.display(), trajectories.join(", "));
     writeln!(out, "written to {folder}: {PAGE}, {COMPARISON}, {trajectories}, {OVERHEAD}")?;
-    writeln!(out, "again: {}", command(arguments))?;
+    writeln!(out, "again: {}", global.repeats)?;
     Ok(())
 }
 

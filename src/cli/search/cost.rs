@@ -16,14 +16,6 @@ pub(in crate::cli) enum Cost {
 }
 
 impl Cost {
-    /// The name of an option's value.
-    pub(in crate::cli) const fn name(self) -> &'static str {
-        match self {
-            Self::Computed => "computed",
-            Self::Measured => "measured",
-        }
-    }
-
     /// Computes the costs of a benchmark, unless measured ones are wanted. Where they cannot be computed and were not asked for by name,
     /// those measured count; a note says so where `is_told`.
     pub(in crate::cli) fn costs(
