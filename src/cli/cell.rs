@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::file::read_text;
-use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, Sketch, Space};
+use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, RawGraph, Space};
 
 use super::{Global, note};
 
@@ -101,7 +101,7 @@ pub(super) enum Given {
     /// By its hash, or the first digits of it: no graph is known.
     Hash(HashPrefix),
     /// By its graph, which may be that of no cell.
-    Graph(Sketch),
+    Graph(RawGraph),
 }
 
 impl Arguments {
@@ -118,14 +118,14 @@ impl Arguments {
     pub(super) fn read(&self, global: &Global) -> anyhow::Result<Vec<Given>> {
         if let Some(file) = &self.cell {
             let could_not = || format!("could not read the cells of `{}`", file.display());
-            let sketches = Sketch::from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
+            let sketches = RawGraph::from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
             name_passed_over(&sketches, global);
             return Ok(sketches.into_iter().map(Given::Graph).collect());
         }
         let operations = self.ops.as_deref().unwrap_or_default();
         let sketch = match (&self.matrix, &self.edges) {
-            (Some(matrix), _) => Sketch::from_matrix(matrix, operations).context("could not read the matrix")?,
-            (None, Some(edges)) => Sketch::from_edges(edges, operations).context("could not read the edges")?,
+            (Some(matrix), _) => RawGraph::from_matrix(matrix, operations).context("could not read the matrix")?,
+            (None, Some(edges)) => RawGraph::from_edges(edges, operations).context("could not read the edges")?,
             (None, None) => return self.hashes()?.into_iter().collect(),
         };
         Ok(vec![Given::Graph(sketch)])
@@ -157,7 +157,7 @@ impl Arguments {
             return if is_graph { Ok(self.read(global)?.into_iter().map(Ok).collect()) } else { self.hashes() };
         };
         let could_not = || format!("could not read the cells of `{}`", file.display());
-        let sketches = Sketch::each_from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
+        let sketches = RawGraph::each_from_json(&text_of(file).with_context(could_not)?).with_context(could_not)?;
         name_passed_over(sketches.iter().flatten(), global);
         Ok(sketches.into_iter().map(|sketch| Ok(Given::Graph(sketch?))).collect())
     }
@@ -253,9 +253,9 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Says on standard error which keys of cells were not read.
-fn name_passed_over<'a>(sketches: impl IntoIterator<Item = &'a Sketch>, global: &Global) {
+fn name_passed_over<'a>(sketches: impl IntoIterator<Item = &'a RawGraph>, global: &Global) {
     let mut keys: Vec<&str> = Vec::new();
-    for key in sketches.into_iter().flat_map(Sketch::passed_over) {
+    for key in sketches.into_iter().flat_map(RawGraph::passed_over) {
         if keys.len() < MOST_NAMED && !keys.contains(&&**key) {
             keys.push(key);
         }

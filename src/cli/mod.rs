@@ -47,6 +47,7 @@ use std::process::ExitCode;
 
 use anstream::ColorChoice;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use nasbench::engine::panic_text;
 use nasbench::print::quoted;
 
 /// Regenerates, searches and verifies tabular benchmarks of neural architecture search.
@@ -222,8 +223,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// What a panic means for whoever typed the command; the panic itself said where it happened.
 pub(crate) fn fault(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    let text = text.unwrap_or("no reason was given").lines().next().unwrap_or_default();
+    let text = panic_text(panic);
+    let text = text.lines().next().unwrap_or_default();
     // A thread needs memory for its stack, and libraries panic without it.
     if memory::address_space().is_some()
         && ["os error 11", "os error 12", "WouldBlock", "OutOfMemory"].iter().any(|sign| text.contains(sign))

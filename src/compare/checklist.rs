@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::plan::{Contestant, Plan, Task};
+use super::plan::{Competitor, Plan, Task};
 use super::summary::{OnTask, Summary};
 use super::{Judging, Worth};
 use crate::search::Budget;
@@ -49,7 +49,7 @@ pub fn checklist(plan: &Plan, summary: &Summary, budgets: &[Budget]) -> Vec<Item
         item("overhead", true, "the processor time of the algorithms themselves is in overhead.json".to_owned()),
     ];
     items.extend(BASELINES.map(|(algorithm, name)| {
-        let is_compared = plan.contestants.iter().any(|contestant| contestant.entry().name == algorithm);
+        let is_compared = plan.competitors.iter().any(|competitor| competitor.entry().name == algorithm);
         let note = if is_compared { "compared" } else { "not compared" };
         item(name, is_compared, note.to_owned())
     }));
@@ -104,7 +104,7 @@ fn distinct_cells(plan: &Plan, summary: &Summary) -> String {
         return format!("{rule}; some of the runs were made by an earlier version, which did not count them");
     }
     let [task] = &summary.tasks[..] else { return format!("{rule}; each table of results has them") };
-    let said = |standing: &super::Standing| {
+    let said = |standing: &super::AlgorithmResult| {
         format!("{} {:.1} in {:.1} trials", standing.name, standing.distinct_cells.unwrap_or_default(), standing.trials)
     };
     format!("{rule}; {}", task.algorithms.iter().map(said).collect::<Vec<_>>().join(", "))
@@ -112,7 +112,7 @@ fn distinct_cells(plan: &Plan, summary: &Summary) -> String {
 
 /// Which options are not those of the papers.
 fn tuning(plan: &Plan) -> Item {
-    let changed: Vec<_> = plan.contestants.iter().filter(|contestant| contestant.is_changed()).map(Contestant::name).collect();
+    let changed: Vec<_> = plan.competitors.iter().filter(|competitor| competitor.is_changed()).map(Competitor::name).collect();
     let note = if changed.is_empty() {
         "no option was changed: all have the defaults, which are those of the papers or their programs".to_owned()
     } else {
@@ -200,14 +200,14 @@ mod tests {
 
     #[test]
     fn a_changed_option_is_tuning_and_a_default_that_is_given_is_not() {
-        let contestant = |options| Contestant::new(find("smac").unwrap(), &options).unwrap();
-        let mut plan = Plan { contestants: vec![contestant(json!({ "trees": 5 }))], ..fixture::plan(&[], 2) };
+        let competitor = |options| Competitor::new(find("smac").unwrap(), &options).unwrap();
+        let mut plan = Plan { competitors: vec![competitor(json!({ "trees": 5 }))], ..fixture::plan(&[], 2) };
         let found = summary(&plan);
         let of = |plan: &Plan| checklist(plan, &found, &[plan.budget]);
         let items = of(&plan);
         assert!(find_item(&items, "no tuning").is_met, "5 trees are the default");
         assert!(!find_item(&items, "baseline random").is_met && !find_item(&items, "baseline largest-first").is_met);
-        plan.contestants.push(contestant(json!({ "trees": 7 })));
+        plan.competitors.push(competitor(json!({ "trees": 7 })));
         let tuning = find_item(&of(&plan), "no tuning").clone();
         assert!(!tuning.is_met && tuning.note.ends_with("not counted: smac (trees=7)"), "{tuning:?}");
     }

@@ -16,7 +16,7 @@ pub fn value_at(path: &[(f64, f64)], spent: f64) -> Option<f64> {
 
 /// What many runs had reached when each had spent the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Band {
+pub struct AnytimePoint {
     /// What was spent.
     pub spent: f64,
     /// The mean.
@@ -36,10 +36,10 @@ pub struct Band {
 /// A point is left out until every run has a first value: a mean over the quick ones only would flatter. A run that stopped
 /// early keeps its last value.
 #[must_use]
-pub fn anytime(paths: &[Path], grid: &[f64]) -> Vec<Band> {
+pub fn anytime(paths: &[Path], grid: &[f64]) -> Vec<AnytimePoint> {
     let band = |spent: &f64| {
         let values: Vec<f64> = paths.iter().map(|path| value_at(path, *spent)).collect::<Option<_>>()?;
-        Some(Band {
+        Some(AnytimePoint {
             spent: *spent,
             mean: mean(&values)?,
             standard_error: standard_deviation(&values).map_or(0.0, |deviation| deviation / number(values.len()).sqrt()),
@@ -81,7 +81,7 @@ pub fn distribution(values: &[f64]) -> Vec<(f64, f64)> {
 
 /// When the runs reached a goal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Reached {
+pub struct ExpectedRunningTime {
     /// How many runs there are.
     pub runs: usize,
     /// How many of them reached it.
@@ -102,7 +102,7 @@ pub struct Reached {
 /// Hansen et al., "COCO: a platform for comparing continuous optimizers in a black-box setting", Optimization Methods and
 /// Software 36(1), 2021, section 4.2: the expected running time.
 #[must_use]
-pub fn reached(runs: &[(Path, f64)], goal: f64) -> Reached {
+pub fn reached(runs: &[(Path, f64)], goal: f64) -> ExpectedRunningTime {
     let first = |path: &Path| path.iter().find(|(_, value)| *value <= goal).map(|(spent, _)| *spent);
     let mut times: Vec<f64> = runs.iter().filter_map(|(path, _)| first(path)).collect();
     times.sort_unstable_by(f64::total_cmp);
@@ -110,7 +110,7 @@ pub fn reached(runs: &[(Path, f64)], goal: f64) -> Reached {
     // The lower one of two middle runs: the upper one may never have reached it.
     let median = (2 * times.len() > runs.len()).then(|| times[(runs.len() - 1) / 2]);
     let expected = (!times.is_empty()).then(|| spent / number(times.len()));
-    Reached { runs: runs.len(), reached: times.len(), median, expected }
+    ExpectedRunningTime { runs: runs.len(), reached: times.len(), median, expected }
 }
 
 #[cfg(test)]
@@ -159,9 +159,9 @@ mod tests {
     fn runs_that_fail_are_paid_for_too() {
         let path = |at: f64| vec![(1.0, 0.5), (at, 0.1)];
         let runs = [(path(4.0), 10.0), (path(2.0), 10.0), (vec![(1.0, 0.5)], 12.0)];
-        let expected = Reached { runs: 3, reached: 2, median: Some(4.0), expected: Some(9.0) };
+        let expected = ExpectedRunningTime { runs: 3, reached: 2, median: Some(4.0), expected: Some(9.0) };
         assert_eq!(reached(&runs, 0.1), expected);
-        assert_eq!(reached(&runs[1..], 0.1), Reached { runs: 2, reached: 1, median: None, expected: Some(14.0) });
-        assert_eq!(reached(&runs, 0.05), Reached { runs: 3, reached: 0, median: None, expected: None });
+        assert_eq!(reached(&runs[1..], 0.1), ExpectedRunningTime { runs: 2, reached: 1, median: None, expected: Some(14.0) });
+        assert_eq!(reached(&runs, 0.05), ExpectedRunningTime { runs: 3, reached: 0, median: None, expected: None });
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Contestant, Plan, Task};
+use super::{Competitor, Plan, Task};
 use crate::search::{self, Budget, Duplicates, Returns, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{Features, READABLE};
@@ -56,9 +56,9 @@ pub(super) fn model() -> (Model, Vec<Cell>) {
 
 /// A plan of some algorithms with their defaults, and 20 evaluations for each run.
 pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
-    let contestant = |name: &&str| Contestant::new(search::find(name).unwrap(), &json!({})).unwrap();
+    let competitor = |name: &&str| Competitor::new(search::find(name).unwrap(), &json!({})).unwrap();
     Plan {
-        contestants: algorithms.iter().map(contestant).collect(),
+        competitors: algorithms.iter().map(competitor).collect(),
         baseline: algorithms.iter().position(|name| *name == "random"),
         tasks: vec![task(108)],
         runs,

@@ -3,7 +3,7 @@
 //! [`run()`] owns the runs, [`Truth`] knows how good the cells truly are, and [`Summary`] says how the algorithms differ, and
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
-mod across;
+mod aggregate;
 mod checklist;
 mod cluster;
 mod conditions;
@@ -13,30 +13,30 @@ mod deconvolution;
 mod fixture;
 mod interval;
 mod judging;
-mod kept;
 mod noise;
 mod outcome;
 mod pair;
 mod plan;
 mod rank;
 mod run;
+mod run_log;
 mod significance;
 mod summary;
 mod truth;
 
-pub use across::{Across, Place};
+pub use aggregate::{Aggregate, OverallResult};
 pub use checklist::{Item, checklist};
 pub use cluster::Clusters;
-pub use curve::{Band, Path, Reached, anytime, distribution, logarithmic_grid, reached, value_at};
+pub use curve::{AnytimePoint, ExpectedRunningTime, Path, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use judging::Judging;
 pub use pair::Pair;
-pub use plan::{Contestant, Plan, Task};
+pub use plan::{Competitor, Plan, Task};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
-pub use summary::{GOALS, Goal, OnTask, Standing, Summary};
+pub use summary::{AlgorithmResult, GOALS, Goal, OnTask, Summary};
 pub use truth::{ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
 
 use std::io;
@@ -51,20 +51,20 @@ use crate::unit::Epochs;
 #[non_exhaustive]
 pub enum Error {
     /// There is nothing to compare.
-    #[error("{runs} runs of {contestants} algorithms on {tasks} tasks, expected at least 1 of each")]
+    #[error("{runs} runs of {competitors} algorithms on {tasks} tasks, expected at least 1 of each")]
     Nothing {
         /// How many algorithms there are.
-        contestants: usize,
+        competitors: usize,
         /// How many tasks there are.
         tasks: usize,
         /// How many runs each has.
         runs: u32,
     },
     /// There are more runs than can be kept.
-    #[error("{runs} runs of {contestants} algorithms on {tasks} tasks, expected at most {most} in all")]
+    #[error("{runs} runs of {competitors} algorithms on {tasks} tasks, expected at most {most} in all")]
     TooManyRuns {
         /// How many algorithms there are.
-        contestants: usize,
+        competitors: usize,
         /// How many tasks there are.
         tasks: usize,
         /// How many runs each has.

@@ -17,12 +17,12 @@ pub struct Pair {
     pub probability: Option<Estimate>,
     /// Cliff's delta: 1 if every run of the first one ends better, −1 if every one ends worse.
     pub cliffs_delta: Option<f64>,
-    /// On one task: the p-value of the Mann-Whitney test of the final regrets. Across tasks: that of Wilcoxon's signed-rank test of
+    /// On one task: the p-value of the Mann-Whitney test of the final regrets. Aggregate tasks: that of Wilcoxon's signed-rank test of
     /// what the algorithms reached on each benchmark; `None` if there is only one. 1 if all are equal.
     pub p_value: Option<f64>,
     /// The same, corrected by Holm's procedure for the number of pairs in its list.
     pub corrected_p_value: Option<f64>,
-    /// Across two to four benchmarks, which are too few to be ranked: how much lower the interquartile mean of the normalised regrets
+    /// Aggregate two to four benchmarks, which are too few to be ranked: how much lower the interquartile mean of the normalised regrets
     /// of the first one is, with its interval by the bootstrap on runs.
     pub lower_by: Option<Estimate>,
 }

@@ -9,19 +9,19 @@ use crate::unit::Seed;
 
 /// An algorithm with its options.
 #[derive(Clone, Debug)]
-pub struct Contestant {
+pub struct Competitor {
     pub(super) entry: &'static Entry,
     given: serde_json::Map<String, Value>,
 }
 
 /// Two are equal if they run the same search, however their options were given.
-impl PartialEq for Contestant {
+impl PartialEq for Competitor {
     fn eq(&self, other: &Self) -> bool {
         self.identity() == other.identity()
     }
 }
 
-impl Contestant {
+impl Competitor {
     /// Takes an algorithm with some options, a JSON object; the rest have their defaults.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Contestant {
         self.options() != (self.entry.defaults)()
     }
 
-    /// What makes two contestants the same, however their options were given.
+    /// What makes two competitors the same, however their options were given.
     pub(super) fn identity(&self) -> String {
         format!("{} {}", self.entry.name, self.options())
     }
@@ -118,7 +118,7 @@ const MOST_RUNS: u64 = 10_000_000;
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The algorithms, each with its options.
-    pub contestants: Vec<Contestant>,
+    pub competitors: Vec<Competitor>,
     /// The algorithm that every other one is tested against, by its place among them. The runs do not depend on it.
     pub baseline: Option<usize>,
     /// What they are run on.
@@ -141,8 +141,8 @@ impl Plan {
     /// Runs share no seed, neither of one algorithm nor across algorithms and tasks, so that the results are independent of each
     /// other, as the tests of [`Summary`](super::Summary) assume.
     #[must_use]
-    pub fn seed_of(&self, task: &Task, contestant: &Contestant, run: u32) -> Seed {
-        self.seed.derive(&format!("run {run} of {} on {}", contestant.identity(), task.identity()))
+    pub fn seed_of(&self, task: &Task, competitor: &Competitor, run: u32) -> Seed {
+        self.seed.derive(&format!("run {run} of {} on {}", competitor.identity(), task.identity()))
     }
 
     /// What must be the same for all runs of a file. The number of runs, the algorithms and the tasks may grow.
@@ -152,26 +152,26 @@ impl Plan {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.contestants.is_empty() || self.tasks.is_empty() || self.runs == 0 {
-            let (contestants, tasks) = (self.contestants.len(), self.tasks.len());
-            return Err(Error::Nothing { contestants, tasks, runs: self.runs });
+        if self.competitors.is_empty() || self.tasks.is_empty() || self.runs == 0 {
+            let (competitors, tasks) = (self.competitors.len(), self.tasks.len());
+            return Err(Error::Nothing { competitors, tasks, runs: self.runs });
         }
-        let (contestants, tasks, runs) = (self.contestants.len(), self.tasks.len(), self.runs);
-        if u64::from(runs).saturating_mul((contestants * tasks) as u64) > MOST_RUNS {
-            return Err(Error::TooManyRuns { contestants, tasks, runs, most: MOST_RUNS });
+        let (competitors, tasks, runs) = (self.competitors.len(), self.tasks.len(), self.runs);
+        if u64::from(runs).saturating_mul((competitors * tasks) as u64) > MOST_RUNS {
+            return Err(Error::TooManyRuns { competitors, tasks, runs, most: MOST_RUNS });
         }
         for (place, task) in self.tasks.iter().enumerate() {
             if let Some(first) = self.tasks[..place].iter().find(|other| other.identity() == task.identity()) {
                 return Err(Error::TaskTwice { first: first.name.clone(), second: task.name.clone() });
             }
         }
-        for (place, contestant) in self.contestants.iter().enumerate() {
-            if self.contestants[..place].contains(contestant) {
-                return Err(Error::Twice { name: contestant.name() });
+        for (place, competitor) in self.competitors.iter().enumerate() {
+            if self.competitors[..place].contains(competitor) {
+                return Err(Error::Twice { name: competitor.name() });
             }
             for task in &self.tasks {
-                (contestant.entry.build)(&contestant.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
-                    Error::Search { name: contestant.name(), task: task.name.clone(), source: Box::new(source) }
+                (competitor.entry.build)(&competitor.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
+                    Error::Search { name: competitor.name(), task: task.name.clone(), source: Box::new(source) }
                 })?;
             }
         }

@@ -9,9 +9,9 @@ use cpu_time::ThreadTime;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::kept::{Kept, KeptRun};
 use super::outcome::Outcome;
-use super::plan::{Contestant, Plan, Task};
+use super::plan::{Competitor, Plan, Task};
+use super::run_log::{LoggedRun, RunLog};
 use super::{Error, Truth};
 use crate::oracle::Oracle;
 use crate::search::{self, History, Redraws};
@@ -25,7 +25,7 @@ pub struct Run {
     /// The task, by its place in the plan.
     pub task: usize,
     /// The algorithm, by its place in the plan.
-    pub contestant: usize,
+    pub competitor: usize,
     /// The number of the run, from 0.
     pub run: u32,
     /// Its seed.
@@ -58,7 +58,7 @@ pub struct Overhead {
     /// The task, by its place in the plan.
     pub task: usize,
     /// The algorithm, by its place in the plan.
-    pub contestant: usize,
+    pub competitor: usize,
     /// The processor time of a run in the mean: proposing, learning and looking up what the trainings gave, but no training.
     pub mean: Seconds,
     /// That of the run that took longest.
@@ -101,36 +101,36 @@ pub fn run<O: Oracle>(
 ) -> Result<Finished, Error> {
     assert_eq!(plan.tasks.len(), truths.len(), "every task has its truth");
     plan.check()?;
-    let (kept, known) = Kept::open(file, &plan.conditions())?;
-    let mut known: FxHashMap<(String, String, u32), KeptRun> =
-        known.into_iter().map(|run| ((run.task.clone(), run.contestant.clone(), run.run), run)).collect();
+    let (kept, known) = RunLog::open(file, &plan.conditions())?;
+    let mut known: FxHashMap<(String, String, u32), LoggedRun> =
+        known.into_iter().map(|run| ((run.task.clone(), run.competitor.clone(), run.run), run)).collect();
     let tasks: Vec<String> = plan.tasks.iter().map(Task::conditions).collect();
-    let contestants: Vec<String> = plan.contestants.iter().map(Contestant::identity).collect();
+    let competitors: Vec<String> = plan.competitors.iter().map(Competitor::identity).collect();
     let mut done = Vec::new();
     let mut missing = Vec::new();
     for run in 0..plan.runs {
-        for (task, contestant) in (0..tasks.len()).flat_map(|task| (0..contestants.len()).map(move |one| (task, one))) {
-            match known.remove(&(tasks[task].clone(), contestants[contestant].clone(), run)) {
-                Some(kept) => done.push((task, contestant, kept)),
-                None => missing.push((task, contestant, run)),
+        for (task, competitor) in (0..tasks.len()).flat_map(|task| (0..competitors.len()).map(move |one| (task, one))) {
+            match known.remove(&(tasks[task].clone(), competitors[competitor].clone(), run)) {
+                Some(kept) => done.push((task, competitor, kept)),
+                None => missing.push((task, competitor, run)),
             }
         }
     }
     for _ in &done {
         finished();
     }
-    let search = |(task, contestant, run): (usize, usize, u32)| {
-        let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], run);
+    let search = |(task, competitor, run): (usize, usize, u32)| {
+        let seed = plan.seed_of(&plan.tasks[task], &plan.competitors[competitor], run);
         let mut oracle = oracle(task, seed);
         let started = ThreadTime::now();
-        let history = search_once(plan, task, contestant, seed, &mut oracle)?;
+        let history = search_once(plan, task, competitor, seed, &mut oracle)?;
         let took = Seconds(started.elapsed().as_secs_f64());
-        let (task_name, contestant_name) = (tasks[task].clone(), contestants[contestant].clone());
+        let (task_name, competitor_name) = (tasks[task].clone(), competitors[competitor].clone());
         let outcome = Outcome::of(&history, &truths[task]);
-        let new = KeptRun { task: task_name, contestant: contestant_name, run, took, outcome };
+        let new = LoggedRun { task: task_name, competitor: competitor_name, run, took, outcome };
         kept.append(&new)?;
         finished();
-        Ok((task, contestant, new))
+        Ok((task, competitor, new))
     };
     done.extend(side_by_side(&missing, search)?);
     Ok(Finished::new(plan, done))
@@ -169,28 +169,28 @@ fn side_by_side<J: Copy + Sync, D: Send>(jobs: &[J], work: impl Fn(J) -> Result<
 }
 
 impl Finished {
-    fn new(plan: &Plan, mut kept: Vec<(usize, usize, KeptRun)>) -> Self {
-        kept.sort_by_key(|(task, contestant, kept)| (*task, *contestant, kept.run));
-        let overhead = |kept: &[(usize, usize, KeptRun)]| {
+    fn new(plan: &Plan, mut kept: Vec<(usize, usize, LoggedRun)>) -> Self {
+        kept.sort_by_key(|(task, competitor, kept)| (*task, *competitor, kept.run));
+        let overhead = |kept: &[(usize, usize, LoggedRun)]| {
             let took: Vec<f64> = kept.iter().map(|(_, _, kept)| kept.took.0).collect();
             let longest = Seconds(took.iter().copied().fold(0.0, f64::max));
-            Overhead { task: kept[0].0, contestant: kept[0].1, mean: Seconds(mean(&took).unwrap_or(0.0)), longest }
+            Overhead { task: kept[0].0, competitor: kept[0].1, mean: Seconds(mean(&took).unwrap_or(0.0)), longest }
         };
         let overheads = kept.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)).map(overhead).collect();
-        let run = |(task, contestant, kept): (usize, usize, KeptRun)| {
-            let seed = plan.seed_of(&plan.tasks[task], &plan.contestants[contestant], kept.run);
+        let run = |(task, competitor, kept): (usize, usize, LoggedRun)| {
+            let seed = plan.seed_of(&plan.tasks[task], &plan.competitors[competitor], kept.run);
             let Outcome { trials, distinct_cells, evaluations, time, steps, redraws } = kept.outcome;
-            Run { task, contestant, run: kept.run, seed, trials, distinct_cells, evaluations, time, steps, redraws }
+            Run { task, competitor, run: kept.run, seed, trials, distinct_cells, evaluations, time, steps, redraws }
         };
         Self { runs: kept.into_iter().map(run).collect(), overheads }
     }
 }
 
-fn search_once(plan: &Plan, task: usize, contestant: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
-    let (task, contestant) = (&plan.tasks[task], &plan.contestants[contestant]);
-    let setup = contestant.setup(&task.setup, plan.duplicates, plan.returns);
-    search::run(contestant.entry, &setup, oracle, plan.budget, seed).map_err(|source| Error::Search {
-        name: contestant.name(),
+fn search_once(plan: &Plan, task: usize, competitor: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
+    let (task, competitor) = (&plan.tasks[task], &plan.competitors[competitor]);
+    let setup = competitor.setup(&task.setup, plan.duplicates, plan.returns);
+    search::run(competitor.entry, &setup, oracle, plan.budget, seed).map_err(|source| Error::Search {
+        name: competitor.name(),
         task: task.name.clone(),
         source: Box::new(source),
     })
@@ -222,8 +222,8 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let finished = pool.install(|| run(plan, oracle, &truths, file, || {}));
         if let Ok(finished) = &finished {
-            let places: Vec<_> = finished.overheads.iter().map(|one| (one.task, one.contestant)).collect();
-            let all = (0..plan.tasks.len()).flat_map(|task| (0..plan.contestants.len()).map(move |one| (task, one)));
+            let places: Vec<_> = finished.overheads.iter().map(|one| (one.task, one.competitor)).collect();
+            let all = (0..plan.tasks.len()).flat_map(|task| (0..plan.competitors.len()).map(move |one| (task, one)));
             assert_eq!(places, all.collect::<Vec<_>>());
             assert!(finished.overheads.iter().all(|one| one.mean <= one.longest && one.longest.0 > 0.0));
         }
@@ -240,8 +240,8 @@ mod tests {
             runs.unwrap()
         });
         assert_eq!(one, three);
-        let order: Vec<_> = one.iter().map(|run| (run.contestant, run.run)).collect();
-        assert_eq!(order, (0..3).flat_map(|contestant| (0..6).map(move |run| (contestant, run))).collect::<Vec<_>>());
+        let order: Vec<_> = one.iter().map(|run| (run.competitor, run.run)).collect();
+        assert_eq!(order, (0..3).flat_map(|competitor| (0..6).map(move |run| (competitor, run))).collect::<Vec<_>>());
         let other = Plan { seed: Seed(8), ..plan };
         assert_ne!(run_on(1, &other, &folder.path().join("other")).0.unwrap(), one);
     }
@@ -280,8 +280,8 @@ mod tests {
     fn a_search_that_uses_threads_itself_is_the_same_on_any_number_too() {
         let folder = tempfile::tempdir().unwrap();
         let options = json!({ "startup": 4, "batch": 4, "candidates": 8, "training_epochs": 2 });
-        let bananas = Contestant::new(search::find("bananas").unwrap(), &options).unwrap();
-        let plan = Plan { contestants: vec![bananas], ..fixture::plan(&[], 4) };
+        let bananas = Competitor::new(search::find("bananas").unwrap(), &options).unwrap();
+        let plan = Plan { competitors: vec![bananas], ..fixture::plan(&[], 4) };
         let [one, three] = [1, 3].map(|threads| run_on(threads, &plan, &folder.path().join(threads.to_string())).0.unwrap());
         assert_eq!(one, three);
     }
@@ -303,7 +303,7 @@ mod tests {
         let more = Plan { tasks: vec![fixture::task(36), fixture::task(108)], ..large };
         let (grown, searches) = run_on(2, &more, &file);
         assert_eq!(searches, 15);
-        let order = |runs: &[Run]| runs.iter().map(|run| (run.task, run.contestant, run.run)).collect::<Vec<_>>();
+        let order = |runs: &[Run]| runs.iter().map(|run| (run.task, run.competitor, run.run)).collect::<Vec<_>>();
         let all = (0..2).flat_map(|task| (0..3).flat_map(move |one| (0..5).map(move |run| (task, one, run))));
         assert_eq!(order(&grown.unwrap()), all.collect::<Vec<_>>());
     }
@@ -327,7 +327,7 @@ mod tests {
         let (table, _) = fixture::table();
         let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
         for run in runs {
-            let entry = plan.contestants[0].entry();
+            let entry = plan.competitors[0].entry();
             let history =
                 search::run(entry, &plan.tasks[0].setup, &mut TableOracle::new(&table, run.seed), plan.budget, run.seed).unwrap();
             let steps: Vec<_> = run.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
@@ -357,7 +357,7 @@ mod tests {
         };
         let plan = fixture::plan(&["random"], 2);
         let nothing = "0 runs of 0 algorithms on 1 tasks, expected at least 1 of each";
-        assert_eq!(message(&Plan { contestants: Vec::new(), runs: 0, ..plan.clone() }), nothing);
+        assert_eq!(message(&Plan { competitors: Vec::new(), runs: 0, ..plan.clone() }), nothing);
         let too_many = message(&Plan { runs: u32::MAX, ..plan.clone() });
         assert!(too_many.starts_with("4294967295 runs of "), "{too_many}");
         assert!(too_many.ends_with(" tasks, expected at most 10000000 in all"), "{too_many}");
@@ -368,15 +368,15 @@ mod tests {
         assert_eq!(message(&Plan { tasks: vec![fixture::task(108), same], ..plan.clone() }), twice);
         let entry = search::find("random").unwrap();
         let default = (entry.defaults)();
-        let twice = vec![plan.contestants[0].clone(), Contestant::new(entry, &default).unwrap()];
-        assert!(message(&Plan { contestants: twice, ..plan.clone() }).contains("is compared with itself"));
-        let unknown = vec![Contestant::new(entry, &json!({ "temperature": 3 })).unwrap()];
+        let twice = vec![plan.competitors[0].clone(), Competitor::new(entry, &default).unwrap()];
+        assert!(message(&Plan { competitors: twice, ..plan.clone() }).contains("is compared with itself"));
+        let unknown = vec![Competitor::new(entry, &json!({ "temperature": 3 })).unwrap()];
         assert_eq!(
-            message(&Plan { contestants: unknown, ..plan }),
+            message(&Plan { competitors: unknown, ..plan }),
             "could not run `random (temperature=3)` on `toy at 108 epochs`"
         );
         assert!(!file.exists());
-        assert!(matches!(Contestant::new(entry, &json!([1])), Err(Error::Options { algorithm: "random", .. })));
+        assert!(matches!(Competitor::new(entry, &json!([1])), Err(Error::Options { algorithm: "random", .. })));
     }
 
     #[test]

@@ -4,12 +4,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::across::Across;
-use super::curve::{self, Band, Path, Reached};
+use super::aggregate::Aggregate;
+use super::curve::{self, AnytimePoint, ExpectedRunningTime, Path};
 use super::interval::{interquartile_mean_interval, probability_larger_interval};
 use super::judging::Judging;
 use super::pair::{Pair, every_two, many_to_one};
-use super::plan::{Contestant, Plan, Task};
+use super::plan::{Competitor, Plan, Task};
 use super::run::Run;
 use super::significance::mann_whitney;
 use super::truth::{Truth, Worth};
@@ -45,7 +45,7 @@ pub struct Summary {
     /// The tasks, in the order of the plan.
     pub tasks: Vec<OnTask>,
     /// All tasks together; `None` of one.
-    pub across: Option<Across>,
+    pub across: Option<Aggregate>,
     /// What searches got for a cell that they asked for again.
     pub duplicates: Duplicates,
     /// Which of the cells that they asked for searches returned.
@@ -84,7 +84,7 @@ pub struct OnTask {
     /// How well one training at a smaller budget ranks the cells of a larger one.
     pub budgets: Vec<BetweenBudgets>,
     /// The algorithms, in the order of the plan.
-    pub algorithms: Vec<Standing>,
+    pub algorithms: Vec<AlgorithmResult>,
     /// Every two of them.
     pub pairs: Vec<Pair>,
     /// Each other algorithm against the baseline, which is the second one of each pair; nothing without a baseline.
@@ -93,7 +93,7 @@ pub struct OnTask {
 
 /// How an algorithm did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Standing {
+pub struct AlgorithmResult {
     /// The algorithm, with the options that were given.
     pub name: String,
     /// All its options.
@@ -119,13 +119,13 @@ pub struct Standing {
     /// The final regrets, ascending, each with the share of runs that ended with at most it.
     pub distribution: Vec<(f64, f64)>,
     /// The regret over evaluations.
-    pub by_evaluations: Vec<Band>,
+    pub by_evaluations: Vec<AnytimePoint>,
     /// The regret over simulated seconds; empty if nobody knows what the trainings cost.
-    pub by_time: Vec<Band>,
+    pub by_time: Vec<AnytimePoint>,
     /// After how many evaluations the incumbent was one of the top cells.
-    pub goal_by_evaluations: Reached,
+    pub goal_by_evaluations: ExpectedRunningTime,
     /// After how many simulated seconds the incumbent was one of the top cells; `None` if nobody knows what the trainings cost.
-    pub goal_by_time: Option<Reached>,
+    pub goal_by_time: Option<ExpectedRunningTime>,
     /// What all runs drew outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
 }
@@ -145,17 +145,17 @@ impl Summary {
     #[must_use]
     pub fn new(plan: &Plan, runs: &[Run], truths: &[impl Truth]) -> Self {
         assert_eq!(plan.tasks.len(), truths.len(), "every task has its truth");
-        let runs_of = |task: usize, contestant: usize| -> Vec<&Run> {
-            runs.iter().filter(|run| (run.task, run.contestant) == (task, contestant)).collect()
+        let runs_of = |task: usize, competitor: usize| -> Vec<&Run> {
+            runs.iter().filter(|run| (run.task, run.competitor) == (task, competitor)).collect()
         };
-        let by_algorithm = |task| -> Vec<Vec<&Run>> { (0..plan.contestants.len()).map(|one| runs_of(task, one)).collect() };
+        let by_algorithm = |task| -> Vec<Vec<&Run>> { (0..plan.competitors.len()).map(|one| runs_of(task, one)).collect() };
         let by_task: Vec<_> = (0..plan.tasks.len()).map(by_algorithm).collect();
         let tasks: Vec<_> =
             plan.tasks.iter().zip(&by_task).zip(truths).map(|((task, runs), truth)| on_task(plan, task, runs, truth)).collect();
         let middles: Vec<f64> = tasks.iter().map(|task| task.middle).collect();
         let regrets: Vec<Vec<Vec<f64>>> =
             by_task.iter().map(|runs| runs.iter().map(|runs| final_regrets(runs)).collect()).collect();
-        let across = if tasks.len() > 1 { Across::new(plan, &regrets, &middles) } else { None };
+        let across = if tasks.len() > 1 { Aggregate::new(plan, &regrets, &middles) } else { None };
         Self { tasks, across, duplicates: plan.duplicates, returns: plan.returns }
     }
 
@@ -197,7 +197,7 @@ impl OnTask {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let drawn = |again: fn(Redraws) -> u64| {
-            let of_algorithm = |standing: &Standing| {
+            let of_algorithm = |standing: &AlgorithmResult| {
                 let mean = |count: u64| {
                     format!("{:.1}", number(usize::try_from(count).unwrap_or(usize::MAX)) / number(standing.runs.max(1)))
                 };
@@ -236,7 +236,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Tr
     let floor = interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng());
     let goal = Goal::above(floor.map_or(0.0, |floor| floor.value), GOALS.map(|share| Goal { share, regret: regret_of(share) }));
     let pairs = pairs(plan, task, by_algorithm);
-    let each = plan.contestants.par_iter().zip(by_algorithm);
+    let each = plan.competitors.par_iter().zip(by_algorithm);
     OnTask {
         name: task.name.clone(),
         judged_by: truth.judged_by(),
@@ -261,10 +261,10 @@ fn final_regrets(runs: &[&Run]) -> Vec<f64> {
     runs.iter().filter_map(|run| run.final_regret()).collect()
 }
 
-fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], goal: f64) -> Standing {
+fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], goal: f64) -> AlgorithmResult {
     let regrets = final_regrets(runs);
     let mean_of = |value: fn(&Run) -> f64| mean(&runs.iter().map(|run| value(run)).collect::<Vec<_>>()).unwrap_or(0.0);
-    let mut rng = plan.seed.derive(&format!("interval of {} on {}", contestant.identity(), task.identity())).rng();
+    let mut rng = plan.seed.derive(&format!("interval of {} on {}", competitor.identity(), task.identity())).rng();
     let limits = match plan.budget {
         Budget::Evaluations(evaluations) => (u32::try_from(evaluations).ok().map(f64::from), None),
         Budget::SimulatedTime(time) => (None, Some(time.0)),
@@ -277,10 +277,10 @@ fn standing(plan: &Plan, task: &Task, contestant: &Contestant, runs: &[&Run], go
     }
     let distinct: Option<Vec<f64>> = runs.iter().map(|run| run.distinct_cells.map(f64::from)).collect();
     let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
-    Standing {
-        name: contestant.name(),
-        options: contestant.options(),
-        source: contestant.entry().source,
+    AlgorithmResult {
+        name: competitor.name(),
+        options: competitor.options(),
+        source: competitor.entry().source,
         runs: runs.len(),
         trials: mean_of(|run| f64::from(run.trials)),
         distinct_cells: distinct.and_then(|distinct| mean(&distinct)),
@@ -305,7 +305,7 @@ fn paths(runs: &[&Run], at: fn(&Incumbent) -> Option<f64>, all: fn(&Run) -> Opti
 }
 
 /// The curve up to the limit; without one, up to what the median run spent.
-fn bands(runs: &[(Path, f64)], limit: Option<f64>) -> Vec<Band> {
+fn bands(runs: &[(Path, f64)], limit: Option<f64>) -> Vec<AnytimePoint> {
     let spent: Vec<f64> = runs.iter().map(|(_, spent)| *spent).collect();
     let first = runs.iter().filter_map(|(path, _)| path.first()).map(|(at, _)| *at).fold(0.0, f64::max);
     let Some(last) = limit.or_else(|| quantile(&spent, 0.5)) else {
@@ -319,7 +319,7 @@ fn pairs(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
     let regrets: Vec<Vec<f64>> = by_algorithm.iter().map(|runs| final_regrets(runs)).collect();
     let on = task.identity();
     let pair = |(first, second): (usize, usize)| {
-        let [one, other] = [first, second].map(|place| plan.contestants[place].identity());
+        let [one, other] = [first, second].map(|place| plan.competitors[place].identity());
         let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on {on}")).rng();
         // The smaller regret wins, so what counts is how often that of the other one is larger.
         let probability = probability_larger_interval(&[&regrets[second]], &[&regrets[first]], &mut rng);
@@ -368,7 +368,7 @@ mod tests {
         let places: Vec<_> = summary.pairs.iter().map(|pair| (pair.first, pair.second)).collect();
         assert_eq!(places, [(0, 1), (0, 2), (1, 2)]);
         for (place, standing) in summary.algorithms.iter().enumerate() {
-            let regrets: Vec<f64> = runs.iter().filter(|run| run.contestant == place).filter_map(Run::final_regret).collect();
+            let regrets: Vec<f64> = runs.iter().filter(|run| run.competitor == place).filter_map(Run::final_regret).collect();
             assert_eq!((standing.runs, standing.median), (12, quantile(&regrets, 0.5)));
             let estimate = standing.interquartile_mean.unwrap();
             assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn the_one_with_the_smaller_regrets_is_the_better_one() {
         let plan = fixture::plan(&["random", "local-search"], 40);
-        let run = |contestant: usize, number: u32, regret: f64| {
+        let run = |competitor: usize, number: u32, regret: f64| {
             let cell = fixture::space().cells().unwrap()[0];
             let step = Incumbent {
                 trial: 1,
@@ -401,10 +401,10 @@ mod tests {
                 validation_accuracy: None,
                 regret,
             };
-            let seed = plan.seed_of(&plan.tasks[0], &plan.contestants[contestant], number);
+            let seed = plan.seed_of(&plan.tasks[0], &plan.competitors[competitor], number);
             Run {
                 task: 0,
-                contestant,
+                competitor,
                 run: number,
                 seed,
                 trials: 1,

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Contents, Dataset, Entry, Error, Place, Sizes, cifar};
+use super::{Contents, Dataset, Entry, Error, ImageSource, Sizes, cifar};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "cifar-10",
     about: "photographs, 32 × 32, in colour; batches 1 to 4 are trained on, batch 5 is validation, as in NAS-Bench-101",
     source: "Krizhevsky, Learning multiple layers of features from tiny images, 2009, \
              https://www.cs.toronto.edu/~kriz/cifar.html",
-    place: Place::Folder {
+    place: ImageSource::Folder {
         contents: CONTENTS,
         files: FILES,
         inside: &[ARCHIVE_FOLDER],

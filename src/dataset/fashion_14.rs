@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use super::{Contents, Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_mnist, idx};
+use super::{Contents, Dataset, Entry, Error, ImageShape, ImageSource, Images, Sizes, fashion_mnist, idx};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fashion-14",
     about: "14,000 images of Fashion-MNIST, averaged to 14 × 14; part of the program",
     source: "made from Xiao, Rasul & Vollgraf, Fashion-MNIST, 2017, https://github.com/zalandoresearch/fashion-mnist",
-    place: Place::Embedded { contents: CONTENTS, load },
+    place: ImageSource::Embedded { contents: CONTENTS, load },
 };
 
 const CONTENTS: Contents = Contents {

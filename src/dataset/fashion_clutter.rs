@@ -9,14 +9,14 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::fashion_14::{self, File, unpack};
-use super::{Contents, Dataset, Entry, Error, ImageShape, Images, Place, Sizes, fashion_mnist};
+use super::{Contents, Dataset, Entry, Error, ImageShape, ImageSource, Images, Sizes, fashion_mnist};
 use crate::unit::Seed;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fashion-clutter",
     about: "26,000 garments as small as those of fashion-14, moved, on textured ground, among pieces of others; part of the program",
     source: "composed of Xiao, Rasul & Vollgraf, Fashion-MNIST, 2017, https://github.com/zalandoresearch/fashion-mnist",
-    place: Place::Embedded { contents: CONTENTS, load },
+    place: ImageSource::Embedded { contents: CONTENTS, load },
 };
 
 const CONTENTS: Contents = Contents {

@@ -2,13 +2,13 @@
 //!
 //! The last 10,000 of the 60,000 training images are the validation images.
 
-use super::{Contents, Entry, ImageShape, Place, Sizes, idx};
+use super::{Contents, Entry, ImageShape, ImageSource, Sizes, idx};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "fashion-mnist",
     about: "articles of clothing, 28 × 28, grey; validation: the last 10,000 of the 60,000 training images",
     source: "Xiao, Rasul & Vollgraf, Fashion-MNIST, 2017, https://github.com/zalandoresearch/fashion-mnist",
-    place: Place::Folder {
+    place: ImageSource::Folder {
         contents: CONTENTS,
         files: idx::FILES,
         // As torchvision keeps them.

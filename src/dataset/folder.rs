@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use fs_err::File;
 
 use super::split::Parts;
-use super::{Dataset, Entry, Error, ImageShape, Images, LIMIT, Place, picture};
+use super::{Dataset, Entry, Error, ImageShape, ImageSource, Images, LIMIT, picture};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "folder",
     about: "your own: PNG and JPEG files of one size, a folder for each class; in `train`, `validation`, `test` or without",
     source: "yours; the formats: https://www.w3.org/TR/png-3/ and https://www.w3.org/Graphics/JPEG/itu-t81.pdf",
-    place: Place::Own { path: "DIR", load },
+    place: ImageSource::Own { path: "DIR", load },
 };
 
 const TRAIN: &str = "train";

@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dataset::{Place, Sizes, mnist};
+    use crate::dataset::{ImageSource, Sizes, mnist};
 
     fn file(magic: u32, dimensions: &[u32], values: &[u8]) -> Vec<u8> {
         let header = [magic].into_iter().chain(dimensions.iter().copied()).flat_map(u32::to_be_bytes);
@@ -245,7 +245,7 @@ mod tests {
 
     fn entry(contents: Contents) -> Entry {
         Entry {
-            place: Place::Folder {
+            place: ImageSource::Folder {
                 contents,
                 files: FILES,
                 inside: &["MNIST/raw"],

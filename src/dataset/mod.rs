@@ -1,7 +1,7 @@
 //! Images, their labels and their splits: what models are trained on, validated on and tested on.
 //!
 //! A new data set is ONE file with an `ENTRY`, one `mod` line and one line of [`DATASETS`]. A new file format is one file
-//! beside [`idx`]; one that people bring their own images in has an `ENTRY`, too ([`Place::Own`]). Pixels stay bytes up to [`Batch::fill`], which makes them the numbers that a network sees.
+//! beside [`idx`]; one that people bring their own images in has an `ENTRY`, too ([`ImageSource::Own`]). Pixels stay bytes up to [`Batch::fill`], which makes them the numbers that a network sees.
 //!
 //! ```
 //! use nasbench::dataset;
@@ -57,12 +57,12 @@ pub struct Entry {
     /// Who published it, and where.
     pub source: &'static str,
     /// Where the images are, and what is known of them.
-    pub place: Place,
+    pub place: ImageSource,
 }
 
 /// Where the images of a data set are.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub enum ImageSource {
     /// In the program itself.
     Embedded {
         /// What they are.
@@ -113,12 +113,12 @@ impl Entry {
     pub fn load(&self, path: Option<&Path>) -> Result<Dataset, Error> {
         let name = self.name;
         match (self.place, path) {
-            (Place::Embedded { contents, load }, None) => load(self, &contents),
-            (Place::Folder { contents, load, .. }, Some(folder)) => load(self, &contents, folder),
-            (Place::Own { load, .. }, Some(path)) => load(self, path),
-            (Place::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name, folder: folder.to_owned() }),
-            (Place::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name, files, origin }),
-            (Place::Own { path, .. }, None) => Err(Error::NeedsPath { name, path }),
+            (ImageSource::Embedded { contents, load }, None) => load(self, &contents),
+            (ImageSource::Folder { contents, load, .. }, Some(folder)) => load(self, &contents, folder),
+            (ImageSource::Own { load, .. }, Some(path)) => load(self, path),
+            (ImageSource::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name, folder: folder.to_owned() }),
+            (ImageSource::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name, files, origin }),
+            (ImageSource::Own { path, .. }, None) => Err(Error::NeedsPath { name, path }),
         }
     }
 
@@ -126,8 +126,8 @@ impl Entry {
     #[must_use]
     pub const fn contents(&self) -> Option<&Contents> {
         match &self.place {
-            Place::Embedded { contents, .. } | Place::Folder { contents, .. } => Some(contents),
-            Place::Own { .. } => None,
+            ImageSource::Embedded { contents, .. } | ImageSource::Folder { contents, .. } => Some(contents),
+            ImageSource::Own { .. } => None,
         }
     }
 
@@ -135,9 +135,9 @@ impl Entry {
     #[must_use]
     pub const fn wanted_path(&self) -> Option<&'static str> {
         match self.place {
-            Place::Embedded { .. } => None,
-            Place::Folder { .. } => Some("DIR"),
-            Place::Own { path, .. } => Some(path),
+            ImageSource::Embedded { .. } => None,
+            ImageSource::Folder { .. } => Some("DIR"),
+            ImageSource::Own { path, .. } => Some(path),
         }
     }
 
@@ -146,9 +146,9 @@ impl Entry {
     fn locate(&self, folder: &Path, file: &str) -> Result<PathBuf, Error> {
         let (plain, ends) = file.strip_suffix("[.gz]").map_or((file, &[""][..]), |plain| (plain, &["", ".gz"][..]));
         let (inside, origin) = match self.place {
-            Place::Folder { inside, origin, .. } => (inside, origin),
-            Place::Embedded { .. } => (&[][..], "it is part of the program"),
-            Place::Own { .. } => (&[][..], "these are images of your own"),
+            ImageSource::Folder { inside, origin, .. } => (inside, origin),
+            ImageSource::Embedded { .. } => (&[][..], "it is part of the program"),
+            ImageSource::Own { .. } => (&[][..], "these are images of your own"),
         };
         let folders = std::iter::once(folder.to_owned()).chain(inside.iter().map(|inner| folder.join(inner)));
         let names = [plain.to_owned(), plain.replacen("-idx", ".idx", 1)];
@@ -337,7 +337,7 @@ mod tests {
                 assert!(classes.len() > 1 && shape.values() > 0, "{}", entry.name);
                 assert!(sizes.train > 0 && sizes.validation > 0 && sizes.test > 0, "{}", entry.name);
             }
-            if let Place::Folder { files, origin, .. } = entry.place {
+            if let ImageSource::Folder { files, origin, .. } = entry.place {
                 assert!(!files.is_empty() && origin.contains("http"), "{}", entry.name);
             }
         }

@@ -13,13 +13,13 @@ use zip::ZipArchive;
 
 use super::npy::Array;
 use super::split::Parts;
-use super::{Dataset, Entry, Error, ImageShape, Images, Place};
+use super::{Dataset, Entry, Error, ImageShape, ImageSource, Images};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "npz",
     about: "your own: NumPy arrays `x`, `y` in one archive, or `x_train`, `y_train`, `x_validation` and so on",
     source: "yours; the format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html",
-    place: Place::Own { path: "FILE.npz", load },
+    place: ImageSource::Own { path: "FILE.npz", load },
 };
 
 /// The most channels of an image: this finds arrays with the channels in front.

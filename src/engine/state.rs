@@ -43,7 +43,7 @@ impl State {
     /// - `memory`: momentum and mean square of each parameter in turn
     pub(super) fn new(plan: &Plan, parameters: Vec<Vec<f32>>, statistics: Vec<Vec<f32>>, memory: Vec<Vec<f32>>) -> Self {
         let [own, running, remembered] = places(plan);
-        let arrays = |places: Vec<Place>, values: Vec<Vec<f32>>| {
+        let arrays = |places: Vec<NamedShape>, values: Vec<Vec<f32>>| {
             debug_assert_eq!(places.len(), values.len(), "an array for each place");
             places.into_iter().zip(values).map(|((name, shape), values)| Array { name, shape, values }).collect()
         };
@@ -126,20 +126,21 @@ impl State {
 }
 
 /// The name of an array and its shape.
-type Place = (String, Vec<usize>);
+type NamedShape = (String, Vec<usize>);
 
 /// The arrays of a model: its parameters, its running statistics, and the optimizer's memory.
-fn places(plan: &Plan) -> [Vec<Place>; 3] {
+fn places(plan: &Plan) -> [Vec<NamedShape>; 3] {
     let parameters: Vec<_> = plan.steps().iter().flat_map(of_step).collect();
     let is_convolution = |step: &&Step| matches!(step.operator, Operator::Convolution { .. });
     let running = |step: &Step| ["mean", "variance"].map(|what| (format!("{}.{what}", step.name), vec![step.output.channels]));
     let statistics = plan.steps().iter().filter(is_convolution).flat_map(running).collect();
-    let remembered = |(name, shape): &Place| ["momentum", "mean_square"].map(|what| (format!("{name}.{what}"), shape.clone()));
+    let remembered =
+        |(name, shape): &NamedShape| ["momentum", "mean_square"].map(|what| (format!("{name}.{what}"), shape.clone()));
     let memory = parameters.iter().flat_map(remembered).collect();
     [parameters, statistics, memory]
 }
 
-fn of_step(step: &Step) -> Vec<Place> {
+fn of_step(step: &Step) -> Vec<NamedShape> {
     let (from, to) = (step.input_channels(), step.output.channels);
     let place = |what: &str, shape: &[usize]| (format!("{}.{what}", step.name), shape.to_vec());
     match step.operator {
@@ -151,8 +152,8 @@ fn of_step(step: &Step) -> Vec<Place> {
     }
 }
 
-fn take(arrays: &mut BTreeMap<String, Array>, places: Vec<Place>) -> Result<Vec<Array>, Error> {
-    let one = |(name, shape): Place| match arrays.remove(&name) {
+fn take(arrays: &mut BTreeMap<String, Array>, places: Vec<NamedShape>) -> Result<Vec<Array>, Error> {
+    let one = |(name, shape): NamedShape| match arrays.remove(&name) {
         Some(array) if array.shape == shape && array.values.len() == shape.iter().product::<usize>() => Ok(array),
         other => {
             let found = other.map_or("no such array".to_owned(), |array| shape_text(&array.shape));

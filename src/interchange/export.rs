@@ -15,7 +15,7 @@ use parquet::arrow::ArrowWriter;
 use rustc_hash::FxHashMap;
 
 use super::Error;
-use crate::table::sorted::{Sorted, labels};
+use crate::table::merge_scan::{Sorted, labels};
 use crate::table::writer::{IDENTITY_KEY, VERSION_KEY, compacted_properties};
 use crate::table::{Benchmark, FORMAT_VERSION, Part};
 

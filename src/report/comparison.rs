@@ -8,7 +8,7 @@ use super::grid::{Entry, Grid, Side, escape};
 use super::page::{document, paragraph, side_by_side, table};
 use super::pairs::{against_baseline, fine, is, pairs, pairs_of};
 use super::plot::{comparison, ranks};
-use crate::compare::{Across, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Reached, Standing, Summary};
+use crate::compare::{Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Summary};
 use crate::file;
 use crate::print;
 use crate::statistics::Estimate;
@@ -190,7 +190,7 @@ fn floor_in_words(floor: &Estimate) -> String {
 }
 
 /// Who ended best, and from whom that is told apart.
-fn verdict(algorithms: &[Standing], pairs: &[Pair]) -> Option<String> {
+fn verdict(algorithms: &[AlgorithmResult], pairs: &[Pair]) -> Option<String> {
     let value = |place: usize| algorithms[place].interquartile_mean.map(|estimate| estimate.value);
     let known = (0..algorithms.len()).filter_map(|place| Some((place, value(place)?)));
     let (best, _) = known.min_by(|one, other| one.1.total_cmp(&other.1)).filter(|_| algorithms.len() > 1)?;
@@ -208,7 +208,7 @@ fn verdict(algorithms: &[Standing], pairs: &[Pair]) -> Option<String> {
     ))
 }
 
-fn curves(algorithms: &[Standing]) -> Result<String, Error> {
+fn curves(algorithms: &[AlgorithmResult]) -> Result<String, Error> {
     let figures =
         [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?, comparison::distribution(algorithms)?];
     let untimed = algorithms.iter().filter(|standing| standing.simulated_seconds.is_none());
@@ -248,7 +248,7 @@ fn across(summary: &Summary) -> String {
 }
 
 /// What the tests over all tasks say.
-fn tests(across: &Across, tasks: usize) -> String {
+fn tests(across: &Aggregate, tasks: usize) -> String {
     if across.clusters.len() < 2 {
         return format!("{tasks} tasks of one benchmark.");
     }
@@ -267,7 +267,7 @@ fn tests(across: &Across, tasks: usize) -> String {
     format!("{tasks} tasks. {friedman}{davenport}. {difference}")
 }
 
-fn places(across: &Across) -> Grid {
+fn places(across: &Aggregate) -> Grid {
     let mut grid = Grid::new(&[("algorithm", Side::Left), ("normalised regret", Side::Right), ("mean rank", Side::Right)]);
     for place in &across.algorithms {
         grid.push([
@@ -317,7 +317,7 @@ fn standings(task: &OnTask) -> Grid {
     ]);
     for standing in &task.algorithms {
         let points = |value: Option<f64>| Entry::from(value.map_or_else(print::nothing, fine));
-        let cost = |reached: Option<Reached>, decimals: usize| {
+        let cost = |reached: Option<ExpectedRunningTime>, decimals: usize| {
             let expected = reached.and_then(|reached| reached.expected);
             Entry::from(expected.map_or_else(print::nothing, |cost| format!("{cost:.decimals$}")))
         };
@@ -339,15 +339,15 @@ fn standings(task: &OnTask) -> Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{Band, Clusters, Goal, Judging, Place, Worth, rank};
+    use crate::compare::{AnytimePoint, Clusters, Goal, Judging, OverallResult, Worth, rank};
     use crate::report::sample;
     use crate::search::{Duplicates, Redraws, Returns};
     use crate::statistics::RankCorrelation;
     use crate::table::Divergence;
     use crate::unit::Epochs;
 
-    fn standing(name: &str, regret: f64) -> Standing {
-        let band = |spent: f64| Band {
+    fn standing(name: &str, regret: f64) -> AlgorithmResult {
+        let band = |spent: f64| AnytimePoint {
             spent,
             mean: regret,
             standard_error: 0.001,
@@ -355,8 +355,8 @@ mod tests {
             median: regret,
             upper_quartile: 2.0 * regret,
         };
-        let reached = Reached { runs: 10, reached: 4, median: None, expected: Some(1_234.5) };
-        Standing {
+        let reached = ExpectedRunningTime { runs: 10, reached: 4, median: None, expected: Some(1_234.5) };
+        AlgorithmResult {
             name: name.to_owned(),
             options: serde_json::json!({ "sampler": "uniform" }),
             source: "A & B, 2019",
@@ -430,12 +430,12 @@ mod tests {
     fn many(tasks: usize) -> Summary {
         let names = ["random", "hyperband"];
         let ranks = rank(&vec![vec![0.1, 0.2]; tasks]).unwrap();
-        let place = |(name, rank): (&&str, &f64)| Place {
+        let place = |(name, rank): (&&str, &f64)| OverallResult {
             name: (*name).to_owned(),
             normalised_regret: Some(Estimate { value: 0.5, low: 0.25, high: 0.75 }),
             mean_rank: Some(*rank),
         };
-        let across = Across {
+        let across = Aggregate {
             algorithms: names.iter().zip(&ranks.mean_ranks).map(place).collect(),
             critical_difference: ranks.critical_difference(),
             nemenyi: ranks.nemenyi(),

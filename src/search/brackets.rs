@@ -1,4 +1,4 @@
-//! Races of cells over growing budgets, which successive halving, Hyperband and BOHB share.
+//! Brackets of cells over growing budgets, which successive halving, Hyperband and BOHB share.
 
 use std::collections::VecDeque;
 
@@ -56,9 +56,9 @@ pub(super) fn check_eta(algorithm: &'static str, eta: usize) -> Result<(), Error
 
 /// Bracket after bracket: in each the best of a rung go on to the next.
 #[derive(Debug)]
-pub(super) struct Races {
+pub(super) struct Brackets {
     /// The rungs of each bracket; after the last one the first begins again.
-    brackets: Vec<Vec<Rung>>,
+    rungs: Vec<Vec<Rung>>,
     bracket: usize,
     rung: usize,
     /// The winners of the rung before that have yet to be asked about.
@@ -69,14 +69,14 @@ pub(super) struct Races {
     reached: Vec<(Spec, f32)>,
 }
 
-impl Races {
-    pub(super) fn new(brackets: Vec<Vec<Rung>>) -> Self {
+impl Brackets {
+    pub(super) fn new(rungs: Vec<Vec<Rung>>) -> Self {
         let (waiting, asked) = (VecDeque::new(), VecDeque::new());
-        Self { brackets, bracket: 0, rung: 0, waiting, asked, started: 0, reached: Vec::new() }
+        Self { rungs, bracket: 0, rung: 0, waiting, asked, started: 0, reached: Vec::new() }
     }
 
     fn rung(&self) -> Rung {
-        self.brackets[self.bracket][self.rung]
+        self.rungs[self.bracket][self.rung]
     }
 
     /// Proposes what the rung still lacks, at most `room`; `draw` makes new cells for a first rung.
@@ -109,9 +109,9 @@ impl Races {
         self.started = 0;
         let mut reached = std::mem::take(&mut self.reached);
         self.rung += 1;
-        if self.rung == self.brackets[self.bracket].len() {
+        if self.rung == self.rungs[self.bracket].len() {
             self.rung = 0;
-            self.bracket = (self.bracket + 1) % self.brackets.len();
+            self.bracket = (self.bracket + 1) % self.rungs.len();
             return;
         }
         reached.sort_by(|one, other| one.1.total_cmp(&other.1));

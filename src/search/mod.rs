@@ -6,6 +6,7 @@
 
 mod acquisition;
 mod algorithm;
+mod archive;
 mod brackets;
 mod duplicates;
 mod evolution;
@@ -22,7 +23,6 @@ mod redraws;
 mod returned;
 mod rows;
 mod run;
-mod seen;
 #[cfg(test)]
 mod stubborn;
 

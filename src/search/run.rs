@@ -165,12 +165,12 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
     let pool = setup.pool.as_ref().map(Pool::counted_anew);
     let asked = (setup.duplicates == Duplicates::Never).then(Asked::default);
     let searcher = (entry.build)(&Setup { pool: pool.clone(), asked: asked.clone(), ..setup.clone() })?;
-    let purse = Purse::new(for_search(setup.returns, budget), setup.epochs)?;
-    let trials: Vec<Trial> = Vec::with_capacity(purse.room());
+    let ledger = BudgetLedger::new(for_search(setup.returns, budget), setup.epochs)?;
+    let trials: Vec<Trial> = Vec::with_capacity(ledger.room());
     let (rng, answers) = (seed.derive(entry.name).rng(), Answers::default());
-    let mut search = Search { entry, setup, searcher, rng, purse, asked, answers, trials };
+    let mut search = Search { entry, setup, searcher, rng, ledger, asked, answers, trials };
     while search.step(oracle)? {}
-    let Search { trials, asked, mut purse, mut answers, .. } = search;
+    let Search { trials, asked, mut ledger, mut answers, .. } = search;
     let mut redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
     redraws += asked.map(|asked| asked.redraws()).unwrap_or_default();
     let duplicates = setup.duplicates;
@@ -178,8 +178,8 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
     match setup.returns {
         Returns::BestSeen => {}
         Returns::TopKMean { k, .. } => {
-            purse.budget = budget;
-            ask_again(&mut history, k, &mut answers, &mut purse, oracle)?;
+            ledger.budget = budget;
+            ask_again(&mut history, k, &mut answers, &mut ledger, oracle)?;
         }
         Returns::Posterior => {
             history.chosen = Some(returned::posterior(&history.trials, &history.incumbents(), &setup.space, seed));
@@ -212,7 +212,7 @@ fn ask_again(
     history: &mut History,
     k: usize,
     answers: &mut Answers,
-    purse: &mut Purse,
+    ledger: &mut BudgetLedger,
     oracle: &mut dyn Oracle,
 ) -> Result<(), Error> {
     let mut ended_well = history.ranking();
@@ -223,16 +223,16 @@ fn ask_again(
     let mut incumbents = history.incumbents();
     let mut means: Vec<Option<Trial>> = vec![None; top.len()];
     let mut next = 0;
-    while purse.room() > 0 && !top.is_empty() {
-        let end = (next + purse.room()).min(top.len());
+    while ledger.room() > 0 && !top.is_empty() {
+        let end = (next + ledger.room()).min(top.len());
         let measurements = oracle.measure(&top[next..end])?;
         for (place, measurement) in (next..end).zip(measurements) {
             // What was guessed to be affordable may not be, as in the search itself.
-            if purse.room() > 0 {
+            if ledger.room() > 0 {
                 let proposal = top[place];
                 let mean = Trial { proposal, measurement: answers.averaged(&proposal, measurement) };
                 let trial = if history.duplicates == Duplicates::Average { mean } else { Trial { proposal, measurement } };
-                purse.pay(&trial)?;
+                ledger.pay(&trial)?;
                 history.trials.push(trial);
                 means[place] = Some(mean);
             }
@@ -251,7 +251,7 @@ struct Search<'a> {
     setup: &'a Setup,
     searcher: Box<dyn Searcher>,
     rng: ChaCha8Rng,
-    purse: Purse,
+    ledger: BudgetLedger,
     /// Set where no cell is asked for twice.
     asked: Option<Asked>,
     /// What was told, where that is needed.
@@ -262,7 +262,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Asks and tells once; `false` if the search is over.
     fn step(&mut self, oracle: &mut dyn Oracle) -> Result<bool, Error> {
-        if self.purse.room() == 0 {
+        if self.ledger.room() == 0 {
             return Ok(false);
         }
         let proposals = self.ask()?;
@@ -273,10 +273,10 @@ impl Search<'_> {
         let told = self.trials.len();
         for (proposal, measurement) in proposals.into_iter().zip(measurements) {
             // What was guessed to be affordable may not be: then the rest was never asked.
-            if self.purse.room() > 0 {
+            if self.ledger.room() > 0 {
                 let measurement = self.heard(&proposal, measurement);
                 let trial = Trial { proposal, measurement };
-                self.purse.pay(&trial)?;
+                self.ledger.pay(&trial)?;
                 self.trials.push(trial);
             }
         }
@@ -299,7 +299,7 @@ impl Search<'_> {
     /// Where no cell is asked for twice, cells are asked for one at a time, so that each draw knows of all before. What an algorithm
     /// proposes again all the same, without drawing it, it is told again, at no cost and a limited number of times.
     fn ask(&mut self) -> Result<Vec<Proposal>, Error> {
-        let Some(asked) = self.asked.clone() else { return self.proposals(self.purse.room()) };
+        let Some(asked) = self.asked.clone() else { return self.proposals(self.ledger.room()) };
         for _ in 0..=MOST_REDRAWS {
             let proposals = self.proposals(1)?;
             let Some(proposal) = proposals.first().copied().filter(|_| !asked.is_exhausted()) else { return Ok(Vec::new()) };
@@ -321,7 +321,7 @@ impl Search<'_> {
 
 /// What is left of a budget.
 #[derive(Debug)]
-struct Purse {
+struct BudgetLedger {
     budget: Budget,
     /// The epochs of a full training.
     full: u64,
@@ -331,7 +331,7 @@ struct Purse {
     dearest: f64,
 }
 
-impl Purse {
+impl BudgetLedger {
     fn new(budget: Budget, full: Epochs) -> Result<Self, Error> {
         let pays = match budget {
             Budget::Evaluations(evaluations) => evaluations > 0,
@@ -467,11 +467,11 @@ mod tests {
     fn an_unknown_time_is_no_time_spent() {
         let history = history(vec![trial(54, None, 2), untimed(54), trial(108, None, 2)]);
         assert_eq!(history.spent().collect::<Vec<_>>(), [(0.5, Some(Seconds(54.0))), (1.0, None), (2.0, None)]);
-        let mut purse = Purse::new(Budget::Evaluations(2), Epochs(108)).unwrap();
-        purse.pay(&untimed(108)).unwrap();
-        assert_eq!(purse.room(), 1);
-        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
-        let message = purse.pay(&untimed(4)).unwrap_err().to_string();
+        let mut ledger = BudgetLedger::new(Budget::Evaluations(2), Epochs(108)).unwrap();
+        ledger.pay(&untimed(108)).unwrap();
+        assert_eq!(ledger.room(), 1);
+        let mut ledger = BudgetLedger::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        let message = ledger.pay(&untimed(4)).unwrap_err().to_string();
         let expected = "no training time is known of `0-1` at 4 epochs, and the budget is one of seconds: expected evaluations, as in `200evals`";
         assert_eq!(message, expected);
     }
@@ -490,16 +490,16 @@ mod tests {
 
     #[test]
     fn a_purse_lets_the_last_training_finish() {
-        let mut purse = Purse::new(Budget::Evaluations(2), Epochs(108)).unwrap();
-        assert_eq!(purse.room(), 2);
+        let mut ledger = BudgetLedger::new(Budget::Evaluations(2), Epochs(108)).unwrap();
+        assert_eq!(ledger.room(), 2);
         for (epochs, room) in [(108, 1), (4, 1), (100, 1), (4, 0)] {
-            purse.pay(&trial(epochs, None, 2)).unwrap();
-            assert_eq!(purse.room(), room, "after {epochs} epochs");
+            ledger.pay(&trial(epochs, None, 2)).unwrap();
+            assert_eq!(ledger.room(), room, "after {epochs} epochs");
         }
-        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        let mut ledger = BudgetLedger::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
         for (epochs, room) in [(4, 3), (4, 2), (4, 2), (12, 1), (12, 0)] {
-            purse.pay(&trial(epochs, None, 2)).unwrap();
-            assert_eq!(purse.room(), room, "after {epochs} s");
+            ledger.pay(&trial(epochs, None, 2)).unwrap();
+            assert_eq!(ledger.room(), room, "after {epochs} s");
         }
     }
 
@@ -507,11 +507,11 @@ mod tests {
     fn budgets_that_pay_for_nothing_are_refused() {
         let refused = [Budget::Evaluations(0), Budget::SimulatedTime(Seconds(0.0)), Budget::SimulatedTime(Seconds(f64::NAN))];
         for budget in refused {
-            assert!(matches!(Purse::new(budget, Epochs(108)), Err(Error::NoBudget { .. })), "{budget:?}");
+            assert!(matches!(BudgetLedger::new(budget, Epochs(108)), Err(Error::NoBudget { .. })), "{budget:?}");
         }
-        let mut purse = Purse::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
-        let message = purse.pay(&trial(108, None, 2)).unwrap_err().to_string();
+        let mut ledger = BudgetLedger::new(Budget::SimulatedTime(Seconds(30.0)), Epochs(108)).unwrap();
+        let message = ledger.pay(&trial(108, None, 2)).unwrap_err().to_string();
         assert_eq!(message, "a budget of 30 s does not pay for one training: that of `0-1` costs 108 s");
-        assert!(matches!(purse.pay(&trial(0, None, 2)), Err(Error::FreeTraining { .. })));
+        assert!(matches!(ledger.pay(&trial(0, None, 2)), Err(Error::FreeTraining { .. })));
     }
 }

@@ -14,6 +14,7 @@
 
 mod cell;
 mod distance;
+mod edit;
 mod encoding;
 mod enumerate;
 mod fingerprint;
@@ -29,7 +30,6 @@ pub mod parse;
 pub mod prefix;
 mod sample;
 mod spec;
-mod step;
 mod walk;
 
 pub use cell::Cell;
@@ -39,7 +39,7 @@ pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
 pub use mutate::{MUTATIONS, Mutation};
 pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
-pub use parse::Sketch;
+pub use parse::RawGraph;
 pub use prefix::HashPrefix;
 pub(crate) use sample::with_unused_vertices;
 pub use sample::{SAMPLERS, Sampler};

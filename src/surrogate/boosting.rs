@@ -10,7 +10,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::flat::{Branch, Columns, Flat};
+use super::compiled_trees::{Branch, Columns, Flat};
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::statistics::quantile;
 use crate::unit::Seed;

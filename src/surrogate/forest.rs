@@ -6,7 +6,7 @@ use serde::Deserialize;
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
-use super::flat::{Branch, Columns, Flat};
+use super::compiled_trees::{Branch, Columns, Flat};
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::unit::Seed;
 

@@ -18,8 +18,8 @@ use linfa_trees::DecisionTree;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
+use super::compiled_trees::rounded_down;
 use super::features::{self, Scale};
-use super::flat::rounded_down;
 use super::{Error, Rows, check_count};
 
 /// The name of a judge in files and lists.

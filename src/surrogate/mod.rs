@@ -8,12 +8,12 @@
 pub mod assess;
 mod boosting;
 pub mod calibration;
+mod compiled_trees;
 mod document;
 mod ensemble;
 mod entry;
 mod estimate;
 pub mod features;
-mod flat;
 mod forest;
 pub mod importance;
 pub mod judge;

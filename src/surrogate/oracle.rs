@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use rand::RngExt as _;
-
-use super::{Error, Model, Prediction, Quantity, Target};
+use super::{Error, Model, Noise, Prediction, Quantity, Target};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -30,11 +28,11 @@ struct Models {
 }
 
 /// How answers vary.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Varied {
     seed: Seed,
-    /// The standard deviation; that of the model if it is not given.
-    deviation: Option<f32>,
+    /// The noise of all cells; that of the model if it is not given.
+    given: Option<Noise>,
 }
 
 impl std::fmt::Debug for SurrogateOracle {
@@ -97,7 +95,7 @@ impl SurrogateOracle {
 
     /// Adds noise to the accuracies, like that between the repeats of a cell: so the models are a benchmark of their own.
     ///
-    /// Each answer for a cell is another repeat, drawn from a normal distribution with the [`noise`](Model::noise) of the model at its prediction,
+    /// Each answer for a cell is another repeat, as far from its prediction as the [`noise`](Model::noise) of the model draws there,
     /// and follows from the seed, the cell, the budget and how often it was asked.
     ///
     /// # Errors
@@ -112,30 +110,29 @@ impl SurrogateOracle {
         if let Some(models) = quiet {
             return Err(Error::NoNoise { target: models.accuracy.target() });
         }
-        Ok(Self { noise: Some(Varied { seed, deviation: None }), ..self })
+        Ok(Self { noise: Some(Varied { seed, given: None }), ..self })
     }
 
-    /// Adds noise of a standard deviation, a fraction, in the place of that of the models.
+    /// Adds normal noise of a standard deviation, a fraction, in the place of that of the models.
     #[must_use]
     pub fn with_noise_of(self, seed: Seed, deviation: f32) -> Self {
-        Self { noise: Some(Varied { seed, deviation: Some(deviation) }), ..self }
+        Self { noise: Some(Varied { seed, given: Some(Noise::constant(deviation)) }), ..self }
     }
 
     /// The next answer for a proposal that is known.
     fn answer(&mut self, proposal: Proposal) -> Measurement {
         let known = self.known[&proposal];
-        let Some(Varied { seed, deviation }) = self.noise else { return known };
+        let Some(Varied { seed, given }) = &self.noise else { return known };
         let fingerprint = proposal.cell.fingerprint();
         let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
-        let seed = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs));
+        let mut rng = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs)).rng();
         *asked += 1;
-        let of_model = |accuracy: Accuracy| {
-            let noise = self.budgets[&proposal.epochs].accuracy.noise()?;
-            Some(noise.deviation(accuracy.fraction()))
+        let noise = given.as_ref().or_else(|| self.budgets[&proposal.epochs].accuracy.noise());
+        let mut varied = |accuracy: Accuracy| {
+            let distance = noise.map_or(0.0, |noise| noise.draw(accuracy.fraction(), &mut rng));
+            Accuracy::from_fraction((accuracy.fraction() + distance).clamp(0.0, 1.0))
         };
-        let noise = deviation.or_else(|| known.validation_accuracy.and_then(of_model)).unwrap_or_default();
-        let varied = |accuracy: Accuracy| Accuracy::from_fraction((accuracy.fraction() + noise * normal(seed)).clamp(0.0, 1.0));
-        Measurement { validation_accuracy: known.validation_accuracy.and_then(varied), ..known }
+        Measurement { validation_accuracy: known.validation_accuracy.and_then(&mut varied), ..known }
     }
 
     /// The budgets that can be asked.
@@ -166,18 +163,6 @@ impl SurrogateOracle {
         }
         Ok(())
     }
-}
-
-/// A number from a standard normal distribution.
-///
-/// # Source
-///
-/// Box & Muller, "A note on the generation of random normal deviates", 1958.
-#[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
-fn normal(seed: Seed) -> f32 {
-    let mut rng = seed.rng();
-    let (radius, turn) = (1.0 - rng.random_range(0.0..1.0), rng.random_range(0.0..1.0));
-    (libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(std::f64::consts::TAU * turn)) as f32
 }
 
 fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> oracle::Error {

@@ -10,9 +10,9 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::reader::{Group, Groups};
-use super::survey::{Step, Watch};
+use super::row_digests::{Step, Watch};
 use super::{
-    Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, numerics, schema, sum,
+    Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, checksum, numerics, schema,
 };
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
@@ -250,7 +250,7 @@ struct FileRows {
 
 impl FileCheck<'_> {
     fn run(&self, length: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<FileRows, Error> {
-        let is_summed = sum::check(self.file)?;
+        let is_summed = checksum::check(self.file)?;
         let groups = Groups::open(self.file, self.benchmark.identity())?;
         let list = groups.list();
         let check_group = |group: &Group| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::survey::{self, Entry, Watch};
+use super::row_digests::{self, Entry, Watch};
 use super::{Benchmark, Error, Part};
 use crate::file::{sync_folder, temporary_name};
 
@@ -48,12 +48,12 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
         return Ok(None);
     }
     let bytes_before = size(files.iter())?;
-    let mut entries = survey::survey(&files, benchmark.identity(), watch)?;
-    let repeated = survey::settle(&mut entries, &files, benchmark.identity())?;
+    let mut entries = row_digests::survey(&files, benchmark.identity(), watch)?;
+    let repeated = row_digests::settle(&mut entries, &files, benchmark.identity())?;
     let rows = entries.len() as u64;
     // The older compacted file is the last one: if it holds every row already, it stays.
     if files.last() != Some(&target) || !is_whole(&entries, files.len() - 1) {
-        survey::write(&target, &files, benchmark.identity(), entries, watch)?;
+        row_digests::write(&target, &files, benchmark.identity(), entries, watch)?;
     }
     remove(&shards, &benchmark.shards(part))?;
     tidy(&target, &benchmark.shards(part))?;
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::table::fixture::{benchmark, records, with_divergence};
-    use crate::table::survey::Step;
+    use crate::table::row_digests::Step;
     use crate::table::{Record, read, write};
     use crate::unit::{Accuracy, Seconds};
 
@@ -152,7 +152,7 @@ mod tests {
         let read = benchmark.records().unwrap();
         let found = benchmark.look_up(key.hash).unwrap();
         let mut sorted = Vec::new();
-        for batch in crate::table::sorted::Sorted::open_all(benchmark, Part::Recorded).unwrap() {
+        for batch in crate::table::merge_scan::Sorted::open_all(benchmark, Part::Recorded).unwrap() {
             sorted.append(&mut crate::table::schema::from_batch(&batch.unwrap(), Path::new("a"), 0).unwrap());
         }
         let mut said: Vec<_> = [read, found, sorted]

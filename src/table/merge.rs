@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::survey::{self, Watch};
+use super::row_digests::{self, Watch};
 use super::{Benchmark, Error, Imported, Part};
 use crate::file::sync_folder;
 
@@ -85,12 +85,12 @@ fn write(sources: &[Benchmark], folder: &Path, watch: Watch<'_>) -> Result<[(u64
     let mut counts = [(0, 0); 2];
     for (count, part) in counts.iter_mut().zip([Part::Recorded, Part::Verified]) {
         let files = sources.iter().map(|source| source.files(part)).collect::<Result<Vec<_>, _>>()?.concat();
-        let mut entries = survey::survey(&files, first.identity(), watch)?;
-        let repeated = survey::settle(&mut entries, &files, first.identity())?;
+        let mut entries = row_digests::survey(&files, first.identity(), watch)?;
+        let repeated = row_digests::settle(&mut entries, &files, first.identity())?;
         *count = (entries.len() as u64, repeated);
         if !entries.is_empty() {
             fs::create_dir_all(new.part(part))?;
-            survey::write(&new.compacted(part), &files, first.identity(), entries, watch)?;
+            row_digests::write(&new.compacted(part), &files, first.identity(), entries, watch)?;
         }
     }
     sync_folder(folder)?;

@@ -15,7 +15,7 @@ use parquet::file::metadata::FileMetaData;
 
 use super::column::COLUMNS;
 use super::writer::{IDENTITY_KEY, VERSION_KEY};
-use super::{Error, FORMAT_VERSION, Identity, Record, schema, sum};
+use super::{Error, FORMAT_VERSION, Identity, Record, checksum, schema};
 
 /// Reads all records of a file, in their order.
 ///
@@ -27,7 +27,7 @@ use super::{Error, FORMAT_VERSION, Identity, Record, schema, sum};
 pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
     let builder = open(file, identity)?;
-    sum::check(file)?;
+    checksum::check(file)?;
     let mut records = Vec::new();
     for batch in builder.build().map_err(broken)? {
         let batch = batch.map_err(|source| broken(source.into()))?;

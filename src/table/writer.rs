@@ -19,8 +19,8 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
+use super::checksum::{self, Summed};
 use super::column::{ADJACENCY, COLUMNS, HASH, OPERATIONS};
-use super::sum::{self, Summed};
 use super::{Error, FORMAT_VERSION, Identity, Record, schema};
 use crate::file::replace;
 use crate::space::Cell;
@@ -59,7 +59,7 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
         for batch in records.chunks(BATCH) {
             writer.write(&schema::to_batch_with(batch, &columns)).map_err(broken)?;
         }
-        writer.append_key_value_metadata(sum::entry());
+        writer.append_key_value_metadata(checksum::entry());
         writer.close().map_err(broken)?;
         Ok(summed.finish()?)
     })
@@ -207,7 +207,7 @@ pub(crate) fn write_rows<G: Sync>(
         group.close().map_err(broken)?;
         progress((start + count) as u64);
     }
-    writer.append_key_value_metadata(sum::entry());
+    writer.append_key_value_metadata(checksum::entry());
     writer.close().map_err(broken)?;
     Ok(summed.finish()?)
 }

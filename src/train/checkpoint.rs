@@ -45,18 +45,18 @@ struct About {
 pub(super) struct Position {
     pub(super) tally: Tally,
     /// Where the generator of the order of the images is.
-    pub(super) order: Place,
+    pub(super) order: RngPosition,
     /// The images of the epoch at hand that are still to come.
     pub(super) waiting: Vec<u32>,
     /// Where the generator of the variations is.
-    pub(super) augmentation: Place,
+    pub(super) augmentation: RngPosition,
 }
 
 /// Where a generator is in its sequence: the number of 32-bit words, its upper half first.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Place(u64, u64);
+pub(super) struct RngPosition(u64, u64);
 
-impl Place {
+impl RngPosition {
     #[expect(clippy::cast_possible_truncation, reason = "two halves")]
     pub(super) fn of(rng: &ChaCha8Rng) -> Self {
         let words = rng.get_word_pos();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use cpu_time::ThreadTime;
 
-use super::checkpoint::{Place, Position};
+use super::checkpoint::{Position, RngPosition};
 use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::tally::Tally;
@@ -194,9 +194,9 @@ impl<'a> Run<'a> {
         let source = self.feed.source();
         let position = Position {
             tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
-            order: Place::of(&source.stream.rng),
+            order: RngPosition::of(&source.stream.rng),
             waiting: source.stream.waiting.clone(),
-            augmentation: Place::of(&source.augmentation),
+            augmentation: RngPosition::of(&source.augmentation),
         };
         Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
     }

@@ -8,7 +8,7 @@ use arrow::datatypes::{
 };
 
 use crate::space::ModuleHash;
-use crate::table::sorted::Sorted;
+use crate::table::merge_scan::Sorted;
 use crate::table::{Benchmark, Error, Part, STATUSES, Status, Timestamp};
 use crate::unit::Seconds;
 

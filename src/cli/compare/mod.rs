@@ -1,6 +1,6 @@
 //! `nasbench compare`: many runs of many algorithms, and how sure the differences are.
 
-mod answers;
+mod oracles;
 mod results;
 mod tables;
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nasbench::compare::{self, Contestant, Finished, Plan, Summary, Task, Truth};
+use nasbench::compare::{self, Competitor, Finished, Plan, Summary, Task, Truth};
 use nasbench::search::{self, Budget, Returns};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
@@ -19,7 +19,7 @@ use super::outputs::utf8;
 use super::search::cost::Cost;
 use super::search::{Duplicates, Spending, models, options};
 use super::{Global, note};
-use answers::Answers;
+use oracles::Answers;
 
 /// The baseline if none is given.
 const BASELINE: &str = "random";
@@ -164,12 +164,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let models = &arguments.models;
     let paths = arguments.on.iter().chain(&models.time_model).chain(&models.cheaper_model).chain([&arguments.out]);
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
-    let contestants = contestants(&arguments.algorithms, &arguments.set)?;
-    let baseline = baseline(arguments.baseline.as_deref(), &contestants, &arguments.set)?;
-    let answers = answers::open(arguments, !global.quiet)?;
-    let (tasks, on): (Vec<Task>, Vec<&Answers>) = answers::tasks(arguments, &contestants, &answers)?.into_iter().unzip();
+    let competitors = competitors(&arguments.algorithms, &arguments.set)?;
+    let baseline = baseline(arguments.baseline.as_deref(), &competitors, &arguments.set)?;
+    let answers = oracles::open(arguments, !global.quiet)?;
+    let (tasks, on): (Vec<Task>, Vec<&Answers>) = oracles::tasks(arguments, &competitors, &answers)?.into_iter().unzip();
     let budgets = budgets(&arguments.budget)?;
-    answers::check(&contestants, &tasks, &on, &budgets, arguments.truth, global.quiet)?;
+    oracles::check(&competitors, &tasks, &on, &budgets, arguments.truth, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
     let truths = truths.context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
@@ -178,8 +178,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let (runs, seed) = (arguments.runs, Seed(arguments.seed));
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
     let plan = |budget: &Budget| {
-        let (contestants, tasks) = (contestants.clone(), tasks.clone());
-        Plan { contestants, baseline, tasks, runs, budget: *budget, duplicates, returns, seed }
+        let (competitors, tasks) = (competitors.clone(), tasks.clone());
+        Plan { competitors, baseline, tasks, runs, budget: *budget, duplicates, returns, seed }
     };
     let plans: Vec<Plan> = budgets.iter().map(plan).collect();
     let bar = progress(&plans, global.quiet);
@@ -234,18 +234,18 @@ fn timing(all: &[Compared], wall: Duration) -> String {
     let runs: usize = all.iter().map(|compared| compared.finished.runs.len()).sum();
     let Some(Compared { plan, finished, .. }) = all.last() else { return String::new() };
     let of = |place: usize| {
-        let own = finished.overheads.iter().filter(|overhead| overhead.contestant == place);
+        let own = finished.overheads.iter().filter(|overhead| overhead.competitor == place);
         let (sum, tasks) = own.fold((0.0, 0.0), |(sum, tasks), overhead| (sum + overhead.mean.0, tasks + 1.0_f64));
-        format!("{} {:.2} ms", plan.contestants[place].name(), 1e3 * sum / tasks.max(1.0))
+        format!("{} {:.2} ms", plan.competitors[place].name(), 1e3 * sum / tasks.max(1.0))
     };
-    let each: Vec<_> = (0..plan.contestants.len()).map(of).collect();
+    let each: Vec<_> = (0..plan.competitors.len()).map(of).collect();
     let with = if all.len() > 1 { format!(" with a budget of {}", plan.budget) } else { String::new() };
     let wall = wall.as_secs_f64();
     format!("compared {runs} runs in {wall:.1} s; processor time of a run{with}, the look-ups included: {}", each.join(", "))
 }
 
 /// The algorithms with their options.
-fn contestants(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Contestant>> {
+fn competitors(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Competitor>> {
     let name = |text: &str| text.split(':').next().unwrap_or(text).to_owned();
     for text in set {
         let algorithm = text.split_once('.').map(|(algorithm, _)| algorithm);
@@ -253,26 +253,26 @@ fn contestants(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Cont
             bail!("`--set {text}` is of no algorithm that is compared: expected `--set ALGORITHM.KEY=VALUE`");
         }
     }
-    algorithms.iter().map(|text| contestant(text, set)).collect()
+    algorithms.iter().map(|text| competitor(text, set)).collect()
 }
 
 /// An algorithm as it is typed, with the options that are given to all of its name.
-fn contestant(text: &str, set: &[String]) -> anyhow::Result<Contestant> {
+fn competitor(text: &str, set: &[String]) -> anyhow::Result<Competitor> {
     let name = text.split(':').next().unwrap_or(text);
     let entry = search::find(name).context("could not choose the algorithms")?;
     let everywhere = set.iter().filter_map(|text| text.strip_prefix(name)?.strip_prefix('.'));
     let given: Vec<String> = everywhere.chain(text.split(':').skip(1)).map(ToOwned::to_owned).collect();
-    Ok(Contestant::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
+    Ok(Competitor::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
 }
 
 /// The algorithm that every other one is tested against, by its place: the one with these options, or else the first of its name.
-fn baseline(given: Option<&str>, contestants: &[Contestant], set: &[String]) -> anyhow::Result<Option<usize>> {
+fn baseline(given: Option<&str>, competitors: &[Competitor], set: &[String]) -> anyhow::Result<Option<usize>> {
     let text = given.unwrap_or(BASELINE);
-    let wanted = contestant(text, set).context("could not choose the baseline")?;
-    let of_name = || contestants.iter().position(|other| other.entry().name == text);
-    let found = contestants.iter().position(|other| *other == wanted).or_else(of_name);
+    let wanted = competitor(text, set).context("could not choose the baseline")?;
+    let of_name = || competitors.iter().position(|other| other.entry().name == text);
+    let found = competitors.iter().position(|other| *other == wanted).or_else(of_name);
     if given.is_some() && found.is_none() {
-        let names: Vec<_> = contestants.iter().map(Contestant::name).collect();
+        let names: Vec<_> = competitors.iter().map(Competitor::name).collect();
         bail!("the baseline `{text}` is not compared: expected one of {}", names.join(", "));
     }
     Ok(found)
@@ -280,7 +280,7 @@ fn baseline(given: Option<&str>, contestants: &[Contestant], set: &[String]) -> 
 
 fn progress(plans: &[Plan], quiet: bool) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-    let runs = |plan: &Plan| u64::from(plan.runs).saturating_mul((plan.contestants.len() * plan.tasks.len()) as u64);
+    let runs = |plan: &Plan| u64::from(plan.runs).saturating_mul((plan.competitors.len() * plan.tasks.len()) as u64);
     let all = plans.iter().map(runs).fold(0, u64::saturating_add);
     let bar = ProgressBar::with_draw_target(Some(all), target);
     let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left");
@@ -300,19 +300,19 @@ mod tests {
     #[test]
     fn options_go_to_their_algorithm() {
         let set = ["genetic.population_size=50", "random.sampler=uniform"];
-        let found = contestants(&owned(&["random", "genetic", "hyperband"]), &owned(&set)).unwrap();
-        let names: Vec<_> = found.iter().map(Contestant::name).collect();
+        let found = competitors(&owned(&["random", "genetic", "hyperband"]), &owned(&set)).unwrap();
+        let names: Vec<_> = found.iter().map(Competitor::name).collect();
         assert_eq!(names, ["random (sampler=uniform)", "genetic (population_size=50)", "hyperband"]);
         let found =
-            contestants(&owned(&["genetic", "genetic:elites=2:population_size=20"]), &owned(&["genetic.crossover_rate=1"]));
-        let names: Vec<_> = found.unwrap().iter().map(Contestant::name).collect();
+            competitors(&owned(&["genetic", "genetic:elites=2:population_size=20"]), &owned(&["genetic.crossover_rate=1"]));
+        let names: Vec<_> = found.unwrap().iter().map(Competitor::name).collect();
         assert_eq!(names, ["genetic (crossover_rate=1)", "genetic (crossover_rate=1, elites=2, population_size=20)"]);
-        assert!(contestants(&owned(&["genetic:elites=2"]), &owned(&["genetic.elites=3"])).is_err());
+        assert!(competitors(&owned(&["genetic:elites=2"]), &owned(&["genetic.elites=3"])).is_err());
         for wrong in ["genetic.population_size=50", "random", "sampler=uniform", "rand.sampler=uniform"] {
-            let error = contestants(&owned(&["random"]), &owned(&[wrong])).unwrap_err().to_string();
+            let error = competitors(&owned(&["random"]), &owned(&[wrong])).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`--set {wrong}` is of no algorithm")), "{error}");
         }
-        assert!(contestants(&owned(&["annealing"]), &[]).is_err());
+        assert!(competitors(&owned(&["annealing"]), &[]).is_err());
     }
 
     #[test]
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_baseline_is_one_of_those_compared() {
-        let compared = contestants(&owned(&["smac", "random:sampler=uniform", "random"]), &[]).unwrap();
+        let compared = competitors(&owned(&["smac", "random:sampler=uniform", "random"]), &[]).unwrap();
         let found = |given| baseline(given, &compared, &[]);
         assert_eq!([None, Some("smac"), Some("random:sampler=uniform")].map(|given| found(given).unwrap()), [2, 0, 1].map(Some));
         let message = found(Some("genetic")).unwrap_err().to_string();
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(baseline(None, &compared[..2], &[]).unwrap(), Some(1), "the only one of its name");
         // Options for all of a name are those of the baseline, too.
         let set = owned(&["smac.trees=7"]);
-        let compared = contestants(&owned(&["random", "smac"]), &set).unwrap();
+        let compared = competitors(&owned(&["random", "smac"]), &set).unwrap();
         assert_eq!(baseline(Some("smac"), &compared, &set).unwrap(), Some(1));
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use nasbench::compare::{Contestant, Item, Overhead, Plan, Run, Task};
+use nasbench::compare::{Competitor, Item, Overhead, Plan, Run, Task};
 use nasbench::engine::processor;
 use nasbench::file::replace;
 use nasbench::report::Comparison;
@@ -57,8 +57,8 @@ pub(super) fn write(
     wall: Duration,
 ) -> anyhow::Result<()> {
     let Some(Compared { plan, .. }) = all.last() else { return Ok(()) };
-    let options: Vec<String> = plan.contestants.iter().map(|contestant| contestant.options().to_string()).collect();
-    let names: Vec<String> = plan.contestants.iter().map(Contestant::name).collect();
+    let options: Vec<String> = plan.competitors.iter().map(|competitor| competitor.options().to_string()).collect();
+    let names: Vec<String> = plan.competitors.iter().map(Competitor::name).collect();
     for Compared { plan, finished, .. } in all {
         let rows: Vec<_> = finished.runs.iter().flat_map(|run| rows(run, plan, &names, &options)).collect();
         write_trajectories(&arguments.out.join(named(TRAJECTORIES, plan.budget, all.len())), &rows)?;
@@ -69,7 +69,7 @@ pub(super) fn write(
         [task] => task.name.clone(),
         tasks => format!("{} tasks", tasks.len()),
     };
-    let algorithms = match plan.contestants.len() {
+    let algorithms = match plan.competitors.len() {
         1 => names[0].clone(),
         several => format!("{several} search algorithms"),
     };
@@ -123,7 +123,7 @@ fn overhead(all: &[Compared], names: &[String], wall: Duration) -> Value {
         json!({
             "budget": plan.budget.to_string(),
             "task": plan.tasks[overhead.task].name,
-            "algorithm": names[overhead.contestant],
+            "algorithm": names[overhead.competitor],
             "mean_seconds_of_a_run": overhead.mean,
             "longest_seconds_of_a_run": overhead.longest,
         })
@@ -176,8 +176,8 @@ fn described(space: &Space) -> String {
 fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [String]) -> impl Iterator<Item = TrajectoryRow<'a>> {
     run.steps.iter().map(|incumbent| TrajectoryRow {
         task: &plan.tasks[run.task].name,
-        algorithm: &names[run.contestant],
-        options: &options[run.contestant],
+        algorithm: &names[run.competitor],
+        options: &options[run.competitor],
         run: run.run,
         seed: run.seed,
         incumbent,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use nasbench::compare::{Across, FEWEST_TASKS, Item, OnTask, Pair, Summary, Test};
+use nasbench::compare::{Aggregate, FEWEST_TASKS, Item, OnTask, Pair, Summary, Test};
 use nasbench::statistics::Estimate;
 use serde_json::Value;
 
@@ -276,7 +276,7 @@ fn signed(value: f64) -> String {
 }
 
 /// How the algorithms did over all tasks.
-fn places(across: &Across) -> Table {
+fn places(across: &Aggregate) -> Table {
     let mut table = Table::new(&["algorithm", "normalised regret", "95 % interval", "mean rank"], &[]);
     for place in &across.algorithms {
         let regret = place.normalised_regret;

@@ -15,7 +15,7 @@ pub(super) type Span = (usize, Range<usize>);
 
 /// Where a buffer stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct BufferSlot {
     /// The store that it is a part of.
     pub(super) store: usize,
     /// Its first channel there.
@@ -43,12 +43,12 @@ impl Store {
 
 /// The places of the values or of the gradients of all buffers: 0 is the images, `i + 1` what step `i` writes.
 #[derive(Debug)]
-pub(super) struct Places {
-    places: Vec<Place>,
+pub(super) struct BufferSlots {
+    places: Vec<BufferSlot>,
     stores: Vec<Store>,
 }
 
-impl Places {
+impl BufferSlots {
     /// A kept store for each buffer; none for those without pixels, and for concatenations that are not whole.
     fn new(plan: &Plan) -> Self {
         let mut places = Self { places: Vec::new(), stores: Vec::new() };
@@ -60,7 +60,7 @@ impl Places {
                     operator => !matches!(operator, Operator::AveragePool | Operator::Dense),
                 };
             let plane = Plane { height, width };
-            places.places.push(Place { store: buffer, first: 0, channels, plane });
+            places.places.push(BufferSlot { store: buffer, first: 0, channels, plane });
             places.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
         }
         places
@@ -81,13 +81,13 @@ impl Places {
         self.stores[self.places[buffer].store].is_kept
     }
 
-    pub(super) fn place(&self, buffer: usize) -> Place {
+    pub(super) fn place(&self, buffer: usize) -> BufferSlot {
         self.places[buffer]
     }
 
     /// The store of a buffer, and where the first channels of the buffer stand in it.
     pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> Span {
-        let Place { store, first, plane, .. } = self.places[buffer];
+        let BufferSlot { store, first, plane, .. } = self.places[buffer];
         let Store { channels: whole, is_kept, .. } = self.stores[store];
         let block = if is_kept { block } else { 0 };
         let start = (block * whole + first) * plane.len();
@@ -117,8 +117,8 @@ pub(super) struct Made {
 /// The places of values and gradients, and what each phase makes again.
 #[derive(Debug)]
 pub(super) struct Arrangement {
-    pub(super) values: Places,
-    pub(super) grads: Places,
+    pub(super) values: BufferSlots,
+    pub(super) grads: BufferSlots,
     /// By phase.
     pub(super) forward: Vec<Made>,
     /// By phase.
@@ -185,9 +185,9 @@ pub(super) fn is_convolved(plan: &Plan, buffer: usize) -> bool {
     buffer > 0 && matches!(plan.steps()[buffer - 1].operator, Operator::Convolution { .. })
 }
 
-/// Places of values: parts stand in their concatenation; what can be made again, or is read in its own phase only, is not kept.
-fn values(plan: &Plan, schedule: &Schedule) -> Places {
-    let mut places = Places::new(plan);
+/// BufferSlots of values: parts stand in their concatenation; what can be made again, or is read in its own phase only, is not kept.
+fn values(plan: &Plan, schedule: &Schedule) -> BufferSlots {
+    let mut places = BufferSlots::new(plan);
     put_parts_together(plan, schedule, &mut places);
     places.stores.iter_mut().for_each(|store| store.is_kept = false);
     for buffer in 0..=plan.steps().len() {
@@ -202,9 +202,9 @@ fn values(plan: &Plan, schedule: &Schedule) -> Places {
     places
 }
 
-/// Places of gradients: that of what one sum alone reads is the gradient of the sum.
-fn grads(plan: &Plan, schedule: &Schedule) -> Places {
-    let mut places = Places::new(plan);
+/// BufferSlots of gradients: that of what one sum alone reads is the gradient of the sum.
+fn grads(plan: &Plan, schedule: &Schedule) -> BufferSlots {
+    let mut places = BufferSlots::new(plan);
     places.stores[0].channels = 0;
     put_parts_together(plan, schedule, &mut places);
     // Later buffers first: a sum may be all that another sum reads.
@@ -232,7 +232,7 @@ fn grads(plan: &Plan, schedule: &Schedule) -> Places {
     places
 }
 
-fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut Places) {
+fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut BufferSlots) {
     for number in (0..plan.steps().len()).filter(|number| is_whole(plan, number + 1)) {
         for part in &schedule.reads[number] {
             debug_assert_eq!(places.place(part.buffer).channels, part.channels, "whole buffers are concatenated");

@@ -10,7 +10,7 @@ use super::values::{decimal, number};
 use super::{FIELDS, MOST_REPEATS, STATUS, VALIDATION, of_a_training};
 use crate::interchange::Error;
 use crate::network::{Skeleton, count};
-use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, Sketch, Space};
+use crate::space::{Cell, INPUT, ModuleHash, OPERATIONS, OUTPUT, Operation, RawGraph, Space};
 use crate::table::{Record, STATUSES, Source, Status, Stop};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
@@ -93,7 +93,7 @@ impl Line<'_> {
             let error = error.to_string().replace("\nhint: ", "; ");
             self.wrong("adjacency", &format!("a cell ({error})"), &format!("{matrix} with {names}"))
         };
-        let sketch = Sketch::from_matrix(matrix, names).map_err(|error| no_cell(&error))?;
+        let sketch = RawGraph::from_matrix(matrix, names).map_err(|error| no_cell(&error))?;
         let is_known = |word: &str| [INPUT, OUTPUT].contains(&word) || Operation::from_name(word).is_ok();
         if let Some(word) = sketch.names().find(|word| !is_known(word)) {
             let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.name()).collect();

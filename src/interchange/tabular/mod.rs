@@ -150,7 +150,7 @@ impl<'a> Reading<'a> {
 ///
 /// A file may be CSV with commas, semicolons or tabs, JSON (objects, one after the other or in a list), or what
 /// [`export`](super::export) wrote in any format; each may be packed by gzip. A cell is its matrix and its operations, as
-/// [`Sketch::from_matrix`](crate::space::Sketch::from_matrix) reads them. An empty field is no value, and neither is a training
+/// [`RawGraph::from_matrix`](crate::space::RawGraph::from_matrix) reads them. An empty field is no value, and neither is a training
 /// time of 0. How a training ended its [status](STATUS) says; where that is empty or not there, a training whose validation accuracy
 /// is empty though other values of it are there counts as [`Status::Failed`]. The
 /// repeats of a cell at a budget are numbered in their order unless a column does; a mean over repeats counts as one. A hash is

@@ -14,7 +14,7 @@ const LANE: f64 = 10.0;
 const MARGIN: f64 = 8.0;
 
 /// A point of the drawing.
-pub(super) type Place = (f64, f64);
+pub(super) type Position = (f64, f64);
 
 /// A drawing's geometry.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Layout {
     pub(super) width: f64,
     pub(super) height: f64,
     /// The centre of each vertex's box.
-    pub(super) boxes: Vec<Place>,
+    pub(super) boxes: Vec<Position>,
     pub(super) arrows: Vec<Arrow>,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct Layout {
 #[derive(Clone, Debug)]
 pub(super) struct Arrow {
     /// Where it leaves a box at the bottom.
-    pub(super) from: Place,
+    pub(super) from: Position,
     /// The centres of the layers that it passes: it is vertical there, and takes its turns between the layers.
-    pub(super) lanes: Vec<Place>,
+    pub(super) lanes: Vec<Position>,
     /// Where it meets a box at the top.
-    pub(super) to: Place,
+    pub(super) to: Position,
 }
 
 /// A box, or the place where an arrow passes a layer.
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(layout.arrows.len(), cell.edge_count());
         for arrow in &layout.arrows {
             // Turns are taken between the layers, where no box is; so only the lanes could touch one.
-            let beside = |lane: &Place, other: &Place| {
+            let beside = |lane: &Position, other: &Position| {
                 (lane.1 - other.1).abs() > 1.0 || (lane.0 - other.0).abs() >= BOX.0 / 2.0 + CLEARANCE
             };
             assert!(

@@ -5,7 +5,7 @@ mod text;
 
 pub use text::text_of;
 
-use layout::{Arrow, BOX, Layout, Place};
+use layout::{Arrow, BOX, Layout, Position};
 
 use super::grid::escape;
 use super::plot::{AXIS, BLUE, GREEN, INK, ORANGE, hex};
@@ -61,7 +61,7 @@ const fn label(operation: Operation) -> &'static str {
     }
 }
 
-fn drawn_box(cell: Cell, vertex: usize, (x, y): Place) -> String {
+fn drawn_box(cell: Cell, vertex: usize, (x, y): Position) -> String {
     let ink = hex(INK);
     let (text, color) = match cell.operation(vertex) {
         Some(operation @ Operation::Conv3x3) => (label(operation), hex(BLUE)),
@@ -97,7 +97,7 @@ fn drawn_arrow(arrow: &Arrow, ink: &str) -> String {
 }
 
 /// A curve that starts and ends vertically and stays between the heights of its ends.
-fn turn((from_x, from_y): Place, (to_x, to_y): Place) -> String {
+fn turn((from_x, from_y): Position, (to_x, to_y): Position) -> String {
     let middle = f64::midpoint(from_y, to_y);
     format!(" C{from_x:.1} {middle:.1} {to_x:.1} {middle:.1} {to_x:.1} {to_y:.1}")
 }

@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Stroke};
 use super::{Figure, PALETTE};
-use crate::compare::{Band, Standing};
+use crate::compare::{AlgorithmResult, AnytimePoint};
 use crate::report::Error;
 
 const STROKES: [Stroke; 3] = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
@@ -22,16 +22,21 @@ fn looks() -> impl Iterator<Item = (RGBColor, Stroke)> {
 }
 
 /// The median regret over the evaluations, with the quartiles.
-pub(in crate::report) fn by_evaluations(standings: &[Standing]) -> Drawing {
+pub(in crate::report) fn by_evaluations(standings: &[AlgorithmResult]) -> Drawing {
     anytime(standings, "Regret against evaluations", "evaluations", |standing| &standing.by_evaluations)
 }
 
 /// The median regret over the simulated time, with the quartiles.
-pub(in crate::report) fn by_time(standings: &[Standing]) -> Drawing {
+pub(in crate::report) fn by_time(standings: &[AlgorithmResult]) -> Drawing {
     anytime(standings, "Regret against simulated time", "simulated time (s)", |standing| &standing.by_time)
 }
 
-fn anytime(standings: &[Standing], title: &'static str, spent: &str, curve: fn(&Standing) -> &[Band]) -> Drawing {
+fn anytime(
+    standings: &[AlgorithmResult],
+    title: &'static str,
+    spent: &str,
+    curve: fn(&AlgorithmResult) -> &[AnytimePoint],
+) -> Drawing {
     let bands = || standings.iter().flat_map(curve);
     if bands().next().is_none() {
         return Ok(None);
@@ -49,7 +54,7 @@ fn anytime(standings: &[Standing], title: &'static str, spent: &str, curve: fn(&
     let mut lines = Vec::new();
     for (standing, (color, stroke)) in standings.iter().zip(looks()) {
         let curve = curve(standing);
-        let at = |band: &Band, value: f64| Point::at(band.spent, points(value).max(lowest));
+        let at = |band: &AnytimePoint, value: f64| Point::at(band.spent, points(value).max(lowest));
         let above = curve.iter().map(|band| at(band, band.upper_quartile));
         let below = curve.iter().rev().map(|band| at(band, band.lower_quartile));
         let mut area = Series::line("", color, Stroke::Area, above.chain(below).collect());
@@ -64,7 +69,7 @@ fn anytime(standings: &[Standing], title: &'static str, spent: &str, curve: fn(&
 }
 
 /// The share of the runs that ended with at most a regret.
-pub(in crate::report) fn distribution(standings: &[Standing]) -> Drawing {
+pub(in crate::report) fn distribution(standings: &[AlgorithmResult]) -> Drawing {
     let ends = || standings.iter().flat_map(|standing| &standing.distribution).map(|(regret, _)| points(*regret));
     if ends().next().is_none() {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! The critical-difference diagram: mean ranks on an axis, with bars over those that do not differ.
 
 use super::{AXIS, Figure, INK, VERMILLION, hex};
-use crate::compare::Across;
+use crate::compare::Aggregate;
 use crate::report::grid::escape;
 
 const FONT: f64 = 24.0;
@@ -20,7 +20,7 @@ const BAR: f64 = 16.0;
 /// # Source
 ///
 /// Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7, 2006, figure 1.
-pub(in crate::report) fn critical_difference(across: &Across) -> Option<Figure> {
+pub(in crate::report) fn critical_difference(across: &Aggregate) -> Option<Figure> {
     let difference = across.critical_difference?;
     let mut ranked: Vec<(f64, &str)> =
         across.algorithms.iter().map(|place| Some((place.mean_rank?, place.name.as_str()))).collect::<Option<_>>()?;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::oracle::Proposal;
 use crate::statistics::distribution::standard_normal;
 
+use crate::search::archive::Archive;
 use crate::search::evolution::Individual;
 use crate::search::perceptron::{Ensemble, Prediction, Sparse, Training, sparse};
 use crate::search::pool::Region;
-use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{ENCODINGS, Encoding, Mutation, Sampler, Spec};
 use crate::unit::Epochs;
@@ -121,7 +121,7 @@ struct Bananas {
     epochs: Epochs,
     options: Options,
     encoding: &'static Encoding,
-    seen: Seen,
+    seen: Archive,
     measured: Vec<Individual>,
     rows: Vec<Sparse>,
     /// Chosen, but not asked about yet.
@@ -139,7 +139,7 @@ impl Bananas {
             epochs: setup.epochs,
             options,
             encoding,
-            seen: Seen::default(),
+            seen: Archive::default(),
             measured: Vec::new(),
             rows: Vec::new(),
             waiting: VecDeque::new(),
@@ -184,7 +184,7 @@ impl Bananas {
         let Options { candidates, parents, mutation, .. } = self.options;
         let mut best: Vec<_> = self.measured.iter().collect();
         best.sort_by(|one, other| one.loss.total_cmp(&other.loss));
-        let mut met = Seen::default();
+        let mut met = Archive::default();
         let mut mutants = Vec::new();
         for parent in best.into_iter().take(parents.saturating_mul(PATIENCE)) {
             for _ in 0..candidates.div_ceil(parents) {

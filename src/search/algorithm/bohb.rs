@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
 use crate::search::genes::{Genes, Genome, MOST};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
@@ -64,7 +64,7 @@ struct Bohb {
     region: Region,
     options: Options,
     genome: Genome,
-    races: Races,
+    races: Brackets,
     /// What was reached at each budget.
     observed: BTreeMap<Epochs, Vec<(Genes, f32)>>,
     model: Option<Model>,
@@ -89,7 +89,7 @@ impl Bohb {
         check_option(ENTRY.name, "least_bandwidth", &least_bandwidth, is_width, "more than 0, at most 1")?;
         let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
         let genome = Genome::of(&setup.space);
-        Ok(Self { region: setup.region(), options, genome, races: Races::new(all), observed: BTreeMap::new(), model: None })
+        Ok(Self { region: setup.region(), options, genome, races: Brackets::new(all), observed: BTreeMap::new(), model: None })
     }
 
     /// Fits the model to a budget, unless there is one of a larger budget or too few cells.

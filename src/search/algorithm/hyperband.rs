@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
 use crate::space::Sampler;
@@ -38,7 +38,7 @@ impl Default for Options {
 struct Hyperband {
     region: Region,
     sampler: Sampler,
-    races: Races,
+    races: Brackets,
 }
 
 impl Hyperband {
@@ -46,7 +46,7 @@ impl Hyperband {
         let Options { eta, brackets, sampler } = setup.options(ENTRY.name)?;
         check_eta(ENTRY.name, eta)?;
         let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
-        Ok(Self { region: setup.region(), sampler, races: Races::new(all) })
+        Ok(Self { region: setup.region(), sampler, races: Brackets::new(all) })
     }
 }
 

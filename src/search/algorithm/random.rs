@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
+use crate::search::archive::Archive;
 use crate::search::pool::Region;
-use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
 use crate::space::Sampler;
 use crate::unit::Epochs;
@@ -47,13 +47,13 @@ struct Random {
     epochs: Epochs,
     sampler: Sampler,
     /// What was drawn, if nothing may be drawn again.
-    seen: Option<Seen>,
+    seen: Option<Archive>,
 }
 
 impl Random {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let Options { sampler, replacement } = setup.options(ENTRY.name)?;
-        let seen = (!replacement).then(Seen::default);
+        let seen = (!replacement).then(Archive::default);
         Ok(Self { region: setup.region(), epochs: setup.epochs, sampler, seen })
     }
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
 use crate::search::acquisition::expected_improvement;
+use crate::search::archive::Archive;
 use crate::search::forest::Forest;
 use crate::search::genes::{Genes, Genome};
 use crate::search::pool::Region;
-use crate::search::seen::Seen;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
@@ -54,7 +54,7 @@ struct Smac {
     epochs: Epochs,
     options: Options,
     genome: Genome,
-    seen: Seen,
+    seen: Archive,
     observed: Vec<(Genes, f32)>,
     started: usize,
     asked: Vec<Spec>,
@@ -75,7 +75,7 @@ impl Smac {
             epochs: setup.epochs,
             options,
             genome: Genome::of(&setup.space),
-            seen: Seen::default(),
+            seen: Archive::default(),
             observed: Vec::new(),
             started: 0,
             asked: Vec::new(),

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::brackets::{Races, Sizes, bracket, check_eta};
+use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
 use crate::space::Sampler;
@@ -36,7 +36,7 @@ impl Default for Options {
 struct SuccessiveHalving {
     region: Region,
     sampler: Sampler,
-    races: Races,
+    races: Brackets,
 }
 
 impl SuccessiveHalving {
@@ -44,7 +44,7 @@ impl SuccessiveHalving {
         let Options { eta, sampler } = setup.options(ENTRY.name)?;
         check_eta(ENTRY.name, eta)?;
         let widest = bracket(&setup.budgets, eta, setup.budgets.len() - 1, Sizes::Hpbandster);
-        Ok(Self { region: setup.region(), sampler, races: Races::new(vec![widest]) })
+        Ok(Self { region: setup.region(), sampler, races: Brackets::new(vec![widest]) })
     }
 }
 

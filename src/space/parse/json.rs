@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Error, MOST_WRITTEN, Matrix, Name, Row, Sketch, literal};
+use super::{Error, MOST_WRITTEN, Matrix, Name, RawGraph, Row, literal};
 use crate::space::ModuleHash;
 
 /// Reads a matrix in any form: a list of rows in JSON, or [what other programs print](literal::matrix).
@@ -26,7 +26,7 @@ pub(super) fn matrix(text: &str, vertices: Option<usize>) -> Result<Matrix, Erro
 }
 
 /// Reads cells, one after the other.
-pub(super) fn sketches(text: &str) -> Result<Vec<Sketch>, Error> {
+pub(super) fn sketches(text: &str) -> Result<Vec<RawGraph>, Error> {
     let mut sketches = Vec::new();
     for some in serde_json::Deserializer::from_str(text).into_iter::<Sketches>() {
         sketches.append(&mut some.map_err(|error| placed(&error))?.0);
@@ -35,7 +35,7 @@ pub(super) fn sketches(text: &str) -> Result<Vec<Sketch>, Error> {
 }
 
 /// Reads cells, one after the other; what is wrong with one stays with it.
-pub(super) fn each(text: &str) -> Result<Vec<Result<Sketch, Error>>, Error> {
+pub(super) fn each(text: &str) -> Result<Vec<Result<RawGraph, Error>>, Error> {
     let mut sketches = Vec::new();
     for some in serde_json::Deserializer::from_str(text).into_iter::<Objects>() {
         let Objects(objects) = some.map_err(|error| placed(&error))?;
@@ -90,7 +90,7 @@ fn placed(error: &serde_json::Error) -> Error {
 }
 
 /// One cell or many, as JSON has them.
-struct Sketches(Vec<Sketch>);
+struct Sketches(Vec<RawGraph>);
 
 impl<'de> Deserialize<'de> for Sketches {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -118,17 +118,17 @@ impl<'de> Deserialize<'de> for Sketches {
     }
 }
 
-impl<'de> Deserialize<'de> for Sketch {
+impl<'de> Deserialize<'de> for RawGraph {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneCell;
         impl<'de> Visitor<'de> for OneCell {
-            type Value = Sketch;
+            type Value = RawGraph;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a cell: an object with `matrix` and `ops`")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sketch, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawGraph, A::Error> {
                 sketch_of(map)
             }
         }
@@ -136,7 +136,7 @@ impl<'de> Deserialize<'de> for Sketch {
     }
 }
 
-fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Sketch, A::Error> {
+fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<RawGraph, A::Error> {
     let (mut matrix, mut operations, mut hash) = (None::<Matrix>, None::<Names>, None::<String>);
     let mut passed_over = Vec::new();
     while let Some(key) = map.next_key::<Cow<'de, str>>()? {
@@ -159,8 +159,8 @@ fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<Sketch, A::Error> {
     let Names(names) = operations.ok_or_else(|| lacking("ops"))?;
     let is_no_hash = |hash: &str| de::Error::custom(format_args!("`{hash}` is no module hash: expected 32 hex digits"));
     let hash = hash.map(|hash| ModuleHash::from_hex(&hash).ok_or_else(|| is_no_hash(&hash))).transpose()?;
-    let sketch = Sketch::new(&matrix, names).map_err(de::Error::custom)?;
-    Ok(Sketch { hash, passed_over, ..sketch })
+    let sketch = RawGraph::new(&matrix, names).map_err(de::Error::custom)?;
+    Ok(RawGraph { hash, passed_over, ..sketch })
 }
 
 /// The operations of a cell, as a list or as comma-separated text.
@@ -337,13 +337,13 @@ mod tests {
     use crate::unit::Seed;
 
     fn refused(text: &str) -> String {
-        Sketch::from_json(text).unwrap_err().to_string()
+        RawGraph::from_json(text).unwrap_err().to_string()
     }
 
     #[test]
     fn a_line_that_is_no_cell_is_named_with_its_number() {
         let good = r#"{"matrix":[[0,1],[0,0]],"ops":[]}"#;
-        assert_eq!(Sketch::from_json(&format!("{good}\n{good}")).unwrap().len(), 2);
+        assert_eq!(RawGraph::from_json(&format!("{good}\n{good}")).unwrap().len(), 2);
         let second = |text: &str| refused(&format!("{good}\n{text}\n{good}"));
         assert_eq!(second(r#"{"ops":[]}"#), "line 2, column 10: expected a cell with `matrix` and `ops`, found no `matrix`");
         assert_eq!(
@@ -375,8 +375,8 @@ mod tests {
             r#"{"matrix":"0100","ops":[],"ops":[]}"#,
         ];
         let text = format!("{good}\n[{}]\n{good}", bad.join(","));
-        let read = Sketch::each_from_json(&text).unwrap();
-        let sketch = &Sketch::from_json(good).unwrap()[0];
+        let read = RawGraph::each_from_json(&text).unwrap();
+        let sketch = &RawGraph::from_json(good).unwrap()[0];
         assert!(read[0].as_ref().unwrap() == sketch && read[5].as_ref().unwrap() == sketch && read.len() == 6);
         let messages: Vec<_> = read[1..5].iter().map(|read| read.as_ref().unwrap_err().to_string()).collect();
         assert_eq!(
@@ -388,11 +388,11 @@ mod tests {
                 "the cell has `ops` once more",
             ]
         );
-        assert!(Sketch::each_from_json("{").unwrap_err().to_string().starts_with("line 1, "));
+        assert!(RawGraph::each_from_json("{").unwrap_err().to_string().starts_with("line 1, "));
         assert!(
-            Sketch::each_from_json("[7]").unwrap_err().to_string().starts_with("line 1, column 2: invalid type: integer `7`")
+            RawGraph::each_from_json("[7]").unwrap_err().to_string().starts_with("line 1, column 2: invalid type: integer `7`")
         );
-        assert!(Sketch::each_from_json(&"[".repeat(1_000_000)).is_err());
+        assert!(RawGraph::each_from_json(&"[".repeat(1_000_000)).is_err());
     }
 
     #[test]
@@ -436,14 +436,14 @@ mod tests {
 
     /// Reads a text in every way; what is read is a cell of the space or refused, and one that is written again is the same.
     fn read_in_every_way(text: &str, other: &str) -> Result<(), TestCaseError> {
-        let mut sketches = Sketch::from_json(text).unwrap_or_default();
+        let mut sketches = RawGraph::from_json(text).unwrap_or_default();
         prop_assert!(sketches.len() <= text.len());
-        sketches.extend(Sketch::from_matrix(text, other));
-        sketches.extend(Sketch::from_edges(text, other));
+        sketches.extend(RawGraph::from_matrix(text, other));
+        sketches.extend(RawGraph::from_edges(text, other));
         for sketch in sketches {
             if let Ok::<Cell, _>(cell) = sketch.cell(&Space::nas_bench_101()) {
                 prop_assert!(cell.vertices() <= 7 && cell.edge_count() <= 9);
-                let again = Sketch::from_json(&serde_json::to_string(&cell).unwrap()).unwrap();
+                let again = RawGraph::from_json(&serde_json::to_string(&cell).unwrap()).unwrap();
                 prop_assert_eq!(again[0].cell(&Space::nas_bench_101()).unwrap(), cell);
             }
         }

@@ -262,16 +262,16 @@ fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> 
 
 #[cfg(test)]
 mod tests {
-    use crate::space::Sketch;
+    use crate::space::RawGraph;
 
     const LIST: &str = "input,conv3x3-bn-relu,maxpool3x3,output";
 
-    fn sketch(matrix: &str, operations: &str) -> Sketch {
-        Sketch::from_matrix(matrix, operations).unwrap_or_else(|error| panic!("{matrix} with {operations}: {error}"))
+    fn sketch(matrix: &str, operations: &str) -> RawGraph {
+        RawGraph::from_matrix(matrix, operations).unwrap_or_else(|error| panic!("{matrix} with {operations}: {error}"))
     }
 
     fn message(matrix: &str, operations: &str) -> String {
-        Sketch::from_matrix(matrix, operations).unwrap_err().to_string()
+        RawGraph::from_matrix(matrix, operations).unwrap_err().to_string()
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
         let json = r#"[{"matrix": "[[0 1 1 0] [0 0 0 1] [0 0 0 1] [0 0 0 0]]", "ops": [-1, 0, 2, -2]},
             {"matrix": [[false,true,true,false],[false,false,false,true],[false,false,false,true],[false,false,false,false]],
              "ops": "['conv3x3-bn-relu', 'maxpool3x3']"}]"#;
-        assert_eq!(Sketch::from_json(json).unwrap(), [expected.clone(), expected]);
+        assert_eq!(RawGraph::from_json(json).unwrap(), [expected.clone(), expected]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Cells as people and programs write them down: a matrix, edges or JSON. Nothing is read or printed here.
 //!
-//! What is written may be anything, so it becomes a [`Sketch`] first: a graph of any names and up to [`MOST_WRITTEN`]
-//! vertices. [`Sketch::cell`] prunes it and checks it in the order in which the official program does. Another way of
-//! writing is one more function that ends in a [`Sketch`].
+//! What is written may be anything, so it becomes a [`RawGraph`] first: a graph of any names and up to [`MOST_WRITTEN`]
+//! vertices. [`RawGraph::cell`] prunes it and checks it in the order in which the official program does. Another way of
+//! writing is one more function that ends in a [`RawGraph`].
 
 mod json;
 mod literal;
@@ -99,7 +99,7 @@ pub enum Error {
 
 /// A graph as it was written down: dangling vertices, too many of them and unknown operations included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sketch {
+pub struct RawGraph {
     /// For each vertex a bit for each vertex that it feeds. All of them are higher.
     successors: Vec<u64>,
     /// The names of all vertices, the input's and the output's included.
@@ -122,7 +122,7 @@ struct Row {
     length: usize,
 }
 
-impl Sketch {
+impl RawGraph {
     /// Reads a matrix, as JSON such as `[[0,1],[0,0]]` or as row-major digits such as `0100`, and a list of operations.
     ///
     /// What Python and NumPy print is read, too: `array([[0, 1], [0, 0]])`, `[[0. 1.] [0. 0.]]`, `[[False, True], …]`, and
@@ -186,9 +186,9 @@ impl Sketch {
     /// # Example
     ///
     /// ```
-    /// use nasbench::space::{Sketch, Space};
+    /// use nasbench::space::{RawGraph, Space};
     ///
-    /// let sketches = Sketch::from_json(r#"{ "matrix": [[0, 1], [0, 0]], "ops": ["input", "output"] }"#)?;
+    /// let sketches = RawGraph::from_json(r#"{ "matrix": [[0, 1], [0, 0]], "ops": ["input", "output"] }"#)?;
     /// let cell = sketches[0].cell(&Space::nas_bench_101())?;
     /// assert_eq!(cell.hash().to_string(), "043721b9c7fe8c5fad811d47d83132ec");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -345,11 +345,11 @@ mod tests {
 
     const CONV: &str = "conv3x3-bn-relu";
 
-    fn cell(sketch: &Sketch) -> Result<Cell, super::super::Error> {
+    fn cell(sketch: &RawGraph) -> Result<Cell, super::super::Error> {
         sketch.cell(&Space::nas_bench_101())
     }
 
-    fn refused(sketch: Result<Sketch, Error>) -> String {
+    fn refused(sketch: Result<RawGraph, Error>) -> String {
         match sketch {
             Err(error) => error.to_string(),
             Ok(sketch) => cell(&sketch).unwrap_err().to_string(),
@@ -359,13 +359,13 @@ mod tests {
     #[test]
     fn all_ways_of_writing_a_cell_mean_the_same() {
         let operations = format!("input,{CONV},maxpool3x3,output");
-        let by_edges = Sketch::from_edges("0-1,0-2,1-3,2-3", &operations).unwrap();
+        let by_edges = RawGraph::from_edges("0-1,0-2,1-3,2-3", &operations).unwrap();
         for sketch in [
-            Sketch::from_edges(" 0-1, 2-3, 0-2,1-3", &format!("{CONV}, maxpool3x3")).unwrap(),
-            Sketch::from_edges("0-1,0-2,1-3,2-3", "conv3x3,maxpool3x3").unwrap(),
-            Sketch::from_matrix("[[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
-            Sketch::from_matrix("[[0,1.0,1,0],[0,0,0,1],[0.0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
-            Sketch::from_matrix("0110000100010000", &operations).unwrap(),
+            RawGraph::from_edges(" 0-1, 2-3, 0-2,1-3", &format!("{CONV}, maxpool3x3")).unwrap(),
+            RawGraph::from_edges("0-1,0-2,1-3,2-3", "conv3x3,maxpool3x3").unwrap(),
+            RawGraph::from_matrix("[[0,1,1,0],[0,0,0,1],[0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
+            RawGraph::from_matrix("[[0,1.0,1,0],[0,0,0,1],[0.0,0,0,1],[0,0,0,0]]", &operations).unwrap(),
+            RawGraph::from_matrix("0110000100010000", &operations).unwrap(),
         ] {
             assert_eq!(sketch, by_edges);
         }
@@ -374,7 +374,7 @@ mod tests {
             {{\"adjacency\":\"0110000100010000\",\"operations\":\"{operations}\"}}\n\n\
             [{{\"module_operations\":\"{operations}\",\"module_adjacency\":\"0110000100010000\"}}]\n"
         );
-        assert_eq!(Sketch::from_json(&lines).unwrap(), [by_edges.clone(), by_edges.clone(), by_edges.clone()]);
+        assert_eq!(RawGraph::from_json(&lines).unwrap(), [by_edges.clone(), by_edges.clone(), by_edges.clone()]);
         assert_eq!(cell(&by_edges).unwrap(), Cell::from_texts("0110000100010000", &operations).unwrap());
     }
 
@@ -382,7 +382,7 @@ mod tests {
     fn what_stands_beside_a_graph_is_checked_or_named() {
         let read = |more: &str| {
             let text = format!("{{\"matrix\": [[0,1],[0,0]], \"ops\": []{more}}}");
-            Sketch::from_json(&text).map(|sketches| sketches[0].clone())
+            RawGraph::from_json(&text).map(|sketches| sketches[0].clone())
         };
         let right = read(", \"module_hash\": \"043721B9C7FE8C5FAD811D47D83132EC\", \"epochs\": 4, \"name\": [1]").unwrap();
         assert_eq!(right.passed_over(), ["epochs".into(), "name".into()]);
@@ -398,14 +398,14 @@ mod tests {
 
     #[test]
     fn a_cell_without_operations_is_two_vertices() {
-        let cell = cell(&Sketch::from_edges("0-1", "").unwrap()).unwrap();
+        let cell = cell(&RawGraph::from_edges("0-1", "").unwrap()).unwrap();
         assert_eq!((cell.operations_text().as_str(), cell.to_string().as_str()), ("input,output", "0-1"));
     }
 
     #[test]
     fn what_is_no_graph_is_named() {
-        let matrix = |matrix: &str, operations: &str| refused(Sketch::from_matrix(matrix, operations));
-        let edges = |edges: &str, operations: &str| refused(Sketch::from_edges(edges, operations));
+        let matrix = |matrix: &str, operations: &str| refused(RawGraph::from_matrix(matrix, operations));
+        let edges = |edges: &str, operations: &str| refused(RawGraph::from_edges(edges, operations));
         assert_eq!(edges("0-1,x", ""), "`x` is no edge: expected two vertices such as `0-1`");
         assert_eq!(edges("", ""), "`` is no edge: expected two vertices such as `0-1`");
         assert_eq!(edges("0--1", ""), "`0--1` is no edge: expected two vertices such as `0-1`");
@@ -433,7 +433,7 @@ mod tests {
         // Each graph has every fault that comes after the one that it is refused for, too.
         let chain: Vec<_> = (0..10).map(|x| format!("{x}-{}", x + 1)).collect();
         let (chain, names) = (chain.join(","), ["odd"; 11].join(","));
-        let edges = |edges: &str, operations: &str| refused(Sketch::from_edges(edges, operations));
+        let edges = |edges: &str, operations: &str| refused(RawGraph::from_edges(edges, operations));
         assert_eq!(
             edges(&chain.replace("4-5,", ""), &names),
             "the cell is disconnected: no path leads from the input to the output"
@@ -449,16 +449,16 @@ mod tests {
 
     #[test]
     fn what_is_pruned_may_be_anything() {
-        let sketch = Sketch::from_edges("0-1,1-9,0-2,3-9,4-5,6-7", "maxpool3x3,a,b,c,d,e,f,g").unwrap();
+        let sketch = RawGraph::from_edges("0-1,1-9,0-2,3-9,4-5,6-7", "maxpool3x3,a,b,c,d,e,f,g").unwrap();
         assert_eq!(cell(&sketch).unwrap().to_string(), "0-1,1-2 maxpool3x3");
-        assert!(sketch.dangles() && !Sketch::from_edges("0-1,1-2", "maxpool3x3").unwrap().dangles());
+        assert!(sketch.dangles() && !RawGraph::from_edges("0-1,1-2", "maxpool3x3").unwrap().dangles());
     }
 
     proptest! {
         #[test]
         fn a_sketch_is_pruned_as_a_spec_is(seed: u64) {
             let spec = Sampler::Official.draw(&Space::nas_bench_101(), &mut Seed(seed).rng());
-            let sketch = Sketch::from_matrix(&spec.adjacency_text(), &spec.operations_text()).unwrap();
+            let sketch = RawGraph::from_matrix(&spec.adjacency_text(), &spec.operations_text()).unwrap();
             prop_assert_eq!(cell(&sketch).unwrap(), spec.prune().unwrap());
         }
     }

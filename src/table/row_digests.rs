@@ -17,11 +17,11 @@ use fs_err as fs;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
+use super::merge_scan::{RowLocation, Sorted, row_at};
 use super::reader::{self, Group, Groups};
 use super::record::CIRCUMSTANCES;
-use super::sorted::{Place, Sorted, row_at};
 use super::writer::Layout;
-use super::{Error, Identity, outcomes, schema, sum, writer};
+use super::{Error, Identity, checksum, schema, status_scan, writer};
 use crate::file::replace;
 
 /// Rows that are read at once.
@@ -49,7 +49,7 @@ pub(super) type RowDigest = [u8; 16];
 /// A row of one of some files.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) place: Place,
+    pub(super) place: RowLocation,
     pub(super) row: RowDigest,
     /// A digest of what two recordings of one task share.
     result: [u8; 8],
@@ -67,7 +67,7 @@ pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) ->
     let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
     // Damage is named before anything of a file is believed.
-    first_error(files.par_iter().map(|file| sum::check(file).map(drop)).collect())?;
+    first_error(files.par_iter().map(|file| checksum::check(file).map(drop)).collect())?;
     let columns = reader::columns(files, identity)?;
     let entries = Mutex::new(Vec::new());
     let survey_file = |(index, file): (usize, &PathBuf)| {
@@ -98,10 +98,10 @@ fn survey_group(groups: &Groups, group: &Group, columns: &SchemaRef, file: &Path
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
     groups.read(group, BATCH, |first, batch| {
         let batch = schema::project(batch, columns, file, first)?;
-        let rows = outcomes::rows(&batch, file, first)?.into_iter().zip(digester.digests(&batch));
+        let rows = status_scan::rows(&batch, file, first)?.into_iter().zip(digester.digests(&batch));
         for (row, ((key, status), (digest, result))) in rows.enumerate() {
             let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
-            entries.push(Entry { place: Place { key, file: position, row }, row: digest, result, yields: status.yields() });
+            entries.push(Entry { place: RowLocation { key, file: position, row }, row: digest, result, yields: status.yields() });
         }
         Ok(())
     })?;
@@ -184,7 +184,7 @@ pub(super) fn settle(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Iden
 }
 
 /// Says in what two rows of one key differ.
-fn conflict(one: Place, other: Place, files: &[PathBuf], identity: Identity) -> Result<Error, Error> {
+fn conflict(one: RowLocation, other: RowLocation, files: &[PathBuf], identity: Identity) -> Result<Error, Error> {
     // The file that comes first in the alphabet is the older one, if both are shards.
     let (one, other) = if files[one.file as usize] <= files[other.file as usize] { (one, other) } else { (other, one) };
     let (first, second) = (row_at(one, files, identity)?, row_at(other, files, identity)?);
@@ -269,7 +269,7 @@ impl Rows {
 /// [`Error::ReadBack`] for the first row that differs, [`Error::Sum`], and as [`read`](super::read) if it cannot be read.
 fn verify(file: &Path, identity: Identity, columns: &SchemaRef, digests: &[RowDigest], watch: Watch<'_>) -> Result<(), Error> {
     let differs = |row| Error::ReadBack { file: file.to_owned(), row };
-    sum::check(file)?;
+    checksum::check(file)?;
     let groups = Groups::open(file, identity)?;
     let list = groups.list();
     let rows = list.iter().map(|group| group.rows).sum::<usize>();

@@ -11,9 +11,9 @@ const MOST_DRAWS: usize = 10_000;
 
 /// The cells seen, by their fingerprints.
 #[derive(Debug, Default)]
-pub(super) struct Seen(FxHashSet<u64>);
+pub(super) struct Archive(FxHashSet<u64>);
 
-impl Seen {
+impl Archive {
     /// Whether the cell of a connected spec was not seen; from now on it was.
     pub(super) fn insert(&mut self, spec: Spec) -> bool {
         spec.prune().is_ok_and(|cell| self.0.insert(cell.fingerprint()))

@@ -13,9 +13,9 @@ use crate::statistics::{Estimate, mean, number};
 
 /// How algorithms compare over several tasks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Across {
+pub struct Aggregate {
     /// The algorithms, in the order of the plan.
-    pub algorithms: Vec<Place>,
+    pub algorithms: Vec<OverallResult>,
     /// Which tasks are of one benchmark. The tests over tasks take each cluster as one task.
     pub clusters: Clusters,
     /// How they rank by the interquartile means of their final regrets on each benchmark; `None` if all are equal on every one, or
@@ -39,7 +39,7 @@ pub struct Across {
 
 /// How an algorithm did over all tasks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Place {
+pub struct OverallResult {
     /// The algorithm, with the options that were given.
     pub name: String,
     /// The interquartile mean of the final regrets of all runs of all tasks, each divided by the regret of the task's median cell:
@@ -49,7 +49,7 @@ pub struct Place {
     pub mean_rank: Option<f64>,
 }
 
-impl Across {
+impl Aggregate {
     /// Sums up the final regrets of the runs.
     ///
     /// `None` if the median cell of a task is as good as the best one, or an algorithm has no run.
@@ -67,7 +67,7 @@ impl Across {
         if middles.iter().any(|middle| *middle <= 0.0) {
             return None;
         }
-        let count = plan.contestants.len();
+        let count = plan.competitors.len();
         // Divided, so that the sizes of differences on two tasks can be compared.
         let scores: Vec<Vec<f64>> = regrets
             .iter()
@@ -83,22 +83,22 @@ impl Across {
         };
         // A generator for each: runs share no seed, so that those of one number have nothing in common.
         let resample = |algorithm: usize| {
-            let name = format!("bootstrap of {} on all tasks", plan.contestants[algorithm].identity());
+            let name = format!("bootstrap of {} on all tasks", plan.competitors[algorithm].identity());
             Resampled::new(&slices(&normalised(algorithm)), &mut plan.seed.derive(&name).rng())
         };
         let few = if scores.len() < FEWEST_TASKS { 0..count } else { 0..0 };
         let resampled: Vec<_> = few.into_par_iter().map(resample).collect();
         let place = |algorithm: usize| {
-            let contestant = &plan.contestants[algorithm];
-            let mut rng = plan.seed.derive(&format!("interval of {} on all tasks", contestant.identity())).rng();
-            Place {
-                name: contestant.name(),
+            let competitor = &plan.competitors[algorithm];
+            let mut rng = plan.seed.derive(&format!("interval of {} on all tasks", competitor.identity())).rng();
+            OverallResult {
+                name: competitor.name(),
                 normalised_regret: interquartile_mean_interval(&slices(&normalised(algorithm)), &mut rng),
                 mean_rank: ranks.as_ref().map(|ranks| ranks.mean_ranks[algorithm]),
             }
         };
         let pair = |(first, second): (usize, usize)| {
-            let [one, other] = [first, second].map(|place| plan.contestants[place].identity());
+            let [one, other] = [first, second].map(|place| plan.competitors[place].identity());
             let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on all tasks")).rng();
             let [x, y] =
                 [second, first].map(|algorithm| regrets.iter().map(|task| task[algorithm].as_slice()).collect::<Vec<_>>());
@@ -173,10 +173,10 @@ mod tests {
         (0..tasks).map(|number| task(number).to_vec()).collect()
     }
 
-    fn across(tasks: usize) -> Across {
+    fn across(tasks: usize) -> Aggregate {
         let tasks = fixture::independent_tasks(tasks);
         let plan = Plan { tasks, ..fixture::plan(&["random", "genetic", "local-search"], 8) };
-        Across::new(&plan, &regrets(plan.tasks.len()), &vec![2.0; plan.tasks.len()]).unwrap()
+        Aggregate::new(&plan, &regrets(plan.tasks.len()), &vec![2.0; plan.tasks.len()]).unwrap()
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             .iter()
             .map(|task| task.iter().map(|one| vec![*one]).collect())
             .collect();
-        let p_value = |middles| Across::new(&plan, &regrets, middles).unwrap().pairs[0].p_value.unwrap();
+        let p_value = |middles| Aggregate::new(&plan, &regrets, middles).unwrap().pairs[0].p_value.unwrap();
         // Signed ranks 1, 2, 3 against 4; divided by a hundred, the last one is the smallest: 2, 3, 4 against 1.
         assert!((p_value(&[1.0, 1.0, 1.0, 1.0]) - 0.875).abs() < 1e-12);
         assert!((p_value(&[1.0, 1.0, 1.0, 100.0]) - 0.25).abs() < 1e-12);
@@ -229,7 +229,7 @@ mod tests {
     fn tasks_of_one_benchmark_are_not_tested_as_independent_ones() {
         let mut plan =
             Plan { tasks: vec![fixture::task(36), fixture::task(108)], ..fixture::plan(&["random", "genetic", "smac"], 8) };
-        let one = Across::new(&plan, &regrets(2), &[1.0; 2]).unwrap();
+        let one = Aggregate::new(&plan, &regrets(2), &[1.0; 2]).unwrap();
         assert_eq!((&one.ranks, one.critical_difference, &one.nemenyi), (&None, None, &None));
         assert!(one.algorithms.iter().all(|place| place.mean_rank.is_none() && place.normalised_regret.is_some()));
         assert!(one.pairs.iter().all(|pair| pair.p_value.is_none() && pair.corrected_p_value.is_none()));
@@ -239,7 +239,7 @@ mod tests {
 
         // Ten tasks of five benchmarks are five observations: on each benchmark the last two algorithms took turns, so that they tie.
         plan.tasks = (0..10).map(|task| fixture::independent_tasks(5)[task / 2].clone()).collect();
-        let five = Across::new(&plan, &regrets(10), &[1.0; 10]).unwrap();
+        let five = Aggregate::new(&plan, &regrets(10), &[1.0; 10]).unwrap();
         let ranks = five.ranks.as_ref().unwrap();
         assert_eq!((ranks.tasks, ranks.mean_ranks.as_slice()), (5, &[1.0, 2.5, 2.5][..]));
         // All five are won: 2 / 2^5. Ten independent tasks would have given 2 / 2^10.
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_task_without_a_bad_half_cannot_be_normalised() {
         let plan = fixture::plan(&["random", "genetic", "local-search"], 8);
-        assert_eq!(Across::new(&plan, &regrets(2), &[1.0, 0.0]), None);
-        assert_eq!(Across::new(&plan, &[vec![Vec::new(); 3], vec![Vec::new(); 3]], &[1.0, 1.0]), None);
+        assert_eq!(Aggregate::new(&plan, &regrets(2), &[1.0, 0.0]), None);
+        assert_eq!(Aggregate::new(&plan, &[vec![Vec::new(); 3], vec![Vec::new(); 3]], &[1.0, 1.0]), None);
     }
 }

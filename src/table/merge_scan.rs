@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::reader::{ROWS, Scan};
-use super::{Benchmark, Error, Identity, Key, Part, outcomes, reader, schema};
+use super::{Benchmark, Error, Identity, Key, Part, reader, schema, status_scan};
 
 /// The columns that make the key, and that which says which of the rows of one key counts.
 const KEY: [&str; 4] = ["module_hash", "epochs", "repeat", "status"];
@@ -44,7 +44,7 @@ enum Order {
 
 /// Where the row of a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct RowLocation {
     pub(crate) key: Key,
     /// The position of the file among all.
     pub(crate) file: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Place {
 
 /// Rows on their way into order.
 struct Gathering {
-    places: Vec<Place>,
+    places: Vec<RowLocation>,
     /// So many have been gathered.
     done: usize,
     /// How many are gathered at once.
@@ -106,7 +106,7 @@ impl Sorted {
         let mut places = Vec::new();
         for (index, file) in files.iter().enumerate() {
             let index = u32::try_from(index).expect("a folder has fewer than 2^32 files");
-            for_each_key(file, identity, |key, yields, row| places.push((yields, Place { key, file: index, row })))?;
+            for_each_key(file, identity, |key, yields, row| places.push((yields, RowLocation { key, file: index, row })))?;
         }
         places.par_sort_unstable_by_key(|(yields, place)| (place.key, *yields, *place));
         let mut places: Vec<_> = places.into_iter().map(|(_, place)| place).collect();
@@ -115,7 +115,7 @@ impl Sorted {
     }
 
     /// Gathers the rows of places, in their order.
-    pub(crate) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<Place>, columns: SchemaRef) -> Self {
+    pub(crate) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<RowLocation>, columns: SchemaRef) -> Self {
         let rows = places.len() as u64;
         let gathering = Gathering { places, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
         Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
@@ -183,7 +183,7 @@ impl Small {
 }
 
 /// Reads the rows of some places from their files.
-fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
+fn gather(places: &[RowLocation], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
     let mut by_place: Vec<usize> = (0..places.len()).collect();
     by_place.par_sort_unstable_by_key(|index| (places[*index].file, places[*index].row));
     let by_file: Vec<_> = by_place.chunk_by(|a, b| places[*a].file == places[*b].file).collect();
@@ -221,7 +221,7 @@ fn gather(places: &[Place], files: &[PathBuf], identity: Identity, columns: &Sch
 /// # Errors
 ///
 /// As [`Sorted::open`].
-pub(crate) fn row_at(place: Place, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
+pub(crate) fn row_at(place: RowLocation, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
     let columns = reader::columns(files, identity)?;
     let chunk = gather(&[place], files, identity, &columns)?;
     Ok(chunk.parts.into_iter().next().expect("a place has a part"))
@@ -256,7 +256,7 @@ fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> 
 fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool, u32)) -> Result<(), Error> {
     for batch in Scan::open(file, identity, schema::of(&KEY), None)? {
         let (first, batch) = batch?;
-        for (row, (key, status)) in (first..).zip(outcomes::rows(&batch, file, first)?) {
+        for (row, (key, status)) in (first..).zip(status_scan::rows(&batch, file, first)?) {
             take(key, status.yields(), u32::try_from(row).expect("a file has fewer than 2^32 rows"));
         }
     }

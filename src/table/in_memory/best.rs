@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{Answer, Repeat, Stop, Table};
 use crate::table::Error;
-use crate::table::dense::Mean;
+use crate::table::in_memory::Mean;
 use crate::unit::Epochs;
 
 /// A column by which cells can be ranked.

@@ -29,11 +29,12 @@ struct Heading {
 
 /// A finished run, and whose it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct KeptRun {
+pub(super) struct LoggedRun {
     /// The task with all that decides its answers.
     pub(super) task: String,
     /// The algorithm with all its options.
-    pub(super) contestant: String,
+    #[serde(rename = "contestant")]
+    pub(super) competitor: String,
     pub(super) run: u32,
     /// The processor time that it took.
     pub(super) took: Seconds,
@@ -42,11 +43,11 @@ pub(super) struct KeptRun {
 
 /// The open file. It is locked as long as this lives.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct RunLog {
     file: Mutex<fs::File>,
 }
 
-impl Kept {
+impl RunLog {
     /// Opens the file, or begins it, and reads the runs that are there. One without runs is begun anew: a comparison that failed at
     /// once leaves it.
     ///
@@ -54,7 +55,7 @@ impl Kept {
     ///
     /// [`Error::Locked`] if another process has it, [`Error::Foreign`] if it holds something else, [`Error::OtherConditions`] if
     /// it is another comparison's, [`Error::File`] if the disk does not take it.
-    pub(super) fn open(path: &Path, conditions: &Conditions) -> Result<(Self, Vec<KeptRun>), Error> {
+    pub(super) fn open(path: &Path, conditions: &Conditions) -> Result<(Self, Vec<LoggedRun>), Error> {
         let mut file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.file().try_lock() {
             Ok(()) => {}
@@ -78,7 +79,7 @@ impl Kept {
     /// # Errors
     ///
     /// [`Error::File`] if the disk does not take it.
-    pub(super) fn append(&self, run: &KeptRun) -> Result<(), Error> {
+    pub(super) fn append(&self, run: &LoggedRun) -> Result<(), Error> {
         let frame = frame(run);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(file.write_all(&frame)?)
@@ -86,7 +87,7 @@ impl Kept {
 }
 
 /// The whole runs of a file, and where they end.
-fn parse(bytes: &[u8], path: &Path, conditions: &Conditions) -> Result<(Vec<KeptRun>, usize), Error> {
+fn parse(bytes: &[u8], path: &Path, conditions: &Conditions) -> Result<(Vec<LoggedRun>, usize), Error> {
     let foreign = || Error::Foreign { file: PathBuf::from(path) };
     let payload = payload_at(bytes, 0).ok_or_else(foreign)?;
     let heading: Heading = ciborium::from_reader(payload).map_err(|_| foreign())?;
@@ -118,7 +119,7 @@ mod tests {
         Conditions { budget, seed: Seed(7), tool_version, duplicates: Duplicates::default(), returns: Returns::default() }
     }
 
-    fn run(number: u32) -> KeptRun {
+    fn run(number: u32) -> LoggedRun {
         let outcome = Outcome {
             trials: number,
             distinct_cells: Some(number),
@@ -127,15 +128,15 @@ mod tests {
             steps: Vec::new(),
             redraws: Redraws::default(),
         };
-        let (task, contestant) = ("a table".to_owned(), "random {}".to_owned());
-        KeptRun { task, contestant, run: number, took: Seconds(0.1), outcome }
+        let (task, competitor) = ("a table".to_owned(), "random {}".to_owned());
+        LoggedRun { task, competitor, run: number, took: Seconds(0.1), outcome }
     }
 
     /// A file with three runs, and its bytes.
     fn file() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs");
-        let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
+        let (kept, runs) = RunLog::open(&path, &of("20evals")).unwrap();
         assert_eq!(runs, []);
         for number in 0..3 {
             kept.append(&run(number)).unwrap();
@@ -151,14 +152,14 @@ mod tests {
         let heading = HEADER + payload_at(&bytes, 0).unwrap().len();
         for length in heading..=bytes.len() {
             fs::write(&path, &bytes[..length]).unwrap();
-            let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
+            let (kept, runs) = RunLog::open(&path, &of("20evals")).unwrap();
             assert_eq!(runs, [0, 1, 2].map(run)[..runs.len()], "cut at byte {length}");
             kept.append(&run(7)).unwrap();
             drop(kept);
-            let again = Kept::open(&path, &of("20evals")).unwrap().1;
+            let again = RunLog::open(&path, &of("20evals")).unwrap().1;
             assert_eq!((again.len(), again.last()), (runs.len() + 1, Some(&run(7))), "cut at byte {length}");
         }
-        assert_eq!(Kept::open(&path, &of("20evals")).unwrap().1.len(), 4);
+        assert_eq!(RunLog::open(&path, &of("20evals")).unwrap().1.len(), 4);
     }
 
     #[test]
@@ -187,13 +188,13 @@ mod tests {
     #[test]
     fn nothing_else_is_overwritten() {
         let (_folder, path, bytes) = file();
-        let error = Kept::open(&path, &of("5s")).unwrap_err().to_string();
+        let error = RunLog::open(&path, &of("5s")).unwrap_err().to_string();
         let words = "holds runs with a budget of 20evals, seed 7 and version 0.1.0, expected a budget of 5s, seed 7 and version 0.1.0\nhint: ";
         assert!(error.contains(words), "{error}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
         for foreign in [b"a letter to a friend".as_slice(), &frame(&"a value"), &bytes[..9]] {
             fs::write(&path, foreign).unwrap();
-            assert!(matches!(Kept::open(&path, &of("20evals")), Err(Error::Foreign { .. })));
+            assert!(matches!(RunLog::open(&path, &of("20evals")), Err(Error::Foreign { .. })));
             assert_eq!(fs::read(&path).unwrap(), foreign);
         }
     }
@@ -202,21 +203,21 @@ mod tests {
     fn a_file_without_runs_is_in_nobodys_way() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs");
-        drop(Kept::open(&path, &of("5s")).unwrap());
-        let (kept, runs) = Kept::open(&path, &of("20evals")).unwrap();
+        drop(RunLog::open(&path, &of("5s")).unwrap());
+        let (kept, runs) = RunLog::open(&path, &of("20evals")).unwrap();
         assert_eq!(runs, []);
         kept.append(&run(0)).unwrap();
         drop(kept);
-        assert_eq!(Kept::open(&path, &of("20evals")).unwrap().1, [run(0)]);
-        assert!(matches!(Kept::open(&path, &of("5s")), Err(Error::OtherConditions { .. })));
+        assert_eq!(RunLog::open(&path, &of("20evals")).unwrap().1, [run(0)]);
+        assert!(matches!(RunLog::open(&path, &of("5s")), Err(Error::OtherConditions { .. })));
     }
 
     #[test]
     fn two_at_once_are_refused() {
         let (_folder, path, _) = file();
-        let first = Kept::open(&path, &of("20evals")).unwrap();
-        assert!(matches!(Kept::open(&path, &of("20evals")), Err(Error::Locked { .. })));
+        let first = RunLog::open(&path, &of("20evals")).unwrap();
+        assert!(matches!(RunLog::open(&path, &of("20evals")), Err(Error::Locked { .. })));
         drop(first);
-        assert!(Kept::open(&path, &of("20evals")).is_ok());
+        assert!(RunLog::open(&path, &of("20evals")).is_ok());
     }
 }

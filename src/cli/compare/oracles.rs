@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, Contestant, Judging, ModelTruth, Plan, TableTruth, Task, Truth};
+use nasbench::compare::{self, Competitor, Judging, ModelTruth, Plan, TableTruth, Task, Truth};
 use nasbench::oracle::Oracle;
 use nasbench::search::{Budget, Entry};
 use nasbench::space::Cell;
@@ -48,10 +48,10 @@ pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<A
 /// What answers at each budget that was asked for.
 pub(super) fn tasks<'a>(
     arguments: &Arguments,
-    contestants: &[Contestant],
+    competitors: &[Competitor],
     answers: &'a [Answers],
 ) -> anyhow::Result<Vec<(Task, &'a Answers)>> {
-    let algorithms: Vec<&Entry> = contestants.iter().map(Contestant::entry).collect();
+    let algorithms: Vec<&Entry> = competitors.iter().map(Competitor::entry).collect();
     let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
         [] => vec![None],
         epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
@@ -64,7 +64,7 @@ pub(super) fn tasks<'a>(
 /// Refuses a budget of seconds where nobody knows the training times that it is spent by, and notes which algorithms miss small
 /// budgets of epochs and which benchmarks lack cells.
 pub(super) fn check(
-    contestants: &[Contestant],
+    competitors: &[Competitor],
     tasks: &[Task],
     answers: &[&Answers],
     budgets: &[Budget],
@@ -88,7 +88,7 @@ pub(super) fn check(
         if let Answers::Models { file, models, .. } = answers {
             budgets.iter().try_for_each(|budget| models.check_times(file, *budget))?;
         }
-        for entry in contestants.iter().map(Contestant::entry) {
+        for entry in competitors.iter().map(Competitor::entry) {
             if let (true, Answers::Records { folder, table, costs: None, .. }) = (has_seconds, answers) {
                 target::check_times(table, folder, entry.budgets(setup))?;
             }
