@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a file of published NAS-Bench-101 records says: how well models order cells that they have not seen, what the landscape is, and
-# how searches do on models of its four budgets. One run of each cell tells nothing of the noise, so that these answer without.
+# how searches do on models of its four budgets, with the noise of what they leave unexplained.
 #
 #   scripts/real_records.sh CSV [RUNS [FOLDER]]
 #
@@ -38,5 +38,5 @@ for epochs in 4 12 36 108; do
 done
 searches=random,random:sampler=uniform:replacement=false,largest-first,largest-first:by=parameters,regularized-evolution,local-search
 searches+=,reinforce,tpe,smac,successive-halving,hyperband,bohb
-"$nasbench" --quiet compare "${models[@]}" --algorithms "$searches" --runs "$runs" --budget 100evals,300evals \
+"$nasbench" --quiet compare "${models[@]}" --noise --algorithms "$searches" --runs "$runs" --budget 100evals,300evals \
     --out "$folder/comparison"
