@@ -109,6 +109,14 @@ select sqrt(edges) as q, ln(flops) as l, floor(final_training_time) as f, ceil(f
 select edges - 1 - 2 - 3 + vertices * 2 - 10 as d, count(*) as n from records group by 1 order by 1
 select (epochs - 2) * (epochs - 18) as d, count(*) as n from records group by 1 order by 1
 select sum(wall_time) as s, avg(wall_time) as a from records where epochs = 99
+select sum(1) as s, sum(2.5) as t, sum(1) / count(*) as q, max(1) as m, avg(3) as a from records
+select epochs, sum(1) as s from records group by epochs order by epochs
+select sum(1) as s, max(1) as m from records where epochs > 100
+select round(edges / 2) as r, round((edges - 6) / 4, 1) as q, count(*) as n from records group by 1, 2 order by 1, 2
+select round(epochs / 4) as r, count(*) as n from records group by 1 order by 1
+select cast(1.9 as int) as a, cast(0.57 * 100 as int) as b, cast(-1.9 as bigint) as c
+select 0.5 * 3 as a, 0.25 * 3 as b
+select module_hash, row_number() over (order by final_validation_accuracy * 100, module_hash) as r from records where epochs = 18 and repeat = 0 and vertices < 5 and final_validation_accuracy is not null order by module_hash limit 5
 """.strip().splitlines()
 
 REFUSED = """

@@ -188,9 +188,14 @@ fn apply(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Co
     if !left.dtype().is_integer() || !right.dtype().is_integer() {
         return native(operation, left, right);
     }
-    // A constant has the narrowest type that holds it; whatever is computed with it has 64 bits.
-    let are_wide = [left, right].into_iter().any(|column| *column.dtype() == DataType::Int128);
-    let target = if are_wide { DataType::Int128 } else { DataType::Int64 };
+    // A constant has the narrowest type that holds it; whatever is computed with it has 64 bits. Numbers without a sign meet each other
+    // only inside of functions of polars, which count on their type.
+    let data_types = [left.dtype(), right.dtype()];
+    let target = match data_types {
+        [one, other] if one == other && one.is_unsigned_integer() => one.clone(),
+        _ if data_types.contains(&&DataType::Int128) => DataType::Int128,
+        _ => DataType::Int64,
+    };
     let (least, most) = range(&target).ok_or_else(wrong_operands)?;
     let (lefts, rights) = (whole_numbers(left)?, whole_numbers(right)?);
     let length = broadcast(left.len(), right.len())?;
@@ -228,6 +233,10 @@ fn broadcast(left: usize, right: usize) -> PolarsResult<usize> {
 /// The least and the largest result in a type of whole numbers.
 const fn range(data_type: &DataType) -> Option<(i128, i128)> {
     Some(match data_type {
+        DataType::UInt8 => (0, u8::MAX as i128),
+        DataType::UInt16 => (0, u16::MAX as i128),
+        DataType::UInt32 => (0, u32::MAX as i128),
+        DataType::UInt64 => (0, u64::MAX as i128),
         DataType::Int64 => (i64::MIN as i128, i64::MAX as i128),
         // JSON has numbers of 64 bits, with a sign or without.
         DataType::Int128 => (i64::MIN as i128, u64::MAX as i128),

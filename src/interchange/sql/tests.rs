@@ -550,6 +550,14 @@ fn constants_have_sixty_four_bits_and_no_more() {
 }
 
 #[test]
+fn functions_that_polars_counts_without_a_sign_meet_numbers_with_one() {
+    let found =
+        rows("select strpos(module_operations, 'max') - 10 as p, count(*) as n from records group by 1 order by 1 limit 1");
+    assert_eq!(found[0][0], json!(-10), "where there is none the position is 0");
+    assert_eq!(rows("select length(status) - 10 as l from records limit 1"), [[json!(-8)]]);
+}
+
+#[test]
 fn constants_alone_are_one_row() {
     assert_eq!(rows("select 0.5 * 3 as a, 0.25 * 3 as b"), [[json!(1.5), json!(0.75)]]);
     assert_eq!(rows("select (1 + 2) * 3 as a, 3 * (1 + 2) as b, 1.9 as c"), [[json!(9), json!(9), json!(1.9)]]);
