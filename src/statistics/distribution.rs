@@ -13,12 +13,12 @@ pub(crate) fn normal_survival(z: f64) -> f64 {
     0.5 * libm::erfc(z / SQRT_2)
 }
 
-/// The probability that a χ² number of so many degrees of freedom is larger than `x`.
+/// The probability that a χ² number with `degrees` degrees of freedom is larger than `x`.
 pub(crate) fn chi_squared_survival(x: f64, degrees: f64) -> f64 {
     if x <= 0.0 { 1.0 } else { gamma_ur(degrees / 2.0, x / 2.0) }
 }
 
-/// The probability that an F number of so many degrees of freedom, above and below the line, is larger than `x`.
+/// The probability that an F number with `above` and `below` degrees of freedom is larger than `x`.
 pub(crate) fn f_survival(x: f64, above: f64, below: f64) -> f64 {
     if x <= 0.0 { 1.0 } else { beta_reg(below / 2.0, above / 2.0, below / (below + above * x)) }
 }

@@ -332,7 +332,7 @@ fn round(column: &Column, decimals: u32) -> PolarsResult<Column> {
     let scale = 10_f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX));
     let round = |number: f64| {
         let rounded = (number * scale).round() / scale;
-        // Of so many digits that the number has no others.
+        // With more digits than the number has, scaling overflows: it stays as it is.
         if rounded.is_finite() { rounded } else { number }
     };
     of_floats(column, round)

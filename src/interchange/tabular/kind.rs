@@ -6,8 +6,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use crate::file::{Unpacked, without_mark};
-use crate::interchange::Error;
-use crate::interchange::official;
+use crate::interchange::{Error, official};
 
 /// The bytes that are looked at.
 const LOOKED_AT: u64 = 8_192;
