@@ -8,12 +8,8 @@ use anyhow::{Context as _, bail};
 use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
-use nasbench::surrogate::quality::cross_validate;
 use nasbench::surrogate::store::StoredJudge;
-use nasbench::surrogate::{
-    self, Entry, Error, FEWEST_ROWS, Features, FittedRange, Judge, Lesson, Model, Noise, Prediction, Quantity, Rows, Target,
-    judge,
-};
+use nasbench::surrogate::{self, Entry, Error, FEWEST_ROWS, Features, FitOptions, Lesson, Model, Quantity, Rows, judge};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
@@ -23,9 +19,7 @@ use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
 
-/// The parts of the cells, each of which is predicted by a fit on the others, where residuals are asked for.
-const FOLDS: usize = 5;
-/// So many features are named in a table.
+/// The number of features that a table names.
 const MOST_NAMED: usize = 20;
 
 const HELP: &str = "\
@@ -128,38 +122,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         [] => recorded.features(usual)?,
         named => recorded.features(named)?,
     };
-    // A model of the training time needs nothing but the cells, so that it can stand beside one that does.
-    let of_cells = features.clone();
-    let (features, rows) = encoded(&lesson, low.as_ref(), features).context("could not encode the cells")?;
     let started = Instant::now();
-    let Some(entry) = entry else { return fit_judge(arguments, &lesson, features, &rows) };
-    let mut model = fit(entry, &lesson, &features, &rows, Seed(arguments.seed)).context("could not fit the model")?;
-    if target.quantity == Quantity::ValidationAccuracy
-        && let Some(time) = fit_time(entry, &recorded, &lesson, &of_cells, Seed(arguments.seed))?
-    {
-        model = model.with_time(time)?;
-    }
+    let Some(surrogate) = entry else { return fit_judge(arguments, &lesson, features) };
+    let (benchmark, seed) = (Some(recorded.identity.clone()), Seed(arguments.seed));
+    let options = FitOptions { surrogate, features, benchmark, seed };
+    let (model, rows) = Model::fit_on(&recorded.table, &lesson, low.as_ref(), &options).context("could not fit the model")?;
     let elapsed = started.elapsed().as_secs_f64();
-    let model = model.with_benchmark(Some(recorded.identity.clone()));
     model.save(&arguments.out).context("could not write the model")?;
     if !global.quiet {
         note(format_args!("fitted in {elapsed:.2} s"));
     }
     if arguments.importances {
-        return print_importances(entry, arguments, &lesson, &features, &rows);
+        return print_importances(surrogate, arguments, &lesson, &model, &rows);
     }
     print(&model, &lesson, &arguments.out)
-}
-
-/// What a model sees of the cells, with what they reached at a smaller budget if it learns from that.
-fn encoded(lesson: &Lesson, low: Option<&Lesson>, features: Features) -> Result<(Features, Rows), Error> {
-    let Some(low) = low else {
-        let rows = features.rows(lesson.cells())?;
-        return Ok((features, rows));
-    };
-    let features = features.with_warm(low.target());
-    let rows = features.rows_with(lesson.cells(), low.choose(lesson.hashes())?.values())?;
-    Ok((features, rows))
 }
 
 /// Finds a surrogate by its name; the judge is one of those known.
@@ -197,55 +173,14 @@ fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
     lesson.choose(&hashes).map_err(Into::into).and_then(enough).with_context(could_not)
 }
 
-fn fit(entry: &Entry, lesson: &Lesson, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
-    let seed = seed.derive(entry.name);
-    let model = Model::fit(entry, lesson.target(), features, rows, lesson.cells(), lesson.values(), seed)?;
-    let noise = match Noise::of_repeats(&means(&model.predict(rows)?), lesson.of_repeats()) {
-        // Without a second training of any cell, what cells lie apart from predictions of others is the nearest to it.
-        None if lesson.target().quantity == Quantity::ValidationAccuracy => {
-            let targets = (Quantity::ValidationAccuracy, lesson.values());
-            match cross_validate(entry, rows, lesson.hashes(), targets, FOLDS, seed.derive("noise")) {
-                Ok(quality) => Noise::of_residuals(&means(&quality.predictions), lesson.values()),
-                Err(Error::Folds { .. } | Error::TooFewRows { .. }) => None,
-                Err(error) => return Err(error),
-            }
-        }
-        noise => noise,
-    };
-    Ok(model.with_noise(noise))
-}
-
-fn means(predictions: &[Prediction]) -> Vec<f32> {
-    predictions.iter().map(|prediction| prediction.mean).collect()
-}
-
-/// The model of the time of the same cells; `None` if nobody recorded it.
-fn fit_time(
-    entry: &Entry,
-    recorded: &Recorded,
-    lesson: &Lesson,
-    features: &Features,
-    seed: Seed,
-) -> anyhow::Result<Option<Model>> {
-    let target = Target { quantity: Quantity::TrainingTime, ..lesson.target() };
-    let times = match Lesson::of(&recorded.table, target).and_then(|times| times.choose(lesson.hashes())) {
-        Err(Error::NothingToLearn { .. } | Error::UnknownCell { .. }) => return Ok(None),
-        times => times?,
-    };
-    let rows = features.rows(times.cells())?;
-    fit(entry, &times, features, &rows, seed).map(Some).context("could not fit the model of the training time")
-}
-
 /// Fits a judge and prints its rules.
-fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features, rows: &Rows) -> anyhow::Result<()> {
+fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features) -> anyhow::Result<()> {
     let could_not = "could not fit the judge";
     if lesson.target().quantity != Quantity::ValidationAccuracy {
         bail!("a judge tells the best cells by their accuracy: expected no other `--target`");
     }
-    let promising = judge::best(lesson.values(), judge::PROMISING).context(could_not)?;
-    let judge = Judge::fit(rows, features.names(), &promising).context(could_not)?;
-    let (training_cells, fitted_range) = (lesson.hashes().to_vec(), FittedRange::of(lesson.cells()));
-    let stored = StoredJudge { judge, target: lesson.target(), features, training_cells, fitted_range };
+    let rows = features.rows(lesson.cells()).context("could not encode the cells")?;
+    let stored = StoredJudge::fit(lesson, features, &rows).context(could_not)?;
     stored.save(&arguments.out).context("could not write the judge")?;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -314,14 +249,8 @@ fn of_other_sizes(model: &Model) -> String {
     }
 }
 
-fn print_importances(
-    entry: &Entry,
-    arguments: &Arguments,
-    lesson: &Lesson,
-    features: &Features,
-    rows: &Rows,
-) -> anyhow::Result<()> {
-    let found = importances(entry, rows, features.names(), lesson.hashes(), lesson.values(), Seed(arguments.seed));
+fn print_importances(entry: &Entry, arguments: &Arguments, lesson: &Lesson, model: &Model, rows: &Rows) -> anyhow::Result<()> {
+    let found = importances(entry, rows, model.features().names(), lesson.hashes(), lesson.values(), Seed(arguments.seed));
     let found = found.context("could not tell which features matter")?;
     let mut table = Table::new(&["feature", "kendall_tau_lost", "rmse_added"], &[]);
     let most = if arguments.format == Format::Table { MOST_NAMED } else { usize::MAX };

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Error;
 use super::conditions::Conditions;
-use crate::search::{Budget, Duplicates, Entry, Returns, Setup};
-use crate::unit::Seed;
+use super::{Error, Judging, set_up};
+use crate::search::{self, Budget, Duplicates, Entry, Returns, Setup};
+use crate::surrogate::Model;
+use crate::table::{Costs, Table};
+use crate::unit::{Epochs, Seed};
 
 /// An algorithm with its options.
 #[derive(Clone, Debug)]
@@ -95,6 +97,36 @@ pub struct Task {
 }
 
 impl Task {
+    /// The task of searching a table at a budget, or at the largest one. `benchmark` is the identity of the benchmark that the table was
+    /// read from, `folder` what people call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Setup::on_table`].
+    pub fn on_table(
+        table: &Table,
+        (folder, benchmark): (&str, &str),
+        epochs: Option<Epochs>,
+        algorithms: &[&Entry],
+        judging: Judging,
+        costs: Option<&Costs>,
+    ) -> Result<Self, search::Error> {
+        let setup = set_up(table, epochs, algorithms, judging)?;
+        let epochs = setup.epochs;
+        // A benchmark may grow and keep its identity, but then its answers change.
+        let shown = judging.shown(epochs).map_or_else(String::new, |(_, most)| format!(", repeats below {most} shown"));
+        let oracle = format!("benchmark {benchmark} with {} rows{shown}", table.row_count());
+        let (name, benchmark) = (name_of(folder, epochs), Some(benchmark.to_owned()));
+        Ok(Self { name, setup, oracle, benchmark, cost: costs.map(Costs::in_words) })
+    }
+
+    /// The task of searching models. `identity` changes when the answers do, `file` is what people call the models.
+    #[must_use]
+    pub fn on_models(accuracy: &Model, setup: Setup, file: &str, identity: String) -> Self {
+        let (name, benchmark) = (name_of(file, setup.epochs), accuracy.benchmark().map(ToOwned::to_owned));
+        Self { name, setup, oracle: identity, benchmark, cost: None }
+    }
+
     /// What must be the same for a run to be kept.
     pub(super) fn conditions(&self) -> String {
         self.cost.as_ref().map_or_else(|| self.identity(), |cost| format!("{} {cost}", self.identity()))
@@ -109,6 +141,10 @@ impl Task {
         }
         identity.to_string()
     }
+}
+
+fn name_of(oracle: &str, epochs: Epochs) -> String {
+    format!("{oracle} at {epochs} epoch{}", if epochs.0 == 1 { "" } else { "s" })
 }
 
 /// The most runs of a comparison: all of them are in memory in the end.

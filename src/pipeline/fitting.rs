@@ -8,12 +8,12 @@ use super::Error;
 use super::recorded::Measured;
 use crate::network::{Size, Skeleton};
 use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
-use crate::space::{Cell, ModuleHash, Space};
+use crate::space::{Cell, Space};
 use crate::surrogate::features::{READABLE, STANDARD};
 use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge, cross_validate_scores};
 use crate::surrogate::store::StoredJudge;
-use crate::surrogate::{self, Features, FittedRange, Model, Noise, Quantity, Rows, SURROGATES, Target, judge};
-use crate::table::Identity;
+use crate::surrogate::{self, Entry, Features, Lesson, Model, Quantity, SURROGATES, Target, judge};
+use crate::table::{Identity, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The surrogate that searches ask.
@@ -41,111 +41,71 @@ fn accuracy(predicted: f32) -> Option<Accuracy> {
     Accuracy::from_fraction(predicted.clamp(0.0, 1.0))
 }
 
-/// What the models learn from: one row per cell that has an accuracy.
-struct Lesson {
-    cells: Vec<Cell>,
-    hashes: Vec<ModuleHash>,
-    features: Features,
-    rows: Rows,
-    /// What the judge sees, whose rules a person reads.
-    readable: Features,
-    readable_rows: Rows,
-    accuracies: Vec<f32>,
-    /// The accuracies that these are the means of.
-    repeats: Vec<Vec<f64>>,
-    times: Vec<f32>,
-}
-
-impl Lesson {
-    fn of(recorded: &[Measured], skeleton: Skeleton, space: &Space) -> Result<Self, Error> {
-        let learned: Vec<_> = recorded
-            .iter()
-            .filter_map(|measured| Some((measured, measured.row.validation?.fraction(), measured.training_time?.0)))
-            .collect();
-        let cells: Vec<_> = learned.iter().map(|(measured, ..)| measured.row.cell).collect();
-        #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
-        let times = learned.iter().map(|(.., time)| *time as f32).collect();
-        let features = |encodings: &[&str]| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(skeleton));
-        let (features, readable) = (features(STANDARD)?, features(READABLE)?);
-        Ok(Self {
-            hashes: learned.iter().map(|(measured, ..)| measured.hash).collect(),
-            rows: features.rows(&cells)?,
-            readable_rows: readable.rows(&cells)?,
-            features,
-            readable,
-            accuracies: learned.iter().map(|(_, accuracy, _)| *accuracy).collect(),
-            repeats: learned
-                .iter()
-                .map(|(measured, ..)| measured.judged.iter().map(|accuracy| accuracy.fraction().into()).collect())
-                .collect(),
-            times,
-            cells,
-        })
-    }
-
-    fn folds(&self) -> usize {
-        FOLDS.min(self.cells.len())
-    }
-}
-
 /// Fits, assesses and saves the models, which keep the identity of the benchmark.
 pub(super) fn fit(
     recorded: &[Measured],
+    table: &Table,
     skeleton: Skeleton,
     space: &Space,
     epochs: Epochs,
     seed: Seed,
     (folder, benchmark): (&Path, Identity),
 ) -> Result<Fitted, Error> {
-    let lesson = Lesson::of(recorded, skeleton, space)?;
     let ended_well = recorded.iter().filter(|measured| measured.row.repeats.iter().any(Option::is_some)).count();
     if ended_well < FOLDS {
         return Err(Error::TooFewAccuracies { found: ended_well, cells: recorded.len(), expected: FOLDS });
     }
+    let learned: Vec<_> = recorded
+        .iter()
+        .filter(|measured| measured.row.validation.is_some() && measured.training_time.is_some())
+        .map(|measured| measured.hash)
+        .collect();
+    let lesson = |quantity| Lesson::of(table, Target { quantity, epochs })?.choose(&learned);
+    let (accuracies, times) = (lesson(Quantity::ValidationAccuracy)?, lesson(Quantity::TrainingTime)?);
+    let features = |encodings| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(skeleton));
+    let (features, readable) = (features(STANDARD)?, features(READABLE)?);
+    let rows = features.rows(accuracies.cells())?;
     fs_err::create_dir_all(folder)?;
-    let target = |quantity| Target { quantity, epochs };
-    let fit = |name: &str, quantity, values: &[f32]| -> Result<Model, Error> {
-        let Lesson { features, rows, cells, .. } = &lesson;
-        Ok(Model::fit(surrogate::find(name)?, target(quantity), features, rows, cells, values, seed.derive(name))?)
-    };
-    let time = Arc::new(fit(ORACLE, Quantity::TrainingTime, &lesson.times)?);
+    let time = Arc::new(times.fit(surrogate::find(ORACLE)?, &features, &rows, seed)?);
     // A file with both models answers a search by itself.
-    let fit_accuracy = |name: &str| -> Result<Model, Error> {
-        let model = fit(name, Quantity::ValidationAccuracy, &lesson.accuracies)?;
-        let predicted: Vec<f32> = model.predict(&lesson.rows)?.iter().map(|prediction| prediction.mean).collect();
-        let model = model
-            .with_noise(Noise::of_repeats(&predicted, &lesson.repeats))
-            .with_benchmark(Some(benchmark.to_string()))
-            .with_time(time.clone())?;
-        model.save(&folder.join(format!("{name}.json")))?;
+    let fit_accuracy = |entry: &Entry| -> Result<Model, Error> {
+        let model = accuracies.fit(entry, &features, &rows, seed)?;
+        let model = model.with_benchmark(Some(benchmark.to_string())).with_time(time.clone())?;
+        model.save(&folder.join(format!("{}.json", entry.name)))?;
         Ok(model)
     };
-    let mut quality =
-        Surrogates { validation: format!("{} folds, grouped by cell hash", lesson.folds()), ..Surrogates::default() };
+    let folds = Folds { count: FOLDS.min(learned.len()), lesson: &accuracies, seed: seed.derive("folds") };
+    let mut quality = Surrogates { validation: format!("{} folds, grouped by cell hash", folds.count), ..Surrogates::default() };
     for entry in SURROGATES.iter().filter(|entry| entry.name != ORACLE) {
-        fit_accuracy(entry.name)?;
+        fit_accuracy(entry)?;
     }
+    let targets = (Quantity::ValidationAccuracy, accuracies.values());
     for entry in SURROGATES {
-        let accuracies = (Quantity::ValidationAccuracy, lesson.accuracies.as_slice());
-        let assessed = cross_validate(entry, &lesson.rows, &lesson.hashes, accuracies, lesson.folds(), seed.derive("folds"))?;
+        let assessed = cross_validate(entry, &rows, accuracies.hashes(), targets, folds.count, folds.seed)?;
         if entry.name == ORACLE {
-            quality.held_out = held_out(&lesson, &assessed.predictions);
+            quality.held_out = held_out(&accuracies, &assessed.predictions);
         }
         quality.models.push(summarised(entry.name, &assessed));
     }
     for size in [Size::Flops, Size::Parameters] {
-        let sizes = size.measure_all(&lesson.cells);
-        let accuracies = (Quantity::ValidationAccuracy, lesson.accuracies.as_slice());
-        let assessed = cross_validate_scores(&sizes, &lesson.hashes, accuracies, lesson.folds(), seed.derive("folds"))?;
+        let sizes = size.measure_all(accuracies.cells());
+        let assessed = cross_validate_scores(&sizes, accuracies.hashes(), targets, folds.count, folds.seed)?;
         quality.sizes.push(summarised(size.name(), &assessed));
     }
-    quality.judge = judge_cells(&lesson, target(Quantity::ValidationAccuracy), seed, folder)?;
-    let accuracy = fit_accuracy(ORACLE)?;
+    quality.judge = judge_cells(&folds, readable, folder)?;
+    let accuracy = fit_accuracy(surrogate::find(ORACLE)?)?;
     Ok(Fitted { accuracy: Arc::new(accuracy), time, quality })
 }
 
+/// A cross-validation of models of some cells.
+struct Folds<'a> {
+    count: usize,
+    lesson: &'a Lesson,
+    seed: Seed,
+}
+
 fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {
-    let pairs = lesson.cells.iter().zip(&lesson.accuracies).zip(predictions);
+    let pairs = lesson.cells().iter().zip(lesson.values()).zip(predictions);
     let beside = |((cell, measured), prediction): ((&Cell, &f32), &surrogate::Prediction)| {
         Some(Prediction { cell: *cell, predicted: accuracy(prediction.mean)?, measured: accuracy(*measured)? })
     };
@@ -165,23 +125,20 @@ fn summarised(name: &str, assessed: &quality::Quality) -> SurrogateQuality {
     }
 }
 
-/// Fits and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
-fn judge_cells(lesson: &Lesson, target: Target, seed: Seed, folder: &Path) -> Result<Option<Judge>, Error> {
-    let (names, rows) = (lesson.readable.names(), &lesson.readable_rows);
+/// Fits, saves and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
+fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<Judge>, Error> {
+    let Folds { lesson, .. } = folds;
+    let rows = features.rows(lesson.cells())?;
     let attempt = || {
-        let promising = judge::best(&lesson.accuracies, judge::PROMISING)?;
-        let judge = judge::Judge::fit(rows, names, &promising)?;
-        let quality = cross_validate_judge(rows, names, &lesson.hashes, &promising, lesson.folds(), seed.derive("folds"))?;
-        Ok((judge, quality))
+        let promising = judge::best(lesson.values(), judge::PROMISING)?;
+        let quality = cross_validate_judge(&rows, features.names(), lesson.hashes(), &promising, folds.count, folds.seed)?;
+        Ok((StoredJudge::fit(lesson, features.clone(), &rows)?, quality))
     };
-    let (judge, quality) = match attempt() {
+    let (stored, quality) = match attempt() {
         Ok(judged) => judged,
         Err(surrogate::Error::OneClass { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let (features, training_cells) = (lesson.readable.clone(), lesson.hashes.clone());
-    let fitted_range = FittedRange::of(&lesson.cells);
-    let stored = StoredJudge { judge, target, features, training_cells, fitted_range };
     stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
     Ok(Some(Judge {
         question: format!("Is this cell among the best {:.0} %?", judge::PROMISING * 100.0),

@@ -20,7 +20,7 @@ use crate::network::Skeleton;
 use crate::record;
 use crate::report::{self, DataSet, Header, Machine, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::table::{self, Benchmark, Part, Record, Timestamp};
+use crate::table::{self, Benchmark, Part, Record, Table, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Epochs, Seconds, Seed};
 use crate::verify::{self, Candidate, Role, Verification};
@@ -164,7 +164,8 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let recorded = recorded::cells(&cells, &records, run.top, classes);
     let fit = || {
         let into = (job.out.join("models"), run.benchmark.identity());
-        fitting::fit(&recorded, run.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
+        let table = Table::from_records(&records).with_classes(classes);
+        fitting::fit(&recorded, &table, run.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
     };
     let mut fitted = stages.time("fit", fit)?;
     let searched = stages

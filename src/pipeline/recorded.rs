@@ -14,8 +14,6 @@ use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 pub(super) struct Measured {
     pub(super) hash: ModuleHash,
     pub(super) row: RecordedCell,
-    /// The validation accuracies that its trainings count as where it is judged.
-    pub(super) judged: Vec<Accuracy>,
     /// What its training costs on average.
     pub(super) training_time: Option<Seconds>,
 }
@@ -43,7 +41,6 @@ pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs, classes:
         let hash = cell.hash();
         let rows = rows.get(&hash).map(Vec::as_slice).unwrap_or_default();
         let times: Vec<_> = rows.iter().map(|record| record.end.training_time.0).collect();
-        let judged = judged(rows, classes);
         Measured {
             hash,
             row: RecordedCell {
@@ -51,10 +48,9 @@ pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs, classes:
                 parameters: rows.first().map_or(Parameters(0), |record| record.parameters),
                 flops: rows.first().map_or(Flops(0), |record| record.flops),
                 repeats: rows.iter().map(|record| record.end.validation_accuracy).collect(),
-                validation: Accuracy::mean(&judged),
+                validation: Accuracy::mean(&judged(rows, classes)),
                 test: Accuracy::mean(&judged_records(rows, |end| end.test_accuracy, classes)),
             },
-            judged,
             training_time: mean(&times).map(Seconds),
         }
     };

@@ -41,8 +41,8 @@ use serde::de::DeserializeOwned;
 
 use crate::oracle::{self, Measurement, Proposal};
 use crate::space::{self, Cell, Space};
-use crate::table::{self, Table};
-use crate::unit::{Epochs, Seconds};
+use crate::table::{self, Table, TableOracle};
+use crate::unit::{Epochs, Seconds, Seed};
 use pool::Region;
 
 /// What is wrong with a search.
@@ -265,6 +265,14 @@ impl Setup {
         let found = Pool::of(table, &used, is_wanted)?;
         let (space, pool) = found.ok_or(Error::NothingRecorded { budgets: used })?;
         Ok(Self { space, pool, ..setup })
+    }
+
+    /// An oracle for one search on a table. Where a mean of answers counts, it shows each repeat of a cell before one is shown again.
+    #[must_use]
+    pub fn oracle_on<'a>(&self, table: &'a Table, seed: Seed) -> TableOracle<'a> {
+        let oracle = TableOracle::new(table, seed);
+        let is_averaged = self.duplicates == Duplicates::Average || matches!(self.returns, Returns::TopKMean { .. });
+        if is_averaged { oracle.without_replacement() } else { oracle }
     }
 
     /// Whether a search may propose a cell: one of the space, and of the pool if there is one.

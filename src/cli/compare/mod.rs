@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::compare::{self, Competitor, Finished, Plan, Summary, Task, Truth};
-use nasbench::search::{self, Budget, Returns};
+use nasbench::search::{self, Budget, Returns, Setup};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
 
 use super::format::Format;
 use super::outputs::utf8;
 use super::search::cost::Cost;
+use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
 use super::{Global, note};
-use oracles::Answers;
 
 /// The baseline if none is given.
 const BASELINE: &str = "random";
@@ -166,12 +166,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
     let competitors = competitors(&arguments.algorithms, &arguments.set)?;
     let baseline = baseline(arguments.baseline.as_deref(), &competitors, &arguments.set)?;
-    let answers = oracles::open(arguments, !global.quiet)?;
-    let (tasks, on): (Vec<Task>, Vec<&Answers>) = oracles::tasks(arguments, &competitors, &answers)?.into_iter().unzip();
+    let sources = oracles::open(arguments, !global.quiet)?;
+    let (tasks, on): (Vec<Task>, Vec<&Source>) = oracles::tasks(arguments, &competitors, &sources)?.into_iter().unzip();
     let budgets = budgets(&arguments.budget)?;
     oracles::check(&competitors, &tasks, &on, &budgets, arguments.truth, global.quiet)?;
-    let truths = tasks.iter().zip(&on).map(|(task, answers)| answers.truth(task, arguments.truth)).collect::<Result<Vec<_>, _>>();
-    let truths = truths.context("could not judge the cells")?;
+    let truths = tasks.iter().zip(&on).map(|(task, source)| oracles::truth(source, task, arguments.truth));
+    let truths = truths.collect::<anyhow::Result<Vec<_>>>().context("could not judge the cells")?;
     let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     results::check(&arguments.out, arguments.force, &budgets)?;
@@ -186,7 +186,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let started = Instant::now();
     let compared = |plan: Plan| -> Result<Compared, compare::Error> {
         let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
-        let oracle = |task: usize, seed| on[task].oracle(seed, shown(task), &plan);
+        let rules = |task: usize| Setup { duplicates, returns, ..plan.tasks[task].setup.clone() };
+        let rules: Vec<Setup> = (0..on.len()).map(rules).collect();
+        let oracle = |task: usize, seed| on[task].oracle(seed, &rules[task], shown(task));
         let file = arguments.out.join(results::named(results::RUNS, plan.budget, budgets.len()));
         let finished = compare::run(&plan, oracle, &truths, &file, || bar.inc(1))?;
         let summary = Summary::new(&plan, &finished.runs, &truths);

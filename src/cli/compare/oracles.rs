@@ -1,29 +1,18 @@
 //! What a comparison asks: benchmarks and models, each at some budgets.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, Competitor, Judging, ModelTruth, Plan, TableTruth, Task, Truth};
-use nasbench::oracle::Oracle;
+use nasbench::compare::{self, Competitor, Judging, ModelTruth, TableTruth, Task, Truth};
 use nasbench::search::{Budget, Entry};
-use nasbench::space::Cell;
-use nasbench::table::{Costs, Table};
-use nasbench::unit::{Epochs, Seed};
+use nasbench::table::Table;
+use nasbench::unit::Epochs;
 
 use super::{Arguments, Which};
 use crate::cli;
-use crate::cli::search::cost::Cost;
-use crate::cli::search::models::{self, Models};
-use crate::cli::search::{target, without_small_budgets};
-
-/// What answers, in memory.
-pub(super) enum Answers {
-    Records { folder: PathBuf, identity: String, table: Table, costs: Option<Costs> },
-    Models { file: PathBuf, identity: String, models: Models, cells: Vec<Cell> },
-}
+use crate::cli::search::source::Source;
+use crate::cli::search::{models, without_small_budgets};
 
 /// Opens everything that `--on` names.
-pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<Answers>> {
+pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<Source>> {
     arguments.on.iter().try_for_each(|on| cli::benchmark::refuse_file_to_import(on))?;
     if !arguments.on.iter().any(|on| on.is_file()) {
         let models::Arguments { time_model, cheaper_model, noise, max_vertices } = &arguments.models;
@@ -42,23 +31,44 @@ pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<A
     }
     let is_of_time = arguments.budget.iter().any(|budget| matches!(budget.0, Budget::SimulatedTime(_)));
     let cost = (arguments.cost, is_of_time && is_told);
-    arguments.on.iter().map(|on| Answers::read(on.clone(), &arguments.models, cost)).collect()
+    arguments.on.iter().map(|on| Source::open(on.clone(), &arguments.models, cost)).collect()
 }
 
-/// What answers at each budget that was asked for.
+/// The tasks: each source at each budget that was asked for.
 pub(super) fn tasks<'a>(
     arguments: &Arguments,
     competitors: &[Competitor],
-    answers: &'a [Answers],
-) -> anyhow::Result<Vec<(Task, &'a Answers)>> {
+    sources: &'a [Source],
+) -> anyhow::Result<Vec<(Task, &'a Source)>> {
     let algorithms: Vec<&Entry> = competitors.iter().map(Competitor::entry).collect();
     let epochs: Vec<Option<Epochs>> = match &arguments.epochs[..] {
         [] => vec![None],
         epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
     };
-    let task =
-        |(answers, epochs): (&'a Answers, Option<Epochs>)| Ok((answers.task(epochs, &algorithms, arguments.truth)?, answers));
-    answers.iter().flat_map(|answers| epochs.iter().map(move |epochs| (answers, *epochs))).map(task).collect()
+    let pairs = sources.iter().flat_map(|source| epochs.iter().map(move |epochs| (source, *epochs)));
+    pairs.map(|(source, epochs)| Ok((task(source, epochs, &algorithms, arguments.truth)?, source))).collect()
+}
+
+fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], truth: Which) -> anyhow::Result<Task> {
+    match source {
+        Source::Table { identity, table, costs, .. } => {
+            let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), truth));
+            let task = Task::on_table(table, (&on, identity), epochs, algorithms, judging, costs.as_ref());
+            task.with_context(|| format!("could not search `{on}`"))
+        }
+        Source::Models { file, identity, models, .. } => {
+            models.check_budget(file, epochs)?;
+            Ok(Task::on_models(models.accuracy(), models.setup(), &source.on(), identity.clone()))
+        }
+    }
+}
+
+/// What a task is judged by.
+pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow::Result<Box<dyn Truth + 'a>> {
+    Ok(match source {
+        Source::Table { table, .. } => Box::new(TableTruth::new(table, &task.setup, judging(table, task.setup.epochs, truth))?),
+        Source::Models { models, .. } => Box::new(ModelTruth::new(models.accuracy(), &models.space().cells()?)?),
+    })
 }
 
 /// Refuses a budget of seconds where nobody knows the training times that it is spent by, and notes which algorithms miss small
@@ -66,18 +76,17 @@ pub(super) fn tasks<'a>(
 pub(super) fn check(
     competitors: &[Competitor],
     tasks: &[Task],
-    answers: &[&Answers],
+    sources: &[&Source],
     budgets: &[Budget],
     truth: Which,
     is_quiet: bool,
 ) -> anyhow::Result<()> {
     let mut notes = Vec::new();
-    let has_seconds = budgets.iter().any(|budget| matches!(budget, Budget::SimulatedTime(_)));
-    for (Task { name, setup, .. }, answers) in tasks.iter().zip(answers) {
+    for (Task { name, setup, .. }, source) in tasks.iter().zip(sources) {
         if let Some(pool) = &setup.pool {
             notes.push(format!("note: `{name}` is a pool of {pool}: the searches stay within them"));
         }
-        if let Answers::Records { table, .. } = answers
+        if let Source::Table { table, .. } = source
             && judging(table, setup.epochs, truth) == Judging::All
             && truth == Which::Unseen
         {
@@ -85,14 +94,9 @@ pub(super) fn check(
                 "note: some cells of `{name}` have one repeat only: the repeat that a search saw is among those that judge"
             ));
         }
-        if let Answers::Models { file, models, .. } = answers {
-            budgets.iter().try_for_each(|budget| models.check_times(file, *budget))?;
-        }
         for entry in competitors.iter().map(Competitor::entry) {
-            if let (true, Answers::Records { folder, table, costs: None, .. }) = (has_seconds, answers) {
-                target::check_times(table, folder, entry.budgets(setup))?;
-            }
-            let note = without_small_budgets(entry.name, &answers.on(), setup.epochs);
+            budgets.iter().try_for_each(|budget| source.check_budget(*budget, entry.budgets(setup)))?;
+            let note = without_small_budgets(entry.name, &source.on(), setup.epochs);
             if entry.misses_small_budgets(setup) && !notes.contains(&note) {
                 notes.push(note);
             }
@@ -107,77 +111,5 @@ fn judging(table: &Table, epochs: Epochs, truth: Which) -> Judging {
     match truth {
         Which::Unseen => Judging::unseen(table, epochs),
         Which::All => Judging::All,
-    }
-}
-
-impl Answers {
-    /// What is asked, as it was typed.
-    fn on(&self) -> String {
-        match self {
-            Self::Records { folder: on, .. } | Self::Models { file: on, .. } => on.display().to_string(),
-        }
-    }
-
-    fn read(on: PathBuf, arguments: &models::Arguments, (cost, is_told): (Option<Cost>, bool)) -> anyhow::Result<Self> {
-        if on.is_file() {
-            let models = Models::open(&on, arguments, None)?;
-            return Ok(Self::Models {
-                identity: models.identity(&on, arguments)?,
-                file: on,
-                cells: models.space().cells()?,
-                models,
-            });
-        }
-        let benchmark = cli::benchmark::open(&on)?;
-        let table = benchmark.table().context("could not read the benchmark")?;
-        let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
-        Ok(Self::Records { folder: on, identity: benchmark.identity().to_string(), table, costs })
-    }
-
-    /// A task of it for some algorithms, at a budget if one was given.
-    fn task(&self, epochs: Option<Epochs>, algorithms: &[&Entry], truth: Which) -> anyhow::Result<Task> {
-        let plural = |epochs: Epochs| if epochs.0 == 1 { "" } else { "s" };
-        match self {
-            Self::Records { folder, identity, table, costs } => {
-                let judging = judging(table, compare::full_budget(table, epochs), truth);
-                let setup = compare::set_up(table, epochs, algorithms, judging);
-                let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
-                let epochs = setup.epochs;
-                // A benchmark may grow and keep its identity, but then its answers change.
-                let shown = judging.shown(epochs).map_or_else(String::new, |(_, most)| format!(", repeats below {most} shown"));
-                let oracle = format!("benchmark {identity} with {} rows{shown}", table.row_count());
-                let name = format!("{} at {epochs} epoch{}", folder.display(), plural(epochs));
-                let cost = costs.as_ref().map(Costs::in_words);
-                Ok(Task { name, setup, oracle, benchmark: Some(identity.clone()), cost })
-            }
-            Self::Models { file, identity, models, .. } => {
-                models.check_budget(file, epochs)?;
-                let known = models.epochs();
-                let setup = models.setup();
-                let name = format!("{} at {known} epoch{}", file.display(), plural(known));
-                let benchmark = models.accuracy().benchmark().map(ToOwned::to_owned);
-                Ok(Task { name, setup, oracle: identity.clone(), benchmark, cost: None })
-            }
-        }
-    }
-
-    pub(super) fn truth(&self, task: &Task, truth: Which) -> Result<Box<dyn Truth + '_>, compare::Error> {
-        Ok(match self {
-            Self::Records { table, .. } => {
-                Box::new(TableTruth::new(table, &task.setup, judging(table, task.setup.epochs, truth))?)
-            }
-            Self::Models { models, cells, .. } => Box::new(ModelTruth::new(models.accuracy(), cells)?),
-        })
-    }
-
-    /// An oracle for one run of a plan, which shows only the repeats below a number at one budget.
-    pub(super) fn oracle(&self, seed: Seed, shown: Option<(Epochs, u16)>, plan: &Plan) -> Box<dyn Oracle + '_> {
-        match self {
-            Self::Records { table, costs, .. } => {
-                let oracle = target::of_table(table, seed, plan.duplicates, plan.returns);
-                Box::new(oracle.showing(shown).costing(costs.as_ref()))
-            }
-            Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
-        }
     }
 }

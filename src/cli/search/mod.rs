@@ -3,7 +3,8 @@
 pub(super) mod cost;
 mod landing;
 pub(super) mod models;
-pub(super) mod target;
+pub(super) mod source;
+mod target;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -226,7 +227,7 @@ fn search_with(
         state: Mutex::default(),
     };
     let observe = |event| landing.observe(event);
-    let mut oracle = target.oracle(landing.seed, &observe, setup)?;
+    let mut oracle = target.oracle(landing.seed, &observe, setup);
     let searched = search::run(entry, setup, oracle.as_mut(), landing.budget, landing.seed);
     landing.bar.iter().for_each(indicatif::ProgressBar::finish_and_clear);
     let error = match searched {
@@ -246,7 +247,7 @@ fn search_with(
 /// Says what an algorithm lacks and where it searches.
 fn notes(entry: &Entry, target: &Target, setup: &Setup) {
     if entry.misses_small_budgets(setup) {
-        note(without_small_budgets(entry.name, target.on(), setup.epochs));
+        note(without_small_budgets(entry.name, &target.on(), setup.epochs));
     }
     if let Some(pool) = &setup.pool {
         note(format_args!("note: `{}` is a pool of {pool}: the search stays within them", target.on()));

@@ -88,9 +88,8 @@ pub(in crate::cli) struct Models {
 }
 
 impl Models {
-    /// Reads the model file of the accuracy, and that of the time if it has one of its own. `epochs` is the full budget, if it was
-    /// given.
-    pub(in crate::cli) fn open(path: &Path, arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Self> {
+    /// Reads the model file of the accuracy, and that of the time if it has one of its own.
+    pub(in crate::cli) fn open(path: &Path, arguments: &Arguments) -> anyhow::Result<Self> {
         let accuracy = load(path, Quantity::ValidationAccuracy)?;
         let time = match (&arguments.time_model, accuracy.time()) {
             (Some(path), _) => Some(load(path, Quantity::TrainingTime)?),
@@ -108,7 +107,6 @@ impl Models {
         let models = Self { accuracy, time, cheaper, noise: arguments.noise, space };
         // Whether they fit each other is known now, not when the search begins.
         models.oracle(Seed(0))?;
-        models.check_budget(path, epochs)?;
         Ok(models)
     }
 

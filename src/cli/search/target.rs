@@ -5,17 +5,18 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
 use nasbench::oracle::{Observe, Observed, Oracle};
-use nasbench::search::{Budget, Duplicates, Entry, Returns, Setup};
+use nasbench::search::{Budget, Entry, Setup};
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
-use nasbench::table::{self, Costs, Mean, Repeat, SHIPPED, TableOracle};
+use nasbench::table::{Mean, Repeat, SHIPPED};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Epochs, Seed};
 
 use super::cost::Cost;
-use super::models::{self, Models};
+use super::models;
+use super::source::Source;
 use crate::cli::benchmark::is_shipped;
-use crate::cli::{self, images};
+use crate::cli::images;
 
 /// The word for real training.
 const TRAIN: &str = "train";
@@ -51,8 +52,7 @@ pub(super) struct Target {
 }
 
 enum Kind {
-    Table { table: table::Table, costs: Option<Costs>, folder: String },
-    Models { models: Models, file: String },
+    Source(Source),
     Training { protocol: Protocol, data: Box<Data>, device: Device },
 }
 
@@ -74,15 +74,19 @@ impl Target {
         if arguments.on == TRAIN {
             return training(arguments, epochs);
         }
-        if is_benchmark {
-            return benchmark(path, epochs, algorithm, cost);
+        if !is_benchmark && !path.is_file() {
+            bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
         }
-        if path.is_file() {
-            let models = Models::open(path, &arguments.models, epochs)?;
-            let setup = models.setup();
-            return Ok(Self { setup, kind: Kind::Models { models, file: arguments.on.clone() } });
-        }
-        bail!("`{}` is neither the folder of a benchmark nor a model file, and not the word `{TRAIN}`", arguments.on);
+        let source = Source::open(path.to_owned(), &arguments.models, cost)?;
+        let setup = match &source {
+            Source::Models { models, .. } => {
+                models.check_budget(path, epochs)?;
+                models.setup()
+            }
+            Source::Table { table, .. } => Setup::on_table(table, epochs, &[algorithm], |_| true)
+                .with_context(|| format!("could not search `{}`", arguments.on))?,
+        };
+        Ok(Self { setup, kind: Kind::Source(source) })
     }
 
     /// Where to search, and with which budgets of epochs.
@@ -92,12 +96,9 @@ impl Target {
 
     /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
     pub(super) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
-        match (&self.kind, budget) {
-            (Kind::Table { table, costs: None, folder }, Budget::SimulatedTime(_)) => {
-                check_times(table, Path::new(folder), budgets)
-            }
-            (Kind::Models { models, file }, budget) => models.check_times(Path::new(file), budget),
-            _ => Ok(()),
+        match &self.kind {
+            Kind::Source(source) => source.check_budget(budget, budgets),
+            Kind::Training { .. } => Ok(()),
         }
     }
 
@@ -109,45 +110,41 @@ impl Target {
     /// What answers, as the file of the trials says it.
     pub(super) fn name(&self) -> String {
         match &self.kind {
-            Kind::Table { folder, .. } => format!("table:{folder}"),
-            Kind::Models { models, .. } => format!("surrogate:{}", models.accuracy().name()),
+            Kind::Source(Source::Table { folder, .. }) => format!("table:{}", folder.display()),
+            Kind::Source(Source::Models { models, .. }) => format!("surrogate:{}", models.accuracy().name()),
             Kind::Training { .. } => TRAIN.to_owned(),
         }
     }
 
     /// What is asked, as it was typed.
-    pub(super) fn on(&self) -> &str {
+    pub(super) fn on(&self) -> String {
         match &self.kind {
-            Kind::Table { folder: on, .. } | Kind::Models { file: on, .. } => on,
-            Kind::Training { .. } => TRAIN,
+            Kind::Source(source) => source.on(),
+            Kind::Training { .. } => TRAIN.to_owned(),
         }
     }
 
     /// The sizes of the cells that the model was fitted on, if a model is asked.
     pub(super) fn fitted_range(&self) -> Option<FittedRange> {
         match &self.kind {
-            Kind::Models { models, .. } => Some(models.accuracy().fitted_range()),
+            Kind::Source(Source::Models { models, .. }) => Some(models.accuracy().fitted_range()),
             _ => None,
         }
     }
 
     /// An oracle for one search with the rules of a set-up, which tells `observe` what it measures.
-    pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>, rules: &Setup) -> anyhow::Result<Box<dyn Oracle + 'a>> {
-        Ok(match &self.kind {
-            Kind::Table { table, costs, .. } => {
-                let oracle = of_table(table, seed, rules.duplicates, rules.returns).costing(costs.as_ref());
-                Box::new(Observed::new(oracle, observe))
-            }
+    pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>, rules: &Setup) -> Box<dyn Oracle + 'a> {
+        match &self.kind {
+            Kind::Source(source) => Box::new(Observed::new(source.oracle(seed, rules, None), observe)),
             Kind::Training { protocol, data, device } => {
                 Box::new(TrainingOracle::new(protocol, data, *device, seed).with_observer(observe))
             }
-            Kind::Models { models, .. } => Box::new(Observed::new(models.oracle(seed)?, observe)),
-        })
+        }
     }
 
     /// What is recorded of a cell, in words; a search never sees it.
     pub(super) fn truth(&self, cell: Cell, epochs: Epochs) -> Option<String> {
-        let Kind::Table { table, .. } = &self.kind else { return None };
+        let Kind::Source(Source::Table { table, .. }) = &self.kind else { return None };
         let answer = table.query(&cell, epochs, Repeat::Mean).ok()?;
         let repeats = |repeats: usize| format!("{repeats} repeat{}", if repeats == 1 { "" } else { "s" });
         let means = [(answer.end.validation_accuracy, "validation"), (answer.end.test_accuracy, "test")];
@@ -163,13 +160,6 @@ impl Target {
             if answer.diverged > 0 { format!(", {} diverged and count as chance", answer.diverged) } else { String::new() };
         Some(format!("{validation}, {test}{of_all}{diverged}"))
     }
-}
-
-/// An oracle for one search on a table. Where a mean of answers counts, it shows each repeat of a cell before one is shown again.
-pub(in crate::cli) fn of_table(table: &table::Table, seed: Seed, duplicates: Duplicates, returns: Returns) -> TableOracle<'_> {
-    let oracle = TableOracle::new(table, seed);
-    let is_averaged = duplicates == Duplicates::Average || matches!(returns, Returns::TopKMean { .. });
-    if is_averaged { oracle.without_replacement() } else { oracle }
 }
 
 /// Refuses an option that has no meaning for what is asked.
@@ -192,33 +182,6 @@ fn check_options(Arguments { on, models, protocol, device, images }: &Arguments,
         Some((option, of, ..)) => bail!("`{option}` is for {of}, found `--on {on}`"),
         None => Ok(()),
     }
-}
-
-/// Opens a benchmark, and finds the cells of it that an algorithm can ask for.
-fn benchmark(
-    folder: &Path,
-    epochs: Option<Epochs>,
-    algorithm: &Entry,
-    (cost, is_told): (Option<Cost>, bool),
-) -> anyhow::Result<Target> {
-    let benchmark = cli::benchmark::open(folder)?;
-    let table = benchmark.table().context("could not read the benchmark")?;
-    let setup = Setup::on_table(&table, epochs, &[algorithm], |_| true);
-    let setup = setup.with_context(|| format!("could not search `{}`", folder.display()))?;
-    let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
-    Ok(Target { setup, kind: Kind::Table { table, costs, folder: folder.display().to_string() } })
-}
-
-/// Refuses budgets of which a table has no training times.
-pub(in crate::cli) fn check_times(table: &table::Table, folder: &Path, budgets: &[Epochs]) -> anyhow::Result<()> {
-    let checked = budgets.iter().try_for_each(|epochs| table.check_times(*epochs));
-    checked.map_err(|error| {
-        anyhow::anyhow!(
-            "could not search `{}` with a budget of seconds: {error}\n\
-            hint: a budget of full trainings, as in `200evals`, needs no times",
-            folder.display()
-        )
-    })
 }
 
 /// Prepares real training.

@@ -1,0 +1,72 @@
+//! A benchmark or model files, open: what a search and a comparison ask.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use nasbench::oracle::Oracle;
+use nasbench::search::{Budget, Setup};
+use nasbench::table::{Costs, Table};
+use nasbench::unit::{Epochs, Seed};
+
+use super::cost::Cost;
+use super::models::{self, Models};
+use crate::cli;
+
+pub(in crate::cli) enum Source {
+    Table { folder: PathBuf, identity: String, table: Table, costs: Option<Costs> },
+    Models { file: PathBuf, identity: String, models: Models },
+}
+
+impl Source {
+    /// Opens a file of a model, or else a benchmark. `cost` is what its trainings cost, and whether to tell where that cannot be computed.
+    pub(in crate::cli) fn open(
+        on: PathBuf,
+        arguments: &models::Arguments,
+        (cost, is_told): (Option<Cost>, bool),
+    ) -> anyhow::Result<Self> {
+        if on.is_file() {
+            let models = Models::open(&on, arguments)?;
+            return Ok(Self::Models { identity: models.identity(&on, arguments)?, file: on, models });
+        }
+        let benchmark = cli::benchmark::open(&on)?;
+        let table = benchmark.table().context("could not read the benchmark")?;
+        let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
+        Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table, costs })
+    }
+
+    /// What is asked, as it was typed.
+    pub(in crate::cli) fn on(&self) -> String {
+        let (Self::Table { folder: on, .. } | Self::Models { file: on, .. }) = self;
+        on.display().to_string()
+    }
+
+    /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
+    pub(in crate::cli) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
+        match self {
+            Self::Table { folder, table, costs: None, .. } if matches!(budget, Budget::SimulatedTime(_)) => {
+                check_times(table, folder, budgets)
+            }
+            Self::Table { .. } => Ok(()),
+            Self::Models { file, models, .. } => models.check_times(file, budget),
+        }
+    }
+
+    /// An oracle for one search with the rules of a set-up, which shows only the repeats below a number at one budget of a table.
+    pub(in crate::cli) fn oracle(&self, seed: Seed, rules: &Setup, shown: Option<(Epochs, u16)>) -> Box<dyn Oracle + '_> {
+        match self {
+            Self::Table { table, costs, .. } => Box::new(rules.oracle_on(table, seed).showing(shown).costing(costs.as_ref())),
+            Self::Models { models, .. } => Box::new(models.oracle(seed).expect("the models were checked when they were opened")),
+        }
+    }
+}
+
+fn check_times(table: &Table, folder: &Path, budgets: &[Epochs]) -> anyhow::Result<()> {
+    let checked = budgets.iter().try_for_each(|epochs| table.check_times(*epochs));
+    checked.map_err(|error| {
+        anyhow::anyhow!(
+            "could not search `{}` with a budget of seconds: {error}\n\
+            hint: a budget of full trainings, as in `200evals`, needs no times",
+            folder.display()
+        )
+    })
+}
