@@ -142,7 +142,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 fn found(name: &str) -> anyhow::Result<&'static Entry> {
     let found = surrogate::find(name);
     found.map_err(|error| match error {
-        Error::UnknownSurrogate { .. } => {
+        Error::UnknownSurrogate { .. } if cfg!(feature = "classic-ml") => {
             let known = surrogate::SURROGATES.iter().map(|entry| entry.name).chain([judge::NAME]);
             anyhow::anyhow!(
                 "could not choose the model: unknown model `{name}` (known: {})",

@@ -90,7 +90,8 @@ fn algorithms(format: Format) -> Table {
 fn surrogates() -> Table {
     let mut table = Table::new(&["name", "about"], &["source"]);
     let entries = SURROGATES.iter().map(|entry| (entry.name, entry.about, entry.source));
-    for (name, about, source) in entries.chain([(judge::NAME, judge::ABOUT, judge::SOURCE)]) {
+    let judge = cfg!(feature = "classic-ml").then_some((judge::NAME, judge::ABOUT, judge::SOURCE));
+    for (name, about, source) in entries.chain(judge) {
         table.push([Value::from(name), about.into(), source.into()]);
     }
     table

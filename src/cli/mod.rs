@@ -17,6 +17,7 @@ mod export;
 mod figures;
 mod fit;
 mod format;
+#[cfg(feature = "sql")]
 mod guarded;
 mod images;
 mod import;
@@ -37,6 +38,7 @@ mod run;
 mod search;
 mod signals;
 mod space;
+#[cfg_attr(not(feature = "sql"), path = "without_sql.rs")]
 mod sql;
 mod steps;
 mod train;

@@ -4,6 +4,7 @@
 //! weights and optimizer are the same in both, so that every device follows the same formulas from the same numbers, and
 //! one engine checks the other.
 
+#[cfg_attr(not(feature = "burn"), path = "without_burn.rs")]
 mod burn;
 mod lane;
 mod model;
@@ -41,7 +42,7 @@ pub enum Error {
         name: String,
     },
     /// This build has no support for the device.
-    #[error("device `{device}` needs a build with GPU support: `cargo build --release --features {}`", device.kind())]
+    #[error("device `{device}` needs a build with {}", device.support())]
     NotBuilt {
         /// The device asked for.
         device: Device,
@@ -107,7 +108,11 @@ pub struct Entry {
 /// Every kind of device.
 pub const DEVICES: &[Entry] = &[
     Entry { name: "cpu", about: "the processor through our own vector kernels, one thread for each model", built: true },
-    Entry { name: "reference", about: "the processor through burn-flex: slow, to compare the others with", built: true },
+    Entry {
+        name: "reference",
+        about: "the processor through burn-flex: slow, to compare the others with",
+        built: cfg!(feature = "burn"),
+    },
     Entry {
         name: "gpu[:index]",
         about: "a GPU over Vulkan, Metal or DX12 (burn-wgpu, cargo feature `gpu`)",
@@ -169,6 +174,15 @@ impl Device {
             Self::Reference => "reference",
             Self::Gpu { .. } => "gpu",
             Self::Cuda { .. } => "cuda",
+        }
+    }
+
+    /// What a build needs for the device, and how to get it.
+    const fn support(self) -> &'static str {
+        match self {
+            Self::Cpu | Self::Reference => "burn: `cargo build --release --features burn`",
+            Self::Gpu { .. } => "GPU support: `cargo build --release --features gpu`",
+            Self::Cuda { .. } => "GPU support: `cargo build --release --features cuda`",
         }
     }
 

@@ -7,6 +7,7 @@ mod error;
 pub mod export;
 mod left_out;
 pub mod official;
+#[cfg(feature = "sql")]
 pub mod sql;
 pub mod tabular;
 

@@ -17,7 +17,7 @@ use crate::table::{Identity, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The surrogate that searches ask.
-const ORACLE: &str = "random-forest";
+pub(super) const ORACLE: &str = "random-forest";
 /// The parts of a cross-validation, if there are as many cells.
 const FOLDS: usize = 5;
 

@@ -150,6 +150,8 @@ pub type Observe<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let started = Timestamp::now();
     let mut stages = Stages { observe, finished: Vec::new() };
+    // What a build lacks is said before anything is trained.
+    surrogate::find(fitting::ORACLE)?;
     let run = Run::prepare(job)?;
     let (cells, larger) = stages.time("enumerate", || Ok((job.space.cells()?, run.search_space.cells()?)))?;
     let counts = format!("{} cells to record, {} to search", cells.len(), larger.len());

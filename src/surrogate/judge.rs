@@ -12,13 +12,8 @@
 
 use std::fmt::{self, Write as _};
 
-use linfa::Dataset;
-use linfa::traits::Fit as _;
-use linfa_trees::DecisionTree;
-use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use super::compiled_trees::rounded_down;
 use super::features::{self, Scale};
 use super::{Error, Rows, check_count};
 
@@ -189,15 +184,19 @@ fn grow(rows: &Rows, promising: &[bool], questions: usize) -> Result<Node, Error
 }
 
 /// The best question to ask of these rows, if any helps.
+#[cfg(feature = "classic-ml")]
 #[expect(clippy::cast_precision_loss, reason = "counts of rows as weights")]
 fn split(rows: &Rows, promising: &[bool]) -> Result<Option<(usize, f32)>, Error> {
+    use linfa::traits::Fit as _;
+    use ndarray::{Array1, Array2};
+
     let promising_rows = promising.iter().filter(|promising| **promising).count() as f32;
     let others = rows.len() as f32 - promising_rows;
     let weights: Array1<f32> =
         promising.iter().map(|promising| if *promising { 0.5 / promising_rows } else { 0.5 / others }).collect();
     let records = Array2::from_shape_fn((rows.len(), rows.width()), |(row, column)| f64::from(rows.row(row)[column]));
-    let dataset = Dataset::new(records, Array1::from(promising.to_vec())).with_weights(weights);
-    let stump = DecisionTree::params()
+    let dataset = linfa::Dataset::new(records, Array1::from(promising.to_vec())).with_weights(weights);
+    let stump = linfa_trees::DecisionTree::params()
         .max_depth(Some(1))
         .min_weight_leaf(LEAST_SHARE)
         .min_weight_split(2.0)
@@ -206,7 +205,12 @@ fn split(rows: &Rows, promising: &[bool]) -> Result<Option<(usize, f32)>, Error>
         .map_err(|source| Error::Fit { surrogate: NAME, source: Box::new(source) })?;
     let root = stump.root_node();
     let (feature, threshold, _) = root.split();
-    Ok((!root.is_leaf()).then_some((feature, rounded_down(threshold))))
+    Ok((!root.is_leaf()).then_some((feature, super::compiled_trees::rounded_down(threshold))))
+}
+
+#[cfg(not(feature = "classic-ml"))]
+fn split(_: &Rows, _: &[bool]) -> Result<Option<(usize, f32)>, Error> {
+    Err(Error::Fit { surrogate: NAME, source: "this build lacks the cargo feature `classic-ml`".into() })
 }
 
 impl fmt::Display for Judge {

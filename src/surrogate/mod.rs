@@ -10,11 +10,13 @@ mod boosting;
 pub mod calibration;
 mod compiled_trees;
 mod document;
+#[cfg(feature = "classic-ml")]
 mod ensemble;
 mod entry;
 mod estimate;
 pub mod features;
 mod fit;
+#[cfg(feature = "classic-ml")]
 mod forest;
 pub mod importance;
 pub mod judge;
@@ -24,6 +26,7 @@ mod oracle;
 pub mod quality;
 mod range;
 pub mod store;
+#[cfg(feature = "classic-ml")]
 mod svr;
 mod target;
 
@@ -48,7 +51,15 @@ use crate::table;
 use crate::unit::Epochs;
 
 /// Every surrogate.
-pub const SURROGATES: &[Entry] = &[forest::ENTRY, svr::ENTRY, boosting::ENTRY, ensemble::ENTRY];
+pub const SURROGATES: &[Entry] = &[
+    #[cfg(feature = "classic-ml")]
+    forest::ENTRY,
+    #[cfg(feature = "classic-ml")]
+    svr::ENTRY,
+    boosting::ENTRY,
+    #[cfg(feature = "classic-ml")]
+    ensemble::ENTRY,
+];
 
 /// What went wrong with a surrogate.
 #[derive(Debug, thiserror::Error)]
@@ -280,7 +291,8 @@ pub enum Error {
 }
 
 fn known_surrogates() -> String {
-    SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+    let names = SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+    if cfg!(feature = "classic-ml") { names } else { format!("{names}; the others need the cargo feature `classic-ml`") }
 }
 
 fn known_encodings() -> String {

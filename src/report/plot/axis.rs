@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
-
 /// One axis of a plot.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
@@ -72,26 +70,6 @@ impl Axis {
     /// What is written at a tick.
     pub(super) fn text(&self, place: f64) -> String {
         self.ticks.iter().find(|(tick, _)| (tick - place).abs() < 1e-9).map_or_else(String::new, |(_, text)| text.clone())
-    }
-}
-
-impl Ranged for Axis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    #[expect(clippy::cast_possible_truncation, reason = "pixels of a plot")]
-    fn map(&self, place: &f64, (low, high): (i32, i32)) -> i32 {
-        let part = (place - self.range.start) / (self.range.end - self.range.start);
-        low + (part * f64::from(high - low)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // The light grid lines between the ticks are left out.
-        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.iter().map(|(place, _)| *place).collect() }
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
     }
 }
 

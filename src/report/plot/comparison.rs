@@ -1,10 +1,8 @@
 //! The plots of a comparison. Each is `None` where there is nothing to show.
 
-use plotters::style::RGBColor;
-
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Stroke};
-use super::{Figure, PALETTE};
+use super::{Figure, PALETTE, Rgb};
 use crate::compare::{AlgorithmResult, AnytimePoint};
 use crate::report::Error;
 
@@ -17,7 +15,7 @@ const LEAST: f64 = 0.001;
 type Drawing = Result<Option<Figure>, Error>;
 
 /// The colour and the line of each algorithm, by its place.
-fn looks() -> impl Iterator<Item = (RGBColor, Stroke)> {
+fn looks() -> impl Iterator<Item = (Rgb, Stroke)> {
     STROKES.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle()
 }
 

@@ -1,10 +1,8 @@
 //! The plot of how well surrogates order cells by how many they were fitted on, as a file of its own.
 
-use plotters::style::RGBColor;
-
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Shape, Stroke};
-use super::{Figure, INK, PALETTE, hex};
+use super::{Figure, INK, PALETTE, Rgb, hex};
 use crate::report::Error;
 use crate::report::grid::escape;
 use crate::surrogate::assess;
@@ -48,7 +46,7 @@ pub fn learning_curves(curves: &[(String, Vec<assess::Point>)]) -> Result<String
 
 /// A figure with its legend below, on white.
 fn standalone(figure: &Figure) -> String {
-    const WHITE: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+    const WHITE: Rgb = Rgb(0xFF, 0xFF, 0xFF);
     let (width, height) = (SIZE.0, SIZE.1 + LINE * figure.legend.len() + LINE / 2);
     let placed = |svg: &str, (x, y): (usize, usize), (width, height): (usize, usize)| {
         svg.replacen("<svg ", &format!("<svg x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" "), 1)

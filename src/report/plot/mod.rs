@@ -7,8 +7,8 @@ pub(super) mod figures;
 pub(super) mod landscape;
 pub(super) mod learning;
 pub(super) mod ranks;
-
-use plotters::style::RGBColor;
+#[cfg_attr(not(feature = "plots"), path = "without_plots.rs")]
+mod svg;
 
 /// Colours that people with any colour vision tell apart.
 ///
@@ -16,20 +16,24 @@ use plotters::style::RGBColor;
 ///
 /// Okabe & Ito, "Color Universal Design", 2008: black, yellow and the light blue are left out, which are hard to see on a dark
 /// or a light page.
-pub(super) const PALETTE: [RGBColor; 5] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE];
+pub(super) const PALETTE: [Rgb; 5] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE];
 
-pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
-pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
-pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
-pub(super) const PURPLE: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
-pub(super) const ORANGE: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
+pub(super) const BLUE: Rgb = Rgb(0x00, 0x72, 0xB2);
+pub(super) const VERMILLION: Rgb = Rgb(0xD5, 0x5E, 0x00);
+pub(super) const GREEN: Rgb = Rgb(0x00, 0x9E, 0x73);
+pub(super) const PURPLE: Rgb = Rgb(0xCC, 0x79, 0xA7);
+pub(super) const ORANGE: Rgb = Rgb(0xE6, 0x9F, 0x00);
 
 /// Writing, fronts and outlines. The style sheet turns this and the next two around on a dark page, and lightens blue and green.
-pub(super) const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
+pub(super) const INK: Rgb = Rgb(0x1F, 0x29, 0x33);
 /// Axes and lines for reference.
-pub(super) const AXIS: RGBColor = RGBColor(0x7B, 0x87, 0x94);
+pub(super) const AXIS: Rgb = Rgb(0x7B, 0x87, 0x94);
 /// Grid lines.
-pub(super) const GRID: RGBColor = RGBColor(0xE4, 0xE7, 0xEB);
+pub(super) const GRID: Rgb = Rgb(0xE4, 0xE7, 0xEB);
+
+/// Red, green and blue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rgb(u8, u8, u8);
 
 /// A plot, ready for the page.
 #[derive(Clone, Debug)]
@@ -43,6 +47,6 @@ pub(super) struct Figure {
 }
 
 /// A colour as the SVG has it.
-pub(super) fn hex(color: RGBColor) -> String {
+pub(super) fn hex(color: Rgb) -> String {
     format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2)
 }

@@ -11,6 +11,7 @@ mod pnas;
 mod random;
 mod regularized_evolution;
 mod reinforce;
+#[cfg(feature = "classic-ml")]
 mod screened_evolution;
 mod smac;
 mod successive_halving;
@@ -34,5 +35,6 @@ pub const ALGORITHMS: &[Entry] = &[
     smac::ENTRY,
     bananas::ENTRY,
     pnas::ENTRY,
+    #[cfg(feature = "classic-ml")]
     screened_evolution::ENTRY,
 ];
