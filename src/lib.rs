@@ -23,6 +23,25 @@
 //! println!("{} has {} parameters", cells[90].hash(), plan.cost().parameters);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Cargo features
+//!
+//! All but the last two are on by default; without any of them the library builds a third of the crates, and has the rest: spaces,
+//! training on the processor, recording, tables, searches.
+//!
+//! | feature | for |
+//! |---|---|
+//! | `cli` | the program `nasbench` |
+//! | `sql` | `interchange::sql`, through polars |
+//! | `classic-ml` | the surrogates `random-forest`, `svr` and `ensemble`, the judge, what needs them: [`pipeline::run`], `screened-evolution` |
+//! | `plots` | the plots of [`report`] |
+//! | `burn` | the device `reference` |
+//! | `gpu`, `cuda` | GPUs, through burn |
+
+#![cfg_attr(
+    not(all(feature = "sql", feature = "classic-ml", feature = "plots", feature = "burn")),
+    allow(dead_code, reason = "what a feature that is off would call")
+)]
 
 pub mod file;
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::interchange::export::{self, Format, export};
+#[cfg(feature = "sql")]
 use crate::interchange::sql;
 use crate::network::count;
 use crate::space::Cell;
 use crate::table::fixture::{benchmark, records, with_divergence};
-use crate::table::{Number, Part, Table};
+use crate::table::{Part, Table};
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
 /// A file in a folder of its own.
@@ -271,6 +272,7 @@ fn json_keeps_every_digit_and_is_refused_where_it_is_no_rows() {
     assert!(cause("{\"matrix\": \"01").starts_with("EOF while parsing a string at line 1"));
 }
 
+#[cfg(feature = "sql")]
 #[test]
 fn columns_that_are_not_read_are_named_and_numbers_are_kept_if_asked() {
     let text = "matrix,ops,val_4,val_108,seconds,energy,,half\n\
@@ -539,8 +541,11 @@ fn all_columns_as_json_in_a_list_are_an_export() {
     assert_eq!(read(&list, &Columns::default()).unwrap(), benchmark.records().unwrap());
 }
 
+#[cfg(feature = "sql")]
 #[test]
 fn whole_numbers_stay_whole_in_a_column_that_is_kept() {
+    use crate::table::Number;
+
     let text = "matrix,ops,epochs,validation_accuracy,id,half,mixed,large\n\
         0100,,4,0.5,9007199254740993,0.5,1,18446744073709551615\n010001000,conv3x3,4,0.5,,1,2.5,1\n";
     let (folder, file) = file("cells.csv", text.as_bytes());
