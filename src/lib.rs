@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The keystone is the [`Oracle`](oracle::Oracle): a table, a surrogate and real training all answer the same question, how
-//! good a cell is at a budget. [`pipeline`] runs everything from end to end, as `nasbench run` does.
+//! good a cell is at a budget. [`pipeline`] runs everything from end to end, as `nasbench run` does;
+//! [`guide`] has chapters for users.
 //!
 //! # Example
 //!
@@ -86,3 +87,5 @@ pub mod analysis;
 pub mod report;
 
 pub mod pipeline;
+
+pub mod guide;
