@@ -21,15 +21,15 @@ pub fn accuracy(accuracy: Option<Accuracy>) -> String {
 
 /// A difference of fractions in percentage points, with its sign.
 #[must_use]
-pub fn points(difference: Option<f64>) -> String {
+pub fn points(difference: f64) -> String {
     // Adding zero turns −0 into 0.
-    difference.map_or_else(nothing, |difference| format!("{:+.2}", (difference * 1e4).round() / 100.0 + 0.0).replace('-', "−"))
+    format!("{:+.2}", (difference * 1e4).round() / 100.0 + 0.0).replace('-', "−")
 }
 
 /// A correlation or another plain number with three decimals.
 #[must_use]
-pub fn plain(value: Option<f64>) -> String {
-    value.map_or_else(nothing, |value| format!("{value:.3}").replace('-', "−"))
+pub fn plain(value: f64) -> String {
+    format!("{value:.3}").replace('-', "−")
 }
 
 /// A value with its bounds.
@@ -41,7 +41,7 @@ pub fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
 /// A correlation with its bounds, with three decimals.
 #[must_use]
 pub fn correlation(estimate: Option<Estimate>) -> String {
-    interval(estimate, |value| plain(Some(value)))
+    interval(estimate, plain)
 }
 
 /// A count with its thousands apart.
@@ -105,11 +105,30 @@ pub fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A count as a number to compute with.
-#[expect(clippy::cast_precision_loss, reason = "counts of a report are far below 2^53")]
+/// A text as it begins on a page.
 #[must_use]
-pub const fn real(count: usize) -> f64 {
-    count as f64
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Breaks a text into lines of at most `width` characters, if its words allow that: `start` and its first words, and further lines behind
+/// `indent` spaces. Ends with a line break.
+#[must_use]
+pub fn wrapped(start: &str, text: &str, indent: usize, width: usize) -> String {
+    let mut lines = Vec::new();
+    let mut line = start.to_owned();
+    let mut is_fresh = true;
+    for word in text.split(' ') {
+        if !is_fresh && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            is_fresh = true;
+        }
+        line.extend([if is_fresh { "" } else { " " }, word]);
+        is_fresh = false;
+    }
+    lines.push(line);
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// What stands where there is no value, as an owned text.
@@ -125,11 +144,11 @@ mod tests {
     #[test]
     fn numbers_print_as_a_person_would_write_them() {
         assert_eq!(percent(0.863_14), "86.31");
-        assert_eq!(points(Some(0.0052)), "+0.52");
-        assert_eq!(points(Some(-0.0052)), "−0.52");
-        assert_eq!(points(Some(-0.000_001)), "+0.00");
-        assert_eq!(plain(Some(-0.25)), "−0.250");
-        assert_eq!(plain(None), "–");
+        assert_eq!(points(0.0052), "+0.52");
+        assert_eq!(points(-0.0052), "−0.52");
+        assert_eq!(points(-0.000_001), "+0.00");
+        assert_eq!(plain(-0.25), "−0.250");
+        assert_eq!(correlation(None), "–");
         assert_eq!([0_u64, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(counted(1, "cell"), "1 cell");
         assert_eq!(counted(2_532, "cell"), "2,532 cells");
@@ -144,5 +163,10 @@ mod tests {
     #[test]
     fn a_shell_reads_a_word_back() {
         assert_eq!(["runs/five", "my runs", "it's", ""].map(quoted), ["runs/five", "'my runs'", r"'it'\''s'", "''"]);
+    }
+
+    #[test]
+    fn a_text_begins_with_a_capital_letter_on_a_page() {
+        assert_eq!(["", "a", "élan vital", "95 %"].map(capitalised), ["", "A", "Élan vital", "95 %"]);
     }
 }

@@ -81,7 +81,7 @@ fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<
     let landscape =
         Landscape::new(&table, skeleton.as_ref(), epochs, Seed(arguments.seed)).context("could not analyse the benchmark")?;
     if let Some(file) = &arguments.out {
-        let page = landscape_page(&landscape, &format!("The landscape of {}", given.display()), &global.repeats)?;
+        let page = landscape_page(&landscape, &format!("The landscape of {}", given.display()), &global.repeats);
         replace(file, |open| open.write_all(page.as_bytes())).with_context(|| format!("could not write `{}`", file.display()))?;
         if !global.quiet {
             note(format_args!("wrote `{}`", file.display()));

@@ -167,7 +167,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         curves.push((name, curve));
     }
     if let Some(file) = &arguments.out {
-        let svg = learning_curves(&curves).context("could not draw the curves")?;
+        let svg = learning_curves(&curves);
         replace(file, |open| open.write_all(svg.as_bytes())).context("could not write the curves")?;
     }
     print(&curves, arguments.format)

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
     let summary = benchmark.summary().context("could not read the benchmark")?;
     let text = match arguments.format {
-        ObjectFormat::Table => report::contents(&summary) + &recording(&benchmark)?,
+        ObjectFormat::Table => report::info(&summary) + &recording(&benchmark)?,
         ObjectFormat::Json => serde_json::to_string_pretty(&summary)? + "\n",
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::Error;
 use super::recorded::Measured;
 use crate::network::{Size, Skeleton};
-use crate::report::{Judge, Prediction, Spread, SurrogateQuality, Surrogates};
+use crate::report::{Prediction, Surrogates};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{READABLE, STANDARD};
-use crate::surrogate::quality::{self, Summary, cross_validate, cross_validate_judge, cross_validate_scores};
+use crate::surrogate::quality::{JudgeQuality, cross_validate, cross_validate_judge, cross_validate_scores};
 use crate::surrogate::store::StoredJudge;
 use crate::surrogate::{self, Entry, Features, Lesson, Model, Quantity, SURROGATES, Target, judge};
 use crate::table::{Identity, Table};
@@ -85,12 +85,12 @@ pub(super) fn fit(
         if entry.name == ORACLE {
             quality.held_out = held_out(&accuracies, &assessed.predictions);
         }
-        quality.models.push(summarised(entry.name, &assessed));
+        quality.models.push((entry.name, assessed));
     }
     for size in [Size::Flops, Size::Parameters] {
         let sizes = size.measure_all(accuracies.cells());
         let assessed = cross_validate_scores(&sizes, accuracies.hashes(), targets, folds.count, folds.seed)?;
-        quality.sizes.push(summarised(size.name(), &assessed));
+        quality.sizes.push((size.name(), assessed));
     }
     quality.judge = judge_cells(&folds, readable, folder)?;
     let accuracy = fit_accuracy(surrogate::find(ORACLE)?)?;
@@ -112,21 +112,8 @@ fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Predi
     pairs.filter_map(beside).collect()
 }
 
-fn summarised(name: &str, assessed: &quality::Quality) -> SurrogateQuality {
-    let spread =
-        |summary: Option<Summary>| summary.map(|Summary { mean, standard_deviation: deviation, .. }| Spread { mean, deviation });
-    SurrogateQuality {
-        name: name.to_owned(),
-        kendall: spread(assessed.kendall_tau),
-        spearman: spread(assessed.spearman),
-        r_squared: spread(assessed.r_squared),
-        rmse: spread(assessed.rmse),
-        top5_regret: spread(assessed.top_regret),
-    }
-}
-
 /// Fits, saves and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
-fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<Judge>, Error> {
+fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<(judge::Judge, JudgeQuality)>, Error> {
     let Folds { lesson, .. } = folds;
     let rows = features.rows(lesson.cells())?;
     let attempt = || {
@@ -140,11 +127,5 @@ fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Optio
         Err(error) => return Err(error.into()),
     };
     stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
-    Ok(Some(Judge {
-        question: format!("Is this cell among the best {:.0} %?", judge::PROMISING * 100.0),
-        rules: stored.judge.to_string(),
-        precision: quality.precision(),
-        recall: quality.recall(),
-        base_rate: quality.base_rate().unwrap_or_default(),
-    }))
+    Ok(Some((stored.judge, quality)))
 }

@@ -18,9 +18,9 @@ use crate::dataset::Dataset;
 use crate::engine::{Device, processor};
 use crate::network::Skeleton;
 use crate::record;
-use crate::report::{self, DataSet, Header, Machine, Report, Stage};
+use crate::report::{self, Header, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
-use crate::table::{self, Benchmark, Part, Record, Table, Timestamp};
+use crate::table::{self, Benchmark, Manifest, Part, Record, Table, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Epochs, Seconds, Seed};
 use crate::verify::{self, Candidate, Role, Verification};
@@ -272,26 +272,19 @@ impl<'a> Run<'a> {
     }
 
     fn header(&self, started: Timestamp, stages: Vec<Stage>) -> Header {
-        let sizes = self.sources.data.dataset().sizes();
+        let Manifest { dataset, .. } = self.benchmark.manifest();
+        let protocol = self.sources.protocol.clone();
         Header {
-            title: format!("Neural architecture search on {}, protocol {}", self.job.dataset.name(), self.sources.protocol.name),
+            title: format!("Neural architecture search on {}, protocol {}", dataset.name, protocol.name),
             command: self.job.command.clone(),
             seed: self.job.seed,
-            dataset: DataSet {
-                name: self.job.dataset.name().to_owned(),
-                train_images: sizes.train,
-                validation_images: sizes.validation,
-                test_images: sizes.test,
-                sha256: self.sources.data.dataset().sha256(),
-            },
-            protocol: report::Protocol { name: self.sources.protocol.name.clone(), lines: self.sources.protocol.lines() },
-            machine: Machine {
-                device: self.job.device.to_string(),
-                cpu: processor().map(ToOwned::to_owned),
-                cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            },
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            started: started.to_string(),
+            dataset: dataset.clone(),
+            images: self.sources.data.dataset().sizes(),
+            protocol,
+            device: self.job.device,
+            processor: processor(),
+            cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            started,
             stages,
         }
     }

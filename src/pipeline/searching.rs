@@ -1,14 +1,14 @@
 //! The stage that searches against the fitted surrogate: it scores every cell of a space that is small enough, and lets random search and
 //! regularized evolution loose on a larger one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
 use super::Error;
 use super::fitting::Fitted;
-use crate::report::{SearchRun, Step};
-use crate::search::{self, Budget, History, Setup};
+use crate::report::SearchRun;
+use crate::search::{self, Budget, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::SurrogateOracle;
 use crate::table::write_trials;
@@ -53,9 +53,10 @@ pub(super) fn search(
         let mut oracle = fitted.oracle()?;
         let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
         let wall = Seconds::from(started.elapsed());
-        write(&history, &format!("surrogate:{}", fitted.accuracy.name()), &folder.join(format!("{}.parquet", entry.name)))?;
+        let oracle = format!("surrogate:{}", fitted.accuracy.name());
+        write_trials(&folder.join(format!("{}.parquet", entry.name)), &history.rows(&oracle))?;
         losses.extend(history.trials.iter().map(|trial| (trial.cell(), trial.loss())));
-        runs.push(summary(&history, entry.about, wall));
+        runs.push(SearchRun { history, about: entry.about, wall });
     }
     Ok(Searched { runs, scored: None, ranking: ranking(losses.into_iter().collect()) })
 }
@@ -73,27 +74,6 @@ impl Fitted {
 
     fn oracle(&self) -> Result<SurrogateOracle, Error> {
         Ok(SurrogateOracle::new().with_models(self.accuracy.clone(), self.time.clone())?)
-    }
-}
-
-fn write(history: &History, oracle: &str, file: &Path) -> Result<(), Error> {
-    Ok(write_trials(file, &history.rows(oracle))?)
-}
-
-fn summary(history: &History, about: &str, wall: Seconds) -> SearchRun {
-    let incumbents = history.incumbents();
-    let step = |(position, trial): &(usize, search::Trial)| {
-        Some(Step { evaluation: position + 1, best: trial.measurement.validation_accuracy? })
-    };
-    let distinct: HashSet<_> = history.trials.iter().map(|trial| trial.proposal.cell.hash()).collect();
-    SearchRun {
-        name: history.algorithm.to_owned(),
-        about: about.to_owned(),
-        trajectory: incumbents.iter().filter_map(step).collect(),
-        evaluations: history.trials.len(),
-        distinct_cells: distinct.len(),
-        wall,
-        best: incumbents.last().map(|(_, trial)| trial.cell()),
     }
 }
 
@@ -136,7 +116,7 @@ mod tests {
         assert!(losses.is_sorted(), "the most promising come first");
         let found = searched(6);
         assert_eq!((found.scored, found.runs.len()), (None, 2));
-        assert!(found.runs.iter().all(|run| run.evaluations == ASKS && run.best.is_some()));
+        assert!(found.runs.iter().all(|run| run.history.trials.len() == ASKS && !run.history.incumbents().is_empty()));
         assert!(found.ranking.len() > 1_000, "{}", found.ranking.len());
         let losses = fitted.losses(&found.ranking).unwrap();
         assert!(losses.windows(2).all(|pair| pair[0] <= pair[1] + 1e-6), "the most promising come first");

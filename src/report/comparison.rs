@@ -1,15 +1,13 @@
 //! The page of a comparison: curves, distributions and tests, without loading anything.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use super::Error;
-use super::grid::{Entry, Grid, Side, escape};
-use super::page::{document, paragraph, side_by_side, table};
-use super::pairs::{against_baseline, fine, is, pairs, pairs_of};
+use super::grid::{Grid, tabulate};
+use super::page::{Section, definitions, document, paragraph, preformatted, section, side_by_side};
+use super::pairs::{against_baseline, equals, fine, pairs, pairs_of};
 use super::plot::{comparison, ranks};
 use crate::compare::{Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Summary};
-use crate::file;
 use crate::print;
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
@@ -29,46 +27,36 @@ pub struct Comparison<'a> {
     pub command: String,
 }
 
-/// A section of the page: its id, its heading as HTML, and what is in it.
-type Section = (String, String, String);
-
 impl Comparison<'_> {
     /// Makes the HTML page: style and plots are inside, nothing is loaded.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Plot`] if a plot could not be drawn.
-    pub fn page(&self) -> Result<String, Error> {
-        let section = |id: &str, name: &str, body: String| (id.to_owned(), escape(name), body);
+    #[must_use]
+    pub fn page(&self) -> String {
         let mut sections = Vec::new();
         match &self.summaries[..] {
-            [(_, summary)] => sections.extend(of_budget(summary)?),
+            [(_, summary)] => sections.extend(of_budget(summary)),
             summaries => {
                 sections.push(section("budgets-of-runs", "By the budget of a run", by_budget(summaries)));
                 for (number, (budget, summary)) in (1..).zip(summaries) {
                     // A level further down.
-                    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{}", body.replace("h3>", "h4>"));
-                    let body: Vec<_> = of_budget(summary)?.into_iter().map(part).collect();
-                    sections.push(section(&format!("budget-{number}"), &format!("A budget of {budget}"), body.concat()));
+                    let part = |(id, name, body): Section| (id, name, body.replace("h3>", "h4>"));
+                    let body = nested(of_budget(summary).into_iter().map(part));
+                    sections.push(section(&format!("budget-{number}"), &format!("A budget of {budget}"), body));
                 }
             }
         }
         sections.push(section("checklist", "Checklist", checklist(self.checklist)));
         sections.push(section("setting", "What was run", self.setting()));
-        let command = format!("<pre tabindex=\"0\">{}</pre>\n", escape(&self.command));
-        sections.push(section("repeat", "Repeat this comparison", command));
-        let sections: Vec<_> = sections.iter().map(|(id, name, body)| (id.as_str(), name.as_str(), body.clone())).collect();
-        Ok(document(&self.title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &sections))
+        sections.push(section("repeat", "Repeat this comparison", preformatted(&self.command)));
+        document(&self.title, "", &sections)
     }
 
     /// Writes the page to `path` at once or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::Plot`] if a plot could not be drawn, [`Error::Write`] if the file could not be written.
+    /// [`Error::Write`] if the file could not be written.
     pub fn write_page(&self, path: &Path) -> Result<(), Error> {
-        let page = self.page()?;
-        file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
+        super::write(&self.page(), path)
     }
 
     fn setting(&self) -> String {
@@ -80,43 +68,41 @@ impl Comparison<'_> {
             let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
             (standing.name.clone(), format!("{options} · {}", standing.source))
         });
-        let line = |(name, value): (String, String)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(&name), escape(&value));
-        let lines: Vec<_> = self.setting.iter().cloned().chain(options).map(line).collect();
+        let lines = definitions(self.setting.iter().cloned().chain(options));
         let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
                         this page does.";
         let honest: String = summary.into_iter().flat_map(Summary::leakage).map(|text| paragraph(&text)).collect();
-        format!("<dl>\n{}</dl>\n{honest}{}", lines.concat(), paragraph(overhead))
+        lines + &honest + &paragraph(overhead)
     }
 }
 
+/// Sections within another one.
+fn nested(sections: impl IntoIterator<Item = Section>) -> String {
+    sections.into_iter().map(|(_, name, body)| format!("<h3>{name}</h3>\n{body}")).collect()
+}
+
 /// What there is to say of all tasks with one budget of a run.
-fn of_budget(summary: &Summary) -> Result<Vec<Section>, Error> {
-    let tasks = match &summary.tasks[..] {
-        [task] => return parts(task),
-        tasks => tasks,
-    };
-    let mut sections = vec![("across".to_owned(), "All tasks together".to_owned(), across(summary))];
-    for (number, task) in (1..).zip(tasks) {
-        let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
-        let body: Vec<_> = parts(task)?.into_iter().map(part).collect();
-        sections.push((format!("task-{number}"), escape(&task.name), body.concat()));
+fn of_budget(summary: &Summary) -> Vec<Section> {
+    if let [task] = &summary.tasks[..] {
+        return parts(task);
     }
-    Ok(sections)
+    let of_task = |(number, task): (usize, &OnTask)| section(&format!("task-{number}"), &task.name, nested(parts(task)));
+    let tasks = (1..).zip(&summary.tasks).map(of_task);
+    std::iter::once(section("across", "All tasks together", across(summary))).chain(tasks).collect()
 }
 
 /// The final regrets with each budget of a run, a table for each task.
 fn by_budget(summaries: &[(String, &Summary)]) -> String {
     let of_task = |(place, task): (usize, &OnTask)| {
-        let mut grid = Grid::new(&[("algorithm", Side::Left), ("budget", Side::Right), ("interquartile mean", Side::Right)]);
-        for (algorithm, standing) in task.algorithms.iter().enumerate() {
-            for (budget, summary) in summaries {
-                let regret = summary.tasks[place].algorithms[algorithm].interquartile_mean;
-                grid.push([standing.name.as_str().into(), budget.as_str().into(), print::interval(regret, fine).into()]);
-            }
-        }
-        let caption =
-            format!("{}: interquartile mean of the final regrets in percentage points, with its 95 % interval", task.name);
-        table(&grid, &caption)
+        let rows = (0..task.algorithms.len()).flat_map(|algorithm| {
+            summaries.iter().map(move |(budget, summary)| (budget.as_str(), &summary.tasks[place].algorithms[algorithm]))
+        });
+        tabulate(rows)
+            .left("algorithm", |(_, result)| result.name.as_str())
+            .right("budget", |(budget, _)| budget)
+            .right("interquartile mean", |(_, result)| print::interval(result.interquartile_mean, fine))
+            .grid
+            .html(&format!("{}: interquartile mean of the final regrets in percentage points, with its 95 % interval", task.name))
     };
     let note = "Runs of one number share their seed, so that those of a smaller budget are mostly the beginnings of those of a larger one: \
                 two of them are not independent of each other.";
@@ -128,26 +114,22 @@ fn by_budget(summaries: &[(String, &Summary)]) -> String {
 /// What a reader should be told, and whether it is here.
 fn checklist(items: &[Item]) -> String {
     let met = items.iter().filter(|item| item.is_met).count();
-    let said = |item: &Item| {
-        let answer = if item.is_met { "yes" } else { "no" };
-        format!("<dt>{}: {answer}</dt><dd>{}</dd>\n", escape(item.name), escape(&item.note))
-    };
+    let answer = |item: &Item| format!("{}: {}", item.name, if item.is_met { "yes" } else { "no" });
     let intro = format!("After Lindauer and Hutter, JMLR 21(243), 2020: {met} of {} points are met.", items.len());
-    format!("{}<dl>\n{}</dl>\n", paragraph(&intro), items.iter().map(said).collect::<String>())
+    paragraph(&intro) + &definitions(items.iter().map(|item| (answer(item), &item.note)))
 }
 
 /// What there is to say of one task.
-fn parts(task: &OnTask) -> Result<Vec<Section>, Error> {
-    let algorithms = &task.algorithms;
+fn parts(task: &OnTask) -> Vec<Section> {
     let mut parts = vec![
-        ("results", "Final regrets", results(task)),
-        ("curves", "Curves", curves(algorithms)?),
-        ("pairs", "Every two of them", pairs_of(task)),
+        section("results", "Final regrets", results(task)),
+        section("curves", "Curves", curves(&task.algorithms)),
+        section("pairs", "Every two of them", pairs_of(task)),
     ];
     if !task.budgets.is_empty() {
-        parts.push(("budgets", "What small budgets tell", budgets(&task.budgets)));
+        parts.push(section("budgets", "What small budgets tell", budgets(&task.budgets)));
     }
-    Ok(parts.into_iter().map(|(id, name, body)| (id.to_owned(), name.to_owned(), body)).collect())
+    parts
 }
 
 fn results(task: &OnTask) -> String {
@@ -171,7 +153,7 @@ fn results(task: &OnTask) -> String {
     );
     let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
     let remarks: String = task.remarks().iter().map(|remark| paragraph(remark)).collect();
-    [verdict, paragraph(&best), remarks, table(&standings(task), &caption)].concat()
+    [verdict, paragraph(&best), remarks, algorithms(task).html(&caption)].concat()
 }
 
 /// How good the best cell truly is.
@@ -208,14 +190,13 @@ fn verdict(algorithms: &[AlgorithmResult], pairs: &[Pair]) -> Option<String> {
     ))
 }
 
-fn curves(algorithms: &[AlgorithmResult]) -> Result<String, Error> {
-    let figures =
-        [comparison::by_evaluations(algorithms)?, comparison::by_time(algorithms)?, comparison::distribution(algorithms)?];
+fn curves(algorithms: &[AlgorithmResult]) -> String {
+    let figures = [comparison::by_evaluations(algorithms), comparison::by_time(algorithms), comparison::distribution(algorithms)];
     let untimed = algorithms.iter().filter(|standing| standing.simulated_seconds.is_none());
     let names: Vec<_> = untimed.map(|standing| standing.name.as_str()).collect();
     let note = format!("Without a curve over time, since the times of some trainings are not known: {}.", names.join(", "));
     let note = if names.is_empty() { String::new() } else { paragraph(&note) };
-    Ok(side_by_side(figures.into_iter().flatten()) + &note)
+    side_by_side(figures) + &note
 }
 
 fn across(summary: &Summary) -> String {
@@ -239,9 +220,9 @@ fn across(summary: &Summary) -> String {
     [
         paragraph(&tests(across, summary.tasks.len())),
         across.caveats().iter().map(|caveat| paragraph(caveat)).collect(),
-        side_by_side(ranks::critical_difference(across).into_iter()),
-        table(&places(across), caption),
-        table(&pairs(&names, &across.pairs, across.nemenyi.as_deref()), &format!("{pairs_caption}{last}")),
+        side_by_side([ranks::critical_difference(across)]),
+        overall(across).html(caption),
+        pairs(&names, &across.pairs, across.nemenyi.as_deref()).html(&format!("{pairs_caption}{last}")),
         against_baseline(&names, &across.against_baseline),
     ]
     .concat()
@@ -257,9 +238,9 @@ fn tests(across: &Aggregate, tasks: usize) -> String {
     };
     let davenport = ranks.iman_davenport.map_or_else(
         || "; the benchmarks agree wholly".to_owned(),
-        |test| format!("; Iman and Davenport: F = {:.2}, p {}", test.statistic, is(test.p_value)),
+        |test| format!("; Iman and Davenport: F = {:.2}, p {}", test.statistic, equals(test.p_value)),
     );
-    let friedman = format!("Friedman: χ² = {:.2}, p {}", ranks.friedman.statistic, is(ranks.friedman.p_value));
+    let friedman = format!("Friedman: χ² = {:.2}, p {}", ranks.friedman.statistic, equals(ranks.friedman.p_value));
     let difference = across.critical_difference.map_or_else(
         || format!("A critical difference needs at least {FEWEST_TASKS} benchmarks."),
         |difference| format!("Nemenyi: mean ranks that lie {difference:.2} apart differ at the level of {LEVEL}."),
@@ -267,73 +248,41 @@ fn tests(across: &Aggregate, tasks: usize) -> String {
     format!("{tasks} tasks. {friedman}{davenport}. {difference}")
 }
 
-fn places(across: &Aggregate) -> Grid {
-    let mut grid = Grid::new(&[("algorithm", Side::Left), ("normalised regret", Side::Right), ("mean rank", Side::Right)]);
-    for place in &across.algorithms {
-        grid.push([
-            place.name.as_str().into(),
-            print::interval(place.normalised_regret, |value| format!("{value:.3}")).into(),
-            place.mean_rank.map_or_else(print::nothing, |rank| format!("{rank:.2}")).into(),
-        ]);
-    }
-    grid
+fn overall(across: &Aggregate) -> Grid {
+    tabulate(&across.algorithms)
+        .left("algorithm", |result| result.name.as_str())
+        .right("normalised regret", |result| print::interval(result.normalised_regret, |value| format!("{value:.3}")))
+        .right("mean rank", |result| result.mean_rank.map(|rank| format!("{rank:.2}")))
+        .grid
 }
 
-fn budgets(agreements: &[BetweenBudgets]) -> String {
-    let mut grid = Grid::new(&[
-        ("budget", Side::Right),
-        ("told budget", Side::Right),
-        ("cells", Side::Right),
-        ("all", Side::Right),
-        ("best 10 %", Side::Right),
-        ("Kendall τ-b, all", Side::Right),
-    ]);
-    for agreement in agreements {
-        grid.push([
-            agreement.smaller.to_string().into(),
-            agreement.larger.to_string().into(),
-            print::thousands(agreement.correlation.cells as u64).into(),
-            print::correlation(agreement.correlation.spearman).into(),
-            print::correlation(agreement.correlation.spearman_of_best).into(),
-            print::correlation(agreement.correlation.kendall_tau_b).into(),
-        ]);
-    }
+fn budgets(pairs: &[BetweenBudgets]) -> String {
     let caption = "Spearman's rank correlation of one training at the smaller budget with the mean of all trainings at the larger one, by \
                    validation accuracy: over all cells, and among the best ones by the larger budget. A search of many budgets relies on it.";
-    table(&grid, caption)
+    tabulate(pairs)
+        .right("budget", |pair| pair.smaller)
+        .right("told budget", |pair| pair.larger)
+        .right("cells", |pair| pair.correlation.cells)
+        .right("all", |pair| print::correlation(pair.correlation.spearman))
+        .right("best 10 %", |pair| print::correlation(pair.correlation.spearman_of_best))
+        .right("Kendall τ-b, all", |pair| print::correlation(pair.correlation.kendall_tau_b))
+        .grid
+        .html(caption)
 }
 
-fn standings(task: &OnTask) -> Grid {
-    let mut grid = Grid::new(&[
-        ("algorithm", Side::Left),
-        ("runs", Side::Right),
-        ("distinct cells", Side::Right),
-        ("interquartile mean", Side::Right),
-        ("median", Side::Right),
-        ("mean", Side::Right),
-        ("found the top", Side::Right),
-        ("expected evaluations", Side::Right),
-        ("expected simulated seconds", Side::Right),
-    ]);
-    for standing in &task.algorithms {
-        let points = |value: Option<f64>| Entry::from(value.map_or_else(print::nothing, fine));
-        let cost = |reached: Option<ExpectedRunningTime>, decimals: usize| {
-            let expected = reached.and_then(|reached| reached.expected);
-            Entry::from(expected.map_or_else(print::nothing, |cost| format!("{cost:.decimals$}")))
-        };
-        grid.push([
-            standing.name.as_str().into(),
-            standing.runs.to_string().into(),
-            standing.distinct_cells.map_or_else(print::nothing, |cells| format!("{cells:.1}")).into(),
-            print::interval(standing.interquartile_mean, fine).into(),
-            points(standing.median),
-            points(standing.mean),
-            format!("{} of {}", standing.goal_by_evaluations.reached, standing.goal_by_evaluations.runs).into(),
-            cost(Some(standing.goal_by_evaluations), 1),
-            cost(standing.goal_by_time, 0),
-        ]);
-    }
-    grid
+fn algorithms(task: &OnTask) -> Grid {
+    let cost = |goal: ExpectedRunningTime, decimals: usize| goal.expected.map(|cost| format!("{cost:.decimals$}"));
+    tabulate(&task.algorithms)
+        .left("algorithm", |result| result.name.as_str())
+        .right("runs", |result| result.runs.to_string())
+        .right("distinct cells", |result| result.distinct_cells.map(|cells| format!("{cells:.1}")))
+        .right("interquartile mean", |result| print::interval(result.interquartile_mean, fine))
+        .right("median", |result| result.median.map(fine))
+        .right("mean", |result| result.mean.map(fine))
+        .right("found the top", |result| format!("{} of {}", result.goal_by_evaluations.reached, result.goal_by_evaluations.runs))
+        .right("expected evaluations", |result| cost(result.goal_by_evaluations, 1))
+        .right("expected simulated seconds", |result| result.goal_by_time.and_then(|goal| cost(goal, 0)))
+        .grid
 }
 
 #[cfg(test)]
@@ -465,7 +414,7 @@ mod tests {
         let item = |name, is_met| Item { name, is_met, note: "a & b".to_owned() };
         let checklist = &[item("seeds", true), item("baseline random", false)];
         let (title, command) = ("Two & more".to_owned(), "nasbench compare".to_owned());
-        Comparison { title, setting, summaries, checklist, command }.page().unwrap()
+        Comparison { title, setting, summaries, checklist, command }.page()
     }
 
     #[test]

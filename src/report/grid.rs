@@ -1,12 +1,15 @@
 //! A table that prints as HTML and as aligned text.
 
-use crate::space::{Cell, ModuleHash};
-
 use crate::print;
+use crate::space::{Cell, ModuleHash};
+use crate::unit::Epochs;
+
+/// The spaces before each line of a section.
+pub(super) const INDENT: usize = 2;
 
 /// On which side the entries of a column line up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+enum Side {
     Left,
     Right,
 }
@@ -34,6 +37,26 @@ impl From<&str> for Entry {
     }
 }
 
+/// A count, with its thousands apart.
+impl From<usize> for Entry {
+    fn from(count: usize) -> Self {
+        Self::Text(print::thousands(count as u64))
+    }
+}
+
+impl From<Epochs> for Entry {
+    fn from(epochs: Epochs) -> Self {
+        Self::Text(epochs.to_string())
+    }
+}
+
+/// A dash where there is nothing.
+impl<E: Into<Self>> From<Option<E>> for Entry {
+    fn from(entry: Option<E>) -> Self {
+        entry.map_or_else(|| print::NOTHING.into(), Into::into)
+    }
+}
+
 impl Entry {
     fn text(&self) -> String {
         match self {
@@ -53,23 +76,44 @@ impl Entry {
 }
 
 /// Rows of entries under named columns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Grid {
     columns: Vec<(&'static str, Side)>,
     rows: Vec<Vec<Entry>>,
 }
 
+/// A table in the making: a row for each item, to which columns are added.
+pub(super) struct Tabulated<T> {
+    items: Vec<T>,
+    pub(super) grid: Grid,
+}
+
+/// Begins a table of a row for each item.
+pub(super) fn tabulate<T: Copy>(items: impl IntoIterator<Item = T>) -> Tabulated<T> {
+    let items: Vec<T> = items.into_iter().collect();
+    let grid = Grid { columns: Vec::new(), rows: vec![Vec::new(); items.len()] };
+    Tabulated { items, grid }
+}
+
+impl<T: Copy> Tabulated<T> {
+    /// Adds a column of texts.
+    pub(super) fn left<E: Into<Entry>>(self, name: &'static str, entry: impl Fn(T) -> E) -> Self {
+        self.column(name, Side::Left, entry)
+    }
+
+    /// Adds a column of numbers.
+    pub(super) fn right<E: Into<Entry>>(self, name: &'static str, entry: impl Fn(T) -> E) -> Self {
+        self.column(name, Side::Right, entry)
+    }
+
+    fn column<E: Into<Entry>>(mut self, name: &'static str, side: Side, entry: impl Fn(T) -> E) -> Self {
+        self.grid.columns.push((name, side));
+        self.grid.rows.iter_mut().zip(&self.items).for_each(|(row, item)| row.push(entry(*item).into()));
+        self
+    }
+}
+
 impl Grid {
-    pub(super) fn new(columns: &[(&'static str, Side)]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
-    }
-
-    /// Adds a row: one entry for each column.
-    pub(super) fn push<const N: usize>(&mut self, row: [Entry; N]) {
-        debug_assert_eq!(N, self.columns.len(), "one entry for each column");
-        self.rows.push(row.into());
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -89,7 +133,11 @@ impl Grid {
     }
 
     /// A table element inside a box that scrolls sideways where the window is narrow.
+    /// Nothing if it has no rows.
     pub(super) fn html(&self, caption: &str) -> String {
+        if self.is_empty() {
+            return String::new();
+        }
         let class = |side: Side| if side == Side::Right { " class=\"number\"" } else { "" };
         let heads: Vec<_> =
             self.columns.iter().map(|(name, side)| format!("<th scope=\"col\"{}>{}</th>", class(*side), escape(name))).collect();
@@ -110,8 +158,17 @@ impl Grid {
         )
     }
 
+    /// The table below a heading and an empty line; nothing if it has no rows.
+    pub(super) fn section(&self, heading: &str) -> String {
+        if self.is_empty() { String::new() } else { format!("\n{heading}\n{}", self.text(INDENT)) }
+    }
+
     /// Lines of text, each with `indent` spaces before it and two between columns, and a rule under the header.
+    /// Nothing if it has no rows.
     pub(super) fn text(&self, indent: usize) -> String {
+        if self.is_empty() {
+            return String::new();
+        }
         let heads = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         let lines: Vec<Vec<String>> =
             std::iter::once(heads).chain(self.rows.iter().map(|row| row.iter().map(Entry::text).collect())).collect();
@@ -146,10 +203,8 @@ mod tests {
     use super::*;
 
     fn grid() -> Grid {
-        let mut grid = Grid::new(&[("name", Side::Left), ("τ", Side::Right)]);
-        grid.push(["<b>&".into(), "0.5".into()]);
-        grid.push(["a\"b'".into(), "−0.25".into()]);
-        grid
+        let rows = [("<b>&", "0.5"), ("a\"b'", "−0.25")];
+        tabulate(rows).left("name", |(name, _)| name).right("τ", |(_, tau)| tau).grid
     }
 
     #[test]

@@ -1,17 +1,12 @@
 //! What a table says of its landscape, as text for the terminal and as a page.
 
-use super::Error;
-use super::grid::{Entry, Grid, Side, escape};
-use super::page::{document, paragraph, side_by_side, table};
+use super::grid::{Grid, INDENT, tabulate};
+use super::page::{document, paragraph, preformatted, section, side_by_side};
 use super::plot::landscape as plots;
 use crate::analysis::landscape::{Landscape, Reliability};
 use crate::compare::Judging;
-use crate::print::{self, percent, plain};
+use crate::print::{self, capitalised, percent, plain};
 use crate::statistics::Estimate;
-
-use Side::{Left, Right};
-
-const INDENT: usize = 2;
 
 /// Tells a landscape in aligned plain text; ends with a line break.
 #[must_use]
@@ -21,36 +16,25 @@ pub fn landscape_text(landscape: &Landscape) -> String {
     for Section { name, sentences, grid, .. } in sections(landscape).into_iter().filter(is_filled) {
         text.extend([if text.is_empty() { "" } else { "\n" }, name, "\n"]);
         text.extend(sentences.iter().map(|sentence| format!("{:INDENT$}{sentence}\n", "")));
-        if !grid.is_empty() {
-            text += &grid.text(INDENT);
-        }
+        text += &grid.text(INDENT);
     }
     text
 }
 
 /// Makes the HTML page of a landscape: style and pictures are inside, nothing is loaded. `title` says of which table, `command` makes
 /// the page again.
-///
-/// # Errors
-///
-/// [`Error::Plot`] if a picture could not be drawn.
-pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> Result<String, Error> {
-    let mut parts: Vec<(String, String, String)> = Vec::new();
-    let pictures = [plots::accuracy_by_flops(landscape)?, plots::noise_by_decile(landscape)?];
-    let ways = [plots::autocorrelation(landscape)?, plots::accuracy_by_distance(landscape)?];
-    parts.push((
-        "pictures".to_owned(),
-        "The landscape".to_owned(),
-        side_by_side(pictures.into_iter().flatten()) + &side_by_side(ways.into_iter().flatten()),
-    ));
-    for Section { id, name, sentences, grid, caption } in sections(landscape) {
+#[must_use]
+pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> String {
+    let pictures = side_by_side([plots::accuracy_by_flops(landscape), plots::noise_by_decile(landscape)])
+        + &side_by_side([plots::autocorrelation(landscape), plots::accuracy_by_distance(landscape)]);
+    let part = |Section { id, name, sentences, grid, caption }: Section| {
         let body: String = sentences.iter().map(|sentence| paragraph(&capitalised(sentence))).collect();
-        parts.push((id.to_owned(), capitalised(name), body + &table(&grid, caption)));
-    }
-    let again = format!("<pre tabindex=\"0\">{}</pre>\n", escape(command));
-    parts.push(("repeat".to_owned(), "Repeat this analysis".to_owned(), again));
-    let parts: Vec<_> = parts.iter().map(|(id, name, body)| (id.as_str(), name.as_str(), body.clone())).collect();
-    Ok(document(title, &format!("nasbench {}", env!("CARGO_PKG_VERSION")), &parts))
+        (id.to_owned(), capitalised(name), body + &grid.html(caption))
+    };
+    let mut parts = vec![section("pictures", "The landscape", pictures)];
+    parts.extend(sections(landscape).map(part));
+    parts.push(section("repeat", "Repeat this analysis", preformatted(command)));
+    document(title, "", &parts)
 }
 
 /// A section of the text and of the page: sentences, then a table.
@@ -64,9 +48,8 @@ struct Section {
 }
 
 fn sections(landscape: &Landscape) -> [Section; 5] {
-    let nothing = || Grid::new(&[]);
     [
-        Section { id: "cells", name: "cells", sentences: contents(landscape), grid: nothing(), caption: "" },
+        Section { id: "cells", name: "cells", sentences: contents(landscape), grid: Grid::default(), caption: "" },
         Section {
             id: "noise",
             name: "how far the means can be trusted",
@@ -88,14 +71,8 @@ fn sections(landscape: &Landscape) -> [Section; 5] {
             grid: budgets(landscape),
             caption: "Intervals of 95 %; the last column is what is left when all sizes are taken out of both",
         },
-        Section { id: "search", name: "what a search meets", sentences: search(landscape), grid: nothing(), caption: "" },
+        Section { id: "search", name: "what a search meets", sentences: search(landscape), grid: Grid::default(), caption: "" },
     ]
-}
-
-/// A text as it begins on a page.
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn contents(landscape: &Landscape) -> Vec<String> {
@@ -119,7 +96,7 @@ fn contents(landscape: &Landscape) -> Vec<String> {
 
 /// A reliability with its interval. Among cells that were chosen by the same means it has no lower bound, and below −1 none that says more.
 fn reliability_of(reliability: &Reliability) -> String {
-    let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(Some(value)) };
+    let bound = |value: f64| if value < -1.0 { "< −1".to_owned() } else { plain(value) };
     print::interval(reliability.reliability, bound)
 }
 
@@ -148,7 +125,7 @@ fn noise(landscape: &Landscape) -> Vec<String> {
     };
     let mut sentences = vec![of("all cells", &landscape.reliability, ""), of("best tenth", best, &remark)];
     if let Some([means, one]) = landscape.ceilings {
-        let [means, one] = [means, one].map(|value| plain(Some(value)));
+        let [means, one] = [means, one].map(plain);
         sentences.push(format!(
             "no predictor can correlate by more than {means} with the means, or by more than {one} with one training of each cell"
         ));
@@ -160,30 +137,15 @@ fn noise(landscape: &Landscape) -> Vec<String> {
 }
 
 fn deciles(landscape: &Landscape) -> Grid {
-    let mut grid = Grid::new(&[
-        ("tenth", Right),
-        ("cells", Right),
-        ("lowest %", Right),
-        ("highest %", Right),
-        ("noise", Right),
-        ("spread", Right),
-        ("reliability", Left),
-    ]);
-    for (number, decile) in (1..).zip(&landscape.deciles) {
-        let Reliability { cells, noise, spread, .. } = decile.reliability;
-        let [low, high] = decile.range.map(percent);
-        let entries: [Entry; 7] = [
-            number.to_string().into(),
-            print::thousands(cells as u64).into(),
-            low.into(),
-            high.into(),
-            deviation(noise).into(),
-            deviation(spread).into(),
-            reliability_of(&decile.reliability).into(),
-        ];
-        grid.push(entries);
-    }
-    grid
+    tabulate((1_usize..).zip(&landscape.deciles))
+        .right("tenth", |(number, _)| number)
+        .right("cells", |(_, tenth)| tenth.reliability.cells)
+        .right("lowest %", |(_, tenth)| percent(tenth.range[0]))
+        .right("highest %", |(_, tenth)| percent(tenth.range[1]))
+        .right("noise", |(_, tenth)| tenth.reliability.noise.map(percent))
+        .right("spread", |(_, tenth)| tenth.reliability.spread.map(percent))
+        .left("reliability", |(_, tenth)| reliability_of(&tenth.reliability))
+        .grid
 }
 
 fn explained(landscape: &Landscape) -> Vec<String> {
@@ -192,21 +154,21 @@ fn explained(landscape: &Landscape) -> Vec<String> {
 }
 
 fn sizes(landscape: &Landscape) -> Grid {
-    let mut grid = Grid::new(&[("size", Left), ("all cells", Left), ("best tenth", Left), ("beyond FLOPs", Left)]);
-    for effect in &landscape.sizes {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_flops].map(print::correlation);
-        grid.push([effect.size.as_str().into(), all.into(), best.into(), beyond.into()]);
-    }
-    grid
+    tabulate(&landscape.sizes)
+        .left("size", |effect| effect.size.as_str())
+        .left("all cells", |effect| print::correlation(effect.all))
+        .left("best tenth", |effect| print::correlation(effect.best_tenth))
+        .left("beyond FLOPs", |effect| print::correlation(effect.beyond_flops))
+        .grid
 }
 
 fn budgets(landscape: &Landscape) -> Grid {
-    let mut grid = Grid::new(&[("epochs", Right), ("all cells", Left), ("best tenth", Left), ("beyond all sizes", Left)]);
-    for effect in &landscape.budgets {
-        let [all, best, beyond] = [effect.all, effect.best_tenth, effect.beyond_sizes].map(print::correlation);
-        grid.push([effect.epochs.to_string().into(), all.into(), best.into(), beyond.into()]);
-    }
-    grid
+    tabulate(&landscape.budgets)
+        .right("epochs", |effect| effect.epochs)
+        .left("all cells", |effect| print::correlation(effect.all))
+        .left("best tenth", |effect| print::correlation(effect.best_tenth))
+        .left("beyond all sizes", |effect| print::correlation(effect.beyond_sizes))
+        .grid
 }
 
 fn search(landscape: &Landscape) -> Vec<String> {
@@ -269,17 +231,12 @@ mod tests {
     fn a_page_has_every_section_with_its_pictures_and_loads_nothing() {
         let table = Benchmark::open("tests/data/tiny-benchmark").unwrap().table().unwrap();
         let landscape = Landscape::new(&table, None, None, Seed(0)).unwrap();
-        let page = landscape_page(&landscape, "The landscape of <tiny>", "nasbench analyse landscape").unwrap();
+        let page = landscape_page(&landscape, "The landscape of <tiny>", "nasbench analyse landscape");
         assert_well_formed(&page);
         for part in ["The landscape of &lt;tiny&gt;", "How far the means can be trusted", "What a search meets", "id=\"budgets\""]
         {
             assert!(page.contains(part), "{part}");
         }
         assert!(page.matches("<svg").count() >= 4 && !page.contains("src=") && !page.contains("NaN"));
-    }
-
-    #[test]
-    fn a_text_begins_with_a_capital_letter_on_a_page() {
-        assert_eq!(["", "a", "élan vital", "95 %"].map(capitalised), ["", "A", "Élan vital", "95 %"]);
     }
 }

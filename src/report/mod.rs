@@ -5,14 +5,14 @@
 //! `page.rs`. A [`Comparison`] has a page of its own. Parts that are empty leave a sentence behind, never a panic.
 
 mod comparison;
-mod contents;
 mod drawing;
 mod grid;
+mod info;
 mod landscape;
+mod model;
 mod page;
 mod pairs;
 pub mod pareto;
-mod parts;
 mod plot;
 #[cfg(test)]
 mod sample;
@@ -25,32 +25,26 @@ use std::path::Path;
 
 pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
+pub use info::info;
 pub use landscape::{landscape_page, landscape_text};
-pub use parts::{
-    DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, RowCount, SearchRun, Spread,
-    Stage, Step, SurrogateQuality, Surrogates,
-};
+pub use model::{Header, Prediction, RecordedCell, Records, RepeatAgreement, RowCount, SearchRun, Stage, Surrogates};
 pub use plot::learning::learning_curves;
 
-use crate::analysis::summary::Summary;
 use crate::file;
 use crate::verify::Verification;
 
-/// Why there is no report.
+/// Why a page is not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A plot could not be drawn.
-    #[error("could not draw the plot `{plot}`")]
-    Plot {
-        /// Its title.
-        plot: String,
-        /// Why not.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// The page could not be put into its place; what stood there before is untouched.
     #[error("could not write the report")]
     Write(#[source] std::io::Error),
+}
+
+/// Writes a page to `path` at once or not at all: a temporary name beside it, then a rename.
+fn write(page: &str, path: &Path) -> Result<(), Error> {
+    file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
 }
 
 /// Everything that one run of the main job has to tell, in the order in which it happened.
@@ -74,43 +68,23 @@ impl Report {
     /// Tells the run in a screenful of aligned plain text, without colours; ends with a line break.
     #[must_use]
     pub fn text(&self) -> String {
-        text::of(self)
+        text::text(self)
     }
 
     /// Makes the HTML page: style and plots are inside, nothing is loaded.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Plot`] if a plot could not be drawn.
-    pub fn page(&self) -> Result<String, Error> {
-        page::of(self)
+    #[must_use]
+    pub fn page(&self) -> String {
+        page::page(self)
     }
 
-    /// Writes the page to `path` at once or not at all: a temporary name beside it, then a rename.
+    /// Writes the page to `path` at once or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::Plot`] if a plot could not be drawn, [`Error::Write`] if the file could not be written.
+    /// [`Error::Write`] if the file could not be written.
     pub fn write_page(&self, path: &Path) -> Result<(), Error> {
-        let page = self.page()?;
-        file::replace(path, |open| open.write_all(page.as_bytes())).map_err(Error::Write)
+        write(&self.page(), path)
     }
-}
-
-/// Tells what a benchmark holds in aligned plain text, at most 100 characters wide; ends with a line break.
-///
-/// # Example
-///
-/// ```
-/// use nasbench::{report, table::Benchmark};
-///
-/// let page = report::contents(&Benchmark::open("tests/data/tiny-benchmark")?.summary()?);
-/// assert!(page.starts_with("contents\n"));
-/// # Ok::<(), nasbench::table::Error>(())
-/// ```
-#[must_use]
-pub fn contents(summary: &Summary) -> String {
-    contents::of(summary)
 }
 
 #[cfg(test)]

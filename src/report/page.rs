@@ -1,10 +1,13 @@
 //! The report as one HTML page: style and plots are inside, nothing is loaded.
 
-use super::grid::{Grid, escape};
+use super::grid::escape;
 use super::plot::{Figure, figures};
-use super::{Error, Judge, Records, Report, SearchRun, Surrogates, drawing, summary, tables};
+use super::{Records, Report, Surrogates, drawing, summary, tables};
 use crate::print;
 use crate::space::Cell;
+use crate::surrogate::Judge;
+use crate::surrogate::judge::PROMISING;
+use crate::surrogate::quality::JudgeQuality;
 use crate::verify::{Outcome, Role, Verification};
 
 const STYLE: &str = include_str!("page.css");
@@ -16,30 +19,34 @@ const MOST: usize = 1_000;
 /// The drawings of a section.
 const DRAWINGS: usize = 8;
 
-pub(super) fn of(report: &Report) -> Result<String, Error> {
+/// A section of a page: its id, its heading as HTML, and what is in it.
+pub(super) type Section = (String, String, String);
+
+/// Makes the page of a run.
+pub(super) fn page(report: &Report) -> String {
     let sections = [
-        ("summary", "Summary", summary(report)),
-        ("setting", "What was run", setting(report)),
-        ("records", "Records", records(&report.records)?),
-        ("surrogates", "Surrogates", surrogates(&report.surrogates)?),
-        ("searches", "Searches", searches(report)?),
-        ("verification", "Verification", verification(report)?),
-        ("repeat", "Repeat this run", repeat(report)),
+        section("summary", "Summary", summary(report)),
+        section("setting", "What was run", setting(report)),
+        section("records", "Records", records(&report.records)),
+        section("surrogates", "Surrogates", surrogates(&report.surrogates)),
+        section("searches", "Searches", searches(report)),
+        section("verification", "Verification", verification(report)),
+        section("repeat", "Repeat this run", repeat(report)),
     ];
-    let lead = format!(
-        "nasbench {} · {} · protocol {} · seed {} · {}",
-        report.header.tool_version,
-        report.header.dataset.name,
-        report.header.protocol.name,
-        report.header.seed,
-        report.header.started
-    );
-    Ok(document(&report.header.title, &lead, &sections))
+    let header = &report.header;
+    let (data, protocol) = (&header.dataset.name, &header.protocol.name);
+    let run = format!(" · {data} · protocol {protocol} · seed {} · {}", header.seed, header.started);
+    document(&header.title, &run, &sections)
 }
 
-/// A whole page of sections, each with its id, its heading and what is in it.
-pub(super) fn document(title: &str, lead: &str, sections: &[(&str, &str, String)]) -> String {
-    let links: Vec<_> = sections.iter().map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>\n")).collect();
+/// Makes a section whose heading is plain text.
+pub(super) fn section(id: &str, heading: &str, body: String) -> Section {
+    (id.to_owned(), escape(heading), body)
+}
+
+/// Makes a whole page of sections, led by the version of this tool and `lead`.
+pub(super) fn document(title: &str, lead: &str, sections: &[Section]) -> String {
+    let links = sections.iter().map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>\n"));
     let bodies = sections.iter().map(|(id, name, body)| format!("<section id=\"{id}\">\n<h2>{name}</h2>\n{body}</section>\n"));
     let title = escape(title);
     format!(
@@ -49,9 +56,9 @@ pub(super) fn document(title: &str, lead: &str, sections: &[(&str, &str, String)
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n{}<nav>\n{}</nav>\n</header>\n<main>\n{}</main>\n</body>\n</html>\n",
-        paragraph(lead),
-        links.concat(),
-        bodies.collect::<Vec<_>>().concat()
+        paragraph(&format!("nasbench {}{lead}", env!("CARGO_PKG_VERSION"))),
+        links.collect::<String>(),
+        bodies.collect::<String>()
     )
 }
 
@@ -78,21 +85,17 @@ fn summary(report: &Report) -> String {
 }
 
 fn setting(report: &Report) -> String {
-    let lines: Vec<_> = tables::setting(report)
-        .iter()
-        .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value)))
-        .collect();
-    let stages = table(&tables::stages(&report.header), "Where the time went");
-    format!("<div class=\"pair\">\n<dl>\n{}</dl>\n<div>{stages}</div>\n</div>\n", lines.concat())
+    let stages = tables::stages(&report.header).html("Where the time went");
+    format!("<div class=\"pair\">\n{}<div>{stages}</div>\n</div>\n", definitions(tables::setting(report)))
 }
 
-fn records(records: &Records) -> Result<String, Error> {
+fn records(records: &Records) -> String {
     if records.cells.is_empty() {
-        return Ok(paragraph("No cell was recorded."));
+        return paragraph("No cell was recorded.");
     }
     let trained = print::counted(records.cells.len(), "trained cell");
     let budget = records.budget.map_or_else(String::new, |epochs| format!(", accuracies after {}", print::budget(epochs)));
-    let figures = [figures::accuracy_against_parameters(records)?, figures::repeats(records)?];
+    let figures = [figures::accuracy_against_parameters(records), figures::repeats(records)];
     let cells = tables::cells(records);
     let best = records.ranked().into_iter().take(4).enumerate().map(|(i, (recorded, validation))| {
         card(
@@ -107,31 +110,30 @@ fn records(records: &Records) -> Result<String, Error> {
             0..=MOST => format!("All {shown}"),
             _ => format!("The best {shown}; the others are in the table on disk"),
         };
-        format!("<details><summary>{heading}</summary>\n{}</details>\n", table(&cells.first(MOST), "Recorded cells"))
+        format!("<details><summary>{heading}</summary>\n{}</details>\n", cells.first(MOST).html("Recorded cells"))
     } else {
         String::new()
     };
-    Ok([
-        paragraph(&format!("{}: {trained}{budget}.", capitalised(&records.space))),
-        side_by_side(figures.into_iter().flatten()),
+    [
+        paragraph(&format!("{}: {trained}{budget}.", print::capitalised(&records.space))),
+        side_by_side(figures),
         "<div class=\"tables\">\n".to_owned(),
-        table(&tables::rows(records), "Trainings by budget"),
-        table(&tables::repeats(records), "Two trainings of the same cell; noise is the standard deviation of one training"),
-        table(&tables::budgets(records), "Does a small budget rank the cells as a larger one does?"),
+        tables::rows(records).html("Trainings by budget"),
+        tables::repeats(records).html("Two trainings of the same cell; noise is the standard deviation of one training"),
+        tables::budgets(records).html("Does a small budget rank the cells as a larger one does?"),
         "</div>\n".to_owned(),
         cards("The best recorded cells", best),
-        table(&cells.first(SHOWN), "The best recorded cells; ● marks the Pareto front of accuracy and parameters"),
+        cells.first(SHOWN).html("The best recorded cells; ● marks the Pareto front of accuracy and parameters"),
         all,
     ]
-    .concat())
+    .concat()
 }
 
-fn surrogates(surrogates: &Surrogates) -> Result<String, Error> {
+fn surrogates(surrogates: &Surrogates) -> String {
     if surrogates.models.is_empty() {
-        return Ok(paragraph("No surrogate was fitted."));
+        return paragraph("No surrogate was fitted.");
     }
-    let quality = table(
-        &tables::surrogates(surrogates),
+    let quality = tables::surrogates(surrogates).html(
         "Mean ± standard deviation on cells that were held out; regret: how far the best of the five cells predicted best stays behind the best cell",
     );
     let how = if surrogates.validation.is_empty() {
@@ -139,32 +141,31 @@ fn surrogates(surrogates: &Surrogates) -> Result<String, Error> {
     } else {
         paragraph(&format!("Cross-validated: {}.", surrogates.validation))
     };
-    let judge = surrogates.judge.as_ref().map(judge);
-    let figure = figures::held_out(surrogates)?.map(|figure| drawn(&figure));
-    let pair: Vec<_> = figure.into_iter().chain(judge).collect();
-    Ok(format!("{how}{quality}<div class=\"pair\">\n{}</div>\n", pair.concat()))
+    let judge = surrogates.judge.as_ref().map(judge).unwrap_or_default();
+    let figure = figures::held_out(surrogates).map(|figure| drawn(&figure)).unwrap_or_default();
+    format!("{how}{quality}<div class=\"pair\">\n{figure}{judge}</div>\n")
 }
 
-fn judge(judge: &Judge) -> String {
-    let rate = |rate: Option<f64>| rate.map_or_else(|| print::NOTHING.to_owned(), |rate| format!("{} %", print::percent(rate)));
-    let quality = format!(
+/// The question that the judge answers.
+pub(super) fn question() -> String {
+    format!("Is this cell among the best {:.0} %?", PROMISING * 100.0)
+}
+
+fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
+    let rate = |rate: Option<f64>| rate.map_or_else(print::nothing, |rate| format!("{} %", print::percent(rate)));
+    let text = format!(
         "On held-out cells it is right in {} of the cells that it calls promising, where guessing is right in {}; it finds {} of the promising ones.",
-        rate(judge.precision),
-        rate(Some(judge.base_rate)),
-        rate(judge.recall),
+        rate(quality.precision()),
+        rate(Some(quality.base_rate().unwrap_or_default())),
+        rate(quality.recall()),
     );
-    let heading = format!("The judge: {}", judge.question);
-    format!(
-        "<div class=\"judge\">\n<h3>{}</h3>\n{}<pre tabindex=\"0\">{}</pre>\n</div>\n",
-        escape(&heading),
-        paragraph(&quality),
-        escape(&judge.rules)
-    )
+    let rules = preformatted(&judge.to_string());
+    format!("<div class=\"judge\">\n<h3>The judge: {}</h3>\n{}{rules}</div>\n", escape(&question()), paragraph(&text))
 }
 
-fn searches(report: &Report) -> Result<String, Error> {
+fn searches(report: &Report) -> String {
     if report.searches.is_empty() {
-        return Ok(paragraph(&report.scored.map_or_else(
+        return paragraph(&report.scored.map_or_else(
             || "No search was run.".to_owned(),
             |scored| {
                 format!(
@@ -172,27 +173,26 @@ fn searches(report: &Report) -> Result<String, Error> {
                     print::counted(scored, "cell")
                 )
             },
-        )));
+        ));
     }
-    let about = |search: &SearchRun| format!("<dt>{}</dt><dd>{}</dd>\n", escape(&search.name), escape(&search.about));
-    let abouts: Vec<_> = report.searches.iter().map(about).collect();
+    let abouts = definitions(report.searches.iter().map(|search| (search.history.algorithm, search.about)));
     let best = report.records.best().map(|(_, validation)| validation);
-    let figure = figures::trajectories(&report.searches, best)?.map(|figure| drawn(&figure)).unwrap_or_default();
-    let table = table(&tables::searches(&report.searches), "Searches on the surrogate");
+    let figure = figures::trajectories(&report.searches, best).map(|figure| drawn(&figure)).unwrap_or_default();
+    let table = tables::searches(&report.searches).html("Searches on the surrogate");
     let found = report.searches.iter().filter_map(|search| {
-        let predicted = search.trajectory.last()?.best;
-        Some(card(search.best?, &search.name, &format!("predicted {predicted}")))
+        let step = *search.steps().last()?;
+        Some(card(step.cell, search.history.algorithm, &format!("predicted {}", step.predicted)))
     });
     let found = cards("What they found", found);
-    Ok(format!("<div class=\"pair\">\n{figure}<div>\n<dl>\n{}</dl>\n{found}</div>\n</div>\n{table}", abouts.concat()))
+    format!("<div class=\"pair\">\n{figure}<div>\n{abouts}{found}</div>\n</div>\n{table}")
 }
 
-fn verification(report: &Report) -> Result<String, Error> {
+fn verification(report: &Report) -> String {
     let verification = &report.verification;
     if verification.cells.is_empty() {
-        return Ok(paragraph("No cell was retrained."));
+        return paragraph("No cell was retrained.");
     }
-    let figures = [figures::verified(report)?, figures::learning_curves(verification)?];
+    let figures = [figures::verified(report), figures::learning_curves(verification)];
     let verdict = verification
         .verdict
         .as_ref()
@@ -202,20 +202,19 @@ fn verification(report: &Report) -> Result<String, Error> {
     } else {
         paragraph(&format!("Each cell was trained anew: {}. These rows are kept apart from the records.", verification.training))
     };
-    Ok([
+    [
         training,
         verdict.unwrap_or_default(),
-        side_by_side(figures.into_iter().flatten()),
-        table(&tables::differences(verification), "The winners against the cells beside them; intervals of 95 %"),
-        table(
-            &tables::verified(verification),
+        side_by_side(figures),
+        tables::differences(verification).html("The winners against the cells beside them; intervals of 95 %"),
+        tables::verified(verification).html(
             "Retrained cells; measured is the mean over the seeds ± their standard deviation, the difference with an interval of 95 % by the \
              noise of all these trainings",
         ),
-        table(&tables::ranks(verification), "Does the surrogate rank what it has never seen?"),
+        tables::ranks(verification).html("Does the surrogate rank what it has never seen?"),
         cards("The retrained winners and the best recorded cell", retrained_cards(verification).into_iter()),
     ]
-    .concat())
+    .concat()
 }
 
 /// The style of what became of a promise.
@@ -241,17 +240,24 @@ fn repeat(report: &Report) -> String {
     let what = format!(
         "The same command with the same version ({}) gives the same accuracies on the same kind of CPU; times differ. In the same \
          folder it continues and trains nothing twice: another --out trains everything again.",
-        report.header.tool_version
+        env!("CARGO_PKG_VERSION")
     );
-    format!("<pre tabindex=\"0\">{}</pre>\n{}", escape(&report.header.command), paragraph(&what))
+    preformatted(&report.header.command) + &paragraph(&what)
 }
 
 pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
-pub(super) fn table(grid: &Grid, caption: &str) -> String {
-    if grid.is_empty() { String::new() } else { grid.html(caption) }
+/// Text in its lines, as a command.
+pub(super) fn preformatted(text: &str) -> String {
+    format!("<pre tabindex=\"0\">{}</pre>\n", escape(text))
+}
+
+/// A list of names and what there is to say of each.
+pub(super) fn definitions<N: AsRef<str>, V: AsRef<str>>(lines: impl IntoIterator<Item = (N, V)>) -> String {
+    let line = |(name, value): (N, V)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name.as_ref()), escape(value.as_ref()));
+    format!("<dl>\n{}</dl>\n", lines.into_iter().map(line).collect::<String>())
 }
 
 fn drawn(figure: &Figure) -> String {
@@ -260,15 +266,16 @@ fn drawn(figure: &Figure) -> String {
     format!(
         "<figure>\n<figcaption><strong>{}</strong> {}</figcaption>\n<ul class=\"legend\">\n{}</ul>\n{}</figure>\n",
         escape(figure.title),
-        escape(&figure.caption),
+        escape(figure.caption),
         legend.concat(),
         figure.svg
     )
 }
 
-pub(super) fn side_by_side(figures: impl Iterator<Item = Figure>) -> String {
-    let figures: Vec<_> = figures.map(|figure| drawn(&figure)).collect();
-    format!("<div class=\"pair\">\n{}</div>\n", figures.concat())
+/// Figures beside each other, those that there are.
+pub(super) fn side_by_side(figures: impl IntoIterator<Item = Option<Figure>>) -> String {
+    let figures: String = figures.into_iter().flatten().map(|figure| drawn(&figure)).collect();
+    format!("<div class=\"pair\">\n{figures}</div>\n")
 }
 
 fn card(cell: Cell, role: &str, note: &str) -> String {
@@ -290,21 +297,16 @@ fn cards(heading: &str, cards: impl Iterator<Item = String>) -> String {
     format!("<h3>{}</h3>\n<div class=\"cards\">\n{}</div>\n", escape(heading), cards.concat())
 }
 
-fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(|| "Recorded".to_owned(), |first| first.to_uppercase().chain(characters).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::parts::Makeup;
+    use crate::report::plot::figures::MAKEUPS;
     use crate::report::plot::{AXIS, BLUE, GREEN, GRID, INK, hex};
     use crate::report::sample;
 
     #[test]
     fn a_page_is_well_formed_and_loads_nothing() {
-        let page = sample::full().page().unwrap();
+        let page = sample::full().page();
         sample::assert_well_formed(&page);
         for reference in ["http://", "https://", " src=", "url(", "@import", "<link", "<script"] {
             assert!(!page.contains(reference), "{reference}");
@@ -315,23 +317,23 @@ mod tests {
 
     #[test]
     fn a_full_page_has_every_plot_and_a_drawing_of_each_winner() {
-        let page = sample::full().page().unwrap();
+        let page = sample::full().page();
         assert_eq!(page.matches("<svg class=\"plot\"").count(), 6);
         // The summary has two, the records four, the searches one each; then four winners and the best recorded cell.
         assert_eq!(page.matches("<svg class=\"cell\"").count(), 2 + 4 + 2 + 5);
         assert_eq!(page.matches("<li>").count(), 4 + 2 + 2 + 5 + 3 + 5);
-        assert!(Makeup::ALL.iter().all(|makeup| page.contains(makeup.name())));
+        assert!(MAKEUPS.iter().all(|makeup| page.contains(makeup)));
     }
 
     #[test]
     fn odd_reports_have_sensible_pages() {
         for report in sample::odd() {
-            let page = report.page().unwrap();
+            let page = report.page();
             sample::assert_well_formed(&page);
             assert!(!page.contains("NaN") && !page.contains("inf\""), "{page}");
             assert!(page.contains("The same command"));
         }
-        assert!(sample::empty().page().unwrap().contains("No cell was retrained."));
+        assert!(sample::empty().page().contains("No cell was retrained."));
     }
 
     #[test]
@@ -339,25 +341,18 @@ mod tests {
         let mut report = sample::full();
         let hostile = "</style><script>alert(1)</script>\"'&";
         let header = &mut report.header;
-        for text in [
-            &mut header.title,
-            &mut header.command,
-            &mut header.dataset.name,
-            &mut header.protocol.name,
-            &mut header.machine.device,
-        ] {
+        for text in [&mut header.title, &mut header.command, &mut header.dataset.name, &mut header.protocol.name] {
             *text = hostile.to_owned();
         }
-        header.protocol.lines = vec![(hostile.to_owned(), hostile.to_owned())];
+        header.processor = Some(hostile);
         report.records.space = hostile.to_owned();
         report.surrogates.validation = hostile.to_owned();
-        report.surrogates.models[0].name = hostile.to_owned();
-        let judge = report.surrogates.judge.as_mut().unwrap();
-        (judge.question, judge.rules) = (hostile.to_owned(), hostile.to_owned());
-        (report.searches[0].name, report.searches[0].about) = (hostile.to_owned(), hostile.to_owned());
+        report.surrogates.models[0].0 = hostile;
+        report.surrogates.judge = Some(sample::judge(hostile));
+        (report.searches[0].history.algorithm, report.searches[0].about) = (hostile, hostile);
         report.verification.verdict.as_mut().unwrap().text = hostile.to_owned();
         report.verification.training = hostile.to_owned();
-        let page = report.page().unwrap();
+        let page = report.page();
         assert!(!page.contains("<script"));
         sample::assert_well_formed(&page);
     }

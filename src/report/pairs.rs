@@ -1,7 +1,7 @@
 //! How two algorithms differ, as tables of a page; and how regrets, intervals and p-values print.
 
-use super::grid::{Grid, Side};
-use super::page::{paragraph, table};
+use super::grid::{Grid, tabulate};
+use super::page::paragraph;
 use crate::compare::{FEWEST_TASKS, OnTask, Pair};
 use crate::print;
 
@@ -17,7 +17,7 @@ pub(super) fn pairs_of(task: &OnTask) -> String {
     );
     let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
     let against_baseline = against_baseline(&names, &task.against_baseline);
-    format!("{}{against_baseline}{}", table(&pairs(&names, &task.pairs, None), caption), paragraph(&note))
+    pairs(&names, &task.pairs, None).html(caption) + &against_baseline + &paragraph(&note)
 }
 
 /// Each algorithm against the baseline; nothing where that is the only pair.
@@ -28,36 +28,22 @@ pub(super) fn against_baseline(names: &[&str], against: &[Pair]) -> String {
         names[first.second],
         against.len()
     );
-    table(&pairs(names, against, None), &caption)
+    pairs(names, against, None).html(&caption)
 }
 
-pub(super) fn pairs(names: &[&str], pairs: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
-    let last = if nemenyi.is_some() { "p (Nemenyi)" } else { "regret lower by" };
-    let mut grid = Grid::new(&[
-        ("first", Side::Left),
-        ("second", Side::Left),
-        ("first is better", Side::Right),
-        ("Cliff's delta", Side::Right),
-        ("p", Side::Right),
-        (last, Side::Right),
-    ]);
-    for pair in pairs {
-        grid.push([
-            names[pair.first].into(),
-            names[pair.second].into(),
-            print::interval(pair.probability, |value| format!("{value:.3}")).into(),
-            print::plain(pair.cliffs_delta).into(),
-            pair.corrected_p_value.map_or_else(print::nothing, p_value).into(),
-            nemenyi
-                .map_or_else(
-                    || print::interval(pair.lower_by, |value| print::plain(Some(value))),
-                    |nemenyi| p_value(nemenyi[pair.first][pair.second]),
-                )
-                .into(),
-        ]);
+pub(super) fn pairs(names: &[&str], all: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {
+    let lower_by = |pair: &Pair| print::interval(pair.lower_by, print::plain);
+    let table = tabulate(all)
+        .left("first", |pair| names[pair.first])
+        .left("second", |pair| names[pair.second])
+        .right("first is better", |pair| print::interval(pair.probability, |value| format!("{value:.3}")))
+        .right("Cliff's delta", |pair| pair.cliffs_delta.map(print::plain))
+        .right("p", |pair| pair.corrected_p_value.map(p_value));
+    match nemenyi {
+        Some(nemenyi) => table.right("p (Nemenyi)", |pair| p_value(nemenyi[pair.first][pair.second])).grid,
+        None if all.iter().any(|pair| pair.lower_by.is_some()) => table.right("regret lower by", lower_by).grid,
+        None => table.grid,
     }
-    let is_narrow = nemenyi.is_none() && pairs.iter().all(|pair| pair.lower_by.is_none());
-    if is_narrow { grid.narrowed() } else { grid }
 }
 
 /// A regret in percentage points, with a digit more than accuracies have.
@@ -71,6 +57,6 @@ pub(super) fn p_value(value: f64) -> String {
 }
 
 /// A p-value behind its letter.
-pub(super) fn is(value: f64) -> String {
+pub(super) fn equals(value: f64) -> String {
     if value < 0.001 { p_value(value) } else { format!("= {}", p_value(value)) }
 }

@@ -3,14 +3,17 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{
-    DataSet, Header, Judge, Machine, Prediction, Protocol, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun,
-    Spread, Stage, Step, SurrogateQuality, Surrogates,
-};
-use crate::print;
+use super::{Header, Prediction, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Stage, Surrogates};
+use crate::dataset::Sizes;
+use crate::engine::Device;
+use crate::oracle::{Measurement, Proposal};
+use crate::search::{Duplicates, History, Redraws, Trial};
 use crate::space::{Cell, Operation, Sampler, Space};
-use crate::statistics::{Estimate, RankCorrelation};
-use crate::table::BetweenBudgets;
+use crate::statistics::{Estimate, RankCorrelation, number};
+use crate::surrogate::quality::{JudgeQuality, Quality, Summary};
+use crate::surrogate::{Judge, Rows};
+use crate::table::{BetweenBudgets, Dataset, Timestamp};
+use crate::train::Protocol;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 use crate::verify::{Chosen, Difference, LearningCurve, Outcome, RankCorrelations, Role, Verdict, Verification, Verified};
 
@@ -35,8 +38,7 @@ pub(super) fn empty() -> Report {
     let (records, surrogates, verification) = <(Records, Surrogates, Verification)>::default();
     let mut header = header();
     header.stages.clear();
-    header.protocol.lines.clear();
-    header.machine.cpu = None;
+    header.processor = None;
     Report { header, records, surrogates, scored: None, searches: Vec::new(), verification }
 }
 
@@ -60,10 +62,10 @@ pub(super) fn odd() -> Vec<Report> {
         only(|report| report.verification.cells.iter_mut().for_each(|cell| (cell.measured, cell.deviation) = (None, None))),
         only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.predicted = None)),
         only(|report| report.verification.cells.truncate(1)),
-        only(|report| report.verification.curves.iter_mut().for_each(|curve| curve.train.clear())),
-        only(|report| report.verification.curves.iter_mut().for_each(|curve| curve.validation.truncate(1))),
-        only(|report| report.surrogates.models.iter_mut().for_each(|model| model.kendall = None)),
-        only(|report| report.searches.iter_mut().for_each(|search| search.trajectory.clear())),
+        only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.curve.train.clear())),
+        only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.curve.validation.truncate(1))),
+        only(|report| report.surrogates.models.iter_mut().for_each(|(_, quality)| quality.kendall_tau = None)),
+        only(|report| report.searches.iter_mut().for_each(|search| search.history.trials.clear())),
         only(|report| report.searches.truncate(1)),
         only(|report| (report.scored, report.searches) = (Some(2_532), Vec::new())),
         only(|report| report.records.rows.clear()),
@@ -99,28 +101,20 @@ pub(super) fn assert_well_formed(markup: &str) {
 fn header() -> Header {
     let stages =
         [("enumerate", 0.004), ("train and record", 402.7), ("fit", 1.9), ("search", 0.31), ("verify", 61.2), ("report", 0.05)];
-    let lines = [
-        ("training", "12 epochs at most, batches of 64, SGD with Nesterov momentum 0.9"),
-        ("network", "3 stacks of 1 cell, stem width 8"),
-    ];
     Header {
         title: "NAS benchmark: fashion-14, at most 4 vertices".to_owned(),
         command: "nasbench run --out runs/first --seed 0".to_owned(),
         seed: Seed(0),
-        dataset: DataSet {
+        dataset: Dataset {
             name: "fashion-14".to_owned(),
-            train_images: 6_000,
-            validation_images: 4_000,
-            test_images: 4_000,
-            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+            sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned()),
         },
-        protocol: Protocol {
-            name: "quick".to_owned(),
-            lines: lines.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        },
-        machine: Machine { device: "cpu".to_owned(), cpu: Some("Intel(R) Xeon(R) Processor @ 2.60GHz".to_owned()), cores: 2 },
-        tool_version: "0.1.0".to_owned(),
-        started: "2026-01-31 12:00:00 UTC".to_owned(),
+        images: Sizes { train: 6_000, validation: 4_000, test: 4_000 },
+        protocol: Protocol::find("quick").unwrap(),
+        device: Device::Cpu,
+        processor: Some("Intel(R) Xeon(R) Processor @ 2.60GHz"),
+        cores: 2,
+        started: Timestamp(1_769_860_800_000_000),
         stages: stages.map(|(name, wall)| Stage { name: name.to_owned(), wall: Seconds(wall) }).into(),
     }
 }
@@ -166,56 +160,49 @@ fn recorded(cell: Cell, rng: &mut ChaCha8Rng) -> RecordedCell {
 }
 
 fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
-    let spread = |mean, deviation| Some(Spread { mean, deviation: Some(deviation) });
-    let model = |name: &str, worse: f64| SurrogateQuality {
-        name: name.to_owned(),
-        kendall: spread(0.712 - worse, 0.061),
-        spearman: spread(0.874 - worse, 0.043),
-        r_squared: spread(0.803 - 2.0 * worse, 0.094),
-        rmse: spread(0.0094 + worse / 20.0, 0.0011),
-        top5_regret: spread(0.0011 + worse / 40.0, 0.0017),
+    let over_folds = |mean, deviation| Some(Summary { mean, standard_deviation: Some(deviation), folds: 5 });
+    let model = |worse: f64| Quality {
+        kendall_tau: over_folds(0.712 - worse, 0.061),
+        spearman: over_folds(0.874 - worse, 0.043),
+        r_squared: over_folds(0.803 - 2.0 * worse, 0.094),
+        rmse: over_folds(0.0094 + worse / 20.0, 0.0011),
+        top_regret: over_folds(0.0011 + worse / 40.0, 0.0017),
+        predictions: Vec::new(),
     };
-    let rules = "conv3x3 <= 0.5\n├── yes: longest path <= 2.5\n│   ├── yes: not promising (31 cells)\n│   └── no:  not promising (14 cells)\n\
-                 └── no:  parameters <= 9,120\n    ├── yes: not promising (27 cells)\n    └── no:  promising (19 cells)\n";
     Surrogates {
         validation: "5 folds, grouped by cell hash".to_owned(),
-        models: vec![model("random-forest", 0.0), model("svr", 0.035)],
-        sizes: vec![SurrogateQuality { r_squared: None, rmse: None, ..model("flops", 0.2) }],
+        models: vec![("random-forest", model(0.0)), ("svr", model(0.035))],
+        sizes: vec![("flops", Quality { r_squared: None, rmse: None, ..model(0.2) })],
         held_out,
         outside: Some(
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there"
                 .to_owned(),
         ),
-        judge: Some(Judge {
-            question: "is this cell among the best 20 %?".to_owned(),
-            rules: rules.to_owned(),
-            precision: Some(0.714),
-            recall: Some(0.789),
-            base_rate: 0.209,
-        }),
+        judge: Some(judge("conv3x3")),
     }
 }
 
-fn search(name: &str, about: &str, rng: &mut ChaCha8Rng) -> SearchRun {
+/// A tree that asks one thing.
+pub(super) fn judge(feature: &str) -> (Judge, JudgeQuality) {
+    let mut rows = Rows::new(1);
+    (0_u8..40).for_each(|value| rows.push(&[value.into()]).unwrap());
+    let promising: Vec<_> = (0..40).map(|row| row >= 30).collect();
+    let (true_positives, false_positives, false_negatives, true_negatives) = (15, 6, 4, 66);
+    let quality = JudgeQuality { true_positives, false_positives, false_negatives, true_negatives, verdicts: Vec::new() };
+    (Judge::fit(&rows, &[feature], &promising).unwrap(), quality)
+}
+
+fn search(algorithm: &'static str, about: &'static str, rng: &mut ChaCha8Rng) -> SearchRun {
     let space = Space::nas_bench_101().with_max_vertices(5).unwrap();
-    let mut run = SearchRun {
-        name: name.to_owned(),
-        about: about.to_owned(),
-        trajectory: Vec::new(),
-        evaluations: 2_000,
-        distinct_cells: 1_204,
-        wall: Seconds(0.187),
-        best: None,
-    };
-    for evaluation in 1..=run.evaluations {
+    let (epochs, duplicates, redraws) = (Epochs(12), Duplicates::default(), Redraws::default());
+    let mut trial = || {
         let cell = space.cell(&Sampler::Official.draw(&space, rng)).unwrap();
-        let predicted = accuracy(worth(cell) + noise(rng, 0.002)).unwrap();
-        if run.trajectory.last().is_none_or(|step| step.best < predicted) {
-            run.trajectory.push(Step { evaluation, best: predicted });
-            run.best = Some(cell);
-        }
-    }
-    run
+        let validation_accuracy = accuracy(worth(cell) + noise(rng, 0.002));
+        Trial { proposal: Proposal { cell, epochs }, measurement: Measurement { validation_accuracy, training_time: None } }
+    };
+    let trials = (0..2_000).map(|_| trial()).collect();
+    let history = History { algorithm, seed: Seed(0), epochs, trials, redraws, duplicates, chosen: None };
+    SearchRun { history, about, wall: Seconds(0.187) }
 }
 
 fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
@@ -225,7 +212,7 @@ fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
     let winners = [0, 2, 5, 9].map(|i| verified(Role::Winner, cells[i], rng));
     let controls: Vec<_> = (0..8).map(|i| verified(Role::Control, cells[i * 290 + 100], rng)).collect();
     let best = verified(Role::BestRecorded, records.best().unwrap().0.cell, rng);
-    let curves = winners.iter().map(|winner| curve(winner, rng)).collect();
+    let winners = winners.map(|winner| Verified { curve: curve(&winner, rng), ..winner });
     Verification {
         training: "3 fresh seeds at 12 epochs".to_owned(),
         cells: winners.into_iter().chain([best]).chain(controls).collect(),
@@ -237,7 +224,6 @@ fn verification(records: &Records, rng: &mut ChaCha8Rng) -> Verification {
         differences: vec![Difference { role: Role::Control, cells: 8, mean: 0.81, difference: estimate(0.03) }],
         chosen: Some(Chosen { place: 0, seeds: 3, measured: 0.862, above_recorded: Some(estimate(-0.002)) }),
         rank_correlation: RankCorrelations { all: Some(estimate(0.891)), winners: None, controls: Some(estimate(0.833)) },
-        curves,
     }
 }
 
@@ -253,6 +239,7 @@ fn verified(role: Role, cell: Cell, rng: &mut ChaCha8Rng) -> Verified {
         seeds: 3,
         test: accuracy(measured - 0.005),
         difference: Some(estimate(-0.003)),
+        curve: LearningCurve::default(),
     }
 }
 
@@ -268,7 +255,7 @@ fn curve(winner: &Verified, rng: &mut ChaCha8Rng) -> LearningCurve {
     };
     let validation = (1..=12).map(|epoch| after(epoch, 0.0)).collect();
     let train = (1..=12).map(|epoch| after(epoch, 0.03)).collect();
-    LearningCurve { cell: winner.cell, role: winner.role, train, validation }
+    LearningCurve { train, validation }
 }
 
 /// An invented truth: convolutions help, 3×3 ones more, depth a little.
@@ -279,7 +266,7 @@ fn worth(cell: Cell) -> f64 {
         _ => -0.004,
     };
     let gain: f64 = cell.operations().map(gain).sum();
-    0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * print::real(cell.edge_count())
+    0.762 + 0.11 * (1.0 - (-gain * 18.0).exp()) + 0.002 * number(cell.edge_count())
 }
 
 fn size(cell: Cell) -> Parameters {

@@ -1,8 +1,9 @@
 //! What was found, in a few sentences.
 
-use super::parts::with_deviation;
-use super::{Records, Report, RowCount, Spread, Surrogates};
+use super::model::{mean_and_deviation, over_folds};
+use super::{Records, Report, RowCount, Surrogates};
 use crate::print::{self, counted};
+use crate::surrogate::quality::{self, Quality};
 use crate::verify::{Chosen, Outcome, Role, Verification, Verified};
 
 /// A figure worth a tile at the top of the page.
@@ -46,8 +47,8 @@ pub(super) fn tiles(report: &Report) -> Vec<Tile> {
         tiles.push(Tile { name: CHOSEN, value: format!("{} %", print::percent(chosen.measured)), note, outcome: None });
     }
     if let Some((name, kendall)) = asked_model(&report.surrogates) {
-        let deviation = kendall.deviation.map(|deviation| format!("{deviation:.2}"));
-        let value = format!("τ {}", with_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
+        let deviation = kendall.standard_deviation.map(|deviation| format!("{deviation:.2}"));
+        let value = format!("τ {}", mean_and_deviation(&format!("{:.2}", kendall.mean), deviation)).replace('-', "−");
         tiles.push(Tile { name: "surrogate on unseen cells", value, note: name.to_owned(), outcome: None });
     }
     if let Some(verdict) = &report.verification.verdict {
@@ -100,7 +101,7 @@ fn best_recorded(records: &Records) -> Option<String> {
 /// The first of the surrogates is the one that was asked.
 fn asked_surrogate(report: &Report) -> Option<String> {
     let (name, kendall) = asked_model(&report.surrogates)?;
-    let kendall = Spread::plain(Some(kendall));
+    let kendall = over_folds(Some(kendall), print::plain);
     let asked = report.scored.map_or_else(
         || format!("The searches asked the {name}"),
         |scored| format!("All {} of the searched space were scored by the {name}", counted(scored, "cell")),
@@ -110,8 +111,8 @@ fn asked_surrogate(report: &Report) -> Option<String> {
 
 /// What the sizes of the cells rank with, beside which any surrogate stands.
 fn beside_sizes(surrogates: &Surrogates) -> String {
-    let sizes = surrogates.sizes.iter().map(|size| format!("{} {}", size.name, Spread::plain(size.kendall)));
-    let sizes: Vec<_> = sizes.collect();
+    let size = |(name, quality): &(&str, Quality)| format!("{name} {}", over_folds(quality.kendall_tau, print::plain));
+    let sizes: Vec<_> = surrogates.sizes.iter().map(size).collect();
     if sizes.is_empty() {
         String::new()
     } else {
@@ -119,9 +120,9 @@ fn beside_sizes(surrogates: &Surrogates) -> String {
     }
 }
 
-fn asked_model(surrogates: &Surrogates) -> Option<(&str, Spread)> {
-    let model = surrogates.models.first()?;
-    Some((model.name.as_str(), model.kendall?))
+fn asked_model(surrogates: &Surrogates) -> Option<(&'static str, quality::Summary)> {
+    let (name, quality) = surrogates.models.first()?;
+    Some((name, quality.kendall_tau?))
 }
 
 /// What the page calls the winner that was trained further.
@@ -151,12 +152,8 @@ fn verified(verification: &Verification) -> String {
 fn chosen(verification: &Verification) -> Option<String> {
     let (winner, chosen) = chosen_winner(verification)?;
     let above = chosen.above_recorded.map_or_else(String::new, |above| {
-        format!(
-            ": {} points [{}, {}] from the best recorded cell on fresh seeds",
-            print::points(Some(above.value)),
-            print::points(Some(above.low)),
-            print::points(Some(above.high))
-        )
+        let [value, low, high] = [above.value, above.low, above.high].map(print::points);
+        format!(": {value} points [{low}, {high}] from the best recorded cell on fresh seeds")
     });
     Some(format!(
         "The best of them, {}, has {} parameters; on {} that it was not chosen by it reaches {} %{above}.",

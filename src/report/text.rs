@@ -1,83 +1,61 @@
 //! The report as plain text for a terminal.
 
-use super::grid::Grid;
-use super::{Judge, Report, summary, tables};
+use super::grid::INDENT;
+use super::page::question;
+use super::{Report, summary, tables};
 use crate::print;
+use crate::surrogate::Judge;
+use crate::surrogate::quality::JudgeQuality;
 
 /// Sentences are wrapped to this many characters.
 const WIDTH: usize = 80;
-const INDENT: usize = 2;
 /// The recorded cells that a terminal shows.
 const BEST: usize = 5;
 
-pub(super) fn of(report: &Report) -> String {
+pub(super) fn text(report: &Report) -> String {
     let header = &report.header;
-    let mut text = format!(
+    let (records, verification) = (&report.records, &report.verification);
+    let title = format!(
         "{}\nnasbench {}, {}, protocol {}, seed {}, {} on {}\n",
         header.title,
-        header.tool_version,
+        env!("CARGO_PKG_VERSION"),
         header.dataset.name,
         header.protocol.name,
         header.seed,
-        header.machine.device,
-        print::counted(header.machine.cores, "core"),
+        header.device,
+        print::counted(header.cores, "core"),
     );
-    let mut section = |name: &str, grids: &[Grid]| {
-        if grids.iter().all(Grid::is_empty) {
-            return;
-        }
-        text.extend(["\n", name, "\n"]);
-        for grid in grids.iter().filter(|grid| !grid.is_empty()) {
-            text += &grid.text(INDENT);
-        }
-    };
-    let (records, verification) = (&report.records, &report.verification);
-    let judged = report.surrogates.judge.as_ref().map(judge).unwrap_or_default();
-    section("records", &[tables::rows(records)]);
-    section("two trainings of the same cell", &[tables::repeats(records)]);
-    section("a small budget against a larger one", &[tables::budgets(records)]);
-    section("best recorded cells", &[tables::cells(records).first(BEST).narrowed()]);
-    section("surrogates on unseen cells", &[tables::surrogates(&report.surrogates)]);
-    section("searches", &[tables::searches(&report.searches)]);
-    section("verification", &[tables::verified(verification).narrowed(), tables::differences(verification)]);
-    section("rank correlation", &[tables::ranks(verification)]);
-    section("time", &[tables::stages(header)]);
-    text += &judged;
-    text += "\n";
-    for sentence in summary::sentences(report) {
-        text += &wrapped(&sentence);
-    }
-    text
+    [
+        title,
+        tables::rows(records).section("records"),
+        tables::repeats(records).section("two trainings of the same cell"),
+        tables::budgets(records).section("a small budget against a larger one"),
+        tables::cells(records).first(BEST).narrowed().section("best recorded cells"),
+        tables::surrogates(&report.surrogates).section("surrogates on unseen cells"),
+        tables::searches(&report.searches).section("searches"),
+        tables::verified(verification).narrowed().section("verification"),
+        tables::differences(verification).text(INDENT),
+        tables::ranks(verification).section("rank correlation"),
+        tables::stages(header).section("time"),
+        report.surrogates.judge.as_ref().map(judge).unwrap_or_default(),
+        "\n".to_owned(),
+        summary::sentences(report).iter().map(|sentence| print::wrapped("", sentence, INDENT, WIDTH)).collect(),
+    ]
+    .concat()
 }
 
 /// The judge's rules, and how far to trust them.
-fn judge(judge: &Judge) -> String {
-    let share = |value: Option<f64>| value.map_or_else(|| print::NOTHING.to_owned(), print::percent);
-    let rules: Vec<_> = judge.rules.lines().map(|line| format!("{}{line}\n", " ".repeat(INDENT))).collect();
+fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
+    let percent = |value: Option<f64>| value.map_or_else(print::nothing, print::percent);
+    let rules = judge.to_string();
+    let rules: String = rules.lines().map(|line| format!("{:INDENT$}{line}\n", "")).collect();
     format!(
-        "\n{}\n{}  on unseen cells: precision {} %, recall {} %, where guessing has a precision of {} %\n",
-        judge.question,
-        rules.concat(),
-        share(judge.precision),
-        share(judge.recall),
-        print::percent(judge.base_rate),
+        "\n{}\n{rules}  on unseen cells: precision {} %, recall {} %, where guessing has a precision of {} %\n",
+        question(),
+        percent(quality.precision()),
+        percent(quality.recall()),
+        print::percent(quality.base_rate().unwrap_or_default()),
     )
-}
-
-/// Breaks a sentence into lines, the later ones indented.
-fn wrapped(sentence: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in sentence.split(' ') {
-        let line = lines.last_mut().expect("there is a first line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("{}{word}", " ".repeat(INDENT)));
-        } else {
-            let space = if line.is_empty() { "" } else { " " };
-            *line += space;
-            *line += word;
-        }
-    }
-    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]
@@ -113,7 +91,7 @@ mod tests {
 
     #[test]
     fn long_sentences_are_wrapped() {
-        let text = wrapped(&"word ".repeat(50));
+        let text = print::wrapped("", &"word ".repeat(50), INDENT, WIDTH);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH + INDENT));
         assert_eq!(text.split_whitespace().count(), 50);
     }

@@ -88,17 +88,17 @@ pub fn choose(verification: &Verification) -> Option<Cell> {
 /// accuracy of chance, 1 over the number of `classes`.
 #[must_use]
 pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, classes: usize) -> Verification {
-    let of_cell = |candidate: &Candidate| -> Vec<&Record> {
-        let hash = candidate.cell.hash();
-        let wanted = |record: &&Record| record.hash == hash && record.epochs == epochs && repeats().contains(&record.repeat);
+    let of_cell = |cell: Cell, repeats: Range<u16>| -> Vec<&Record> {
+        let hash = cell.hash();
+        let wanted = |record: &&Record| record.hash == hash && record.epochs == epochs && repeats.contains(&record.repeat);
         records.iter().filter(wanted).collect()
     };
-    let mut cells: Vec<_> = candidates.iter().map(|candidate| verified(candidate, &of_cell(candidate), classes)).collect();
+    let verified = |candidate: &Candidate| verified(candidate, &of_cell(candidate.cell, repeats()), classes);
+    let mut cells: Vec<_> = candidates.iter().map(verified).collect();
     let noise = verdict::noise(&cells);
     for cell in &mut cells {
         cell.difference = noise.and_then(|noise| verdict::difference(cell, noise));
     }
-    let curves = candidates.iter().map(|candidate| learning_curve(candidate, &of_cell(candidate))).collect();
     let mut verification = Verification {
         training: format!("{SEEDS} fresh seeds at {epochs} epochs"),
         rank_correlation: RankCorrelations::of(&cells),
@@ -106,13 +106,9 @@ pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, cla
         chosen: None,
         verdict: None,
         cells,
-        curves,
     };
     verification.chosen = verification.best_winner().and_then(|(place, _)| {
-        let hash = verification.cells[place].cell.hash();
-        let is_further =
-            |record: &&Record| record.hash == hash && record.epochs == epochs && further_repeats().contains(&record.repeat);
-        let further: Vec<_> = records.iter().filter(is_further).collect();
+        let further = of_cell(verification.cells[place].cell, further_repeats());
         let measured = judged_records(&further, |end| end.validation_accuracy, classes);
         Chosen::new(place, &measured, &verification.cells, noise)
     });
@@ -133,10 +129,11 @@ fn verified(candidate: &Candidate, records: &[&Record], classes: usize) -> Verif
         seeds: validation.len(),
         test: Accuracy::mean(&judged_records(records, |end| end.test_accuracy, classes)),
         difference: None,
+        curve: learning_curve(records),
     }
 }
 
-fn learning_curve(candidate: &Candidate, records: &[&Record]) -> LearningCurve {
+fn learning_curve(records: &[&Record]) -> LearningCurve {
     let finished: Vec<_> = records.iter().filter(|record| record.end.validation_accuracy.is_some()).collect();
     let mean_of = |curve: fn(&Record) -> &[f32]| -> Vec<Accuracy> {
         let epochs = finished.iter().map(|record| curve(record).len()).min().unwrap_or(0);
@@ -147,8 +144,6 @@ fn learning_curve(candidate: &Candidate, records: &[&Record]) -> LearningCurve {
         (0..epochs).filter_map(at).collect()
     };
     LearningCurve {
-        cell: candidate.cell,
-        role: candidate.role,
         train: mean_of(|record| &record.curves.train_accuracy),
         validation: mean_of(|record| &record.curves.validation_accuracy),
     }
@@ -169,8 +164,6 @@ pub struct Verification {
     pub chosen: Option<Chosen>,
     /// How well the predictions rank the retrained cells.
     pub rank_correlation: RankCorrelations,
-    /// The learning curves to plot, usually the winners'.
-    pub curves: Vec<LearningCurve>,
 }
 
 impl Verification {
@@ -247,6 +240,8 @@ pub struct Verified {
     /// By how much the measurement exceeds the prediction, as a fraction, with its interval of 95 % by the noise of all trainings of
     /// the verification.
     pub difference: Option<Estimate>,
+    /// How it learned.
+    pub curve: LearningCurve,
 }
 
 /// Rank correlations between predicted and measured accuracies; `None` where there are too few cells.
@@ -261,12 +256,8 @@ pub struct RankCorrelations {
 }
 
 /// How a cell learned, averaged over its seeds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LearningCurve {
-    /// The cell.
-    pub cell: Cell,
-    /// Why it was retrained.
-    pub role: Role,
     /// The training accuracy after each epoch.
     pub train: Vec<Accuracy>,
     /// The validation accuracy after each epoch.
@@ -348,7 +339,7 @@ mod tests {
             "the 3 winners were predicted 84.00 % and measured 84.20 % on average, +0.20 points ([−0.38, +0.78] with 90 %";
         assert!(verdict.text.contains(expected), "{}", verdict.text);
         assert!((found.cells[0].deviation.unwrap() - 0.01).abs() < 1e-6);
-        assert_eq!((found.cells[0].seeds, found.curves[0].validation.len()), (3, 2));
+        assert_eq!((found.cells[0].seeds, found.cells[0].curve.validation.len()), (3, 2));
         // Over the three winners and the two controls, which are ranked as predicted.
         assert!((found.rank_correlation.all.unwrap().value - 1.0).abs() < 1e-9 && found.rank_correlation.winners.is_none());
     }

@@ -171,7 +171,7 @@ impl Verdict {
             pairs.len(),
             percent(predicted),
             percent(measured),
-            points(Some(difference.value)),
+            points(difference.value),
             bounds(difference),
             known.freedom,
             100.0 * MARGIN,
@@ -181,7 +181,7 @@ impl Verdict {
                 "Against {} ({} %) the winners are {} points apart {}.",
                 other.role.several(other.cells),
                 percent(other.mean),
-                points(Some(other.difference.value)),
+                points(other.difference.value),
                 bounds(other.difference)
             )
         }));
@@ -190,7 +190,7 @@ impl Verdict {
 }
 
 fn bounds(estimate: Estimate) -> String {
-    format!("[{}, {}]", points(Some(estimate.low)), points(Some(estimate.high)))
+    format!("[{}, {}]", points(estimate.low), points(estimate.high))
 }
 
 #[cfg(test)]

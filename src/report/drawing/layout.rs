@@ -1,7 +1,7 @@
 //! Where the boxes and arrows of a cell go: layers from top to bottom, arrows around the boxes that they skip.
 
-use crate::print::real;
 use crate::space::Cell;
+use crate::statistics::number;
 
 pub(super) const BOX: (f64, f64) = (104.0, 28.0);
 /// Between the boxes of two layers.
@@ -65,7 +65,7 @@ impl Layout {
         let half = |node: &Node| width(node) / 2.0;
         let left = nodes.iter().map(|node| node.x - half(node)).fold(f64::INFINITY, f64::min) - MARGIN;
         let right = nodes.iter().map(|node| node.x + half(node)).fold(f64::NEG_INFINITY, f64::max) + MARGIN;
-        let at = |node: &Node| (node.x - left, MARGIN + BOX.1 / 2.0 + LAYER * real(node.layer));
+        let at = |node: &Node| (node.x - left, MARGIN + BOX.1 / 2.0 + LAYER * number(node.layer));
         let arrow = |chain: &Vec<usize>| {
             let [first, .., last] = chain[..] else { unreachable!("an edge has two ends") };
             let (from, to) = (at(&nodes[first]), at(&nodes[last]));
@@ -77,7 +77,7 @@ impl Layout {
         };
         Self {
             width: right - left,
-            height: LAYER * real(graph.layers.len()) - LAYER_GAP + 2.0 * MARGIN,
+            height: LAYER * number(graph.layers.len()) - LAYER_GAP + 2.0 * MARGIN,
             boxes: nodes.iter().filter(|node| node.is_box).map(at).collect(),
             arrows: graph.chains.iter().map(arrow).collect(),
         }
@@ -125,7 +125,7 @@ impl Graph {
                 let positions = self.positions();
                 let middle = |node: &usize| {
                     let neighbours = if down { &self.nodes[*node].above } else { &self.nodes[*node].below };
-                    mean(neighbours.iter().map(|other| real(positions[*other])))
+                    mean(neighbours.iter().map(|other| number(positions[*other])))
                 };
                 let mut ordered = self.layers[layer].clone();
                 ordered.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
@@ -236,11 +236,11 @@ impl Graph {
     /// How far from the middle of a box the arrow to or from a neighbour is attached.
     fn port(&self, node: usize, neighbour: usize, leaves: bool) -> f64 {
         let neighbours = if leaves { &self.nodes[node].below } else { &self.nodes[node].above };
-        let count = real(neighbours.len());
+        let count = number(neighbours.len());
         let x = |other: &&usize| self.nodes[**other].x;
         let before = neighbours.iter().filter(|other| x(other) < self.nodes[neighbour].x).count();
         let room = (BOX.0 / (count + 1.0)).min(20.0);
-        room * (real(before) - (count - 1.0) / 2.0)
+        room * (number(before) - (count - 1.0) / 2.0)
     }
 }
 

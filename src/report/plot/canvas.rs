@@ -1,7 +1,7 @@
 //! What a plot shows: series of points and lines on two axes.
 
-use super::Rgb;
 use super::axis::Axis;
+use super::{AXIS, Figure, Rgb};
 
 /// The form of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +72,16 @@ impl Series {
 /// What to draw.
 pub(super) struct Plot {
     pub(super) title: &'static str,
-    pub(super) caption: String,
+    pub(super) caption: &'static str,
     pub(super) x: Axis,
     pub(super) y: Axis,
     /// Later ones are drawn over earlier ones.
     pub(super) series: Vec<Series>,
+}
+
+impl Plot {
+    /// Draws it all; `None` if there is nothing but lines for reference.
+    pub(super) fn draw(&self) -> Option<Figure> {
+        self.series.iter().any(|series| series.color != AXIS && !series.points.is_empty()).then(|| self.figure())
+    }
 }

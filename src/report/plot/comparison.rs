@@ -1,31 +1,22 @@
-//! The plots of a comparison. Each is `None` where there is nothing to show.
+//! The plots of a comparison.
 
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Stroke};
-use super::{Figure, PALETTE, Rgb};
+use super::{Figure, looks};
 use crate::compare::{AlgorithmResult, AnytimePoint};
-use crate::report::Error;
 
-const STROKES: [Stroke; 3] = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
 /// Bands lie over each other.
 const BAND_OPACITY: f64 = 0.12;
 /// The least regret that a logarithmic axis shows, in percentage points.
 const LEAST: f64 = 0.001;
 
-type Drawing = Result<Option<Figure>, Error>;
-
-/// The colour and the line of each algorithm, by its place.
-fn looks() -> impl Iterator<Item = (Rgb, Stroke)> {
-    STROKES.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle()
-}
-
 /// The median regret over the evaluations, with the quartiles.
-pub(in crate::report) fn by_evaluations(standings: &[AlgorithmResult]) -> Drawing {
+pub(in crate::report) fn by_evaluations(standings: &[AlgorithmResult]) -> Option<Figure> {
     anytime(standings, "Regret against evaluations", "evaluations", |standing| &standing.by_evaluations)
 }
 
 /// The median regret over the simulated time, with the quartiles.
-pub(in crate::report) fn by_time(standings: &[AlgorithmResult]) -> Drawing {
+pub(in crate::report) fn by_time(standings: &[AlgorithmResult]) -> Option<Figure> {
     anytime(standings, "Regret against simulated time", "simulated time (s)", |standing| &standing.by_time)
 }
 
@@ -34,11 +25,8 @@ fn anytime(
     title: &'static str,
     spent: &str,
     curve: fn(&AlgorithmResult) -> &[AnytimePoint],
-) -> Drawing {
+) -> Option<Figure> {
     let bands = || standings.iter().flat_map(curve);
-    if bands().next().is_none() {
-        return Ok(None);
-    }
     let x = Axis::logarithmic(spent, bands().map(|band| band.spent));
     let values = || bands().flat_map(|band| [band.lower_quartile, band.median, band.upper_quartile].map(points));
     // Where half of the runs have found the very best cell, there is no logarithm.
@@ -63,15 +51,13 @@ fn anytime(
     let caption = "The line is the median over the runs, the band holds their middle half. A curve begins when every run has an \
                    incumbent.";
     areas.append(&mut lines);
-    Plot { title, caption: caption.to_owned(), x, y, series: areas }.draw().map(Some)
+    Plot { title, caption, x, y, series: areas }.draw()
 }
 
 /// The share of the runs that ended with at most a regret.
-pub(in crate::report) fn distribution(standings: &[AlgorithmResult]) -> Drawing {
+pub(in crate::report) fn distribution(standings: &[AlgorithmResult]) -> Option<Figure> {
     let ends = || standings.iter().flat_map(|standing| &standing.distribution).map(|(regret, _)| points(*regret));
-    if ends().next().is_none() {
-        return Ok(None);
-    }
+    ends().next()?;
     let x = Axis::linear("final regret (percentage points)", ends().chain([0.0]));
     let y = Axis::linear("share of the runs (%)", [0.0, 100.0]);
     let series = standings.iter().zip(looks()).map(|(standing, (color, stroke))| {
@@ -86,7 +72,7 @@ pub(in crate::report) fn distribution(standings: &[AlgorithmResult]) -> Drawing 
     });
     let series = series.collect();
     let caption = "How many runs ended with at most this regret: the higher a line and the further left, the better.";
-    Plot { title: "Final regrets", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "Final regrets", caption, x, y, series }.draw()
 }
 
 /// A regret in percentage points.

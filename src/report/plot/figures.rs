@@ -1,79 +1,76 @@
-//! The plots of the page. Each is `None` where there is nothing to show.
+//! The plots of the page of a run.
 
 use super::axis::Axis;
 use super::canvas::{Plot, Point, Series, Shape, Stroke};
-use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, PURPLE, VERMILLION};
-use crate::print::{self, real};
-use crate::report::parts::Makeup;
-use crate::report::{Error, Prediction, RecordedCell, Records, Report, SearchRun, Step, Surrogates, tables};
-use crate::space::Cell;
+use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, PURPLE, SHAPES, VERMILLION};
+use crate::print;
+use crate::report::model::Step;
+use crate::report::{Prediction, RecordedCell, Records, Report, SearchRun, Surrogates, tables};
+use crate::space::{Cell, Operation};
+use crate::statistics::number;
 use crate::unit::Accuracy;
-use crate::verify::{LearningCurve, Role, Verification, Verified};
+use crate::verify::{Role, Verification, Verified};
 
-const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
-const VALIDATION: &str = "validation accuracy (%)";
+/// The kinds of cells by which a plot colours them.
+pub(in crate::report) const MAKEUPS: [&str; 3] =
+    ["with a 3×3 convolution", "with 1×1 convolutions only", "without a convolution"];
 
-type Drawing = Result<Option<Figure>, Error>;
+/// Returns the first of the [`MAKEUPS`] that fits a cell.
+fn makeup(cell: Cell) -> &'static str {
+    let has = |wanted| cell.operations().any(|operation| operation == wanted);
+    MAKEUPS[[Operation::Conv3x3, Operation::Conv1x1].into_iter().position(has).unwrap_or(2)]
+}
 
 /// Validation accuracy against parameters, with the front of the cells that no smaller one beats.
-pub(in crate::report) fn accuracy_against_parameters(records: &Records) -> Drawing {
+pub(in crate::report) fn accuracy_against_parameters(records: &Records) -> Option<Figure> {
     let point = |recorded: &RecordedCell| {
         let validation = recorded.validation.filter(|_| recorded.parameters.0 > 0)?;
         let tip = format!("{}\n{}, {} parameters", named(recorded.cell), validation, print::thousands(recorded.parameters.0));
         Some(Point { tip, ..Point::at(recorded.parameters.0.into(), percent(validation)) })
     };
-    let points: Vec<_> = records.cells.iter().filter_map(|cell| Some((Makeup::of(cell.cell), point(cell)?))).collect();
-    if points.is_empty() {
-        return Ok(None);
-    }
+    let points: Vec<_> = records.cells.iter().filter_map(|cell| Some((makeup(cell.cell), point(cell)?))).collect();
     let x = Axis::logarithmic("trainable parameters", points.iter().map(|(_, point)| point.x));
-    let y = Axis::linear(VALIDATION, points.iter().map(|(_, point)| point.y));
+    let y = Axis::linear("validation accuracy (%)", points.iter().map(|(_, point)| point.y));
     let front: Vec<_> = tables::front(records).into_iter().filter_map(point).map(|point| Point::at(point.x, point.y)).collect();
     let mut series = vec![Series::line("Pareto front", INK, Stroke::Solid, steps(&front, 10_f64.powf(x.range.end)))];
-    for ((makeup, color), shape) in Makeup::ALL.into_iter().zip(PALETTE).zip(SHAPES) {
+    for ((makeup, color), shape) in MAKEUPS.into_iter().zip(PALETTE).zip(SHAPES) {
         let own = points.iter().filter(|(other, _)| *other == makeup).map(|(_, point)| point.clone()).collect();
-        series.push(Series::points(makeup.name(), color, shape, own));
+        series.push(Series::points(makeup, color, shape, own));
     }
     series.push(Series::points("", INK, Shape::Ring, front));
     let caption = "Each mark is a recorded cell. The line is the Pareto front: no smaller cell is better than the cells on it.";
-    Plot { title: "Accuracy against size", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "Accuracy against size", caption, x, y, series }.draw()
 }
 
 /// Repeat 0 against repeat 1 of each cell at the largest budget.
-pub(in crate::report) fn repeats(records: &Records) -> Drawing {
+pub(in crate::report) fn repeats(records: &Records) -> Option<Figure> {
     let pair = |recorded: &RecordedCell| {
         let [Some(first), Some(second), ..] = recorded.repeats[..] else { return None };
         let tip = format!("{}\n{first} and {second}", named(recorded.cell));
         Some(Point { tip, ..Point::at(percent(first), percent(second)) })
     };
     let points: Vec<_> = records.cells.iter().filter_map(pair).collect();
-    if points.is_empty() {
-        return Ok(None);
-    }
     let both = || points.iter().flat_map(|point| [point.x, point.y]);
     let x = Axis::linear("repeat 0: validation accuracy (%)", both());
     let y = Axis::linear("repeat 1: validation accuracy (%)", both());
     let series = vec![diagonal(&x, &y, "equal"), Series::points("a recorded cell", BLUE, Shape::Circle, points)];
     let caption = "Two trainings of the same cell with different seeds. How far the marks lie from the diagonal is the noise that no \
                    surrogate can predict.";
-    Plot { title: "One training against another", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "One training against another", caption, x, y, series }.draw()
 }
 
 /// What the forest said of held-out recorded cells against what was measured.
-pub(in crate::report) fn held_out(surrogates: &Surrogates) -> Drawing {
+pub(in crate::report) fn held_out(surrogates: &Surrogates) -> Option<Figure> {
     let points = held_out_points(surrogates);
-    if points.is_empty() {
-        return Ok(None);
-    }
     let both = || points.iter().flat_map(|point| [point.x, point.y]);
     let (x, y) = predicted_and_measured(both(), both());
     let series = vec![diagonal(&x, &y, "as predicted"), Series::points("a recorded cell, held out", BLUE, Shape::Circle, points)];
     let caption = "The random forest on recorded cells, each predicted by a forest that was fitted without it.";
-    Plot { title: "Predicted against measured: unseen cells", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "Predicted against measured: unseen cells", caption, x, y, series }.draw()
 }
 
 /// Predicted against measured for the retrained cells, with the held-out records around them.
-pub(in crate::report) fn verified(report: &Report) -> Drawing {
+pub(in crate::report) fn verified(report: &Report) -> Option<Figure> {
     let Verification { cells, .. } = &report.verification;
     let point = |verified: &Verified| {
         let (predicted, measured) = (verified.predicted?, verified.measured?);
@@ -87,9 +84,6 @@ pub(in crate::report) fn verified(report: &Report) -> Drawing {
         Some(Point { x: percent(predicted), y: percent(measured), deviation, tip })
     };
     let points: Vec<_> = cells.iter().filter_map(|cell| Some((cell.role, point(cell)?))).collect();
-    if points.is_empty() {
-        return Ok(None);
-    }
     let (x, y) =
         predicted_and_measured(points.iter().map(|(_, point)| point.x), points.iter().flat_map(|(_, point)| point.reach()));
     let mut around = Series::points("a recorded cell, held out", AXIS, Shape::Circle, held_out_points(&report.surrogates));
@@ -109,83 +103,69 @@ pub(in crate::report) fn verified(report: &Report) -> Drawing {
     }
     let caption =
         "Retrained cells; bars are one standard deviation over the seeds. Above the diagonal a cell is better than promised.";
-    Plot { title: "Predicted against measured: retrained cells", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "Predicted against measured: retrained cells", caption, x, y, series }.draw()
 }
 
 /// The best predicted accuracy so far against the number of evaluations, one line for each search.
-pub(in crate::report) fn trajectories(searches: &[SearchRun], best_recorded: Option<Accuracy>) -> Drawing {
-    let steps_of = |search: &SearchRun| -> Vec<Point> {
-        let tip = |step: &Step| format!("{}: {} after {} evaluations", search.name, step.best, step.evaluation);
-        search
-            .trajectory
-            .iter()
-            .map(|step| Point { tip: tip(step), ..Point::at(real(step.evaluation), percent(step.best)) })
-            .collect()
-    };
-    let runs: Vec<_> =
-        searches.iter().map(|search| (search, steps_of(search))).filter(|(_, points)| !points.is_empty()).collect();
-    if runs.is_empty() {
-        return Ok(None);
-    }
-    let ends = runs.iter().map(|(search, _)| real(search.evaluations));
-    let x = Axis::logarithmic(
-        "evaluations of the surrogate",
-        runs.iter().flat_map(|(_, points)| points).map(|point| point.x).chain(ends),
-    );
+pub(in crate::report) fn trajectories(searches: &[SearchRun], best_recorded: Option<Accuracy>) -> Option<Figure> {
+    let runs = searches.iter().map(|search| {
+        let name = search.history.algorithm;
+        let tip = |step: &Step| format!("{name}: {} after {} evaluations", step.predicted, step.evaluation);
+        let point = |step| Point { tip: tip(&step), ..Point::at(number(step.evaluation), percent(step.predicted)) };
+        (name, number(search.history.trials.len()), search.steps().into_iter().map(point).collect::<Vec<_>>())
+    });
+    let runs: Vec<_> = runs.filter(|(.., points)| !points.is_empty()).collect();
+    let points = || runs.iter().flat_map(|(.., points)| points);
+    let ends = runs.iter().map(|(_, end, _)| *end);
+    let x = Axis::logarithmic("evaluations of the surrogate", points().map(|point| point.x).chain(ends));
     let reference = best_recorded.map(percent);
-    let y = Axis::linear(
-        "best predicted accuracy so far (%)",
-        runs.iter().flat_map(|(_, points)| points).map(|point| point.y).chain(reference),
-    );
+    let y = Axis::linear("best predicted accuracy so far (%)", points().map(|point| point.y).chain(reference));
     let mut series = Vec::new();
     if let Some(best) = reference {
         let ends = [x.range.start, x.range.end].map(|end| Point::at(10_f64.powf(end), best));
         series.push(Series::line("best recorded cell, measured", AXIS, Stroke::Dashed, ends.into()));
     }
-    for ((search, points), (color, shape)) in runs.iter().zip(PALETTE.into_iter().zip(SHAPES).cycle()) {
-        series.push(Series::line("", color, Stroke::Solid, steps(points, real(search.evaluations))));
-        let line = Series::line(&search.name, color, Stroke::Solid, Vec::new());
-        series.push(Series { shape: Some(shape), points: points.clone(), stroke: None, ..line });
+    for ((name, end, points), (color, shape)) in runs.iter().zip(PALETTE.into_iter().zip(SHAPES).cycle()) {
+        series.push(Series::line("", color, Stroke::Solid, steps(points, *end)));
+        let marks = Series::points(name, color, shape, points.clone());
+        series.push(Series { opacity: 1.0, ..marks });
     }
     let caption =
         "A mark stands wherever a search found a cell that the surrogate expects more of. The accuracies are predictions.";
-    Plot { title: "Best prediction so far", caption: caption.to_owned(), x, y, series }.draw().map(Some)
+    Plot { title: "Best prediction so far", caption, x, y, series }.draw()
 }
 
 /// Accuracy against epochs for the retrained cells: validation solid, training dashed.
-pub(in crate::report) fn learning_curves(verification: &Verification) -> Drawing {
-    let curves: Vec<_> = verification.curves.iter().filter(|curve| !curve.validation.is_empty()).take(PALETTE.len()).collect();
-    if curves.is_empty() {
-        return Ok(None);
-    }
+pub(in crate::report) fn learning_curves(verification: &Verification) -> Option<Figure> {
+    let learned = verification.cells.iter().filter(|cell| !cell.curve.validation.is_empty());
+    let learned: Vec<_> = learned.take(PALETTE.len()).collect();
     let per_epoch = |accuracies: &[Accuracy]| -> Vec<Point> {
         (1..).zip(accuracies).map(|(epoch, accuracy)| Point::at(f64::from(epoch), percent(*accuracy))).collect()
     };
-    let all = || curves.iter().flat_map(|curve| per_epoch(&curve.train).into_iter().chain(per_epoch(&curve.validation)));
+    let all = || {
+        let curves = learned.iter().flat_map(|cell| [&cell.curve.train, &cell.curve.validation]);
+        curves.flat_map(|curve| per_epoch(curve))
+    };
     let x = Axis::whole("epochs", all().map(|point| point.x));
     let y = Axis::linear("accuracy (%)", all().map(|point| point.y));
     let mut series = Vec::new();
-    for (curve, color) in curves.iter().zip(PALETTE) {
-        series.push(Series::line("", color, Stroke::Dashed, per_epoch(&curve.train)));
+    for (cell, color) in learned.iter().zip(PALETTE) {
+        series.push(Series::line("", color, Stroke::Dashed, per_epoch(&cell.curve.train)));
     }
-    for ((curve, color), shape) in curves.iter().zip(PALETTE).zip(SHAPES.into_iter().cycle()) {
+    for ((cell, color), shape) in learned.iter().zip(PALETTE).zip(SHAPES.into_iter().cycle()) {
         let tip =
-            |point: Point| Point { tip: format!("{}\n{:.2} % after epoch {}", named(curve.cell), point.y, point.x), ..point };
-        let points = per_epoch(&curve.validation).into_iter().map(tip).collect();
-        let line = Series::line(&curve_name(curve), color, Stroke::Solid, points);
-        series.push(Series { shape: Some(shape), ..line });
+            |point: Point| Point { tip: format!("{}\n{:.2} % after epoch {}", named(cell.cell), point.y, point.x), ..point };
+        let points = per_epoch(&cell.curve.validation).into_iter().map(tip).collect();
+        let name = format!("{} {}", cell.role.name(), print::short(cell.cell.hash()));
+        series.push(Series { shape: Some(shape), ..Series::line(&name, color, Stroke::Solid, points) });
     }
-    if curves.iter().any(|curve| !curve.train.is_empty()) {
+    if learned.iter().any(|cell| !cell.curve.train.is_empty()) {
         // A line of its own for the legend: the dashed ones have the colours of their cells.
         series.push(Series::line("on the training images", INK, Stroke::Dashed, vec![Point::at(f64::NAN, f64::NAN)]));
     }
     let caption = "Means over the seeds: solid on the part of the validation images that curves use, so not quite the accuracies \
                    of the table; dashed on the training images while they were trained on.";
-    Plot { title: "Learning curves", caption: caption.to_owned(), x, y, series }.draw().map(Some)
-}
-
-fn curve_name(curve: &LearningCurve) -> String {
-    format!("{} {}", curve.role.name(), print::short(curve.cell.hash()))
+    Plot { title: "Learning curves", caption, x, y, series }.draw()
 }
 
 fn held_out_points(surrogates: &Surrogates) -> Vec<Point> {

@@ -1,31 +1,24 @@
 //! The plot of how well surrogates order cells by how many they were fitted on, as a file of its own.
 
 use super::axis::Axis;
-use super::canvas::{Plot, Point, Series, Shape, Stroke};
-use super::{Figure, INK, PALETTE, Rgb, hex};
-use crate::report::Error;
+use super::canvas::{Plot, Point, Series};
+use super::{Figure, INK, Rgb, SHAPES, hex, looks};
 use crate::report::grid::escape;
+use crate::statistics::number;
 use crate::surrogate::assess;
 
-const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
-const STROKES: [Stroke; 3] = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
 /// The size of the plot, and the height of a line of the legend.
 const SIZE: (usize, usize) = (1040, 760);
 const LINE: usize = 44;
 
 /// Draws Kendall's τ against the number of cells fitted on: one curve for each surrogate, with the standard deviation between the
 /// repeats as bars. The SVG stands by itself.
-///
-/// # Errors
-///
-/// [`Error::Plot`] if it could not be drawn.
-pub fn learning_curves(curves: &[(String, Vec<assess::Point>)]) -> Result<String, Error> {
+#[must_use]
+pub fn learning_curves(curves: &[(String, Vec<assess::Point>)]) -> String {
     let points = |points: &[assess::Point]| -> Vec<Point> {
         let point = |point: &assess::Point| {
             let tau = point.kendall_tau?;
-            #[expect(clippy::cast_precision_loss, reason = "a number of cells")]
-            let cells = point.training as f64;
-            Some(Point { deviation: tau.standard_deviation, ..Point::at(cells, tau.mean) })
+            Some(Point { deviation: tau.standard_deviation, ..Point::at(number(point.training), tau.mean) })
         };
         points.iter().filter_map(point).collect()
     };
@@ -33,15 +26,13 @@ pub fn learning_curves(curves: &[(String, Vec<assess::Point>)]) -> Result<String
     let all = || curves.iter().flat_map(|(_, points)| points);
     let x = Axis::logarithmic("cells fitted on", all().map(|point| point.x));
     let y = Axis::linear("Kendall's τ on other cells", all().flat_map(Point::reach));
-    let looks = STROKES.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle();
     let mut series = Vec::new();
-    for (((name, points), (color, stroke)), shape) in curves.into_iter().zip(looks).zip(SHAPES.into_iter().cycle()) {
+    for (((name, points), (color, stroke)), shape) in curves.into_iter().zip(looks()).zip(SHAPES.into_iter().cycle()) {
         series.push(Series::line("", color, stroke, points.clone()));
         series.push(Series::points(name, color, shape, points));
     }
     let caption = "The bar is the standard deviation between the repeats.";
-    let figure = Plot { title: "Learning curves", caption: caption.to_owned(), x, y, series }.draw()?;
-    Ok(standalone(&figure))
+    standalone(&Plot { title: "Learning curves", caption, x, y, series }.figure())
 }
 
 /// A figure with its legend below, on white.
@@ -79,7 +70,7 @@ mod tests {
     #[test]
     fn a_curve_for_each_surrogate_stands_by_itself() {
         let curve = |low| vec![point(100, Some(low)), point(1_000, Some(low + 0.1)), point(2_000, None)];
-        let svg = learning_curves(&[("one & only".to_owned(), curve(0.6)), ("other".to_owned(), curve(0.7))]).unwrap();
+        let svg = learning_curves(&[("one & only".to_owned(), curve(0.6)), ("other".to_owned(), curve(0.7))]);
         sample::assert_well_formed(&svg);
         assert!(svg.starts_with("<svg xmlns=") && svg.contains(">one &amp; only</text>") && svg.contains(">other</text>"));
         assert_eq!(svg.matches("<svg ").count(), 4, "the file, the plot and two marks");
@@ -87,6 +78,6 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_an_empty_plot() {
-        assert!(learning_curves(&[("one".to_owned(), vec![point(100, None)])]).unwrap().contains("cells fitted on"));
+        assert!(learning_curves(&[("one".to_owned(), vec![point(100, None)])]).contains("cells fitted on"));
     }
 }

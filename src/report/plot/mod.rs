@@ -1,4 +1,4 @@
-//! Plots as SVG, and the colours they are drawn in. A new plot is one function in `figures.rs`.
+//! Plots as SVG, and the colours they are drawn in. A new plot is one function in `figures.rs`; it is `None` where there is nothing to show.
 
 mod axis;
 mod canvas;
@@ -9,6 +9,8 @@ pub(super) mod learning;
 pub(super) mod ranks;
 #[cfg_attr(not(feature = "plots"), path = "without_plots.rs")]
 mod svg;
+
+use canvas::{Shape, Stroke};
 
 /// Colours that people with any colour vision tell apart.
 ///
@@ -32,7 +34,7 @@ pub(super) const AXIS: Rgb = Rgb(0x7B, 0x87, 0x94);
 pub(super) const GRID: Rgb = Rgb(0xE4, 0xE7, 0xEB);
 
 /// Red, green and blue.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rgb(u8, u8, u8);
 
 /// A plot, ready for the page.
@@ -40,10 +42,18 @@ pub(super) struct Rgb(u8, u8, u8);
 pub(super) struct Figure {
     pub(super) title: &'static str,
     /// What to see in it.
-    pub(super) caption: String,
+    pub(super) caption: &'static str,
     /// Small SVGs of the marks and what they mean.
     pub(super) legend: Vec<(String, String)>,
     pub(super) svg: String,
+}
+
+const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
+
+/// Returns the colour and the line of each of any number of series: those of different ones differ as long as possible.
+fn looks() -> impl Iterator<Item = (Rgb, Stroke)> {
+    let strokes = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
+    strokes.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle()
 }
 
 /// A colour as the SVG has it.

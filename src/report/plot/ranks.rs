@@ -3,6 +3,7 @@
 use super::{AXIS, Figure, INK, VERMILLION, hex};
 use crate::compare::Aggregate;
 use crate::report::grid::escape;
+use crate::statistics::number;
 
 const FONT: f64 = 24.0;
 /// The width of a letter, roughly: names are placed by it.
@@ -26,35 +27,35 @@ pub(in crate::report) fn critical_difference(across: &Aggregate) -> Option<Figur
         across.algorithms.iter().map(|place| Some((place.mean_rank?, place.name.as_str()))).collect::<Option<_>>()?;
     ranked.sort_by(|one, other| one.0.total_cmp(&other.0));
     let longest = ranked.iter().map(|(_, name)| name.chars().count()).max()?;
-    let margin = real(longest) * LETTER + 40.0;
-    let scale = WIDTH / (real(ranked.len()) - 1.0).max(1.0);
+    let margin = number(longest) * LETTER + 40.0;
+    let scale = WIDTH / (number(ranked.len()) - 1.0).max(1.0);
     let x = |rank: f64| margin + (rank - 1.0) * scale;
     let bars = bars(&ranked, difference);
-    let first_row = AXIS_Y + 36.0 + BAR * real(bars.len());
+    let first_row = AXIS_Y + 36.0 + BAR * number(bars.len());
     let rows = ranked.len().div_ceil(2);
     let mut svg = format!(
         "<svg class=\"plot\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-label=\"Mean ranks with the critical difference\" \
          font-size=\"{FONT}\">\n",
         2.0 * margin + WIDTH,
-        first_row + ROW * real(rows)
+        first_row + ROW * number(rows)
     );
     let (ink, axis, bar) = (hex(INK), hex(AXIS), hex(VERMILLION));
     svg.push_str(&path(&[(x(1.0), 28.0), (x(1.0 + difference).min(x(1.0) + WIDTH), 28.0)], &ink, 4.0));
     svg.push_str(&text((x(1.0), 62.0), "start", &format!("critical difference {difference:.2}"), &ink));
-    svg.push_str(&path(&[(x(1.0), AXIS_Y), (x(real(ranked.len())), AXIS_Y)], &axis, 3.0));
+    svg.push_str(&path(&[(x(1.0), AXIS_Y), (x(number(ranked.len())), AXIS_Y)], &axis, 3.0));
     for rank in 1..=ranked.len() {
-        let at = x(real(rank));
+        let at = x(number(rank));
         svg.push_str(&path(&[(at, AXIS_Y - 10.0), (at, AXIS_Y)], &axis, 3.0));
         svg.push_str(&text((at, AXIS_Y - 18.0), "middle", &rank.to_string(), &ink));
     }
     for (level, (best, worst)) in bars.iter().enumerate() {
-        let y = AXIS_Y + 18.0 + BAR * real(level);
+        let y = AXIS_Y + 18.0 + BAR * number(level);
         svg.push_str(&path(&[(x(*best) - 6.0, y), (x(*worst) + 6.0, y)], &bar, 7.0));
     }
     for (place, (rank, name)) in ranked.iter().enumerate() {
         // The better half has its names on the left from top to bottom, the others on the right from bottom to top.
         let is_left = place < rows;
-        let y = first_row + ROW * real(if is_left { place } else { ranked.len() - 1 - place });
+        let y = first_row + ROW * number(if is_left { place } else { ranked.len() - 1 - place });
         let (end, anchor) = if is_left { (margin - 30.0, "end") } else { (margin + WIDTH + 30.0, "start") };
         svg.push_str(&path(&[(x(*rank), AXIS_Y), (x(*rank), y), (end, y)], &ink, 2.0));
         let beside = if is_left { end - 8.0 } else { end + 8.0 };
@@ -63,7 +64,7 @@ pub(in crate::report) fn critical_difference(across: &Aggregate) -> Option<Figur
     svg.push_str("</svg>\n");
     let caption = "Mean ranks over the tasks, the best on the left. A bar joins algorithms whose ranks do not differ by more than chance \
                    (Nemenyi's test at the level of 0.05).";
-    Some(Figure { title: "Critical-difference diagram", caption: caption.to_owned(), legend: Vec::new(), svg })
+    Some(Figure { title: "Critical-difference diagram", caption, legend: Vec::new(), svg })
 }
 
 /// The first and the last rank of each largest group of two or more that do not differ.
@@ -87,11 +88,6 @@ fn path(points: &[(f64, f64)], color: &str, width: f64) -> String {
 
 fn text((x, y): (f64, f64), anchor: &str, text: &str, color: &str) -> String {
     format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{color}\">{}</text>\n", escape(text))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a handful of algorithms")]
-const fn real(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle
 use super::axis::Axis;
 use super::canvas::{Plot, Series, Shape, Stroke};
 use super::{AXIS, Figure, GRID, INK, Rgb};
-use crate::report::Error;
 use crate::report::grid::escape;
 
 /// Plots are drawn at twice their size, because plotters counts in whole pixels.
@@ -26,29 +25,27 @@ const FONT_SCALE: f64 = 1.24;
 /// More points than this get no text under the pointer, to keep the page light.
 const MOST_TIPS: usize = 2_000;
 
+/// Drawing into a text does not fail, but plotters writes to files and screens, too.
 type Drawn = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 type Pixel = (i32, i32);
 
 impl Plot {
-    /// Draws it all.
-    pub(super) fn draw(&self) -> Result<Figure, Error> {
-        let failed = |source| Error::Plot { plot: self.title.to_owned(), source };
-        let mut svg = String::new();
+    /// Draws it all, though it may be an empty plot.
+    pub(super) fn figure(&self) -> Figure {
         let mut tips = Vec::new();
-        self.draw_on(&mut svg, &mut tips).map_err(failed)?;
+        let plot = drawing(SIZE, |root| self.draw_on(root, &mut tips));
         let in_legend = self.series.iter().filter(|series| !series.name.is_empty() && !series.points.is_empty());
-        let legend = in_legend.map(|series| Ok((swatch(series).map_err(failed)?, series.name.clone())));
+        let legend = in_legend.map(|series| (swatch(series), series.name.clone())).collect();
         let tips = if tips.len() > MOST_TIPS { String::new() } else { tips.concat() };
         let label = format!("{}: {} against {}", self.title, self.y.label, self.x.label);
-        let svg = reopened(&svg, SIZE, "plot", &format!("role=\"img\" aria-label=\"{}\"", escape(&label)), &tips);
-        Ok(Figure { title: self.title, caption: self.caption.clone(), legend: legend.collect::<Result<_, _>>()?, svg })
+        let svg = reopened(&plot, SIZE, "plot", &format!("role=\"img\" aria-label=\"{}\"", escape(&label)), &tips);
+        Figure { title: self.title, caption: self.caption, legend, svg }
     }
 
-    fn draw_on(&self, svg: &mut String, tips: &mut Vec<String>) -> Drawn {
-        let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-        let mut chart = ChartBuilder::on(&root)
+    fn draw_on(&self, root: &Area, tips: &mut Vec<String>) -> Drawn {
+        let mut chart = ChartBuilder::on(root)
             .margin_top(16)
             .margin_right(30)
             .x_label_area_size(84)
@@ -68,9 +65,8 @@ impl Plot {
             .y_desc(&self.y.label)
             .draw()?;
         for series in &self.series {
-            self.draw_series(&root, &chart, series, tips)?;
+            self.draw_series(root, &chart, series, tips)?;
         }
-        root.present()?;
         Ok(())
     }
 
@@ -130,19 +126,25 @@ impl Series {
 }
 
 /// A small picture of the mark of a series, for the legend.
-fn swatch(series: &Series) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+fn swatch(series: &Series) -> String {
+    let mark = drawing(SWATCH, |root| {
+        if let Some(stroke) = series.stroke {
+            series.draw_line(root, stroke, vec![(2, 16), (62, 16)])?;
+        }
+        series.shape.map_or(Ok(()), |shape| series.draw_mark(root, shape, (32, 16)))
+    });
+    reopened(&mark, SWATCH, "swatch", "aria-hidden=\"true\"", "")
+}
+
+/// What is drawn on an area of a size, as SVG.
+fn drawing(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> String {
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, SWATCH).into_drawing_area();
-        if let Some(stroke) = series.stroke {
-            series.draw_line(&root, stroke, vec![(2, 16), (62, 16)])?;
-        }
-        if let Some(shape) = series.shape {
-            series.draw_mark(&root, shape, (32, 16))?;
-        }
-        root.present()?;
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&root).expect("a text takes all that is drawn");
+        root.present().expect("a text takes all that is drawn");
     }
-    Ok(reopened(&svg, SWATCH, "swatch", "aria-hidden=\"true\"", ""))
+    svg
 }
 
 /// Exchanges the opening tag that plotters wrote for one that scales, and adds the texts under the pointer.
