@@ -1,50 +1,50 @@
-//! How numbers and words print for people: percentages with two decimals, thousands apart, a dash where there is nothing.
+//! Formats numbers and words for people: percentages with two decimals, thousands with commas, a dash where there is no value.
 
 use crate::space::ModuleHash;
 use crate::statistics::Estimate;
 use crate::unit::{Accuracy, Epochs, Flops};
 
-/// What stands where there is no value.
+/// Printed where there is no value.
 pub const NOTHING: &str = "–";
 
-/// A fraction as a percentage with two decimals, without the sign.
+/// Formats a fraction as a percentage with two decimals, without the sign.
 #[must_use]
 pub fn percent(fraction: f64) -> String {
     format!("{:.2}", fraction * 100.0)
 }
 
-/// An accuracy as a percentage with two decimals, without the sign.
+/// Formats an accuracy as a percentage with two decimals, without the sign.
 #[must_use]
 pub fn accuracy(accuracy: Option<Accuracy>) -> String {
     accuracy.map_or_else(nothing, |accuracy| percent(accuracy.fraction().into()))
 }
 
-/// A difference of fractions in percentage points, with its sign.
+/// Formats a difference of fractions in percentage points, with its sign.
 #[must_use]
 pub fn points(difference: f64) -> String {
     // Adding zero turns −0 into 0.
     format!("{:+.2}", (difference * 1e4).round() / 100.0 + 0.0).replace('-', "−")
 }
 
-/// A correlation or another plain number with three decimals.
+/// Formats a correlation or another plain number with three decimals.
 #[must_use]
 pub fn plain(value: f64) -> String {
     format!("{value:.3}").replace('-', "−")
 }
 
-/// A value with its bounds.
+/// Formats a value with its bounds.
 #[must_use]
 pub fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
     estimate.map_or_else(nothing, |Estimate { value, low, high }| format!("{} [{}, {}]", text(value), text(low), text(high)))
 }
 
-/// A correlation with its bounds, with three decimals.
+/// Formats a correlation with its bounds, with three decimals.
 #[must_use]
 pub fn correlation(estimate: Option<Estimate>) -> String {
     interval(estimate, plain)
 }
 
-/// A count with its thousands apart.
+/// Formats a count with commas between thousands.
 #[must_use]
 pub fn thousands(count: impl TryInto<u64>) -> String {
     let digits = count.try_into().unwrap_or(u64::MAX).to_string();
@@ -52,32 +52,31 @@ pub fn thousands(count: impl TryInto<u64>) -> String {
     groups.join(",")
 }
 
-/// Floating-point operations in millions.
-#[expect(clippy::cast_precision_loss, reason = "two decimals are printed")]
+/// Formats floating-point operations in millions.
 #[must_use]
 pub fn millions(flops: Flops) -> String {
-    format!("{:.2}", flops.0 as f64 / 1e6)
+    format!("{:.2}", flops.to_f64() / 1e6)
 }
 
-/// The first eight digits of a hash: enough to tell the cells of a run apart.
+/// Returns the first eight digits of a hash: enough to tell the cells of a run apart.
 #[must_use]
 pub fn short(hash: ModuleHash) -> String {
     hash.to_string()[..8].to_owned()
 }
 
-/// A count and its noun in the right number.
+/// Formats a count with its noun in singular or plural.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", thousands(count as u64), if count == 1 { "" } else { "s" })
 }
 
-/// A budget in words.
+/// Formats a budget in words.
 #[must_use]
 pub fn budget(epochs: Epochs) -> String {
     counted(epochs.0.into(), "epoch")
 }
 
-/// The bytes of a file, in decimal units.
+/// Formats the bytes of a file in decimal units.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
 pub fn file_size(bytes: u64) -> String {
@@ -89,7 +88,7 @@ pub fn file_size(bytes: u64) -> String {
     }
 }
 
-/// Bytes of memory, in binary units, as `ulimit` counts them.
+/// Formats bytes of memory in binary units, as `ulimit` counts them.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
 pub fn memory_size(bytes: u64) -> String {
@@ -98,21 +97,21 @@ pub fn memory_size(bytes: u64) -> String {
     format!("{:.1} {name}", bytes as f64 / f64::from(1 << shift))
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A text as it begins on a page.
+/// Makes the first letter of a text a capital one.
 #[must_use]
 pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Breaks a text into lines of at most `width` characters, if its words allow that: `start` and its first words, and further lines behind
+/// Wraps a text into lines of at most `width` characters, if its words allow that: `start` and its first words, and further lines behind
 /// `indent` spaces. Ends with a line break.
 #[must_use]
 pub fn wrapped(start: &str, text: &str, indent: usize, width: usize) -> String {
@@ -128,10 +127,11 @@ pub fn wrapped(start: &str, text: &str, indent: usize, width: usize) -> String {
         is_fresh = false;
     }
     lines.push(line);
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n") + "\n"
 }
 
-/// What stands where there is no value, as an owned text.
+/// Returns [`NOTHING`] as an owned text.
 #[must_use]
 pub fn nothing() -> String {
     NOTHING.to_owned()

@@ -136,6 +136,15 @@ impl fmt::Display for Parameters {
 #[serde(transparent)]
 pub struct Flops(pub u64);
 
+impl Flops {
+    /// The operations as a number to compute with.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "whole numbers above 2^53 lose digits that nobody counts")]
+    pub const fn to_f64(self) -> f64 {
+        self.0 as f64
+    }
+}
+
 impl fmt::Display for Flops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -5,13 +5,12 @@ use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::file::replace;
 use nasbench::interchange::{self, export, official};
 use nasbench::table::Part;
 
 use super::outputs::check_writable;
-use super::{Global, benchmark, note};
+use super::{Global, benchmark, note, progress};
 
 /// Write the rows of a benchmark for other programs: sorted by key, each key once.
 ///
@@ -80,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     check(arguments, to_standard_output)?;
     let benchmark = benchmark::open(benchmark)?;
     let part = if *verified { Part::Verified } else { Part::Recorded };
-    let bar = bar(global.quiet || to_standard_output);
+    let bar = progress::bar(global.quiet || to_standard_output, None, "{bar:30} {pos}/{len} rows · ETA {eta}");
     let mut progress = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -136,11 +135,4 @@ fn to_file(
         Ok::<_, interchange::Error>(())
     })?;
     Ok(rows)
-}
-
-fn bar(is_hidden: bool) -> ProgressBar {
-    let target = if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-    let bar = ProgressBar::with_draw_target(None, target);
-    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rows · ETA {eta}").expect("the template is well-formed"));
-    bar
 }

@@ -1,4 +1,4 @@
-//! What was measured of a model, as people and programs read it.
+//! Tables of the measured figures of a model.
 
 use nasbench::train::{Figures, Quality};
 use nasbench::unit::Accuracy;

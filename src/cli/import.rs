@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nasbench::interchange::LeftOut;
 use nasbench::interchange::official::{self, Step, Summary};
 use nasbench::interchange::tabular::{Contents, KEEP, Kind, Recounted, import_table};
@@ -16,7 +15,7 @@ use nasbench::unit::{Epochs, Seconds};
 use super::format::chain;
 use super::outputs::utf8;
 use super::recorded::CsvArguments;
-use super::{Global, benchmark, note};
+use super::{Global, benchmark, note, progress, steps};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -82,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !arguments.csv.column.is_empty() {
         bail!("`--column` names the columns of a table: `{}` is {}", arguments.files[0].display(), Kind::Official.name());
     }
-    let bar = bar(global.quiet);
+    let bar = progress::bar(global.quiet, Some(0), steps::TEMPLATE);
     let mut last = None;
     let imported = official::import(&arguments.files, &arguments.out, arguments.keep_going, &mut |step, done, total| {
         if last.replace(step) != Some(step) {
@@ -158,15 +157,6 @@ fn tell(path: &Path, contents: &Contents, protocol: &str) {
         ));
         note("hint: `--protocol` says in which network the cells were trained");
     }
-}
-
-fn bar(quiet: bool) -> ProgressBar {
-    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    bar.set_style(
-        ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} · ETA {eta}").expect("the template is well-formed"),
-    );
-    bar
 }
 
 /// Lists what was left out, on standard error.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nasbench::pipeline::{self, Event, Forecast, OfBudget, Sample};
+use nasbench::pipeline::{self, BudgetCost, Event, Forecast, Sample};
 use nasbench::print::memory_size;
 use nasbench::table::Benchmark;
 use nasbench::unit::Seconds;
@@ -101,7 +101,7 @@ fn budgets(forecast: &Forecast, workers: f64, devices: NonZeroU32) -> Table {
     let mut table = Table::new(&columns, &["worker_seconds", "seconds_on_devices", "bytes"]);
     let rows = forecast.budgets.iter().map(|budget| (Value::from(budget.epochs.0), *budget));
     for (name, budget) in rows.chain([("all".into(), forecast.total())]) {
-        let OfBudget { models, recorded, work, time, bytes, .. } = budget;
+        let BudgetCost { models, recorded, work, time, bytes, .. } = budget;
         let seconds = time.0 / workers / f64::from(devices.get());
         table.push([
             name,

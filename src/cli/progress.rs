@@ -1,4 +1,4 @@
-//! How a run tells how far it is: a bar on a terminal, a line now and then in a log, one for each model where that was asked for.
+//! Progress of a command: a bar on a terminal, occasional lines in a log, and a line for each model with `--verbose`.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -15,12 +15,37 @@ use super::note;
 
 /// Ticks of the bar: work is a fraction.
 const TICKS: u64 = 10_000;
-/// When the first line comes where there is no terminal.
+/// The delay of the first line where there is no terminal.
 const FIRST_LINE: Duration = Duration::from_mins(1);
-/// How long after it each further one comes: the log of a recording of days stays short.
+/// The interval of further lines: the log of a recording of days stays short.
 const NEXT_LINE: Duration = Duration::from_mins(5);
 
-/// Watches a run.
+/// Makes a bar. It is not drawn where standard error is no terminal.
+pub(super) fn bar(quiet: bool, length: Option<u64>, template: &str) -> ProgressBar {
+    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+    let bar = ProgressBar::with_draw_target(length, target);
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
+    bar
+}
+
+/// Makes a bar for [`advance`].
+pub(super) fn bar_of_fraction(quiet: bool) -> ProgressBar {
+    bar(quiet, Some(TICKS), "{bar:30} {wide_msg}")
+}
+
+/// Moves a bar to a fraction of its length.
+pub(super) fn advance(bar: &ProgressBar, fraction: f64, message: String) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar")]
+    bar.set_position((fraction * TICKS as f64) as u64);
+    bar.set_message(message);
+}
+
+/// Returns the time to go after a fraction of some work, in words.
+pub(super) fn time_left(elapsed: f64, fraction: f64) -> String {
+    if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() }
+}
+
+/// Shows how far a run is.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -31,10 +56,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(verbose: bool, quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-        let bar = ProgressBar::with_draw_target(Some(TICKS), target);
-        bar.set_style(ProgressStyle::with_template("{bar:30} {wide_msg}").expect("the template is well-formed"));
-        Self { bar, quiet, verbose, state: Mutex::new(State::default()) }
+        Self { bar: bar_of_fraction(quiet), quiet, verbose, state: Mutex::default() }
     }
 
     pub(super) fn observe(&self, event: Event<'_>) {
@@ -62,10 +84,7 @@ impl Progress {
         if self.bar.is_hidden() && !self.quiet {
             state.log_line(Instant::now()).iter().for_each(|line| say(&self.bar, line));
         }
-        let fraction = state.fraction();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar")]
-        self.bar.set_position((fraction * TICKS as f64) as u64);
-        self.bar.set_message(state.message());
+        advance(&self.bar, state.fraction(), state.message());
     }
 
     pub(super) fn finish(&self) {
@@ -90,7 +109,7 @@ fn line(record: &Record) -> String {
     format!("{hash} {epochs:>3} epochs, repeat {repeat:>3}: {accuracy:>8} in {}  {cell}", end.training_time)
 }
 
-/// What has been done of a workload.
+/// The finished part of a workload.
 #[derive(Debug, Default)]
 struct State {
     workload: Option<Workload>,
@@ -98,7 +117,7 @@ struct State {
     finished: usize,
     work: f64,
     images: f64,
-    /// What each worker is at, and how far.
+    /// The model of each worker, and the fraction of it that is done.
     at_hand: HashMap<usize, (Portion, f64)>,
     /// When the lines are printed where there is no terminal.
     clock: Option<LogClock>,
@@ -113,13 +132,12 @@ impl LogClock {
         Self(started + FIRST_LINE)
     }
 
-    /// Whether a line is due; the next one is later then.
-    pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = now >= self.0;
-        if is_due {
+    /// Returns a line if one is due; the next one is later then.
+    pub(super) fn line(&mut self, now: Instant, fraction: f64, message: &str) -> Option<String> {
+        (now >= self.0).then(|| {
             self.0 = now + NEXT_LINE;
-        }
-        is_due
+            format!("{:.0} % · {message}", 100.0 * fraction)
+        })
     }
 }
 
@@ -152,11 +170,10 @@ impl State {
         if total > 0.0 { (self.done(self.work, |portion| portion.work) / total).min(1.0) } else { 0.0 }
     }
 
-    /// What to print where there is no terminal, if it is time.
+    /// Returns the line to print where there is no terminal, if one is due.
     fn log_line(&mut self, now: Instant) -> Option<String> {
-        let message = self.message();
-        let is_due = !message.is_empty() && self.clock.as_mut()?.is_due(now);
-        is_due.then(|| format!("{:.0} % · {message}", 100.0 * self.fraction()))
+        let (fraction, message) = (self.fraction(), self.message());
+        self.clock.as_mut().filter(|_| !message.is_empty())?.line(now, fraction, &message)
     }
 
     fn message(&self) -> String {
@@ -167,10 +184,9 @@ impl State {
             return String::new();
         }
         let elapsed = started.elapsed().as_secs_f64();
-        let fraction = self.fraction();
         let rate = Seconds(elapsed).rate_of(self.done(self.images, |portion| portion.images));
         let rate = rate.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.0}"));
-        let eta = if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() };
+        let eta = time_left(elapsed, self.fraction());
         let models = workload.recorded + self.finished;
         format!("{models}/{} models · {rate} images/s · ETA {eta}", workload.models)
     }

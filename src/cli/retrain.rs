@@ -5,7 +5,6 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Retrained};
 use nasbench::statistics;
@@ -13,7 +12,7 @@ use nasbench::table::Benchmark;
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
-use super::{Global, images};
+use super::{Global, images, progress};
 
 /// The most rows that came out otherwise to be listed.
 const LISTED: usize = 5;
@@ -51,8 +50,7 @@ pub(super) fn run(arguments: &Arguments, benchmark: &Benchmark, global: &Global)
     let Some(count) = arguments.retrain else { return Ok(None) };
     let device: Device = arguments.device.parse().context("could not choose the device")?;
     let dataset = arguments.images.load()?;
-    let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-    let bar = ProgressBar::with_draw_target(Some(count.get() as u64), target);
+    let bar = progress::bar(global.quiet, Some(count.get() as u64), "{wide_bar} {pos}/{len}");
     let observe = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);

@@ -2,8 +2,13 @@
 
 use std::sync::Mutex;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use nasbench::table::Step;
+
+use super::progress;
+
+/// The bar of work that is known in percent.
+pub(super) const TEMPLATE: &str = "{bar:30} {percent:>3} % {msg} · ETA {eta}";
 
 /// Shows how far the work is. Nothing is printed where standard error is no terminal.
 pub(super) struct Steps {
@@ -13,15 +18,10 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        bar.set_style(
-            ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} · ETA {eta}").expect("the template is well-formed"),
-        );
-        Self { bar, last: Mutex::default() }
+        Self { bar: progress::bar(quiet, Some(0), TEMPLATE), last: Mutex::default() }
     }
 
-    /// Says what of the work on `what` is done.
+    /// Updates the bar with the progress of a step of the work on `what`.
     pub(super) fn observe(&self, what: &'static str, step: Step, done: u64, all: u64) {
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.replace((what, step)) != Some((what, step)) {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use nasbench::engine::{Device, Model};
 use nasbench::print::memory_size;
 use nasbench::space::{Cell, OPERATIONS, Space};
@@ -20,7 +20,7 @@ use super::figures;
 use super::format::{Format, Table, single};
 use super::images;
 use super::outputs::{check_distinct, check_place, check_writable};
-use super::progress::say;
+use super::progress::{self, say};
 use super::signals;
 use super::{Global, note};
 
@@ -292,10 +292,7 @@ struct Display {
 
 impl Display {
     fn new(training: &Training<'_>, run: &Run<'_>, global: &Global) -> Self {
-        let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps · {msg} · ETA {eta}");
-        bar.set_style(style.expect("the template is well-formed"));
+        let bar = progress::bar(global.quiet, None, "{bar:30} {pos}/{len} steps · {msg} · ETA {eta}");
         let has_lines = !global.quiet && (global.verbose || bar.is_hidden());
         let (batch, epochs) = (training.protocol.batch_size, training.epochs);
         Self { bar, has_lines, batch, epochs, started: Instant::now(), first: run.steps(), told: run.epochs() }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is going on, in lines.
+/// Formats the activities of the recording processes.
 pub(super) fn page(benchmark: &Benchmark, activities: &[Activity]) -> String {
     let mut text = String::new();
     let folder = benchmark.folder().display();

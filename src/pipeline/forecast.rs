@@ -1,4 +1,4 @@
-//! What a recording will take, before anything runs: counted where it can be counted, and measured by a short calibration.
+//! Estimates what a recording will take before it runs: operations are counted, times come from a short calibration.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,29 +8,30 @@ use super::recording::{Recording, Sources};
 use super::{Error, Event, Observe};
 use crate::network;
 use crate::space::{Cell, ModuleHash};
+use crate::statistics::number;
 use crate::table::{self, Benchmark, Key, Part};
 use crate::train::{Images, Protocol, Training};
 use crate::unit::{Epochs, Flops, Seconds};
 
-/// Where among all cells, ordered by their operations, the cells of the calibration stand.
+/// The cells of the calibration, as quantiles of all cells by their operations.
 const QUANTILES: [f64; 3] = [0.1, 0.5, 0.9];
 
-/// What a recording will take.
+/// The estimated cost of a recording.
 #[derive(Clone, Debug)]
 pub struct Forecast {
     /// The cells, isomorphic ones counted once.
     pub cells: usize,
-    /// What each budget takes, ascending.
-    pub budgets: Vec<OfBudget>,
-    /// How the times were found.
+    /// The cost of each budget, ascending.
+    pub budgets: Vec<BudgetCost>,
+    /// The measurement that the times come from.
     pub calibration: Calibration,
-    /// The bytes that are free where the benchmark lies or will lie; `None` if the system does not say.
+    /// The free bytes of the file system of the benchmark; `None` if the system does not report them.
     pub free_bytes: Option<u64>,
 }
 
-/// What one budget takes.
+/// The estimated cost of one budget.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OfBudget {
+pub struct BudgetCost {
     /// The budget.
     pub epochs: Epochs,
     /// The models that the recording asks for.
@@ -41,15 +42,15 @@ pub struct OfBudget {
     pub work: f64,
     /// The time of the rest if one worker trained them all, beside as many others as the recording has.
     pub time: Seconds,
-    /// The bytes that the rest takes on the disk, about.
+    /// The approximate bytes of the rest on the disk.
     pub bytes: u64,
 }
 
 impl Forecast {
-    /// Everything together.
+    /// Sums up all budgets.
     #[must_use]
-    pub fn total(&self) -> OfBudget {
-        self.budgets.iter().fold(OfBudget::default(), |mut total, budget| {
+    pub fn total(&self) -> BudgetCost {
+        self.budgets.iter().fold(BudgetCost::default(), |mut total, budget| {
             total.epochs = total.epochs.max(budget.epochs);
             total.models += budget.models;
             total.recorded += budget.recorded;
@@ -61,10 +62,10 @@ impl Forecast {
     }
 }
 
-/// How long a forward pass takes: a constant and a time for each operation, fitted to three cells.
+/// The time of a forward pass as a linear function of its operations, fitted to three cells.
 #[derive(Clone, Debug)]
 pub struct Calibration {
-    /// What was measured, the cheapest cell first.
+    /// The measured cells, the cheapest first.
     pub samples: Vec<Sample>,
     /// Seconds of a pass that do not depend on the cell.
     pub constant: f64,
@@ -84,13 +85,12 @@ pub struct Sample {
 }
 
 impl Calibration {
-    /// Fits a line through what was measured, by least squares.
+    /// Fits a line by least squares.
     fn fit(samples: Vec<Sample>) -> Self {
-        let count = count(samples.len());
-        let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / count;
-        let (flops, seconds) = (mean(&|sample| operations(sample.flops)), mean(&|sample| sample.seconds));
-        let covariance = mean(&|sample| (operations(sample.flops) - flops) * (sample.seconds - seconds));
-        let variance = mean(&|sample| (operations(sample.flops) - flops).powi(2));
+        let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / number(samples.len());
+        let (flops, seconds) = (mean(&|sample| sample.flops.to_f64()), mean(&|sample| sample.seconds));
+        let covariance = mean(&|sample| (sample.flops.to_f64() - flops) * (sample.seconds - seconds));
+        let variance = mean(&|sample| (sample.flops.to_f64() - flops).powi(2));
         let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
         let intercept = seconds - slope * flops;
         // A time below zero is noise: then all of it is proportional to the operations.
@@ -99,13 +99,13 @@ impl Calibration {
         Self { samples, constant, per_operation }
     }
 
-    /// The seconds of a forward pass of so many operations.
+    /// Returns the seconds of a forward pass of a number of operations.
     #[must_use]
     pub fn seconds(&self, flops: Flops) -> f64 {
-        self.constant + self.per_operation * operations(flops)
+        self.constant + self.per_operation * flops.to_f64()
     }
 
-    /// By how much the line misses what was measured, at most, as a fraction.
+    /// Returns the largest relative error of the line on the measured cells.
     #[must_use]
     pub fn misfit(&self) -> f64 {
         let of = |sample: &Sample| (self.seconds(sample.flops) / sample.seconds - 1.0).abs();
@@ -113,36 +113,32 @@ impl Calibration {
     }
 }
 
-/// Says what a recording will take. Each of three cells is trained for some time by as many workers as the recording has.
+/// Estimates the cost of a recording. Each of three cells is trained for `time_per_cell` by as many workers as the recording has.
 ///
 /// # Errors
 ///
 /// [`Error`] if the protocol, the images or the device do not fit, a network cannot be built or trained, or the folder holds
 /// another benchmark.
 pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Observe<'_>) -> Result<Forecast, Error> {
-    let Recording { folder, dataset, protocol, space, seed, device, share, .. } = recording;
+    let Recording { folder, protocol, device, share, .. } = recording;
     device.check().map_err(crate::train::Error::from)?;
-    let sources = Sources::prepare(dataset, protocol)?;
+    let sources = recording.sources()?;
     observe(Event::Stage("enumerate"));
-    let skeleton = sources.skeleton();
     let mut cells = Vec::new();
     let mut seen = HashSet::new();
     let all = recording.cells()?;
     for (hash, cell) in Cell::hashes(&all).into_iter().zip(all) {
         if share.holds(&hash) && seen.insert(hash) {
-            let (_, flops) = network::count(&cell, &skeleton)?;
+            let (_, flops) = network::count(&cell, &sources.skeleton)?;
             cells.push((hash, cell, flops));
         }
     }
-    let recorded = if folder.join("benchmark.toml").exists() {
-        recorded(&Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?)?
-    } else {
-        HashSet::new()
-    };
+    let is_new = !folder.join("benchmark.toml").exists();
+    let recorded = if is_new { HashSet::new() } else { recorded(&recording.open(&sources)?)? };
     observe(Event::Stage("calibrate"));
     let calibration = calibrate(recording, &sources, &cells, time_per_cell, observe)?;
     let of_budget = |epochs: &Epochs| {
-        let mut sum = OfBudget { epochs: *epochs, ..OfBudget::default() };
+        let mut sum = BudgetCost { epochs: *epochs, ..BudgetCost::default() };
         let passes = protocol.passes(*epochs);
         for (hash, _, flops) in &cells {
             let known =
@@ -151,8 +147,8 @@ pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Obs
             let left = usize::from(protocol.repeats) - known;
             sum.models += usize::from(protocol.repeats);
             sum.recorded += known;
-            sum.work += count(left) * operations(Flops(flops.0.saturating_mul(passes)));
-            sum.time += Seconds(count(left) * operations(Flops(passes)) * calibration.seconds(*flops));
+            sum.work += number(left) * Flops(flops.0.saturating_mul(passes)).to_f64();
+            sum.time += Seconds(number(left) * Flops(passes).to_f64() * calibration.seconds(*flops));
             sum.bytes += left as u64 * bytes_of_row(*epochs);
         }
         sum
@@ -165,7 +161,7 @@ pub fn forecast(recording: &Recording<'_>, time_per_cell: Duration, observe: Obs
     })
 }
 
-/// About what a row takes in a shard: the curves are of six numbers for each epoch, most of whose bits are random.
+/// Returns the approximate bytes of a row in a shard: the curves are of six numbers for each epoch, most of whose bits are random.
 fn bytes_of_row(epochs: Epochs) -> u64 {
     200 + 20 * u64::from(epochs.0)
 }
@@ -188,10 +184,10 @@ fn calibrate(
     let mut by_cost: Vec<_> = cells.iter().map(|(_, cell, flops)| (*flops, *cell)).collect();
     by_cost.sort_by_key(|(flops, _)| *flops);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position in a list")]
-    let chosen = QUANTILES.map(|quantile| ((count(by_cost.len()) * quantile) as usize).min(by_cost.len().saturating_sub(1)));
+    let chosen = QUANTILES.map(|quantile| ((number(by_cost.len()) * quantile) as usize).min(by_cost.len().saturating_sub(1)));
     let mut samples = Vec::new();
-    for (number, place) in chosen.into_iter().enumerate() {
-        observe(Event::Note(&format!("cell {} of {}", number + 1, QUANTILES.len())));
+    for (sample, place) in (1..).zip(chosen) {
+        observe(Event::Note(&format!("cell {sample} of {}", QUANTILES.len())));
         let Some((flops, cell)) = by_cost.get(place).copied() else { continue };
         let epochs = *sources.protocol.budgets.last().expect("a protocol has budgets");
         let Sources { protocol, data, .. } = sources;
@@ -207,7 +203,7 @@ fn calibrate(
                     })
                 })??;
             }
-            Ok(sum / count(recording.workers.get()))
+            Ok(sum / number(recording.workers.get()))
         })?;
         samples.push(Sample { cell, flops, seconds });
     }
@@ -252,25 +248,15 @@ fn timed(training: &Training<'_>, batch_size: usize, time: Duration) -> Result<f
     run.advance()?;
     let (started, first) = (Instant::now(), run.steps());
     while run.advance()?.is_some() && started.elapsed() < time {}
-    let images = count((run.steps() - first).max(1) * batch_size);
+    let images = number((run.steps() - first).max(1) * batch_size);
     Ok(started.elapsed().as_secs_f64() / (3.0 * images))
 }
 
-/// The free bytes of the file system on which a folder lies or will lie.
+/// Returns the free bytes of the file system that holds a folder or will hold it.
 fn free_bytes(folder: &Path) -> Option<u64> {
     let folder = std::path::absolute(folder).ok()?;
     let existing = folder.ancestors().find(|folder| folder.exists())?;
     fs4::available_space(existing).ok()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-const fn count(number: usize) -> f64 {
-    number as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-const fn operations(flops: Flops) -> f64 {
-    flops.0 as f64
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use std::time::Instant;
 
 use crate::dataset::Dataset;
 use crate::engine::{Device, processor};
-use crate::network::Skeleton;
 use crate::record;
 use crate::report::{self, Header, Report, Stage};
 use crate::space::{Cell, ModuleHash, Space};
@@ -27,39 +26,39 @@ use crate::verify::{self, Candidate, Role, Verification};
 use crate::{network, search, space, surrogate, train};
 use searching::Searched;
 
-pub use forecast::{Calibration, Forecast, OfBudget, Sample, forecast};
+pub use forecast::{BudgetCost, Calibration, Forecast, Sample, forecast};
 pub use recording::{Order, Portion, Recorded, Recording, Share, Workload, create, record};
 pub use retrain::{Retrained, retrain};
 
-/// What is wrong with a run. What it recorded until then stays.
+/// An error of a run. What was recorded before it stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The folder holds something, but no run.
+    /// The folder is not empty and holds no run.
     #[error("`{}` is not empty and holds no run that can be continued: choose another folder", folder.display())]
     Occupied {
         /// The folder.
         folder: PathBuf,
     },
-    /// Too few trainings came to an accuracy.
+    /// Too few recorded cells have an accuracy.
     #[error(
         "{found} of {cells} recorded cells have an accuracy, expected at least {expected} to fit a surrogate: the other trainings diverged"
     )]
     TooFewAccuracies {
-        /// The cells that have one.
+        /// The cells with an accuracy.
         found: usize,
         /// All recorded cells.
         cells: usize,
-        /// How many a fit needs.
+        /// The fewest that a fit needs.
         expected: usize,
     },
-    /// A benchmark does not say how its rows were trained.
+    /// The benchmark does not record how its rows were trained.
     #[error("`{}` does not say how its rows were trained, as of a benchmark that was imported", folder.display())]
     NotRetrainable {
         /// Its folder.
         folder: PathBuf,
     },
-    /// The images are not those that a benchmark was trained on.
+    /// The images differ from those that the benchmark was trained on.
     #[error("the benchmark was trained on other images: expected those of `{expected}`, found `{found}` with another sha256")]
     OtherImages {
         /// The data set of the benchmark.
@@ -82,21 +81,21 @@ pub enum Error {
     /// The benchmark could not be read or written.
     #[error(transparent)]
     Table(#[from] table::Error),
-    /// The recording could not go on.
+    /// The recording failed.
     #[error(transparent)]
     Record(#[from] record::Error),
     /// No surrogate could be fitted.
     #[error(transparent)]
     Surrogate(#[from] surrogate::Error),
-    /// A search could not go on.
+    /// A search failed.
     #[error(transparent)]
     Search(#[from] search::Error),
-    /// The report could not be drawn or written.
+    /// The report could not be written.
     #[error(transparent)]
     Report(#[from] report::Error),
 }
 
-/// What to run.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The folder of the run.
@@ -107,9 +106,9 @@ pub struct Job {
     pub protocol: Protocol,
     /// The cells to record.
     pub space: Space,
-    /// Where to train.
+    /// The device that trains.
     pub device: Device,
-    /// How many models are trained at a time, one thread each.
+    /// The number of models that are trained at a time, one thread each.
     pub workers: NonZeroUsize,
     /// The source of every random number.
     pub seed: Seed,
@@ -117,36 +116,36 @@ pub struct Job {
     pub command: String,
 }
 
-/// What a run tells whoever watches.
+/// An event of a run, for progress displays.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A stage began.
     Stage(&'a str),
     /// Models are about to be trained.
     Workload(Workload),
-    /// A worker began, got on with or finished a model.
+    /// A worker began, advanced or finished a model.
     Model {
-        /// Which worker, from 0.
+        /// The number of the worker, from 0.
         worker: usize,
-        /// What the model is of the workload.
+        /// The share of the model in the workload.
         portion: Portion,
-        /// What happened.
+        /// The event.
         event: record::Event<'a>,
     },
-    /// A file was damaged, and is set aside.
+    /// A damaged file was set aside.
     Damaged(&'a record::Damage),
-    /// Something worth a line.
+    /// A remark to print.
     Note(&'a str),
 }
 
-/// Whoever watches; called by the workers, too.
+/// Receives the events of a run; called from the threads of the workers, too.
 pub type Observe<'a> = &'a (dyn Fn(Event<'_>) + Sync);
 
 /// Runs everything, and writes `benchmark/`, `models/`, `report.html` and, where the space was searched, `trials/` into the folder.
 ///
 /// # Errors
 ///
-/// [`Error`] for the first stage that could not go on. Giving the same job again continues it.
+/// [`Error`] of the first stage that failed. Running the same job again continues it.
 pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let started = Timestamp::now();
     let mut stages = Stages { observe, finished: Vec::new() };
@@ -162,12 +161,12 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     if before > 0 {
         stages.note(&format!("after {before} rows"));
     }
-    let classes = run.skeleton.classes;
+    let classes = run.sources.skeleton.classes;
     let recorded = recorded::cells(&cells, &records, run.top, classes);
     let fit = || {
         let into = (job.out.join("models"), run.benchmark.identity());
         let table = Table::from_records(&records).with_classes(classes);
-        fitting::fit(&recorded, &table, run.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
+        fitting::fit(&recorded, &table, run.sources.skeleton, &run.search_space, run.top, job.seed, (&into.0, into.1))
     };
     let mut fitted = stages.time("fit", fit)?;
     let searched = stages
@@ -210,7 +209,6 @@ impl Stages<'_> {
 struct Run<'a> {
     job: &'a Job,
     sources: recording::Sources,
-    skeleton: Skeleton,
     benchmark: Benchmark,
     search_space: Space,
     top: Epochs,
@@ -225,8 +223,7 @@ impl<'a> Run<'a> {
         let sources = recording::Sources::prepare(&job.dataset, &job.protocol)?;
         occupy(&job.out)?;
         let benchmark = Benchmark::create_or_open(job.out.join("benchmark"), &sources.manifest(&job.space, job.seed))?;
-        let skeleton = sources.protocol.skeleton().expect("the protocol is resolved");
-        Ok(Self { job, sources, skeleton, benchmark, search_space, top })
+        Ok(Self { job, sources, benchmark, search_space, top })
     }
 
     /// Retrains the most promising cells that are not recorded, the best recorded one and cells that need no surrogate; then the best of
@@ -264,7 +261,7 @@ impl<'a> Run<'a> {
         let predicted = fitted.predict(&cells)?;
         let candidates: Vec<_> =
             roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
-        let compare = |records: &[Record]| verify::compare(&candidates, records, self.top, self.skeleton.classes);
+        let compare = |records: &[Record]| verify::compare(&candidates, records, self.top, self.sources.skeleton.classes);
         let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
         let Some(chosen) = verify::choose(&compare(&records)) else { return Ok(compare(&records)) };
         let (further, _) = self.record(Part::Verified, &[chosen], &[self.top], verify::further_repeats(), observe)?;
@@ -290,7 +287,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Makes the folder of a run, or passes one that holds a run.
+/// Creates the folder of a run. Returns an error if it holds anything but a run.
 fn occupy(out: &Path) -> Result<(), Error> {
     if out.join("benchmark").join("benchmark.toml").exists() {
         return Ok(());

@@ -1,6 +1,6 @@
-//! What the records say: each cell's means, and how far repeats and budgets agree.
+//! Averages the records of each cell, and measures how far repeats and budgets agree.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::Job;
 use crate::report::{RecordedCell, Records, RepeatAgreement, RowCount};
@@ -14,12 +14,13 @@ use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 pub(super) struct Measured {
     pub(super) hash: ModuleHash,
     pub(super) row: RecordedCell,
-    /// What its training costs on average.
+    /// The mean time of its trainings.
     pub(super) training_time: Option<Seconds>,
 }
 
-fn by_cell(records: &[Record], epochs: Epochs) -> HashMap<ModuleHash, Vec<&Record>> {
-    let mut rows: HashMap<_, Vec<_>> = HashMap::new();
+/// The records of each cell at a budget, in the order of the repeats.
+fn by_cell(records: &[Record], epochs: Epochs) -> BTreeMap<ModuleHash, Vec<&Record>> {
+    let mut rows: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for record in records.iter().filter(|record| record.epochs == epochs) {
         rows.entry(record.hash).or_default().push(record);
     }
@@ -57,7 +58,7 @@ pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs, classes:
     cells.iter().map(measured).collect()
 }
 
-/// The part of the report that speaks of the records.
+/// Makes the part of the report about the records.
 pub(super) fn findings(space: String, records: &[Record], recorded: &[Measured], job: &Job, classes: usize) -> Records {
     let budgets = &job.protocol.budgets;
     let pairs =
@@ -83,11 +84,8 @@ fn fraction(accuracy: Accuracy) -> f64 {
 
 /// How far the first two repeats agree, and the noise of all repeats: the standard deviation within a cell, pooled.
 fn repeat_agreement(records: &[Record], epochs: Epochs, classes: usize) -> RepeatAgreement {
-    let rows = by_cell(records, epochs);
-    let mut hashes: Vec<_> = rows.keys().copied().collect();
-    hashes.sort_unstable();
-    let of_cells: Vec<Vec<f64>> =
-        hashes.iter().map(|hash| judged(&rows[hash], classes).into_iter().map(fraction).collect()).collect();
+    let of_cell = |rows: &Vec<&Record>| judged(rows, classes).into_iter().map(fraction).collect();
+    let of_cells: Vec<Vec<f64>> = by_cell(records, epochs).values().map(of_cell).collect();
     let (first, second): (Vec<f64>, Vec<f64>) =
         of_cells.iter().filter_map(|repeats| Some((*repeats.first()?, *repeats.get(1)?))).unzip();
     RepeatAgreement {
@@ -101,14 +99,12 @@ fn repeat_agreement(records: &[Record], epochs: Epochs, classes: usize) -> Repea
 
 /// How well one training at a smaller budget ranks the cells of a larger one.
 fn budget_agreement(records: &[Record], smaller: Epochs, larger: Epochs, classes: usize) -> BetweenBudgets {
-    let (low, high) = (by_cell(records, smaller), by_cell(records, larger));
-    let mut hashes: Vec<_> = low.keys().copied().collect();
-    hashes.sort_unstable();
-    let pair = |hash: &ModuleHash| {
-        let one = judged(&low[hash], classes).first().copied()?;
+    let high = by_cell(records, larger);
+    let pair = |(hash, rows): (&ModuleHash, &Vec<&Record>)| {
+        let one = judged(rows, classes).first().copied()?;
         Some((fraction(one), fraction(Accuracy::mean(&judged(high.get(hash)?, classes))?)))
     };
-    let (x, y): (Vec<_>, Vec<_>) = hashes.iter().filter_map(pair).unzip();
+    let (x, y): (Vec<_>, Vec<_>) = by_cell(records, smaller).iter().filter_map(pair).unzip();
     BetweenBudgets { smaller, larger, correlation: RankCorrelation::new(&x, &y) }
 }
 

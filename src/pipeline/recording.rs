@@ -14,16 +14,17 @@ use crate::engine::Device;
 use crate::network::{self, Skeleton};
 use crate::record::{self, Recorder, Task, Trainer};
 use crate::space::{Cell, Space};
+use crate::statistics::number;
 use crate::table::{self, Benchmark, Manifest, Part, Record};
 use crate::train::{self, Data, Protocol};
 use crate::unit::{Epochs, Flops, Seed};
 
 pub use crate::record::{Order, Share};
 
-/// How much is to be trained.
+/// The work of a recording.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
-    /// Models in all.
+    /// All models, the recorded ones included.
     pub models: usize,
     /// Those of them that are recorded already.
     pub recorded: usize,
@@ -31,19 +32,19 @@ pub struct Workload {
     pub work: f64,
 }
 
-/// What one model adds to a workload.
+/// The share of one model in a workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Portion {
     /// The work, in operations.
     pub work: f64,
-    /// The images that it trains on, those of all epochs.
+    /// The images that it is trained on, summed over the epochs.
     pub images: f64,
 }
 
-/// A recording to be done.
+/// The settings of a recording.
 #[derive(Clone, Debug)]
 pub struct Recording<'a> {
-    /// The folder of the benchmark. One that is not there is made; one that is there is continued.
+    /// The folder of the benchmark: created if it is missing, continued if it exists.
     pub folder: PathBuf,
     /// The images.
     pub dataset: Dataset,
@@ -51,17 +52,17 @@ pub struct Recording<'a> {
     pub protocol: Protocol,
     /// The cells.
     pub space: Space,
-    /// If given, only these cells of the space: a plan is then of them alone, and what is recorded of others stays.
+    /// If given, only these cells of the space are recorded. Records of other cells stay.
     pub only: Option<Vec<Cell>>,
     /// The source of every random number.
     pub seed: Seed,
-    /// Where to train.
+    /// The device that trains.
     pub device: Device,
-    /// How many models are trained at a time, one thread each.
+    /// The number of models that are trained at a time, one thread each.
     pub workers: NonZeroUsize,
-    /// Which of the cells this process takes.
+    /// The share of the cells that this process takes.
     pub share: Share,
-    /// In which order.
+    /// The order of the trainings.
     pub order: Order,
     /// Whether models that could not be trained are tried again.
     pub retry_failed: bool,
@@ -70,6 +71,15 @@ pub struct Recording<'a> {
 }
 
 impl Recording<'_> {
+    pub(super) fn sources(&self) -> Result<Sources, Error> {
+        Sources::prepare(&self.dataset, &self.protocol)
+    }
+
+    /// Creates the benchmark, or opens it if it exists.
+    pub(super) fn open(&self, sources: &Sources) -> Result<Benchmark, Error> {
+        Ok(Benchmark::create_or_open(&self.folder, &sources.manifest(&self.space, self.seed))?)
+    }
+
     /// The cells that are to be trained, isomorphic ones among them or not.
     ///
     /// # Errors
@@ -83,14 +93,14 @@ impl Recording<'_> {
     }
 }
 
-/// What a recording came to.
+/// The result of a recording.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// The benchmark.
     pub benchmark: Benchmark,
-    /// The models that were asked for, of the share.
+    /// The models of the share.
     pub models: usize,
-    /// Those of them that were there before.
+    /// Those that had been recorded before.
     pub before: usize,
     /// Those that were trained now.
     pub trained: usize,
@@ -104,27 +114,25 @@ impl Recorded {
     }
 }
 
-/// Makes the benchmark of a recording, or opens it if it is there.
+/// Creates the benchmark of a recording, or opens it if it exists.
 ///
 /// # Errors
 ///
 /// [`Error`] if the protocol or the images do not fit, or the folder holds something else.
 pub fn create(recording: &Recording<'_>) -> Result<Benchmark, Error> {
-    let Recording { folder, dataset, protocol, space, seed, .. } = recording;
-    let sources = Sources::prepare(dataset, protocol)?;
-    Ok(Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?)
+    recording.open(&recording.sources()?)
 }
 
-/// Records what is not recorded yet.
+/// Trains and records the models that are not recorded yet.
 ///
 /// # Errors
 ///
 /// [`Error`] if the protocol, the images or the device do not fit, the folder holds another benchmark or somebody else records
 /// the same cells, or a model cannot be trained. What was recorded until then stays.
 pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorded, Error> {
-    let Recording { folder, dataset, protocol, space, seed, device, workers, share, order, retry_failed, stop, .. } = recording;
+    let Recording { folder, protocol, device, workers, share, order, retry_failed, stop, .. } = recording;
     device.check().map_err(train::Error::from)?;
-    let sources = Sources::prepare(dataset, protocol)?;
+    let sources = recording.sources()?;
     observe(Event::Stage("enumerate"));
     let cells = recording.cells()?;
     record::check_size(cells.len(), protocol.budgets.len(), protocol.repeats.into())?;
@@ -133,7 +141,7 @@ pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorde
         let trainer = Trainer { protocol: &sources.protocol, data: &sources.data, device: *device };
         trainer.check_memory(sources.dearest_first(&cells), *workers)?;
     }
-    let benchmark = Benchmark::create_or_open(folder, &sources.manifest(space, *seed))?;
+    let benchmark = recording.open(&sources)?;
     let mut tasks = sources.plan(&benchmark, &cells, &protocol.budgets, 0..protocol.repeats);
     tasks.retain(|task| share.holds(&task.hash));
     order.arrange(&mut tasks);
@@ -151,11 +159,11 @@ pub fn record(recording: &Recording<'_>, observe: Observe<'_>) -> Result<Recorde
     Ok(Recorded { benchmark, models: tasks.len(), before: there - trained, trained })
 }
 
-/// What models are trained from.
+/// The protocol and the images that models are trained with.
 pub(super) struct Sources {
     pub(super) protocol: Protocol,
     pub(super) data: Data,
-    skeleton: Skeleton,
+    pub(super) skeleton: Skeleton,
 }
 
 impl Sources {
@@ -166,11 +174,7 @@ impl Sources {
         Ok(Self { protocol, data, skeleton })
     }
 
-    pub(super) const fn skeleton(&self) -> Skeleton {
-        self.skeleton
-    }
-
-    /// What a benchmark of these is a benchmark of.
+    /// Returns the manifest of a benchmark that is recorded with these.
     pub(super) fn manifest(&self, space: &Space, seed: Seed) -> Manifest {
         let dataset = self.data.dataset();
         Manifest {
@@ -181,7 +185,7 @@ impl Sources {
         }
     }
 
-    /// The work of training a cell; none for a cell that cannot be compiled, which fails with its reason when it is trained.
+    /// Returns the operations of training a cell; 0 for a cell that cannot be compiled, which fails with its reason when it is trained.
     pub(super) fn work(&self, cell: &Cell, epochs: Epochs) -> Flops {
         let flops = network::count(cell, &self.skeleton).map_or(0, |(_, flops)| flops.0);
         Flops(flops.saturating_mul(self.protocol.passes(epochs)))
@@ -229,14 +233,13 @@ impl Sources {
         Ok(recorder.record(tasks, workers, tell, |assignment| trainer.train(assignment))?)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "operations are an estimate of work")]
     fn portion(&self, work: Flops, epochs: Epochs) -> Portion {
-        Portion { work: work.0 as f64, images: f64::from(epochs.0) * self.protocol.images.train as f64 }
+        Portion { work: work.to_f64(), images: f64::from(epochs.0) * number(self.protocol.images.train) }
     }
 }
 
 impl Run<'_> {
-    /// Trains what is not recorded yet. Returns all rows of these cells, budgets and repeats, and how many rows the part
+    /// Trains and records what is not recorded yet. Returns all rows of these cells, budgets and repeats, and how many rows the part
     /// had before.
     pub(super) fn record(
         &self,

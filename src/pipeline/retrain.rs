@@ -1,4 +1,4 @@
-//! Trains drawn rows of a benchmark again: whether what it says can be had again, bit for bit or within the noise of repeats.
+//! Retrains a sample of the rows of a benchmark: are they reproduced bit for bit, or within the noise of repeats?
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,22 +13,22 @@ use crate::table::{Benchmark, Key, Record, Status};
 use crate::train::{self, Data, Protocol};
 use crate::unit::Seed;
 
-/// A row, and what became of its training when it was done again.
+/// A retrained row, beside the recorded one.
 #[derive(Clone, Debug)]
 pub struct Retrained {
-    /// Which row.
+    /// The key of the row.
     pub key: Key,
     /// Whether everything but times and memory is equal, bit for bit.
     pub is_same: bool,
     /// The validation accuracy of the row and that of the new training, as fractions; `None` of one that diverged.
     pub validation: [Option<f64>; 2],
-    /// The revision of the numerics and the arithmetic that the row says, if it says any.
+    /// The revision of the numerics and the arithmetic that the row states, if any.
     pub numerics: Option<String>,
 }
 
-/// Draws recorded rows, at most `count` of those whose trainings did not fail, and trains each again from its own seed.
+/// Retrains at most `count` random rows whose trainings did not fail, each from its own seed.
 ///
-/// `observe` gets the number of rows that are done and the number of all.
+/// `observe` receives the number of finished rows and the number of all.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The stage that searches against the fitted surrogate: it scores every cell of a space that is small enough, and lets random search and
-//! regularized evolution loose on a larger one.
+//! The stage that searches against the fitted surrogate: it scores every cell of a space that is small enough, and runs random search and
+//! regularized evolution on a larger one.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::surrogate::SurrogateOracle;
 use crate::table::write_trials;
 use crate::unit::{Epochs, Seconds, Seed};
 
-/// The baseline, and the algorithm that the other ones are held against.
+/// The baseline of NAS papers and an algorithm that should beat it.
 const ALGORITHMS: [&str; 2] = ["random", "regularized-evolution"];
-/// What each algorithm may ask.
+/// The budget of each algorithm, in evaluations.
 const ASKS: usize = 3_000;
 /// The largest number of cells of a space that is scored whole: a search of it would be a slower way to the same list.
 const WHOLE: usize = 10_000;
 
-/// What the searches found.
+/// The result of the stage.
 #[derive(Debug)]
 pub(super) struct Searched {
     pub(super) runs: Vec<SearchRun>,

@@ -98,7 +98,7 @@ impl Activity {
             finished: 0,
             diverged: 0,
             failed: 0,
-            work: remaining.iter().map(operations).sum(),
+            work: remaining.iter().map(|task| task.work.to_f64()).sum(),
             worked: 0.0,
             best: None,
             workers: vec![None; workers],
@@ -135,7 +135,7 @@ impl Activity {
     fn observe(&mut self, worker: usize, event: Event<'_>) {
         match event {
             Event::Started(task) => {
-                let at = AtWork { key: task.key(), fraction: 0.0, work: operations(task), since: Timestamp::now() };
+                let at = AtWork { key: task.key(), fraction: 0.0, work: task.work.to_f64(), since: Timestamp::now() };
                 self.workers[worker] = Some(at);
             }
             Event::Progressed(_, fraction) => {
@@ -158,11 +158,6 @@ impl Activity {
         let new = Best { key: record.key(), cell: record.cell, validation_accuracy };
         self.best = Some(self.best.map_or(new, |best| best.better(new)));
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate is an estimate")]
-fn operations(task: &Task) -> f64 {
-    task.work.0 as f64
 }
 
 /// Keeps the activity of this process, and writes it down now and then.

@@ -12,18 +12,18 @@ use crate::print;
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
 
-/// Everything that a comparison has to tell.
+/// The content of the page of a comparison.
 #[derive(Clone, Debug)]
 pub struct Comparison<'a> {
-    /// What was compared on what, in a few words.
+    /// The heading of the page.
     pub title: String,
-    /// The conditions, as names and values.
+    /// The settings, as names and values.
     pub setting: Vec<(String, String)>,
-    /// What was found with each budget, which is named in a few words. There is at least one.
+    /// The results with each budget of a run, behind the name of the budget; at least one.
     pub summaries: Vec<(String, &'a Summary)>,
-    /// What a reader should be told, and whether it is here.
+    /// The checklist of good practice, and whether each point is met.
     pub checklist: &'a [Item],
-    /// The command that makes the comparison again.
+    /// The command that repeats the comparison.
     pub command: String,
 }
 
@@ -78,10 +78,11 @@ impl Comparison<'_> {
 
 /// Sections within another one.
 fn nested(sections: impl IntoIterator<Item = Section>) -> String {
-    sections.into_iter().map(|(_, name, body)| format!("<h3>{name}</h3>\n{body}")).collect()
+    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
+    sections.into_iter().map(part).collect()
 }
 
-/// What there is to say of all tasks with one budget of a run.
+/// Makes the sections about all tasks with one budget of a run.
 fn of_budget(summary: &Summary) -> Vec<Section> {
     if let [task] = &summary.tasks[..] {
         return parts(task);
@@ -111,7 +112,7 @@ fn by_budget(summaries: &[(String, &Summary)]) -> String {
     tables + &paragraph(note)
 }
 
-/// What a reader should be told, and whether it is here.
+/// Makes the checklist.
 fn checklist(items: &[Item]) -> String {
     let met = items.iter().filter(|item| item.is_met).count();
     let answer = |item: &Item| format!("{}: {}", item.name, if item.is_met { "yes" } else { "no" });
@@ -119,7 +120,7 @@ fn checklist(items: &[Item]) -> String {
     paragraph(&intro) + &definitions(items.iter().map(|item| (answer(item), &item.note)))
 }
 
-/// What there is to say of one task.
+/// Makes the sections about one task.
 fn parts(task: &OnTask) -> Vec<Section> {
     let mut parts = vec![
         section("results", "Final regrets", results(task)),
@@ -156,13 +157,13 @@ fn results(task: &OnTask) -> String {
     [verdict, paragraph(&best), remarks, algorithms(task).html(&caption)].concat()
 }
 
-/// How good the best cell truly is.
+/// Explains the estimate of the best cell without noise.
 fn optimum_in_words(optimum: &Estimate) -> String {
     let [value, low, high] = [optimum.value, optimum.low, optimum.high].map(print::percent);
     format!("That is the largest of noisy means: with the noise removed the best cell is at {value} % [{low}, {high}].")
 }
 
-/// What the floor means.
+/// Explains the floor of the regrets.
 fn floor_in_words(floor: &Estimate) -> String {
     let [value, low, high] = [floor.value, floor.low, floor.high].map(fine);
     format!(
@@ -171,7 +172,7 @@ fn floor_in_words(floor: &Estimate) -> String {
     )
 }
 
-/// Who ended best, and from whom that is told apart.
+/// Names the best algorithm and those that it differs from significantly.
 fn verdict(algorithms: &[AlgorithmResult], pairs: &[Pair]) -> Option<String> {
     let value = |place: usize| algorithms[place].interquartile_mean.map(|estimate| estimate.value);
     let known = (0..algorithms.len()).filter_map(|place| Some((place, value(place)?)));
@@ -228,7 +229,7 @@ fn across(summary: &Summary) -> String {
     .concat()
 }
 
-/// What the tests over all tasks say.
+/// Reports the tests over all tasks.
 fn tests(across: &Aggregate, tasks: usize) -> String {
     if across.clusters.len() < 2 {
         return format!("{tasks} tasks of one benchmark.");
@@ -289,7 +290,7 @@ fn algorithms(task: &OnTask) -> Grid {
 mod tests {
     use super::*;
     use crate::compare::{AnytimePoint, Clusters, Goal, Judging, OverallResult, Worth, rank};
-    use crate::report::sample;
+    use crate::report::tests::sample;
     use crate::search::{Duplicates, Redraws, Returns};
     use crate::statistics::RankCorrelation;
     use crate::table::Divergence;
@@ -375,7 +376,7 @@ mod tests {
         Summary { tasks: vec![task(names, regret)], across: None, duplicates: Duplicates::default(), returns: Returns::default() }
     }
 
-    /// Two algorithms on so many tasks, each of a benchmark of its own; the first one is always the better one.
+    /// Two algorithms on a number of tasks, each of a benchmark of its own; the first one is always the better one.
     fn many(tasks: usize) -> Summary {
         let names = ["random", "hyperband"];
         let ranks = rank(&vec![vec![0.1, 0.2]; tasks]).unwrap();

@@ -7,7 +7,7 @@ use crate::unit::Epochs;
 /// The spaces before each line of a section.
 pub(super) const INDENT: usize = 2;
 
-/// On which side the entries of a column line up.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Left,
@@ -82,7 +82,7 @@ pub(super) struct Grid {
     rows: Vec<Vec<Entry>>,
 }
 
-/// A table in the making: a row for each item, to which columns are added.
+/// A table with a row for each item, to which columns are added.
 pub(super) struct Tabulated<T> {
     items: Vec<T>,
     pub(super) grid: Grid,
@@ -132,38 +132,32 @@ impl Grid {
         Self { columns: self.columns.clone(), rows: self.rows.iter().take(rows).cloned().collect() }
     }
 
-    /// A table element inside a box that scrolls sideways where the window is narrow.
+    /// Formats an HTML table inside a box that scrolls sideways where the window is narrow.
     /// Nothing if it has no rows.
     pub(super) fn html(&self, caption: &str) -> String {
         if self.is_empty() {
             return String::new();
         }
         let class = |side: Side| if side == Side::Right { " class=\"number\"" } else { "" };
-        let heads: Vec<_> =
-            self.columns.iter().map(|(name, side)| format!("<th scope=\"col\"{}>{}</th>", class(*side), escape(name))).collect();
+        let head = |(name, side): &(&str, Side)| format!("<th scope=\"col\"{}>{}</th>", class(*side), escape(name));
         let row = |entries: &Vec<Entry>| {
-            let entries: Vec<_> = entries
-                .iter()
-                .zip(&self.columns)
-                .map(|(entry, (_, side))| format!("<td{}>{}</td>", class(*side), entry.html()))
-                .collect();
-            format!("<tr>{}</tr>\n", entries.concat())
+            let entry = |(entry, (_, side)): (&Entry, &(&str, Side))| format!("<td{}>{}</td>", class(*side), entry.html());
+            format!("<tr>{}</tr>\n", entries.iter().zip(&self.columns).map(entry).collect::<String>())
         };
-        let rows: Vec<_> = self.rows.iter().map(row).collect();
         format!(
             "<div class=\"scroll\" tabindex=\"0\"><table><caption>{}</caption>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
             escape(caption),
-            heads.concat(),
-            rows.concat()
+            self.columns.iter().map(head).collect::<String>(),
+            self.rows.iter().map(row).collect::<String>()
         )
     }
 
-    /// The table below a heading and an empty line; nothing if it has no rows.
+    /// Formats the text of the table below an empty line and a heading; nothing if it has no rows.
     pub(super) fn section(&self, heading: &str) -> String {
         if self.is_empty() { String::new() } else { format!("\n{heading}\n{}", self.text(INDENT)) }
     }
 
-    /// Lines of text, each with `indent` spaces before it and two between columns, and a rule under the header.
+    /// Formats lines of text, each with `indent` spaces before it and two between columns, and a rule under the header.
     /// Nothing if it has no rows.
     pub(super) fn text(&self, indent: usize) -> String {
         if self.is_empty() {
@@ -193,7 +187,7 @@ impl Grid {
     }
 }
 
-/// Makes text harmless between tags and inside quoted attributes.
+/// Escapes text for HTML, between tags and inside quoted attributes.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

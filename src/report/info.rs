@@ -1,4 +1,4 @@
-//! What a benchmark holds, as a page of plain text.
+//! The page of `nasbench info`: what a benchmark holds, as plain text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const WIDTH: usize = 100;
 /// The width of the names of facts.
 const NAME: usize = 14;
 
-/// Tells what a benchmark holds in aligned plain text, at most 100 characters wide; ends with a line break.
+/// Formats what a benchmark holds as aligned plain text, at most 100 characters wide; ends with a line break.
 ///
 /// # Example
 ///
@@ -94,7 +94,7 @@ fn origin(provenance: &Provenance) -> String {
     text
 }
 
-/// A line, or more if it is long, of a name and what there is to say of it.
+/// Formats a name and its value, wrapped.
 fn fact(name: &str, value: &str) -> String {
     print::wrapped(&format!("{:INDENT$}{name:<NAME$}", ""), value, INDENT + NAME, WIDTH)
 }
@@ -121,8 +121,12 @@ fn vertices(summary: &Summary) -> Grid {
     tabulate(&summary.vertices).right("vertices", |count| count.vertices.to_string()).right("cells", |count| count.cells).grid
 }
 
+/// Returns the number of trainings of a budget that ended in one way.
+fn count(budget: &BudgetCount, status: Status) -> usize {
+    budget.statuses.get(status.name()).copied().unwrap_or_default()
+}
+
 fn budgets(summary: &Summary) -> Grid {
-    let count = |budget: &BudgetCount, status: Status| budget.statuses.get(status.name()).copied().unwrap_or_default();
     let repeats = |budget: &BudgetCount| match (budget.fewest_repeats, budget.most_repeats) {
         (fewest, most) if fewest == most => most.to_string(),
         (fewest, most) => format!("{fewest} to {most}"),
@@ -140,13 +144,13 @@ fn budgets(summary: &Summary) -> Grid {
 
 /// The trainings of a budget that diverged, with their share.
 fn diverged(budget: &BudgetCount) -> String {
-    let diverged = budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
+    let diverged = count(budget, Status::Diverged);
     let rate = Divergence { diverged, trainings: budget.rows }.rate();
-    let count = print::thousands(diverged as u64);
-    if diverged == 0 { count } else { format!("{count} ({} %)", print::percent(rate)) }
+    let text = print::thousands(diverged);
+    if diverged == 0 { text } else { format!("{text} ({} %)", print::percent(rate)) }
 }
 
-/// How far the means of the best cells are known, so that nobody takes their order for the truth.
+/// Warns that the order of the best cells is uncertain.
 fn standard_error(summary: &Summary) -> Option<String> {
     let (best, last) = (summary.best.first()?, summary.repeats.last()?);
     let noise = last.best_tenth.over_repeats.or(last.all.over_repeats)?;
@@ -159,10 +163,9 @@ fn standard_error(summary: &Summary) -> Option<String> {
     ))
 }
 
-/// What the trainings that diverged count as, if any did.
+/// Explains how trainings that diverged are counted, if any did.
 fn divergence(summary: &Summary) -> Option<String> {
-    let of = |budget: &BudgetCount| budget.statuses.get(Status::Diverged.name()).copied().unwrap_or_default();
-    let diverged: usize = summary.budgets.iter().map(of).sum();
+    let diverged: usize = summary.budgets.iter().map(|budget| count(budget, Status::Diverged)).sum();
     let trainings = print::counted(diverged, "training");
     let chance = print::percent(summary.chance);
     (diverged > 0).then(|| {
@@ -194,7 +197,7 @@ fn ranges(ranges: &[Range]) -> Grid {
         .grid
 }
 
-/// A value as its column prints.
+/// Formats a value in the unit of its column.
 fn in_unit(column: &str, value: f64) -> String {
     if column.ends_with("_accuracy") {
         print::percent(value)
@@ -218,7 +221,7 @@ fn best(summary: &Summary) -> Grid {
         .grid
 }
 
-/// Adds how well something ranks cells to a table whose items have that.
+/// Adds the columns of a rank correlation to a table.
 fn with_correlation<T: Copy>(table: Tabulated<T>, correlation: impl Fn(T) -> RankCorrelation) -> Grid {
     table
         .right("cells", |row| correlation(row).cells)

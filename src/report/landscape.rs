@@ -1,4 +1,4 @@
-//! What a table says of its landscape, as text for the terminal and as a page.
+//! The landscape of a table, as text for the terminal and as a page.
 
 use super::grid::{Grid, INDENT, tabulate};
 use super::page::{document, paragraph, preformatted, section, side_by_side};
@@ -8,7 +8,7 @@ use crate::compare::Judging;
 use crate::print::{self, capitalised, percent, plain};
 use crate::statistics::Estimate;
 
-/// Tells a landscape in aligned plain text; ends with a line break.
+/// Formats a landscape as aligned plain text; ends with a line break.
 #[must_use]
 pub fn landscape_text(landscape: &Landscape) -> String {
     let mut text = String::new();
@@ -21,8 +21,8 @@ pub fn landscape_text(landscape: &Landscape) -> String {
     text
 }
 
-/// Makes the HTML page of a landscape: style and pictures are inside, nothing is loaded. `title` says of which table, `command` makes
-/// the page again.
+/// Makes the HTML page of a landscape: style and pictures are inside, nothing is loaded. `title` is its
+/// heading, `command` the command that repeats it.
 #[must_use]
 pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> String {
     let pictures = side_by_side([plots::accuracy_by_flops(landscape), plots::noise_by_decile(landscape)])
@@ -223,7 +223,7 @@ fn search(landscape: &Landscape) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::assert_well_formed;
+    use crate::report::tests::sample::assert_well_formed;
     use crate::table::Benchmark;
     use crate::unit::Seed;
 

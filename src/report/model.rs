@@ -1,4 +1,4 @@
-//! What a report tells: what the rooms below found, and what a run adds to it.
+//! The parts of a [`Report`](super::Report): results of other modules as they are, and what a run adds.
 
 use std::collections::HashSet;
 
@@ -85,7 +85,7 @@ pub struct RecordedCell {
     pub test: Option<Accuracy>,
 }
 
-/// How many trainings of one budget ended how.
+/// The number of trainings of one budget by how they ended.
 #[derive(Clone, Copy, Debug)]
 pub struct RowCount {
     /// The budget.
@@ -124,13 +124,13 @@ pub struct RepeatAgreement {
 /// How well the surrogates predict cells they have not seen.
 #[derive(Clone, Debug, Default)]
 pub struct Surrogates {
-    /// How the measures were taken, in words: `5 folds, grouped by cell hash`.
+    /// The kind of cross-validation, in words: `5 folds, grouped by cell hash`.
     pub validation: String,
     /// The models by name, and how good they are on held-out cells; the first one is asked.
     pub models: Vec<(&'static str, Quality)>,
     /// The same of the sizes of the cells, with nothing fitted.
     pub sizes: Vec<(&'static str, Quality)>,
-    /// What the forest said of each recorded cell while the cell was held out.
+    /// The predictions of the forest for each recorded cell while the cell was held out.
     pub held_out: Vec<Prediction>,
     /// The tree whose rules a person can read, and how good it is on held-out cells.
     pub judge: Option<(Judge, JudgeQuality)>,
@@ -138,7 +138,7 @@ pub struct Surrogates {
     pub outside: Option<String>,
 }
 
-/// What was predicted of a cell and what was measured.
+/// The predicted and the measured accuracy of a cell.
 #[derive(Clone, Copy, Debug)]
 pub struct Prediction {
     /// The cell.
@@ -152,7 +152,7 @@ pub struct Prediction {
 /// One run of one search algorithm on the surrogate.
 #[derive(Clone, Debug)]
 pub struct SearchRun {
-    /// What it asked and what it was told.
+    /// Its trials.
     pub history: History,
     /// What the algorithm does, in one line.
     pub about: &'static str,
@@ -182,7 +182,7 @@ impl SearchRun {
 
     /// The number of different cells that it asked about.
     pub(super) fn distinct_cells(&self) -> usize {
-        self.history.trials.iter().map(|trial| trial.proposal.cell.hash()).collect::<HashSet<_>>().len()
+        self.history.trials.iter().map(|trial| trial.proposal.cell.fingerprint()).collect::<HashSet<_>>().len()
     }
 }
 

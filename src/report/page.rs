@@ -2,6 +2,7 @@
 
 use super::grid::escape;
 use super::plot::{Figure, figures};
+use super::summary::Tile;
 use super::{Records, Report, Surrogates, drawing, summary, tables};
 use crate::print;
 use crate::space::Cell;
@@ -46,8 +47,8 @@ pub(super) fn section(id: &str, heading: &str, body: String) -> Section {
 
 /// Makes a whole page of sections, led by the version of this tool and `lead`.
 pub(super) fn document(title: &str, lead: &str, sections: &[Section]) -> String {
-    let links = sections.iter().map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>\n"));
-    let bodies = sections.iter().map(|(id, name, body)| format!("<section id=\"{id}\">\n<h2>{name}</h2>\n{body}</section>\n"));
+    let link = |(id, name, _): &Section| format!("<a href=\"#{id}\">{name}</a>\n");
+    let part = |(id, name, body): &Section| format!("<section id=\"{id}\">\n<h2>{name}</h2>\n{body}</section>\n");
     let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
@@ -57,30 +58,25 @@ pub(super) fn document(title: &str, lead: &str, sections: &[Section]) -> String 
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n{}<nav>\n{}</nav>\n</header>\n<main>\n{}</main>\n</body>\n</html>\n",
         paragraph(&format!("nasbench {}{lead}", env!("CARGO_PKG_VERSION"))),
-        links.collect::<String>(),
-        bodies.collect::<String>()
+        sections.iter().map(link).collect::<String>(),
+        sections.iter().map(part).collect::<String>()
     )
 }
 
 fn summary(report: &Report) -> String {
-    let tiles: Vec<_> = summary::tiles(report)
-        .iter()
-        .map(|tile| {
-            let class = tile.outcome.map_or_else(|| "tile".to_owned(), |outcome| format!("tile {}", class_of(outcome)));
-            let (value, note) = (escape(&tile.value), escape(&tile.note));
-            format!("<div class=\"{class}\"><div>{}</div><strong>{value}</strong><div>{note}</div></div>\n", tile.name)
-        })
-        .collect();
-    let sentences: Vec<_> = summary::sentences(report).iter().map(|sentence| paragraph(sentence)).collect();
+    let tile = |tile: &Tile| {
+        let class = tile.outcome.map_or_else(|| "tile".to_owned(), |outcome| format!("tile {}", class_of(outcome)));
+        let (value, note) = (escape(&tile.value), escape(&tile.note));
+        format!("<div class=\"{class}\"><div>{}</div><strong>{value}</strong><div>{note}</div></div>\n", tile.name)
+    };
+    let tiles: String = summary::tiles(report).iter().map(tile).collect();
+    let sentences: String = summary::sentences(report).iter().map(|sentence| paragraph(sentence)).collect();
     let recorded = report.records.best().map(|(best, validation)| card(best.cell, "best recorded cell", &validation.to_string()));
     let winner = summary::chosen_winner(&report.verification)
         .map(|(winner, chosen)| card(winner.cell, summary::CHOSEN, &format!("{} %", print::percent(chosen.measured))));
-    let cards: Vec<_> = recorded.into_iter().chain(winner).collect();
+    let cards: String = recorded.into_iter().chain(winner).collect();
     format!(
-        "<div class=\"tiles\">\n{}</div>\n<div class=\"lead\">\n<div>\n{}</div>\n<div class=\"cards\">\n{}</div>\n</div>\n",
-        tiles.concat(),
-        sentences.concat(),
-        cards.concat()
+        "<div class=\"tiles\">\n{tiles}</div>\n<div class=\"lead\">\n<div>\n{sentences}</div>\n<div class=\"cards\">\n{cards}</div>\n</div>\n"
     )
 }
 
@@ -212,12 +208,12 @@ fn verification(report: &Report) -> String {
              noise of all these trainings",
         ),
         tables::ranks(verification).html("Does the surrogate rank what it has never seen?"),
-        cards("The retrained winners and the best recorded cell", retrained_cards(verification).into_iter()),
+        cards("The retrained winners and the best recorded cell", retrained_cards(verification)),
     ]
     .concat()
 }
 
-/// The style of what became of a promise.
+/// The style of an outcome.
 const fn class_of(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Held => "held",
@@ -226,14 +222,12 @@ const fn class_of(outcome: Outcome) -> &'static str {
     }
 }
 
-fn retrained_cards(verification: &Verification) -> Vec<String> {
+fn retrained_cards(verification: &Verification) -> impl Iterator<Item = String> {
     let drawn = [Role::Winner, Role::BestRecorded].into_iter().flat_map(|role| verification.of_role(role)).take(DRAWINGS);
-    drawn
-        .map(|verified| {
-            let note = format!("{} %, predicted {} %", tables::measured(verified), print::accuracy(verified.predicted));
-            card(verified.cell, verified.role.name(), &note)
-        })
-        .collect()
+    drawn.map(|verified| {
+        let note = format!("{} %, predicted {} %", tables::measured(verified), print::accuracy(verified.predicted));
+        card(verified.cell, verified.role.name(), &note)
+    })
 }
 
 fn repeat(report: &Report) -> String {
@@ -249,30 +243,29 @@ pub(super) fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escape(text))
 }
 
-/// Text in its lines, as a command.
+/// Formats preformatted text, as a command.
 pub(super) fn preformatted(text: &str) -> String {
     format!("<pre tabindex=\"0\">{}</pre>\n", escape(text))
 }
 
-/// A list of names and what there is to say of each.
+/// Formats a list of names and descriptions.
 pub(super) fn definitions<N: AsRef<str>, V: AsRef<str>>(lines: impl IntoIterator<Item = (N, V)>) -> String {
     let line = |(name, value): (N, V)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name.as_ref()), escape(value.as_ref()));
     format!("<dl>\n{}</dl>\n", lines.into_iter().map(line).collect::<String>())
 }
 
 fn drawn(figure: &Figure) -> String {
-    let legend: Vec<_> =
-        figure.legend.iter().map(|(swatch, name)| format!("<li>{}{}</li>\n", swatch.trim_end(), escape(name))).collect();
+    let mark = |(swatch, name): &(String, String)| format!("<li>{}{}</li>\n", swatch.trim_end(), escape(name));
     format!(
         "<figure>\n<figcaption><strong>{}</strong> {}</figcaption>\n<ul class=\"legend\">\n{}</ul>\n{}</figure>\n",
         escape(figure.title),
         escape(figure.caption),
-        legend.concat(),
+        figure.legend.iter().map(mark).collect::<String>(),
         figure.svg
     )
 }
 
-/// Figures beside each other, those that there are.
+/// Formats figures beside each other; those that are `None` are left out.
 pub(super) fn side_by_side(figures: impl IntoIterator<Item = Option<Figure>>) -> String {
     let figures: String = figures.into_iter().flatten().map(|figure| drawn(&figure)).collect();
     format!("<div class=\"pair\">\n{figures}</div>\n")
@@ -285,16 +278,16 @@ fn card(cell: Cell, role: &str, note: &str) -> String {
         escape(role),
         print::short(hash),
         escape(note),
-        drawing::of(cell)
+        drawing::svg(cell)
     )
 }
 
 fn cards(heading: &str, cards: impl Iterator<Item = String>) -> String {
-    let cards: Vec<_> = cards.collect();
+    let cards: String = cards.collect();
     if cards.is_empty() {
-        return String::new();
+        return cards;
     }
-    format!("<h3>{}</h3>\n<div class=\"cards\">\n{}</div>\n", escape(heading), cards.concat())
+    format!("<h3>{}</h3>\n<div class=\"cards\">\n{cards}</div>\n", escape(heading))
 }
 
 #[cfg(test)]
@@ -302,7 +295,7 @@ mod tests {
     use super::*;
     use crate::report::plot::figures::MAKEUPS;
     use crate::report::plot::{AXIS, BLUE, GREEN, GRID, INK, hex};
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn a_page_is_well_formed_and_loads_nothing() {

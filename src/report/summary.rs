@@ -11,7 +11,7 @@ pub(super) struct Tile {
     pub(super) name: &'static str,
     pub(super) value: String,
     pub(super) note: String,
-    /// What became of the promise, on the tile that says so.
+    /// The outcome of the verification, on its tile.
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -109,7 +109,7 @@ fn asked_surrogate(report: &Report) -> Option<String> {
     Some(format!("{asked}, which ranks cells that it has not seen with Kendall τ {kendall}{}.", beside_sizes(&report.surrogates)))
 }
 
-/// What the sizes of the cells rank with, beside which any surrogate stands.
+/// Compares the surrogate with the sizes of the cells alone.
 fn beside_sizes(surrogates: &Surrogates) -> String {
     let size = |(name, quality): &(&str, Quality)| format!("{name} {}", over_folds(quality.kendall_tau, print::plain));
     let sizes: Vec<_> = surrogates.sizes.iter().map(size).collect();
@@ -125,10 +125,10 @@ fn asked_model(surrogates: &Surrogates) -> Option<(&'static str, quality::Summar
     Some((name, quality.kendall_tau?))
 }
 
-/// What the page calls the winner that was trained further.
+/// The name of the winner that was trained further.
 pub(super) const CHOSEN: &str = "best winner, trained further";
 
-/// The winner that was the best one, and what it reached further.
+/// Returns the best winner and its further trainings.
 pub(super) fn chosen_winner(verification: &Verification) -> Option<(&Verified, Chosen)> {
     let chosen = verification.chosen?;
     Some((verification.cells.get(chosen.place)?, chosen))
@@ -172,7 +172,7 @@ fn was(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn a_full_report_is_summed_up_in_pipeline_order() {

@@ -3,7 +3,7 @@
 use super::grid::Entry::{Graph, Hash};
 use super::grid::{Grid, tabulate};
 use super::model::{mean_and_deviation, over_folds};
-use super::{Header, RecordedCell, Records, Report, SearchRun, Surrogates, pareto};
+use super::{Header, RecordedCell, Records, Report, RowCount, SearchRun, Surrogates, pareto};
 use crate::print;
 use crate::unit::Seconds;
 use crate::verify::{Role, Verification, Verified};
@@ -18,7 +18,7 @@ pub(super) fn stages(header: &Header) -> Grid {
 pub(super) fn rows(records: &Records) -> Grid {
     tabulate(&records.rows)
         .right("epochs", |count| count.epochs)
-        .right("rows", |count| count.total())
+        .right("rows", RowCount::total)
         .right("ok", |count| count.ok)
         .right("diverged", |count| count.diverged)
         .right("failed", |count| count.failed)

@@ -48,7 +48,8 @@ pub(super) fn text(report: &Report) -> String {
 fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
     let percent = |value: Option<f64>| value.map_or_else(print::nothing, print::percent);
     let rules = judge.to_string();
-    let rules: String = rules.lines().map(|line| format!("{:INDENT$}{line}\n", "")).collect();
+    let indented = |line: &str| format!("{:INDENT$}{line}\n", "");
+    let rules: String = rules.lines().map(indented).collect();
     format!(
         "\n{}\n{rules}  on unseen cells: precision {} %, recall {} %, where guessing has a precision of {} %\n",
         question(),
@@ -61,7 +62,7 @@ fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
 
     #[test]
     fn the_text_tells_the_run_in_order_and_ends_with_the_verdict() {

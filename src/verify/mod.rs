@@ -1,5 +1,4 @@
-//! Retrains what a surrogate promises much of on fresh seeds, beside cells that need no surrogate, and says plainly whether the promise
-//! held.
+//! Compares the predictions of a surrogate with retrainings of its winners on fresh seeds, beside cells that need no surrogate.
 
 mod verdict;
 
@@ -16,9 +15,9 @@ use crate::unit::{Accuracy, Epochs, Parameters, Seed};
 
 pub use verdict::{Chosen, Difference, MARGIN, Outcome, Verdict};
 
-/// How many winners are retrained, and how many of each kind of cells beside them.
+/// The number of winners that are retrained, and of the cells of each kind beside them.
 pub const WINNERS: usize = 5;
-/// On how many fresh seeds each is retrained, and then the best of the winners again.
+/// The number of fresh seeds that each is retrained on, and then the best of the winners again.
 pub const SEEDS: u16 = 3;
 
 /// The repeats of verification, which no recording uses.
@@ -33,7 +32,7 @@ pub const fn further_repeats() -> Range<u16> {
     FIRST_VERIFIED_REPEAT + SEEDS..FIRST_VERIFIED_REPEAT + 2 * SEEDS
 }
 
-/// A cell to be retrained, and what is expected of it.
+/// A cell to be retrained, with its prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     /// Why it is retrained.
@@ -82,7 +81,7 @@ pub fn choose(verification: &Verification) -> Option<Cell> {
     verification.best_winner().map(|(place, _)| verification.cells[place].cell)
 }
 
-/// Puts what was measured beside what was expected.
+/// Compares the measured accuracies of candidates with the predicted ones.
 ///
 /// `records` are rows of verification; those of other cells or another budget are left out. A training that diverged counts as an
 /// accuracy of chance, 1 over the number of `classes`.
@@ -101,7 +100,7 @@ pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, cla
     }
     let mut verification = Verification {
         training: format!("{SEEDS} fresh seeds at {epochs} epochs"),
-        rank_correlation: RankCorrelations::of(&cells),
+        rank_correlation: RankCorrelations::new(&cells),
         differences: verdict::differences(&cells, noise),
         chosen: None,
         verdict: None,
@@ -112,7 +111,7 @@ pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, cla
         let measured = judged_records(&further, |end| end.validation_accuracy, classes);
         Chosen::new(place, &measured, &verification.cells, noise)
     });
-    verification.verdict = Verdict::of(&verification);
+    verification.verdict = Verdict::new(&verification);
     verification
 }
 
@@ -152,11 +151,11 @@ fn learning_curve(records: &[&Record]) -> LearningCurve {
 /// The cells retrained to check the surrogate.
 #[derive(Clone, Debug, Default)]
 pub struct Verification {
-    /// How they were retrained, in words: `3 fresh seeds at 12 epochs`.
+    /// The seeds and the budget, in words: `3 fresh seeds at 12 epochs`.
     pub training: String,
     /// The retrained cells, in any order.
     pub cells: Vec<Verified>,
-    /// Whether the promise held.
+    /// The result of the equivalence test of the predictions.
     pub verdict: Option<Verdict>,
     /// The winners against the cells beside them.
     pub differences: Vec<Difference>,
@@ -167,7 +166,7 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// The place and the mean of the winner that was the best one on its fresh seeds; of equals the first.
+    /// Returns the index and the mean of the winner that was the best one on its fresh seeds; of equals the first.
     pub(crate) fn best_winner(&self) -> Option<(usize, Accuracy)> {
         let winners = self.cells.iter().enumerate().filter(|(_, cell)| cell.role == Role::Winner);
         let measured = winners.filter_map(|(place, cell)| Some((place, cell.measured?)));
@@ -206,7 +205,7 @@ impl Role {
         }
     }
 
-    /// So many cells of it, in words.
+    /// A number of cells of it, in words.
     fn several(self, count: usize) -> String {
         match self {
             Self::Winner => format!("{count} winners"),
@@ -240,7 +239,7 @@ pub struct Verified {
     /// By how much the measurement exceeds the prediction, as a fraction, with its interval of 95 % by the noise of all trainings of
     /// the verification.
     pub difference: Option<Estimate>,
-    /// How it learned.
+    /// Its mean learning curve.
     pub curve: LearningCurve,
 }
 
@@ -255,7 +254,7 @@ pub struct RankCorrelations {
     pub controls: Option<Estimate>,
 }
 
-/// How a cell learned, averaged over its seeds.
+/// The learning curve of a cell, averaged over its seeds.
 #[derive(Clone, Debug, Default)]
 pub struct LearningCurve {
     /// The training accuracy after each epoch.
@@ -266,7 +265,7 @@ pub struct LearningCurve {
 
 impl RankCorrelations {
     /// Spearman's rank correlation between predicted and measured accuracies, each cell counted once.
-    fn of(cells: &[Verified]) -> Self {
+    fn new(cells: &[Verified]) -> Self {
         let over = |wanted: &dyn Fn(Role) -> bool| {
             let mut of: Vec<&Verified> = cells.iter().filter(|cell| wanted(cell.role)).collect();
             of.sort_by_key(|cell| cell.cell);

@@ -1,25 +1,25 @@
-//! Whether the surrogate's promise held, and how far the winners are from cells that need no surrogate.
+//! Tests whether the winners reach their predictions, and how far they are from cells that need no surrogate.
 
 use super::{Role, Verification, Verified};
 use crate::print::{percent, points};
 use crate::statistics::{Estimate, KnownMean, mean, number};
 use crate::unit::Accuracy;
 
-/// What the equivalence test takes for equal, in fractions: a percentage point.
+/// The margin of the equivalence test, as a fraction: a percentage point.
 pub const MARGIN: f64 = 0.01;
 /// The confidence of intervals.
 const CONFIDENCE: f64 = 0.95;
 /// The confidence of the interval of an equivalence test: each of its two sides is a test at 5 %.
 const EQUIVALENCE: f64 = 0.90;
 
-/// What became of a promise.
+/// The outcome of the equivalence test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// What falls short is less than the margin, if anything does.
+    /// The shortfall is smaller than the margin.
     Held,
-    /// What falls short is more than the margin.
+    /// The shortfall is larger than the margin.
     Broken,
-    /// The trainings do not tell.
+    /// The trainings are too few or too noisy to decide.
     Open,
 }
 
@@ -34,7 +34,8 @@ impl Outcome {
         }
     }
 
-    fn of(difference: Estimate, margin: f64) -> Self {
+    /// Decides by the interval of the difference between measured and predicted accuracies.
+    fn judge(difference: Estimate, margin: f64) -> Self {
         if difference.low > -margin {
             Self::Held
         } else if difference.high < -margin {
@@ -45,7 +46,7 @@ impl Outcome {
     }
 }
 
-/// Whether the surrogate's promise held.
+/// Whether the winners reach the accuracies that the surrogate predicts.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The answer.
@@ -57,9 +58,9 @@ pub struct Verdict {
 /// How far the mean of the winners lies above that of other cells, as a fraction, with its interval of 95 %.
 #[derive(Clone, Copy, Debug)]
 pub struct Difference {
-    /// What the others are.
+    /// The role of the others.
     pub role: Role,
-    /// How many there are.
+    /// Their number.
     pub cells: usize,
     /// Their mean.
     pub mean: f64,
@@ -70,13 +71,13 @@ pub struct Difference {
 /// The winner that was the best one of its first trainings, and what it reached in further ones that it was not chosen by.
 #[derive(Clone, Copy, Debug)]
 pub struct Chosen {
-    /// Its place among the cells.
+    /// Its index among the cells.
     pub place: usize,
-    /// How many further trainings.
+    /// The number of further trainings.
     pub seeds: usize,
-    /// What it reached in them on average.
+    /// Its mean accuracy in them, as a fraction.
     pub measured: f64,
-    /// How far that lies above the best recorded cell's fresh trainings; `None` where there are too few.
+    /// The difference from the best recorded cell's fresh trainings; `None` where there are too few.
     pub above_recorded: Option<Estimate>,
 }
 
@@ -150,13 +151,13 @@ impl Verdict {
     /// Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of average
     /// bioavailability", Journal of Pharmacokinetics and Biopharmaceutics 15, 1987: the promise is taken for kept if the interval of 90 %
     /// lies above the margin.
-    pub(super) fn of(verification: &Verification) -> Option<Self> {
+    pub(super) fn new(verification: &Verification) -> Option<Self> {
         let winners = verification.cells.iter().filter(|cell| cell.role == Role::Winner);
         let pairs: Vec<(f64, f64)> =
             winners.filter_map(|cell| Some((fraction(cell.predicted?), fraction(cell.measured?)))).collect();
         let known = KnownMean::of(&pairs.iter().map(|(predicted, measured)| measured - predicted).collect::<Vec<_>>())?;
         let difference = known.interval(EQUIVALENCE);
-        let outcome = Outcome::of(difference, MARGIN);
+        let outcome = Outcome::judge(difference, MARGIN);
         let [predicted, measured] = [|pair: &(f64, f64)| pair.0, |pair: &(f64, f64)| pair.1]
             .map(|of| mean(&pairs.iter().map(of).collect::<Vec<_>>()).unwrap_or_default());
         let answer = match outcome {
@@ -208,7 +209,7 @@ mod tests {
             (-0.02, 0.001, Outcome::Open),
             (-0.011, 0.02, Outcome::Open),
         ] {
-            assert_eq!(Outcome::of(estimate(low, high), 0.01), outcome, "{low} to {high}");
+            assert_eq!(Outcome::judge(estimate(low, high), 0.01), outcome, "{low} to {high}");
         }
     }
 }

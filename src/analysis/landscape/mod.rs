@@ -237,9 +237,8 @@ fn pick(values: &[f64], places: &[usize]) -> Vec<f64> {
 fn sizes(cells: &[&Cell], skeleton: Option<&Skeleton>) -> Vec<(String, Vec<f64>)> {
     let mut sizes: Vec<_> = SIZES.iter().map(|size| (size.name().to_owned(), size.measure_all(cells))).collect();
     if let Some(skeleton) = skeleton {
-        #[expect(clippy::cast_precision_loss, reason = "only the order counts, and that stays")]
         let counts = |cell: &&Cell| {
-            count(cell, skeleton).map_or((0.0, 0.0), |(parameters, flops)| (f64::from(parameters.0), flops.0 as f64))
+            count(cell, skeleton).map_or((0.0, 0.0), |(parameters, flops)| (f64::from(parameters.0), flops.to_f64()))
         };
         let (parameters, flops) = cells.par_iter().map(counts).unzip();
         sizes.push(("flops-as-trained".to_owned(), flops));

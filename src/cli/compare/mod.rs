@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use nasbench::compare::{self, Competitor, Finished, Plan, Summary, Task, Truth};
 use nasbench::search::{self, Budget, Returns, Setup};
 use nasbench::table::SHIPPED;
@@ -19,7 +19,7 @@ use super::outputs::utf8;
 use super::search::cost::Cost;
 use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
-use super::{Global, note};
+use super::{Global, note, progress};
 
 /// The baseline if none is given.
 const BASELINE: &str = "random";
@@ -182,7 +182,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         Plan { competitors, baseline, tasks, runs, budget: *budget, duplicates, returns, seed }
     };
     let plans: Vec<Plan> = budgets.iter().map(plan).collect();
-    let bar = progress(&plans, global.quiet);
+    let bar = bar(&plans, global.quiet);
     let started = Instant::now();
     let compared = |plan: Plan| -> Result<Compared, compare::Error> {
         let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
@@ -280,13 +280,10 @@ fn baseline(given: Option<&str>, competitors: &[Competitor], set: &[String]) -> 
     Ok(found)
 }
 
-fn progress(plans: &[Plan], quiet: bool) -> ProgressBar {
-    let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
+fn bar(plans: &[Plan], quiet: bool) -> ProgressBar {
     let runs = |plan: &Plan| u64::from(plan.runs).saturating_mul((plan.competitors.len() * plan.tasks.len()) as u64);
     let all = plans.iter().map(runs).fold(0, u64::saturating_add);
-    let bar = ProgressBar::with_draw_target(Some(all), target);
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {eta} left");
-    bar.set_style(style.expect("the template is well-formed"));
+    let bar = progress::bar(quiet, Some(all), "{bar:30} {pos} of {len} runs, {eta} left");
     bar.enable_steady_tick(Duration::from_secs(1));
     bar
 }

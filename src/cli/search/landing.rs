@@ -1,4 +1,4 @@
-//! The trials of a search that is going on: they land in the file of `--out` as they finish, and a bar or lines say how far it is.
+//! Saves the trials of a running search to the file of `--out` as they finish, and shows its progress.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -7,23 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use nasbench::oracle::{Event, Measurement, Proposal};
 use nasbench::search::{Budget, Trial};
 use nasbench::table::{self, write_trials};
-use nasbench::unit::{Epochs, Seconds, Seed};
+use nasbench::unit::{Epochs, Seed};
 
-use crate::cli::progress::{LogClock, say};
+use crate::cli::progress::{LogClock, advance, bar_of_fraction, say, time_left};
 
-/// The file is written again after a trial, but not more often than this.
+/// The shortest interval between two writes of the file.
 const WRITTEN_EVERY: Duration = Duration::from_secs(1);
-/// The ticks of the bar.
-const TICKS: u64 = 1_000;
 
-/// What is searched, and where its trials are to land.
+/// Receives the trials of a running search.
 pub(super) struct Landing {
     pub(super) algorithm: &'static str,
-    /// What answers, as the file says it.
+    /// The name of the oracle in the file.
     pub(super) oracle: String,
     pub(super) seed: Seed,
     pub(super) epochs: Epochs,
@@ -34,10 +32,10 @@ pub(super) struct Landing {
     pub(super) state: Mutex<State>,
 }
 
-/// What has landed so far.
+/// The trials so far.
 pub(super) struct State {
     trials: BTreeMap<usize, Trial>,
-    /// How far each measurement is that has begun.
+    /// The finished fraction of each measurement in progress.
     begun: HashMap<usize, f64>,
     written: Option<Instant>,
     /// The first failure to write the file.
@@ -56,14 +54,13 @@ impl Default for State {
 
 /// The bar of a search by real training.
 pub(super) fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(TICKS), ProgressDrawTarget::stderr_with_hz(5));
-    bar.set_style(ProgressStyle::with_template("{bar:30} {wide_msg}").expect("the template is well-formed"));
+    let bar = bar_of_fraction(false);
     bar.enable_steady_tick(Duration::from_secs(1));
     bar
 }
 
 impl Landing {
-    /// Hears of the measurements, and says whether they are to go on.
+    /// Receives an event of the measurements, and decides whether they go on.
     pub(super) fn observe(&self, event: Event) -> ControlFlow<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -83,7 +80,7 @@ impl Landing {
         state.begun.remove(&position);
         state.trials.insert(position, Trial { proposal, measurement });
         // What takes no time needs not land one by one.
-        let is_due = state.written.map_or(state.started.elapsed() >= WRITTEN_EVERY, |written| written.elapsed() >= WRITTEN_EVERY);
+        let is_due = state.written.unwrap_or(state.started).elapsed() >= WRITTEN_EVERY;
         if let (Some(out), true) = (&self.out, is_due) {
             state.failure = self.write(&state.trials, out).err();
             state.written = Some(Instant::now());
@@ -110,7 +107,7 @@ impl Landing {
         Ok(state.trials.len())
     }
 
-    /// How much of the budget is spent, a fraction.
+    /// Returns the fraction of the budget that is spent.
     #[expect(clippy::cast_precision_loss, reason = "to be read by people")]
     fn fraction(&self, state: &State) -> f64 {
         let epochs: f64 = state.trials.values().map(|trial| f64::from(trial.proposal.epochs.0)).sum();
@@ -132,20 +129,14 @@ impl Landing {
     fn show(&self, state: &mut State, bar: &ProgressBar) {
         let fraction = self.fraction(state);
         let elapsed = state.started.elapsed().as_secs_f64();
-        let left = if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() };
         let best = state.trials.values().filter_map(|trial| trial.measurement.validation_accuracy);
         let best = best.max_by(|one, other| one.fraction().total_cmp(&other.fraction()));
         let best = best.map_or_else(String::new, |best| format!(" · best {best}"));
-        let message = format!("{} trials{best} · ETA {left}", state.trials.len());
+        let message = format!("{} trials{best} · ETA {}", state.trials.len(), time_left(elapsed, fraction));
         if bar.is_hidden() {
-            if state.clock.is_due(Instant::now()) {
-                say(bar, &format!("{:.0} % · {message}", 100.0 * fraction));
-            }
-            return;
+            state.clock.line(Instant::now(), fraction, &message).iter().for_each(|line| say(bar, line));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a bar")]
-        bar.set_position((fraction * TICKS as f64) as u64);
-        bar.set_message(message);
+        advance(bar, fraction, message);
     }
 }
 
@@ -153,7 +144,7 @@ impl Landing {
 mod tests {
     use nasbench::space::Cell;
     use nasbench::table::holds_trials;
-    use nasbench::unit::Accuracy;
+    use nasbench::unit::{Accuracy, Seconds};
 
     use super::*;
 

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use nasbench::space::Space;
 use serde_json::Value;
 
-use super::rows::{Format, Rows};
+use super::rows::{CellFormat, Rows};
+use crate::cli::format::Format;
 use crate::cli::note;
 
 /// A table for people stops here unless more is asked for.
@@ -15,7 +16,7 @@ const PAGE: usize = 20;
 pub(super) struct Arguments {
     /// How to print it; `hashes` are sorted, the rest stands in the order of the index.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: CellFormat,
 
     /// Print so many cells and no more [default: 20 in a table, all of them otherwise].
     #[arg(long, value_name = "N")]
@@ -25,11 +26,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {
     let enumeration = space.enumerate()?;
     let limit = arguments.limit.map(NonZeroUsize::get);
-    let limit = limit.unwrap_or(if arguments.format == Format::Table { PAGE } else { usize::MAX });
+    let limit = limit.unwrap_or(if arguments.format == CellFormat::Rows(Format::Table) { PAGE } else { usize::MAX });
     let mut rows = Rows::new(arguments.format, &["index", "isomorphs"], std::io::stdout().lock())?;
     let indices: Box<dyn Iterator<Item = usize>> = match arguments.format {
-        Format::Hashes => Box::new(enumeration.by_hash().iter().map(|index| *index as usize)),
-        Format::Table | Format::Json | Format::Csv => Box::new(0..enumeration.len()),
+        CellFormat::Hashes => Box::new(enumeration.by_hash().iter().map(|index| *index as usize)),
+        CellFormat::Rows(_) => Box::new(0..enumeration.len()),
     };
     for index in indices.take(limit) {
         let own = [Value::from(index), enumeration.isomorphs(index).into()];

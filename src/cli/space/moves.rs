@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use nasbench::space::{Cell, Space};
 use serde_json::Value;
 
-use super::rows::{Format, Rows};
+use super::rows::{CellFormat, Rows};
 use crate::cli::Global;
 use crate::cli::cell::{self, Resolver};
 
@@ -15,7 +15,7 @@ pub(super) struct NeighboursArguments {
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: CellFormat,
 }
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(super) struct PathArguments {
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: CellFormat,
 }
 
 pub(super) fn neighbours(arguments: &NeighboursArguments, space: &Space, global: &Global) -> anyhow::Result<()> {

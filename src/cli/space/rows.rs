@@ -2,23 +2,40 @@
 
 use std::io::{BufWriter, Write};
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nasbench::space::{Cell, ModuleHash};
 use serde_json::Value;
 
-use crate::cli::format::{self, Table};
+use crate::cli::format::{self, Format, Table};
 
-/// How cells are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// A JSON list with an object on each line; `--cell` reads it.
-    Json,
-    /// Comma-separated values with a header.
-    Csv,
-    /// The hashes alone, one per line.
+/// How cells are printed: as other rows are, or their hashes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CellFormat {
+    Rows(Format),
     Hashes,
+}
+
+impl Default for CellFormat {
+    fn default() -> Self {
+        Self::Rows(Format::default())
+    }
+}
+
+impl ValueEnum for CellFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Rows(Format::Table), Self::Rows(Format::Json), Self::Rows(Format::Csv), Self::Hashes]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Hashes => Some(PossibleValue::new("hashes").help("The hashes alone, one per line")),
+            Self::Rows(Format::Json) => {
+                Some(PossibleValue::new("json").help("A JSON list with an object on each line; `--cell` reads it"))
+            }
+            Self::Rows(format) => format.to_possible_value(),
+        }
+    }
 }
 
 /// Prints rows: some columns of the command's own, then those that every cell has.
@@ -35,22 +52,22 @@ enum Printer<W: Write> {
 }
 
 impl<W: Write> Rows<W> {
-    pub(super) fn new(format: Format, own: &[&'static str], out: W) -> anyhow::Result<Self> {
+    pub(super) fn new(format: CellFormat, own: &[&'static str], out: W) -> anyhow::Result<Self> {
         let shown: Vec<_> = own.iter().copied().chain(["hash", "vertices", "edges", "cell"]).collect();
         let names: Vec<_> = own.iter().copied().chain(["hash", "vertices", "edges", "adjacency", "operations"]).collect();
         let printer = match format {
-            Format::Table => Printer::Table(Table::new(&shown, &[]), BufWriter::new(out)),
-            Format::Json => {
+            CellFormat::Rows(Format::Table) => Printer::Table(Table::new(&shown, &[]), BufWriter::new(out)),
+            CellFormat::Rows(Format::Json) => {
                 let mut out = BufWriter::new(out);
                 write!(out, "[")?;
                 Printer::Json { out, is_first: true }
             }
-            Format::Csv => {
+            CellFormat::Rows(Format::Csv) => {
                 let mut writer = csv::Writer::from_writer(out);
                 writer.write_record(&names)?;
                 Printer::Csv(Box::new(writer))
             }
-            Format::Hashes => Printer::Hashes(BufWriter::new(out)),
+            CellFormat::Hashes => Printer::Hashes(BufWriter::new(out)),
         };
         Ok(Self { names, printer })
     }
@@ -86,7 +103,7 @@ impl<W: Write> Rows<W> {
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self.printer {
             Printer::Table(table, mut out) => {
-                table.print(format::Format::Table, &mut out)?;
+                table.print(Format::Table, &mut out)?;
                 out.flush()?;
             }
             Printer::Json { mut out, is_first } => {
@@ -104,7 +121,7 @@ impl<W: Write> Rows<W> {
 mod tests {
     use super::*;
 
-    fn printed(format: Format, cells: &[Cell]) -> String {
+    fn printed(format: CellFormat, cells: &[Cell]) -> String {
         let mut out = Vec::new();
         let mut rows = Rows::new(format, &["index"], &mut out).unwrap();
         for (index, cell) in cells.iter().enumerate() {
@@ -118,13 +135,13 @@ mod tests {
     fn rows_that_stream_are_well_formed_however_many_there_are() {
         let cell = Cell::from_texts("010001000", "input,maxpool3x3,output").unwrap();
         for count in 0..3 {
-            let list: Vec<Value> = serde_json::from_str(&printed(Format::Json, &vec![cell; count])).unwrap();
+            let list: Vec<Value> = serde_json::from_str(&printed(CellFormat::Rows(Format::Json), &vec![cell; count])).unwrap();
             assert_eq!(list.len(), count);
-            assert_eq!(printed(Format::Hashes, &vec![cell; count]), format!("{}\n", cell.hash()).repeat(count));
+            assert_eq!(printed(CellFormat::Hashes, &vec![cell; count]), format!("{}\n", cell.hash()).repeat(count));
         }
-        let csv = printed(Format::Csv, &[cell]);
+        let csv = printed(CellFormat::Rows(Format::Csv), &[cell]);
         let expected = format!("0,{},3,2,010001000,\"input,maxpool3x3,output\"\n", cell.hash());
         assert_eq!(csv, format!("index,hash,vertices,edges,adjacency,operations\n{expected}"));
-        assert!(printed(Format::Table, &[cell]).contains("0-1,1-2 maxpool3x3"));
+        assert!(printed(CellFormat::Rows(Format::Table), &[cell]).contains("0-1,1-2 maxpool3x3"));
     }
 }

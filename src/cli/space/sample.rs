@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use nasbench::space::{Cell, SAMPLERS, Sampler, Space};
 use nasbench::unit::Seed;
 
-use super::rows::{Format, Rows};
+use super::rows::{CellFormat, Rows};
 
 /// So many cells are drawn and hashed at a time.
 const BATCH: usize = 4_096;
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 
     /// How to print it.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: CellFormat,
 }
 
 pub(super) fn run(arguments: &Arguments, space: &Space) -> anyhow::Result<()> {

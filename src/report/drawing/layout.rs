@@ -47,7 +47,7 @@ struct Node {
     below: Vec<usize>,
 }
 
-/// The nodes of a cell, boxes first, and what stands in each layer from left to right.
+/// The nodes of a cell, boxes first, and the nodes of each layer from left to right.
 struct Graph {
     nodes: Vec<Node>,
     layers: Vec<Vec<usize>>,
@@ -57,8 +57,8 @@ struct Graph {
 
 impl Layout {
     /// Lays out a cell.
-    pub(super) fn of(cell: Cell) -> Self {
-        let mut graph = Graph::of(cell);
+    pub(super) fn new(cell: Cell) -> Self {
+        let mut graph = Graph::new(cell);
         graph.order();
         graph.place();
         let nodes = &graph.nodes;
@@ -90,7 +90,7 @@ fn width(node: &Node) -> f64 {
 
 impl Graph {
     /// Puts each vertex one layer below the lowest that feeds it, and a lane into each layer that an edge skips.
-    fn of(cell: Cell) -> Self {
+    fn new(cell: Cell) -> Self {
         let node = |layer, is_box| Node { layer, x: 0.0, is_box, above: Vec::new(), below: Vec::new() };
         let mut nodes: Vec<Node> = Vec::new();
         for vertex in 0..cell.vertices() {
@@ -261,7 +261,7 @@ mod tests {
     const CLEARANCE: f64 = 6.0;
 
     fn assert_clear(cell: Cell) {
-        let layout = Layout::of(cell);
+        let layout = Layout::new(cell);
         assert!(layout.width <= 5.0 * BOX.0, "{cell}: {} wide", layout.width);
         for (i, a) in layout.boxes.iter().enumerate() {
             assert!(a.0 - BOX.0 / 2.0 >= 0.0 && a.0 + BOX.0 / 2.0 <= layout.width && a.1 + BOX.1 / 2.0 <= layout.height);
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_chain_is_straight() {
         let cell = Cell::from_texts("0100001000010000", "input,conv3x3-bn-relu,maxpool3x3,output").unwrap();
-        let layout = Layout::of(cell);
+        let layout = Layout::new(cell);
         assert!(layout.boxes.iter().all(|place| (place.0 - layout.boxes[0].0).abs() < 1e-6));
     }
 

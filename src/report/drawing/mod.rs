@@ -16,8 +16,8 @@ const HEAD: f64 = 7.0;
 const FONT: f64 = 13.0;
 
 /// Draws a cell as SVG.
-pub(super) fn of(cell: Cell) -> String {
-    let layout = Layout::of(cell);
+pub(super) fn svg(cell: Cell) -> String {
+    let layout = Layout::new(cell);
     let ink = hex(INK);
     let arrows: Vec<_> = layout.arrows.iter().map(|arrow| drawn_arrow(arrow, &ink)).collect();
     let boxes: Vec<_> = layout.boxes.iter().enumerate().map(|(vertex, at)| drawn_box(cell, vertex, *at)).collect();
@@ -37,7 +37,7 @@ pub(super) fn of(cell: Cell) -> String {
 pub fn svg_of(cell: Cell) -> String {
     const PLAIN: &str = "<svg class=\"cell\"";
     let alone = "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" style=\"background:#fff\"";
-    of(cell).replacen(PLAIN, alone, 1)
+    svg(cell).replacen(PLAIN, alone, 1)
 }
 
 /// The graph in words, for those who cannot see it.
@@ -109,16 +109,16 @@ mod tests {
     #[test]
     fn a_drawing_has_a_box_for_each_vertex_and_says_its_edges_in_words() {
         let cell = Cell::from_texts("011001000", "input,maxpool3x3,output").unwrap();
-        let svg = of(cell);
+        let svg = svg(cell);
         assert_eq!(svg.matches("<rect").count(), 3);
         assert!(svg.contains("input to 3×3 max-pool (1), input to output, 3×3 max-pool (1) to output"), "{svg}");
-        crate::report::sample::assert_well_formed(&svg);
+        crate::report::tests::sample::assert_well_formed(&svg);
     }
 
     #[test]
     fn a_drawing_of_its_own_names_its_language() {
         let svg = svg_of(Cell::from_texts("0100", "input,output").unwrap());
         assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" "), "{svg}");
-        crate::report::sample::assert_well_formed(&svg);
+        crate::report::tests::sample::assert_well_formed(&svg);
     }
 }

@@ -7,9 +7,9 @@ use std::ops::Range;
 pub(super) struct Axis {
     /// What it shows, with its unit.
     pub(super) label: String,
-    /// From where to where, in the coordinates of the plot (the logarithm on a logarithmic axis).
+    /// The range in the coordinates of the plot (the logarithm on a logarithmic axis).
     pub(super) range: Range<f64>,
-    /// Where a grid line stands and what is written there.
+    /// The positions and labels of the grid lines.
     pub(super) ticks: Vec<(f64, String)>,
     logarithmic: bool,
 }
@@ -54,7 +54,7 @@ impl Axis {
         Self { label: label.to_owned(), range, ticks, logarithmic: true }
     }
 
-    /// Where a value stands; `None` if the axis does not show it.
+    /// Returns the position of a value; `None` if the axis does not show it.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let place = if self.logarithmic { value.log10() } else { value };
         // A logarithm and back again may end a hair beyond the end of the axis.
@@ -67,7 +67,7 @@ impl Axis {
         if self.logarithmic { 10_f64.powf(self.range.start) } else { self.range.start }
     }
 
-    /// What is written at a tick.
+    /// Returns the label of a tick.
     pub(super) fn text(&self, place: f64) -> String {
         self.ticks.iter().find(|(tick, _)| (tick - place).abs() < 1e-9).map_or_else(String::new, |(_, text)| text.clone())
     }

@@ -59,7 +59,7 @@ pub(in crate::report) fn repeats(records: &Records) -> Option<Figure> {
     Plot { title: "One training against another", caption, x, y, series }.draw()
 }
 
-/// What the forest said of held-out recorded cells against what was measured.
+/// Predicted against measured accuracies of held-out recorded cells.
 pub(in crate::report) fn held_out(surrogates: &Surrogates) -> Option<Figure> {
     let points = held_out_points(surrogates);
     let both = || points.iter().flat_map(|point| [point.x, point.y]);

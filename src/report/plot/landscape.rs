@@ -57,7 +57,7 @@ pub(in crate::report) fn noise_by_decile(landscape: &Landscape) -> Option<Figure
     Plot { title: "Noise and spread", caption, x, y, series }.draw()
 }
 
-/// How alike the cells along random walks are.
+/// The autocorrelation of accuracies along random walks.
 pub(in crate::report) fn autocorrelation(landscape: &Landscape) -> Option<Figure> {
     let walk = landscape.walk.as_ref()?;
     let lags = || (1_u8..).map(f64::from).zip(&walk.autocorrelation);

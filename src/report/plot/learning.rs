@@ -59,7 +59,7 @@ fn standalone(figure: &Figure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::tests::sample;
     use crate::surrogate::quality::Summary;
 
     fn point(training: usize, tau: Option<f64>) -> assess::Point {

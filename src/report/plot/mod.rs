@@ -50,7 +50,7 @@ pub(super) struct Figure {
 
 const SHAPES: [Shape; 4] = [Shape::Circle, Shape::Triangle, Shape::Square, Shape::Diamond];
 
-/// Returns the colour and the line of each of any number of series: those of different ones differ as long as possible.
+/// Returns the colour and the line of each of any number of series: no two are alike until all combinations are used.
 fn looks() -> impl Iterator<Item = (Rgb, Stroke)> {
     let strokes = [Stroke::Solid, Stroke::Dashed, Stroke::Dotted];
     strokes.into_iter().flat_map(|stroke| PALETTE.into_iter().map(move |color| (color, stroke))).cycle()

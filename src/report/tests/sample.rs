@@ -3,10 +3,10 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Header, Prediction, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Stage, Surrogates};
 use crate::dataset::Sizes;
 use crate::engine::Device;
 use crate::oracle::{Measurement, Proposal};
+use crate::report::{Header, Prediction, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Stage, Surrogates};
 use crate::search::{Duplicates, History, Redraws, Trial};
 use crate::space::{Cell, Operation, Sampler, Space};
 use crate::statistics::{Estimate, RankCorrelation, number};
@@ -18,7 +18,7 @@ use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 use crate::verify::{Chosen, Difference, LearningCurve, Outcome, RankCorrelations, Role, Verdict, Verification, Verified};
 
 /// A report that looks like one of a real run.
-pub(super) fn full() -> Report {
+pub(in crate::report) fn full() -> Report {
     let mut rng = Seed(3).rng();
     let records = records(&mut rng);
     let held_out = records.cells.iter().filter_map(|recorded| {
@@ -34,7 +34,7 @@ pub(super) fn full() -> Report {
 }
 
 /// A report of a run that has not got anywhere.
-pub(super) fn empty() -> Report {
+pub(in crate::report) fn empty() -> Report {
     let (records, surrogates, verification) = <(Records, Surrogates, Verification)>::default();
     let mut header = header();
     header.stages.clear();
@@ -43,7 +43,7 @@ pub(super) fn empty() -> Report {
 }
 
 /// Reports with parts missing, single, equal or diverged.
-pub(super) fn odd() -> Vec<Report> {
+pub(in crate::report) fn odd() -> Vec<Report> {
     let full = full();
     let only = |keep: fn(&mut Report)| {
         let mut report = full.clone();
@@ -78,7 +78,7 @@ fn diverge(recorded: &mut RecordedCell) {
 }
 
 /// Checks that tags are closed in the order in which they were opened, that attributes are quoted and `&` starts an entity.
-pub(super) fn assert_well_formed(markup: &str) {
+pub(in crate::report) fn assert_well_formed(markup: &str) {
     let mut open = Vec::new();
     let mut rest = markup;
     while let Some((before, after)) = rest.split_once('<') {
@@ -183,7 +183,7 @@ fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
 }
 
 /// A tree that asks one thing.
-pub(super) fn judge(feature: &str) -> (Judge, JudgeQuality) {
+pub(in crate::report) fn judge(feature: &str) -> (Judge, JudgeQuality) {
     let mut rows = Rows::new(1);
     (0_u8..40).for_each(|value| rows.push(&[value.into()]).unwrap());
     let promising: Vec<_> = (0..40).map(|row| row >= 30).collect();
@@ -200,7 +200,7 @@ fn search(algorithm: &'static str, about: &'static str, rng: &mut ChaCha8Rng) ->
         let validation_accuracy = accuracy(worth(cell) + noise(rng, 0.002));
         Trial { proposal: Proposal { cell, epochs }, measurement: Measurement { validation_accuracy, training_time: None } }
     };
-    let trials = (0..2_000).map(|_| trial()).collect();
+    let trials = (0..300).map(|_| trial()).collect();
     let history = History { algorithm, seed: Seed(0), epochs, trials, redraws, duplicates, chosen: None };
     SearchRun { history, about, wall: Seconds(0.187) }
 }
