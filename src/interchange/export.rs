@@ -1,14 +1,13 @@
 //! The rows of a benchmark in formats that other programs read, batch by batch: memory does not grow with the rows.
 //!
-//! A new format is one variant of [`Format`] and one of `Writer`. The official format has a module of its own.
+//! A new format is one variant of [`Format`] and one arm of `write`. The official format has a module of its own.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int32Array, ListArray, RecordBatch, RecordBatchWriter, StringArray};
 use arrow::datatypes::{DataType, Field, Float32Type, Int32Type, Schema, SchemaRef, TimestampMicrosecondType};
-use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use arrow::{csv, json};
 use parquet::arrow::ArrowWriter;
@@ -82,17 +81,48 @@ fn write(
         return Err(Error::NoRows { folder: benchmark.folder().to_owned(), part });
     }
     let form = Form::new(benchmark, part, rows.columns(), format)?;
+    let schema = SchemaRef::clone(&form.schema);
     let broken = |source| Error::Export { source };
-    let mut writer = Writer::open(benchmark, &form, out).map_err(broken)?;
-    let mut written = 0;
+    match format {
+        Format::Csv => {
+            let mut writer = csv::WriterBuilder::new().with_header(true).build(&mut *out);
+            // The header is there without any row, too.
+            writer.write(&RecordBatch::new_empty(schema)).map_err(broken)?;
+            copy(rows, &form, writer, progress)?;
+        }
+        Format::JsonLines => {
+            let buffer = io::BufWriter::new(&mut *out);
+            let writer: json::LineDelimitedWriter<_> = json::WriterBuilder::new().with_explicit_nulls(true).build(buffer);
+            copy(rows, &form, writer, progress)?;
+        }
+        Format::Parquet => {
+            let properties = Some(compacted_properties(benchmark.identity()));
+            let writer = ArrowWriter::try_new(&mut *out, schema, properties).map_err(|error| broken(error.into()))?;
+            copy(rows, &form, writer, progress)?;
+        }
+        Format::Arrow => {
+            let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, benchmark.identity().to_string())];
+            let metadata: HashMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+            let schema = schema.as_ref().clone().with_metadata(metadata);
+            let writer = FileWriter::try_new(io::BufWriter::new(&mut *out), &schema).map_err(broken)?;
+            copy(rows, &form, writer, progress)?;
+        }
+    }
+    out.flush()?;
+    Ok(total)
+}
+
+/// Writes rows in their form. What buffers hold is written when they are dropped; where that fails, the sink says so.
+fn copy(rows: Sorted, form: &Form, mut writer: impl RecordBatchWriter, progress: &mut dyn FnMut(u64, u64)) -> Result<(), Error> {
+    let broken = |source| Error::Export { source };
+    let (mut written, total) = (0, rows.rows());
     for batch in rows {
         let batch = batch?;
         writer.write(&form.apply(&batch)).map_err(broken)?;
         written += batch.num_rows() as u64;
         progress(written, total);
     }
-    writer.close().map_err(broken)?;
-    Ok(written)
+    writer.close().map_err(broken)
 }
 
 /// Remembers why the last write failed, which the writers of the formats wrap in errors of their own.
@@ -193,64 +223,6 @@ fn relabelled(column: &DictionaryArray<Int32Type>, all: &ArrayRef) -> Dictionary
     let renamed = |row: usize| keys[column.key(row)?];
     let renamed: Int32Array = (0..column.keys().len()).map(renamed).collect();
     DictionaryArray::try_new(renamed, ArrayRef::clone(all)).expect("each key is the position of a label")
-}
-
-/// A file that is being written.
-enum Writer<'a, 'b> {
-    Csv(csv::Writer<&'a mut Sink<'b>>),
-    JsonLines(json::LineDelimitedWriter<io::BufWriter<&'a mut Sink<'b>>>),
-    Parquet(Box<ArrowWriter<&'a mut Sink<'b>>>),
-    Arrow(FileWriter<io::BufWriter<&'a mut Sink<'b>>>),
-}
-
-impl<'a, 'b> Writer<'a, 'b> {
-    fn open(benchmark: &Benchmark, form: &Form, out: &'a mut Sink<'b>) -> Result<Self, ArrowError> {
-        Ok(match form.format {
-            Format::Csv => {
-                let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
-                // The header is there without any row, too.
-                writer.write(&RecordBatch::new_empty(SchemaRef::clone(&form.schema)))?;
-                Self::Csv(writer)
-            }
-            Format::JsonLines => {
-                Self::JsonLines(json::WriterBuilder::new().with_explicit_nulls(true).build(io::BufWriter::new(out)))
-            }
-            Format::Parquet => {
-                let properties = compacted_properties(benchmark.identity());
-                Self::Parquet(Box::new(ArrowWriter::try_new(out, SchemaRef::clone(&form.schema), Some(properties))?))
-            }
-            Format::Arrow => {
-                let metadata = [(VERSION_KEY, FORMAT_VERSION.to_string()), (IDENTITY_KEY, benchmark.identity().to_string())];
-                let metadata: HashMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value)).into();
-                let schema = form.schema.as_ref().clone().with_metadata(metadata);
-                Self::Arrow(FileWriter::try_new(io::BufWriter::new(out), &schema)?)
-            }
-        })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        match self {
-            Self::Csv(writer) => writer.write(batch),
-            Self::JsonLines(writer) => writer.write(batch),
-            Self::Parquet(writer) => Ok(writer.write(batch)?),
-            Self::Arrow(writer) => writer.write(batch),
-        }
-    }
-
-    fn close(self) -> Result<(), ArrowError> {
-        match self {
-            Self::Csv(writer) => Ok(writer.into_inner().flush()?),
-            Self::JsonLines(mut writer) => {
-                writer.finish()?;
-                Ok(writer.into_inner().flush()?)
-            }
-            Self::Parquet(writer) => Ok(writer.close().map(drop)?),
-            Self::Arrow(mut writer) => {
-                writer.finish()?;
-                Ok(writer.into_inner()?.flush()?)
-            }
-        }
-    }
 }
 
 #[cfg(test)]

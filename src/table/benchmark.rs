@@ -73,12 +73,6 @@ struct Stored {
     imported: Vec<Imported>,
 }
 
-/// What `benchmark.toml` holds in every version.
-#[derive(Deserialize)]
-struct Version {
-    format_version: Option<toml::Value>,
-}
-
 impl Benchmark {
     /// Opens the benchmark of a folder, or creates it if the folder is empty or not there.
     ///
@@ -269,8 +263,7 @@ impl Benchmark {
         for file in self.files(part)? {
             records.append(&mut read(&file, self.identity)?);
         }
-        records.sort_by_key(|record| (record.key(), record.status.yields()));
-        records.dedup_by_key(|record| record.key());
+        Record::keep_one_of_each_key(&mut records);
         Ok(records)
     }
 
@@ -298,7 +291,7 @@ impl Benchmark {
 impl Stored {
     fn from_toml(text: &str, file: &Path) -> Result<Self, Error> {
         let broken = |source| Error::Manifest { file: file.to_owned(), source: Box::new(source) };
-        let Version { format_version: version } = toml::from_str(text).map_err(broken)?;
+        let version = toml::from_str::<toml::Table>(text).map_err(broken)?.remove("format_version");
         if version.as_ref().and_then(toml::Value::as_integer) != Some(i64::from(FORMAT_VERSION)) {
             let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
             return Err(Error::FormatVersion { file: file.to_owned(), found });

@@ -9,11 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use fs_err as fs;
 use rayon::prelude::*;
 
-use super::reader::{Group, Groups};
+use super::reader::{Group, Reader};
 use super::row_digests::{Step, Watch};
-use super::{
-    Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, checksum, numerics, schema,
-};
+use super::{Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, checksum, schema};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
@@ -152,10 +150,11 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
         let outcome = FileCheck { benchmark, part, file }.run(lengths[index], &|bytes| {
             watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
         });
-        outcome.map(|FileRows { keys, statuses, is_summed }| {
+        outcome.map(|mut rows| {
+            let keys = std::mem::take(&mut rows.keys).into_iter();
             let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
-            standings.extend(keys.into_iter().map(|(key, has_failed)| (key, has_failed, index)));
-            (statuses, is_summed)
+            standings.extend(keys.map(|(key, has_failed)| (key, has_failed, index)));
+            rows
         })
     };
     let outcomes: Vec<_> = files.par_iter().enumerate().map(check_file).collect();
@@ -165,11 +164,12 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
     }
     for (file, outcome) in files.iter().zip(outcomes) {
         match outcome {
-            Ok((statuses, is_summed)) => {
+            Ok(FileRows { statuses, revisions, is_summed, .. }) => {
                 findings.unsummed += usize::from(!is_summed);
                 for (status, count) in STATUSES.iter().zip(statuses) {
                     *findings.statuses.entry(status.name()).or_default() += count;
                 }
+                findings.revisions.add(&revisions);
             }
             Err(problem) => findings.damaged.push(Damaged { file: file.clone(), problem }),
         }
@@ -182,8 +182,6 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
     }
     standings.dedup_by_key(|standing| standing.0);
     findings.keys = standings.len() as u64;
-    files.retain(|file| findings.damaged.iter().all(|damaged| damaged.file != *file));
-    findings.revisions = numerics::of_files(benchmark, &files)?;
     if part == Part::Recorded {
         compare(&standings, promise, &mut findings);
     }
@@ -241,48 +239,54 @@ struct FileCheck<'a> {
 }
 
 /// What a file that is in order holds.
+#[derive(Default)]
 struct FileRows {
     keys: Vec<Outcome>,
     /// As many as [`STATUSES`].
     statuses: [u64; STATUSES.len()],
+    revisions: Revisions,
     is_summed: bool,
 }
 
 impl FileCheck<'_> {
     fn run(&self, length: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<FileRows, Error> {
         let is_summed = checksum::check(self.file)?;
-        let groups = Groups::open(self.file, self.benchmark.identity())?;
-        let list = groups.list();
+        let reader = Reader::open_all(self.file, self.benchmark.identity())?;
         let check_group = |group: &Group| {
-            let rows_of_group = self.check_group(&groups, group)?;
-            progress(groups.share(group, length));
+            let rows_of_group = self.check_group(&reader, group)?;
+            progress(reader.share(group, length));
             Ok(rows_of_group)
         };
-        let checked: Vec<Result<_, Error>> = list.par_iter().map(check_group).collect();
-        let mut all = FileRows { keys: Vec::new(), statuses: [0; STATUSES.len()], is_summed };
+        let checked: Vec<Result<FileRows, Error>> = reader.groups().par_iter().map(check_group).collect();
+        let mut all = FileRows { is_summed, ..FileRows::default() };
         for group in checked {
-            let (keys, statuses) = group?;
+            let FileRows { keys, statuses, revisions, .. } = group?;
             all.keys.extend(keys);
             all.statuses.iter_mut().zip(statuses).for_each(|(all, count)| *all += count);
+            all.revisions.add(&revisions);
         }
         Ok(all)
     }
 
-    fn check_group(&self, groups: &Groups, group: &Group) -> Result<(Vec<Outcome>, [u64; STATUSES.len()]), Error> {
-        let (mut keys, mut statuses) = (Vec::new(), [0; STATUSES.len()]);
-        groups.read(group, BATCH, |first, batch| {
-            for (row, record) in schema::from_batch(batch, self.file, first)?.into_iter().enumerate() {
-                if let Some(Suspicion { column, expected, found }) = self.suspect(&record) {
+    fn check_group(&self, reader: &Reader, group: &Group) -> Result<FileRows, Error> {
+        let mut rows = FileRows::default();
+        let says_numerics = self.benchmark.manifest().seed.is_some();
+        for batch in reader.group(group, BATCH)? {
+            let (first, batch) = batch?;
+            let records = schema::from_batch(&batch, self.file, first)?;
+            for (row, record) in records.iter().enumerate() {
+                if let Some(Suspicion { column, expected, found }) = self.suspect(record) {
                     return Err(Error::Value { file: self.file.to_owned(), row: first + row, column, expected, found });
                 }
-                keys.push((record.key(), record.status == Status::Failed));
-                for (status, count) in STATUSES.iter().zip(&mut statuses) {
+                rows.keys.push((record.key(), record.status == Status::Failed));
+                for (status, count) in STATUSES.iter().zip(&mut rows.statuses) {
                     *count += u64::from(record.status == *status);
                 }
             }
-            Ok(())
-        })?;
-        Ok((keys, statuses))
+            let numerics = records.iter().filter(|_| says_numerics).map(|record| (record.numerics.as_deref(), 1));
+            rows.revisions.add(&Revisions::of(numerics));
+        }
+        Ok(rows)
     }
 
     /// What of a record cannot be right, beyond what every reader checks.

@@ -1,28 +1,29 @@
 //! The columns of a row: each with its name, its type, and how a record gives its value and takes it back.
 //!
-//! A new column is one entry of [`COLUMNS`]. What an entry refuses to take back is a damaged or foreign file.
+//! A new column is one entry of [`COLUMNS`]. [`Column::check`] says which values a file cannot have.
 
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, ListArray, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, ListArray, PrimitiveArray, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Field, Float32Type, Float64Type, Int32Type, TimeUnit, TimestampMicrosecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    DataType, Field, Float32Type, Float64Type, Int32Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 
 use super::Error;
 use super::record::{Record, SOURCES, STATUSES, Source, Status, Timestamp};
-use crate::space::ModuleHash;
+use crate::space::Spec;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
 /// Reads the value of a record; `None` is written as null.
 type Give<T> = fn(&Record) -> Option<T>;
-/// Puts a value into a record, or says what was expected.
-type Take<T> = fn(&mut Record, T) -> Result<(), String>;
+/// Puts a value that was checked into a record.
+type Put<T> = fn(&mut Record, T);
 
 /// One column of a row.
 pub(crate) struct Column {
@@ -71,19 +72,24 @@ pub fn columns() -> Vec<ColumnDescription> {
 
 /// The type of a column, and the way from a record and back.
 enum Access {
-    Text(Give<String>, Take<String>),
-    /// A text of which there are few different ones.
-    Label(Give<String>, Take<String>),
-    UInt8(Give<u8>, Take<u8>),
-    UInt16(Give<u16>, Take<u16>),
-    UInt32(Give<u32>, Take<u32>),
-    UInt64(Give<u64>, Take<u64>),
-    Float32(Give<f32>, Take<f32>),
-    Float64(Give<f64>, Take<f64>),
+    /// A text that the cell implies, and how a message names it.
+    OfCell(fn(&Record) -> String, fn(&String) -> String),
+    /// A count that the cell implies.
+    CountOfCell(fn(&Spec) -> usize),
+    /// A text of which there are few different ones, and those that it can be; any if there are none.
+    Label(fn(&Record) -> Option<&str>, fn(&mut Record, &str), fn() -> Vec<&'static str>),
+    UInt16(Give<u16>, Put<u16>),
+    UInt32(Give<u32>, Put<u32>),
+    UInt64(Give<u64>, Put<u64>),
+    Float32(Give<f32>, Put<f32>),
+    /// Seconds, 0 or more.
+    Time(Give<Seconds>, Put<Seconds>),
+    /// A fraction from 0 to 1.
+    Fraction(fn(&Record) -> Option<Accuracy>, fn(&mut Record) -> &mut Option<Accuracy>),
     /// A list of numbers; an empty one is written as null.
     Curve(fn(&Record) -> &Vec<f32>, fn(&mut Record) -> &mut Vec<f32>),
     /// A moment in UTC.
-    Moment(Give<i64>, Take<i64>),
+    Moment(Give<i64>, Put<i64>),
 }
 
 /// A value that a column cannot have.
@@ -96,84 +102,63 @@ pub(crate) struct Misfit {
     pub(crate) found: String,
 }
 
-use Access::{Curve, Float32, Float64, Label, Moment, Text, UInt8, UInt16, UInt32, UInt64};
+impl Misfit {
+    /// The error about the value in a file; `first` is the row of the file with which the batch starts.
+    pub(crate) fn in_file(self, column: &'static str, file: &Path, first: usize) -> Error {
+        let Self { row, expected, found } = self;
+        Error::Value { file: file.to_owned(), row: first + row, column, expected, found }
+    }
+}
+
+use Access::{CountOfCell, Curve, Float32, Fraction, Label, Moment, OfCell, Time, UInt16, UInt32, UInt64};
 
 /// Every column, in the order of the files.
 pub(crate) const COLUMNS: &[Column] = &[
-    required(HASH, Text(|r| Some(r.hash.to_string()), |r, text| check_hash(r.hash, &text)))
+    required(HASH, OfCell(|r| r.hash.to_string(), |hash| format!("{hash}, the hash of the cell")))
         .about("", "the official hash of the cell, in hexadecimal digits: equal for cells that differ in their numbering only"),
-    required(ADJACENCY, Text(|r| Some(r.cell.adjacency_text()), |r, text| same(&text, &r.cell.adjacency_text())))
+    required(ADJACENCY, OfCell(|r| r.cell.adjacency_text(), as_the_cell))
         .about("", "the matrix of the cell that was trained, row by row: 1 where an edge leads from the row to the column"),
-    required(OPERATIONS, Text(|r| Some(r.cell.operations_text()), |r, text| same(&text, &r.cell.operations_text())))
+    required(OPERATIONS, OfCell(|r| r.cell.operations_text(), as_the_cell))
         .about("", "the operations of its vertices in the same order, from input to output, with commas between"),
-    required("vertices", UInt8(|r| Some(small(r.cell.vertices())), |r, n| same(&n, &small(r.cell.vertices()))))
-        .about("", "the vertices of the cell, with input and output"),
-    required("edges", UInt8(|r| Some(small(r.cell.edge_count())), |r, n| same(&n, &small(r.cell.edge_count()))))
-        .about("", "the edges of the cell"),
-    required("epochs", UInt16(|r| Some(r.epochs.0), |r, n| put(&mut r.epochs, Epochs(n))))
+    required("vertices", CountOfCell(Spec::vertices)).about("", "the vertices of the cell, with input and output"),
+    required("edges", CountOfCell(Spec::edge_count)).about("", "the edges of the cell"),
+    required("epochs", UInt16(|r| Some(r.epochs.0), |r, n| r.epochs = Epochs(n)))
         .about("epochs", "the training budget: each budget is a training of its own"),
-    required("repeat", UInt16(|r| Some(r.repeat), |r, n| put(&mut r.repeat, n)))
+    required("repeat", UInt16(|r| Some(r.repeat), |r, n| r.repeat = n))
         .about("", "the number of the training among those of the cell at the budget, from 0; of verification from 100"),
-    optional("seed", UInt64(|r| r.seed.map(|seed| seed.0), |r, n| put(&mut r.seed, Some(Seed(n)))))
+    optional("seed", UInt64(|r| r.seed.map(|seed| seed.0), |r, n| r.seed = Some(Seed(n))))
         .about("", "the seed of the training, 64 bits without a sign; null in imported rows"),
-    required("trainable_parameters", UInt32(|r| Some(r.parameters.0), |r, n| put(&mut r.parameters, Parameters(n))))
+    required("trainable_parameters", UInt32(|r| Some(r.parameters.0), |r, n| r.parameters = Parameters(n)))
         .about("", "the trainable parameters of the network"),
-    required("flops", UInt64(|r| Some(r.flops.0), |r, n| put(&mut r.flops, Flops(n))))
+    required("flops", UInt64(|r| Some(r.flops.0), |r, n| r.flops = Flops(n)))
         .about("operations", "floating-point operations of one forward pass of one image, two for a multiply-add; 0 if unknown"),
-    required("start_training_time", Float64(|r| Some(r.start.training_time.0), |r, x| put_time(&mut r.start.training_time, x)))
+    required("start_training_time", Time(|r| Some(r.start.training_time), |r, x| r.start.training_time = x))
         .about("seconds", "what the training had cost before the first step: 0"),
-    optional(
-        "start_train_accuracy",
-        Float32(|r| fraction(r.start.train_accuracy), |r, x| put_accuracy(&mut r.start.train_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the training images before the first step"),
-    optional(
-        "start_validation_accuracy",
-        Float32(|r| fraction(r.start.validation_accuracy), |r, x| put_accuracy(&mut r.start.validation_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the validation images before the first step"),
-    optional(
-        "start_test_accuracy",
-        Float32(|r| fraction(r.start.test_accuracy), |r, x| put_accuracy(&mut r.start.test_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the test images before the first step"),
-    required(
-        "halfway_training_time",
-        Float64(|r| Some(r.halfway.training_time.0), |r, x| put_time(&mut r.halfway.training_time, x)),
-    )
-    .about("seconds", "what the training had cost after half of the epochs; 0 if nobody measured it"),
-    optional(
-        "halfway_train_accuracy",
-        Float32(|r| fraction(r.halfway.train_accuracy), |r, x| put_accuracy(&mut r.halfway.train_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the training images after half of the epochs"),
-    optional(
-        "halfway_validation_accuracy",
-        Float32(|r| fraction(r.halfway.validation_accuracy), |r, x| put_accuracy(&mut r.halfway.validation_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the validation images after half of the epochs"),
-    optional(
-        "halfway_test_accuracy",
-        Float32(|r| fraction(r.halfway.test_accuracy), |r, x| put_accuracy(&mut r.halfway.test_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the test images after half of the epochs"),
-    required("final_training_time", Float64(|r| Some(r.end.training_time.0), |r, x| put_time(&mut r.end.training_time, x)))
+    optional("start_train_accuracy", Fraction(|r| r.start.train_accuracy, |r| &mut r.start.train_accuracy))
+        .about("fraction", "the accuracy on the training images before the first step"),
+    optional("start_validation_accuracy", Fraction(|r| r.start.validation_accuracy, |r| &mut r.start.validation_accuracy))
+        .about("fraction", "the accuracy on the validation images before the first step"),
+    optional("start_test_accuracy", Fraction(|r| r.start.test_accuracy, |r| &mut r.start.test_accuracy))
+        .about("fraction", "the accuracy on the test images before the first step"),
+    required("halfway_training_time", Time(|r| Some(r.halfway.training_time), |r, x| r.halfway.training_time = x))
+        .about("seconds", "what the training had cost after half of the epochs; 0 if nobody measured it"),
+    optional("halfway_train_accuracy", Fraction(|r| r.halfway.train_accuracy, |r| &mut r.halfway.train_accuracy))
+        .about("fraction", "the accuracy on the training images after half of the epochs"),
+    optional("halfway_validation_accuracy", Fraction(|r| r.halfway.validation_accuracy, |r| &mut r.halfway.validation_accuracy))
+        .about("fraction", "the accuracy on the validation images after half of the epochs"),
+    optional("halfway_test_accuracy", Fraction(|r| r.halfway.test_accuracy, |r| &mut r.halfway.test_accuracy))
+        .about("fraction", "the accuracy on the test images after half of the epochs"),
+    required("final_training_time", Time(|r| Some(r.end.training_time), |r, x| r.end.training_time = x))
         .about("seconds", "what the training cost, which searches pay; 0 if nobody measured it"),
-    optional(
-        "final_train_accuracy",
-        Float32(|r| fraction(r.end.train_accuracy), |r, x| put_accuracy(&mut r.end.train_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the training images at the end of the training"),
-    optional(
-        "final_validation_accuracy",
-        Float32(|r| fraction(r.end.validation_accuracy), |r, x| put_accuracy(&mut r.end.validation_accuracy, x)),
-    )
-    .about("fraction", "the accuracy on the validation images at the end of the training"),
-    optional("final_test_accuracy", Float32(|r| fraction(r.end.test_accuracy), |r, x| put_accuracy(&mut r.end.test_accuracy, x)))
+    optional("final_train_accuracy", Fraction(|r| r.end.train_accuracy, |r| &mut r.end.train_accuracy))
+        .about("fraction", "the accuracy on the training images at the end of the training"),
+    optional("final_validation_accuracy", Fraction(|r| r.end.validation_accuracy, |r| &mut r.end.validation_accuracy))
+        .about("fraction", "the accuracy on the validation images at the end of the training"),
+    optional("final_test_accuracy", Fraction(|r| r.end.test_accuracy, |r| &mut r.end.test_accuracy))
         .about("fraction", "the accuracy on the test images at the end of the training"),
-    required("total_time", Float64(|r| Some(r.total_time.0), |r, x| put_time(&mut r.total_time, x)))
+    required("total_time", Time(|r| Some(r.total_time), |r, x| r.total_time = x))
         .about("seconds", "what the training and its evaluations took; 0 if nobody measured it"),
-    optional("wall_time", Float64(|r| r.wall_time.map(|time| time.0), |r, x| put_time(r.wall_time.get_or_insert_default(), x)))
+    optional("wall_time", Time(|r| r.wall_time, |r, x| r.wall_time = Some(x)))
         .about("seconds", "what the whole task took by the clock"),
     optional("curve_train_loss", Curve(|r| &r.curves.train_loss, |r| &mut r.curves.train_loss))
         .about("", "the mean training loss of each epoch"),
@@ -187,38 +172,43 @@ pub(crate) const COLUMNS: &[Column] = &[
         .about("", "the mean norm of the gradient in each epoch"),
     optional("curve_images_per_second", Curve(|r| &r.curves.images_per_second, |r| &mut r.curves.images_per_second))
         .about("images/second", "how fast each epoch was trained"),
-    optional(
-        "images_per_second",
-        Float32(|r| r.telemetry.images_per_second, |r, x| put(&mut r.telemetry.images_per_second, Some(x))),
-    )
-    .about("images/second", "images trained on in a second, over the whole training"),
-    optional("peak_memory", UInt64(|r| r.telemetry.peak_memory, |r, n| put(&mut r.telemetry.peak_memory, Some(n))))
+    optional("images_per_second", Float32(|r| r.telemetry.images_per_second, |r, x| r.telemetry.images_per_second = Some(x)))
+        .about("images/second", "images trained on in a second, over the whole training"),
+    optional("peak_memory", UInt64(|r| r.telemetry.peak_memory, |r, n| r.telemetry.peak_memory = Some(n)))
         .about("bytes", "the memory that the model took with a batch"),
-    optional("macro_roc_auc", Float32(|r| r.telemetry.macro_roc_auc, |r, x| put(&mut r.telemetry.macro_roc_auc, Some(x))))
+    optional("macro_roc_auc", Float32(|r| r.telemetry.macro_roc_auc, |r, x| r.telemetry.macro_roc_auc = Some(x)))
         .about("fraction", "the area under the ROC curve on the validation images, averaged over classes"),
-    optional("macro_f1", Float32(|r| r.telemetry.macro_f1, |r, x| put(&mut r.telemetry.macro_f1, Some(x))))
+    optional("macro_f1", Float32(|r| r.telemetry.macro_f1, |r, x| r.telemetry.macro_f1 = Some(x)))
         .about("fraction", "the F1 measure on the validation images, averaged over classes"),
     required(
         "status",
-        Label(|r| Some(r.status.name().to_owned()), |r, text| put_one_of(&mut r.status, STATUSES, Status::name, &text)),
+        Label(
+            |r| Some(r.status.name()),
+            |r, text| r.status = Status::from_name(text).expect("a known label"),
+            || STATUSES.iter().map(|status| status.name()).collect(),
+        ),
     )
     .about("", "how the training ended: ok, diverged (its loss stopped being a number) or failed"),
     required(
         "source",
-        Label(|r| Some(r.source.name().to_owned()), |r, text| put_one_of(&mut r.source, SOURCES, Source::name, &text)),
+        Label(
+            |r| Some(r.source.name()),
+            |r, text| r.source = Source::from_name(text).expect("a known label"),
+            || SOURCES.iter().map(|source| source.name()).collect(),
+        ),
     )
     .about("", "where the row comes from: recorded, verified or imported"),
-    optional("device", Label(|r| r.device.clone(), |r, text| put(&mut r.device, Some(text))))
+    optional("device", Label(|r| r.device.as_deref(), |r, text| r.device = Some(text.to_owned()), Vec::new))
         .about("", "what trained the model, such as the name of a processor"),
-    optional("recorded_at", Moment(|r| r.recorded_at.map(|moment| moment.0), |r, n| put(&mut r.recorded_at, Some(Timestamp(n)))))
+    optional("recorded_at", Moment(|r| r.recorded_at.map(|moment| moment.0), |r, n| r.recorded_at = Some(Timestamp(n))))
         .about("UTC", "when the training ended"),
-    required("tool_version", Label(|r| Some(r.tool_version.clone()), |r, text| put(&mut r.tool_version, text)))
+    required("tool_version", Label(|r| Some(&r.tool_version), |r, text| text.clone_into(&mut r.tool_version), Vec::new))
         .about("", "the version of the program that wrote the row"),
-    optional("numerics", Label(|r| r.numerics.clone(), |r, text| put(&mut r.numerics, Some(text))))
+    optional("numerics", Label(|r| r.numerics.as_deref(), |r, text| r.numerics = Some(text.to_owned()), Vec::new))
         .about("", "the revision of the numerics and the vector instructions: with one such text trainings repeat bit for bit"),
     optional(
         "training_operations",
-        UInt64(|r| r.training_operations.map(|flops| flops.0), |r, n| put(&mut r.training_operations, Some(Flops(n)))),
+        UInt64(|r| r.training_operations.map(|flops| flops.0), |r, n| r.training_operations = Some(Flops(n))),
     )
     .about(
         "operations",
@@ -232,10 +222,24 @@ pub(crate) const HASH: &str = "module_hash";
 pub(crate) const ADJACENCY: &str = "module_adjacency";
 /// The name of the column with the operations of the cell.
 pub(crate) const OPERATIONS: &str = "module_operations";
+/// The name of the column that says how a training ended.
+pub(crate) const STATUS: &str = "status";
+
+/// The columns of the evaluations at the start, halfway and at the end: the time, then train, validation and test accuracy.
+pub(crate) const EVALUATIONS: [[&str; 4]; 3] = [
+    ["start_training_time", "start_train_accuracy", "start_validation_accuracy", "start_test_accuracy"],
+    ["halfway_training_time", "halfway_train_accuracy", "halfway_validation_accuracy", "halfway_test_accuracy"],
+    ["final_training_time", "final_train_accuracy", "final_validation_accuracy", "final_test_accuracy"],
+];
 
 /// The column of a name that the list has.
 pub(crate) fn column(name: &str) -> &'static Column {
-    COLUMNS.iter().find(|column| column.name == name).expect("a name of the list")
+    find(name).expect("a name of the list")
+}
+
+/// The column of a name; `None` if the list does not have it.
+pub(crate) fn find(name: &str) -> Option<&'static Column> {
+    COLUMNS.iter().find(|column| column.name == name)
 }
 
 const fn required(name: &'static str, access: Access) -> Column {
@@ -246,46 +250,13 @@ const fn optional(name: &'static str, access: Access) -> Column {
     Column { name, nullable: true, access, unit: "", about: "" }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is the simplest of the ways to take a value back, which may fail")]
-fn put<T>(place: &mut T, value: T) -> Result<(), String> {
-    *place = value;
-    Ok(())
-}
-
-fn put_time(place: &mut Seconds, seconds: f64) -> Result<(), String> {
-    if !(seconds.is_finite() && seconds >= 0.0) {
-        return Err("seconds, 0 or more".to_owned());
-    }
-    put(place, Seconds(seconds))
-}
-
-fn put_accuracy(place: &mut Option<Accuracy>, fraction: f32) -> Result<(), String> {
-    let accuracy = Accuracy::from_fraction(fraction).ok_or("a fraction from 0 to 1")?;
-    put(place, Some(accuracy))
-}
-
-fn put_one_of<T: Copy>(place: &mut T, known: &[T], name: fn(T) -> &'static str, text: &str) -> Result<(), String> {
-    let found = known.iter().copied().find(|one| name(*one) == text);
-    let list = || known.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
-    put(place, found.ok_or_else(|| format!("one of {}", list()))?)
-}
-
-/// Passes a value that the cell of the record implies.
-fn same<T: PartialEq + Debug>(found: &T, expected: &T) -> Result<(), String> {
-    if found == expected { Ok(()) } else { Err(format!("{expected:?}, as the cell has it")) }
-}
-
-/// Passes the text of the hash that was computed of the cell.
-fn check_hash(computed: ModuleHash, text: &str) -> Result<(), String> {
-    if ModuleHash::from_hex(text) == Some(computed) { Ok(()) } else { Err(format!("{computed}, the hash of the cell")) }
-}
-
-fn fraction(accuracy: Option<Accuracy>) -> Option<f32> {
-    accuracy.map(Accuracy::fraction)
+/// What is expected instead of a value that is not the one of the cell.
+fn as_the_cell<T: Debug>(implied: &T) -> String {
+    format!("{implied:?}, as the cell has it")
 }
 
 /// A count of vertices or edges as its column holds it.
-fn small(count: usize) -> u8 {
+pub(crate) fn small(count: usize) -> u8 {
     u8::try_from(count).expect("a cell has at most 9 vertices and 36 edges")
 }
 
@@ -296,11 +267,6 @@ impl Column {
         self
     }
 
-    /// Whether a row may have no value, and a file of an older version no such column.
-    pub(crate) const fn is_nullable(&self) -> bool {
-        self.nullable
-    }
-
     /// The column as arrow describes it.
     pub(crate) fn field(&self) -> Field {
         Field::new(self.name, self.data_type(), self.nullable)
@@ -309,27 +275,27 @@ impl Column {
     /// The type of the column.
     pub(crate) fn data_type(&self) -> DataType {
         match self.access {
-            Text(..) => DataType::Utf8,
+            OfCell(..) => DataType::Utf8,
             Label(..) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
-            UInt8(..) => DataType::UInt8,
+            CountOfCell(..) => DataType::UInt8,
             UInt16(..) => DataType::UInt16,
             UInt32(..) => DataType::UInt32,
             UInt64(..) => DataType::UInt64,
-            Float32(..) => DataType::Float32,
-            Float64(..) => DataType::Float64,
+            Float32(..) | Fraction(..) => DataType::Float32,
+            Time(..) => DataType::Float64,
             Curve(..) => DataType::List(Arc::new(Field::new_list_field(DataType::Float32, true))),
             Moment(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
     }
 
-    /// Passes the type that the column has in a file; `None` if the file lacks it.
+    /// Returns an error unless a file has the column with its type, or lacks it and may; `None` stands for a file that lacks it.
     ///
     /// # Errors
     ///
-    /// [`Error::Column`] if it is another one.
+    /// [`Error::Column`] if it is another type, or the column must be there.
     pub(crate) fn check_type(&self, found: Option<&DataType>, file: &Path) -> Result<(), Error> {
         let expected = self.data_type();
-        if found == Some(&expected) {
+        if found.map_or(self.nullable, |found| *found == expected) {
             return Ok(());
         }
         let found = found.map_or_else(|| "no such column".to_owned(), ToString::to_string);
@@ -343,17 +309,15 @@ impl Column {
     /// - returns: `[records]`
     pub(crate) fn gather(&self, records: &[Record]) -> ArrayRef {
         match self.access {
-            Text(give, _) => Arc::new(records.iter().map(give).collect::<StringArray>()),
-            Label(give, _) => {
-                let labels: Vec<_> = records.iter().map(give).collect();
-                Arc::new(labels.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
-            }
-            UInt8(give, _) => primitive::<UInt8Type>(records, give),
-            UInt16(give, _) => primitive::<UInt16Type>(records, give),
-            UInt32(give, _) => primitive::<UInt32Type>(records, give),
-            UInt64(give, _) => primitive::<UInt64Type>(records, give),
-            Float32(give, _) => primitive::<Float32Type>(records, give),
-            Float64(give, _) => primitive::<Float64Type>(records, give),
+            OfCell(text, _) => Arc::new(records.iter().map(|record| Some(text(record))).collect::<StringArray>()),
+            CountOfCell(count) => primitive::<UInt8Type, _>(records, |record| Some(small(count(&record.cell)))),
+            Label(give, ..) => Arc::new(records.iter().map(give).collect::<DictionaryArray<Int32Type>>()),
+            UInt16(give, _) => primitive::<UInt16Type, _>(records, give),
+            UInt32(give, _) => primitive::<UInt32Type, _>(records, give),
+            UInt64(give, _) => primitive::<UInt64Type, _>(records, give),
+            Float32(give, _) => primitive::<Float32Type, _>(records, give),
+            Time(give, _) => primitive::<Float64Type, _>(records, |record| give(record).map(|time| time.0)),
+            Fraction(give, _) => primitive::<Float32Type, _>(records, |record| give(record).map(Accuracy::fraction)),
             Curve(of, _) => {
                 let values = |record| {
                     let curve: &Vec<f32> = of(record);
@@ -365,7 +329,44 @@ impl Column {
         }
     }
 
-    /// Puts the values of an array of this column's type into records.
+    /// Finds the first value of an array that the column cannot have, whatever the cell: a null where there must be a value, a time
+    /// below 0, no fraction, an unknown label, null in a list.
+    pub(crate) fn check(&self, array: &dyn Array) -> Result<(), Misfit> {
+        let missing = array.nulls().filter(|nulls| !self.nullable && nulls.null_count() > 0);
+        if let Some(row) = missing.and_then(|nulls| (0..array.len()).find(|row| nulls.is_null(*row))) {
+            return Err(Misfit { row, expected: "a value".to_owned(), found: "null".to_owned() });
+        }
+        match self.access {
+            Time(..) => {
+                let is_time = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
+                all::<Float64Type>(array, is_time, "seconds, 0 or more")
+            }
+            Fraction(..) => {
+                all::<Float32Type>(array, |fraction| Accuracy::from_fraction(fraction).is_some(), "a fraction from 0 to 1")
+            }
+            Label(.., names) => {
+                let labels = array.as_dictionary::<Int32Type>();
+                let (texts, names) = (labels.values().as_string::<i32>(), names());
+                let is_unknown = |key: usize| !names.is_empty() && !names.contains(&texts.value(key));
+                let wrong: Vec<_> = (0..texts.len()).filter(|key| is_unknown(*key)).collect();
+                let is_wrong = |row: &usize| !wrong.is_empty() && labels.key(*row).is_some_and(|key| wrong.contains(&key));
+                let misfit = |row| {
+                    let found = labels.key(row).map_or("", |key| texts.value(key));
+                    Misfit { row, expected: format!("one of {}", names.join(", ")), found: format!("{found:?}") }
+                };
+                (0..labels.len()).find(is_wrong).map(misfit).map_or(Ok(()), Err)
+            }
+            Curve(..) => {
+                let has_null = |list: Option<ArrayRef>| list.is_some_and(|list| list.null_count() > 0);
+                let row = array.as_list::<i32>().iter().position(has_null);
+                let misfit = |row| Misfit { row, expected: "numbers".to_owned(), found: "null among them".to_owned() };
+                row.map_or(Ok(()), |row| Err(misfit(row)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the values of an array that was [checked](Self::check) into records.
     ///
     /// # Shapes
     ///
@@ -373,73 +374,79 @@ impl Column {
     ///
     /// # Errors
     ///
-    /// [`Misfit`] for the first value that cannot be right.
+    /// [`Misfit`] for the first value that the cell of its record does not have.
     pub(crate) fn scatter(&self, array: &dyn Array, records: &mut [Record]) -> Result<(), Misfit> {
         match self.access {
-            Text(_, take) => {
+            OfCell(implied, expected) => {
                 let texts = array.as_string::<i32>();
-                self.fill(array, records, |row| texts.value(row).to_owned(), take)
+                return compare(records, |row| texts.value(row).to_owned(), implied, expected);
             }
-            Label(_, take) => {
+            CountOfCell(count) => {
+                let counts = array.as_primitive::<UInt8Type>();
+                return compare(records, |row| counts.value(row), |record| small(count(&record.cell)), as_the_cell);
+            }
+            Label(_, put, _) => {
                 let labels = array.as_dictionary::<Int32Type>();
                 let texts = labels.values().as_string::<i32>();
-                let text = |row| labels.key(row).map_or_else(String::new, |key| texts.value(key).to_owned());
-                self.fill(array, records, text, take)
+                let keyed = records.iter_mut().enumerate().filter_map(|(row, record)| Some((labels.key(row)?, record)));
+                keyed.for_each(|(key, record)| put(record, texts.value(key)));
             }
-            UInt8(_, take) => self.fill_primitive::<UInt8Type>(array, records, take),
-            UInt16(_, take) => self.fill_primitive::<UInt16Type>(array, records, take),
-            UInt32(_, take) => self.fill_primitive::<UInt32Type>(array, records, take),
-            UInt64(_, take) => self.fill_primitive::<UInt64Type>(array, records, take),
-            Float32(_, take) => self.fill_primitive::<Float32Type>(array, records, take),
-            Float64(_, take) => self.fill_primitive::<Float64Type>(array, records, take),
-            Moment(_, take) => self.fill_primitive::<TimestampMicrosecondType>(array, records, take),
-            Curve(_, place) => fill_curve(array.as_list(), records, place),
-        }
-    }
-
-    fn fill_primitive<T: ArrowPrimitiveType>(
-        &self,
-        array: &dyn Array,
-        records: &mut [Record],
-        take: Take<T::Native>,
-    ) -> Result<(), Misfit> {
-        let values = array.as_primitive::<T>();
-        self.fill(array, records, |row| values.value(row), take)
-    }
-
-    /// Puts every value that is not null into its record.
-    fn fill<T: Debug>(
-        &self,
-        array: &dyn Array,
-        records: &mut [Record],
-        value: impl Fn(usize) -> T,
-        take: Take<T>,
-    ) -> Result<(), Misfit> {
-        for (row, record) in records.iter_mut().enumerate() {
-            if array.is_null(row) {
-                if !self.nullable {
-                    return Err(Misfit { row, expected: "a value".to_owned(), found: "null".to_owned() });
+            UInt16(_, put) => fill::<UInt16Type>(array, records, put),
+            UInt32(_, put) => fill::<UInt32Type>(array, records, put),
+            UInt64(_, put) => fill::<UInt64Type>(array, records, put),
+            Float32(_, put) => fill::<Float32Type>(array, records, put),
+            Time(_, put) => fill::<Float64Type>(array, records, |record, seconds| put(record, Seconds(seconds))),
+            Fraction(_, of) => fill::<Float32Type>(array, records, |record, value| *of(record) = Accuracy::from_fraction(value)),
+            Moment(_, put) => fill::<TimestampMicrosecondType>(array, records, put),
+            Curve(_, of) => {
+                for (record, list) in records.iter_mut().zip(array.as_list::<i32>().iter()) {
+                    *of(record) = list.map_or_else(Vec::new, |list| list.as_primitive::<Float32Type>().values().to_vec());
                 }
-                continue;
             }
-            let misfit = |expected| Misfit { row, expected, found: format!("{:?}", value(row)) };
-            take(record, value(row)).map_err(misfit)?;
         }
         Ok(())
     }
 }
 
-fn primitive<T: ArrowPrimitiveType>(records: &[Record], give: Give<T::Native>) -> ArrayRef {
-    Arc::new(records.iter().map(give).collect::<PrimitiveArray<T>>())
+/// A column with a number of each row.
+pub(super) fn primitive<T: ArrowPrimitiveType, R>(rows: &[R], give: impl Fn(&R) -> Option<T::Native>) -> ArrayRef {
+    Arc::new(rows.iter().map(give).collect::<PrimitiveArray<T>>())
 }
 
-fn fill_curve(lists: &ListArray, records: &mut [Record], place: fn(&mut Record) -> &mut Vec<f32>) -> Result<(), Misfit> {
-    for (row, record) in records.iter_mut().enumerate().filter(|(row, _)| !lists.is_null(*row)) {
-        let list = lists.value(row);
-        if list.null_count() > 0 {
-            return Err(Misfit { row, expected: "numbers".to_owned(), found: "null among them".to_owned() });
+/// Returns an error for the first number that is not right.
+fn all<T: ArrowPrimitiveType>(array: &dyn Array, is_right: impl Fn(T::Native) -> bool, expected: &str) -> Result<(), Misfit> {
+    let array = array.as_primitive::<T>();
+    // Most arrays have no wrong value, not even one that a null hides.
+    if array.values().iter().all(|value| is_right(*value)) {
+        return Ok(());
+    }
+    let wrong =
+        array.iter().enumerate().find_map(|(row, value)| value.filter(|value| !is_right(*value)).map(|value| (row, value)));
+    let misfit = |(row, value)| Misfit { row, expected: expected.to_owned(), found: format!("{value:?}") };
+    wrong.map(misfit).map_or(Ok(()), Err)
+}
+
+/// Returns an error for the first value that is not the one that the cell implies.
+fn compare<T: PartialEq + Debug>(
+    records: &[Record],
+    found: impl Fn(usize) -> T,
+    implied: impl Fn(&Record) -> T,
+    expected: impl Fn(&T) -> String,
+) -> Result<(), Misfit> {
+    for (row, record) in records.iter().enumerate() {
+        let (found, implied) = (found(row), implied(record));
+        if found != implied {
+            return Err(Misfit { row, expected: expected(&implied), found: format!("{found:?}") });
         }
-        *place(record) = list.as_primitive::<Float32Type>().values().to_vec();
     }
     Ok(())
+}
+
+/// Puts every number that is not null into its record.
+fn fill<T: ArrowPrimitiveType>(array: &dyn Array, records: &mut [Record], put: impl Fn(&mut Record, T::Native)) {
+    for (record, value) in records.iter_mut().zip(array.as_primitive::<T>()) {
+        if let Some(value) = value {
+            put(record, value);
+        }
+    }
 }

@@ -13,11 +13,10 @@ use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::reader::{ROWS, Scan};
-use super::{Benchmark, Error, Identity, Key, Part, reader, schema, status_scan};
+use super::reader::{Batches, ROWS, Reader};
+use super::status_scan::{COLUMNS, rows};
+use super::{Benchmark, Error, Identity, Key, Part, reader, schema};
 
-/// The columns that make the key, and that which says which of the rows of one key counts.
-const KEY: [&str; 4] = ["module_hash", "epochs", "repeat", "status"];
 /// Rows that are gathered first. What they take tells how many fit into memory the next time.
 const FIRST: usize = 32_768;
 /// The bytes that gathered rows may take: to gather some costs a look into every file, so that they should be many.
@@ -37,7 +36,7 @@ pub(crate) struct Sorted {
 /// How the rows come into order.
 enum Order {
     /// They stand in order in one file.
-    AsRead(Box<Scan>),
+    AsRead(Box<Batches>),
     /// They stand here and there.
     Gathered(Gathering),
 }
@@ -100,8 +99,8 @@ impl Sorted {
         if let [file] = files.as_slice()
             && let Some(rows) = rows_in_order(file, identity)?
         {
-            let scan = Scan::open(file, identity, SchemaRef::clone(&columns), None)?;
-            return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(scan)), files });
+            let batches = Reader::open(file, identity, &columns)?.batches()?;
+            return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(batches)), files });
         }
         let mut places = Vec::new();
         for (index, file) in files.iter().enumerate() {
@@ -133,7 +132,7 @@ impl Sorted {
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, Error> {
         match &mut self.order {
-            Order::AsRead(scan) => Ok(scan.next().transpose()?.map(|(_, batch)| batch)),
+            Order::AsRead(batches) => Ok(batches.next().transpose()?.map(|(_, batch)| batch)),
             Order::Gathered(gathering) => gathering.next_batch(&self.files, self.identity, &self.columns),
         }
     }
@@ -192,7 +191,7 @@ fn gather(places: &[RowLocation], files: &[PathBuf], identity: Identity, columns
         for of_file in of_files {
             let file = &files[places[of_file[0]].file as usize];
             let rows = of_file.iter().map(|index| places[*index].row as usize);
-            for batch in Scan::open(file, identity, SchemaRef::clone(columns), Some(selection(rows)))? {
+            for batch in Reader::open(file, identity, columns)?.selected(None, selection(rows))? {
                 let (_, batch) = batch?;
                 small.rows += batch.num_rows();
                 small.batches.push(batch);
@@ -254,9 +253,9 @@ fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> 
 
 /// Reads the key of every row of a file, and whether it yields to others of its key.
 fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool, u32)) -> Result<(), Error> {
-    for batch in Scan::open(file, identity, schema::of(&KEY), None)? {
+    for batch in Reader::open(file, identity, &schema::of(&COLUMNS))?.batches()? {
         let (first, batch) = batch?;
-        for (row, (key, status)) in (first..).zip(status_scan::rows(&batch, file, first)?) {
+        for (row, (key, status)) in (first..).zip(rows(&batch, file, first)?) {
             take(key, status.yields(), u32::try_from(row).expect("a file has fewer than 2^32 rows"));
         }
     }
@@ -272,7 +271,7 @@ pub(crate) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Resul
     let columns = schema::of(names);
     let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
     for file in benchmark.files(part)?.into_iter().rev() {
-        for batch in Scan::open(&file, benchmark.identity(), SchemaRef::clone(&columns), None)? {
+        for batch in Reader::open(&file, benchmark.identity(), &columns)?.batches()? {
             let (_, batch) = batch?;
             for (known, column) in labels.iter_mut().zip(batch.columns()) {
                 for label in column.as_dictionary::<Int32Type>().values().as_string::<i32>().iter().flatten() {
@@ -313,7 +312,7 @@ mod tests {
     }
 
     fn is_as_read(benchmark: &Benchmark) -> bool {
-        matches!(Sorted::open(benchmark, Part::Recorded, &KEY).unwrap().order, Order::AsRead(_))
+        matches!(Sorted::open(benchmark, Part::Recorded, &COLUMNS).unwrap().order, Order::AsRead(_))
     }
 
     #[test]
@@ -390,7 +389,7 @@ mod tests {
     fn a_damaged_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = benchmark(folder.path(), &records(), &[]);
-        let open = || Sorted::open(&benchmark, Part::Recorded, &KEY).map(drop).unwrap_err().to_string();
+        let open = || Sorted::open(&benchmark, Part::Recorded, &COLUMNS).map(drop).unwrap_err().to_string();
         let file = folder.path().join("records.parquet");
         let whole = fs::read(&file).unwrap();
         fs::write(&file, &whole[..whole.len() / 2]).unwrap();

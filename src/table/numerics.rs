@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use arrow::array::AsArray;
-use arrow::datatypes::SchemaRef;
 
-use super::reader::Scan;
+use super::reader::Reader;
+use super::status_scan::count_labels;
 use super::{Benchmark, Error, Part, schema};
 
 /// The name of the column.
@@ -23,7 +22,7 @@ pub struct Revisions(BTreeMap<u16, u64>);
 
 impl Revisions {
     /// Counts the rows of each text of the column `numerics`; `None` is that of rows of older versions.
-    fn of<'a>(counts: impl IntoIterator<Item = (Option<&'a str>, u64)>) -> Self {
+    pub(super) fn of<'a>(counts: impl IntoIterator<Item = (Option<&'a str>, u64)>) -> Self {
         let mut revisions = BTreeMap::new();
         for (text, rows) in counts.into_iter().filter(|(_, rows)| *rows > 0) {
             *revisions.entry(text.map_or(FIRST, revision)).or_default() += rows;
@@ -88,30 +87,15 @@ impl Benchmark {
     /// As [`read`](super::read) for the first damaged file.
     pub fn revisions(&self) -> Result<Revisions, Error> {
         let mut revisions = Revisions::default();
-        for part in [Part::Recorded, Part::Verified] {
-            revisions.add(&of_files(self, &self.files(part)?)?);
+        if self.manifest().seed.is_some() {
+            for file in [self.files(Part::Recorded)?, self.files(Part::Verified)?].concat() {
+                for batch in Reader::open(&file, self.identity(), &schema::of(&["status", NUMERICS]))?.batches()? {
+                    revisions.add(&Revisions::of(count_labels(batch?.1[NUMERICS].as_dictionary())));
+                }
+            }
         }
         Ok(revisions)
     }
-}
-
-/// Counts the rows of some files of a benchmark, those that stand twice counted twice.
-pub(super) fn of_files(benchmark: &Benchmark, files: &[PathBuf]) -> Result<Revisions, Error> {
-    if benchmark.manifest().seed.is_none() {
-        return Ok(Revisions::default());
-    }
-    let columns = schema::of(&["status", NUMERICS]);
-    let mut revisions = Revisions::default();
-    for file in files {
-        for batch in Scan::open(file, benchmark.identity(), SchemaRef::clone(&columns), None)? {
-            let (_, batch) = batch?;
-            let labels = batch[NUMERICS].as_dictionary::<arrow::datatypes::Int32Type>();
-            let texts = labels.values().as_string::<i32>();
-            let text = |row| labels.key(row).map(|key| texts.value(key));
-            revisions.add(&Revisions::of((0..batch.num_rows()).map(|row| (text(row), 1))));
-        }
-    }
-    Ok(revisions)
 }
 
 #[cfg(test)]

@@ -3,20 +3,17 @@
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use fs_err as fs;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
-use super::column::column;
-use super::reader::check_metadata;
+use super::column::HASH;
+use super::reader::{Group, Reader};
 use super::{Benchmark, Error, Identity, Part, Record, schema};
 use crate::space::ModuleHash;
-
-const HASH: &str = "module_hash";
 
 impl Benchmark {
     /// Reads the rows of one cell that searches and surrogates may see, sorted by epochs and repeat; none if it has none.
@@ -44,58 +41,55 @@ impl Benchmark {
         for file in self.files(Part::Recorded)? {
             records.append(&mut look_up(&file, self.identity(), &texts)?);
         }
-        records.sort_by_key(|record| (record.key(), record.status.yields()));
-        records.dedup_by_key(|record| record.key());
+        Record::keep_one_of_each_key(&mut records);
         Ok(records)
     }
 }
 
 /// Reads the records of a file with one of some hashes, whose texts are sorted.
 fn look_up(file: &Path, identity: Identity, texts: &[String]) -> Result<Vec<Record>, Error> {
-    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
-    let open = || fs::File::open(file).map(fs::File::into_file);
-    let stated = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::new()).map_err(broken)?;
-    check_metadata(stated.metadata().file_metadata(), file, identity)?;
-    column(HASH).check_type(stated.schema().field_with_name(HASH).ok().map(arrow::datatypes::Field::data_type), file)?;
-    let hash_column = stated.parquet_schema().columns().iter().position(|leaf| leaf.name() == HASH);
+    let mut reader = Reader::open_all(file, identity)?;
+    let hash_column = reader.metadata.parquet_schema().columns().iter().position(|leaf| leaf.name() == HASH);
     let hash_column = hash_column.expect("its type was checked");
-
-    let may_hold = |group: &usize| {
-        let statistics = stated.metadata().row_group(*group).column(hash_column).statistics();
+    let may_hold = |group: &Group| {
+        let statistics = reader.metadata.metadata().row_group(group.index).column(hash_column).statistics();
         let range = statistics.and_then(|statistics| statistics.min_bytes_opt().zip(statistics.max_bytes_opt()));
         range.is_none_or(|(least, most)| is_any_within(texts, least, most))
     };
-    let groups: Vec<_> = (0..stated.metadata().num_row_groups()).filter(may_hold).collect();
+    let groups: Vec<_> = reader.groups().into_iter().filter(may_hold).collect();
     if groups.is_empty() {
         return Ok(Vec::new());
     }
-    let metadata = with_page_index(&open()?, &stated, &groups, hash_column).map_err(broken)?;
-
+    let open = fs::File::open(file)?.into_file();
+    reader.metadata = with_page_index(&open, &reader.metadata, &groups, hash_column).map_err(|source| reader.broken(source))?;
+    let hashes = reader.clone().with_columns(&schema::of(&[HASH]))?;
     let mut records = Vec::new();
-    let mut first = 0;
-    for (group, size) in
-        metadata.metadata().row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).enumerate()
-    {
-        if groups.contains(&group) {
-            let read = |rows: Vec<Range<usize>>, mask: ProjectionMask| {
-                let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone())
-                    .with_row_groups(vec![group])
-                    .with_row_selection(RowSelection::from_consecutive_ranges(rows.into_iter(), size))
-                    .with_projection(mask)
-                    .build()
-                    .map_err(broken)?;
-                reader.map(|batch| batch.map_err(|source| broken(source.into()))).collect::<Result<Vec<_>, Error>>()
-            };
-            let pages = pages(&metadata, group, size, hash_column, texts);
-            let hashes = ProjectionMask::leaves(metadata.parquet_schema(), [hash_column]);
-            let rows = rows_with(&read(pages.clone(), hashes)?, pages.into_iter().flatten(), texts);
-            if !rows.is_empty() {
-                let ranges = rows.iter().map(|row| *row..row + 1).collect();
-                let found = read(ranges, ProjectionMask::all())?;
-                records.append(&mut records_of(&found, file, first, &rows)?);
-            }
+    for group in groups {
+        let selection = |rows: &[Range<usize>]| RowSelection::from_consecutive_ranges(rows.iter().cloned(), group.rows);
+        let pages = pages(&reader.metadata, &group, hash_column, texts);
+        let mut rows = Vec::new();
+        let mut numbers = pages.iter().cloned().flatten();
+        for batch in hashes.selected(Some(&group), selection(&pages))? {
+            let (_, batch) = batch?;
+            let is_asked = |hash: &str| texts.binary_search_by(|text| text.as_str().cmp(hash)).is_ok();
+            let numbered = batch[HASH].as_string::<i32>().iter().zip(&mut numbers);
+            rows.extend(numbered.filter(|(hash, _)| hash.is_some_and(is_asked)).map(|(_, row)| row));
         }
-        first += size;
+        if rows.is_empty() {
+            continue;
+        }
+        let ranges: Vec<_> = rows.iter().map(|row| *row..row + 1).collect();
+        // Batches count only the rows that were read.
+        let in_file = |error: Error| match error {
+            Error::Value { file, row, column, expected, found } => {
+                Error::Value { file, row: group.first + rows[row - group.first], column, expected, found }
+            }
+            other => other,
+        };
+        for batch in reader.selected(Some(&group), selection(&ranges))? {
+            let found = batch.and_then(|(first, batch)| schema::from_batch(&batch, file, first));
+            records.append(&mut found.map_err(in_file)?);
+        }
     }
     Ok(records)
 }
@@ -104,31 +98,33 @@ fn look_up(file: &Path, identity: Identity, texts: &[String]) -> Result<Vec<Reco
 fn with_page_index(
     file: &std::fs::File,
     stated: &ArrowReaderMetadata,
-    groups: &[usize],
+    groups: &[Group],
     hash_column: usize,
 ) -> Result<ArrowReaderMetadata, ParquetError> {
+    let groups = || groups.iter().map(|group| group.index);
     let mut reader = ParquetMetaDataReader::new_with_metadata(stated.metadata().as_ref().clone())
         .with_page_index_policy(PageIndexPolicy::Optional)
-        .with_column_index_mask(ColumnChunkMask::row_groups_and_columns(groups.iter().copied(), [hash_column]))
-        .with_offset_index_mask(ColumnChunkMask::row_groups(groups.iter().copied()));
+        .with_column_index_mask(ColumnChunkMask::row_groups_and_columns(groups(), [hash_column]))
+        .with_offset_index_mask(ColumnChunkMask::row_groups(groups()));
     reader.read_page_indexes(file)?;
     ArrowReaderMetadata::try_new(reader.finish()?.into(), ArrowReaderOptions::new())
 }
 
 /// The rows of the pages of a row group that may hold one of the hashes: all rows if the file does not say.
-fn pages(metadata: &ArrowReaderMetadata, group: usize, size: usize, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
-    let index = metadata.metadata().page_index_for_row_group(group);
+fn pages(metadata: &ArrowReaderMetadata, group: &Group, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
+    let index = metadata.metadata().page_index_for_row_group(group.index);
+    let all = || std::iter::once(0..group.rows).collect();
     let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(places)) =
         (index.column_index(hash_column), index.offset_index(hash_column))
     else {
-        return std::iter::once(0..size).collect();
+        return all();
     };
     let starts: Vec<_> = places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
-    let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= size);
+    let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= group.rows);
     if !is_in_order || values.num_pages() != starts.len() as u64 {
-        return std::iter::once(0..size).collect();
+        return all();
     }
-    let ends = starts.iter().skip(1).copied().chain([size]);
+    let ends = starts.iter().skip(1).copied().chain([group.rows]);
     let pages = starts.iter().copied().zip(ends).enumerate();
     let may_hold = |page: usize| {
         values.min_value(page).zip(values.max_value(page)).is_some_and(|(least, most)| is_any_within(texts, least, most))
@@ -140,29 +136,6 @@ fn pages(metadata: &ArrowReaderMetadata, group: usize, size: usize, hash_column:
 fn is_any_within(texts: &[String], least: &[u8], most: &[u8]) -> bool {
     let next = texts.partition_point(|text| text.as_bytes() < least);
     texts.get(next).is_some_and(|text| text.as_bytes() <= most)
-}
-
-/// The rows whose hash is one of some. `rows` are those that the batches hold.
-fn rows_with(batches: &[RecordBatch], rows: impl Iterator<Item = usize>, texts: &[String]) -> Vec<usize> {
-    let hashes = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>());
-    let is_asked = |hash: Option<&str>| hash.is_some_and(|hash| texts.binary_search_by(|text| text.as_str().cmp(hash)).is_ok());
-    hashes.zip(rows).filter(|(hash, _)| is_asked(*hash)).map(|(_, row)| row).collect()
-}
-
-/// The records of batches. `first` is the row of the file with which the row group starts, `rows` are the batches' within it.
-fn records_of(batches: &[RecordBatch], file: &Path, first: usize, rows: &[usize]) -> Result<Vec<Record>, Error> {
-    let mut records = Vec::new();
-    for batch in batches {
-        let done = records.len();
-        let mut found = schema::from_batch(batch, file, 0).map_err(|error| match error {
-            Error::Value { file, row, column, expected, found } => {
-                Error::Value { file, row: first + rows[done + row], column, expected, found }
-            }
-            other => other,
-        })?;
-        records.append(&mut found);
-    }
-    Ok(records)
 }
 
 #[cfg(test)]
@@ -207,7 +180,7 @@ mod tests {
                 .flat_map(|cell| [4, 12].into_iter().flat_map(move |epochs| (0..3).map(move |repeat| (epochs, repeat, *cell))))
                 .map(|(epochs, repeat, cell)| Record::blank(cell, Epochs(epochs), repeat))
                 .collect();
-            records.sort_by_key(|record| (record.key(), record.status.yields()));
+            records.sort_by_key(Record::order);
             write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), statistics);
             // A shard that is not sorted, with rows that stand twice.
             let shard: Vec<_> =
@@ -231,7 +204,7 @@ mod tests {
         let benchmark = new_benchmark(folder.path());
         let mut records: Vec<_> =
             cells().into_iter().flat_map(|cell| (0..3).map(move |repeat| Record::blank(cell, Epochs(4), repeat))).collect();
-        records.sort_by_key(|record| (record.key(), record.status.yields()));
+        records.sort_by_key(Record::order);
         let (place, hash) = (202, records[202].hash);
         records[place].end.training_time.0 = -1.0;
         write_in_pages(&folder.path().join("records.parquet"), &records, benchmark.identity(), EnabledStatistics::Page);

@@ -1,21 +1,26 @@
-//! Reading records from Parquet files, each value checked.
+//! Reading Parquet files of a benchmark: some columns of some rows, batch by batch, each value checked.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use fs_err as fs;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::FileMetaData;
+use parquet::file::metadata::{FileMetaData, RowGroupMetaData};
 
-use super::column::COLUMNS;
+use super::column::find;
 use super::writer::{IDENTITY_KEY, VERSION_KEY};
 use super::{Error, FORMAT_VERSION, Identity, Record, checksum, schema};
+
+/// Rows of a batch, unless a reader asks for another number.
+pub(crate) const ROWS: usize = 8_192;
+/// No file holds more rows for each of its bytes: each row has a key of its own.
+const MOST_ROWS_PER_BYTE: u64 = 8;
 
 /// Reads all records of a file, in their order.
 ///
@@ -25,62 +30,222 @@ use super::{Error, FORMAT_VERSION, Identity, Record, checksum, schema};
 /// [`Error::ForeignRows`] if it is not of a benchmark with this identity, [`Error::Column`] or [`Error::Value`] for the first
 /// value that cannot be right.
 pub fn read(file: &Path, identity: Identity) -> Result<Vec<Record>, Error> {
-    let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
-    let builder = open(file, identity)?;
+    let reader = Reader::open_all(file, identity)?;
     checksum::check(file)?;
     let mut records = Vec::new();
-    for batch in builder.build().map_err(broken)? {
-        let batch = batch.map_err(|source| broken(source.into()))?;
-        records.append(&mut schema::from_batch(&batch, file, records.len())?);
+    for batch in reader.batches()? {
+        let (first, batch) = batch?;
+        records.append(&mut schema::from_batch(&batch, file, first)?);
     }
     Ok(records)
 }
 
-/// Rows that are read at once.
-pub(crate) const ROWS: usize = 8_192;
-
-/// Some columns of the rows of a file, batch by batch, each with the row with which it starts. Every column has its type, and a value
-/// where there must be one; values are not checked.
-pub(crate) struct Scan {
+/// An open file of a benchmark, of which some columns are read. Every value is checked as [`Column::check`](super::column::Column::check)
+/// says; whether hash, matrix and operations belong together [`schema::from_batch`] says.
+#[derive(Clone)]
+pub(crate) struct Reader {
     file: PathBuf,
+    pub(crate) metadata: ArrowReaderMetadata,
     columns: SchemaRef,
-    reader: ParquetRecordBatchReader,
-    /// The rows that were given.
-    given: usize,
 }
 
-impl Scan {
-    /// Opens a file for some of its columns, and all or some of its rows.
+/// A row group of a file.
+pub(crate) struct Group {
+    pub(crate) index: usize,
+    /// The row of the file with which the group starts.
+    pub(crate) first: usize,
+    /// The number of rows.
+    pub(crate) rows: usize,
+}
+
+impl Reader {
+    /// Opens a file of a benchmark with this identity for some columns. A text may be asked for in another type than the files have it.
     ///
     /// # Errors
     ///
-    /// As [`read`]; so each batch.
-    pub(crate) fn open(
-        file: &Path,
-        identity: Identity,
-        columns: SchemaRef,
-        selection: Option<RowSelection>,
-    ) -> Result<Self, Error> {
-        let builder = open(file, identity)?;
-        let wanted = |name: &String| columns.column_with_name(name).is_some();
-        let fields = builder.schema().fields().iter().enumerate();
-        let roots: Vec<_> = fields.filter(|(_, field)| wanted(field.name())).map(|(index, _)| index).collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let builder = builder.with_projection(mask).with_batch_size(ROWS);
-        let builder = if let Some(selection) = selection { builder.with_row_selection(selection) } else { builder };
-        let reader = builder.build().map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
-        Ok(Self { file: file.to_owned(), columns, reader, given: 0 })
+    /// As [`read`], but the sum of the file is not checked.
+    pub(crate) fn open(file: &Path, identity: Identity, columns: &SchemaRef) -> Result<Self, Error> {
+        Self::load(file, identity)?.with_columns(columns)
+    }
+
+    /// Opens a file as [`open`](Self::open) does, for all columns of a benchmark that it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) fn open_all(file: &Path, identity: Identity) -> Result<Self, Error> {
+        let reader = Self::load(file, identity)?;
+        let columns = SchemaRef::clone(&reader.columns);
+        reader.with_columns(&columns)
+    }
+
+    /// Reads and checks what a file says of itself.
+    fn load(file: &Path, identity: Identity) -> Result<Self, Error> {
+        let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+        let open = fs::File::open(file)?.into_file();
+        let bytes = open.metadata()?.len();
+        let metadata = ArrowReaderMetadata::load(&open, ArrowReaderOptions::new()).map_err(broken)?;
+        check_metadata(metadata.metadata().file_metadata(), file, identity)?;
+        let columns = schema::with_extra_of([metadata.schema().as_ref()]);
+        let reader = Self { file: file.to_owned(), metadata, columns };
+        // Memory is taken before the rows are read: a damaged footer must not ask for all there is.
+        let rows = reader.rows();
+        if rows as u64 > bytes.saturating_mul(MOST_ROWS_PER_BYTE) || u32::try_from(rows).is_err() {
+            return Err(broken(ParquetError::General(format!("a file of {bytes} bytes cannot hold {rows} rows"))));
+        }
+        Ok(reader)
+    }
+
+    /// The same open file, of which other columns are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Column`] for the first one that it lacks, or has with another type.
+    pub(crate) fn with_columns(mut self, columns: &SchemaRef) -> Result<Self, Error> {
+        let in_file = self.metadata.schema();
+        for column in columns.fields().iter().filter_map(|field| find(field.name())) {
+            column.check_type(in_file.column_with_name(column.name).map(|(_, field)| field.data_type()), &self.file)?;
+        }
+        let as_asked = |field: &Arc<Field>| match columns.column_with_name(field.name()) {
+            Some((_, asked)) if find(field.name()).is_some() => {
+                Arc::new(field.as_ref().clone().with_data_type(asked.data_type().clone()))
+            }
+            _ => Arc::clone(field),
+        };
+        let asked = Schema::new(in_file.fields().iter().map(as_asked).collect::<Vec<_>>());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(asked));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options);
+        self.metadata = metadata.map_err(|source| self.broken(source))?;
+        self.columns = SchemaRef::clone(columns);
+        Ok(self)
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The columns of every batch.
+    pub(crate) const fn columns(&self) -> &SchemaRef {
+        &self.columns
+    }
+
+    /// The number of rows of the file.
+    pub(crate) fn rows(&self) -> usize {
+        self.groups().iter().map(|group| group.rows).sum()
+    }
+
+    /// The row groups in their order.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let mut first = 0_usize;
+        let mut group = |(index, group): (usize, &RowGroupMetaData)| {
+            let group = Group { index, first, rows: usize::try_from(group.num_rows()).unwrap_or(0) };
+            first = first.saturating_add(group.rows);
+            group
+        };
+        self.metadata.metadata().row_groups().iter().enumerate().map(&mut group).collect()
+    }
+
+    /// The part of the bytes of the file that belongs to a group, if every row takes as many: for a progress bar.
+    pub(crate) fn share(&self, group: &Group, bytes: u64) -> u64 {
+        u64::try_from(u128::from(bytes) * group.rows as u128 / (self.rows() as u128).max(1)).unwrap_or(bytes)
+    }
+
+    /// Returns an error if the file has a column that this version does not know: it would be lost where the file is written anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StrangeColumn`] for the first one.
+    pub(crate) fn refuse_strange_columns(&self) -> Result<(), Error> {
+        let is_known = |field: &Field| schema::is_extra(field) || find(field.name()).is_some();
+        match self.metadata.schema().fields().iter().find(|field| !is_known(field)) {
+            Some(field) => Err(Error::StrangeColumn { file: self.file.clone(), column: field.name().clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads all rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] or [`Error::Parquet`] if the file cannot be opened again; so each batch, and [`Error::Value`] for the first value
+    /// that cannot be right.
+    pub(crate) fn batches(&self) -> Result<Batches, Error> {
+        self.batches_of(None, None, ROWS)
+    }
+
+    /// Reads the rows of a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`batches`](Self::batches).
+    pub(crate) fn group(&self, group: &Group, rows_per_batch: usize) -> Result<Batches, Error> {
+        self.batches_of(Some(group), None, rows_per_batch)
+    }
+
+    /// Reads some rows of the file, or of a group if there is one. Batches count only the rows that were read.
+    ///
+    /// # Errors
+    ///
+    /// As [`batches`](Self::batches).
+    pub(crate) fn selected(&self, group: Option<&Group>, rows: RowSelection) -> Result<Batches, Error> {
+        self.batches_of(group, Some(rows), ROWS)
+    }
+
+    fn batches_of(&self, group: Option<&Group>, rows: Option<RowSelection>, rows_per_batch: usize) -> Result<Batches, Error> {
+        let is_asked = |name: &String| self.columns.column_with_name(name).is_some();
+        let fields = self.metadata.schema().fields().iter().enumerate();
+        let roots: Vec<_> = fields.filter(|(_, field)| is_asked(field.name())).map(|(index, _)| index).collect();
+        let open = fs::File::open(&self.file)?.into_file();
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open, self.metadata.clone())
+            .with_projection(ProjectionMask::roots(self.metadata.parquet_schema(), roots))
+            .with_batch_size(rows_per_batch);
+        let expected = group.filter(|_| rows.is_none()).map(|group| group.rows);
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(rows);
+        }
+        if let Some(group) = group {
+            builder = builder.with_row_groups(vec![group.index]);
+        }
+        let batches = builder.build().map_err(|source| self.broken(source))?;
+        let (file, columns) = (self.file.clone(), SchemaRef::clone(&self.columns));
+        Ok(Batches { file, columns, batches, next: group.map_or(0, |group| group.first), read: 0, expected })
+    }
+
+    /// The error of a file that is no whole Parquet file.
+    pub(crate) fn broken(&self, source: ParquetError) -> Error {
+        Error::Parquet { file: self.file.clone(), source }
     }
 }
 
-impl Iterator for Scan {
+/// Rows of a file, batch by batch, each with the row with which it starts.
+pub(crate) struct Batches {
+    file: PathBuf,
+    columns: SchemaRef,
+    batches: ParquetRecordBatchReader,
+    /// The row with which the next batch starts.
+    next: usize,
+    /// The rows that were read.
+    read: usize,
+    /// The rows that there are to read, where that is known.
+    expected: Option<usize>,
+}
+
+impl Iterator for Batches {
     type Item = Result<(usize, RecordBatch), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?.map_err(|source| Error::Parquet { file: self.file.clone(), source: source.into() });
-        let first = self.given;
+        let broken = |source: ParquetError| Error::Parquet { file: self.file.clone(), source };
+        let Some(batch) = self.batches.next() else {
+            let (read, expected) = (self.read, self.expected.take()?);
+            let problem = || format!("a row group of {expected} rows that holds {read}");
+            return (read != expected).then(|| Err(broken(ParquetError::General(problem()))));
+        };
+        let first = self.next;
+        let batch = batch.map_err(|source| broken(source.into()));
         let batch = batch.and_then(|batch| schema::project(&batch, &self.columns, &self.file, first));
-        self.given += batch.as_ref().map_or(0, RecordBatch::num_rows);
+        let rows = batch.as_ref().map_or(0, RecordBatch::num_rows);
+        (self.next, self.read) = (first + rows, self.read + rows);
         Some(batch.map(|batch| (first, batch)))
     }
 }
@@ -89,119 +254,14 @@ impl Iterator for Scan {
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// As [`Reader::open`].
 pub(crate) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
-    let mut extra = Vec::new();
-    for file in files {
-        let found = open(file, identity)?;
-        let fields = found.schema().fields().iter().filter(|field| schema::is_extra(field));
-        extra.extend(fields.map(|field| (field.name().clone(), field.data_type().clone())));
-    }
-    Ok(schema::with_extra(extra.iter().map(|(name, data_type)| (name.as_str(), data_type.clone()))))
+    let readers = files.iter().map(|file| Reader::load(file, identity)).collect::<Result<Vec<_>, _>>()?;
+    Ok(schema::with_extra_of(readers.iter().map(|reader| reader.metadata.schema().as_ref())))
 }
 
-/// A file that is read by row groups, many at once.
-pub(crate) struct Groups {
-    file: PathBuf,
-    metadata: ArrowReaderMetadata,
-}
-
-/// Some rows of a file.
-pub(crate) struct Group {
-    index: usize,
-    /// The row of the file with which the group starts.
-    pub(crate) first: usize,
-    /// How many rows there are.
-    pub(crate) rows: usize,
-}
-
-impl Groups {
-    /// Opens a file of a benchmark with this identity.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`].
-    pub(crate) fn open(file: &Path, identity: Identity) -> Result<Self, Error> {
-        let metadata = ArrowReaderMetadata::load(&fs::File::open(file)?.into_file(), ArrowReaderOptions::new());
-        let metadata = metadata.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
-        check_metadata(metadata.metadata().file_metadata(), file, identity)?;
-        Ok(Self { file: file.to_owned(), metadata })
-    }
-
-    /// The groups in their order.
-    pub(crate) fn list(&self) -> Vec<Group> {
-        let mut first = 0;
-        let mut group = |(index, rows): (usize, i64)| {
-            let group = Group { index, first, rows: usize::try_from(rows).unwrap_or(0) };
-            first = first.saturating_add(group.rows);
-            group
-        };
-        let rows = self.metadata.metadata().row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows);
-        rows.enumerate().map(&mut group).collect()
-    }
-
-    /// The bytes of a file of so many that belong to a group, if every row takes as many: for a bar.
-    pub(crate) fn share(&self, group: &Group, bytes: u64) -> u64 {
-        let rows = u128::from(self.metadata.metadata().file_metadata().num_rows().unsigned_abs()).max(1);
-        u64::try_from(u128::from(bytes) * group.rows as u128 / rows).unwrap_or(bytes)
-    }
-
-    /// Refuses a file with a column that this version does not know: it would be lost where the file is written anew.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StrangeColumn`] for the first one.
-    pub(crate) fn refuse_strange_columns(&self) -> Result<(), Error> {
-        let is_known = |field: &Field| schema::is_extra(field) || COLUMNS.iter().any(|column| column.name == field.name());
-        match self.metadata.schema().fields().iter().find(|field| !is_known(field)) {
-            Some(field) => Err(Error::StrangeColumn { file: self.file.clone(), column: field.name().clone() }),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads the rows of a group, so many at once; `take` is told the row of the file with which a batch starts.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parquet`] or [`Error::File`] if it cannot be read, and what `take` says.
-    pub(crate) fn read(
-        &self,
-        group: &Group,
-        rows_per_batch: usize,
-        mut take: impl FnMut(usize, &RecordBatch) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let broken = |source: ParquetError| Error::Parquet { file: self.file.clone(), source };
-        let open = fs::File::open(&self.file)?.into_file();
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(open, self.metadata.clone())
-            .with_row_groups(vec![group.index])
-            .with_batch_size(rows_per_batch)
-            .build()
-            .map_err(broken)?;
-        let mut first = group.first;
-        for batch in reader {
-            let batch = batch.map_err(|source| broken(source.into()))?;
-            take(first, &batch)?;
-            first = first.saturating_add(batch.num_rows());
-        }
-        if first.checked_sub(group.first) == Some(group.rows) {
-            return Ok(());
-        }
-        let found = format!("a row group of {} rows that holds {}", group.rows, first - group.first);
-        Err(broken(ParquetError::General(found)))
-    }
-}
-
-/// Opens a file of a benchmark with this identity.
-pub(crate) fn open(file: &Path, identity: Identity) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
-    let open = fs::File::open(file)?.into_file();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open);
-    let builder = builder.map_err(|source| Error::Parquet { file: file.to_owned(), source })?;
-    check_metadata(builder.metadata().file_metadata(), file, identity)?;
-    Ok(builder)
-}
-
-/// Passes a file that is of this version and of the benchmark with this identity.
-pub(crate) fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
+/// Returns an error unless a file is of this version and of the benchmark with this identity.
+fn check_metadata(metadata: &FileMetaData, file: &Path, identity: Identity) -> Result<(), Error> {
     let stated = |key: &str| {
         let entries = metadata.key_value_metadata()?;
         entries.iter().find(|entry| entry.key == key)?.value.clone()

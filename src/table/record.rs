@@ -167,6 +167,19 @@ impl Record {
         Key { hash: self.hash, epochs: self.epochs, repeat: self.repeat }
     }
 
+    /// The order of rows: by key, and of one key those first whose training did not fail. A stable sort by it, of rows of which the newest
+    /// come first, as in [`Benchmark::files`](super::Benchmark::files), puts first the row of each key that counts.
+    #[must_use]
+    pub(crate) const fn order(&self) -> (Key, bool) {
+        (self.key(), self.status.yields())
+    }
+
+    /// Sorts rows of which the newest come first by key, and keeps the one of each key that counts.
+    pub(super) fn keep_one_of_each_key(records: &mut Vec<Self>) {
+        records.sort_by_key(Self::order);
+        records.dedup_by_key(|record| record.key());
+    }
+
     /// Whether two recordings of one task came to the same: equal after leaving out times, memory and provenance.
     #[must_use]
     pub fn is_same_result(&self, other: &Self) -> bool {
@@ -252,11 +265,15 @@ pub enum Status {
 pub const STATUSES: &[Status] = &[Status::Ok, Status::Diverged, Status::Failed];
 
 impl Status {
-    /// Whether a row counts only where its key has no other: of the rows of one key that of a training that did not fail counts, and of
-    /// those the newest, which comes first in [`Benchmark::files`](super::Benchmark::files). Whoever takes one row of each key sorts by
-    /// this behind the key.
+    /// Whether a row counts only where its key has no other: see [`Record::order`].
     pub(crate) const fn yields(self) -> bool {
         matches!(self, Self::Failed)
+    }
+
+    /// The status with a name; `None` if there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        STATUSES.iter().copied().find(|status| status.name() == name)
     }
 
     /// The name in the column `status`.
@@ -286,6 +303,12 @@ pub enum Source {
 pub const SOURCES: &[Source] = &[Source::Recorded, Source::Verified, Source::Imported];
 
 impl Source {
+    /// The source with a name; `None` if there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        SOURCES.iter().copied().find(|source| source.name() == name)
+    }
+
     /// The name in the column `source`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -18,10 +18,10 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::merge_scan::{RowLocation, Sorted, row_at};
-use super::reader::{self, Group, Groups};
+use super::reader::{self, Group, Reader};
 use super::record::CIRCUMSTANCES;
 use super::writer::Layout;
-use super::{Error, Identity, checksum, schema, status_scan, writer};
+use super::{Error, Identity, checksum, status_scan, writer};
 use crate::file::replace;
 
 /// Rows that are read at once.
@@ -72,17 +72,16 @@ pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) ->
     let entries = Mutex::new(Vec::new());
     let survey_file = |(index, file): (usize, &PathBuf)| {
         let position = u32::try_from(index).expect("there are fewer than 2^32 files");
-        let groups = Groups::open(file, identity)?;
-        groups.refuse_strange_columns()?;
-        let list = groups.list();
+        let reader = Reader::open(file, identity, &columns)?;
+        reader.refuse_strange_columns()?;
         let survey_group = |group: &Group| {
-            let found = survey_group(&groups, group, &columns, file, position)?;
+            let found = survey_group(&reader, group, position)?;
             entries.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-            let bytes = groups.share(group, lengths[index]);
+            let bytes = reader.share(group, lengths[index]);
             watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
             Ok(())
         };
-        first_error(list.par_iter().map(survey_group).collect())
+        first_error(reader.groups().par_iter().map(survey_group).collect())
     };
     first_error(files.par_iter().enumerate().map(survey_file).collect())?;
     Ok(entries.into_inner().unwrap_or_else(PoisonError::into_inner))
@@ -93,18 +92,17 @@ fn first_error(results: Vec<Result<(), Error>>) -> Result<(), Error> {
     results.into_iter().collect()
 }
 
-fn survey_group(groups: &Groups, group: &Group, columns: &SchemaRef, file: &Path, position: u32) -> Result<Vec<Entry>, Error> {
-    let digester = Digester::new(columns);
+fn survey_group(reader: &Reader, group: &Group, position: u32) -> Result<Vec<Entry>, Error> {
+    let digester = Digester::new(reader.columns());
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
-    groups.read(group, BATCH, |first, batch| {
-        let batch = schema::project(batch, columns, file, first)?;
-        let rows = status_scan::rows(&batch, file, first)?.into_iter().zip(digester.digests(&batch));
-        for (row, ((key, status), (digest, result))) in rows.enumerate() {
-            let row = u32::try_from(first + row).expect("a file has fewer than 2^32 rows");
+    for batch in reader.group(group, BATCH)? {
+        let (first, batch) = batch?;
+        let rows = status_scan::rows(&batch, reader.file(), first)?.into_iter().zip(digester.digests(&batch));
+        for (row, ((key, status), (digest, result))) in (first..).zip(rows) {
+            let row = u32::try_from(row).expect("a file has fewer than 2^32 rows");
             entries.push(Entry { place: RowLocation { key, file: position, row }, row: digest, result, yields: status.yields() });
         }
-        Ok(())
-    })?;
+    }
     Ok(entries)
 }
 
@@ -270,29 +268,26 @@ impl Rows {
 fn verify(file: &Path, identity: Identity, columns: &SchemaRef, digests: &[RowDigest], watch: Watch<'_>) -> Result<(), Error> {
     let differs = |row| Error::ReadBack { file: file.to_owned(), row };
     checksum::check(file)?;
-    let groups = Groups::open(file, identity)?;
-    let list = groups.list();
-    let rows = list.iter().map(|group| group.rows).sum::<usize>();
-    if rows != digests.len() {
-        return Err(differs(rows.min(digests.len())));
+    let reader = Reader::open(file, identity, columns)?;
+    if reader.rows() != digests.len() {
+        return Err(differs(reader.rows().min(digests.len())));
     }
     let done = AtomicU64::new(0);
     let verify_group = |group: &Group| {
         let digester = Digester::new(columns);
-        groups.read(group, BATCH, |first, batch| {
-            let batch = schema::project(batch, columns, file, first)?;
+        for batch in reader.group(group, BATCH)? {
+            let (first, batch) = batch?;
             let expected = digests.get(first..first + batch.num_rows()).ok_or_else(|| differs(first))?;
             let found = digester.digests(&batch);
-            match found.iter().zip(expected).position(|((found, _), expected)| found != expected) {
-                Some(row) => Err(differs(first + row)),
-                None => Ok(()),
+            if let Some(row) = found.iter().zip(expected).position(|((found, _), expected)| found != expected) {
+                return Err(differs(first + row));
             }
-        })?;
+        }
         let rows = group.rows as u64;
         watch(Step::Comparing, done.fetch_add(rows, Ordering::Relaxed) + rows, digests.len() as u64);
         Ok(())
     };
-    first_error(list.par_iter().map(verify_group).collect())
+    first_error(reader.groups().par_iter().map(verify_group).collect())
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 
-use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS};
+use super::column::{ADJACENCY, COLUMNS, Column, Misfit, OPERATIONS, column, find};
 use super::{Error, Number, Record};
-use crate::space::Cell;
+use crate::space::{self, Cell};
 use crate::unit::Epochs;
 
 static SCHEMA: LazyLock<SchemaRef> =
@@ -61,6 +63,12 @@ pub(crate) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataTyp
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The schema with the extra columns of some files.
+pub(crate) fn with_extra_of<'a>(files: impl IntoIterator<Item = &'a Schema>) -> SchemaRef {
+    let extra = files.into_iter().flat_map(extra_fields);
+    with_extra(extra.map(|field| (field.name().as_str(), field.data_type().clone())))
+}
+
 /// The schema with the extra columns that some records have.
 pub(crate) fn of_records(records: &[Record]) -> SchemaRef {
     let data_type = |number: &Number| if matches!(number, Number::Whole(_)) { DataType::Int64 } else { DataType::Float64 };
@@ -78,33 +86,29 @@ pub(crate) fn of(names: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Picks the columns of a schema out of a batch; others are left out. A nullable one that is not there is null.
+/// Picks the columns of a schema out of a batch, whose types were checked; others are left out. A nullable one that is not there is null.
 ///
 /// `first` is the row of the file with which the batch starts.
 ///
 /// # Errors
 ///
-/// [`Error::Column`] if one is not there or of another type, [`Error::Value`] if a value is missing where there must be one.
+/// [`Error::Value`] for the first value that cannot be right.
 pub(crate) fn project(batch: &RecordBatch, columns: &SchemaRef, file: &Path, first: usize) -> Result<RecordBatch, Error> {
-    let mut arrays = Vec::with_capacity(columns.fields().len());
-    for column in COLUMNS.iter().filter(|column| columns.column_with_name(column.name).is_some()) {
-        let Some(array) = find(batch, column, file)? else {
-            arrays.push(new_null_array(&column.data_type(), batch.num_rows()));
-            continue;
-        };
-        if let Some(nulls) = array.nulls().filter(|nulls| !column.is_nullable() && nulls.null_count() > 0) {
-            let row = first + (0..array.len()).find(|row| nulls.is_null(*row)).unwrap_or_default();
-            let (expected, found) = ("a value".to_owned(), "null".to_owned());
-            return Err(Error::Value { file: file.to_owned(), row, column: column.name, expected, found });
+    let array = |field: &Arc<Field>| {
+        let nothing = || new_null_array(field.data_type(), batch.num_rows());
+        let Some(array) = batch.column_by_name(field.name()) else { return Ok(nothing()) };
+        match find(field.name()) {
+            Some(column) => {
+                column.check(array).map_err(|misfit| misfit.in_file(column.name, file, first))?;
+                Ok(ArrayRef::clone(array))
+            }
+            // Whole in this file, it may be decimal in another one.
+            None => Ok(cast(array, field.data_type()).unwrap_or_else(|_| nothing())),
         }
-        arrays.push(ArrayRef::clone(array));
-    }
-    for field in extra_fields(columns) {
-        // Whole in this file, it may be decimal in another one.
-        let array = batch.column_by_name(field.name()).and_then(|array| cast(array, field.data_type()).ok());
-        arrays.push(array.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows())));
-    }
-    Ok(RecordBatch::try_new(SchemaRef::clone(columns), arrays).expect("the columns make the schema"))
+    };
+    let arrays = columns.fields().iter().map(array).collect::<Result<_, Error>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(SchemaRef::clone(columns), arrays, &rows).expect("the columns make the schema"))
 }
 
 /// Makes a batch of records with all columns that they have.
@@ -138,14 +142,11 @@ pub(crate) fn to_batch_with(records: &[Record], columns: &SchemaRef) -> RecordBa
 pub(crate) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
     let mut records = blank_records(batch, file, first)?;
     for column in COLUMNS {
-        let Some(array) = find(batch, column, file)? else { continue };
-        column.scatter(array, &mut records).map_err(|Misfit { row, expected, found }| Error::Value {
-            file: file.to_owned(),
-            row: first + row,
-            column: column.name,
-            expected,
-            found,
-        })?;
+        let array = batch.column_by_name(column.name);
+        column.check_type(array.map(Array::data_type), file)?;
+        let Some(array) = array else { continue };
+        let put = column.check(array).and_then(|()| column.scatter(array, &mut records));
+        put.map_err(|misfit| misfit.in_file(column.name, file, first))?;
     }
     for field in extra_fields(batch.schema_ref()) {
         let array = &batch[field.name().as_str()];
@@ -161,25 +162,29 @@ pub(crate) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
 }
 
 /// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
-fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
-    let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| column(batch, name, file));
-    let (adjacencies, operations) = (adjacencies?.as_string::<i32>(), operations?.as_string::<i32>());
+fn blank_records<'a>(batch: &'a RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
+    let texts = |name: &str| {
+        let array = batch.column_by_name(name);
+        column(name).check_type(array.map(Array::data_type), file)?;
+        Ok::<_, Error>(array.expect("it must be there").as_string::<i32>())
+    };
+    let (adjacencies, operations) = (texts(ADJACENCY)?, texts(OPERATIONS)?);
     let mut cells: Vec<Cell> = Vec::new();
     let mut cell_of_row = Vec::with_capacity(batch.num_rows());
     let mut last = None;
     for row in 0..batch.num_rows() {
-        let text = |texts: &'_ StringArray| if texts.is_null(row) { String::new() } else { texts.value(row).to_owned() };
+        let text = |texts: &'a StringArray| if texts.is_null(row) { "" } else { texts.value(row) };
         let texts = (text(adjacencies), text(operations));
         // Rows of one cell mostly stand together.
-        if last.as_ref() != Some(&texts) {
-            let (adjacency, operations) = &texts;
-            cells.push(Cell::from_texts(adjacency, operations).map_err(|problem| Error::Value {
-                file: file.to_owned(),
-                row: first + row,
-                column: ADJACENCY,
+        if last != Some(texts) {
+            let (adjacency, operations) = texts;
+            let misfit = |problem: space::Error| Misfit {
+                row,
                 expected: "a cell".to_owned(),
                 found: format!("`{adjacency}` with `{operations}`: {problem}"),
-            })?);
+            };
+            let cell = Cell::from_texts(adjacency, operations).map_err(misfit);
+            cells.push(cell.map_err(|misfit| misfit.in_file(ADJACENCY, file, first))?);
             last = Some(texts);
         }
         cell_of_row.push(cells.len() - 1);
@@ -187,31 +192,6 @@ fn blank_records(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<R
     let hashes = Cell::hashes(&cells);
     let blank = |index: usize| Record::blank_with_hash(hashes[index], cells[index], Epochs(0), 0);
     Ok(cell_of_row.into_iter().map(blank).collect())
-}
-
-/// A column of a batch by its name, with its right type.
-///
-/// # Errors
-///
-/// [`Error::Column`] if the batch has none, or of another type.
-///
-/// # Panics
-///
-/// Panics if no column of ours has that name.
-pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str, file: &Path) -> Result<&'a ArrayRef, Error> {
-    let column = super::column::column(name);
-    let array = batch.column_by_name(name);
-    column.check_type(array.map(Array::data_type), file)?;
-    Ok(array.expect("its type was checked"))
-}
-
-/// A column of a batch with its right type; `None` if it is nullable and not there.
-fn find<'a>(batch: &'a RecordBatch, column: &Column, file: &Path) -> Result<Option<&'a ArrayRef>, Error> {
-    let array = batch.column_by_name(column.name);
-    if array.is_some() || !column.is_nullable() {
-        column.check_type(array.map(Array::data_type), file)?;
-    }
-    Ok(array)
 }
 
 #[cfg(test)]
@@ -311,7 +291,7 @@ mod tests {
     fn a_nullable_column_that_a_file_lacks_is_null() {
         let whole = Record { device: Some("a device".to_owned()), ..record() };
         let batch = to_batch(std::slice::from_ref(&whole));
-        let required: Vec<_> = (0..COLUMNS.len()).filter(|index| !COLUMNS[*index].is_nullable()).collect();
+        let required: Vec<_> = (0..COLUMNS.len()).filter(|index| !COLUMNS[*index].field().is_nullable()).collect();
         let batch = batch.project(&required).unwrap();
         assert_eq!(from_batch(&batch, Path::new("a.parquet"), 0).unwrap(), [record()]);
         assert_eq!(project(&batch, &schema(), Path::new("a.parquet"), 0).unwrap(), to_batch(&[record()]));

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, UInt16Type};
 
-use super::column::HASH;
-use super::reader::Scan;
-use super::{Error, Identity, Key, STATUSES, Status, schema};
+use super::column::{HASH, Misfit, STATUS};
+use super::reader::Reader;
+use super::{Error, Identity, Key, Status, schema};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
-const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
-const STATUS: &str = "status";
+/// The columns of [`rows`].
+pub(super) const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
 
 /// Reads the keys of a file with their outcomes, and no more of it: damage elsewhere in the file is not noticed.
 ///
@@ -21,7 +21,7 @@ const STATUS: &str = "status";
 /// As [`read`](super::read).
 pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, Error> {
     let mut outcomes = Vec::new();
-    for batch in Scan::open(file, identity, schema::of(&COLUMNS), None)? {
+    for batch in Reader::open(file, identity, &schema::of(&COLUMNS))?.batches()? {
         let (first, batch) = batch?;
         outcomes.append(&mut rows(&batch, file, first)?);
     }
@@ -34,30 +34,36 @@ pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, E
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the first hash or status that is none.
+/// [`Error::Value`] for the first hash that is none.
 pub(crate) fn rows(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec<(Key, Status)>, Error> {
     let hashes = batch[HASH].as_string::<i32>();
-    let numbers = |column: &str| -> &[u16] { batch[column].as_primitive::<UInt16Type>().values() };
-    let row = |(row, ((epochs, repeat), name)): (usize, ((&u16, &u16), &str))| {
+    let [epochs, repeats] = ["epochs", "repeat"].map(|column| batch[column].as_primitive::<UInt16Type>().values());
+    let row = |(row, status): (usize, Status)| {
         let text = hashes.value(row);
-        let hash = ModuleHash::from_hex(text).ok_or_else(|| wrong(file, first + row, HASH, "32 hex digits", text))?;
-        let status = STATUSES.iter().copied().find(|status| status.name() == name);
-        let status = status.ok_or_else(|| wrong(file, first + row, STATUS, "the name of a status", name))?;
-        Ok((Key { hash, epochs: Epochs(*epochs), repeat: *repeat }, status))
+        let misfit = || Misfit { row, expected: "32 hex digits".to_owned(), found: format!("{text:?}") };
+        let hash = ModuleHash::from_hex(text).ok_or_else(|| misfit().in_file(HASH, file, first))?;
+        Ok((Key { hash, epochs: Epochs(epochs[row]), repeat: repeats[row] }, status))
     };
-    numbers("epochs").iter().zip(numbers("repeat")).zip(status_names(batch)).enumerate().map(row).collect()
+    statuses(batch).enumerate().map(row).collect()
 }
 
-/// The names in the column `status` of a batch that has it, row by row.
-pub(crate) fn status_names(batch: &RecordBatch) -> impl Iterator<Item = &str> {
-    let statuses = batch[STATUS].as_dictionary::<Int32Type>();
-    let names = statuses.values().as_string::<i32>();
-    (0..batch.num_rows()).map(|row| statuses.key(row).map_or("", |key| names.value(key)))
+/// The column `status` of a batch that was checked, row by row.
+pub(crate) fn statuses(batch: &RecordBatch) -> impl Iterator<Item = Status> {
+    let labels = batch[STATUS].as_dictionary::<Int32Type>();
+    let texts = labels.values().as_string::<i32>();
+    // What no row uses may be anything.
+    let known: Vec<_> = texts.iter().map(|text| text.and_then(Status::from_name).unwrap_or(Status::Failed)).collect();
+    labels.keys_iter().map(move |key| key.map_or(Status::Failed, |key| known[key]))
 }
 
-fn wrong(file: &Path, row: usize, column: &'static str, expected: &str, found: &str) -> Error {
-    let (expected, found) = (expected.to_owned(), format!("{found:?}"));
-    Error::Value { file: file.to_owned(), row, column, expected, found }
+/// The texts of a column of labels, each with the number of its rows; `None` is that of the rows without one.
+pub(crate) fn count_labels(labels: &DictionaryArray<Int32Type>) -> Vec<(Option<&str>, u64)> {
+    let texts = labels.values().as_string::<i32>();
+    let mut counts: Vec<_> = texts.iter().map(|text| (text, 0)).chain([(None, 0)]).collect();
+    for key in labels.keys_iter() {
+        counts[key.unwrap_or(texts.len())].1 += 1;
+    }
+    counts
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The incumbents of many searches, as a Parquet file.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{Float32Type, Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::writer::{begins_with, cell_columns, write_batch};
+use super::column::primitive;
+use super::writer::{begins_with, cell_columns, texts, write_columns};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -67,37 +67,28 @@ pub fn holds_trajectories(file: &Path) -> bool {
 ///
 /// Never: the columns have one length.
 pub fn write_trajectories(file: &Path, rows: &[TrajectoryRow<'_>]) -> Result<(), Error> {
-    let texts = |value: fn(&TrajectoryRow<'_>) -> String| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| Some(value(row))).collect::<StringArray>())
-    };
-    let numbers =
-        |value: fn(&TrajectoryRow<'_>) -> f64| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<Float64Array>()) };
-    let times = |value: fn(&TrajectoryRow<'_>) -> Option<Seconds>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| value(row).map(|time| time.0)).collect::<Float64Array>())
-    };
-    let counts = |value: fn(&TrajectoryRow<'_>) -> u32| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<UInt32Array>()) };
     let cells: Vec<Cell> = rows.iter().map(|row| row.incumbent.cell).collect();
     let [hashes, adjacencies, operations] = cell_columns(&cells);
-    let fraction = |row: &TrajectoryRow<'_>| row.incumbent.validation_accuracy.map(Accuracy::fraction);
-    let columns: [(&str, ArrayRef); 16] = [
-        ("task", texts(|row| row.task.to_owned())),
-        ("algorithm", texts(|row| row.algorithm.to_owned())),
-        ("options", texts(|row| row.options.to_owned())),
-        ("run", counts(|row| row.run)),
-        ("search_seed", Arc::new(rows.iter().map(|row| row.seed.0).collect::<UInt64Array>())),
-        ("trial", counts(|row| row.incumbent.trial)),
-        ("evaluations", numbers(|row| row.incumbent.evaluations)),
-        ("simulated_seconds", times(|row| row.incumbent.time)),
+    let columns = [
+        ("task", texts(rows, |row| row.task.to_owned())),
+        ("algorithm", texts(rows, |row| row.algorithm.to_owned())),
+        ("options", texts(rows, |row| row.options.to_owned())),
+        ("run", primitive::<UInt32Type, _>(rows, |row| Some(row.run))),
+        ("search_seed", primitive::<UInt64Type, _>(rows, |row| Some(row.seed.0))),
+        ("trial", primitive::<UInt32Type, _>(rows, |row| Some(row.incumbent.trial))),
+        ("evaluations", primitive::<Float64Type, _>(rows, |row| Some(row.incumbent.evaluations))),
+        ("simulated_seconds", primitive::<Float64Type, _>(rows, |row| row.incumbent.time.map(|time| time.0))),
         hashes,
         adjacencies,
         operations,
-        ("epochs", Arc::new(rows.iter().map(|row| row.incumbent.epochs.0).collect::<UInt16Array>())),
-        ("validation_accuracy", Arc::new(rows.iter().map(fraction).collect::<Float32Array>())),
-        ("regret", numbers(|row| row.incumbent.regret)),
-        ("run_evaluations", numbers(|row| row.all_evaluations)),
-        ("run_simulated_seconds", times(|row| row.all_time)),
+        ("epochs", primitive::<UInt16Type, _>(rows, |row| Some(row.incumbent.epochs.0))),
+        (
+            "validation_accuracy",
+            primitive::<Float32Type, _>(rows, |row| row.incumbent.validation_accuracy.map(Accuracy::fraction)),
+        ),
+        ("regret", primitive::<Float64Type, _>(rows, |row| Some(row.incumbent.regret))),
+        ("run_evaluations", primitive::<Float64Type, _>(rows, |row| Some(row.all_evaluations))),
+        ("run_simulated_seconds", primitive::<Float64Type, _>(rows, |row| row.all_time.map(|time| time.0))),
     ];
-    let nullable = ["validation_accuracy", "simulated_seconds", "run_simulated_seconds"];
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, nullable.contains(&name))));
-    write_batch(file, &batch.expect("columns of one length"))
+    write_columns(file, columns, &["validation_accuracy", "simulated_seconds", "run_simulated_seconds"])
 }

@@ -1,12 +1,12 @@
 //! The trials of searches, as a Parquet file that stands beside a benchmark.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow::datatypes::{Float32Type, Float64Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::Error;
-use super::writer::{begins_with, cell_columns, write_batch};
+use super::column::primitive;
+use super::writer::{begins_with, cell_columns, texts, write_columns};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -47,25 +47,19 @@ pub fn holds_trials(file: &Path) -> bool {
 ///
 /// Never: the columns have one length.
 pub fn write_trials(file: &Path, trials: &[TrialRow<'_>]) -> Result<(), Error> {
-    let texts = |value: fn(&TrialRow<'_>) -> String| -> ArrayRef {
-        Arc::new(trials.iter().map(|trial| Some(value(trial))).collect::<StringArray>())
-    };
     let cells: Vec<Cell> = trials.iter().map(|trial| trial.cell).collect();
     let [hashes, adjacencies, operations] = cell_columns(&cells);
-    let fraction = |trial: &TrialRow<'_>| trial.validation_accuracy.map(Accuracy::fraction);
-    let columns: [(&str, ArrayRef); 10] = [
-        ("algorithm", texts(|trial| trial.algorithm.to_owned())),
-        ("oracle", texts(|trial| trial.oracle.to_owned())),
-        ("search_seed", Arc::new(trials.iter().map(|trial| trial.seed.0).collect::<UInt64Array>())),
-        ("evaluation", Arc::new(trials.iter().map(|trial| trial.evaluation).collect::<UInt32Array>())),
+    let columns = [
+        ("algorithm", texts(trials, |trial| trial.algorithm.to_owned())),
+        ("oracle", texts(trials, |trial| trial.oracle.to_owned())),
+        ("search_seed", primitive::<UInt64Type, _>(trials, |trial| Some(trial.seed.0))),
+        ("evaluation", primitive::<UInt32Type, _>(trials, |trial| Some(trial.evaluation))),
         hashes,
         adjacencies,
         operations,
-        ("epochs", Arc::new(trials.iter().map(|trial| trial.epochs.0).collect::<UInt16Array>())),
-        ("validation_accuracy", Arc::new(trials.iter().map(fraction).collect::<Float32Array>())),
-        ("training_time", Arc::new(trials.iter().map(|trial| trial.training_time.map(|time| time.0)).collect::<Float64Array>())),
+        ("epochs", primitive::<UInt16Type, _>(trials, |trial| Some(trial.epochs.0))),
+        ("validation_accuracy", primitive::<Float32Type, _>(trials, |trial| trial.validation_accuracy.map(Accuracy::fraction))),
+        ("training_time", primitive::<Float64Type, _>(trials, |trial| trial.training_time.map(|time| time.0))),
     ];
-    let nullable = ["validation_accuracy", "training_time"];
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, nullable.contains(&name))));
-    write_batch(file, &batch.expect("columns of one length"))
+    write_columns(file, columns, &["validation_accuracy", "training_time"])
 }

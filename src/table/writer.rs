@@ -213,24 +213,33 @@ pub(crate) fn write_rows<G: Sync>(
 }
 
 /// Cells as columns: their hashes, matrices and operations.
-pub(crate) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
-    let texts = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+pub(super) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
     [
-        (HASH, texts(Cell::hashes(cells).iter().map(ToString::to_string).collect())),
-        (ADJACENCY, texts(cells.iter().map(|cell| cell.adjacency_text()).collect())),
-        (OPERATIONS, texts(cells.iter().map(|cell| cell.operations_text()).collect())),
+        (HASH, texts(&Cell::hashes(cells), ToString::to_string)),
+        (ADJACENCY, texts(cells, |cell| cell.adjacency_text())),
+        (OPERATIONS, texts(cells, |cell| cell.operations_text())),
     ]
 }
 
-/// Writes one batch of columns to a Parquet file that appears whole or not at all.
-pub(crate) fn write_batch(file: &Path, batch: &RecordBatch) -> Result<(), Error> {
+/// A column with a text of each row.
+pub(super) fn texts<R>(rows: &[R], text: impl Fn(&R) -> String) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| Some(text(row))).collect::<StringArray>())
+}
+
+/// Writes columns to a Parquet file that appears whole or not at all; `nullable` are the names of those that may have no value.
+pub(super) fn write_columns<const N: usize>(
+    file: &Path,
+    columns: [(&'static str, ArrayRef); N],
+    nullable: &[&str],
+) -> Result<(), Error> {
     let broken = |source: ParquetError| Error::Parquet { file: file.to_owned(), source };
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, nullable.contains(&name))));
+    let batch = batch.expect("columns of one length");
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     replace(file, |open| {
         let mut writer = ArrowWriter::try_new(open, batch.schema(), Some(properties)).map_err(broken)?;
-        writer.write(batch).map_err(broken)?;
-        writer.close().map_err(broken)?;
-        Ok(())
+        writer.write(&batch).map_err(broken)?;
+        writer.close().map(drop).map_err(broken)
     })
 }
 

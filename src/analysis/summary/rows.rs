@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray, DictionaryArray, RecordBatch};
-use arrow::datatypes::{
-    Float32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float32Type, Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 
 use crate::space::ModuleHash;
 use crate::table::merge_scan::Sorted;
-use crate::table::{Benchmark, Error, Part, STATUSES, Status, Timestamp};
+use crate::table::status_scan::{count_labels, statuses};
+use crate::table::{Benchmark, Error, Part, Status, Timestamp};
 use crate::unit::Seconds;
 
 /// The columns that are read.
@@ -99,11 +98,19 @@ impl Rows {
         self.train.extend(fractions("final_train_accuracy"));
         self.validation.extend(fractions("final_validation_accuracy"));
         self.test.extend(fractions("final_test_accuracy"));
-        self.append_statuses(batch["status"].as_dictionary());
-        count_labels(batch["source"].as_dictionary(), &mut self.sources);
-        count_labels(batch["device"].as_dictionary(), &mut self.devices);
-        count_labels(batch["tool_version"].as_dictionary(), &mut self.tool_versions);
-        count_labels(batch["numerics"].as_dictionary(), &mut self.numerics);
+        self.statuses.extend(statuses(batch));
+        for (column, counts) in [
+            ("source", &mut self.sources),
+            ("device", &mut self.devices),
+            ("tool_version", &mut self.tool_versions),
+            ("numerics", &mut self.numerics),
+        ] {
+            for (label, rows) in count_labels(batch[column].as_dictionary()) {
+                if let Some(label) = label.filter(|_| rows > 0) {
+                    *counts.entry(label.to_owned()).or_default() += rows;
+                }
+            }
+        }
         for moment in batch["recorded_at"].as_primitive::<TimestampMicrosecondType>().iter().flatten().map(Timestamp) {
             self.first_recorded = Some(self.first_recorded.map_or(moment, |first| first.min(moment)));
             self.last_recorded = Some(self.last_recorded.map_or(moment, |last| last.max(moment)));
@@ -131,24 +138,5 @@ impl Rows {
             }
             self.cells.push(u32::try_from(self.hashes.len() - 1).expect("a benchmark has fewer than 2^32 cells"));
         }
-    }
-
-    fn append_statuses(&mut self, labels: &DictionaryArray<Int32Type>) {
-        let texts = labels.values().as_string::<i32>();
-        // Whatever it is called, what is not known to have gone well has failed.
-        let status = |text: &str| STATUSES.iter().copied().find(|status| status.name() == text).unwrap_or(Status::Failed);
-        let known: Vec<_> = (0..texts.len()).map(|key| status(texts.value(key))).collect();
-        self.statuses.extend((0..labels.len()).map(|row| labels.key(row).map_or(Status::Failed, |key| known[key])));
-    }
-}
-
-fn count_labels(labels: &DictionaryArray<Int32Type>, counts: &mut BTreeMap<String, u64>) {
-    let texts = labels.values().as_string::<i32>();
-    let mut by_key = vec![0; texts.len()];
-    for key in (0..labels.len()).filter_map(|row| labels.key(row)) {
-        by_key[key] += 1;
-    }
-    for (key, rows) in by_key.into_iter().enumerate().filter(|(_, rows)| *rows > 0) {
-        *counts.entry(texts.value(key).to_owned()).or_default() += rows;
     }
 }

@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 
 use super::rows::{Found, Row};
-use crate::table::column::Column;
+use crate::table::column::{Column, EVALUATIONS, small};
 use crate::table::{Source, Status};
 
 /// Gathers a column of imported rows; null where the official files have nothing of the kind.
@@ -28,23 +28,15 @@ pub(super) fn gather(column: &Column, rows: &[Row], cells: &[Found]) -> ArrayRef
         "repeat" => of.number::<UInt16Type>(|row, _| row.repeat),
         "trainable_parameters" => of.number::<UInt32Type>(|row, _| row.parameters),
         "flops" => of.number::<UInt64Type>(|_, found| found.flops),
-        "start_training_time" => of.number::<Float64Type>(|row, _| row.times[0]),
-        "halfway_training_time" => of.number::<Float64Type>(|row, _| row.times[1]),
-        "final_training_time" => of.number::<Float64Type>(|row, _| row.times[2]),
         "total_time" => of.number::<Float64Type>(|row, _| row.times[3]),
-        "start_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[0]),
-        "start_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[1]),
-        "start_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[2]),
-        "halfway_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[3]),
-        "halfway_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[4]),
-        "halfway_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[5]),
-        "final_train_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[6]),
-        "final_validation_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[7]),
-        "final_test_accuracy" => of.number::<Float32Type>(|row, _| row.accuracies[8]),
         "status" => of.label(Status::Ok.name()),
         "source" => of.label(Source::Imported.name()),
         "tool_version" => of.label(env!("CARGO_PKG_VERSION")),
-        _ => new_null_array(&column.data_type(), rows.len()),
+        name => match EVALUATIONS.as_flattened().iter().position(|measured| *measured == name) {
+            Some(index) if index % 4 == 0 => of.number::<Float64Type>(|row, _| row.times[index / 4]),
+            Some(index) => of.number::<Float32Type>(|row, _| row.accuracies[index / 4 * 3 + index % 4 - 1]),
+            None => new_null_array(&column.data_type(), rows.len()),
+        },
     }
 }
 
@@ -76,9 +68,4 @@ impl Gather<'_> {
         let values = Arc::new(StringArray::from(vec![text]));
         Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0; self.rows.len()]), values))
     }
-}
-
-/// A count of vertices or edges as its column holds it.
-fn small(count: usize) -> u8 {
-    u8::try_from(count).expect("a cell has at most 9 vertices and 36 edges")
 }

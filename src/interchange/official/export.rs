@@ -10,8 +10,9 @@ use arrow::datatypes::{Float32Type, Float64Type, UInt16Type, UInt32Type};
 use super::model::{Model, Writer};
 use crate::file::replace;
 use crate::interchange::Error;
+use crate::table::column::{ADJACENCY, EVALUATIONS, HASH, OPERATIONS, STATUS};
 use crate::table::merge_scan::Sorted;
-use crate::table::status_scan::status_names;
+use crate::table::status_scan::statuses;
 use crate::table::{Benchmark, Part, Status};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
@@ -75,7 +76,7 @@ pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, 
     let mut exported = Exported::default();
     replace(file, |open| -> Result<(), Error> {
         let mut writer = Writer::new(BufWriter::with_capacity(1 << 20, open));
-        let rows = Sorted::open(benchmark, Part::Recorded, &COLUMNS)?;
+        let rows = Sorted::open(benchmark, Part::Recorded, &[&COLUMNS[..], EVALUATIONS.as_flattened()].concat())?;
         let (mut done, total) = (0, rows.rows());
         for batch in rows {
             let batch = batch?;
@@ -93,44 +94,19 @@ pub fn export(benchmark: &Benchmark, file: &Path, progress: &mut dyn FnMut(u64, 
     Ok(exported)
 }
 
-/// The columns that the official format has, and how the trainings ended.
-const COLUMNS: [&str; 19] = [
-    "module_hash",
-    "module_adjacency",
-    "module_operations",
-    "epochs",
-    "trainable_parameters",
-    "start_training_time",
-    "start_train_accuracy",
-    "start_validation_accuracy",
-    "start_test_accuracy",
-    "halfway_training_time",
-    "halfway_train_accuracy",
-    "halfway_validation_accuracy",
-    "halfway_test_accuracy",
-    "final_training_time",
-    "final_train_accuracy",
-    "final_validation_accuracy",
-    "final_test_accuracy",
-    "total_time",
-    "status",
-];
-
-/// The columns of one evaluation: the time, then train, validation and test accuracy.
-const EVALUATIONS: [[&str; 4]; 3] = [
-    [COLUMNS[5], COLUMNS[6], COLUMNS[7], COLUMNS[8]],
-    [COLUMNS[9], COLUMNS[10], COLUMNS[11], COLUMNS[12]],
-    [COLUMNS[13], COLUMNS[14], COLUMNS[15], COLUMNS[16]],
-];
+/// The columns that are read beside those of the evaluations.
+const COLUMNS: [&str; 7] = [HASH, ADJACENCY, OPERATIONS, "epochs", PARAMETERS, TOTAL_TIME, STATUS];
+const PARAMETERS: &str = "trainable_parameters";
+const TOTAL_TIME: &str = "total_time";
 
 /// Writes the rows of a batch, and counts them.
 fn write(batch: &RecordBatch, writer: &mut Writer<impl std::io::Write>, exported: &mut Exported) -> Result<(), Error> {
-    let [hashes, adjacencies, operations] = [COLUMNS[0], COLUMNS[1], COLUMNS[2]].map(|name| batch[name].as_string::<i32>());
-    let epochs = batch[COLUMNS[3]].as_primitive::<UInt16Type>();
-    let parameters = batch[COLUMNS[4]].as_primitive::<UInt32Type>();
-    let total_time = batch[COLUMNS[17]].as_primitive::<Float64Type>();
+    let [hashes, adjacencies, operations] = [HASH, ADJACENCY, OPERATIONS].map(|name| batch[name].as_string::<i32>());
+    let epochs = batch["epochs"].as_primitive::<UInt16Type>();
+    let parameters = batch[PARAMETERS].as_primitive::<UInt32Type>();
+    let total_time = batch[TOTAL_TIME].as_primitive::<Float64Type>();
     let [start, halfway, end] = EVALUATIONS.map(|names| evaluations(batch, names));
-    for (row, status) in status_names(batch).enumerate() {
+    for (row, status) in statuses(batch).enumerate() {
         let model = Model {
             hash: hashes.value(row),
             epochs: Epochs(epochs.value(row)),
@@ -141,7 +117,7 @@ fn write(batch: &RecordBatch, writer: &mut Writer<impl std::io::Write>, exported
             total_time: Seconds(total_time.value(row)),
             checkpoint: None,
         };
-        let has_diverged = u64::from(status == Status::Diverged.name());
+        let has_diverged = u64::from(status == Status::Diverged);
         exported.diverged += has_diverged;
         if writer.write(&model)? {
             exported.written += 1;
@@ -157,9 +133,9 @@ fn write(batch: &RecordBatch, writer: &mut Writer<impl std::io::Write>, exported
 }
 
 /// One evaluation of every row of a batch.
-fn evaluations(batch: &RecordBatch, names: [&'static str; 4]) -> Vec<Evaluation> {
-    let times = batch[names[0]].as_primitive::<Float64Type>();
-    let [train, validation, test] = [names[1], names[2], names[3]].map(|name| batch[name].as_primitive::<Float32Type>());
+fn evaluations(batch: &RecordBatch, [time, accuracies @ ..]: [&str; 4]) -> Vec<Evaluation> {
+    let times = batch[time].as_primitive::<Float64Type>();
+    let [train, validation, test] = accuracies.map(|name| batch[name].as_primitive::<Float32Type>());
     let accuracy = |found: Option<f32>| found.and_then(Accuracy::from_fraction);
     let rows = times.values().iter().zip(train).zip(validation).zip(test);
     rows.map(|(((time, train), validation), test)| Evaluation {

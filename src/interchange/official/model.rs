@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use prost::Message as _;
 
 use super::frame;
+use crate::table::column::EVALUATIONS;
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
@@ -36,7 +37,7 @@ impl Model<'_> {
     /// diverged, and parameters beyond 2³¹ − 1.
     #[must_use]
     pub fn lacking(&self) -> Vec<&'static str> {
-        let accuracies = self.evaluations.iter().zip(ACCURACIES).flat_map(|(evaluation, names)| {
+        let accuracies = self.evaluations.iter().zip(EVALUATIONS).flat_map(|(evaluation, [_, names @ ..])| {
             let Evaluation { train_accuracy, validation_accuracy, test_accuracy, .. } = evaluation;
             [train_accuracy, validation_accuracy, test_accuracy].into_iter().zip(names)
         });
@@ -44,13 +45,6 @@ impl Model<'_> {
         unknown.chain(i32::try_from(self.parameters.0).is_err().then_some("trainable_parameters")).collect()
     }
 }
-
-/// The columns of the accuracies of the three evaluations.
-const ACCURACIES: [[&str; 3]; 3] = [
-    ["start_train_accuracy", "start_validation_accuracy", "start_test_accuracy"],
-    ["halfway_train_accuracy", "halfway_validation_accuracy", "halfway_test_accuracy"],
-    ["final_train_accuracy", "final_validation_accuracy", "final_test_accuracy"],
-];
 
 /// Writes official records, one frame each.
 #[derive(Debug)]

@@ -1,69 +1,24 @@
 //! Arithmetic of queries: whole numbers are added, subtracted and multiplied exactly, and a result that has no room is refused.
 //!
 //! polars wraps such results around without a word. [`checked`] answers a plan of polars after it has replaced every operator in
-//! it, wherever it stands, by a function that looks. A new operation is one variant of [`Operation`] and one line of `of`. Rounding,
+//! it, wherever it stands, by a function that looks. A new operator is one entry of [`CHECKED`] and one line of `apply`. Rounding,
 //! casts and aggregates of constants, which polars answers otherwise than other engines, are replaced here, too.
 
 use polars::chunked_array::cast::CastOptions;
 use polars::lazy::dsl::BaseColumnUdf;
 use polars::polars_utils::arena::{Arena, Node};
 use polars::prelude::{
-    AnonymousColumnsUdf, BooleanChunked, Column, DataFrame, DataType, Field, Float64Chunked, Int128Chunked, IntoColumn as _,
-    IntoSeries as _, LazyFrame, Operator, OptFlags, PolarsError, PolarsResult, Schema, Series, UserDefinedFunction,
+    BooleanChunked, Column, DataFrame, DataType, Field, Float64Chunked, Int128Chunked, IntoColumn as _, IntoSeries as _,
+    LazyFrame, Operator, OptFlags, PolarsError, PolarsResult, Schema, Series, UserDefinedFunction,
 };
 use polars::sql::FunctionOptions;
 use polars_plan::plans::expr_ir::ExprIR;
 use polars_plan::plans::{AExpr, IRAggExpr, IRFunctionExpr};
 use polars_plan::utils::has_aexpr;
 
-/// An operation of two operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operation {
-    Add,
-    Subtract,
-    Multiply,
-    /// Division of whole numbers, rounded towards zero as other engines round it.
-    Quotient,
-    /// What that division leaves: it has the sign of the first operand.
-    Remainder,
-}
-
-impl Operation {
-    const fn of(operator: Operator) -> Option<Self> {
-        Some(match operator {
-            Operator::Plus => Self::Add,
-            Operator::Minus => Self::Subtract,
-            Operator::Multiply => Self::Multiply,
-            Operator::FloorDivide => Self::Quotient,
-            Operator::Modulus => Self::Remainder,
-            _ => return None,
-        })
-    }
-
-    /// The operator, for messages.
-    const fn symbol(self) -> &'static str {
-        match self {
-            Self::Add => "+",
-            Self::Subtract => "-",
-            Self::Multiply => "*",
-            Self::Quotient => "//",
-            Self::Remainder => "%",
-        }
-    }
-
-    /// The result for two whole numbers, with whether it has room in 128 bits; `None` if there is none, as of a division by zero.
-    const fn exact(self, left: i128, right: i128) -> Option<(i128, bool)> {
-        let (result, is_beyond) = match self {
-            Self::Quotient | Self::Remainder if right == 0 => return None,
-            Self::Add => left.overflowing_add(right),
-            Self::Subtract => left.overflowing_sub(right),
-            Self::Multiply => left.overflowing_mul(right),
-            Self::Quotient => left.overflowing_div(right),
-            Self::Remainder => left.overflowing_rem(right),
-        };
-        Some((result, !is_beyond))
-    }
-}
+/// The operators of arithmetic. Whole numbers are divided towards zero as other engines divide them, and what that leaves has the sign of
+/// the first operand.
+const CHECKED: [Operator; 5] = [Operator::Plus, Operator::Minus, Operator::Multiply, Operator::FloorDivide, Operator::Modulus];
 
 /// Answers a plan with checked arithmetic.
 pub(super) fn checked(plan: LazyFrame) -> PolarsResult<DataFrame> {
@@ -80,18 +35,14 @@ pub(super) fn checked(plan: LazyFrame) -> PolarsResult<DataFrame> {
 
 /// Replaces an operator, a sum or a mean by the function that checks or rounds it.
 fn replace(node: Node, expressions: &mut Arena<AExpr>) {
+    let in_floating_point = |expr| AExpr::Cast { expr, dtype: DataType::Float64, options: CastOptions::NonStrict };
     let replaced = match *expressions.get(node) {
-        AExpr::BinaryExpr { left, op, right } => {
-            let Some(operation) = Operation::of(op) else { return };
+        AExpr::BinaryExpr { left, op, right } if CHECKED.contains(&op) => {
             let field = move |_: &Schema, fields: &[Field]| match fields {
-                [left, right] => Ok(Field::new(left.name().clone(), result_type(operation, left.dtype(), right.dtype())?)),
+                [left, right] => Ok(Field::new(left.name().clone(), result_type(op, left.dtype(), right.dtype())?)),
                 _ => Err(wrong_operands()),
             };
-            let apply = move |columns: &mut [Column]| match columns {
-                [left, right] => apply(operation, left, right),
-                _ => Err(wrong_operands()),
-            };
-            call(&[left, right], BaseColumnUdf::new(apply, field), expressions)
+            call(&[left, right], of_two(move |left, right| apply(op, left, right)), field, expressions)
         }
         AExpr::Agg(
             ref aggregate @ (IRAggExpr::Sum(input)
@@ -102,69 +53,64 @@ fn replace(node: Node, expressions: &mut Arena<AExpr>) {
         ) if is_constant(input, expressions) => {
             let is_sum = matches!(aggregate, IRAggExpr::Sum(_));
             let is_average = matches!(aggregate, IRAggExpr::Mean(_) | IRAggExpr::Median(_));
-            let (dtype, options) = (DataType::Float64, CastOptions::NonStrict);
-            let input = if is_average { expressions.add(AExpr::Cast { expr: input, dtype, options }) } else { input };
+            let input = if is_average { expressions.add(in_floating_point(input)) } else { input };
             let rows = expressions.add(AExpr::Len);
-            let apply = move |columns: &mut [Column]| match columns {
-                [value, rows] => of_constant(is_sum, value, rows),
-                _ => Err(wrong_operands()),
-            };
-            call(&[input, rows], BaseColumnUdf::new(apply, first_field), expressions)
+            call(&[input, rows], of_two(move |value, rows| of_constant(is_sum, value, rows)), first_field, expressions)
         }
         AExpr::Agg(IRAggExpr::Sum(input)) => {
             let sum = expressions.add(AExpr::Agg(IRAggExpr::Sum(input)));
-            let (dtype, options) = (DataType::Float64, CastOptions::NonStrict);
-            let wide = expressions.add(AExpr::Cast { expr: input, dtype, options });
+            let wide = expressions.add(in_floating_point(input));
             let rough = expressions.add(AExpr::Agg(IRAggExpr::Sum(wide)));
-            let apply = |columns: &mut [Column]| match columns {
-                [sums, rough] => checked_sum(sums, rough),
-                _ => Err(wrong_operands()),
-            };
-            call(&[sum, rough], BaseColumnUdf::new(apply, first_field), expressions)
+            call(&[sum, rough], of_two(checked_sum), first_field, expressions)
         }
         AExpr::Agg(IRAggExpr::Mean(input)) => {
             let mean = expressions.add(AExpr::Agg(IRAggExpr::Mean(input)));
-            let apply = |columns: &mut [Column]| columns.first().ok_or_else(wrong_operands).and_then(rounded);
-            call(&[mean], BaseColumnUdf::new(apply, first_field), expressions)
+            call(&[mean], of_one(rounded), first_field, expressions)
         }
         AExpr::Function { ref input, function: IRFunctionExpr::Round { decimals, .. }, .. } => {
             let input: Vec<Node> = input.iter().map(ExprIR::node).collect();
-            let apply = move |columns: &mut [Column]| {
-                columns.first().ok_or_else(wrong_operands).and_then(|column| round(column, decimals))
-            };
-            call(&input, BaseColumnUdf::new(apply, first_field), expressions)
+            call(&input, of_one(move |column| round(column, decimals)), first_field, expressions)
         }
         AExpr::Function { ref input, function: IRFunctionExpr::Abs, .. } => {
             let input: Vec<Node> = input.iter().map(ExprIR::node).collect();
-            let apply = |columns: &mut [Column]| columns.first().ok_or_else(wrong_operands).and_then(absolute);
-            call(&input, BaseColumnUdf::new(apply, first_field), expressions)
+            call(&input, of_one(absolute), first_field, expressions)
         }
-        AExpr::Cast { expr, ref dtype, options } if dtype.is_integer() => {
-            let target = dtype.clone();
-            let field = {
-                let target = target.clone();
-                move |_: &Schema, fields: &[Field]| {
-                    let name = fields.first().ok_or_else(wrong_operands)?.name().clone();
-                    Ok(Field::new(name, target.clone()))
-                }
+        AExpr::Cast { expr, dtype: ref target, options } if target.is_integer() => {
+            let (seen, target) = (target.clone(), target.clone());
+            let field = move |_: &Schema, fields: &[Field]| {
+                Ok(Field::new(fields.first().ok_or_else(wrong_operands)?.name().clone(), seen.clone()))
             };
-            let apply = move |columns: &mut [Column]| {
-                let column = columns.first().ok_or_else(wrong_operands)?;
-                nearest_whole(column)?.cast_with_options(&target, options)
-            };
-            call(&[expr], BaseColumnUdf::new(apply, field), expressions)
+            let apply = move |column: &Column| nearest_whole(column)?.cast_with_options(&target, options);
+            call(&[expr], of_one(apply), field, expressions)
         }
         _ => return,
     };
     expressions.replace(node, replaced);
 }
 
-fn call(inputs: &[Node], function: impl AnonymousColumnsUdf + 'static, expressions: &Arena<AExpr>) -> AExpr {
+/// A call of a function, which has a field of some type as its result.
+fn call(
+    inputs: &[Node],
+    function: impl Fn(&mut [Column]) -> PolarsResult<Column> + Send + Sync + 'static,
+    field: impl Fn(&Schema, &[Field]) -> PolarsResult<Field> + Send + Sync + 'static,
+    expressions: &Arena<AExpr>,
+) -> AExpr {
     AExpr::AnonymousFunction {
         input: inputs.iter().map(|input| ExprIR::from_node(*input, expressions)).collect(),
-        function: UserDefinedFunction::new("checked".into(), function).fun,
+        function: UserDefinedFunction::new("checked".into(), BaseColumnUdf::new(function, field)).fun,
         options: FunctionOptions::elementwise(),
         fmt_str: Box::default(),
+    }
+}
+
+fn of_one(function: impl Fn(&Column) -> PolarsResult<Column>) -> impl Fn(&mut [Column]) -> PolarsResult<Column> {
+    move |columns| columns.first().ok_or_else(wrong_operands).and_then(&function)
+}
+
+fn of_two(function: impl Fn(&Column, &Column) -> PolarsResult<Column>) -> impl Fn(&mut [Column]) -> PolarsResult<Column> {
+    move |columns| match columns {
+        [one, other] => function(one, other),
+        _ => Err(wrong_operands()),
     }
 }
 
@@ -178,15 +124,15 @@ fn wrong_operands() -> PolarsError {
 }
 
 /// The type of the result of an operation: that of polars.
-fn result_type(operation: Operation, left: &DataType, right: &DataType) -> PolarsResult<DataType> {
+fn result_type(operator: Operator, left: &DataType, right: &DataType) -> PolarsResult<DataType> {
     let [left, right] = [left, right].map(|data_type| data_type.clone().materialize_unknown(true));
     let empty = |data_type: &DataType| Column::new_empty("".into(), data_type);
-    Ok(apply(operation, &empty(&left?), &empty(&right?))?.dtype().clone())
+    Ok(apply(operator, &empty(&left?), &empty(&right?))?.dtype().clone())
 }
 
-fn apply(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Column> {
+fn apply(operator: Operator, left: &Column, right: &Column) -> PolarsResult<Column> {
     if !left.dtype().is_integer() || !right.dtype().is_integer() {
-        return native(operation, left, right);
+        return native(operator, left, right);
     }
     // A constant has the narrowest type that holds it; whatever is computed with it has 64 bits. Numbers without a sign meet each other
     // only inside of functions of polars, which count on their type.
@@ -202,11 +148,16 @@ fn apply(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Co
     let get = |values: &[Option<i128>], row| values[if values.len() == 1 { 0 } else { row }];
     let value = |row| -> PolarsResult<Option<i128>> {
         let (Some(left), Some(right)) = (get(&lefts, row), get(&rights, row)) else { return Ok(None) };
-        match operation.exact(left, right) {
-            Some((exact, true)) if (least..=most).contains(&exact) => Ok(Some(exact)),
-            Some(_) => Err(beyond(&format!("{left} {} {right}", operation.symbol()))),
-            None => Ok(None),
-        }
+        let exact = match operator {
+            Operator::FloorDivide | Operator::Modulus if right == 0 => return Ok(None),
+            Operator::Plus => left.checked_add(right),
+            Operator::Minus => left.checked_sub(right),
+            Operator::Multiply => left.checked_mul(right),
+            Operator::FloorDivide => left.checked_div(right),
+            _ => left.checked_rem(right),
+        };
+        let exact = exact.filter(|exact| (least..=most).contains(exact));
+        exact.map(Some).ok_or_else(|| beyond(&format!("{left} {operator} {right}")))
     };
     let values = (0..length).map(value).collect::<PolarsResult<Vec<_>>>()?;
     let values = values.into_iter().collect::<Int128Chunked>().into_series();
@@ -249,17 +200,17 @@ fn whole_numbers(column: &Column) -> PolarsResult<Vec<Option<i128>>> {
 }
 
 /// The operation as polars does it, for everything but integers.
-fn native(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Column> {
+fn native(operator: Operator, left: &Column, right: &Column) -> PolarsResult<Column> {
     let (left, right) = (left.as_materialized_series(), right.as_materialized_series());
     let are_floats = [left, right].into_iter().all(|series| *series.dtype() == DataType::Float64);
-    let result = match operation {
-        Operation::Quotient if are_floats => floats(left, right, |left, right| (left / right).trunc()),
-        Operation::Remainder if are_floats => floats(left, right, |left, right| left % right),
-        Operation::Add => left + right,
-        Operation::Subtract => left - right,
-        Operation::Multiply => left * right,
-        Operation::Quotient => left / right,
-        Operation::Remainder => left % right,
+    let result = match operator {
+        Operator::FloorDivide if are_floats => floats(left, right, |left, right| (left / right).trunc()),
+        Operator::Modulus if are_floats => floats(left, right, |left, right| left % right),
+        Operator::Plus => left + right,
+        Operator::Minus => left - right,
+        Operator::Multiply => left * right,
+        Operator::FloorDivide => left / right,
+        _ => left % right,
     };
     Ok(result?.with_name(left.name().clone()).into_column())
 }
@@ -312,11 +263,8 @@ fn of_constant(is_sum: bool, value: &Column, rows: &Column) -> PolarsResult<Colu
     let length = broadcast(value.len(), rows.len())?;
     let all = |column: &Column| if column.len() == length { column.clone() } else { column.new_from_index(0, length) };
     let (value, rows) = (all(value), all(&rows));
-    let aggregate = if is_sum && !value.dtype().is_null() {
-        apply(Operation::Multiply, &value, &wide(&rows, value.dtype())?)?
-    } else {
-        value
-    };
+    let aggregate =
+        if is_sum && !value.dtype().is_null() { apply(Operator::Multiply, &value, &wide(&rows, value.dtype())?)? } else { value };
     let are_there: BooleanChunked = rows.i64()?.iter().map(|rows| Some(rows.is_some_and(|rows| rows > 0))).collect();
     let nothing = Column::full_null(aggregate.name().clone(), length, aggregate.dtype());
     aggregate.zip_with(&are_there, &nothing)
@@ -362,7 +310,7 @@ fn absolute(column: &Column) -> PolarsResult<Column> {
     let is_negative: BooleanChunked = numbers.into_iter().map(|number| number.map(|number| number < 0)).collect();
     let none = Column::new("".into(), [0_i64]);
     let negated = apply(
-        Operation::Subtract,
+        Operator::Minus,
         &none,
         &column.zip_with(&is_negative, &Column::full_null("".into(), column.len(), column.dtype()))?,
     )?;

@@ -28,8 +28,9 @@ pub use self::error::Error;
 use self::statement::{Question, question};
 use self::typed::{seen_type, typed};
 use crate::engine::panic_text;
+use crate::table::reader::{Reader, columns as columns_of};
 use crate::table::writer::no_rows;
-use crate::table::{Benchmark, Part, Status, Timestamp, columns, reader};
+use crate::table::{Benchmark, Part, Status, Timestamp, columns};
 use crate::unit::shortest_decimal;
 
 /// The name of the table with the rows that searches and surrogates see.
@@ -133,11 +134,11 @@ fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
 /// The rows of a part, each key once: of rows with one key that is kept which [`Benchmark::read`] keeps.
 fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
     let files = benchmark.files(part)?;
-    let schema = reader::columns(&files, benchmark.identity())?;
+    let schema = columns_of(&files, benchmark.identity())?;
     let mut lacks_column = false;
     for file in &files {
-        let open = reader::open(file, benchmark.identity())?;
-        lacks_column |= schema.fields().iter().any(|column| open.schema().column_with_name(column.name()).is_none());
+        let reader = Reader::open_all(file, benchmark.identity())?;
+        lacks_column |= schema.fields().iter().any(|column| reader.metadata.schema().column_with_name(column.name()).is_none());
     }
     let broken = |error: PolarsError| Error::Sql { problem: problem(&error) };
     let mut frame = scan(&files, &no_rows(schema), lacks_column).map_err(broken)?;
@@ -226,16 +227,11 @@ fn value_of(value: &AnyValue<'_>) -> Value {
     match value {
         AnyValue::Null => Value::Null,
         AnyValue::Boolean(truth) => (*truth).into(),
-        AnyValue::UInt8(number) => (*number).into(),
-        AnyValue::UInt16(number) => (*number).into(),
-        AnyValue::UInt32(number) => (*number).into(),
-        AnyValue::UInt64(number) => (*number).into(),
-        AnyValue::Int8(number) => (*number).into(),
-        AnyValue::Int16(number) => (*number).into(),
-        AnyValue::Int32(number) => (*number).into(),
-        AnyValue::Int64(number) => (*number).into(),
         // What is computed beyond 64 bits was refused, so that only a cast of a text has no such number.
-        AnyValue::Int128(number) => Number::from_i128(*number).map_or_else(|| number.to_string().into(), Value::Number),
+        whole if whole.is_integer() => {
+            let number = whole.extract::<i128>().and_then(Number::from_i128);
+            number.map_or_else(|| whole.to_string().into(), Value::Number)
+        }
         AnyValue::Float32(number) => Number::from_f64(shortest_decimal(*number)).into(),
         AnyValue::Float64(number) => Number::from_f64(*number).into(),
         AnyValue::Datetime(since, unit, zone) => moment(*since, *unit, zone.is_some()).into(),

@@ -12,6 +12,7 @@ use sqlparser::ast::{
     visit_expressions,
 };
 
+use super::grouping::name;
 use crate::table::columns;
 
 /// What polars calls a field that begins with no column.
@@ -29,7 +30,7 @@ pub(super) fn place_nulls(order: &mut Vec<OrderByExpr>) -> Result<(), String> {
     }
     let mut known = vec![LITERAL.to_owned()];
     let _: ControlFlow<()> = visit_expressions(&*order, |expression| {
-        known.extend(column(expression).map(ToOwned::to_owned));
+        known.extend(name(expression).map(ToOwned::to_owned));
         ControlFlow::Continue(())
     });
     let mut placed = Vec::with_capacity(2 * order.len());
@@ -49,25 +50,16 @@ fn refused(expression: &Expr) -> String {
     format!("a window cannot be ordered by `{expression}` here: compute it in a subquery, give it a name, and order by that")
 }
 
-/// The name of a column, if an expression is one.
-fn column(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Identifier(ident) => Some(&ident.value),
-        Expr::CompoundIdentifier(idents) => idents.last().map(|ident| ident.value.as_str()),
-        _ => None,
-    }
-}
-
 /// Whether an expression is a column that has a value in every row.
 fn is_never_null(expression: &Expr) -> bool {
-    let name = column(expression);
+    let name = name(expression);
     columns().iter().any(|column| Some(column.name) == name && !column.is_nullable)
 }
 
 /// The name of the field that polars makes of an expression; `None` if that is not known.
 fn first_name(expression: &Expr) -> Option<String> {
     match expression {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => column(expression).map(ToOwned::to_owned),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => name(expression).map(ToOwned::to_owned),
         Expr::Value(_) | Expr::UnaryOp { op: UnaryOperator::Minus, .. } => Some(LITERAL.to_owned()),
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => first_name(inner),
         Expr::BinaryOp { left, .. } => first_name(left),

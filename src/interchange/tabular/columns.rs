@@ -12,10 +12,8 @@ use crate::unit::Epochs;
 /// Which column of a table holds what, and which others are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// Field, budget and the name of the column.
+    /// Field, budget and the name of the column. The field of a column of numbers that is kept is [`KEEP`].
     named: Vec<(&'static str, Option<Epochs>, String)>,
-    /// Columns of numbers that are none of the fields, each with the budget that it is of if it is of one.
-    kept: Vec<(Option<Epochs>, String)>,
 }
 
 impl Columns {
@@ -44,25 +42,16 @@ impl Columns {
             Some((field, epochs)) => (field, Some(Epochs(epochs.parse().ok().filter(|epochs| *epochs > 0).ok_or_else(unknown)?))),
             None => (field, None),
         };
-        let names = self.named.iter().map(|(other, _, column)| (*other, column));
-        let mut names = names.chain(self.kept.iter().map(|(_, column)| (KEEP, column)));
-        let shared = names.find(|(_, column)| *column == name).map(|(other, _)| other);
-        if field == KEEP {
-            if COLUMNS.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
-                return Err(Error::KnownColumn { column: name.to_owned() });
-            }
-            if let Some(other) = shared {
-                return Err(Error::SharedColumn { column: name.to_owned(), fields: [other, KEEP] });
-            }
-            self.kept.push((epochs, name.to_owned()));
-            return Ok(self);
+        let fields = FIELDS.iter().map(|(known, _)| *known).chain([KEEP]);
+        let known = { fields }.find(|known| *known == field && (epochs.is_none() || *known == KEEP || of_a_training(known)));
+        let field = known.ok_or_else(unknown)?;
+        if field == KEEP && COLUMNS.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
+            return Err(Error::KnownColumn { column: name.to_owned() });
         }
-        let known = FIELDS.iter().find(|(known, _)| *known == field && (epochs.is_none() || of_a_training(known)));
-        let field = known.ok_or_else(unknown)?.0;
-        if self.named.iter().any(|(other, budget, _)| (*other, *budget) == (field, epochs)) {
+        if field != KEEP && self.named.iter().any(|(other, budget, _)| (*other, *budget) == (field, epochs)) {
             return Err(Error::RepeatedField { field });
         }
-        if let Some(other) = shared {
+        if let Some((other, ..)) = self.named.iter().find(|(.., column)| column == name) {
             return Err(Error::SharedColumn { column: name.to_owned(), fields: [other, field] });
         }
         self.named.push((field, epochs, name.to_owned()));
@@ -75,7 +64,7 @@ impl Columns {
     ///
     /// [`Error::NamedInExport`] for the first one.
     pub(super) fn refuse_named(&self, file: &Path) -> Result<(), Error> {
-        match self.named.first() {
+        match self.named.iter().find(|(field, ..)| *field != KEEP) {
             Some((field, _, column)) => Err(Error::NamedInExport { file: file.to_owned(), field, column: column.clone() }),
             None => Ok(()),
         }
@@ -83,7 +72,7 @@ impl Columns {
 
     /// The names of the columns that are kept.
     pub(super) fn kept(&self) -> impl Iterator<Item = &str> {
-        self.kept.iter().map(|(_, name)| name.as_str())
+        self.named.iter().filter(|(field, ..)| *field == KEEP).map(|(.., name)| name.as_str())
     }
 }
 
@@ -114,15 +103,13 @@ impl Positions {
         for (field, epochs, name) in &columns.named {
             let position = find(name).ok_or_else(|| missing(name, None))?;
             match epochs {
+                _ if *field == KEEP => positions.kept.push((*epochs, position)),
                 None => drop(positions.single.insert(field, position)),
                 Some(epochs) => match positions.budgets.iter_mut().find(|(budget, _)| budget == epochs) {
                     Some((_, fields)) => fields.push((field, position)),
                     None => positions.budgets.push((*epochs, vec![(field, position)])),
                 },
             }
-        }
-        for (epochs, name) in &columns.kept {
-            positions.kept.push((*epochs, find(name).ok_or_else(|| missing(name, None))?));
         }
         for (field, usual) in FIELDS {
             let is_named = columns.named.iter().any(|(named, ..)| named == field);

@@ -220,24 +220,9 @@ impl<'a> Scanner<'a> {
     /// The next value; empty if there is none.
     fn value(&mut self) -> &'a str {
         self.is_inside();
-        let (mut depth, mut is_quoted, mut is_escaped) = (0_usize, false, false);
         let rest = &self.text[self.at..];
-        let starts_plain = !rest.starts_with(['{', '[', '"']);
-        let ends = |(at, byte): (usize, u8)| {
-            if is_quoted {
-                (is_quoted, is_escaped) = (byte != b'"' || is_escaped, byte == b'\\' && !is_escaped);
-                return (!is_quoted && depth == 0).then_some(at + 1);
-            }
-            match byte {
-                b'"' => is_quoted = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth > 0 => depth -= 1,
-                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if starts_plain => return Some(at),
-                _ => return None,
-            }
-            (matches!(byte, b'}' | b']') && depth == 0).then_some(at + 1)
-        };
-        let end = rest.bytes().enumerate().find_map(ends).unwrap_or(rest.len());
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        let end = if matches!(values.next(), Some(Ok(_))) { values.byte_offset() } else { rest.len() };
         self.at += end;
         &rest[..end]
     }

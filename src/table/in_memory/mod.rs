@@ -171,7 +171,7 @@ impl Table {
     #[must_use]
     pub fn from_records(records: &[Record]) -> Self {
         let mut sorted: Vec<_> = records.iter().collect();
-        sorted.sort_by_key(|record| (record.key(), record.status.yields()));
+        sorted.sort_by_key(|record| record.order());
         sorted.dedup_by_key(|record| record.key());
         let mut table = Self::empty();
         for record in sorted {
