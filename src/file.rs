@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use flate2::bufread::MultiGzDecoder;
@@ -165,6 +165,33 @@ pub fn create(file: &Path, content: &[u8]) -> io::Result<()> {
     });
     let _ = fs::remove_file(&temporary);
     linked.and_then(|()| sync_folder(folder_of(file)))
+}
+
+/// Lists the paths of a folder, sorted; none if it is not there.
+///
+/// # Errors
+///
+/// An [`io::Error`] if it cannot be read.
+pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Removes a file, if it is there.
+///
+/// # Errors
+///
+/// An [`io::Error`] if it cannot be removed.
+pub fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 /// Makes sure that what was created, renamed or removed in a folder is so after a loss of power, too.

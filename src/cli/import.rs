@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let started = Instant::now();
     let could_not = || format!("could not import into `{}`", arguments.out.display());
     for file in &arguments.files {
-        let kind = Kind::of(file).with_context(could_not)?;
+        let kind = Kind::detect(file).with_context(could_not)?;
         if kind != Kind::Official && arguments.files.len() > 1 {
             bail!("`{}` is {}: expected it alone", file.display(), kind.name());
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
+
 use super::official::Problem;
 use super::tabular;
 use crate::table::{self, FIRST_VERIFIED_REPEAT, Key, Part};
@@ -52,14 +54,6 @@ pub enum Error {
         /// The file that holds all of it.
         other: PathBuf,
     },
-    /// A packed file is no whole one.
-    #[error("could not unpack `{}`", file.display())]
-    Unpack {
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
     /// There is nothing to export.
     #[error("`{}` has no rows{}", folder.display(), if *part == Part::Verified { " of verification" } else { " yet" })]
     NoRows {
@@ -97,13 +91,15 @@ pub enum Error {
         /// Why not.
         source: arrow::error::ArrowError,
     },
-    /// A file is no CSV, or a row of it has too few or too many fields.
-    #[error("could not read `{}`", file.display())]
-    Csv {
+    /// A file is not what it seems to be: no whole packed file, no CSV, no JSON, or rows with values of other types.
+    #[error("could not {step} `{}`", file.display())]
+    Unreadable {
         /// The file.
         file: PathBuf,
+        /// What could not be done: `read`, `unpack` or `read the rows of`.
+        step: &'static str,
         /// Why not.
-        source: csv::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A column of a table was named that cannot be.
     #[error(
@@ -118,22 +114,6 @@ pub enum Error {
     UnknownField {
         /// What was given.
         found: String,
-    },
-    /// A text is no JSON, or no rows in JSON.
-    #[error("could not read `{}`", file.display())]
-    Json {
-        /// The file.
-        file: PathBuf,
-        /// Why not, with line and column.
-        source: serde_json::Error,
-    },
-    /// A value of an exported file is not of the type of its column, or the file is no whole one.
-    #[error("could not read the rows of `{}`", file.display())]
-    Rows {
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        source: arrow::error::ArrowError,
     },
     /// A file is something else than what is read.
     #[error("`{}` is {what}\nhint: {hint}", file.display())]
@@ -249,8 +229,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of a text that is not what it seems to be.
+    pub(super) fn unread(file: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreadable { file: file.to_owned(), step: "read", source: source.into() }
+    }
+
+    /// The error of rows whose values do not have the types of their columns.
+    pub(super) fn unread_rows(file: &Path, source: ArrowError) -> Self {
+        Self::Unreadable { file: file.to_owned(), step: "read the rows of", source: source.into() }
+    }
+
     /// What an error of reading a file means: if the file is packed, it is one of the unpacking and does not name the file.
     pub(super) fn of_reading(file: &Path, is_packed: bool) -> impl Fn(io::Error) -> Self {
-        move |source| if is_packed { Self::Unpack { file: file.to_owned(), source } } else { Self::File(source) }
+        move |source| {
+            if is_packed {
+                Self::Unreadable { file: file.to_owned(), step: "unpack", source: source.into() }
+            } else {
+                source.into()
+            }
+        }
     }
 }

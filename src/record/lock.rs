@@ -15,6 +15,7 @@ use std::time::Duration;
 use fs_err as fs;
 
 use super::{Error, Share};
+use crate::file::list;
 
 const LOCK_FILE: &str = "LOCK";
 const CLAIM: &str = "claim";
@@ -136,7 +137,7 @@ pub(super) fn host() -> Option<String> {
 /// The claims that lie among the journals, held or not, each with its share.
 pub(super) fn claims(journals: &Path) -> Result<Vec<(Share, PathBuf)>, Error> {
     let share = |path: &Path| Share::from_stem(path.file_stem()?.to_str()?);
-    let files = super::shard::list(journals)?.into_iter();
+    let files = list(journals)?.into_iter();
     let claims = files.filter(|path| path.extension().is_some_and(|extension| extension == CLAIM));
     Ok(claims.filter_map(|path| Some((share(&path)?, path))).collect())
 }

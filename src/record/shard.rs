@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::{Damage, Error, Share, journal};
-use crate::file::sync_folder;
+use crate::file::{list, sync_folder};
 use crate::table::{self, Benchmark, Key, Part, Record, Status, Timestamp};
 
 /// The folder of a part in which recorders keep what is theirs while they work.
@@ -146,10 +146,10 @@ pub(super) fn set_aside(benchmark: &Benchmark, part: Part, file: &Path) -> Resul
         }
         folder.join(name)
     };
-    let place = (1..u32::MAX).map(free).find(|path| !path.exists()).expect("there are fewer than 2^32 files");
-    fs::rename(file, &place)?;
+    let path = (1..u32::MAX).map(free).find(|path| !path.exists()).expect("there are fewer than 2^32 files");
+    fs::rename(file, &path)?;
     sync_folder(&folder)?;
-    Ok(place)
+    Ok(path)
 }
 
 /// Removes what only recorders need: what killed processes left half written among the shards, who recorded, what they were
@@ -179,17 +179,6 @@ pub(super) fn tidy(benchmark: &Benchmark, part: Part) -> Result<(), Error> {
 pub(super) fn checkpoint_path(benchmark: &Benchmark, part: Part, key: &Key) -> PathBuf {
     let Key { hash, epochs, repeat } = key;
     benchmark.part(part).join(CHECKPOINTS_FOLDER).join(format!("{hash}-{epochs}-{repeat}.checkpoint"))
-}
-
-/// The paths of a folder, sorted; none if it is not there.
-pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Error>>()?;
-    files.sort_unstable();
-    Ok(files)
 }
 
 #[cfg(test)]

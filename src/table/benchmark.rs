@@ -276,11 +276,7 @@ impl Benchmark {
     /// [`Error::File`] if a folder cannot be read.
     pub fn files(&self, part: Part) -> Result<Vec<PathBuf>, Error> {
         let compacted = self.compacted(part);
-        let mut files = Vec::new();
-        if let Some(entries) = read_folder(&self.shards(part))? {
-            files = entries.into_iter().filter(|file| is_shard(file)).collect();
-            files.sort_unstable_by(|one, other| other.cmp(one));
-        }
+        let mut files: Vec<_> = file::list(&self.shards(part))?.into_iter().rev().filter(|file| is_shard(file)).collect();
         if fs::exists(&compacted)? {
             files.push(compacted);
         }
@@ -357,14 +353,6 @@ fn create(folder: &Path, manifest: Manifest, numerics: Option<u16>, imported: Ve
         sync_folder(parent)?;
     }
     Ok(file::create(&folder.join(MANIFEST_FILE), (HEADING.to_owned() + &text).as_bytes())?)
-}
-
-/// The paths of a folder, or `None` if it is not there.
-fn read_folder(folder: &Path) -> Result<Option<Vec<PathBuf>>, Error> {
-    match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        entries => Ok(Some(entries?.map(|entry| Ok(entry?.path())).collect::<Result<_, Error>>()?)),
-    }
 }
 
 /// Whether a path is that of a whole shard.

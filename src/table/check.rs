@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
 use rayon::prelude::*;
 
+use super::column::Misfit;
 use super::reader::{Group, Reader};
 use super::row_digests::{Step, Watch};
 use super::{Benchmark, Error, FIRST_VERIFIED_REPEAT, Key, Part, Record, Revisions, STATUSES, Source, Status, checksum, schema};
@@ -122,10 +122,8 @@ impl Findings {
     }
 }
 
-/// A key, and whether its training failed.
-type Outcome = (Key, bool);
-/// A key, whether its training failed, and the file in which it stands.
-type Standing = (Key, bool, usize);
+/// A key, whether its training failed, and the position of its file among all.
+type KeyInFile = (Key, bool, usize);
 
 /// Reads every byte of a part and says what is wrong with it.
 ///
@@ -145,16 +143,9 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
     files.reverse();
     let lengths: Vec<u64> = files.iter().map(|file| fs::metadata(file).map_or(0, |metadata| metadata.len())).collect();
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
-    let standings = Mutex::new(Vec::new());
     let check_file = |(index, file): (usize, &PathBuf)| {
-        let outcome = FileCheck { benchmark, part, file }.run(lengths[index], &|bytes| {
+        FileCheck { benchmark, part, file, index }.run(lengths[index], &|bytes| {
             watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
-        });
-        outcome.map(|mut rows| {
-            let keys = std::mem::take(&mut rows.keys).into_iter();
-            let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
-            standings.extend(keys.map(|(key, has_failed)| (key, has_failed, index)));
-            rows
         })
     };
     let outcomes: Vec<_> = files.par_iter().enumerate().map(check_file).collect();
@@ -162,9 +153,11 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
     for status in STATUSES {
         findings.statuses.insert(status.name(), 0);
     }
+    let mut keys = Vec::new();
     for (file, outcome) in files.iter().zip(outcomes) {
         match outcome {
-            Ok(FileRows { statuses, revisions, is_summed, .. }) => {
+            Ok(FileRows { keys: mut of_file, statuses, revisions, is_summed }) => {
+                keys.append(&mut of_file);
                 findings.unsummed += usize::from(!is_summed);
                 for (status, count) in STATUSES.iter().zip(statuses) {
                     *findings.statuses.entry(status.name()).or_default() += count;
@@ -174,23 +167,22 @@ pub fn check(benchmark: &Benchmark, part: Part, promise: &Promise, watch: Watch<
             Err(problem) => findings.damaged.push(Damaged { file: file.clone(), problem }),
         }
     }
-    let mut standings = standings.into_inner().unwrap_or_else(PoisonError::into_inner);
-    standings.par_sort_unstable();
+    keys.par_sort_unstable();
     // A training that failed may have been done again: its row counts no more.
-    for pair in standings.windows(2).filter(|pair| pair[0].0 == pair[1].0 && !pair[1].1) {
+    for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0 && !pair[1].1) {
         findings.repeated.add(|| (pair[0].0, [pair[0].2, pair[1].2].map(|file| files[file].clone())));
     }
-    standings.dedup_by_key(|standing| standing.0);
-    findings.keys = standings.len() as u64;
+    keys.dedup_by_key(|key| key.0);
+    findings.keys = keys.len() as u64;
     if part == Part::Recorded {
-        compare(&standings, promise, &mut findings);
+        compare(&keys, promise, &mut findings);
     }
     Ok(findings)
 }
 
 /// Compares the keys that there are, sorted, with those that should be.
-fn compare(standings: &[Standing], promise: &Promise, findings: &mut Findings) {
-    let keys = || standings.iter().map(|(key, ..)| *key);
+fn compare(keys: &[KeyInFile], promise: &Promise, findings: &mut Findings) {
+    let keys = || keys.iter().map(|(key, ..)| *key);
     let sorted = |mut hashes: Vec<ModuleHash>| {
         hashes.par_sort_unstable();
         hashes.dedup();
@@ -236,12 +228,13 @@ struct FileCheck<'a> {
     benchmark: &'a Benchmark,
     part: Part,
     file: &'a Path,
+    index: usize,
 }
 
 /// What a file that is in order holds.
 #[derive(Default)]
 struct FileRows {
-    keys: Vec<Outcome>,
+    keys: Vec<KeyInFile>,
     /// As many as [`STATUSES`].
     statuses: [u64; STATUSES.len()],
     revisions: Revisions,
@@ -275,16 +268,16 @@ impl FileCheck<'_> {
             let (first, batch) = batch?;
             let records = schema::from_batch(&batch, self.file, first)?;
             for (row, record) in records.iter().enumerate() {
-                if let Some(Suspicion { column, expected, found }) = self.suspect(record) {
-                    return Err(Error::Value { file: self.file.to_owned(), row: first + row, column, expected, found });
+                if let Some((column, expected, found)) = self.suspect(record) {
+                    return Err(Misfit { row, expected, found }.in_file(column, self.file, first));
                 }
-                rows.keys.push((record.key(), record.status == Status::Failed));
+                rows.keys.push((record.key(), record.status == Status::Failed, self.index));
                 for (status, count) in STATUSES.iter().zip(&mut rows.statuses) {
                     *count += u64::from(record.status == *status);
                 }
             }
             let numerics = records.iter().filter(|_| says_numerics).map(|record| (record.numerics.as_deref(), 1));
-            rows.revisions.add(&Revisions::of(numerics));
+            rows.revisions.add(&Revisions::count(numerics));
         }
         Ok(rows)
     }
@@ -325,15 +318,11 @@ impl FileCheck<'_> {
     }
 }
 
-/// What cannot be right of a row.
-struct Suspicion {
-    column: &'static str,
-    expected: String,
-    found: String,
-}
+/// What cannot be right of a row: the column, what would be right, and the value.
+type Suspicion = (&'static str, String, String);
 
 fn suspicion(column: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Suspicion {
-    Suspicion { column, expected: expected.into(), found: found.into() }
+    (column, expected.into(), found.into())
 }
 
 /// Numbers that are measured once.

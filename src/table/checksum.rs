@@ -48,9 +48,9 @@ impl<'a> Summed<'a> {
     ///
     /// Panics unless the footer holds [`entry`].
     pub(super) fn finish(self) -> io::Result<()> {
-        let place = digits(&self.tail).expect("the footer holds the entry");
-        let place = self.length - (self.tail.len() - place) as u64;
-        self.file.seek(SeekFrom::Start(place))?;
+        let start = digits(&self.tail).expect("the footer holds the entry");
+        let start = self.length - (self.tail.len() - start) as u64;
+        self.file.seek(SeekFrom::Start(start))?;
         self.file.write_all(format!("{:08x}", self.sum.finalize()).as_bytes())
     }
 }
@@ -83,13 +83,13 @@ pub(super) fn check(file: &Path) -> Result<bool, Error> {
     open.seek(SeekFrom::Start(tail_start))?;
     let mut tail = Vec::new();
     (&mut open).take(TAIL as u64).read_to_end(&mut tail)?;
-    let Some(place) = digits(&tail) else { return Ok(false) };
-    let stated = String::from_utf8_lossy(&tail[place..place + NO_DIGITS.len()]).into_owned();
+    let Some(start) = digits(&tail) else { return Ok(false) };
+    let stated = String::from_utf8_lossy(&tail[start..start + NO_DIGITS.len()]).into_owned();
     let mut sum = crc32fast::Hasher::new();
     open.rewind()?;
-    add(&mut sum, (&mut open).take(tail_start + place as u64))?;
+    add(&mut sum, (&mut open).take(tail_start + start as u64))?;
     sum.update(NO_DIGITS.as_bytes());
-    open.seek(SeekFrom::Start(tail_start + (place + NO_DIGITS.len()) as u64))?;
+    open.seek(SeekFrom::Start(tail_start + (start + NO_DIGITS.len()) as u64))?;
     add(&mut sum, &mut open)?;
     let found = format!("{:08x}", sum.finalize());
     if stated == found { Ok(true) } else { Err(Error::Sum { file: file.to_owned(), stated, found }) }
@@ -98,8 +98,8 @@ pub(super) fn check(file: &Path) -> Result<bool, Error> {
 /// Where in the last bytes of a file its digits start.
 fn digits(tail: &[u8]) -> Option<usize> {
     let mark = [KEY.as_bytes(), &JOINT].concat();
-    let place = tail.windows(mark.len() + NO_DIGITS.len()).rposition(|bytes| bytes.starts_with(&mark))?;
-    Some(place + mark.len())
+    let start = tail.windows(mark.len() + NO_DIGITS.len()).rposition(|bytes| bytes.starts_with(&mark))?;
+    Some(start + mark.len())
 }
 
 fn add(sum: &mut crc32fast::Hasher, mut bytes: impl Read) -> io::Result<()> {

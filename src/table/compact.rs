@@ -6,7 +6,7 @@ use fs_err as fs;
 
 use super::row_digests::{self, Entry, Watch};
 use super::{Benchmark, Error, Part};
-use crate::file::{sync_folder, temporary_name};
+use crate::file::{remove_if_there, sync_folder, temporary_name};
 
 /// What compacting came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
         return Ok(None);
     }
     let bytes_before = size(files.iter())?;
-    let mut entries = row_digests::survey(&files, benchmark.identity(), watch)?;
-    let repeated = row_digests::settle(&mut entries, &files, benchmark.identity())?;
+    let mut entries = row_digests::digest_rows(&files, benchmark.identity(), watch)?;
+    let repeated = row_digests::keep_one_of_each_key(&mut entries, &files, benchmark.identity())?;
     let rows = entries.len() as u64;
     // The older compacted file is the last one: if it holds every row already, it stays.
     if files.last() != Some(&target) || !is_whole(&entries, files.len() - 1) {
@@ -62,7 +62,7 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
 
 /// Whether one of the files holds every row already, in order: a process was killed before it removed the shards.
 fn is_whole(entries: &[Entry], file: usize) -> bool {
-    (0..).zip(entries).all(|(row, entry)| entry.place.file as usize == file && entry.place.row == row)
+    (0..).zip(entries).all(|(row, entry)| entry.location.file as usize == file && entry.location.row == row)
 }
 
 fn remove(shards: &[&PathBuf], folder: &Path) -> Result<(), Error> {
@@ -77,10 +77,7 @@ fn tidy(target: &Path, shards: &Path) -> Result<(), Error> {
     // A folder in which something lies stays.
     let _ = fs::remove_dir(shards);
     let name = target.file_name().expect("the compacted file has a name");
-    match fs::remove_file(target.with_file_name(temporary_name(name))) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(remove_if_there(&target.with_file_name(temporary_name(name)))?)
 }
 
 /// The bytes that files take.

@@ -31,7 +31,7 @@ impl Costs {
     ///
     /// [`Error::NoNetwork`] if it was imported or its protocol does not say which networks were trained and how; [`Error::NoTimes`] if no time is recorded
     /// by which operations become seconds.
-    pub fn of(benchmark: &Benchmark, table: &Table) -> Result<Self, Error> {
+    pub fn compute(benchmark: &Benchmark, table: &Table) -> Result<Self, Error> {
         if benchmark.manifest().seed.is_none() {
             return Err(Error::NoNetwork { what: format!("`{}`, which was imported,", benchmark.folder().display()) });
         }
@@ -99,7 +99,7 @@ mod tests {
     fn a_training_costs_its_operations_and_all_of_them_what_was_measured() {
         let benchmark = Benchmark::open("tests/data/tiny-benchmark").unwrap();
         let table = benchmark.table().unwrap();
-        let costs = Costs::of(&benchmark, &table).unwrap();
+        let costs = Costs::compute(&benchmark, &table).unwrap();
         let (mut computed, mut measured, mut rows) = (0.0, 0.0, 0);
         for index in 0..table.len() {
             for epochs in table.budgets() {

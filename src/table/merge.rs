@@ -85,8 +85,8 @@ fn write(sources: &[Benchmark], folder: &Path, watch: Watch<'_>) -> Result<[(u64
     let mut counts = [(0, 0); 2];
     for (count, part) in counts.iter_mut().zip([Part::Recorded, Part::Verified]) {
         let files = sources.iter().map(|source| source.files(part)).collect::<Result<Vec<_>, _>>()?.concat();
-        let mut entries = row_digests::survey(&files, first.identity(), watch)?;
-        let repeated = row_digests::settle(&mut entries, &files, first.identity())?;
+        let mut entries = row_digests::digest_rows(&files, first.identity(), watch)?;
+        let repeated = row_digests::keep_one_of_each_key(&mut entries, &files, first.identity())?;
         *count = (entries.len() as u64, repeated);
         if !entries.is_empty() {
             fs::create_dir_all(new.part(part))?;

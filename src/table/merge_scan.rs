@@ -53,7 +53,7 @@ pub(crate) struct RowLocation {
 
 /// Rows on their way into order.
 struct Gathering {
-    places: Vec<RowLocation>,
+    locations: Vec<RowLocation>,
     /// So many have been gathered.
     done: usize,
     /// How many are gathered at once.
@@ -80,7 +80,7 @@ impl Sorted {
     ///
     /// As [`read`](super::read) for the first damaged file, but no value is checked except those of the keys.
     pub(crate) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
-        Self::open_columns(benchmark, part, schema::of(columns))
+        Self::open_columns(benchmark, part, schema::with_names(columns))
     }
 
     /// Opens the rows of a part as [`open`](Self::open) does, with all columns that there are, the extra ones among them.
@@ -102,21 +102,21 @@ impl Sorted {
             let batches = Reader::open(file, identity, &columns)?.batches()?;
             return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(batches)), files });
         }
-        let mut places = Vec::new();
+        let mut locations = Vec::new();
         for (index, file) in files.iter().enumerate() {
             let index = u32::try_from(index).expect("a folder has fewer than 2^32 files");
-            for_each_key(file, identity, |key, yields, row| places.push((yields, RowLocation { key, file: index, row })))?;
+            for_each_key(file, identity, |key, yields, row| locations.push((yields, RowLocation { key, file: index, row })))?;
         }
-        places.par_sort_unstable_by_key(|(yields, place)| (place.key, *yields, *place));
-        let mut places: Vec<_> = places.into_iter().map(|(_, place)| place).collect();
-        places.dedup_by_key(|place| place.key);
-        Ok(Self::of_places(files, identity, places, columns))
+        locations.par_sort_unstable_by_key(|(yields, location)| (location.key, *yields, *location));
+        let mut locations: Vec<_> = locations.into_iter().map(|(_, location)| location).collect();
+        locations.dedup_by_key(|location| location.key);
+        Ok(Self::of_locations(files, identity, locations, columns))
     }
 
-    /// Gathers the rows of places, in their order.
-    pub(crate) fn of_places(files: Vec<PathBuf>, identity: Identity, places: Vec<RowLocation>, columns: SchemaRef) -> Self {
-        let rows = places.len() as u64;
-        let gathering = Gathering { places, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
+    /// Gathers the rows at some locations, in their order.
+    pub(crate) fn of_locations(files: Vec<PathBuf>, identity: Identity, locations: Vec<RowLocation>, columns: SchemaRef) -> Self {
+        let rows = locations.len() as u64;
+        let gathering = Gathering { locations, done: 0, at_once: FIRST, memory: MEMORY, chunk: Chunk::default() };
         Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
     }
 
@@ -142,14 +142,14 @@ impl Gathering {
     fn next_batch(&mut self, files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Option<RecordBatch>, Error> {
         if self.chunk.given == self.chunk.indices.len() {
             self.chunk = Chunk::default();
-            let places = &self.places[self.done..self.places.len().min(self.done + self.at_once)];
-            if places.is_empty() {
+            let locations = &self.locations[self.done..self.locations.len().min(self.done + self.at_once)];
+            if locations.is_empty() {
                 return Ok(None);
             }
-            self.chunk = gather(places, files, identity, columns)?;
-            self.done += places.len();
+            self.chunk = gather(locations, files, identity, columns)?;
+            self.done += locations.len();
             let bytes = self.chunk.parts.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
-            self.at_once = (self.memory / (bytes / places.len()).max(1)).max(ROWS);
+            self.at_once = (self.memory / (bytes / locations.len()).max(1)).max(ROWS);
         }
         let Chunk { parts, indices, given } = &mut self.chunk;
         let rows = &indices[*given..indices.len().min(*given + ROWS)];
@@ -181,16 +181,16 @@ impl Small {
     }
 }
 
-/// Reads the rows of some places from their files.
-fn gather(places: &[RowLocation], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
-    let mut by_place: Vec<usize> = (0..places.len()).collect();
-    by_place.par_sort_unstable_by_key(|index| (places[*index].file, places[*index].row));
-    let by_file: Vec<_> = by_place.chunk_by(|a, b| places[*a].file == places[*b].file).collect();
+/// Reads the rows at some locations from their files.
+fn gather(locations: &[RowLocation], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
+    let mut by_location: Vec<usize> = (0..locations.len()).collect();
+    by_location.par_sort_unstable_by_key(|index| (locations[*index].file, locations[*index].row));
+    let by_file: Vec<_> = by_location.chunk_by(|a, b| locations[*a].file == locations[*b].file).collect();
     let read_files = |of_files: &[&[usize]]| -> Result<Vec<RecordBatch>, Error> {
         let (mut parts, mut small) = (Vec::new(), Small::default());
         for of_file in of_files {
-            let file = &files[places[of_file[0]].file as usize];
-            let rows = of_file.iter().map(|index| places[*index].row as usize);
+            let file = &files[locations[of_file[0]].file as usize];
+            let rows = of_file.iter().map(|index| locations[*index].row as usize);
             for batch in Reader::open(file, identity, columns)?.selected(None, selection(rows))? {
                 let (_, batch) = batch?;
                 small.rows += batch.num_rows();
@@ -207,23 +207,23 @@ fn gather(places: &[RowLocation], files: &[PathBuf], identity: Identity, columns
     };
     let parts = by_file.par_chunks(TOGETHER).map(read_files).collect::<Vec<_>>();
     let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-    let mut indices = vec![(0, 0); places.len()];
+    let mut indices = vec![(0, 0); locations.len()];
     let positions = parts.iter().enumerate().flat_map(|(part, batch)| (0..batch.num_rows()).map(move |row| (part, row)));
-    for (index, position) in by_place.iter().zip(positions) {
+    for (index, position) in by_location.iter().zip(positions) {
         indices[*index] = position;
     }
     Ok(Chunk { parts, indices, given: 0 })
 }
 
-/// Reads the row of a place, all columns of it.
+/// Reads the row at a location, all columns of it.
 ///
 /// # Errors
 ///
 /// As [`Sorted::open`].
-pub(crate) fn row_at(place: RowLocation, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
+pub(crate) fn row_at(location: RowLocation, files: &[PathBuf], identity: Identity) -> Result<RecordBatch, Error> {
     let columns = reader::columns(files, identity)?;
-    let chunk = gather(&[place], files, identity, &columns)?;
-    Ok(chunk.parts.into_iter().next().expect("a place has a part"))
+    let chunk = gather(&[location], files, identity, &columns)?;
+    Ok(chunk.parts.into_iter().next().expect("a location has a part"))
 }
 
 /// The rows of a file, given in ascending order, as Parquet wants to be told.
@@ -253,7 +253,7 @@ fn rows_in_order(file: &Path, identity: Identity) -> Result<Option<u64>, Error> 
 
 /// Reads the key of every row of a file, and whether it yields to others of its key.
 fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool, u32)) -> Result<(), Error> {
-    for batch in Reader::open(file, identity, &schema::of(&COLUMNS))?.batches()? {
+    for batch in Reader::open(file, identity, &schema::with_names(&COLUMNS))?.batches()? {
         let (first, batch) = batch?;
         for (row, (key, status)) in (first..).zip(rows(&batch, file, first)?) {
             take(key, status.yields(), u32::try_from(row).expect("a file has fewer than 2^32 rows"));
@@ -268,7 +268,7 @@ fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool,
 ///
 /// As [`Sorted::open`].
 pub(crate) fn labels(benchmark: &Benchmark, part: Part, names: &[&str]) -> Result<FxHashMap<String, ArrayRef>, Error> {
-    let columns = schema::of(names);
+    let columns = schema::with_names(names);
     let mut labels: Vec<Vec<String>> = vec![Vec::new(); columns.fields().len()];
     for file in benchmark.files(part)?.into_iter().rev() {
         for batch in Reader::open(&file, benchmark.identity(), &columns)?.batches()? {

@@ -22,7 +22,7 @@ pub struct Revisions(BTreeMap<u16, u64>);
 
 impl Revisions {
     /// Counts the rows of each text of the column `numerics`; `None` is that of rows of older versions.
-    pub(super) fn of<'a>(counts: impl IntoIterator<Item = (Option<&'a str>, u64)>) -> Self {
+    pub(super) fn count<'a>(counts: impl IntoIterator<Item = (Option<&'a str>, u64)>) -> Self {
         let mut revisions = BTreeMap::new();
         for (text, rows) in counts.into_iter().filter(|(_, rows)| *rows > 0) {
             *revisions.entry(text.map_or(FIRST, revision)).or_default() += rows;
@@ -33,7 +33,7 @@ impl Revisions {
     /// The revisions of `rows` recorded rows, of which some say theirs.
     pub(crate) fn of_counts(counts: &BTreeMap<String, u64>, rows: u64) -> Self {
         let silent = rows.saturating_sub(counts.values().sum());
-        Self::of(counts.iter().map(|(text, rows)| (Some(text.as_str()), *rows)).chain([(None, silent)]))
+        Self::count(counts.iter().map(|(text, rows)| (Some(text.as_str()), *rows)).chain([(None, silent)]))
     }
 
     /// Whether rows of several revisions stand together, which are of equal worth, but do not repeat each other bit for bit.
@@ -89,8 +89,8 @@ impl Benchmark {
         let mut revisions = Revisions::default();
         if self.manifest().seed.is_some() {
             for file in [self.files(Part::Recorded)?, self.files(Part::Verified)?].concat() {
-                for batch in Reader::open(&file, self.identity(), &schema::of(&["status", NUMERICS]))?.batches()? {
-                    revisions.add(&Revisions::of(count_labels(batch?.1[NUMERICS].as_dictionary())));
+                for batch in Reader::open(&file, self.identity(), &schema::with_names(&["status", NUMERICS]))?.batches()? {
+                    revisions.add(&Revisions::count(count_labels(batch?.1[NUMERICS].as_dictionary())));
                 }
             }
         }

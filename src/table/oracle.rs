@@ -96,17 +96,17 @@ impl<'a> TableOracle<'a> {
         let asked = self.asked.entry((index as u64) << 16 | epochs).or_insert(0);
         let source = mix(self.seed ^ start(self.table.hashes()[index]));
         let drawn = |number: u32, count: usize| below(count, mix(source ^ (epochs << 32 | u64::from(number))));
-        let place = *asked;
+        let number = *asked;
         *asked = asked.wrapping_add(1);
         if !self.in_turn {
-            return drawn(place, count);
+            return drawn(number, count);
         }
         // The first steps of Fisher and Yates' shuffle; what it draws does not depend on how often the cell was asked.
         let mut order: Vec<usize> = (0..count).collect();
-        for (number, position) in (0..).zip(0..count) {
-            order.swap(position, position + drawn(number, count - position));
+        for (draw, position) in (0..).zip(0..count) {
+            order.swap(position, position + drawn(draw, count - position));
         }
-        order[place as usize % count]
+        order[number as usize % count]
     }
 }
 
@@ -119,7 +119,7 @@ const fn below(count: usize, number: u64) -> usize {
 /// The first bytes of a hash as a number.
 fn start(hash: ModuleHash) -> u64 {
     let bytes = hash.bytes();
-    u64::from_le_bytes(std::array::from_fn(|place| bytes[place]))
+    u64::from_le_bytes(std::array::from_fn(|index| bytes[index]))
 }
 
 /// Makes every bit depend on every other: the finishing of the SplitMix64 generator, after a step of it.

@@ -62,7 +62,7 @@ fn look_up(file: &Path, identity: Identity, texts: &[String]) -> Result<Vec<Reco
     }
     let open = fs::File::open(file)?.into_file();
     reader.metadata = with_page_index(&open, &reader.metadata, &groups, hash_column).map_err(|source| reader.broken(source))?;
-    let hashes = reader.clone().with_columns(&schema::of(&[HASH]))?;
+    let hashes = reader.clone().with_columns(&schema::with_names(&[HASH]))?;
     let mut records = Vec::new();
     for group in groups {
         let selection = |rows: &[Range<usize>]| RowSelection::from_consecutive_ranges(rows.iter().cloned(), group.rows);
@@ -114,12 +114,12 @@ fn with_page_index(
 fn pages(metadata: &ArrowReaderMetadata, group: &Group, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
     let index = metadata.metadata().page_index_for_row_group(group.index);
     let all = || std::iter::once(0..group.rows).collect();
-    let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(places)) =
+    let (Some(ColumnIndexMetaData::BYTE_ARRAY(values)), Some(offsets)) =
         (index.column_index(hash_column), index.offset_index(hash_column))
     else {
         return all();
     };
-    let starts: Vec<_> = places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
+    let starts: Vec<_> = offsets.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0)).collect();
     let is_in_order = starts.is_sorted() && starts.last().is_none_or(|last| *last <= group.rows);
     if !is_in_order || values.num_pages() != starts.len() as u64 {
         return all();

@@ -29,24 +29,6 @@ impl fmt::Display for Key {
     }
 }
 
-/// The columns in which two recordings of one task may differ: see [`Record::is_same_result`].
-pub(super) const CIRCUMSTANCES: &[&str] = &[
-    "start_training_time",
-    "halfway_training_time",
-    "final_training_time",
-    "total_time",
-    "wall_time",
-    "curve_images_per_second",
-    "images_per_second",
-    "peak_memory",
-    "source",
-    "device",
-    "recorded_at",
-    "tool_version",
-    "numerics",
-    "training_operations",
-];
-
 /// One trained model, as the columns of a benchmark describe it.
 ///
 /// [`Record::blank`] makes one of which only the key is known; the rest is filled in by struct update syntax. `None`, and
@@ -178,33 +160,6 @@ impl Record {
     pub(super) fn keep_one_of_each_key(records: &mut Vec<Self>) {
         records.sort_by_key(Self::order);
         records.dedup_by_key(|record| record.key());
-    }
-
-    /// Whether two recordings of one task came to the same: equal after leaving out times, memory and provenance.
-    #[must_use]
-    pub fn is_same_result(&self, other: &Self) -> bool {
-        self.without_circumstances() == other.without_circumstances()
-    }
-
-    /// The record with everything blanked that differs between two machines, or two runs on one.
-    fn without_circumstances(&self) -> Self {
-        let untimed = |evaluation: Evaluation| Evaluation { training_time: Seconds::default(), ..evaluation };
-        Self {
-            start: untimed(self.start),
-            halfway: untimed(self.halfway),
-            end: untimed(self.end),
-            total_time: Seconds::default(),
-            wall_time: None,
-            curves: self.curves.untimed(),
-            telemetry: Telemetry { images_per_second: None, peak_memory: None, ..self.telemetry },
-            source: Source::Recorded,
-            device: None,
-            recorded_at: None,
-            tool_version: String::new(),
-            numerics: None,
-            training_operations: None,
-            ..self.clone()
-        }
     }
 
     /// Refuses a record that a reader would refuse, before it is written.

@@ -19,8 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::merge_scan::{RowLocation, Sorted, row_at};
 use super::reader::{self, Group, Reader};
-use super::record::CIRCUMSTANCES;
-use super::writer::Layout;
+use super::schema::is_circumstance;
 use super::{Error, Identity, checksum, status_scan, writer};
 use crate::file::replace;
 
@@ -49,7 +48,7 @@ pub(super) type RowDigest = [u8; 16];
 /// A row of one of some files.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) place: RowLocation,
+    pub(super) location: RowLocation,
     pub(super) row: RowDigest,
     /// A digest of what two recordings of one task share.
     result: [u8; 8],
@@ -63,27 +62,27 @@ pub(super) struct Entry {
 ///
 /// [`Error::Sum`] for a damaged file, [`Error::StrangeColumn`] for one with columns of another version, and as
 /// [`read`](super::read), but of the values only those of the keys are checked.
-pub(super) fn survey(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
+pub(super) fn digest_rows(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
     let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
     // Damage is named before anything of a file is believed.
     first_error(files.par_iter().map(|file| checksum::check(file).map(drop)).collect())?;
     let columns = reader::columns(files, identity)?;
     let entries = Mutex::new(Vec::new());
-    let survey_file = |(index, file): (usize, &PathBuf)| {
+    let digest_file = |(index, file): (usize, &PathBuf)| {
         let position = u32::try_from(index).expect("there are fewer than 2^32 files");
         let reader = Reader::open(file, identity, &columns)?;
         reader.refuse_strange_columns()?;
-        let survey_group = |group: &Group| {
-            let found = survey_group(&reader, group, position)?;
+        let digest_group = |group: &Group| {
+            let found = digest_group(&reader, group, position)?;
             entries.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
             let bytes = reader.share(group, lengths[index]);
             watch(Step::Reading, done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
             Ok(())
         };
-        first_error(reader.groups().par_iter().map(survey_group).collect())
+        first_error(reader.groups().par_iter().map(digest_group).collect())
     };
-    first_error(files.par_iter().enumerate().map(survey_file).collect())?;
+    first_error(files.par_iter().enumerate().map(digest_file).collect())?;
     Ok(entries.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -92,7 +91,7 @@ fn first_error(results: Vec<Result<(), Error>>) -> Result<(), Error> {
     results.into_iter().collect()
 }
 
-fn survey_group(reader: &Reader, group: &Group, position: u32) -> Result<Vec<Entry>, Error> {
+fn digest_group(reader: &Reader, group: &Group, position: u32) -> Result<Vec<Entry>, Error> {
     let digester = Digester::new(reader.columns());
     let mut entries = Vec::with_capacity(group.rows.min(1 << 20));
     for batch in reader.group(group, BATCH)? {
@@ -100,7 +99,12 @@ fn survey_group(reader: &Reader, group: &Group, position: u32) -> Result<Vec<Ent
         let rows = status_scan::rows(&batch, reader.file(), first)?.into_iter().zip(digester.digests(&batch));
         for (row, ((key, status), (digest, result))) in (first..).zip(rows) {
             let row = u32::try_from(row).expect("a file has fewer than 2^32 rows");
-            entries.push(Entry { place: RowLocation { key, file: position, row }, row: digest, result, yields: status.yields() });
+            entries.push(Entry {
+                location: RowLocation { key, file: position, row },
+                row: digest,
+                result,
+                yields: status.yields(),
+            });
         }
     }
     Ok(entries)
@@ -116,7 +120,7 @@ impl Digester {
     /// Makes one for rows with these columns.
     fn new(columns: &SchemaRef) -> Self {
         let converter = |of_circumstances: bool| {
-            let columns = columns.fields().iter().filter(|field| is_circumstance(field) == of_circumstances);
+            let columns = columns.fields().iter().filter(|field| is_circumstance(field.name()) == of_circumstances);
             let fields = columns.map(|field| SortField::new(field.data_type().clone())).collect();
             RowConverter::new(fields).expect("every type of a column has an order")
         };
@@ -132,7 +136,7 @@ impl Digester {
     fn digests(&self, batch: &RecordBatch) -> Vec<(RowDigest, [u8; 8])> {
         let rows = |converter: &RowConverter, of_circumstances: bool| {
             let columns = batch.schema_ref().fields().iter().zip(batch.columns());
-            let columns = columns.filter(|(field, _)| is_circumstance(field) == of_circumstances);
+            let columns = columns.filter(|(field, _)| is_circumstance(field.name()) == of_circumstances);
             let columns: Vec<ArrayRef> = columns.map(|(_, array)| ArrayRef::clone(array)).collect();
             converter.convert_columns(&columns).expect("the columns have their types")
         };
@@ -155,24 +159,20 @@ fn first_bytes<const N: usize>(digest: &[u8]) -> [u8; N] {
     *digest.first_chunk().expect("a digest is 32 bytes long")
 }
 
-fn is_circumstance(field: &Field) -> bool {
-    CIRCUMSTANCES.contains(&field.name().as_str())
-}
-
 /// Sorts entries by key and keeps one of each: that of the file that comes first, of those whose training did not fail if there are
 /// any. Where the same row stands in several files, the last of them has it. Returns how many were left out.
 ///
 /// # Errors
 ///
 /// [`Error::Conflict`] if two rows of one key have different results.
-pub(super) fn settle(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Identity) -> Result<u64, Error> {
-    entries.par_sort_unstable_by_key(|entry| (entry.place.key, entry.yields, entry.place));
+pub(super) fn keep_one_of_each_key(entries: &mut Vec<Entry>, files: &[PathBuf], identity: Identity) -> Result<u64, Error> {
+    entries.par_sort_unstable_by_key(|entry| (entry.location.key, entry.yields, entry.location));
     let mut kept = Vec::with_capacity(entries.len());
-    for of_one_key in entries.chunk_by(|one, next| one.place.key == next.place.key) {
+    for of_one_key in entries.chunk_by(|one, next| one.location.key == next.location.key) {
         let first = &of_one_key[0];
         let is_other = |other: &&Entry| other.result != first.result && other.yields == first.yields;
         if let Some(other) = of_one_key.iter().find(is_other) {
-            return Err(conflict(first.place, other.place, files, identity)?);
+            return Err(conflict(first.location, other.location, files, identity)?);
         }
         kept.push(*of_one_key.iter().rev().find(|entry| entry.row == first.row).expect("it is there itself"));
     }
@@ -192,15 +192,15 @@ fn conflict(one: RowLocation, other: RowLocation, files: &[PathBuf], identity: I
         if text.chars().count() > LONGEST { text.chars().take(LONGEST).chain(['…']).collect() } else { text }
     };
     let columns = first.schema();
-    let names = columns.fields().iter().filter(|field| !is_circumstance(field)).map(|field| field.name().as_str());
+    let names = columns.fields().iter().filter(|field| !is_circumstance(field.name())).map(|field| field.name().as_str());
     let differing = names.filter(|name| first[*name].as_ref() != second[*name].as_ref());
     let differences =
         differing.map(|name| format!("`{name}` is {} there and {} here", text(&first, name), text(&second, name))).collect();
-    let files = [one, other].map(|place| files[place.file as usize].clone());
+    let files = [one, other].map(|location| files[location.file as usize].clone());
     Ok(Error::Conflict { key: Box::new(one.key), files: Box::new(files), differences })
 }
 
-/// Writes rows as a compacted file, reads it back, and lets it appear only if it holds what was surveyed.
+/// Writes rows as a compacted file, reads it back, and lets it appear only if it holds what was digested.
 ///
 /// `entries` are sorted by key, each key once.
 ///
@@ -215,20 +215,19 @@ pub(super) fn write(
     entries: Vec<Entry>,
     watch: Watch<'_>,
 ) -> Result<(), Error> {
-    let places: Vec<_> = entries.iter().map(|entry| entry.place).collect();
+    let locations: Vec<_> = entries.iter().map(|entry| entry.location).collect();
     let digests: Vec<_> = entries.iter().map(|entry| entry.row).collect();
     drop(entries);
     let total = digests.len() as u64;
     let columns = reader::columns(files, identity)?;
     replace(file, |open| {
-        let sorted = Sorted::of_places(files.to_vec(), identity, places, SchemaRef::clone(&columns));
+        let sorted = Sorted::of_locations(files.to_vec(), identity, locations, SchemaRef::clone(&columns));
         let mut rows = Rows { sorted, columns: SchemaRef::clone(&columns), left: None };
         let gather = |batch: &RecordBatch, field: &Field, range: Range<usize>| {
             batch[field.name().as_str()].slice(range.start, range.len())
         };
         let mut progress = |done| watch(Step::Writing, done, total);
-        let layout = Layout { identity, columns: SchemaRef::clone(&columns), rows: digests.len() };
-        writer::write_rows(open, layout, |range| rows.take(range.len()), gather, &mut progress)?;
+        writer::write_rows(open, identity, &columns, digests.len(), |range| rows.take(range.len()), gather, &mut progress)?;
         drop(rows);
         open.sync_all()?;
         verify(open.path(), identity, &columns, &digests, watch)
@@ -249,7 +248,7 @@ impl Rows {
         while missing > 0 {
             let batch = match self.left.take() {
                 Some(batch) => batch,
-                None => self.sorted.next().expect("there is a row for each place")?,
+                None => self.sorted.next().expect("there is a row for each location")?,
             };
             let wanted = batch.num_rows().min(missing);
             parts.push(batch.slice(0, wanted));
@@ -356,7 +355,7 @@ mod tests {
         let (one, other) = (&records()[0], &records()[1]);
         let (from, to) = (to_batch(std::slice::from_ref(other)), to_batch(std::slice::from_ref(one)));
         let all = crate::table::schema();
-        for (index, field) in all.fields().iter().enumerate().filter(|(_, field)| is_circumstance(field)) {
+        for (index, field) in all.fields().iter().enumerate().filter(|(_, field)| is_circumstance(field.name())) {
             let mut columns = to.columns().to_vec();
             columns[index] = ArrayRef::clone(from.column(index));
             let mixed = RecordBatch::try_new(crate::table::schema(), columns).unwrap();

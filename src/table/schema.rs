@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::slice;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
@@ -22,6 +23,38 @@ static SCHEMA: LazyLock<SchemaRef> =
 #[must_use]
 pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
+}
+
+/// The columns in which two recordings of one task may differ: see [`Record::is_same_result`].
+const CIRCUMSTANCES: &[&str] = &[
+    "start_training_time",
+    "halfway_training_time",
+    "final_training_time",
+    "total_time",
+    "wall_time",
+    "curve_images_per_second",
+    "images_per_second",
+    "peak_memory",
+    "source",
+    "device",
+    "recorded_at",
+    "tool_version",
+    "numerics",
+    "training_operations",
+];
+
+/// Whether a column is one in which two recordings of one task may differ.
+pub(super) fn is_circumstance(name: &str) -> bool {
+    CIRCUMSTANCES.contains(&name)
+}
+
+impl Record {
+    /// Whether two recordings of one task came to the same: equal but for times, memory and provenance.
+    #[must_use]
+    pub fn is_same_result(&self, other: &Self) -> bool {
+        let is_same = |column: &Column| column.gather(slice::from_ref(self)) == column.gather(slice::from_ref(other));
+        self.extra == other.extra && COLUMNS.iter().filter(|column| !is_circumstance(column.name)).all(is_same)
+    }
 }
 
 /// The key with which the metadata of an extra column says that it is one: then it is no column of another version.
@@ -81,7 +114,7 @@ fn extra_fields(schema: &Schema) -> impl Iterator<Item = &Field> {
 }
 
 /// The schema of some columns, in the order of the files.
-pub(crate) fn of(names: &[&str]) -> SchemaRef {
+pub(crate) fn with_names(names: &[&str]) -> SchemaRef {
     let fields = COLUMNS.iter().filter(|column| names.contains(&column.name)).map(Column::field);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

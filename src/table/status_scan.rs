@@ -21,7 +21,7 @@ pub(super) const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
 /// As [`read`](super::read).
 pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, Error> {
     let mut outcomes = Vec::new();
-    for batch in Reader::open(file, identity, &schema::of(&COLUMNS))?.batches()? {
+    for batch in Reader::open(file, identity, &schema::with_names(&COLUMNS))?.batches()? {
         let (first, batch) = batch?;
         outcomes.append(&mut rows(&batch, file, first)?);
     }

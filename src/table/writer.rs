@@ -149,18 +149,7 @@ pub(crate) fn write_compacted<G: Sync>(
     gather: impl Fn(&G, &Field, Range<usize>) -> ArrayRef + Sync,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
-    let layout = Layout { identity, columns: schema::schema(), rows };
-    replace(file, |open| write_rows(open, layout, |range| Ok(group(range)), gather, progress))
-}
-
-/// What a compacted file is to hold.
-pub(crate) struct Layout {
-    /// The identity of the benchmark.
-    pub(crate) identity: Identity,
-    /// The columns.
-    pub(crate) columns: SchemaRef,
-    /// The number of rows.
-    pub(crate) rows: usize,
+    replace(file, |open| write_rows(open, identity, &schema::schema(), rows, |range| Ok(group(range)), gather, progress))
 }
 
 /// Writes rows as [`write_compacted`] does, to a file that is open already and with any columns; `group` may fail.
@@ -174,7 +163,9 @@ pub(crate) struct Layout {
 /// As [`write_compacted`].
 pub(crate) fn write_rows<G: Sync>(
     open: &mut fs::File,
-    Layout { identity, columns: fields, rows }: Layout,
+    identity: Identity,
+    fields: &SchemaRef,
+    rows: usize,
     mut group: impl FnMut(Range<usize>) -> Result<G, Error>,
     gather: impl Fn(&G, &Field, Range<usize>) -> ArrayRef + Sync,
     progress: &mut dyn FnMut(u64),
@@ -184,7 +175,7 @@ pub(crate) fn write_rows<G: Sync>(
     let mut summed = Summed::new(open);
     let buffer = BufWriter::with_capacity(1 << 20, &mut summed);
     let properties = Some(compacted_properties(identity));
-    let writer = ArrowWriter::try_new(buffer, SchemaRef::clone(&fields), properties).map_err(broken)?;
+    let writer = ArrowWriter::try_new(buffer, SchemaRef::clone(fields), properties).map_err(broken)?;
     let (mut writer, columns) = writer.into_serialized_writer().map_err(broken)?;
     for (index, start) in (0..rows).step_by(GROUP).enumerate() {
         let count = GROUP.min(rows - start);

@@ -51,6 +51,7 @@ pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance)
 ///
 /// - `cells` (the index of each), `repeats`, `validation`, … : `[cells with a row]`, means over the repeats that have a value or
 ///   diverged, as [`judged`] says; NaN where none has
+#[derive(Default)]
 struct Budget {
     epochs: Epochs,
     count: BudgetCount,
@@ -81,32 +82,13 @@ impl Budget {
         for (row, epochs) in (0..).zip(&rows.epochs) {
             by_epochs.entry(*epochs).or_default().push(row);
         }
-        by_epochs.into_par_iter().map(|(epochs, of_budget)| Self::of(rows, Epochs(epochs), of_budget)).collect()
+        by_epochs.into_par_iter().map(|(epochs, of_budget)| Self::new(rows, Epochs(epochs), of_budget)).collect()
     }
 
-    fn of(rows: &Rows, epochs: Epochs, of_budget: Vec<u32>) -> Self {
+    fn new(rows: &Rows, epochs: Epochs, of_budget: Vec<u32>) -> Self {
         let statuses = STATUSES.iter().map(|status| (status.name(), 0)).collect();
-        let count = BudgetCount { epochs, cells: 0, rows: of_budget.len(), fewest_repeats: 0, most_repeats: 0, statuses };
-        let cells = Vec::new();
-        let [repeats, test_repeats, diverged] = std::array::from_fn(|_| Vec::new());
-        let [halfway, validation, test, times, squares, one, first, second] = std::array::from_fn(|_| Vec::new());
-        let pair = [first, second];
-        let mut budget = Self {
-            epochs,
-            count,
-            cells,
-            repeats,
-            test_repeats,
-            diverged,
-            halfway,
-            validation,
-            test,
-            times,
-            one,
-            pair,
-            squares,
-            rows: Vec::new(),
-        };
+        let count = BudgetCount { epochs, rows: of_budget.len(), statuses, ..BudgetCount::default() };
+        let mut budget = Self { epochs, count, ..Self::default() };
         let chances = [&rows.halfway, &rows.validation, &rows.test].map(|column| chance_of(rows, column));
         for of_cell in of_budget.chunk_by(|a, b| rows.cells[*a as usize] == rows.cells[*b as usize]) {
             budget.push(rows, of_cell, chances);

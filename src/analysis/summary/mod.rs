@@ -108,7 +108,7 @@ pub struct VerticesCount {
 }
 
 /// What there is at one budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BudgetCount {
     /// The budget.
     pub epochs: Epochs,
@@ -249,10 +249,7 @@ impl Benchmark {
     fn provenance(&self, rows: &Rows) -> Result<Provenance, Error> {
         let mut files = self.files(Part::Recorded)?;
         files.append(&mut self.files(Part::Verified)?);
-        let mut bytes = 0;
-        for file in &files {
-            bytes += fs::metadata(file)?.len();
-        }
+        let bytes = files.iter().map(|file| Ok(fs::metadata(file)?.len())).sum::<Result<_, Error>>()?;
         let manifest = self.manifest();
         Ok(Provenance {
             identity: self.identity(),

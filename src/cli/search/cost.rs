@@ -28,7 +28,7 @@ impl Cost {
         if wanted == Some(Self::Measured) || (wanted.is_none() && is_imported) {
             return Ok(None);
         }
-        match Costs::of(benchmark, table) {
+        match Costs::compute(benchmark, table) {
             Ok(costs) => Ok(Some(costs)),
             Err(error) if wanted == Some(Self::Computed) => Err(error).context("could not compute what trainings cost"),
             Err(error) => {

@@ -16,7 +16,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    pub(super) fn of(cell: &Cell) -> Self {
+    pub(super) fn new(cell: &Cell) -> Self {
         Self { hash: cell.hash().to_string(), adjacency: cell.adjacency_text(), operations: cell.operations_text() }
     }
 }
@@ -43,7 +43,7 @@ pub(super) fn model(cell: usize, epochs: u16, repeat: u16) -> Trained {
         test_accuracy: count(19 * usize::from(step) + 1),
     };
     Trained {
-        texts: Texts::of(&cells[cell]),
+        texts: Texts::new(&cells[cell]),
         epochs,
         evaluations: [evaluation(0), evaluation(1), evaluation(2)],
         parameters: Parameters(1_000_000 + u32::try_from(cell).unwrap()),

@@ -256,10 +256,10 @@ impl<'a> Import<'a> {
         })?;
         let mut budgets = BTreeMap::new();
         let (mut fewest, mut most) = (u16::MAX, 0);
-        for (place, i) in order.iter().enumerate() {
+        for (position, i) in order.iter().enumerate() {
             let Row { epochs, repeat, .. } = rows[*i as usize];
             *budgets.entry(Epochs(epochs)).or_insert(0) += 1;
-            if order.get(place + 1).is_none_or(|next| rows[*next as usize].repeat == 0) {
+            if order.get(position + 1).is_none_or(|next| rows[*next as usize].repeat == 0) {
                 (fewest, most) = (fewest.min(repeat + 1), most.max(repeat + 1));
             }
         }

@@ -42,30 +42,8 @@ pub(super) struct Metrics {
     pub(super) rounded: bool,
 }
 
-/// The names of the numbers of one evaluation.
-struct Names {
-    epoch: &'static str,
-    time: &'static str,
-    accuracies: [&'static str; 3],
-}
-
-const NAMES: [Names; 3] = [
-    Names {
-        epoch: "start current_epoch",
-        time: "start training_time",
-        accuracies: ["start train_accuracy", "start validation_accuracy", "start test_accuracy"],
-    },
-    Names {
-        epoch: "halfway current_epoch",
-        time: "halfway training_time",
-        accuracies: ["halfway train_accuracy", "halfway validation_accuracy", "halfway test_accuracy"],
-    },
-    Names {
-        epoch: "final current_epoch",
-        time: "final training_time",
-        accuracies: ["final train_accuracy", "final validation_accuracy", "final test_accuracy"],
-    },
-];
+/// The evaluations, as messages name them.
+const EVALUATIONS: [&str; 3] = ["start", "halfway", "final"];
 
 impl Metrics {
     /// Checks every number of a message.
@@ -73,18 +51,24 @@ impl Metrics {
     /// # Errors
     ///
     /// [`Problem::EvaluationCount`], [`Problem::EvaluationOrder`], [`Problem::Missing`] or [`Problem::Number`].
-    pub(super) fn of(message: &ModelMetrics) -> Result<Self, Problem> {
-        let [start, halfway, end] = &message.evaluation_data[..] else {
-            return Err(Problem::EvaluationCount { found: message.evaluation_data.len() });
-        };
+    pub(super) fn check(message: &ModelMetrics) -> Result<Self, Problem> {
+        let found = message.evaluation_data.len();
+        if found != EVALUATIONS.len() {
+            return Err(Problem::EvaluationCount { found });
+        }
         let mut metrics = Self { times: [0.0; 4], accuracies: [0.0; 9], parameters: 0, rounded: false };
         let mut epochs = [0.0; 3];
-        for (i, (evaluation, names)) in [start, halfway, end].into_iter().zip(&NAMES).enumerate() {
-            epochs[i] = positive(names.epoch, evaluation.current_epoch, "an epoch, 0 or more")?;
-            metrics.times[i] = seconds(names.time, evaluation.training_time)?;
-            let found = [evaluation.train_accuracy, evaluation.validation_accuracy, evaluation.test_accuracy];
-            for (j, (field, found)) in names.accuracies.into_iter().zip(found).enumerate() {
-                let (accuracy, is_rounded) = accuracy(field, found)?;
+        for (i, (evaluation, of)) in message.evaluation_data.iter().zip(EVALUATIONS).enumerate() {
+            let name = |field: &str| format!("{of} {field}");
+            epochs[i] = positive(evaluation.current_epoch, "an epoch, 0 or more", || name("current_epoch"))?;
+            metrics.times[i] = positive(evaluation.training_time, SECONDS, || name("training_time"))?;
+            let accuracies = [
+                ("train_accuracy", evaluation.train_accuracy),
+                ("validation_accuracy", evaluation.validation_accuracy),
+                ("test_accuracy", evaluation.test_accuracy),
+            ];
+            for (j, (field, found)) in accuracies.into_iter().enumerate() {
+                let (accuracy, is_rounded) = accuracy(found, || name(field))?;
                 metrics.accuracies[3 * i + j] = accuracy;
                 metrics.rounded |= is_rounded;
             }
@@ -92,35 +76,34 @@ impl Metrics {
         if !epochs.is_sorted() {
             return Err(Problem::EvaluationOrder { found: epochs });
         }
-        metrics.times[3] = seconds("total_time", message.total_time)?;
+        metrics.times[3] = positive(message.total_time, SECONDS, || "total_time".to_owned())?;
         metrics.parameters = parameters(message.trainable_parameters)?;
         Ok(metrics)
     }
 }
 
-fn seconds(field: &'static str, found: Option<f64>) -> Result<f64, Problem> {
-    positive(field, found, "seconds, 0 or more")
-}
+const SECONDS: &str = "seconds, 0 or more";
 
-fn positive(field: &'static str, found: Option<f64>, expected: &'static str) -> Result<f64, Problem> {
-    let found = found.ok_or(Problem::Missing { field })?;
-    if found.is_finite() && found >= 0.0 { Ok(found) } else { Err(Problem::Number { field, expected, found }) }
+fn positive(found: Option<f64>, expected: &'static str, field: impl Fn() -> String) -> Result<f64, Problem> {
+    let found = found.ok_or_else(|| Problem::Missing { field: field() })?;
+    if found.is_finite() && found >= 0.0 { Ok(found) } else { Err(Problem::Number { field: field(), expected, found }) }
 }
 
 /// An accuracy in single precision, and whether it had more digits than that.
 #[expect(clippy::cast_possible_truncation, reason = "what is lost is reported")]
-fn accuracy(field: &'static str, found: Option<f64>) -> Result<(f32, bool), Problem> {
-    let found = found.ok_or(Problem::Missing { field })?;
+fn accuracy(found: Option<f64>, field: impl Fn() -> String) -> Result<(f32, bool), Problem> {
+    let found = found.ok_or_else(|| Problem::Missing { field: field() })?;
     if !(0.0..=1.0).contains(&found) {
-        return Err(Problem::Number { field, expected: "a fraction from 0 to 1", found });
+        return Err(Problem::Number { field: field(), expected: "a fraction from 0 to 1", found });
     }
     let single = found as f32;
     Ok((single, f64::from(single).to_bits() != found.to_bits()))
 }
 
 fn parameters(found: Option<i32>) -> Result<u32, Problem> {
-    let found = found.ok_or(Problem::Missing { field: "trainable_parameters" })?;
-    let wrong = |_| Problem::Number { field: "trainable_parameters", expected: "a count", found: found.into() };
+    let field = || "trainable_parameters".to_owned();
+    let found = found.ok_or_else(|| Problem::Missing { field: field() })?;
+    let wrong = |_| Problem::Number { field: field(), expected: "a count", found: found.into() };
     u32::try_from(found).map_err(wrong)
 }
 
@@ -146,12 +129,12 @@ mod tests {
     fn refusal(change: impl FnOnce(&mut ModelMetrics)) -> String {
         let mut message = message();
         change(&mut message);
-        Metrics::of(&message).unwrap_err().to_string()
+        Metrics::check(&message).unwrap_err().to_string()
     }
 
     #[test]
     fn numbers_are_kept_bit_by_bit() {
-        let metrics = Metrics::of(&message()).unwrap();
+        let metrics = Metrics::check(&message()).unwrap();
         assert_eq!(metrics.times.map(f64::to_bits), [0.0, 20.0, 40.0, 50.5_f64].map(f64::to_bits));
         assert_eq!(metrics.accuracies.map(f32::to_bits), [0.5, 0.1, 1.0, 0.5, 0.1, 1.0, 0.5, 0.1, 1.0_f32].map(f32::to_bits));
         assert_eq!((metrics.parameters, metrics.rounded), (7, false));
@@ -161,7 +144,7 @@ mod tests {
     fn an_accuracy_of_double_precision_is_noted() {
         let mut message = message();
         message.evaluation_data[0].train_accuracy = Some(0.1);
-        assert!(Metrics::of(&message).unwrap().rounded);
+        assert!(Metrics::check(&message).unwrap().rounded);
     }
 
     #[test]

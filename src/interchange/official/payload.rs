@@ -1,12 +1,12 @@
 //! The payload of a record: a JSON list with the cell, its hash, the budget, and the metrics as base64 of a protobuf.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use prost::Message as _;
-use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
+use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use super::Problem;
@@ -41,40 +41,15 @@ pub(super) struct Scratch {
     message: ModelMetrics,
 }
 
-/// A text that is borrowed unless it has escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrow;
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrow)
-    }
-}
-
-/// An official hash, read from its text without a copy.
-struct Hash(ModuleHash);
-
-impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Text(text) = Text::deserialize(deserializer)?;
-        ModuleHash::from_hex(&text).map(Self).ok_or_else(|| D::Error::custom("no hash"))
-    }
-}
+/// The fields of a payload; a text is borrowed unless it has escapes.
+#[derive(Deserialize)]
+struct Fields<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    u16,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+);
 
 impl Payload {
     /// Reads a payload.
@@ -83,9 +58,9 @@ impl Payload {
     ///
     /// [`Problem`] for the first thing that is wrong with it.
     pub(super) fn read(bytes: &[u8], scratch: &mut Scratch) -> Result<Self, Problem> {
-        let fields: Result<(Hash, u16, Text<'_>, Text<'_>, Text<'_>), _> = serde_json::from_slice(bytes);
-        let (Hash(stated), epochs, Text(adjacency), Text(operations), Text(metrics)) =
-            fields.map_err(|error| diagnose(bytes, error))?;
+        let fields = serde_json::from_slice(bytes).map_err(|error| diagnose(bytes, error))?;
+        let Fields(hash, epochs, adjacency, operations, metrics) = fields;
+        let stated = ModuleHash::from_hex(&hash).ok_or_else(|| diagnose(bytes, serde_json::Error::custom("no hash")))?;
         if epochs == 0 {
             return Err(Problem::Field { field: FIELDS[1].0, expected: FIELDS[1].1, found: "`0`".to_owned() });
         }
@@ -107,7 +82,7 @@ impl Scratch {
         }
         self.message.clear();
         self.message.merge(&self.protobuf[..])?;
-        Metrics::of(&self.message)
+        Metrics::check(&self.message)
     }
 }
 

@@ -115,13 +115,13 @@ pub enum Problem {
     #[error("the metrics lack `{field}`")]
     Missing {
         /// The name of the number, with the evaluation that it belongs to.
-        field: &'static str,
+        field: String,
     },
     /// A number of the metrics cannot be right.
     #[error("`{field}` is {found}, expected {expected}")]
     Number {
         /// The name of the number, with the evaluation that it belongs to.
-        field: &'static str,
+        field: String,
         /// What would be right.
         expected: &'static str,
         /// The number.

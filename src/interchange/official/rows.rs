@@ -118,7 +118,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Sorts the cells by hash and gives every row its repeat: its place among those of its cell and budget, in the order
+    /// Sorts the cells by hash and gives every row its repeat: its position among those of its cell and budget, in the order
     /// of the files. Returns the order of the rows by key.
     ///
     /// `refuse` is told the ordinals of those that cannot stay.

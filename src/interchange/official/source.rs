@@ -19,8 +19,8 @@ const BLOCK: usize = 8 << 20;
 /// A file that is being read, unpacked if need be.
 pub(super) struct Source {
     input: Box<dyn Read>,
-    /// The file, if it is packed: errors of the unpacking do not name it.
-    packed: Option<PathBuf>,
+    file: PathBuf,
+    is_packed: bool,
     length: u64,
     buffer: Vec<u8>,
     /// What of the buffer holds bytes of the file that were not taken yet.
@@ -88,8 +88,8 @@ impl Source {
             (Box::new(file), metadata.len())
         };
         let (buffer, digest) = (vec![0; BLOCK], Sha256::new());
-        let packed = is_packed.then(|| path.to_owned());
-        Ok(Self { input, packed, length, buffer, filled: 0..0, fresh: 0..0, digest, offset, is_ended: false })
+        let file = path.to_owned();
+        Ok(Self { input, file, is_packed, length, buffer, filled: 0..0, fresh: 0..0, digest, offset, is_ended: false })
     }
 
     /// Takes the next records; `None` when all bytes were taken.
@@ -128,7 +128,7 @@ impl Source {
         let left = self.filled.len();
         let mut end = left;
         while !self.is_ended && end < self.buffer.len() {
-            let read = read(&mut *self.input, &mut self.buffer[end..], self.packed.as_deref())?;
+            let read = self.input.read(&mut self.buffer[end..]).map_err(Error::of_reading(&self.file, self.is_packed))?;
             self.is_ended = read == 0;
             end += read;
         }
@@ -144,7 +144,7 @@ impl Source {
     pub(super) fn finish(mut self) -> Result<(u64, String), Error> {
         let mut bytes = self.offset + self.filled.len() as u64;
         loop {
-            let read = read(&mut *self.input, &mut self.buffer, self.packed.as_deref())?;
+            let read = self.input.read(&mut self.buffer).map_err(Error::of_reading(&self.file, self.is_packed))?;
             if read == 0 {
                 return Ok((bytes, hex::print(&self.digest.finalize())));
             }
@@ -157,14 +157,6 @@ impl Source {
     pub(super) const fn length(&self) -> u64 {
         self.length
     }
-}
-
-/// Reads some bytes; an error of the unpacking names the file.
-fn read(input: &mut dyn Read, buffer: &mut [u8], packed: Option<&Path>) -> Result<usize, Error> {
-    input.read(buffer).map_err(|source| match packed {
-        Some(file) => Error::Unpack { file: file.to_owned(), source },
-        None => source.into(),
-    })
 }
 
 #[cfg(test)]

@@ -256,9 +256,9 @@ fn records_of_isomorphic_matrices_stand_under_the_first() {
     let cell = *cells.iter().find(|cell| cell.to_string() == "0-1,0-2,1-3,2-3 conv3x3-bn-relu,conv1x1-bn-relu").unwrap();
     let names: Vec<_> = cell.operations().map(crate::space::Operation::name).collect();
     let twin = Cell::from_texts(&cell.adjacency_text(), &format!("input,{},{},output", names[1], names[0])).unwrap();
-    let other = Trained { texts: Texts::of(&twin), ..model(0, 4, 1) };
+    let other = Trained { texts: Texts::new(&twin), ..model(0, 4, 1) };
     assert_eq!(cell.hash(), twin.hash());
-    let setting = Setting::of(&file(&[Trained { texts: Texts::of(&cell), ..model(0, 4, 0) }, other]));
+    let setting = Setting::of(&file(&[Trained { texts: Texts::new(&cell), ..model(0, 4, 0) }, other]));
     let summary = setting.import(false).unwrap();
     assert_eq!((summary.cells, summary.records), (1, 2));
     assert_eq!(summary.isomorphic, 1);

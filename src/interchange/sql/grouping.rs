@@ -93,7 +93,7 @@ impl Visitor for Check {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<String> {
         let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
         let order: Vec<_> = order_of(query).iter().map(|one| &one.expr).filter(|one| position(one).is_none()).collect();
-        if let Some(grouped) = Grouped::of(select) {
+        if let Some(grouped) = Grouped::find(select) {
             order.iter().try_for_each(|one| grouped.check(one, true))?;
         } else if let Some(aggregate) = order.iter().find(|one| has_aggregate(**one)) {
             return ControlFlow::Break(format!("`order by {aggregate}` aggregates, and needs a `group by`"));
@@ -110,7 +110,7 @@ impl Visitor for Check {
             only_of_rows("on", &join.join_operator)?;
         }
         only_of_rows("group by", &select.group_by)?;
-        let Some(grouped) = Grouped::of(select) else { return ControlFlow::Continue(()) };
+        let Some(grouped) = Grouped::find(select) else { return ControlFlow::Continue(()) };
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } => {
@@ -174,7 +174,7 @@ struct Grouped<'a> {
 
 impl<'a> Grouped<'a> {
     /// `None` if each row stands for itself, or the keys are chosen by polars.
-    fn of(select: &'a Select) -> Option<Self> {
+    fn find(select: &'a Select) -> Option<Self> {
         let items = select.projection.iter().map(|item| match item {
             SelectItem::UnnamedExpr(expression) => Some((expression, None)),
             SelectItem::ExprWithAlias { expr, alias } => Some((expr, Some(alias.value.as_str()))),
@@ -263,7 +263,7 @@ pub(super) fn name(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// The place in the answer that a number in `group by` or `order by` means.
+/// The position in the answer that a number in `group by` or `order by` means.
 pub(super) fn position(expression: &Expr) -> Option<usize> {
     match expression {
         Expr::Value(value) => match &value.value {

@@ -35,7 +35,7 @@ const PARSER: &str = "Parser error: ";
 ///
 /// # Errors
 ///
-/// [`Error::Rows`] if a value is not of the type of its column, and as [`read`](crate::table::read).
+/// [`Error::Unreadable`] if a value is not of the type of its column, and as [`read`](crate::table::read).
 pub(super) fn read_text(reading: &Reading<'_>, bytes: &[u8], kind: Kind, header: &[String]) -> Result<Contents, Error> {
     reading.columns.refuse_named(reading.file)?;
     let kept = &reading.kept();
@@ -98,7 +98,7 @@ impl<'a> Text<'a> {
         let mut reader = ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text);
         let mut starts = Vec::new();
         for row in reader.byte_records() {
-            let row = row.map_err(|source| Error::Csv { file: file.to_owned(), source })?;
+            let row = row.map_err(|source| Error::unread(file, source))?;
             starts.extend(row.position().and_then(|position| usize::try_from(position.byte()).ok()));
         }
         let header = &text[..starts.first().copied().unwrap_or(text.len())];
@@ -109,7 +109,7 @@ impl<'a> Text<'a> {
 
     /// The records of some of the rows.
     fn records(&self, rows: Range<usize>, kept: &[&str], file: &Path) -> Result<Vec<Record>, Error> {
-        let broken = |source| Error::Rows { file: file.to_owned(), source };
+        let broken = |source| Error::unread_rows(file, source);
         let schema = SchemaRef::clone(&self.schema);
         if self.kind == Kind::Json {
             let text = self.rows[rows].join(&b'\n');
@@ -154,12 +154,12 @@ fn in_row(error: Error, number: usize) -> Error {
         Error::Table(table::Error::Value { file, row, column, expected, found }) => {
             table::Error::Value { file, row: number + row, column, expected, found }.into()
         }
-        Error::Rows { file, source } => {
+        Error::Unreadable { file, source, .. } => {
             // The line is that of a text of this row alone.
             let text = source.to_string().replace(" for line 2", "");
             let text = text.trim_start_matches(PARSER);
             let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
-            Error::Rows { file, source: ArrowError::ParseError(format!("row {number}: {text}")) }
+            Error::unread_rows(&file, ArrowError::ParseError(format!("row {number}: {text}")))
         }
         other => other,
     }
@@ -182,9 +182,9 @@ pub(super) fn read_parquet(reading: &Reading<'_>) -> Result<Contents, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Rows`] if it is no whole one, [`Error::Foreign`] if another program wrote it, and as [`read`](crate::table::read).
+/// [`Error::Unreadable`] if it is no whole one, [`Error::Foreign`] if another program wrote it, and as [`read`](crate::table::read).
 pub(super) fn read_arrow(reading: &Reading<'_>, bytes: Vec<u8>) -> Result<Contents, Error> {
-    let broken = |source| Error::Rows { file: reading.file.to_owned(), source };
+    let broken = |source| Error::unread_rows(reading.file, source);
     let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
     let ignored = check_columns(&reader.schema(), reading, "an Arrow file")?;
     of_batches(reading, reader, ignored)
@@ -204,7 +204,7 @@ fn of_batches(
     }
     let mut first = 0;
     for batch in batches {
-        let batch = batch.map_err(|source| Error::Rows { file: file.to_owned(), source })?;
+        let batch = batch.map_err(|source| Error::unread_rows(file, source))?;
         let read = |rows: Range<usize>| records([Ok(batch.slice(rows.start - first, rows.len()))], kept, file);
         salvage(first..first + batch.num_rows(), &read, &mut contents);
         first += batch.num_rows();
@@ -255,7 +255,7 @@ pub(in crate::interchange) fn records(
     kept: &[&str],
     file: &Path,
 ) -> Result<Vec<Record>, Error> {
-    let broken = |source| Error::Rows { file: file.to_owned(), source };
+    let broken = |source| Error::unread_rows(file, source);
     let mut found = Vec::new();
     for batch in batches {
         let batch = batch.map_err(broken)?;

@@ -45,9 +45,9 @@ impl Kind {
     ///
     /// # Errors
     ///
-    /// [`Error::File`], [`Error::NotAFile`] or [`Error::Unpack`] if it cannot be read, [`Error::NoRecords`] if it is empty,
+    /// [`Error::File`], [`Error::NotAFile`] or [`Error::Unreadable`] if it cannot be read, [`Error::NoRecords`] if it is empty,
     /// [`Error::Foreign`] if it is something else, with what that is and what to do.
-    pub fn of(file: &Path) -> Result<Self, Error> {
+    pub fn detect(file: &Path) -> Result<Self, Error> {
         let open = fs::File::open(file)?;
         if open.metadata()?.is_dir() {
             return Err(Error::NotAFile { path: file.to_owned() });
@@ -162,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(name);
         fs::write(&file, bytes).unwrap();
-        Kind::of(&file).map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+        Kind::detect(&file).map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
     }
 
     fn packed(bytes: &[u8]) -> Vec<u8> {

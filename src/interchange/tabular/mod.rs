@@ -158,7 +158,7 @@ impl<'a> Reading<'a> {
 ///
 /// # Errors
 ///
-/// As [`Kind::of`] for what is no table; [`Error::Csv`] or [`Error::Json`] for a text that is none; [`Error::RepeatedColumn`] and
+/// As [`Kind::detect`] for what is no table; [`Error::Unreadable`] for a text that is none; [`Error::RepeatedColumn`] and
 /// [`Error::MissingColumn`]; [`Error::CsvValue`] for the first value that cannot be right: no cell, an accuracy that is not a
 /// fraction, a number that is none; [`Error::RepeatedKey`] and [`Error::NoRecords`].
 pub fn read_table(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<Contents, Error> {
@@ -168,7 +168,7 @@ pub fn read_table(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result
 /// Reads the records of a file, and says which it is.
 fn read(reading: &Reading<'_>) -> Result<(Contents, Imported), Error> {
     let file = reading.file;
-    let kind = Kind::of(file)?;
+    let kind = Kind::detect(file)?;
     let bytes = bytes(file)?;
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     let mut imported =

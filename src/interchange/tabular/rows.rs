@@ -35,7 +35,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`Error::Csv`] or [`Error::Json`] if it has none, and [`Error::Json`] for the first row in JSON that is not right, unless it
+    /// [`Error::Unreadable`] if it has none, and [`Error::Unreadable`] for the first row in JSON that is not right, unless it
     /// keeps going.
     pub(super) fn open(bytes: Vec<u8>, kind: Kind, keep_going: bool, file: &Path) -> Result<Self, Error> {
         let start = mark_length(&bytes);
@@ -54,13 +54,13 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`Error::Csv`] if it has another number of fields than the header, [`Error::Json`] if it is no object or has a key twice. The
+    /// [`Error::Unreadable`] if it has another number of fields than the header, [`Error::Unreadable`] if it is no object or has a key twice. The
     /// rows behind it can be read all the same.
     pub(super) fn next(&mut self, file: &Path) -> Result<Option<(u64, StringRecord)>, Error> {
         match &mut self.source {
             Source::Delimited(reader) => {
                 let mut row = StringRecord::new();
-                let is_there = reader.read_record(&mut row).map_err(|source| Error::Csv { file: file.to_owned(), source })?;
+                let is_there = reader.read_record(&mut row).map_err(|source| Error::unread(file, source))?;
                 Ok(is_there.then(|| (row.position().map_or(0, csv::Position::line), row)))
             }
             Source::Json(rows, given) => {
@@ -75,18 +75,18 @@ impl Rows {
 ///
 /// # Errors
 ///
-/// [`Error::Csv`] or [`Error::Json`] if it has none.
+/// [`Error::Unreadable`] if it has none.
 pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String>, Error> {
     let start = mark_length(bytes);
     if kind == Kind::Delimited {
         let (separator, start) = separator(bytes, start);
         let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(&bytes[start..]);
-        let header = reader.headers().map_err(|source| Error::Csv { file: file.to_owned(), source })?;
+        let header = reader.headers().map_err(|source| Error::unread(file, source))?;
         return Ok(header.iter().map(|name| name.trim().to_owned()).collect());
     }
     let text = utf8(&bytes[start..], file)?;
     let first = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>().next();
-    first.transpose().map_err(|source| Error::Json { file: file.to_owned(), source })?;
+    first.transpose().map_err(|source| Error::unread(file, source))?;
     let first = Scanner::new(text).value();
     let first = if first.starts_with('[') { Scanner::new(inside(first)).value() } else { first };
     // What is wrong with it is said when its row is read.
@@ -121,11 +121,11 @@ pub(super) fn separator(bytes: &[u8], start: usize) -> (u8, usize) {
 ///
 /// # Errors
 ///
-/// [`Error::Json`] if the text is none.
+/// [`Error::Unreadable`] if the text is none.
 pub(super) fn objects<'a>(bytes: &'a [u8], file: &Path) -> Result<Vec<&'a str>, Error> {
     let text = utf8(bytes, file)?;
     for value in serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>() {
-        value.map_err(|source| Error::Json { file: file.to_owned(), source })?;
+        value.map_err(|source| Error::unread(file, source))?;
     }
     let mut objects = Vec::new();
     let mut scanner = Scanner::new(text);
@@ -173,7 +173,7 @@ fn field(value: &str) -> String {
 
 /// The keys and values of an object, in their order. `number` is what it is called in messages.
 fn entries<'a>(object: &'a str, number: usize, file: &Path) -> Result<Vec<(String, &'a str)>, Error> {
-    let refused = |problem: String| Error::Json { file: file.to_owned(), source: serde_json::Error::custom(problem) };
+    let refused = |problem: String| Error::unread(file, serde_json::Error::custom(problem));
     if !object.starts_with('{') {
         return Err(refused(format!("row {number} is `{}`, expected an object", object.chars().take(SHOWN).collect::<String>())));
     }
@@ -195,7 +195,7 @@ fn inside(value: &str) -> &str {
 }
 
 fn utf8<'a>(bytes: &'a [u8], file: &Path) -> Result<&'a str, Error> {
-    let refused = |error| Error::Json { file: file.to_owned(), source: serde_json::Error::custom(error) };
+    let refused = |error| Error::unread(file, serde_json::Error::custom(error));
     std::str::from_utf8(bytes).map_err(refused)
 }
 

@@ -1,7 +1,6 @@
 //! Workers that train what is not recorded yet.
 
 use std::collections::HashSet;
-use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use super::journal::Journal;
 use super::lock::{self, Claim, Lock};
 use super::shard::{self, Rolled};
 use super::{Error, Share, Task, panic_text};
-use crate::file::sync_folder;
+use crate::file::{remove_if_there, sync_folder};
 use crate::table::{self, Benchmark, Key, Part, Record, Source, Status, Timestamp};
 
 /// What a worker tells whoever watches.
@@ -262,10 +261,7 @@ impl<'a> Recorder<'a> {
 
     /// Removes the checkpoint of a model that is recorded; most have none.
     fn forget_checkpoint(&self, task: &Task) -> Result<(), Error> {
-        match fs::remove_file(shard::checkpoint_path(self.benchmark, self.part, &task.key())) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        Ok(remove_if_there(&shard::checkpoint_path(self.benchmark, self.part, &task.key()))?)
     }
 
     /// Checks that a record is that of its task, and sets what the recorder knows.

@@ -26,7 +26,7 @@ pub enum Stop {
 
 impl Stop {
     /// The position in a [`Row`].
-    pub(super) const fn place(self) -> usize {
+    pub(super) const fn index(self) -> usize {
         match self {
             Self::Halfway => 0,
             Self::Final => 1,
@@ -156,8 +156,8 @@ pub struct Official {
 
 impl Answer {
     /// Answers of some rows of a cell at one budget, at least one: of their means, or as they were measured.
-    pub(super) fn of(table: &Table, index: usize, rows: &[Row], is_mean: bool) -> Self {
-        let [halfway, end] = [Stop::Halfway, Stop::Final].map(|stop| Means::of(table, rows, stop, is_mean));
+    pub(super) fn new(table: &Table, index: usize, rows: &[Row], is_mean: bool) -> Self {
+        let [halfway, end] = [Stop::Halfway, Stop::Final].map(|stop| Means::new(table, rows, stop, is_mean));
         let diverged = rows.iter().filter(|row| row.status == Status::Diverged).count();
         Self {
             hash: table.hashes[index],
@@ -208,18 +208,18 @@ pub(super) fn drawn(rows: &[Row], hash: ModuleHash, seed: Seed) -> &Row {
 }
 
 impl Means {
-    fn of(table: &Table, rows: &[Row], stop: Stop, is_judged: bool) -> Self {
-        let place = stop.place();
+    fn new(table: &Table, rows: &[Row], stop: Stop, is_judged: bool) -> Self {
+        let moment = stop.index();
         let accuracy = |which: usize| {
-            let measured = |row: &Row| row.accuracy(place, which);
+            let measured = |row: &Row| row.accuracy(moment, which);
             if is_judged {
                 let trainings = rows.iter().map(|row| (row.status, measured(row)));
-                Mean::of_accuracies(judged(trainings, table.chance_of(place, which)))
+                Mean::of_accuracies(judged(trainings, table.chance_of(moment, which)))
             } else {
                 Mean::of_accuracies(rows.iter().filter_map(measured))
             }
         };
-        let times = rows.iter().filter_map(|row| Seconds(row.training_times[place]).measured());
+        let times = rows.iter().filter_map(|row| Seconds(row.training_times[moment]).measured());
         Self {
             training_time: Mean::of_times(times.map(|time| time.0)),
             train_accuracy: accuracy(TRAIN),

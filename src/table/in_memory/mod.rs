@@ -96,7 +96,7 @@ impl Row {
     const BLANK: Self =
         Self { training_times: [0.0; 2], accuracies: [[f32::NAN; 3]; 2], epochs: 0, repeat: 0, status: Status::Ok };
 
-    fn of(record: &Record) -> Self {
+    fn from_record(record: &Record) -> Self {
         let moments = [record.halfway, record.end];
         let fraction = |accuracy: Option<Accuracy>| accuracy.map_or(f32::NAN, Accuracy::fraction);
         Self {
@@ -131,14 +131,14 @@ impl Row {
     #[must_use]
     pub fn at(&self, stop: Stop) -> Evaluation {
         // A fraction that is no number makes no accuracy.
-        let [train_accuracy, validation_accuracy, test_accuracy] = self.accuracies[stop.place()].map(Accuracy::from_fraction);
-        let training_time = Seconds(self.training_times[stop.place()]);
+        let [train_accuracy, validation_accuracy, test_accuracy] = self.accuracies[stop.index()].map(Accuracy::from_fraction);
+        let training_time = Seconds(self.training_times[stop.index()]);
         Evaluation { training_time, train_accuracy, validation_accuracy, test_accuracy }
     }
 
     /// One accuracy at one moment, by their positions, as a fraction; `None` if there is none.
-    fn accuracy(&self, place: usize, which: usize) -> Option<f64> {
-        let fraction = self.accuracies[place][which];
+    fn accuracy(&self, moment: usize, which: usize) -> Option<f64> {
+        let fraction = self.accuracies[moment][which];
         (!fraction.is_nan()).then(|| fraction.into())
     }
 
@@ -175,7 +175,7 @@ impl Table {
         sorted.dedup_by_key(|record| record.key());
         let mut table = Self::empty();
         for record in sorted {
-            table.push(record.hash, record.cell, record.parameters, Row::of(record));
+            table.push(record.hash, record.cell, record.parameters, Row::from_record(record));
         }
         table.finish()
     }
@@ -219,9 +219,9 @@ impl Table {
         self.budgets.sort_unstable();
         // Where no training ended well, nothing says that an accuracy was not measured.
         let any_ended_well = self.rows.iter().any(|row| row.status == Status::Ok);
-        for (place, measured) in self.measured.iter_mut().enumerate() {
+        for (moment, measured) in self.measured.iter_mut().enumerate() {
             for (which, measured) in measured.iter_mut().enumerate() {
-                *measured = !any_ended_well || self.rows.iter().any(|row| row.accuracy(place, which).is_some());
+                *measured = !any_ended_well || self.rows.iter().any(|row| row.accuracy(moment, which).is_some());
             }
         }
         self
@@ -240,8 +240,8 @@ impl Table {
     }
 
     /// The same for one accuracy, unless that was measured of no training.
-    fn chance_of(&self, place: usize, which: usize) -> Option<f64> {
-        self.measured[place][which].then_some(self.chance)
+    fn chance_of(&self, moment: usize, which: usize) -> Option<f64> {
+        self.measured[moment][which].then_some(self.chance)
     }
 
     /// The final validation accuracies that the trainings of a cell at a budget count as where it is judged, in the order of
@@ -266,9 +266,9 @@ impl Table {
     }
 
     fn judged_of(&self, index: usize, epochs: Epochs, which: usize) -> Vec<f64> {
-        let place = Stop::Final.place();
-        let trainings = self.repeats(index, epochs).iter().map(|row| (row.status, row.accuracy(place, which)));
-        judged(trainings, self.chance_of(place, which)).collect()
+        let moment = Stop::Final.index();
+        let trainings = self.repeats(index, epochs).iter().map(|row| (row.status, row.accuracy(moment, which)));
+        judged(trainings, self.chance_of(moment, which)).collect()
     }
 
     /// How many trainings of a budget diverged.
@@ -433,7 +433,7 @@ impl Table {
             }
             Repeat::Drawn(seed) => Some(answer::drawn(rows, hash, seed)),
         };
-        Ok(Answer::of(self, index, row.map_or(rows, std::slice::from_ref), row.is_none()))
+        Ok(Answer::new(self, index, row.map_or(rows, std::slice::from_ref), row.is_none()))
     }
 
     /// Passes a budget at which something was trained.

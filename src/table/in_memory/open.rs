@@ -1,9 +1,10 @@
 //! Reading a [`Table`] from Parquet files: only the columns it has, row groups side by side, each distinct text once.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Schema, SchemaRef, UInt16Type, UInt32Type};
 use rayon::prelude::*;
 
@@ -35,7 +36,7 @@ fn columns() -> SchemaRef {
         }
         _ => field.as_ref().clone(),
     };
-    Arc::new(Schema::new(schema::of(&names).fields().iter().map(with_distinct_texts).collect::<Vec<_>>()))
+    Arc::new(Schema::new(schema::with_names(&names).fields().iter().map(with_distinct_texts).collect::<Vec<_>>()))
 }
 
 /// A row group of a file, and where its rows go.
@@ -167,26 +168,26 @@ impl Filling<'_> {
         let [adjacencies, operations] = [ADJACENCY, OPERATIONS].map(|name| batch[name].as_dictionary::<Int32Type>());
         self.cells.renew(adjacencies.values(), operations.values());
         let mut before = None;
-        for (place, row) in rows.iter().enumerate() {
-            let texts = (adjacencies.keys().value(place), operations.keys().value(place));
+        for (offset, row) in rows.iter().enumerate() {
+            let texts = (adjacencies.keys().value(offset), operations.keys().value(offset));
             // Rows of one cell stand together, so that most rows have nothing new.
-            let is_same = place > 0 && before == Some(texts) && is_same_text(hashes, place);
+            let is_same = offset > 0 && before == Some(texts) && is_same_text(hashes, offset);
             if !is_same {
-                let hash = ModuleHash::from_hex(hashes.value(place))
-                    .ok_or_else(|| self.wrong(first + place, HASH, "32 hex digits", format!("{:?}", hashes.value(place))))?;
+                let hash = ModuleHash::from_hex(hashes.value(offset))
+                    .ok_or_else(|| self.wrong(first + offset, HASH, "32 hex digits", format!("{:?}", hashes.value(offset))))?;
                 let cell = self.cells.cell(texts).map_err(|problem| {
                     let [adjacency, operations] = self.cells.texts(texts);
                     let found = format!("`{adjacency}` with `{operations}`: {problem}");
-                    self.wrong(first + place, ADJACENCY, "a cell", found)
+                    self.wrong(first + offset, ADJACENCY, "a cell", found)
                 })?;
                 before = Some(texts);
                 let run = Run {
                     hash,
                     cell,
-                    parameters: parameters.value(place),
-                    first: u32::try_from(start + place).expect("opening counts the rows"),
+                    parameters: parameters.value(offset),
+                    first: u32::try_from(start + offset).expect("opening counts the rows"),
                 };
-                if self.begins(run, first + place)? {
+                if self.begins(run, first + offset)? {
                     self.last_key = row.key();
                     continue;
                 }
@@ -230,33 +231,17 @@ impl Filling<'_> {
 }
 
 /// Whether a row has the text of the row before.
-fn is_same_text(hashes: &StringViewArray, place: usize) -> bool {
-    hashes.views()[place] == hashes.views()[place - 1] || hashes.value(place) == hashes.value(place - 1)
+fn is_same_text(hashes: &StringViewArray, offset: usize) -> bool {
+    hashes.views()[offset] == hashes.views()[offset - 1] || hashes.value(offset) == hashes.value(offset - 1)
 }
 
-/// The distinct texts of a row group, and what they mean.
+/// The distinct texts of a row group, and what those mean that were asked for; `None` for one that is not what it should be.
 #[derive(Default)]
 struct Texts {
     columns: Option<[ArrayRef; 2]>,
     /// Vertices and edge bits of each matrix.
-    graphs: Vec<Meaning<(usize, u64)>>,
-    operations: Vec<Meaning<Vec<Operation>>>,
-}
-
-/// What one of the distinct texts means.
-#[derive(Clone)]
-enum Meaning<T> {
-    /// No cell with the text was seen yet.
-    Unread,
-    /// It is not what it should be.
-    Odd,
-    Known(T),
-}
-
-impl<T> From<Option<T>> for Meaning<T> {
-    fn from(known: Option<T>) -> Self {
-        known.map_or(Self::Odd, Self::Known)
-    }
+    graphs: Vec<OnceCell<Option<(usize, u64)>>>,
+    operations: Vec<OnceCell<Option<Vec<Operation>>>>,
 }
 
 /// The positions of a cell's two texts.
@@ -267,45 +252,36 @@ impl Texts {
     fn renew(&mut self, adjacencies: &ArrayRef, operations: &ArrayRef) {
         let is_known = |known: &[ArrayRef; 2]| Arc::ptr_eq(&known[0], adjacencies) && Arc::ptr_eq(&known[1], operations);
         if !self.columns.as_ref().is_some_and(is_known) {
-            self.graphs = vec![Meaning::Unread; adjacencies.len()];
-            self.operations = vec![Meaning::Unread; operations.len()];
+            self.graphs = vec![OnceCell::new(); adjacencies.len()];
+            self.operations = vec![OnceCell::new(); operations.len()];
             self.columns = Some([Arc::clone(adjacencies), Arc::clone(operations)]);
         }
     }
 
     fn texts(&self, (adjacency, operations): Positions) -> [&str; 2] {
         let columns = self.columns.as_ref().expect("a batch was seen");
-        [(&columns[0], adjacency), (&columns[1], operations)].map(|(column, key)| text(column.as_string(), key))
+        [(&columns[0], adjacency), (&columns[1], operations)].map(|(column, key)| {
+            let (texts, key) = (column.as_string::<i32>(), index(key));
+            if key < texts.len() { texts.value(key) } else { "" }
+        })
     }
 
-    /// Puts a matrix and operations together that were understood before, or reads both.
-    fn cell(&mut self, positions: Positions) -> Result<Cell, space::Error> {
-        let (graph, operations) = (place(positions.0), place(positions.1));
-        if let Some(Meaning::Unread) = self.graphs.get(graph) {
-            self.graphs[graph] = graph_of(self.texts(positions)[0]).into();
-        }
-        if let Some(Meaning::Unread) = self.operations.get(operations) {
-            self.operations[operations] = operations_of(self.texts(positions)[1]).into();
-        }
-        if let Some(Meaning::Known((vertices, edges))) = self.graphs.get(graph)
-            && let Some(Meaning::Known(operations)) = self.operations.get(operations)
-            && operations.len() + 2 == *vertices
-        {
-            return Spec::from_bits(*edges, operations).prune();
-        }
+    /// Puts a matrix and operations together, each of which is read once.
+    fn cell(&self, positions: Positions) -> Result<Cell, space::Error> {
         let [adjacency, operations] = self.texts(positions);
-        Cell::from_texts(adjacency, operations)
+        let graph = self.graphs.get(index(positions.0)).and_then(|graph| graph.get_or_init(|| graph_of(adjacency)).as_ref());
+        let named = self.operations.get(index(positions.1));
+        let named = named.and_then(|named| named.get_or_init(|| operations_of(operations)).as_ref());
+        match (graph, named) {
+            (Some((vertices, edges)), Some(named)) if named.len() + 2 == *vertices => Spec::from_bits(*edges, named).prune(),
+            _ => Cell::from_texts(adjacency, operations),
+        }
     }
 }
 
-fn place(key: i32) -> usize {
+/// The position of a distinct text; one that does not exist is beyond all.
+fn index(key: i32) -> usize {
     usize::try_from(key).unwrap_or(usize::MAX)
-}
-
-/// One of the distinct texts; nothing for a position that does not exist.
-fn text(texts: &StringArray, key: i32) -> &str {
-    let place = place(key);
-    if place < texts.len() { texts.value(place) } else { "" }
 }
 
 fn graph_of(adjacency: &str) -> Option<(usize, u64)> {
@@ -354,10 +330,10 @@ fn assembled(groups: &[Group], rows: Vec<Row>) -> Table {
 /// The rows with their runs in the order of hash and key, each key once: the first of those that have it and did not fail.
 fn sorted<'a>(runs: &'a [Run], rows: &'a [Row]) -> impl Iterator<Item = (&'a Run, &'a Row)> {
     let ends = runs.iter().skip(1).map(|run| run.first as usize).chain([rows.len()]);
-    let mut places: Vec<_> =
+    let mut order: Vec<_> =
         runs.iter().zip(ends).flat_map(|(run, end)| (run.first as usize..end).map(move |row| (run, row))).collect();
     let key = |(run, row): &(&Run, usize)| (run.hash, rows[*row].key());
-    places.par_sort_by_key(|place| (key(place), rows[place.1].status.yields()));
-    places.dedup_by_key(|place| key(place));
-    places.into_iter().map(|(run, row)| (run, &rows[row]))
+    order.par_sort_by_key(|offset| (key(offset), rows[offset.1].status.yields()));
+    order.dedup_by_key(|offset| key(offset));
+    order.into_iter().map(|(run, row)| (run, &rows[row]))
 }

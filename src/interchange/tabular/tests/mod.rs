@@ -263,7 +263,7 @@ fn json_keeps_every_digit_and_is_refused_where_it_is_no_rows() {
     assert_eq!((found.records[0].end.training_time, ignored(&found)), (Seconds(0.018_483_656_000_000_005), vec!["note"]));
     let cause = |text: &str| {
         let error = read(text, &columns).unwrap_err();
-        assert!(matches!(error, Error::Json { .. }), "{error}");
+        assert!(matches!(error, Error::Unreadable { .. }), "{error}");
         std::error::Error::source(&error).unwrap().to_string()
     };
     assert_eq!(cause("[1, 2]"), "row 1 is `1`, expected an object");
