@@ -1,4 +1,4 @@
-//! What can be wrong with the files of other programs, in and out.
+//! The errors of imports and exports.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 
 use super::official::Problem;
-use super::tabular;
 use crate::table::{self, FIRST_VERIFIED_REPEAT, Key, Part};
 
-/// Why rows could not be read from a file of another program, or written as one.
+/// An error of an import or an export.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -62,7 +61,7 @@ pub enum Error {
         /// The part of it that is empty.
         part: Part,
     },
-    /// The official format cannot hold any row.
+    /// The official format cannot represent any row.
     #[error(
         "the official format has words for none of the {rows} rows: they lack {}\nhint: the other formats have",
         lacking.join(", ")
@@ -88,7 +87,7 @@ pub enum Error {
     /// A format cannot hold the rows.
     #[error("could not write the rows in this format")]
     Export {
-        /// Why not.
+        /// The cause.
         source: arrow::error::ArrowError,
     },
     /// A file is not what it seems to be: no whole packed file, no CSV, no JSON, or rows with values of other types.
@@ -98,31 +97,17 @@ pub enum Error {
         file: PathBuf,
         /// What could not be done: `read`, `unpack` or `read the rows of`.
         step: &'static str,
-        /// Why not.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A column of a table was named that cannot be.
-    #[error(
-        "`{found}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, {}, as in `{}@108=NAME`\n\
-         hint: `{}=NAME` keeps another column of numbers",
-        tabular::FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", "),
-        tabular::MEASURED.join(", "),
-        tabular::STATUS,
-        tabular::MEASURED[2],
-        tabular::KEEP
-    )]
-    UnknownField {
-        /// What was given.
-        found: String,
     },
     /// A file is something else than what is read.
     #[error("`{}` is {what}\nhint: {hint}", file.display())]
     Foreign {
         /// The file.
         file: PathBuf,
-        /// What it is.
+        /// A description of it.
         what: String,
-        /// What to do with it.
+        /// A hint what to do.
         hint: String,
     },
     /// A row of verification is to be imported, which belongs to a benchmark that was recorded.
@@ -133,64 +118,11 @@ pub enum Error {
         /// What the row is of.
         key: Box<Key>,
     },
-    /// A table has two columns of one name.
-    #[error(
-        "`{}` has two columns `{column}`, number {} and number {}\nhint: give one of them another name, or take it out",
-        file.display(), positions[0], positions[1]
-    )]
-    RepeatedColumn {
-        /// The file.
-        file: PathBuf,
-        /// The name.
-        column: String,
-        /// Where the two are, from 1.
-        positions: [usize; 2],
-    },
-    /// One column was named for two fields.
-    #[error("the column `{column}` is named for `{}` and for `{}`: expected one of them", fields[0], fields[1])]
-    SharedColumn {
-        /// The column.
-        column: String,
-        /// The two fields.
-        fields: [&'static str; 2],
-    },
-    /// A column is named in a file that says itself what its columns hold.
-    #[error(
-        "`{}` has every column of a benchmark, each under its name: `{column}` cannot be read as `{field}`\n\
-         hint: take the column out of the file whose place it is to take, or read the file without `--column`",
-        file.display()
-    )]
-    NamedInExport {
-        /// The file.
-        file: PathBuf,
-        /// The field.
-        field: &'static str,
-        /// The column that was named for it.
-        column: String,
-    },
-    /// A column is to be kept under a name that every benchmark has.
-    #[error("a column cannot be kept as `{column}`, which every benchmark has: expected another name")]
-    KnownColumn {
-        /// The name.
-        column: String,
-    },
-    /// A field of a CSV file was named twice.
-    #[error("the column of `{field}` is named twice")]
-    RepeatedField {
-        /// The field.
-        field: &'static str,
-    },
-    /// A CSV file lacks a column.
-    #[error("`{}` has no column `{column}` (known: {}){}", file.display(), known.join(", "), tabular::naming(*field))]
-    MissingColumn {
-        /// The file.
-        file: PathBuf,
-        /// The column.
-        column: String,
-        /// What the column holds, if nobody named it.
-        field: Option<&'static str>,
-        /// The columns that there are.
-        known: Vec<String>,
+    /// The columns of a table are not named as they must be: one is missing, or stands for two things, or has the name of another.
+    #[error("{problem}")]
+    Columns {
+        /// What is wrong, and what to do.
+        problem: String,
     },
     /// A value of a CSV file cannot be right.
     #[error("`{}`, {unit} {line}, column `{column}`: expected {expected}, found {found}", file.display())]
@@ -203,7 +135,7 @@ pub enum Error {
         line: u64,
         /// The column.
         column: String,
-        /// What would be right.
+        /// The valid values.
         expected: String,
         /// The value.
         found: String,
@@ -229,12 +161,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error of a text that is not what it seems to be.
+    /// Returns the error of a text that is not what it seems to be.
     pub(super) fn unread(file: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unreadable { file: file.to_owned(), step: "read", source: source.into() }
     }
 
-    /// The error of rows whose values do not have the types of their columns.
+    /// Returns the error of rows whose values do not have the types of their columns.
     pub(super) fn unread_rows(file: &Path, source: ArrowError) -> Self {
         Self::Unreadable { file: file.to_owned(), step: "read the rows of", source: source.into() }
     }

@@ -33,13 +33,13 @@ pub enum Format {
 
 /// Writes the rows of a part, sorted by key, each key once, and returns how many.
 ///
-/// `progress` is told after every batch how many rows are written, and how many there are.
+/// `progress` is called after every batch with the number of rows that are written, and the total.
 ///
 /// # Errors
 ///
 /// [`Error::NoRows`] if there are none, before anything is written, [`Error::File`] if `out` does not take them,
 /// [`Error::Export`] if the format cannot hold them, and as [`read`](crate::table::read) for
-/// the first damaged file; accuracies and times are not checked.
+/// the first damaged file, but hashes are not compared with the cells.
 ///
 /// # Example
 ///
@@ -196,7 +196,7 @@ impl Form {
 /// The zone UTC as arrow knows it without a database of zones.
 const ZONE: &str = "+00:00";
 
-/// A column as a format has it.
+/// Returns a column as a format has it.
 pub(super) fn form_of(field: &Field, format: Format) -> Field {
     let data_type = match (field.data_type(), format) {
         (DataType::List(_), Format::Csv) => DataType::Utf8,
@@ -215,7 +215,7 @@ fn as_json(lists: &ListArray) -> StringArray {
     lists.iter().map(|list| list.map(text)).collect()
 }
 
-/// The same column with other keys: those of a list that holds every label.
+/// Returns the same column with other keys: those of a list that holds every label.
 fn relabelled(column: &DictionaryArray<Int32Type>, all: &ArrayRef) -> DictionaryArray<Int32Type> {
     let (old, texts) = (column.values().as_string::<i32>(), all.as_string::<i32>());
     let position = |label: &str| (0..).zip(texts).find(|(_, text)| *text == Some(label)).map(|(key, _)| key);
@@ -245,7 +245,7 @@ mod tests {
         file
     }
 
-    /// The schema with which a text is read back: texts for labels, and for lists if the format has none.
+    /// Returns the schema with which a text is read back: texts for labels, and for lists if the format has none.
     fn text_schema(format: Format) -> SchemaRef {
         let ours = schema();
         let fields = ours.fields().iter().map(|field| {

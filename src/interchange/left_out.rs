@@ -1,16 +1,16 @@
-//! What an import leaves out because something is wrong with it.
+//! The records that an import leaves out because of an error.
 
 use super::Error;
 
 /// The problems that are kept in full; the others are counted.
 const LISTED: usize = 100;
 
-/// What was left out because something was wrong with it.
+/// The records that an import left out because of an error.
 #[derive(Debug, Default)]
 pub struct LeftOut {
-    /// How many records, rows and rests of files.
+    /// The number of records, rows and remainders of files.
     pub count: u64,
-    /// What was wrong with the first of them.
+    /// The errors of the first ones.
     pub listed: Vec<Error>,
 }
 

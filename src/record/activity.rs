@@ -1,4 +1,4 @@
-//! What the recorders of a benchmark are doing, for whoever watches from another process.
+//! The progress of the recorders of a benchmark, for other processes.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ use crate::unit::{Accuracy, Seconds};
 const EVERY: Duration = Duration::from_secs(1);
 const EXTENSION: &str = "activity";
 
-/// What one recorder is doing.
+/// The progress of one recorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activity {
@@ -25,11 +25,11 @@ pub struct Activity {
     pub process: u32,
     /// The machine that it runs on, if that is known.
     pub host: Option<String>,
-    /// Which cells it records.
+    /// The share that it records.
     pub share: Share,
-    /// When it began.
+    /// The time of its start.
     pub started_at: Timestamp,
-    /// When this was written.
+    /// The time of the last update.
     pub updated_at: Timestamp,
     /// The models that its command asks for.
     pub models: usize,
@@ -47,14 +47,14 @@ pub struct Activity {
     pub worked: f64,
     /// The best model that it trained, of the largest budget so far.
     pub best: Option<Best>,
-    /// What each worker is at.
+    /// The model that each worker trains.
     pub workers: Vec<Option<AtWork>>,
 }
 
 /// A trained model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Which one.
+    /// Its task.
     pub key: Key,
     /// Its cell.
     pub cell: Cell,
@@ -63,7 +63,7 @@ pub struct Best {
 }
 
 impl Best {
-    /// The better of two: of the larger budget, then of the higher accuracy; of equals this one.
+    /// Returns the better of two: of the larger budget, then of the higher accuracy; of equals this one.
     #[must_use]
     pub fn better(self, other: Self) -> Self {
         let rank = |best: &Self| (best.key.epochs, best.validation_accuracy.fraction());
@@ -74,13 +74,13 @@ impl Best {
 /// A model in training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AtWork {
-    /// Which one.
+    /// Its task.
     pub key: Key,
     /// The fraction that is done.
     pub fraction: f64,
     /// The operations of all of it.
     pub work: f64,
-    /// When it began.
+    /// The time of its start.
     pub since: Timestamp,
 }
 
@@ -105,27 +105,27 @@ impl Activity {
         }
     }
 
-    /// The seconds that it has been recording.
+    /// Returns the seconds that it has been recording.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "microseconds of years are below 2^52")]
     pub fn elapsed(&self) -> Seconds {
         Seconds((self.updated_at.0 - self.started_at.0).max(0) as f64 / 1e6)
     }
 
-    /// The operations done, those of models in training included.
+    /// Returns the operations done, those of models in training included.
     #[must_use]
     pub fn done(&self) -> f64 {
         self.worked + self.workers.iter().flatten().map(|at| at.fraction * at.work).sum::<f64>()
     }
 
-    /// The models that it trains in an hour.
+    /// Returns the models that it trains in an hour.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn models_per_hour(&self) -> f64 {
         self.elapsed().rate_of(3600.0 * self.finished as f64).unwrap_or(0.0)
     }
 
-    /// How long the rest takes if it goes on as it did; `None` before anything is known.
+    /// Returns the estimated remaining time; `None` before anything is known.
     #[must_use]
     pub fn remaining(&self) -> Option<Seconds> {
         let (done, elapsed) = (self.done(), self.elapsed().0);
@@ -208,7 +208,7 @@ fn activity_path(journals: &Path, share: Share) -> PathBuf {
     journals.join(format!("{}.{EXTENSION}", share.stem()))
 }
 
-/// What the recorders of a part are doing at this moment, each of them that is alive.
+/// Returns the progress of the recorders of a part that are alive.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@ use crate::table::{Benchmark, Dataset, Manifest, Record, operations};
 use crate::train::{Curves, Evaluation};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
 
-/// A new benchmark in a folder.
+/// Returns a new benchmark in a folder.
 pub(super) fn benchmark(folder: &Path) -> Benchmark {
     let dataset = Dataset { name: "tiny".to_owned(), sha256: Some("ab".repeat(32)) };
     let operations = operations(&Space::nas_bench_101());
@@ -18,7 +18,7 @@ pub(super) fn benchmark(folder: &Path) -> Benchmark {
     Benchmark::create_or_open(folder.join("benchmark"), &manifest).unwrap()
 }
 
-/// The 7 cells of at most 3 vertices at two budgets.
+/// Returns the 7 cells of at most 3 vertices at two budgets.
 pub(super) fn tasks(benchmark: &Benchmark, repeats: u16) -> Vec<Task> {
     let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
     plan(benchmark, &cells, &[Epochs(1), Epochs(2)], 0..repeats, |_, epochs| Flops(epochs.0.into()))

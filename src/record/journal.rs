@@ -121,7 +121,7 @@ mod tests {
         (records, fs::read(journal.close()).unwrap(), ends)
     }
 
-    /// The records of a journal that is not damaged, or what is wrong with it.
+    /// Returns the records of a journal that is not damaged, or what is wrong with it.
     fn parsed(bytes: &[u8]) -> Result<Vec<Record>, Error> {
         let Contents { records, damage } = parse(bytes, Path::new("a.journal"))?;
         damage.map_or(Ok(records), Err)

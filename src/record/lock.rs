@@ -1,4 +1,4 @@
-//! Who may write into a folder: recorders side by side, each with its own share of the cells, or one program that changes
+//! Locks of a folder: recorders side by side, each with its own share of the cells, or one program that changes
 //! what is there.
 //!
 //! Locks are those of the operating system: they end with their process, however it ends. The files themselves stay: to
@@ -91,7 +91,7 @@ impl Claim {
     }
 }
 
-/// Who holds a folder or a share, in words.
+/// A description of the process that holds a folder or a share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder(String);
 
@@ -128,13 +128,13 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The name of this machine, where the system says it.
+/// Returns the name of this machine, where the system says it.
 pub(super) fn host() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("COMPUTERNAME").ok())?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// The claims that lie among the journals, held or not, each with its share.
+/// Returns the claims that lie among the journals, held or not, each with its share.
 pub(super) fn claims(journals: &Path) -> Result<Vec<(Share, PathBuf)>, Error> {
     let share = |path: &Path| Share::from_stem(path.file_stem()?.to_str()?);
     let files = list(journals)?.into_iter();

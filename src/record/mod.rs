@@ -33,7 +33,7 @@ pub use slurm::{Slurm, most_array_tasks, set_by_scripts, submission, submission_
 pub use trainer::Trainer;
 pub use upkeep::{Watch, compact, journals, set_aside};
 
-/// Why a recording could not go on. What was recorded until then stays.
+/// An error of a recording. What was recorded until then stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -43,12 +43,12 @@ pub enum Error {
     /// The benchmark could not be read or written.
     #[error(transparent)]
     Table(#[from] table::Error),
-    /// Somebody else is at work in the folder.
+    /// Another process records into the folder.
     #[error("`{}` is in the hands of {holder}", folder.display())]
     Locked {
         /// The folder.
         folder: PathBuf,
-        /// Who that is.
+        /// The other process.
         holder: Holder,
     },
     /// A journal is damaged before its end, so that this is no torn tail of a killed process.
@@ -74,9 +74,9 @@ pub enum Error {
     /// A model could not be trained.
     #[error("could not train {task}")]
     Training {
-        /// Which one.
+        /// Its task.
         task: Task,
-        /// Why not.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The plan has more models than fit into the memory.
@@ -84,7 +84,7 @@ pub enum Error {
         "a plan of {models} models takes {needed} bytes of memory, {available} are available\nhint: record fewer vertices, budgets or repeats at a time"
     )]
     TooManyModels {
-        /// How many models.
+        /// The number of models.
         models: u64,
         /// The bytes that their plan takes.
         needed: u64,
@@ -94,17 +94,17 @@ pub enum Error {
     /// A training panicked.
     #[error("the training of {task} panicked: {message}")]
     Panicked {
-        /// Which one.
+        /// Its task.
         task: Task,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
     /// A training returned the record of something else.
     #[error("the training of {task} returned a record of {found}")]
     AnotherRecord {
-        /// What was to be trained.
+        /// The task.
         task: Task,
-        /// What the record is about.
+        /// The key of the record.
         found: Box<Key>,
     },
     /// Journals were removed by somebody else while their workers wrote them.
@@ -112,7 +112,7 @@ pub enum Error {
     Lost {
         /// The folder that was being recorded.
         folder: PathBuf,
-        /// How many records.
+        /// The number of records.
         rows: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What is to be trained, and in which order.
+//! The tasks of a recording and their order.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -23,12 +23,12 @@ pub struct Task {
     pub repeat: u16,
     /// The seed of this training, of which all its random numbers come.
     pub seed: Seed,
-    /// What it costs, evaluations included.
+    /// The operations, evaluations included.
     pub work: Flops,
 }
 
 impl Task {
-    /// The key of the row that this task will make.
+    /// Returns the key of the row that this task will make.
     #[must_use]
     pub const fn key(&self) -> Key {
         Key { hash: self.hash, epochs: self.epochs, repeat: self.repeat }
@@ -41,7 +41,7 @@ impl fmt::Display for Task {
     }
 }
 
-/// In which order tasks are trained.
+/// The order in which tasks are trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The most expensive first, so that no worker is left alone with a long training at the end.
@@ -57,7 +57,7 @@ pub enum Order {
 pub const ORDERS: &[Order] = &[Order::Cost, Order::Hash, Order::Random];
 
 impl Order {
-    /// The name on the command line.
+    /// Returns the name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -20,7 +20,7 @@ const DAMAGED_FOLDER: &str = "damaged";
 const CHECKPOINTS_FOLDER: &str = "checkpoints";
 const EXTENSION: &str = "journal";
 
-/// The path of a worker's journal.
+/// Returns the path of a worker's journal.
 pub(super) fn journal_path(benchmark: &Benchmark, part: Part, share: Share, worker: usize) -> PathBuf {
     let prefix = share.file_name().map_or_else(String::new, |name| format!("{name}."));
     journals_folder(benchmark, part).join(format!("{prefix}worker-{worker}.{EXTENSION}"))
@@ -48,7 +48,7 @@ pub(super) fn all_journals(benchmark: &Benchmark, part: Part) -> Result<BTreeMap
     Ok(journals)
 }
 
-/// What came of rolling journals.
+/// The result of rolling journals into shards.
 #[derive(Debug, Default)]
 pub(super) struct Rolled {
     /// What was written.
@@ -57,7 +57,7 @@ pub(super) struct Rolled {
     pub(super) damaged: Vec<Damage>,
 }
 
-/// Writes the records of journals to shards of at most so many rows, sorted by key, and removes the journals only then.
+/// Writes the records of journals to shards of at most `rows_per_shard` rows, sorted by key, and removes the journals only then.
 ///
 /// Keys that are known to stand in a shard already are left out: a process was killed before it removed the journal.
 ///
@@ -112,7 +112,7 @@ fn write_shards(benchmark: &Benchmark, part: Part, share: Share, records: &[Reco
     Ok(())
 }
 
-/// A name that no other shard has and that sorts behind all that are there, even if the clock was set back: no two shards
+/// Returns a name that no other shard has and that sorts behind all that are there, even if the clock was set back: no two shards
 /// are written of the same keys in one moment.
 fn shard_name(folder: &Path, share: Share, records: &[Record]) -> Result<String, Error> {
     let moment = |file: &PathBuf| file.file_stem()?.to_str()?.split('-').next()?.parse::<i64>().ok();
@@ -126,7 +126,7 @@ fn shard_name(folder: &Path, share: Share, records: &[Record]) -> Result<String,
     Ok(format!("{moment:016}-{:08x}{share}.parquet", sum.finalize()))
 }
 
-/// Whether a shard is of this share by its name; what was compacted or merged is of none.
+/// Returns whether a shard is of this share by its name; what was compacted or merged is of none.
 pub(super) fn is_of_share(file: &Path, share: Share) -> bool {
     let name = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
     let mut parts = name.splitn(3, '-');
@@ -175,7 +175,7 @@ pub(super) fn tidy(benchmark: &Benchmark, part: Part) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the checkpoint of a training lies. The folder may not be there yet.
+/// Returns where the checkpoint of a training lies. The folder may not be there yet.
 pub(super) fn checkpoint_path(benchmark: &Benchmark, part: Part, key: &Key) -> PathBuf {
     let Key { hash, epochs, repeat } = key;
     benchmark.part(part).join(CHECKPOINTS_FOLDER).join(format!("{hash}-{epochs}-{repeat}.checkpoint"))

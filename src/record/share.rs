@@ -1,4 +1,4 @@
-//! Which of the tasks a process takes when several record one benchmark.
+//! The share of the tasks that a process takes when several record one benchmark.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,13 +30,13 @@ impl Share {
         if index < of { Some(Self { index, of }) } else { None }
     }
 
-    /// Whether a cell is in the share.
+    /// Returns whether a cell is in the share.
     #[must_use]
     pub fn holds(&self, hash: &ModuleHash) -> bool {
         u128::from_le_bytes(hash.to_bytes()) % u128::from(self.of) == u128::from(self.index)
     }
 
-    /// Whether some cell can be in both shares.
+    /// Returns whether some cell can be in both shares.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         // Remainders that agree modulo the greatest common divisor have a common number.
@@ -44,12 +44,12 @@ impl Share {
         self.index % common == other.index % common
     }
 
-    /// The share as a part of a file name: `3-of-256`, and nothing for all cells.
+    /// Returns the share as a part of a file name: `3-of-256`, and nothing for all cells.
     pub(super) fn file_name(&self) -> Option<String> {
         (*self != Self::WHOLE).then(|| format!("{}-of-{}", self.index, self.of))
     }
 
-    /// The name of the files by which a recorder shows itself, without their extension.
+    /// Returns the name of the files by which a recorder shows itself, without their extension.
     pub(super) fn stem(&self) -> String {
         self.file_name().unwrap_or_else(|| WHOLE.to_owned())
     }

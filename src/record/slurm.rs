@@ -20,7 +20,7 @@ pub struct Slurm {
     pub shards: NonZeroU32,
     /// The most tasks that run at a time; `None` for as many as the cluster gives.
     pub at_once: Option<NonZeroU32>,
-    /// Processors of a task: so many models are trained at a time.
+    /// Processors of a task: the number of models that are trained at a time.
     pub processors: NonZeroU32,
     /// GPUs of a task.
     pub gpus: u32,
@@ -32,11 +32,11 @@ pub struct Slurm {
     pub options: Vec<String>,
 }
 
-/// How long before its end a task is told: time for a checkpoint of every model.
+/// The seconds before its end at which a task is warned: time for a checkpoint of every model.
 const SECONDS_BEFORE_THE_END: u32 = 120;
 
 impl Slurm {
-    /// The script of the array.
+    /// Returns the script of the array.
     #[must_use]
     pub fn array(&self) -> String {
         let last = self.shards.get() - 1;
@@ -68,7 +68,7 @@ impl Slurm {
         text
     }
 
-    /// The script of the job that runs when all of the array succeeded.
+    /// Returns the script of the job that runs when all of the array succeeded.
     #[must_use]
     pub fn compaction(&self) -> String {
         let mut text = self.head("-compact", "%j");
@@ -153,8 +153,8 @@ pub fn set_by_scripts(option: &str) -> Option<(&'static str, &'static str)> {
     SET_HERE.iter().find(is_it).map(|(long, _, decided_by)| (*long, *decided_by))
 }
 
-/// An option of `sbatch` as it is read back from a script: `--comment=two words` is `--comment='two words'`. A value that has quotes
-/// around it keeps them.
+/// Returns an option of `sbatch` as it is read back from a script: `--comment=two words` is `--comment='two words'`. A value that has
+/// quotes around it keeps them.
 fn quoted_option(option: &str) -> String {
     let Some((end, separator)) = option.char_indices().find(|(_, letter)| *letter == '=' || letter.is_whitespace()) else {
         return option.to_owned();

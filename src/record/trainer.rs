@@ -71,7 +71,7 @@ impl Trainer<'_> {
         Ok(Record { seed: Some(seed), ..row(&task, self.device, operations, trained) })
     }
 
-    /// Refuses cells of which so many at a time take more memory than there is.
+    /// Returns an error if the cells that are trained at a time take more memory than is available.
     ///
     /// They should come with the most work first, and more work takes more memory: only the first ones are looked at, as each
     /// training is checked again when it starts.
@@ -121,7 +121,7 @@ impl Trainer<'_> {
         }))
     }
 
-    /// The operations of a training whose network takes `of_pass` for a forward pass.
+    /// Returns the operations of a training whose network takes `of_pass` for a forward pass.
     fn operations(&self, task: &Task, of_pass: Flops) -> Flops {
         Flops(of_pass.0.saturating_mul(self.protocol.passes(task.epochs)))
     }
@@ -195,7 +195,7 @@ mod tests {
     use crate::dataset;
     use crate::record::fixture;
 
-    /// A task of a real protocol, trained as the attempts say; also returns the devices that were tried.
+    /// Returns a task of a real protocol, trained as the attempts say; also returns the devices that were tried.
     fn trained(device: Device, succeeds: impl Fn(usize, Device) -> bool) -> (Result<Record, train::Error>, Vec<Device>) {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml");
         let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();

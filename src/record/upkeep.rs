@@ -1,4 +1,4 @@
-//! What happens to recorded shards afterwards, while nobody records.
+//! Operations on recorded shards while no recorder works.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{Error, shard};
 use crate::file::sync_folder;
 use crate::table::{self, Benchmark, Compacted, Part, Step};
 
-/// Is told how far a piece of work is: the part, the step, what of it is done, and all of it.
+/// A callback for the progress of a long operation: the part, the step, the amount that is done, and the total.
 pub type Watch<'a> = &'a (dyn Fn(Part, Step, u64, u64) + Sync);
 
 /// Compacts both parts of a benchmark, as [`table::compact()`] does, and brings in what a killed recorder left before.
@@ -62,7 +62,7 @@ pub fn set_aside(benchmark: &Benchmark, part: Part, shards: &[&Path]) -> Result<
     Ok(moved)
 }
 
-/// The parts that have a folder.
+/// Returns the parts that have a folder.
 fn parts(benchmark: &Benchmark) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for part in [Part::Recorded, Part::Verified] {
@@ -88,7 +88,7 @@ mod tests {
         compact(benchmark, &|_, _, _, _| {})
     }
 
-    /// A benchmark with shards, and a journal that holds rows of a shard and rows of its own.
+    /// Returns a benchmark with shards, and a journal that holds rows of a shard and rows of its own.
     fn killed(folder: &Path) -> (Benchmark, Vec<Record>) {
         let benchmark = fixture::benchmark(folder);
         let tasks = fixture::tasks(&benchmark, 2);

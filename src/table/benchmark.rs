@@ -73,6 +73,12 @@ struct Stored {
     imported: Vec<Imported>,
 }
 
+/// What `benchmark.toml` holds in every version. A table of any values would refuse seeds beyond 63 bits.
+#[derive(Deserialize)]
+struct Version {
+    format_version: Option<toml::Value>,
+}
+
 impl Benchmark {
     /// Opens the benchmark of a folder, or creates it if the folder is empty or not there.
     ///
@@ -146,7 +152,7 @@ impl Benchmark {
         Self::open(folder)
     }
 
-    /// Passes a folder that is not there or holds nothing.
+    /// Returns an error unless a folder is empty or does not exist.
     pub(crate) fn check_vacant(folder: &Path) -> Result<(), Error> {
         if is_vacant(folder).or_else(|error| if matches!(error, Error::Occupied { .. }) { Ok(false) } else { Err(error) })? {
             return Ok(());
@@ -154,13 +160,13 @@ impl Benchmark {
         Err(Error::NotEmpty { folder: folder.to_owned() })
     }
 
-    /// The folder.
+    /// Returns the folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The folder of a part. That of the verified one may not be there yet.
+    /// Returns the folder of a part. That of the verified one may not be there yet.
     #[must_use]
     pub fn part(&self, part: Part) -> PathBuf {
         match part {
@@ -169,37 +175,37 @@ impl Benchmark {
         }
     }
 
-    /// The folder of a part's shards. It may not be there yet.
+    /// Returns the folder of a part's shards. It may not be there yet.
     #[must_use]
     pub fn shards(&self, part: Part) -> PathBuf {
         self.part(part).join(SHARDS_FOLDER)
     }
 
-    /// The compacted file of a part. It may not be there yet.
+    /// Returns the compacted file of a part. It may not be there yet.
     pub(super) fn compacted(&self, part: Part) -> PathBuf {
         self.part(part).join(COMPACTED_FILE)
     }
 
-    /// What makes the records comparable with others, as a hash.
+    /// Returns the hash of what makes the records comparable with those of another benchmark.
     #[must_use]
     pub const fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// What this is a benchmark of.
+    /// Returns the definition of the benchmark.
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The revision of the numerics with which it was begun; see [`NUMERICS`]. An older version, which wrote none, had the first. `None`
-    /// if it was imported.
+    /// Returns the revision of the numerics with which it was begun; see [`NUMERICS`]. An older version, which wrote none, had the first.
+    /// `None` if it was imported.
     #[must_use]
     pub fn numerics(&self) -> Option<u16> {
         self.numerics.or(self.manifest.seed.map(|_| numerics::FIRST))
     }
 
-    /// The network around the cells that were trained.
+    /// Returns the network around the cells that were trained.
     ///
     /// # Errors
     ///
@@ -210,19 +216,19 @@ impl Benchmark {
         skeleton.ok_or_else(|| Error::NoNetwork { what: format!("`{}`", self.folder.join(MANIFEST_FILE).display()) })
     }
 
-    /// The number of classes of the data set: [`DEFAULT_CLASSES`] where the protocol does not say it.
+    /// Returns the number of classes of the data set: [`DEFAULT_CLASSES`] where the protocol does not say it.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.skeleton().map_or(DEFAULT_CLASSES, |skeleton| skeleton.classes)
     }
 
-    /// The files that the records were imported from; none if they were recorded.
+    /// Returns the files that the records were imported from; none if they were recorded.
     #[must_use]
     pub fn imported(&self) -> &[Imported] {
         &self.imported
     }
 
-    /// The seed of one training: the first 8 bytes, little-endian, of the sha256 of the identity (32 bytes), the module
+    /// Returns the seed of one training: the first 8 bytes, little-endian, of the sha256 of the identity (32 bytes), the module
     /// hash (16), epochs and repeat (2 each, little-endian).
     #[must_use]
     pub fn training_seed(&self, hash: ModuleHash, epochs: Epochs, repeat: u16) -> Seed {
@@ -287,7 +293,7 @@ impl Benchmark {
 impl Stored {
     fn from_toml(text: &str, file: &Path) -> Result<Self, Error> {
         let broken = |source| Error::Manifest { file: file.to_owned(), source: Box::new(source) };
-        let version = toml::from_str::<toml::Table>(text).map_err(broken)?.remove("format_version");
+        let Version { format_version: version } = toml::from_str(text).map_err(broken)?;
         if version.as_ref().and_then(toml::Value::as_integer) != Some(i64::from(FORMAT_VERSION)) {
             let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
             return Err(Error::FormatVersion { file: file.to_owned(), found });
@@ -310,7 +316,7 @@ impl Stored {
     }
 }
 
-/// Whether a benchmark can be created in a folder: it is not there, or empty but for what a killed creation left.
+/// Returns whether a benchmark can be created in a folder: it is not there, or empty but for what a killed creation left.
 fn is_vacant(folder: &Path) -> Result<bool, Error> {
     match fs::metadata(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
@@ -355,7 +361,7 @@ fn create(folder: &Path, manifest: Manifest, numerics: Option<u16>, imported: Ve
     Ok(file::create(&folder.join(MANIFEST_FILE), (HEADING.to_owned() + &text).as_bytes())?)
 }
 
-/// Whether a path is that of a whole shard.
+/// Returns whether a path is that of a whole shard.
 fn is_shard(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     path.extension() == Some(OsStr::new(PARQUET)) && !is_hidden

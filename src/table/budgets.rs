@@ -1,4 +1,4 @@
-//! How well a smaller budget tells a larger one.
+//! Rank correlations between a smaller and a larger budget.
 
 use serde::Serialize;
 

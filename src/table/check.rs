@@ -1,4 +1,4 @@
-//! Whether a benchmark holds what it promises: every file, every value, every row.
+//! Checks a benchmark: every file, every value, and that no row is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -20,21 +20,21 @@ const BATCH: usize = 2_048;
 /// The first of many that are listed.
 const LISTED: usize = 5;
 
-/// Which rows there should be: every cell at every budget in every repeat. What is not said, the rows themselves imply.
+/// The rows that a benchmark should have: every cell at every budget in every repeat. What is `None` is implied by the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Promise {
     /// The hashes of the cells.
     pub cells: Option<Vec<ModuleHash>>,
     /// The budgets.
     pub budgets: Option<Vec<Epochs>>,
-    /// How many repeats, from 0 on.
+    /// The number of repeats, counted from 0.
     pub repeats: Option<u16>,
 }
 
-/// Things of which only the first few are listed.
+/// A count of things, and the first few of them.
 #[derive(Clone, Debug)]
 pub struct Listed<T> {
-    /// How many there are.
+    /// The number of all.
     pub count: u64,
     /// The first of them.
     pub first: Vec<T>,
@@ -55,19 +55,19 @@ impl<T> Listed<T> {
     }
 }
 
-/// A file of which something is wrong.
+/// A damaged file.
 #[derive(Debug)]
 pub struct Damaged {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it; it names the file, too.
+    /// The error, which names the file, too.
     pub problem: Error,
 }
 
 /// The rows that were promised: every one of `cells` at every one of `budgets` in every one of `repeats`.
 #[derive(Clone, Debug, Default)]
 pub struct Promised {
-    /// How many cells.
+    /// The number of cells.
     pub cells: u64,
     /// The budgets.
     pub budgets: Vec<Epochs>,
@@ -76,46 +76,46 @@ pub struct Promised {
 }
 
 impl Promised {
-    /// How many rows.
+    /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.cells * self.budgets.len() as u64 * self.repeats.len() as u64
     }
 }
 
-/// What was found of a part.
+/// The result of checking a part.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// How many files there are, the damaged ones among them.
+    /// The number of files, the damaged ones included.
     pub files: usize,
-    /// How many of them state no sum of their bytes, as those of older versions.
+    /// The number of files without a checksum, as older versions wrote them.
     pub unsummed: usize,
-    /// Those with which something is wrong. Their rows are not counted.
+    /// The damaged files. Their rows are not counted.
     pub damaged: Vec<Damaged>,
-    /// The rows by how their trainings ended, those that stand twice counted twice.
+    /// The number of rows of each status; a row that is there twice counts twice.
     pub statuses: BTreeMap<&'static str, u64>,
     /// The different keys.
     pub keys: u64,
-    /// Keys that stand twice, and the two files, which may be one.
+    /// Keys with two rows, and the files of the two, which may be one.
     pub repeated: Listed<(Key, [PathBuf; 2])>,
-    /// What should be there; nothing of a part of which nothing is promised.
+    /// The rows that should be there; none for the verified part.
     pub promised: Promised,
-    /// What should be there and is not.
+    /// The rows that are missing.
     pub missing: Listed<Key>,
-    /// The keys that nobody promised. There is nothing wrong with them.
+    /// The number of keys beyond the promised ones, which is no fault.
     pub beyond: u64,
     /// The revisions of the numerics that trained the rows of the files that are not damaged.
     pub revisions: Revisions,
 }
 
 impl Findings {
-    /// Whether nothing is wrong.
+    /// Returns whether the part has no fault.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.damaged.is_empty() && self.repeated.count == 0 && self.missing.count == 0
     }
 
-    /// How many rows were read.
+    /// Returns the number of rows that were read.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.statuses.values().sum()
@@ -125,7 +125,7 @@ impl Findings {
 /// A key, whether its training failed, and the position of its file among all.
 type KeyInFile = (Key, bool, usize);
 
-/// Reads every byte of a part and says what is wrong with it.
+/// Reads every byte of a part and lists its faults.
 ///
 /// Of every file: its sum, if it states one; that it is whole and of this benchmark; every value, the hash computed again
 /// of matrix and operations, the seed of what the benchmark is. Of all files: that no key stands twice, and that every row
@@ -212,8 +212,8 @@ fn compare(keys: &[KeyInFile], promise: &Promise, findings: &mut Findings) {
     findings.promised = Promised { cells: cells.len() as u64, budgets, repeats };
 }
 
-/// The repeats that rows imply for every cell at every budget: those that at least half as many trainings have as the commonest one. Others
-/// are of cells that were chosen to be trained more often.
+/// Returns the repeats that rows imply for every cell at every budget: those that at least half as many trainings have as the commonest
+/// one. Others are of cells that were chosen to be trained more often.
 fn implied_repeats(keys: impl Iterator<Item = Key>) -> Vec<u16> {
     let mut counts = BTreeMap::new();
     for key in keys {
@@ -405,7 +405,7 @@ mod tests {
         record
     }
 
-    /// A benchmark of three shards of these rows.
+    /// Returns a benchmark of three shards of these rows.
     fn benchmark(folder: &Path) -> (Benchmark, Vec<Record>) {
         let benchmark = new_benchmark(folder);
         let all = recorded(&benchmark);

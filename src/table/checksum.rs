@@ -1,4 +1,4 @@
-//! The sum of a file, which stands in the file itself: what a disk, a copy or a hand changed does not go unseen.
+//! The checksum of a file, which is stored in the file itself, so that any change of its bytes is noticed.
 //!
 //! Parquet has a place for the sums of pages, but the library that writes our files leaves it empty. So the footer holds,
 //! under `nasbench.crc32`, eight hex digits: the CRC-32 of all bytes of the file, these digits as zeros. Other programs pass
@@ -95,7 +95,7 @@ pub(super) fn check(file: &Path) -> Result<bool, Error> {
     if stated == found { Ok(true) } else { Err(Error::Sum { file: file.to_owned(), stated, found }) }
 }
 
-/// Where in the last bytes of a file its digits start.
+/// Returns where in the last bytes of a file its digits start.
 fn digits(tail: &[u8]) -> Option<usize> {
     let mark = [KEY.as_bytes(), &JOINT].concat();
     let start = tail.windows(mark.len() + NO_DIGITS.len()).rposition(|bytes| bytes.starts_with(&mark))?;

@@ -35,7 +35,7 @@ pub(crate) struct Column {
     about: &'static str,
 }
 
-/// What a column of a benchmark means.
+/// A description of a column of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ColumnDescription {
@@ -45,7 +45,7 @@ pub struct ColumnDescription {
     pub is_nullable: bool,
     /// The unit of the values; empty if they have none.
     pub unit: &'static str,
-    /// What the values mean.
+    /// The meaning of the values.
     pub about: &'static str,
 }
 
@@ -96,14 +96,14 @@ enum Access {
 pub(crate) struct Misfit {
     /// The row of the batch, from 0.
     pub(crate) row: usize,
-    /// What would be right.
+    /// The valid values.
     pub(crate) expected: String,
     /// The value.
     pub(crate) found: String,
 }
 
 impl Misfit {
-    /// The error about the value in a file; `first` is the row of the file with which the batch starts.
+    /// Returns the error about the value in a file; `first` is the row of the file with which the batch starts.
     pub(crate) fn in_file(self, column: &'static str, file: &Path, first: usize) -> Error {
         let Self { row, expected, found } = self;
         Error::Value { file: file.to_owned(), row: first + row, column, expected, found }
@@ -232,12 +232,12 @@ pub(crate) const EVALUATIONS: [[&str; 4]; 3] = [
     ["final_training_time", "final_train_accuracy", "final_validation_accuracy", "final_test_accuracy"],
 ];
 
-/// The column of a name that the list has.
+/// Returns the column of a name that the list has.
 pub(crate) fn column(name: &str) -> &'static Column {
     find(name).expect("a name of the list")
 }
 
-/// The column of a name; `None` if the list does not have it.
+/// Returns the column of a name; `None` if the list does not have it.
 pub(crate) fn find(name: &str) -> Option<&'static Column> {
     COLUMNS.iter().find(|column| column.name == name)
 }
@@ -255,7 +255,7 @@ fn as_the_cell<T: Debug>(implied: &T) -> String {
     format!("{implied:?}, as the cell has it")
 }
 
-/// A count of vertices or edges as its column holds it.
+/// Returns a count of vertices or edges as its column holds it.
 pub(crate) fn small(count: usize) -> u8 {
     u8::try_from(count).expect("a cell has at most 9 vertices and 36 edges")
 }
@@ -267,12 +267,12 @@ impl Column {
         self
     }
 
-    /// The column as arrow describes it.
+    /// Returns the column as arrow describes it.
     pub(crate) fn field(&self) -> Field {
         Field::new(self.name, self.data_type(), self.nullable)
     }
 
-    /// The type of the column.
+    /// Returns the type of the column.
     pub(crate) fn data_type(&self) -> DataType {
         match self.access {
             OfCell(..) => DataType::Utf8,
@@ -349,7 +349,10 @@ impl Column {
                 let (texts, names) = (labels.values().as_string::<i32>(), names());
                 let is_unknown = |key: usize| !names.is_empty() && !names.contains(&texts.value(key));
                 let wrong: Vec<_> = (0..texts.len()).filter(|key| is_unknown(*key)).collect();
-                let is_wrong = |row: &usize| !wrong.is_empty() && labels.key(*row).is_some_and(|key| wrong.contains(&key));
+                if wrong.is_empty() {
+                    return Ok(());
+                }
+                let is_wrong = |row: &usize| labels.key(*row).is_some_and(|key| wrong.contains(&key));
                 let misfit = |row| {
                     let found = labels.key(row).map_or("", |key| texts.value(key));
                     Misfit { row, expected: format!("one of {}", names.join(", ")), found: format!("{found:?}") }
@@ -379,11 +382,13 @@ impl Column {
         match self.access {
             OfCell(implied, expected) => {
                 let texts = array.as_string::<i32>();
-                return compare(records, |row| texts.value(row).to_owned(), implied, expected);
+                // Other programs write hashes with capital letters.
+                let is_same = |found: &String, implied: &String| found.eq_ignore_ascii_case(implied);
+                return compare(records, |row| texts.value(row).to_owned(), implied, is_same, expected);
             }
             CountOfCell(count) => {
                 let counts = array.as_primitive::<UInt8Type>();
-                return compare(records, |row| counts.value(row), |record| small(count(&record.cell)), as_the_cell);
+                return compare(records, |row| counts.value(row), |record| small(count(&record.cell)), u8::eq, as_the_cell);
             }
             Label(_, put, _) => {
                 let labels = array.as_dictionary::<Int32Type>();
@@ -408,7 +413,7 @@ impl Column {
     }
 }
 
-/// A column with a number of each row.
+/// Returns a column with a number of each row.
 pub(super) fn primitive<T: ArrowPrimitiveType, R>(rows: &[R], give: impl Fn(&R) -> Option<T::Native>) -> ArrayRef {
     Arc::new(rows.iter().map(give).collect::<PrimitiveArray<T>>())
 }
@@ -427,15 +432,16 @@ fn all<T: ArrowPrimitiveType>(array: &dyn Array, is_right: impl Fn(T::Native) ->
 }
 
 /// Returns an error for the first value that is not the one that the cell implies.
-fn compare<T: PartialEq + Debug>(
+fn compare<T: Debug>(
     records: &[Record],
     found: impl Fn(usize) -> T,
     implied: impl Fn(&Record) -> T,
+    is_same: impl Fn(&T, &T) -> bool,
     expected: impl Fn(&T) -> String,
 ) -> Result<(), Misfit> {
     for (row, record) in records.iter().enumerate() {
         let (found, implied) = (found(row), implied(record));
-        if found != implied {
+        if !is_same(&found, &implied) {
             return Err(Misfit { row, expected: expected(&implied), found: format!("{found:?}") });
         }
     }

@@ -1,4 +1,4 @@
-//! Many shards become one file: sorted, indexed, and read back before a shard goes.
+//! Compacting: many shards become one sorted, indexed file, which is read back before a shard is removed.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use super::row_digests::{self, Entry, Watch};
 use super::{Benchmark, Error, Part};
 use crate::file::{remove_if_there, sync_folder, temporary_name};
 
-/// What compacting came to.
+/// The result of compacting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted {
     /// The rows of the compacted file.
     pub rows: u64,
-    /// The shards that are gone.
+    /// The number of shards that were removed.
     pub shards: usize,
-    /// The rows that stood in a second file, too, and are left out.
+    /// The number of rows that were in a second file, too, and are left out.
     pub repeated: u64,
     /// The bytes that shards and an older compacted file took.
     pub bytes_before: u64,
@@ -23,7 +23,7 @@ pub struct Compacted {
     pub bytes: u64,
 }
 
-/// Brings all shards of a part, and an older compacted file, into one compacted file; `None` if there is no shard.
+/// Writes all shards of a part, and an older compacted file, into one compacted file; `None` if there is no shard.
 ///
 /// The file is written under a temporary name, and read back: every value of every row must be that of its shard. Only then
 /// does it appear, and only when it is on the disk are the shards removed. A process that is killed at any moment loses
@@ -60,7 +60,7 @@ pub fn compact(benchmark: &Benchmark, part: Part, watch: Watch<'_>) -> Result<Op
     Ok(Some(Compacted { rows, shards: shards.len(), repeated, bytes_before, bytes: size([&target].into_iter())? }))
 }
 
-/// Whether one of the files holds every row already, in order: a process was killed before it removed the shards.
+/// Returns whether one of the files holds every row already, in order: a process was killed before it removed the shards.
 fn is_whole(entries: &[Entry], file: usize) -> bool {
     (0..).zip(entries).all(|(row, entry)| entry.location.file as usize == file && entry.location.row == row)
 }
@@ -80,7 +80,7 @@ fn tidy(target: &Path, shards: &Path) -> Result<(), Error> {
     Ok(remove_if_there(&target.with_file_name(temporary_name(name)))?)
 }
 
-/// The bytes that files take.
+/// Returns the bytes that files take.
 pub(super) fn size<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<u64, Error> {
     files.try_fold(0, |bytes, file| Ok(bytes + fs::metadata(file)?.len()))
 }
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(names(&benchmark.shards(Part::Recorded)).len(), 2);
     }
 
-    /// A benchmark with an older compacted file, a shard, and what killed processes leave.
+    /// Returns a benchmark with an older compacted file, a shard, and what killed processes leave.
     fn killed(folder: &Path) -> (Benchmark, Vec<Record>) {
         let all = with_divergence(records());
         let benchmark = benchmark(folder, &all[..4], &shards(&all[4..]));

@@ -1,4 +1,4 @@
-//! What trainings cost by their operations: the same whatever the hour and the machine's other work.
+//! The cost of trainings, computed from their operations: independent of the load of the machine.
 
 use std::collections::BTreeMap;
 
@@ -29,8 +29,8 @@ impl Costs {
     ///
     /// # Errors
     ///
-    /// [`Error::NoNetwork`] if it was imported or its protocol does not say which networks were trained and how; [`Error::NoTimes`] if no time is recorded
-    /// by which operations become seconds.
+    /// [`Error::NoNetwork`] if it was imported or its protocol does not say which networks were trained and how; [`Error::NoTimes`] if no
+    /// time is recorded by which operations become seconds.
     pub fn compute(benchmark: &Benchmark, table: &Table) -> Result<Self, Error> {
         if benchmark.manifest().seed.is_none() {
             return Err(Error::NoNetwork { what: format!("`{}`, which was imported,", benchmark.folder().display()) });
@@ -65,12 +65,12 @@ impl Costs {
         Ok(Self { seconds_per_operation: seconds / work, trainings, ..costs })
     }
 
-    /// The operations of a training of a cell, by its index.
+    /// Returns the operations of a training of a cell, by its index.
     fn operations_of(&self, index: usize, epochs: Epochs) -> f64 {
         self.operations[index] * self.passes[&epochs]
     }
 
-    /// What a training of a cell costs, by its index in the table, at one of its budgets.
+    /// Returns the cost of a training of a cell, by its index in the table, at one of its budgets.
     ///
     /// # Panics
     ///
@@ -80,7 +80,7 @@ impl Costs {
         Seconds(self.seconds_per_operation * self.operations_of(index, epochs))
     }
 
-    /// How the costs were found, in words.
+    /// Describes how the costs were computed.
     #[must_use]
     pub fn in_words(&self) -> String {
         format!(

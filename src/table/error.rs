@@ -1,4 +1,4 @@
-//! What can be wrong with a benchmark or one of its files.
+//! The errors of a benchmark and its files.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::{Difference, FORMAT_VERSION, Identity, Key, manifest};
 use crate::space::ModuleHash;
 use crate::unit::Epochs;
 
-/// What is wrong with a benchmark or one of its files.
+/// An error of a benchmark or one of its files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
     Parquet {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         source: ParquetError,
     },
     /// A file lacks a column, or has it with another type.
@@ -81,7 +81,7 @@ pub enum Error {
         row: usize,
         /// The column.
         column: &'static str,
-        /// What would be right.
+        /// The valid values.
         expected: String,
         /// The value.
         found: String,
@@ -93,7 +93,7 @@ pub enum Error {
         key: Box<Key>,
         /// The column.
         column: &'static str,
-        /// What would be right.
+        /// The valid values.
         expected: String,
         /// The value.
         found: String,
@@ -116,7 +116,7 @@ pub enum Error {
         /// The columns in which some cell has a value.
         known: Vec<&'static str>,
     },
-    /// Nobody measured what the trainings of a budget took.
+    /// No training time is known at a budget.
     #[error("no training time is known at {epochs} epochs")]
     NoTimes {
         /// The budget.
@@ -199,7 +199,7 @@ pub enum Error {
     Manifest {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         source: Box<toml::de::Error>,
     },
     /// The contents of `benchmark.toml` do not fit the identity that it states.
@@ -221,13 +221,13 @@ pub enum Error {
     /// A protocol has no form in TOML.
     #[error("could not write the protocol as TOML")]
     Protocol {
-        /// Why not.
+        /// The cause.
         source: toml::ser::Error,
     },
 }
 
 impl Error {
-    /// Whether the error says that the contents of a file are not what was written.
+    /// Returns whether the error says that the contents of a file are not what was written.
     #[must_use]
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Parquet { .. } | Self::Sum { .. } | Self::Column { .. } | Self::Value { .. })

@@ -51,14 +51,14 @@ fn record(cell: Cell, epochs: u16, repeat: u16) -> Record {
     record
 }
 
-/// The same records, one of which diverged: a number of its curves is none.
+/// Returns the same records, one of which diverged: a number of its curves is none.
 pub(crate) fn with_divergence(mut records: Vec<Record>) -> Vec<Record> {
     records[0].curves.train_loss = vec![1.0, f32::NAN, f32::INFINITY];
     records[0].status = Status::Diverged;
     records
 }
 
-/// A new benchmark in a folder, with a place for shards.
+/// Returns a new benchmark in a folder, with a place for shards.
 pub(crate) fn new_benchmark(folder: &Path) -> Benchmark {
     let manifest = Manifest {
         seed: Some(Seed(1)),
@@ -71,7 +71,7 @@ pub(crate) fn new_benchmark(folder: &Path) -> Benchmark {
     benchmark
 }
 
-/// A benchmark in a folder, with a compacted file unless that is empty, and shards.
+/// Returns a benchmark in a folder, with a compacted file unless that is empty, and shards.
 pub(crate) fn benchmark(folder: &Path, compacted: &[Record], shards: &[Vec<Record>]) -> Benchmark {
     fs::copy("tests/data/tiny-benchmark/benchmark.toml", folder.join("benchmark.toml")).unwrap();
     let benchmark = Benchmark::open(folder).unwrap();

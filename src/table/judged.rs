@@ -1,4 +1,4 @@
-//! What a training counts as where its cell is judged: the one place of the rule.
+//! The rule for trainings that diverged: as which accuracy they count in means and rankings.
 //!
 //! A training that diverged has no accuracy. If it were left out of a mean, the trainings of the same cell that survived would
 //! speak for the cell alone. So it counts as an accuracy of chance, 1 over the number of classes, in means, ground truth,
@@ -11,16 +11,16 @@ use crate::statistics::number;
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, shortest_decimal};
 
-/// The number of classes of a data set of which nobody says it, as of CIFAR-10, MNIST and Fashion-MNIST.
+/// The number of classes of a data set where the protocol does not state it, as of CIFAR-10, MNIST and Fashion-MNIST.
 pub const DEFAULT_CLASSES: usize = 10;
 
-/// The accuracy of a model that guesses.
+/// Returns the accuracy of random guessing.
 #[must_use]
 pub const fn chance(classes: usize) -> f64 {
     1.0 / number(if classes == 0 { 1 } else { classes })
 }
 
-/// The values of one accuracy that the trainings of one cell at one budget count as.
+/// Returns the values of one accuracy that the trainings of one cell at one budget count as.
 ///
 /// A measured value counts as it is. A training that diverged without one counts as `chance`, unless the accuracy was not
 /// measured of the trainings of this cell that ended well, or, where `chance` is `None`, of no training at all.
@@ -38,7 +38,7 @@ pub fn judged(
     trainings.filter_map(move |(status, value)| value.or(if status == Status::Diverged { chance } else { None }))
 }
 
-/// The mean of some accuracies, in double precision; `None` of none.
+/// Returns the mean of some accuracies, in double precision; `None` of none.
 ///
 /// Accuracies are stored in single precision, and stand for the decimal with the fewest digits that is stored as they are: so
 /// means that are equal are equal to the last bit, and print alike wherever they are printed.
@@ -52,14 +52,14 @@ pub fn mean_accuracy(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| (sum / f64::from(count) * 1e12).round() / 1e12)
 }
 
-/// A number that was stored in single precision, as it was written down there; others stay as they are.
+/// Returns a number that was stored in single precision, as it was written down there; others stay as they are.
 #[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "whether it fits in single precision")]
 fn decimal(value: f64) -> f64 {
     let single = value as f32;
     if f64::from(single) == value { shortest_decimal(single) } else { value }
 }
 
-/// The values that the final accuracies of some records of one cell at one budget count as, as [`judged`] says; `accuracy` says
+/// Returns the values that the final accuracies of some records of one cell at one budget count as, as [`judged`] says; `accuracy` says
 /// which accuracy, one that the records of trainings have.
 #[must_use]
 pub fn judged_records(records: &[&Record], accuracy: fn(&Evaluation) -> Option<Accuracy>, classes: usize) -> Vec<Accuracy> {
@@ -69,7 +69,7 @@ pub fn judged_records(records: &[&Record], accuracy: fn(&Evaluation) -> Option<A
     values.filter_map(|value| Accuracy::from_fraction(value as f32)).collect()
 }
 
-/// How many trainings diverged.
+/// The number of trainings that diverged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Divergence {
     /// The trainings that diverged.
@@ -79,7 +79,7 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// The share of the trainings that diverged, 0 to 1; 0 of none.
+    /// Returns the share of the trainings that diverged, 0 to 1; 0 of none.
     #[must_use]
     pub fn rate(&self) -> f64 {
         number(self.diverged) / number(self.trainings.max(1))

@@ -26,7 +26,7 @@ impl Identity {
         hex::parse(text).map(Self)
     }
 
-    /// The identity as bytes, for hashing it further.
+    /// Returns the identity as bytes, for hashing it further.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 32] {
         self.0
@@ -63,7 +63,7 @@ impl From<Identity> for String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dataset {
-    /// What people call it. Not part of the identity.
+    /// The common name. Not part of the identity.
     pub name: String,
     /// The sha256, in hex digits, of its images and labels after subsetting and splitting; `None` in an import.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub struct Imported {
     pub sha256: String,
 }
 
-/// What a benchmark is a benchmark of.
+/// What defines a benchmark: the seed, the data, the operations and the protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -98,7 +98,7 @@ pub struct Manifest {
     pub protocol: Value,
 }
 
-/// One thing in which two benchmarks differ.
+/// A difference between two benchmarks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Which thing, as a path with dots: `protocol.learning_rate`.
@@ -115,19 +115,19 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences as one text.
+/// Returns the differences as one text.
 pub(super) fn listed(differences: &[Difference]) -> String {
     differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// The operations of a space with their labels, as a [`Manifest`] holds them.
+/// Returns the operations of a space with their labels, as a [`Manifest`] holds them.
 #[must_use]
 pub fn operations(space: &Space) -> BTreeMap<String, u8> {
     space.operations().map(|operation| (operation.name().to_owned(), operation.label())).collect()
 }
 
 impl Manifest {
-    /// The same manifest as it is stored: keys sorted, keys without a value gone.
+    /// Returns the same manifest as it is stored: keys sorted, keys without a value gone.
     pub(super) fn canonical(&self) -> Self {
         Self { protocol: canonical(&self.protocol), ..self.clone() }
     }
@@ -147,7 +147,7 @@ impl Manifest {
         Identity(Sha256::digest(text).into())
     }
 
-    /// Says in what the manifest of a benchmark on disk differs from this one.
+    /// Lists the differences between the manifest of a benchmark on disk and this one.
     pub(super) fn differences(&self, found: &Self) -> Vec<Difference> {
         let readable = |manifest: &Self| {
             let sha256 = manifest.dataset.sha256.as_deref().unwrap_or("unknown");

@@ -1,4 +1,4 @@
-//! Benchmarks of one identity become one.
+//! Merging of benchmarks with one identity.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::row_digests::{self, Watch};
 use super::{Benchmark, Error, Imported, Part};
 use crate::file::sync_folder;
 
-/// What merging came to.
+/// The result of merging.
 #[derive(Clone, Debug)]
 pub struct Merged {
     /// The new benchmark.
@@ -18,7 +18,7 @@ pub struct Merged {
     pub rows: u64,
     /// Its rows of verification.
     pub verified: u64,
-    /// The rows that stood in more than one file, with the same result, and were taken once.
+    /// The number of rows that were in more than one file, with the same result, and were taken once.
     pub repeated: u64,
 }
 
@@ -59,7 +59,7 @@ pub fn merge(sources: &[Benchmark], out: &Path, watch: Watch<'_>) -> Result<Merg
     Ok(Merged { benchmark: Benchmark::open(out)?, rows, verified, repeated: repeated + repeated_too })
 }
 
-/// The folder beside the new one in which that is made.
+/// Returns the folder beside the new one in which that is made.
 fn work_folder(out: &Path) -> Result<PathBuf, Error> {
     let Some(name) = out.file_name() else {
         let message = format!("`{}` names no folder", out.display());
@@ -117,7 +117,7 @@ mod tests {
         merge(sources, out, &|_, _, _| {})
     }
 
-    /// A benchmark in a folder of its own.
+    /// Returns a benchmark in a folder of its own.
     fn holding(folder: &Path, name: &str, compacted: &[Record], shards: &[Vec<Record>]) -> Benchmark {
         let folder = folder.join(name);
         fs::create_dir(&folder).unwrap();

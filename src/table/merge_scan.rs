@@ -78,7 +78,7 @@ impl Sorted {
     ///
     /// # Errors
     ///
-    /// As [`read`](super::read) for the first damaged file, but no value is checked except those of the keys.
+    /// As [`read`](super::read) for the first damaged file, but hashes are not compared with the cells.
     pub(crate) fn open(benchmark: &Benchmark, part: Part, columns: &[&str]) -> Result<Self, Error> {
         Self::open_columns(benchmark, part, schema::with_names(columns))
     }
@@ -120,12 +120,12 @@ impl Sorted {
         Self { files, identity, columns, rows, order: Order::Gathered(gathering) }
     }
 
-    /// The columns of every batch.
+    /// Returns the columns of every batch.
     pub(crate) const fn columns(&self) -> &SchemaRef {
         &self.columns
     }
 
-    /// The number of rows, those included that were given already.
+    /// Returns the number of rows, those included that were given already.
     pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
@@ -168,40 +168,32 @@ impl Iterator for Sorted {
     }
 }
 
-/// Batches that are too short to be kept apart.
-#[derive(Default)]
-struct Small {
-    batches: Vec<RecordBatch>,
-    rows: usize,
-}
-
-impl Small {
-    fn together(self, columns: &SchemaRef) -> RecordBatch {
-        concat_batches(columns, &self.batches).expect("the batches have these columns, and are no longer than an array may be")
-    }
-}
-
 /// Reads the rows at some locations from their files.
 fn gather(locations: &[RowLocation], files: &[PathBuf], identity: Identity, columns: &SchemaRef) -> Result<Chunk, Error> {
     let mut by_location: Vec<usize> = (0..locations.len()).collect();
     by_location.par_sort_unstable_by_key(|index| (locations[*index].file, locations[*index].row));
     let by_file: Vec<_> = by_location.chunk_by(|a, b| locations[*a].file == locations[*b].file).collect();
     let read_files = |of_files: &[&[usize]]| -> Result<Vec<RecordBatch>, Error> {
-        let (mut parts, mut small) = (Vec::new(), Small::default());
+        let together = |batches: &[RecordBatch]| {
+            concat_batches(columns, batches).expect("the batches have these columns, and are no longer than an array may be")
+        };
+        // Batches are too short to be kept apart.
+        let (mut parts, mut short, mut rows_of_short) = (Vec::new(), Vec::new(), 0);
         for of_file in of_files {
             let file = &files[locations[of_file[0]].file as usize];
             let rows = of_file.iter().map(|index| locations[*index].row as usize);
             for batch in Reader::open(file, identity, columns)?.selected(None, selection(rows))? {
                 let (_, batch) = batch?;
-                small.rows += batch.num_rows();
-                small.batches.push(batch);
-                if small.rows >= ROWS {
-                    parts.push(std::mem::take(&mut small).together(columns));
+                rows_of_short += batch.num_rows();
+                short.push(batch);
+                if rows_of_short >= ROWS {
+                    parts.push(together(&std::mem::take(&mut short)));
+                    rows_of_short = 0;
                 }
             }
         }
-        if small.rows > 0 {
-            parts.push(small.together(columns));
+        if rows_of_short > 0 {
+            parts.push(together(&short));
         }
         Ok(parts)
     };
@@ -226,7 +218,7 @@ pub(crate) fn row_at(location: RowLocation, files: &[PathBuf], identity: Identit
     Ok(chunk.parts.into_iter().next().expect("a location has a part"))
 }
 
-/// The rows of a file, given in ascending order, as Parquet wants to be told.
+/// Returns the rows of a file, given in ascending order, as Parquet wants to be told.
 fn selection(rows: impl Iterator<Item = usize>) -> RowSelection {
     let mut selectors: Vec<RowSelector> = Vec::new();
     let mut next = 0;
@@ -262,7 +254,7 @@ fn for_each_key(file: &Path, identity: Identity, mut take: impl FnMut(Key, bool,
     Ok(())
 }
 
-/// The labels that a part uses in each of some columns, in the order in which they appear.
+/// Returns the labels that a part uses in each of some columns, in the order in which they appear.
 ///
 /// # Errors
 ///
@@ -302,7 +294,7 @@ mod tests {
         crate::table::column::COLUMNS.iter().map(|column| column.name).collect()
     }
 
-    /// The rows that come, as records.
+    /// Returns the rows that come, as records.
     fn sorted(benchmark: &Benchmark) -> Vec<Record> {
         let sorted = Sorted::open(benchmark, Part::Recorded, &every_column()).unwrap();
         let rows = sorted.rows();

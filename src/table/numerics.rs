@@ -30,19 +30,19 @@ impl Revisions {
         Self(revisions)
     }
 
-    /// The revisions of `rows` recorded rows, of which some say theirs.
+    /// Returns the revisions of `rows` recorded rows, of which some say theirs.
     pub(crate) fn of_counts(counts: &BTreeMap<String, u64>, rows: u64) -> Self {
         let silent = rows.saturating_sub(counts.values().sum());
         Self::count(counts.iter().map(|(text, rows)| (Some(text.as_str()), *rows)).chain([(None, silent)]))
     }
 
-    /// Whether rows of several revisions stand together, which are of equal worth, but do not repeat each other bit for bit.
+    /// Returns whether there are rows of several revisions, which are equally valid, but do not repeat each other bit for bit.
     #[must_use]
     pub fn are_mixed(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// Says that revisions are mixed, if they are, and what that means.
+    /// Returns a warning if rows of several revisions are mixed.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         self.are_mixed().then(|| {
@@ -50,7 +50,7 @@ impl Revisions {
         })
     }
 
-    /// The revisions, ascending.
+    /// Returns the revisions, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u16> {
         self.0.keys().copied()
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Revisions {
     }
 }
 
-/// The revision of a text such as `1: cpu with AVX-512`; 0 of one that no version writes.
+/// Returns the revision of a text such as `1: cpu with AVX-512`; 0 of one that no version writes.
 fn revision(text: &str) -> u16 {
     text.split(':').next().and_then(|number| number.parse().ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A table as an oracle: searches ask the records instead of training.
+//! A table as an oracle: searches look up records instead of training.
 
 use rustc_hash::FxHashMap;
 
@@ -31,7 +31,7 @@ pub struct TableOracle<'a> {
 }
 
 impl<'a> TableOracle<'a> {
-    /// Starts an oracle for one search.
+    /// Creates an oracle for one search.
     #[must_use]
     pub fn new(table: &'a Table, seed: Seed) -> Self {
         table.prepare();
@@ -51,7 +51,7 @@ impl<'a> TableOracle<'a> {
         Self { shown, ..self }
     }
 
-    /// Has trainings cost what their operations say, and not what was measured.
+    /// Uses computed costs instead of the measured training times.
     #[must_use]
     pub fn costing(self, costs: Option<&'a Costs>) -> Self {
         Self { costs, ..self }
@@ -110,13 +110,13 @@ impl<'a> TableOracle<'a> {
     }
 }
 
-/// A random number as one below a count.
+/// Returns a random number as one below a count.
 #[expect(clippy::cast_possible_truncation, reason = "below the count")]
 const fn below(count: usize, number: u64) -> usize {
     ((number as u128 * count as u128) >> 64) as usize
 }
 
-/// The first bytes of a hash as a number.
+/// Returns the first bytes of a hash as a number.
 fn start(hash: ModuleHash) -> u64 {
     let bytes = hash.bytes();
     u64::from_le_bytes(std::array::from_fn(|index| bytes[index]))

@@ -110,7 +110,7 @@ fn with_page_index(
     ArrowReaderMetadata::try_new(reader.finish()?.into(), ArrowReaderOptions::new())
 }
 
-/// The rows of the pages of a row group that may hold one of the hashes: all rows if the file does not say.
+/// Returns the rows of the pages of a row group that may hold one of the hashes: all rows if the file does not say.
 fn pages(metadata: &ArrowReaderMetadata, group: &Group, hash_column: usize, texts: &[String]) -> Vec<Range<usize>> {
     let index = metadata.metadata().page_index_for_row_group(group.index);
     let all = || std::iter::once(0..group.rows).collect();
@@ -132,7 +132,7 @@ fn pages(metadata: &ArrowReaderMetadata, group: &Group, hash_column: usize, text
     pages.filter(|(page, _)| may_hold(*page)).map(|(_, (start, end))| start..end).collect()
 }
 
-/// Whether one of some sorted texts lies between two.
+/// Returns whether one of some sorted texts lies between two.
 fn is_any_within(texts: &[String], least: &[u8], most: &[u8]) -> bool {
     let next = texts.partition_point(|text| text.as_bytes() < least);
     texts.get(next).is_some_and(|text| text.as_bytes() <= most)

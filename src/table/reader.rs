@@ -96,7 +96,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The same open file, of which other columns are read.
+    /// Returns the same open file, of which other columns are read.
     ///
     /// # Errors
     ///
@@ -120,22 +120,22 @@ impl Reader {
         Ok(self)
     }
 
-    /// The file.
+    /// Returns the file.
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The columns of every batch.
+    /// Returns the columns of every batch.
     pub(crate) const fn columns(&self) -> &SchemaRef {
         &self.columns
     }
 
-    /// The number of rows of the file.
+    /// Returns the number of rows of the file.
     pub(crate) fn rows(&self) -> usize {
         self.groups().iter().map(|group| group.rows).sum()
     }
 
-    /// The row groups in their order.
+    /// Returns the row groups in their order.
     pub(crate) fn groups(&self) -> Vec<Group> {
         let mut first = 0_usize;
         let mut group = |(index, group): (usize, &RowGroupMetaData)| {
@@ -146,7 +146,7 @@ impl Reader {
         self.metadata.metadata().row_groups().iter().enumerate().map(&mut group).collect()
     }
 
-    /// The part of the bytes of the file that belongs to a group, if every row takes as many: for a progress bar.
+    /// Returns the part of the bytes of the file that belongs to a group, if every row takes as many: for a progress bar.
     pub(crate) fn share(&self, group: &Group, bytes: u64) -> u64 {
         u64::try_from(u128::from(bytes) * group.rows as u128 / (self.rows() as u128).max(1)).unwrap_or(bytes)
     }
@@ -207,12 +207,12 @@ impl Reader {
         if let Some(group) = group {
             builder = builder.with_row_groups(vec![group.index]);
         }
-        let batches = builder.build().map_err(|source| self.broken(source))?;
+        let reader = builder.build().map_err(|source| self.broken(source))?;
         let (file, columns) = (self.file.clone(), SchemaRef::clone(&self.columns));
-        Ok(Batches { file, columns, batches, next: group.map_or(0, |group| group.first), read: 0, expected })
+        Ok(Batches { file, columns, reader, next: group.map_or(0, |group| group.first), read: 0, expected })
     }
 
-    /// The error of a file that is no whole Parquet file.
+    /// Returns the error of a file that is no whole Parquet file.
     pub(crate) fn broken(&self, source: ParquetError) -> Error {
         Error::Parquet { file: self.file.clone(), source }
     }
@@ -222,7 +222,7 @@ impl Reader {
 pub(crate) struct Batches {
     file: PathBuf,
     columns: SchemaRef,
-    batches: ParquetRecordBatchReader,
+    reader: ParquetRecordBatchReader,
     /// The row with which the next batch starts.
     next: usize,
     /// The rows that were read.
@@ -236,7 +236,7 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         let broken = |source: ParquetError| Error::Parquet { file: self.file.clone(), source };
-        let Some(batch) = self.batches.next() else {
+        let Some(batch) = self.reader.next() else {
             let (read, expected) = (self.read, self.expected.take()?);
             let problem = || format!("a row group of {expected} rows that holds {read}");
             return (read != expected).then(|| Err(broken(ParquetError::General(problem()))));
@@ -250,14 +250,14 @@ impl Iterator for Batches {
     }
 }
 
-/// The columns of the rows of some files: those of a benchmark, and the extra ones that any of the files has.
+/// Returns the columns of the rows of some files: those of a benchmark, and the extra ones that any of the files has.
 ///
 /// # Errors
 ///
 /// As [`Reader::open`].
 pub(crate) fn columns(files: &[PathBuf], identity: Identity) -> Result<SchemaRef, Error> {
-    let readers = files.iter().map(|file| Reader::load(file, identity)).collect::<Result<Vec<_>, _>>()?;
-    Ok(schema::with_extra_of(readers.iter().map(|reader| reader.metadata.schema().as_ref())))
+    let columns = files.iter().map(|file| Ok(Reader::load(file, identity)?.columns)).collect::<Result<Vec<_>, Error>>()?;
+    Ok(schema::with_extra_of(columns.iter().map(AsRef::as_ref)))
 }
 
 /// Returns an error unless a file is of this version and of the benchmark with this identity.

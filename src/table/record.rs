@@ -12,7 +12,7 @@ use crate::space::{Cell, ModuleHash};
 use crate::train::{Curves, Evaluation};
 use crate::unit::{Epochs, Flops, Parameters, Seconds, Seed};
 
-/// What makes a row unique: which cell, at which budget, which of its repeats.
+/// The key of a row: its cell, its budget and its repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The hash of the cell.
@@ -59,9 +59,9 @@ pub struct Record {
     pub total_time: Seconds,
     /// The time that the whole task took by the clock on the wall; `None` in imported rows.
     pub wall_time: Option<Seconds>,
-    /// What was measured in every epoch.
+    /// The measurements of every epoch.
     pub curves: Curves,
-    /// What is measured beside accuracy and time.
+    /// The measurements beside accuracy and time.
     pub telemetry: Telemetry,
     /// How the training ended.
     pub status: Status,
@@ -97,7 +97,7 @@ pub enum Number {
 }
 
 impl Number {
-    /// The number in double precision, which has all whole numbers up to 2⁵³.
+    /// Returns the number in double precision, which has all whole numbers up to 2⁵³.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "as documented")]
     pub const fn to_decimal(self) -> f64 {
@@ -109,7 +109,7 @@ impl Number {
 }
 
 impl Record {
-    /// A record of which only the key is known: no times, no accuracies, no costs, status `ok`, this program's version.
+    /// Returns a record of which only the key is known: no times, no accuracies, no costs, status `ok`, this program's version.
     #[must_use]
     pub fn blank(cell: Cell, epochs: Epochs, repeat: u16) -> Self {
         Self::blank_with_hash(cell.hash(), cell, epochs, repeat)
@@ -143,14 +143,14 @@ impl Record {
         }
     }
 
-    /// What makes this row unique.
+    /// Returns the key of the row.
     #[must_use]
     pub const fn key(&self) -> Key {
         Key { hash: self.hash, epochs: self.epochs, repeat: self.repeat }
     }
 
-    /// The order of rows: by key, and of one key those first whose training did not fail. A stable sort by it, of rows of which the newest
-    /// come first, as in [`Benchmark::files`](super::Benchmark::files), puts first the row of each key that counts.
+    /// Returns the order of rows: by key, and of one key those first whose training did not fail. A stable sort by it, of rows of which
+    /// the newest come first, as in [`Benchmark::files`](super::Benchmark::files), puts first the row of each key that counts.
     #[must_use]
     pub(crate) const fn order(&self) -> (Key, bool) {
         (self.key(), self.status.yields())
@@ -162,7 +162,7 @@ impl Record {
         records.dedup_by_key(|record| record.key());
     }
 
-    /// Refuses a record that a reader would refuse, before it is written.
+    /// Returns an error if a reader would refuse the record, before it is written.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl Record {
     }
 }
 
-/// What is measured beside accuracy and time.
+/// The measurements beside accuracy and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
     /// Images trained on in a second.
@@ -220,18 +220,18 @@ pub enum Status {
 pub const STATUSES: &[Status] = &[Status::Ok, Status::Diverged, Status::Failed];
 
 impl Status {
-    /// Whether a row counts only where its key has no other: see [`Record::order`].
+    /// Returns whether a row counts only where its key has no other: see [`Record::order`].
     pub(crate) const fn yields(self) -> bool {
         matches!(self, Self::Failed)
     }
 
-    /// The status with a name; `None` if there is none.
+    /// Returns the status with a name; `None` if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         STATUSES.iter().copied().find(|status| status.name() == name)
     }
 
-    /// The name in the column `status`.
+    /// Returns the name in the column `status`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -258,13 +258,13 @@ pub enum Source {
 pub const SOURCES: &[Source] = &[Source::Recorded, Source::Verified, Source::Imported];
 
 impl Source {
-    /// The source with a name; `None` if there is none.
+    /// Returns the source with a name; `None` if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         SOURCES.iter().copied().find(|source| source.name() == name)
     }
 
-    /// The name in the column `source`.
+    /// Returns the name in the column `source`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -281,7 +281,7 @@ impl Source {
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The moment that the clock of this machine shows; 1970 if it is set to before that.
+    /// Returns the moment that the clock of this machine shows; 1970 if it is set to before that.
     #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -28,7 +28,7 @@ const BATCH: usize = 2_048;
 /// The longest value in a message, in letters.
 const LONGEST: usize = 60;
 
-/// What a long piece of work is at.
+/// The step of a long operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It reads the files: the progress is in bytes.
@@ -39,7 +39,7 @@ pub enum Step {
     Comparing,
 }
 
-/// Is told how far a piece of work is: the step, what of it is done, and all of it.
+/// A callback for the progress of a long operation: the step, the amount that is done, and the total.
 pub type Watch<'a> = &'a (dyn Fn(Step, u64, u64) + Sync);
 
 /// A digest of all values of a row: the first 16 bytes of a sha256. Two rows that differ have two.
@@ -56,12 +56,12 @@ pub(super) struct Entry {
     yields: bool,
 }
 
-/// Looks at every row of files, whose sums are checked.
+/// Computes the digests of every row of some files, whose checksums are checked first.
 ///
 /// # Errors
 ///
 /// [`Error::Sum`] for a damaged file, [`Error::StrangeColumn`] for one with columns of another version, and as
-/// [`read`](super::read), but of the values only those of the keys are checked.
+/// [`read`](super::read), but hashes are not compared with the cells.
 pub(super) fn digest_rows(files: &[PathBuf], identity: Identity, watch: Watch<'_>) -> Result<Vec<Entry>, Error> {
     let lengths = files.iter().map(|file| Ok(fs::metadata(file)?.len())).collect::<Result<Vec<_>, Error>>()?;
     let (total, done) = (lengths.iter().sum(), AtomicU64::new(0));
@@ -86,7 +86,7 @@ pub(super) fn digest_rows(files: &[PathBuf], identity: Identity, watch: Watch<'_
     Ok(entries.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The first error in the order of the work, whichever came first.
+/// Returns the first error in the order of the work, whichever came first.
 fn first_error(results: Vec<Result<(), Error>>) -> Result<(), Error> {
     results.into_iter().collect()
 }
@@ -112,8 +112,8 @@ fn digest_group(reader: &Reader, group: &Group, position: u32) -> Result<Vec<Ent
 
 /// Digests rows, the same on every machine and of whichever file they are.
 struct Digester {
-    results: RowConverter,
-    circumstances: RowConverter,
+    /// Of the columns of the result, and of the others.
+    converters: [RowConverter; 2],
 }
 
 impl Digester {
@@ -124,23 +124,23 @@ impl Digester {
             let fields = columns.map(|field| SortField::new(field.data_type().clone())).collect();
             RowConverter::new(fields).expect("every type of a column has an order")
         };
-        Self { results: converter(false), circumstances: converter(true) }
+        Self { converters: [false, true].map(converter) }
     }
 
-    /// The digests of all values, and of the result alone.
+    /// Returns the digests of all values, and of the result alone.
     ///
     /// # Shapes
     ///
     /// - `batch`: `[rows]`, all columns
     /// - returns: `[rows]`
     fn digests(&self, batch: &RecordBatch) -> Vec<(RowDigest, [u8; 8])> {
-        let rows = |converter: &RowConverter, of_circumstances: bool| {
+        let rows = |of_circumstances: bool| {
             let columns = batch.schema_ref().fields().iter().zip(batch.columns());
             let columns = columns.filter(|(field, _)| is_circumstance(field.name()) == of_circumstances);
             let columns: Vec<ArrayRef> = columns.map(|(_, array)| ArrayRef::clone(array)).collect();
-            converter.convert_columns(&columns).expect("the columns have their types")
+            self.converters[usize::from(of_circumstances)].convert_columns(&columns).expect("the columns have their types")
         };
-        let (results, circumstances) = (rows(&self.results, false), rows(&self.circumstances, true));
+        let [results, circumstances] = [false, true].map(rows);
         let digest = |row: usize| {
             let result = results.row(row);
             let mut digest = Sha256::new();
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_another_row_than_was_surveyed_is_refused() {
+    fn a_file_that_holds_another_row_than_was_digested_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let benchmark = benchmark(folder.path(), &records(), &[]);
         let file = folder.path().join("records.parquet");

@@ -19,7 +19,7 @@ use crate::unit::Epochs;
 static SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| Arc::new(Schema::new(COLUMNS.iter().map(Column::field).collect::<Vec<_>>())));
 
-/// The schema of every file of a benchmark; behind these columns a file may have extra ones, which were imported.
+/// Returns the schema of every file of a benchmark; behind these columns a file may have extra ones, which were imported.
 #[must_use]
 pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
@@ -43,13 +43,13 @@ const CIRCUMSTANCES: &[&str] = &[
     "training_operations",
 ];
 
-/// Whether a column is one in which two recordings of one task may differ.
+/// Returns whether a column is one in which two recordings of one task may differ.
 pub(super) fn is_circumstance(name: &str) -> bool {
     CIRCUMSTANCES.contains(&name)
 }
 
 impl Record {
-    /// Whether two recordings of one task came to the same: equal but for times, memory and provenance.
+    /// Returns whether two recordings of one task came to the same: equal but for times, memory and provenance.
     #[must_use]
     pub fn is_same_result(&self, other: &Self) -> bool {
         let is_same = |column: &Column| column.gather(slice::from_ref(self)) == column.gather(slice::from_ref(other));
@@ -60,18 +60,18 @@ impl Record {
 /// The key with which the metadata of an extra column says that it is one: then it is no column of another version.
 const EXTRA_KEY: &str = "nasbench.extra";
 
-/// An extra column: whole numbers or decimal ones, some of them null.
+/// Returns an extra column: whole numbers or decimal ones, some of them null.
 pub(crate) fn extra_field(name: &str, data_type: DataType) -> Field {
     let metadata = HashMap::from([(EXTRA_KEY.to_owned(), "true".to_owned())]);
     Field::new(name, data_type, true).with_metadata(metadata)
 }
 
-/// Whether a column is an extra one.
+/// Returns whether a column is an extra one.
 pub(crate) fn is_extra(field: &Field) -> bool {
     field.metadata().contains_key(EXTRA_KEY) && extra_type(field.data_type()).as_ref() == Some(field.data_type())
 }
 
-/// The type of the extra column that keeps the values of a column; `None` if they are no numbers.
+/// Returns the type of the extra column that keeps the values of a column; `None` if they are no numbers.
 pub(crate) fn extra_type(data_type: &DataType) -> Option<DataType> {
     match data_type {
         number if number.is_integer() => Some(DataType::Int64),
@@ -80,7 +80,7 @@ pub(crate) fn extra_type(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-/// The schema with extra columns behind all others, sorted by name. One that is decimal anywhere is decimal.
+/// Returns the schema with extra columns behind all others, sorted by name. One that is decimal anywhere is decimal.
 pub(crate) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataType)>) -> SchemaRef {
     let mut extra: BTreeMap<&str, DataType> = BTreeMap::new();
     for (name, data_type) in columns {
@@ -96,24 +96,24 @@ pub(crate) fn with_extra<'a>(columns: impl IntoIterator<Item = (&'a str, DataTyp
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The schema with the extra columns of some files.
+/// Returns the schema with the extra columns of some files.
 pub(crate) fn with_extra_of<'a>(files: impl IntoIterator<Item = &'a Schema>) -> SchemaRef {
     let extra = files.into_iter().flat_map(extra_fields);
     with_extra(extra.map(|field| (field.name().as_str(), field.data_type().clone())))
 }
 
-/// The schema with the extra columns that some records have.
+/// Returns the schema with the extra columns that some records have.
 pub(crate) fn of_records(records: &[Record]) -> SchemaRef {
     let data_type = |number: &Number| if matches!(number, Number::Whole(_)) { DataType::Int64 } else { DataType::Float64 };
     with_extra(records.iter().flat_map(|record| &record.extra).map(|(name, number)| (name.as_str(), data_type(number))))
 }
 
-/// The extra columns of a schema.
+/// Returns the extra columns of a schema.
 fn extra_fields(schema: &Schema) -> impl Iterator<Item = &Field> {
     schema.fields().iter().map(AsRef::as_ref).filter(|field| is_extra(field))
 }
 
-/// The schema of some columns, in the order of the files.
+/// Returns the schema of some columns, in the order of the files.
 pub(crate) fn with_names(names: &[&str]) -> SchemaRef {
     let fields = COLUMNS.iter().filter(|column| names.contains(&column.name)).map(Column::field);
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -194,7 +194,7 @@ pub(crate) fn from_batch(batch: &RecordBatch, file: &Path, first: usize) -> Resu
     Ok(records)
 }
 
-/// The records of a batch of which only the cell is known: every other column is checked against it or filled in.
+/// Returns the records of a batch of which only the cell is known: every other column is checked against it or filled in.
 fn blank_records<'a>(batch: &'a RecordBatch, file: &Path, first: usize) -> Result<Vec<Record>, Error> {
     let texts = |name: &str| {
         let array = batch.column_by_name(name);
@@ -238,7 +238,7 @@ mod tests {
         Record::blank(Cell::from_texts("010001000", "input,maxpool3x3,output").unwrap(), Epochs(4), 0)
     }
 
-    /// The message about a batch of three records in which one column is replaced.
+    /// Returns the message about a batch of three records in which one column is replaced.
     fn message_with(column: &str, array: ArrayRef) -> String {
         let batch = to_batch(&[record(), record(), record()]);
         let mut columns = batch.columns().to_vec();

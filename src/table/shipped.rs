@@ -1,4 +1,4 @@
-//! The bundled benchmark: it is part of the program, and unpacked where the system keeps caches.
+//! The bundled benchmark, which is part of the program and unpacked into the folder of caches.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Which models a file holds, and how each of them ended: what a recording must know of what is there.
+//! The keys and statuses of the rows of a file, which a recording reads to find out what is recorded.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::unit::Epochs;
 /// The columns of [`rows`].
 pub(super) const COLUMNS: [&str; 4] = [HASH, "epochs", "repeat", STATUS];
 
-/// Reads the keys of a file with their outcomes, and no more of it: damage elsewhere in the file is not noticed.
+/// Reads the key and the status of every row of a file. Damage of other columns is not noticed.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ pub fn outcomes(file: &Path, identity: Identity) -> Result<Vec<(Key, Status)>, E
     Ok(outcomes)
 }
 
-/// The keys of a batch that has their columns, with the outcomes.
+/// Returns the keys of a batch that has their columns, with the outcomes.
 ///
 /// `first` is the row of the file with which the batch starts.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn rows(batch: &RecordBatch, file: &Path, first: usize) -> Result<Vec
     statuses(batch).enumerate().map(row).collect()
 }
 
-/// The column `status` of a batch that was checked, row by row.
+/// Returns the column `status` of a batch that was checked, row by row.
 pub(crate) fn statuses(batch: &RecordBatch) -> impl Iterator<Item = Status> {
     let labels = batch[STATUS].as_dictionary::<Int32Type>();
     let texts = labels.values().as_string::<i32>();
@@ -56,7 +56,7 @@ pub(crate) fn statuses(batch: &RecordBatch) -> impl Iterator<Item = Status> {
     labels.keys_iter().map(move |key| key.map_or(Status::Failed, |key| known[key]))
 }
 
-/// The texts of a column of labels, each with the number of its rows; `None` is that of the rows without one.
+/// Returns the texts of a column of labels, each with the number of its rows; `None` is that of the rows without one.
 pub(crate) fn count_labels(labels: &DictionaryArray<Int32Type>) -> Vec<(Option<&str>, u64)> {
     let texts = labels.values().as_string::<i32>();
     let mut counts: Vec<_> = texts.iter().map(|text| (text, 0)).chain([(None, 0)]).collect();

@@ -11,29 +11,29 @@ use super::writer::{begins_with, cell_columns, texts, write_columns};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
-/// A moment of a search at which its incumbent changed.
+/// A change of the incumbent of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incumbent {
-    /// How many trials there had been, this one included.
+    /// The number of trials up to this one.
     pub trial: u32,
-    /// What they had cost: full trainings, shorter ones counting by their epochs.
+    /// The cost of these trials in full trainings; shorter ones count by their epochs.
     pub evaluations: f64,
-    /// What they had cost in simulated time; `None` if nobody knows.
+    /// The cost of these trials in simulated time; `None` if it is unknown.
     pub time: Option<Seconds>,
-    /// The new incumbent: the best cell by what the search saw.
+    /// The new incumbent: the best cell that the search observed.
     pub cell: Cell,
-    /// The budget at which the search saw it.
+    /// The budget at which the search observed it.
     pub epochs: Epochs,
-    /// What the search saw; `None` if the training diverged, as only the first incumbent of a run can.
+    /// The observed accuracy; `None` if the training diverged, as only the first incumbent of a run can.
     pub validation_accuracy: Option<Accuracy>,
-    /// How far the cell truly is from the best one at the full budget; no search sees it.
+    /// The true distance to the best cell at the full budget, which no search sees.
     pub regret: f64,
 }
 
-/// An incumbent, and of which run it is.
+/// An incumbent with its run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrajectoryRow<'a> {
-    /// What was searched.
+    /// The search task.
     pub task: &'a str,
     /// The algorithm.
     pub algorithm: &'a str,
@@ -45,13 +45,13 @@ pub struct TrajectoryRow<'a> {
     pub seed: Seed,
     /// The incumbent.
     pub incumbent: &'a Incumbent,
-    /// What the whole run cost, in full trainings.
+    /// The cost of the whole run in full trainings.
     pub all_evaluations: f64,
-    /// What the whole run cost, in simulated time; `None` if nobody knows.
+    /// The cost of the whole run in simulated time; `None` if it is unknown.
     pub all_time: Option<Seconds>,
 }
 
-/// Whether a file holds trajectories, as [`write_trajectories`] writes them. A file that cannot be read does not.
+/// Returns whether a file holds trajectories, as [`write_trajectories`] writes them. A file that cannot be read does not.
 #[must_use]
 pub fn holds_trajectories(file: &Path) -> bool {
     begins_with(file, &["task", "algorithm", "options", "run"])

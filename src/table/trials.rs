@@ -15,23 +15,23 @@ use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 pub struct TrialRow<'a> {
     /// The algorithm that proposed it.
     pub algorithm: &'a str,
-    /// What answered: `surrogate:random-forest` predicts, it does not measure.
+    /// The oracle that answered: `surrogate:random-forest` predicts, it does not measure.
     pub oracle: &'a str,
     /// The seed of the search.
     pub seed: Seed,
     /// The position in the search, from 1.
     pub evaluation: u32,
-    /// What was asked.
+    /// The cell.
     pub cell: Cell,
-    /// At which budget.
+    /// The budget.
     pub epochs: Epochs,
-    /// What the oracle said; `None` if the training diverged.
+    /// The answer of the oracle; `None` if the training diverged.
     pub validation_accuracy: Option<Accuracy>,
-    /// What the oracle said it costs; `None` if it does not know.
+    /// The cost by the oracle; `None` if it is unknown.
     pub training_time: Option<Seconds>,
 }
 
-/// Whether a file holds trials, as [`write_trials`] writes them. A file that cannot be read does not.
+/// Returns whether a file holds trials, as [`write_trials`] writes them. A file that cannot be read does not.
 #[must_use]
 pub fn holds_trials(file: &Path) -> bool {
     begins_with(file, &["algorithm", "oracle", "search_seed", "evaluation"])

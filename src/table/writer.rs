@@ -65,7 +65,7 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-/// A Parquet file of no rows with these columns, for where there is none.
+/// Returns a Parquet file of no rows with these columns, for where there is none.
 pub(crate) fn no_rows(columns: SchemaRef) -> Vec<u8> {
     let mut file = Vec::new();
     let writer = ArrowWriter::try_new(&mut file, columns, None).expect("the schema has a form in Parquet");
@@ -116,7 +116,7 @@ fn zstd(level: i32) -> Compression {
     Compression::ZSTD(ZstdLevel::try_new(level).expect("a level that zstd has"))
 }
 
-/// The key, which the rows of a compacted file are sorted by.
+/// Returns the key, which the rows of a compacted file are sorted by.
 fn sorting_columns() -> Vec<SortingColumn> {
     let position = |name: &str| COLUMNS.iter().position(|column| column.name == name).expect("a column of the key");
     [HASH, "epochs", "repeat"]
@@ -132,7 +132,7 @@ fn sorting_columns() -> Vec<SortingColumn> {
 ///
 /// The file has the columns of a benchmark. `group` makes what a group of rows is gathered from, and `gather` the values of a
 /// column for some rows of that group:
-/// only one group is in memory, and its columns are encoded on all cores. `progress` is told the rows that are written.
+/// only one group is in memory, and its columns are encoded on all cores. `progress` is called with the number of rows that are written.
 ///
 /// # Errors
 ///
@@ -212,7 +212,7 @@ pub(super) fn cell_columns(cells: &[Cell]) -> [(&'static str, ArrayRef); 3] {
     ]
 }
 
-/// A column with a text of each row.
+/// Returns a column with a text of each row.
 pub(super) fn texts<R>(rows: &[R], text: impl Fn(&R) -> String) -> ArrayRef {
     Arc::new(rows.iter().map(|row| Some(text(row))).collect::<StringArray>())
 }
@@ -234,7 +234,7 @@ pub(super) fn write_columns<const N: usize>(
     })
 }
 
-/// Whether a Parquet file begins with some columns. Another file, or none, does not.
+/// Returns whether a Parquet file begins with some columns. Another file, or none, does not.
 pub(crate) fn begins_with(file: &Path, columns: &[&str]) -> bool {
     let Ok(reader) =
         fs::File::open(file).map_err(ParquetError::from).and_then(|open| SerializedFileReader::new(open.into_file()))

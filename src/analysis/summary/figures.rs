@@ -14,7 +14,7 @@ use crate::unit::{Epochs, shortest_decimal};
 
 /// The cells and the failures that a summary names.
 const NAMED: usize = 10;
-/// One cell of so many is among the best.
+/// The best cells are the best tenth.
 const BEST: usize = 10;
 
 pub(super) fn summary(rows: &Rows, verified_rows: usize, provenance: Provenance) -> Summary {
@@ -76,7 +76,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// The budgets of a benchmark, ascending.
+    /// Returns the budgets of a benchmark, ascending.
     fn all(rows: &Rows) -> Vec<Self> {
         let mut by_epochs: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
         for (row, epochs) in (0..).zip(&rows.epochs) {
@@ -168,7 +168,7 @@ fn ranges(rows: &Rows, budgets: &[Budget]) -> Vec<Range> {
     ranges
 }
 
-/// The spread of the values that are finite.
+/// Returns the spread of the values that are finite.
 fn range(column: &'static str, epochs: Option<Epochs>, values: impl Iterator<Item = f64>) -> Range {
     let (mut count, mut sum, mut least, mut largest) = (0, 0.0, f64::INFINITY, f64::NEG_INFINITY);
     for value in values.filter(|value| value.is_finite()) {
@@ -242,7 +242,7 @@ fn repeat_noise(budget: &Budget) -> RepeatNoise {
     RepeatNoise { epochs: budget.epochs, all: noise(budget, &all), best_tenth: noise(budget, &best) }
 }
 
-/// The noise of some of a budget's cells, each with a mean.
+/// Returns the noise of some of a budget's cells, each with a mean.
 fn noise(budget: &Budget, among: &[usize]) -> Noise {
     let repeated: Vec<usize> = among.iter().copied().filter(|index| budget.repeats[*index] > 1).collect();
     let freedom: usize = repeated.iter().map(|index| budget.repeats[*index] - 1).sum();
@@ -271,7 +271,7 @@ fn failures(rows: &Rows) -> Vec<Failure> {
     failed.map(failure).collect()
 }
 
-/// A count as a number to compute with.
+/// Returns a count as a number to compute with.
 #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
 const fn number(count: usize) -> f64 {
     count as f64

@@ -1,4 +1,4 @@
-//! What a benchmark holds, where it comes from, and how far its numbers can be trusted.
+//! A summary of a benchmark: its contents, its provenance and the noise of its measurements.
 //!
 //! [`Benchmark::summary`] reads the columns that it needs (`rows.rs`) and computes everything of them (`figures.rs`). A new
 //! figure is one field of [`Summary`] and one function there.
@@ -18,7 +18,7 @@ use crate::table::{Benchmark, BetweenBudgets, Dataset, Error, Identity, Imported
 use crate::unit::{Epochs, Seed};
 use rows::Rows;
 
-/// What a benchmark holds. A figure that cannot be had is `None`: a correlation of one cell, the noise of one repeat.
+/// A summary of a benchmark. A figure that cannot be computed is `None`: a correlation of one cell, the noise of one repeat.
 ///
 /// # Units
 ///
@@ -98,7 +98,7 @@ fn as_text<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S
     moment.map(|moment| moment.to_string()).serialize(serializer)
 }
 
-/// How many cells have so many vertices.
+/// The number of cells with a number of vertices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct VerticesCount {
     /// The number of vertices.
@@ -223,11 +223,11 @@ pub struct Failure {
 }
 
 impl Benchmark {
-    /// Says what the benchmark holds, where it comes from, and how far its numbers can be trusted.
+    /// Summarises the benchmark: its contents, its provenance and the noise of its measurements.
     ///
     /// # Errors
     ///
-    /// As [`read`](crate::table::read) for the first damaged file; accuracies and times are not checked.
+    /// As [`read`](crate::table::read) for the first damaged file, but hashes are not compared with the cells.
     ///
     /// # Example
     ///

@@ -67,7 +67,7 @@ pub(super) struct Rows {
     pub(super) last_recorded: Option<Timestamp>,
 }
 
-/// The rows of a part, each key once.
+/// Returns the rows of a part, each key once.
 pub(super) fn count(benchmark: &Benchmark, part: Part) -> Result<usize, Error> {
     let rows = Sorted::open(benchmark, part, &[])?.rows();
     Ok(usize::try_from(rows).expect("the rows were counted one by one"))

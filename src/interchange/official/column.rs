@@ -51,7 +51,7 @@ impl Gather<'_> {
         Arc::new(PrimitiveArray::<T>::from_iter_values(values))
     }
 
-    /// A text of the cell. Rows of one cell stand together, so each text is made once.
+    /// Returns a text of the cell. Rows of one cell stand together, so each text is made once.
     fn text(&self, text: impl Fn(&Found) -> String) -> ArrayRef {
         let mut texts = StringBuilder::with_capacity(self.rows.len(), 32 * self.rows.len());
         for rows in self.rows.chunk_by(|one, other| one.cell == other.cell) {
@@ -63,7 +63,7 @@ impl Gather<'_> {
         Arc::new(texts.finish())
     }
 
-    /// The same text in every row.
+    /// Returns the same text in every row.
     fn label(&self, text: &str) -> ArrayRef {
         let values = Arc::new(StringArray::from(vec![text]));
         Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0; self.rows.len()]), values))

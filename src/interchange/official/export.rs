@@ -17,12 +17,12 @@ use crate::table::{Benchmark, Part, Status};
 use crate::train::Evaluation;
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
-/// What an export came to.
+/// The result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     /// The records of the file.
     pub written: u64,
-    /// The rows that the format has no words for.
+    /// The rows that the format cannot represent.
     pub left_out: u64,
     /// The columns that those rows lack, and how many rows lack each.
     pub lacking: BTreeMap<&'static str, u64>,
@@ -33,14 +33,14 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// A line that says what was left out and why; `None` if nothing was.
+    /// Returns a line about what was left out and why; `None` if nothing was.
     #[must_use]
     pub fn left_out_text(&self) -> Option<String> {
         let lacking: Vec<_> = self.lacking.iter().map(|(column, rows)| format!("{column} ({rows})")).collect();
         (self.left_out > 0).then(|| format!("left out: {} rows, which lack {}", self.left_out, lacking.join(", ")))
     }
 
-    /// A line that says what became of trainings that diverged; `None` if none did.
+    /// Returns a line about trainings that diverged; `None` if none did.
     #[must_use]
     pub fn diverged_text(&self) -> Option<String> {
         let (diverged, written) = (self.diverged, self.diverged_written);
@@ -65,7 +65,7 @@ impl Exported {
 /// The records stand in the order of their key: hash, epochs, repeat. What the format has no words for is lost: seeds,
 /// curves, telemetry and provenance. Rows without an accuracy, as those of trainings that diverged, have no official form
 /// and are left out, and so are rows of verification. The paths of checkpoints are empty; half of an odd budget is written
-/// as it is, with its fraction. `progress` is told how many rows are done, and of how many.
+/// as it is, with its fraction. `progress` is called with the number of rows that are done, and the total.
 ///
 /// # Errors
 ///

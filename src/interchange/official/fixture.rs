@@ -31,7 +31,7 @@ pub(super) struct Trained {
     pub(super) checkpoint: Option<&'static str>,
 }
 
-/// A model of one of the 7 cells of at most 3 vertices; its numbers are a function of the arguments.
+/// Returns a model of one of the 7 cells of at most 3 vertices; its numbers are a function of the arguments.
 pub(super) fn model(cell: usize, epochs: u16, repeat: u16) -> Trained {
     let cells = Space::nas_bench_101().with_max_vertices(3).unwrap().cells().unwrap();
     let number = f64::from(u16::try_from(cell).unwrap()) + f64::from(repeat) / 7.0;
@@ -52,7 +52,7 @@ pub(super) fn model(cell: usize, epochs: u16, repeat: u16) -> Trained {
     }
 }
 
-/// A model as it is written.
+/// Returns a model as it is written.
 pub(super) fn record(model: &Trained) -> Model<'_> {
     Model {
         hash: &model.texts.hash,
@@ -71,14 +71,14 @@ pub(super) fn write(writer: &mut Writer<impl Write>, model: &Trained) -> bool {
     writer.write(&record(model)).unwrap()
 }
 
-/// The bytes of a file of models.
+/// Returns the bytes of a file of models.
 pub(super) fn file(models: &[Trained]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
     assert!(models.iter().all(|model| write(&mut writer, model)));
     writer.finish().unwrap()
 }
 
-/// The payload of a model's record.
+/// Returns the payload of a model's record.
 pub(super) fn payload(cell: usize, epochs: u16, repeat: u16) -> Vec<u8> {
     let bytes = file(&[model(cell, epochs, repeat)]);
     Frame::take(&bytes).unwrap().unwrap().payload().unwrap().to_vec()

@@ -45,7 +45,7 @@ impl<'a> Frame<'a> {
         HEADER + self.payload.len() + CHECKSUM
     }
 
-    /// The payload, if its checksum is right.
+    /// Returns the payload, if its checksum is right.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Whether bytes begin as a file of the official release does: with a length and its checksum.
+/// Returns whether bytes begin as a file of the official release does: with a length and its checksum.
 pub(in crate::interchange) fn is_start(bytes: &[u8]) -> bool {
     let stated = bytes.split_first_chunk::<LENGTH>().and_then(|(length, rest)| Some((checksum(length), *rest.first_chunk()?)));
     stated.is_some_and(|(sum, stated)| sum == u32::from_le_bytes(stated))
@@ -88,7 +88,7 @@ pub(super) fn write(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
     out.write_all(&checksum(payload).to_le_bytes())
 }
 
-/// The CRC-32C of bytes, masked as TensorFlow does: a checksum of bytes that hold checksums stays a good one.
+/// Returns the CRC-32C of bytes, masked as TensorFlow does: a checksum of bytes that hold checksums stays a good one.
 fn checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -21,7 +21,7 @@ use crate::table::{Benchmark, Dataset, Imported, Manifest, Part, operations};
 use crate::train::PROTOCOLS;
 use crate::unit::Epochs;
 
-/// What an import is doing.
+/// The step of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It reads the files, counted in bytes.
@@ -30,10 +30,10 @@ pub enum Step {
     Writing,
 }
 
-/// How far an import is: the step, what is done of it, and all that there is to do.
+/// A callback for the progress of an import: the step, the amount that is done, and the total.
 pub type Progress<'a> = &'a mut dyn FnMut(Step, u64, u64);
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Debug)]
 pub struct Summary {
     /// The benchmark that it made.
@@ -62,16 +62,17 @@ pub struct Summary {
 
 /// Makes a benchmark of official files, which are taken in their order.
 ///
-/// A file that is packed by gzip is read as the one that is in it. Both checksums of each record are checked, and its hash is computed again. The repeat of a record is its place among
-/// those of its cell and budget. With `keep_going`, records that are not right are left out instead of ending the import;
-/// after a damaged length nobody knows where the next record starts, so that the rest of that file is left out, too.
+/// A file that is packed by gzip is read as the one that is in it. Both checksums of each record are checked, and its hash is computed
+/// again. The repeat of a record is its place among those of its cell and budget. With `keep_going`, records that are not right are left
+/// out instead of ending the import; after a damaged length nobody knows where the next record starts, so that the rest of that file is
+/// left out, too.
 ///
 /// # Errors
 ///
-/// [`NotEmpty`](crate::table::Error::NotEmpty) if anything lies in the folder, [`Error::File`] or [`Error::NotAFile`] for a file that cannot be read,
-/// [`Error::NoRecords`] if there is no record to import, [`Error::GivenTwice`] if two of the files are one, and, unless it keeps
-/// going, [`Error::WithinAnother`] if one of them holds another, as the two of the release do, and [`Error::Record`] for the first
-/// record that is not right. Nothing is left in the folder then.
+/// [`NotEmpty`](crate::table::Error::NotEmpty) if anything lies in the folder, [`Error::File`] or [`Error::NotAFile`] for a file that
+/// cannot be read, [`Error::NoRecords`] if there is no record to import, [`Error::GivenTwice`] if two of the files are one, and, unless
+/// it keeps going, [`Error::WithinAnother`] if one of them holds another, as the two of the release do, and [`Error::Record`] for the
+/// first record that is not right. Nothing is left in the folder then.
 pub fn import(files: &[PathBuf], out: &Path, keep_going: bool, progress: Progress<'_>) -> Result<Summary, Error> {
     Benchmark::check_vacant(out)?;
     let mut import = Import { keep_going, ..Import::default() };
@@ -95,7 +96,7 @@ pub fn import(files: &[PathBuf], out: &Path, keep_going: bool, progress: Progres
     import.write(out, &order, progress)
 }
 
-/// The manifest of the official release: what is known of it. Which images of CIFAR-10 it used, and its seeds, is not.
+/// Returns the manifest of the official release: what is known of it. Which images of CIFAR-10 it used, and its seeds, is not.
 pub(super) fn manifest() -> Manifest {
     let protocol = PROTOCOLS.iter().find(|entry| entry.name == "nas-bench-101").expect("the official protocol is a preset");
     Manifest {
@@ -213,7 +214,7 @@ impl<'a> Import<'a> {
         Ok(order)
     }
 
-    /// Refuses files of which one holds the other, as the two of the release do: that says more than their first common record.
+    /// Returns an error if one file holds the other, as with the two of the release: that says more than their first common record.
     fn refuse_whole_copies(&self, surplus: &[(u32, Surplus)]) -> Result<(), Error> {
         let file_of = |ordinal: u32| self.blocks[self.blocks.partition_point(|start| start.ordinal <= ordinal) - 1].file;
         let mut copies: BTreeMap<(usize, usize), u64> = BTreeMap::new();

@@ -89,7 +89,7 @@ fn positive(found: Option<f64>, expected: &'static str, field: impl Fn() -> Stri
     if found.is_finite() && found >= 0.0 { Ok(found) } else { Err(Problem::Number { field: field(), expected, found }) }
 }
 
-/// An accuracy in single precision, and whether it had more digits than that.
+/// Returns an accuracy in single precision, and whether it had more digits than that.
 #[expect(clippy::cast_possible_truncation, reason = "what is lost is reported")]
 fn accuracy(found: Option<f64>, field: impl Fn() -> String) -> Result<(f32, bool), Problem> {
     let found = found.ok_or_else(|| Problem::Missing { field: field() })?;

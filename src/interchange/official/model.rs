@@ -33,7 +33,7 @@ pub struct Model<'a> {
 }
 
 impl Model<'_> {
-    /// The columns without which the format has no words for this model: accuracies that are not known, as of a training that
+    /// Returns the columns without which the format has no words for this model: accuracies that are not known, as of a training that
     /// diverged, and parameters beyond 2³¹ − 1.
     #[must_use]
     pub fn lacking(&self) -> Vec<&'static str> {

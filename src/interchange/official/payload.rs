@@ -86,7 +86,7 @@ impl Scratch {
     }
 }
 
-/// The labelled graph of the two texts.
+/// Returns the labelled graph of the two texts.
 fn spec(adjacency: &str, operations: &str) -> Result<Spec, Problem> {
     for ((field, expected), text) in [(FIELDS[2], adjacency), (FIELDS[3], operations)] {
         if text.len() > LONGEST_TEXT {
@@ -139,7 +139,7 @@ fn diagnose(bytes: &[u8], error: serde_json::Error) -> Problem {
     }
 }
 
-/// A JSON value as a message shows it: itself if it is short.
+/// Returns a JSON value as a message shows it: itself if it is short.
 fn described(value: &Value) -> String {
     let kind = match value {
         Value::Array(values) => return format!("a list of {} values", values.len()),

@@ -1,11 +1,11 @@
-//! What can be wrong with a record of an official file.
+//! The errors of a record of an official file.
 
 use std::path::PathBuf;
 
 use super::frame;
 use crate::space::{self, ModuleHash};
 
-/// What is wrong with a record of an official file. The file, the record and the byte are named by whoever holds it.
+/// An error of a record of an official file. The file, the record and the byte are named by whoever holds it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -45,13 +45,13 @@ pub enum Problem {
     /// The payload is JSON, but no list.
     #[error("the record is {found}, expected a list of 5 fields")]
     NotAList {
-        /// What it is.
+        /// A description of it.
         found: String,
     },
     /// The list has more or fewer fields than a record.
     #[error("the record has {found} fields, expected 5: hash, epochs, adjacency, operations and metrics")]
     FieldCount {
-        /// How many.
+        /// The number.
         found: usize,
     },
     /// A field holds something else than it should.
@@ -59,7 +59,7 @@ pub enum Problem {
     Field {
         /// Its name.
         field: &'static str,
-        /// What would be right.
+        /// The valid values.
         expected: &'static str,
         /// The value, or how long it is.
         found: String,
@@ -69,7 +69,7 @@ pub enum Problem {
     MatrixSize {
         /// The operations, the input and the output included.
         operations: usize,
-        /// The digits of a matrix of so many vertices.
+        /// The digits of a matrix with this number of vertices.
         expected: usize,
         /// The digits that there are.
         found: usize,
@@ -102,7 +102,7 @@ pub enum Problem {
     /// A model is evaluated at the start, halfway and at the end.
     #[error("the metrics hold {found} evaluations, expected 3: start, halfway and end")]
     EvaluationCount {
-        /// How many.
+        /// The number.
         found: usize,
     },
     /// The evaluations are not in the order of their epochs.
@@ -122,7 +122,7 @@ pub enum Problem {
     Number {
         /// The name of the number, with the evaluation that it belongs to.
         field: String,
-        /// What would be right.
+        /// The valid values.
         expected: &'static str,
         /// The number.
         found: f64,

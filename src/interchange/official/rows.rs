@@ -1,4 +1,4 @@
-//! What an import keeps of every record: 88 bytes, and each cell once.
+//! The compact rows of an import: 88 bytes a record, and each cell once.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -28,7 +28,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether two trainings came to the same to the last bit, which only a copy does: even the times are equal.
+    /// Returns whether two trainings came to the same to the last bit, which only a copy does: even the times are equal.
     fn is_copy(&self, other: &Self) -> bool {
         self.times.map(f64::to_bits) == other.times.map(f64::to_bits)
             && self.accuracies.map(f32::to_bits) == other.accuracies.map(f32::to_bits)
@@ -121,7 +121,7 @@ impl Rows {
     /// Sorts the cells by hash and gives every row its repeat: its position among those of its cell and budget, in the order
     /// of the files. Returns the order of the rows by key.
     ///
-    /// `refuse` is told the ordinals of those that cannot stay.
+    /// `refuse` is called with the ordinals of those that are left out.
     pub(super) fn sort(&mut self, mut refuse: impl FnMut(u32, Surplus)) -> Vec<u32> {
         self.by_spec = FxHashMap::default();
         self.by_hash = FxHashMap::default();
@@ -174,7 +174,7 @@ fn position(i: usize) -> u32 {
     u32::try_from(i).expect("records are counted in 32 bits")
 }
 
-/// Passes a cell of NAS-Bench-101 as the official records have it: pruned.
+/// Returns the cell of a graph, or an error unless it is a pruned cell of NAS-Bench-101.
 fn check(spec: &Spec) -> Result<Cell, Problem> {
     let cell = spec.prune()?;
     if cell.spec() != *spec {

@@ -153,7 +153,7 @@ impl Source {
         }
     }
 
-    /// The length of the file, unpacked, as far as the system and the file know it.
+    /// Returns the length of the file, unpacked, as far as the system and the file know it.
     pub(super) const fn length(&self) -> u64 {
         self.length
     }
@@ -163,7 +163,7 @@ impl Source {
 mod tests {
     use super::*;
 
-    /// The payloads of a file, and its digest.
+    /// Returns the payloads of a file, and its digest.
     fn read(path: &Path) -> (Vec<usize>, u64, String) {
         let mut source = Source::open(path).unwrap();
         let mut lengths = Vec::new();

@@ -32,7 +32,7 @@ impl Setting {
         import(std::slice::from_ref(&self.file), &self.out, keep_going, &mut |_, _, _| {})
     }
 
-    /// The message about a file that is not right, with its causes, the folder left out. Nothing else is left behind.
+    /// Returns the message about a file that is not right, with its causes, the folder left out. Nothing else is left behind.
     fn refusal(&self) -> String {
         let message = chain(&self.import(false).unwrap_err());
         assert!(!self.out.exists(), "a benchmark was made all the same");
@@ -56,7 +56,7 @@ fn some() -> Vec<Trained> {
     models
 }
 
-/// The payloads of a file.
+/// Returns the payloads of a file.
 fn payloads(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = bytes;
     let mut found = Vec::new();
@@ -420,7 +420,7 @@ fn an_accuracy_of_double_precision_is_rounded_and_counted() {
     assert_eq!(summary.benchmark.records().unwrap()[0].start.train_accuracy, Accuracy::from_fraction(0.1));
 }
 
-/// Whether an import of any bytes ends as it should: with a benchmark that reads back, or with a message.
+/// Returns whether an import of any bytes ends as it should: with a benchmark that reads back, or with a message.
 fn check_import(bytes: &[u8], keep_going: bool) -> Result<(), TestCaseError> {
     let setting = Setting::of(bytes);
     match setting.import(keep_going) {

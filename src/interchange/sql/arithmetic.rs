@@ -88,7 +88,7 @@ fn replace(node: Node, expressions: &mut Arena<AExpr>) {
     expressions.replace(node, replaced);
 }
 
-/// A call of a function, which has a field of some type as its result.
+/// Returns a call of a function, which has a field of some type as its result.
 fn call(
     inputs: &[Node],
     function: impl Fn(&mut [Column]) -> PolarsResult<Column> + Send + Sync + 'static,
@@ -123,7 +123,7 @@ fn wrong_operands() -> PolarsError {
     PolarsError::ComputeError("a function has another number of operands".into())
 }
 
-/// The type of the result of an operation: that of polars.
+/// Returns the type of the result of an operation: that of polars.
 fn result_type(operator: Operator, left: &DataType, right: &DataType) -> PolarsResult<DataType> {
     let [left, right] = [left, right].map(|data_type| data_type.clone().materialize_unknown(true));
     let empty = |data_type: &DataType| Column::new_empty("".into(), data_type);
@@ -172,7 +172,7 @@ fn beyond(what: &str) -> PolarsError {
     PolarsError::ComputeError(format!("{}{what}{}", BEYOND[0], BEYOND[1]).into())
 }
 
-/// The rows of a result whose operands may be single values.
+/// Returns the rows of a result whose operands may be single values.
 fn broadcast(left: usize, right: usize) -> PolarsResult<usize> {
     match (left, right) {
         (left, right) if left == right => Ok(left),
@@ -181,7 +181,7 @@ fn broadcast(left: usize, right: usize) -> PolarsResult<usize> {
     }
 }
 
-/// The least and the largest result in a type of whole numbers.
+/// Returns the least and the largest result in a type of whole numbers.
 const fn range(data_type: &DataType) -> Option<(i128, i128)> {
     Some(match data_type {
         DataType::UInt8 => (0, u8::MAX as i128),
@@ -199,7 +199,7 @@ fn whole_numbers(column: &Column) -> PolarsResult<Vec<Option<i128>>> {
     Ok(column.strict_cast(&DataType::Int128)?.i128()?.iter().collect())
 }
 
-/// The operation as polars does it, for everything but integers.
+/// Returns the operation as polars does it, for everything but integers.
 fn native(operator: Operator, left: &Column, right: &Column) -> PolarsResult<Column> {
     let (left, right) = (left.as_materialized_series(), right.as_materialized_series());
     let are_floats = [left, right].into_iter().all(|series| *series.dtype() == DataType::Float64);
@@ -215,7 +215,7 @@ fn native(operator: Operator, left: &Column, right: &Column) -> PolarsResult<Col
     Ok(result?.with_name(left.name().clone()).into_column())
 }
 
-/// A function of two numbers, which is null where it is no number.
+/// Returns a function of two numbers, which is null where it is no number.
 fn floats(left: &Series, right: &Series, function: impl Fn(f64, f64) -> f64) -> PolarsResult<Series> {
     let (lefts, rights) = (left.f64()?, right.f64()?);
     let length = broadcast(lefts.len(), rights.len())?;
@@ -252,12 +252,12 @@ fn rounded(column: &Column) -> PolarsResult<Column> {
     of_floats(column, |number| if number.is_finite() { format!("{number:.14e}").parse().unwrap_or(number) } else { number })
 }
 
-/// Whether an expression names no column, so that polars has one value of it, however many rows there are.
+/// Returns whether an expression names no column, so that polars has one value of it, however many rows there are.
 fn is_constant(node: Node, expressions: &Arena<AExpr>) -> bool {
     !has_aexpr(node, expressions, |expression| matches!(expression, AExpr::Column(_) | AExpr::Len | AExpr::Agg(_)))
 }
 
-/// The aggregate of a constant over a number of rows: its multiple, or itself; null if there is no row.
+/// Returns the aggregate of a constant over a number of rows: its multiple, or itself; null if there is no row.
 fn of_constant(is_sum: bool, value: &Column, rows: &Column) -> PolarsResult<Column> {
     let rows = rows.cast(&DataType::Int64)?;
     let length = broadcast(value.len(), rows.len())?;
@@ -270,7 +270,7 @@ fn of_constant(is_sum: bool, value: &Column, rows: &Column) -> PolarsResult<Colu
     aggregate.zip_with(&are_there, &nothing)
 }
 
-/// A number of rows as a factor of numbers of a type.
+/// Returns a number of rows as a factor of numbers of a type.
 fn wide(rows: &Column, of: &DataType) -> PolarsResult<Column> {
     if of.is_float() { rows.cast(of) } else { Ok(rows.clone()) }
 }

@@ -1,10 +1,10 @@
-//! Why a question in SQL has no answer.
+//! An error of a query in SQL.
 
 use std::io;
 
 use crate::table;
 
-/// Why a question in SQL has no answer.
+/// An error of a query in SQL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -41,7 +41,7 @@ pub enum Error {
     /// A query cannot be understood or answered.
     #[error("{problem}")]
     Sql {
-        /// Why not.
+        /// The cause.
         problem: String,
     },
 }

@@ -131,7 +131,7 @@ fn beside(column: &str) -> String {
     )
 }
 
-/// Refuses an aggregate in a clause that looks at one row at a time.
+/// Ends with an error if a clause that looks at one row at a time has an aggregate.
 fn only_of_rows(clause: &str, part: &impl Visit) -> ControlFlow<String> {
     match aggregate_in(part) {
         Some(aggregate) => ControlFlow::Break(format!(
@@ -142,7 +142,7 @@ fn only_of_rows(clause: &str, part: &impl Visit) -> ControlFlow<String> {
     }
 }
 
-/// Refuses an order of distinct rows by what they do not have.
+/// Ends with an error if distinct rows are ordered by a column that they do not have.
 fn is_selected(order: &Expr, select: &Select) -> ControlFlow<String> {
     let is_it = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expression) => expression == order || (name(order).is_some() && name(order) == name(expression)),
@@ -254,7 +254,7 @@ fn is_arithmetic(expression: &Expr) -> bool {
     matches!(expression, Expr::BinaryOp { op, .. } if is_operator(op))
 }
 
-/// The name of a column, without that of its table.
+/// Returns the name of a column, without that of its table.
 pub(super) fn name(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Identifier(name) => Some(&name.value),
@@ -263,7 +263,7 @@ pub(super) fn name(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// The position in the answer that a number in `group by` or `order by` means.
+/// Returns the position in the answer that a number in `group by` or `order by` means.
 pub(super) fn position(expression: &Expr) -> Option<usize> {
     match expression {
         Expr::Value(value) => match &value.value {
@@ -282,17 +282,17 @@ fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function) if function.over.is_none() && is_known(function))
 }
 
-/// Whether something aggregates outside of subqueries.
+/// Returns whether something aggregates outside of subqueries.
 pub(super) fn has_aggregate(part: &impl Visit) -> bool {
     aggregate_in(part).is_some()
 }
 
-/// Whether an aggregate has another one among its arguments.
+/// Returns whether an aggregate has another one among its arguments.
 fn has_aggregate_inside(aggregate: &Expr) -> bool {
     matches!(aggregate, Expr::Function(function) if has_aggregate(&function.args))
 }
 
-/// The first aggregate outside of subqueries.
+/// Returns the first aggregate outside of subqueries.
 fn aggregate_in(part: &impl Visit) -> Option<Expr> {
     /// How deep it is inside of subqueries.
     struct Find(usize);

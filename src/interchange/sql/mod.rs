@@ -91,7 +91,7 @@ pub fn query(benchmark: &Benchmark, sql: &str) -> Result<Frame, Error> {
     Ok(frame)
 }
 
-/// Answers a query in SQL as [`query`] does, with at most so many rows, and says how many there are.
+/// Answers a query in SQL as [`query`] does, with at most `most` rows, and returns their total number, too.
 ///
 /// # Errors
 ///
@@ -131,7 +131,7 @@ fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
     Ok(tables)
 }
 
-/// The rows of a part, each key once: of rows with one key that is kept which [`Benchmark::read`] keeps.
+/// Returns the rows of a part, each key once: of rows with one key that is kept which [`Benchmark::read`] keeps.
 fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
     let files = benchmark.files(part)?;
     let schema = columns_of(&files, benchmark.identity())?;
@@ -280,7 +280,7 @@ fn innermost(mut error: PolarsError) -> PolarsError {
     error
 }
 
-/// The first sentence of what polars says, in the style of our messages.
+/// Returns the first sentence of what polars says, in the style of our messages.
 fn problem(error: &PolarsError) -> String {
     let said = error.to_string();
     if said.contains("polars-big-idx") {
@@ -289,7 +289,7 @@ fn problem(error: &PolarsError) -> String {
     sentence(&said)
 }
 
-/// The first sentence of a message, in the style of ours.
+/// Returns the first sentence of a message, in the style of ours.
 fn sentence(said: &str) -> String {
     let line = said.lines().next().unwrap_or_default();
     let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence).trim_end_matches(['.', ':']);
@@ -305,13 +305,13 @@ fn unknown_table(name: &str, tables: &[Table]) -> Error {
     Error::UnknownTable { table: name.to_owned(), known: tables.iter().map(|table| table.name).collect() }
 }
 
-/// What stands between two texts.
+/// Returns the text between two others.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     Some(rest.split_once(after)?.0)
 }
 
-/// The columns of all tables, which are the same for each.
+/// Returns the columns of all tables, which are the same for each.
 fn known_columns(tables: &[Table]) -> Vec<String> {
     tables.first().map(|table| table.columns.iter_names().map(ToString::to_string).collect()).unwrap_or_default()
 }

@@ -94,7 +94,7 @@ fn quoted(text: String) -> Ident {
     Ident::with_quote('"', text)
 }
 
-/// The name of a column of the answer.
+/// Returns the name of a column of the answer.
 fn column(item: &SelectItem) -> Option<Ident> {
     match item {
         SelectItem::UnnamedExpr(expression) => name(expression).map(|name| quoted(name.to_owned())),

@@ -17,7 +17,7 @@ use super::window::place_nulls;
 use super::{grouping, naming};
 use crate::interchange::sql::Error;
 
-/// The longest query, in bytes: deeper nesting than fits into so many would not fit onto a stack.
+/// The longest query, in bytes: deeper nesting than fits into it would overflow a stack.
 const LONGEST: usize = 16_384;
 /// The words with which what only reads begins.
 const QUERIES: &[&str] = &["select", "with", "from", "values", "explain", "show", "describe", "desc"];
@@ -92,7 +92,7 @@ fn last_name(name: &ObjectName) -> String {
     name.0.last().and_then(ObjectNamePart::as_ident).map(|ident| ident.value.clone()).unwrap_or_default()
 }
 
-/// Refuses what is no query by its length and its first word.
+/// Returns an error unless the text is a query by its length and its first word.
 fn check(sql: &str) -> Result<(), Error> {
     if sql.len() > LONGEST {
         return Err(Error::Sql { problem: format!("expected at most {LONGEST} bytes, found {}", sql.len()) });
@@ -106,7 +106,7 @@ fn check(sql: &str) -> Result<(), Error> {
     Err(Error::NotAQuery { expected: QUERIES, found })
 }
 
-/// The text behind the comments with which it starts.
+/// Returns the text behind the comments with which it starts.
 fn without_comments(sql: &str) -> &str {
     let mut rest = sql.trim_start();
     loop {
@@ -183,7 +183,7 @@ fn nulls_last(order: &mut [OrderByExpr]) {
     }
 }
 
-/// A number that polars does not read: one that has room in 64 bits without a sign only, such as a seed, or has an exponent.
+/// Returns a number that polars does not read: one that has room in 64 bits without a sign only, such as a seed, or has an exponent.
 fn of_value(value: &Value) -> Option<Expr> {
     let Value::Number(digits, _) = value else { return None };
     let text = || Expr::Value(Value::SingleQuotedString(digits.clone()).into());
@@ -222,7 +222,7 @@ fn order_of_function(function: &mut Function) -> Result<(), String> {
     Ok(())
 }
 
-/// A call with its first argument changed.
+/// Returns a call with its first argument changed.
 fn with_first_argument(function: &Function, change: fn(Expr) -> Expr) -> Option<Function> {
     let mut function = function.clone();
     let FunctionArguments::List(list) = &mut function.args else { return None };
@@ -250,7 +250,7 @@ fn plus_zero(expression: Expr, data_type: DataType) -> Expr {
     Expr::BinaryOp { left: Box::new(expression), op: BinaryOperator::Plus, right: Box::new(zero) }
 }
 
-/// Whether an expression is a number with a decimal point, with or without a sign.
+/// Returns whether an expression is a number with a decimal point, with or without a sign.
 fn is_number(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.contains('.')),

@@ -7,7 +7,7 @@ use crate::table::fixture::{benchmark, records, with_divergence};
 use crate::table::{Record, columns};
 use crate::unit::{Accuracy, Parameters};
 
-/// The tiny benchmark, with rows of verification.
+/// Returns the tiny benchmark, with rows of verification.
 fn tiny() -> Benchmark {
     Benchmark::open("tests/data/tiny-benchmark").unwrap()
 }
@@ -16,7 +16,7 @@ fn rows(sql: &str) -> Vec<Vec<Value>> {
     query(&tiny(), sql).unwrap_or_else(|error| panic!("{sql}: {error}")).rows
 }
 
-/// The rows of an answer about the bundled benchmark.
+/// Returns the rows of an answer about the bundled benchmark.
 fn bundled(sql: &str) -> Vec<Vec<Value>> {
     let benchmark = Benchmark::open("data/nb101-5v-fashion14").unwrap();
     query(&benchmark, sql).unwrap_or_else(|error| panic!("{sql}: {error}")).rows

@@ -50,13 +50,13 @@ fn refused(expression: &Expr) -> String {
     format!("a window cannot be ordered by `{expression}` here: compute it in a subquery, give it a name, and order by that")
 }
 
-/// Whether an expression is a column that has a value in every row.
+/// Returns whether an expression is a column that has a value in every row.
 fn is_never_null(expression: &Expr) -> bool {
     let name = name(expression);
     columns().iter().any(|column| Some(column.name) == name && !column.is_nullable)
 }
 
-/// The name of the field that polars makes of an expression; `None` if that is not known.
+/// Returns the name of the field that polars makes of an expression; `None` if that is not known.
 fn first_name(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => name(expression).map(ToOwned::to_owned),
@@ -75,7 +75,7 @@ fn first_name(expression: &Expr) -> Option<String> {
     }
 }
 
-/// Whether the value of a key is null, as another key of some name in the same direction.
+/// Returns whether the value of a key is null, as another key of some name in the same direction.
 fn key(of: &OrderByExpr, name: &str) -> OrderByExpr {
     let is_descending = of.options.asc == Some(false);
     let comes_first = of.options.nulls_first == Some(true);

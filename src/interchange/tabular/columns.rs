@@ -1,4 +1,4 @@
-//! Which column of a table holds what.
+//! The meaning of the columns of a table.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::table::column::COLUMNS;
 use crate::table::schema;
 use crate::unit::Epochs;
 
-/// Which column of a table holds what, and which others are kept.
+/// The meaning of the columns of a table, and the others that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// Field, budget and the name of the column. The field of a column of numbers that is kept is [`KEEP`].
@@ -22,9 +22,8 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownField`] if the field is none of [`FIELDS`], or has a budget though it is not measured;
-    /// [`Error::RepeatedField`] if it was named before; [`Error::SharedColumn`] if the column was; [`Error::KnownColumn`] if a
-    /// column is to be kept under a name that every benchmark has.
+    /// [`Error::Columns`] if the field is none of [`FIELDS`], or has a budget though it is not measured; if the field or the column was
+    /// named before; if a column is to be kept under a name that every benchmark has.
     ///
     /// # Example
     ///
@@ -36,7 +35,16 @@ impl Columns {
     /// # Ok::<(), nasbench::interchange::Error>(())
     /// ```
     pub fn with(mut self, text: &str) -> Result<Self, Error> {
-        let unknown = || Error::UnknownField { found: text.to_owned() };
+        let unknown = || {
+            let fields: Vec<_> = FIELDS.iter().map(|(field, _)| *field).collect();
+            refused(format!(
+                "`{text}` names no column: expected FIELD=NAME with one of {}, or with a budget one of {}, {STATUS}, as in \
+                 `{}@108=NAME`\nhint: `{KEEP}=NAME` keeps another column of numbers",
+                fields.join(", "),
+                MEASURED.join(", "),
+                MEASURED[2]
+            ))
+        };
         let (field, name) = text.split_once('=').filter(|(_, name)| !name.is_empty()).ok_or_else(unknown)?;
         let (field, epochs) = match field.split_once('@') {
             Some((field, epochs)) => (field, Some(Epochs(epochs.parse().ok().filter(|epochs| *epochs > 0).ok_or_else(unknown)?))),
@@ -46,34 +54,53 @@ impl Columns {
         let known = { fields }.find(|known| *known == field && (epochs.is_none() || *known == KEEP || of_a_training(known)));
         let field = known.ok_or_else(unknown)?;
         if field == KEEP && COLUMNS.iter().any(|column| column.name.eq_ignore_ascii_case(name)) {
-            return Err(Error::KnownColumn { column: name.to_owned() });
+            return Err(refused(format!(
+                "a column cannot be kept as `{name}`, which every benchmark has: expected another name"
+            )));
         }
         if field != KEEP && self.named.iter().any(|(other, budget, _)| (*other, *budget) == (field, epochs)) {
-            return Err(Error::RepeatedField { field });
+            return Err(refused(format!("the column of `{field}` is named twice")));
         }
         if let Some((other, ..)) = self.named.iter().find(|(.., column)| column == name) {
-            return Err(Error::SharedColumn { column: name.to_owned(), fields: [other, field] });
+            let problem = format!("the column `{name}` is named for `{other}` and for `{field}`: expected one of them");
+            return Err(refused(problem));
         }
         self.named.push((field, epochs, name.to_owned()));
         Ok(self)
     }
 
-    /// Refuses names for columns of an export, which says itself what they hold.
+    /// Returns an error if columns are named: an export says itself what its columns hold.
     ///
     /// # Errors
     ///
-    /// [`Error::NamedInExport`] for the first one.
+    /// [`Error::Columns`] for the first one.
     pub(super) fn refuse_named(&self, file: &Path) -> Result<(), Error> {
         match self.named.iter().find(|(field, ..)| *field != KEEP) {
-            Some((field, _, column)) => Err(Error::NamedInExport { file: file.to_owned(), field, column: column.clone() }),
+            Some((field, _, column)) => Err(refused(format!(
+                "`{}` has every column of a benchmark, each under its name: `{column}` cannot be read as `{field}`\n\
+                 hint: take the column out of the file whose place it is to take, or read the file without `--column`",
+                file.display()
+            ))),
             None => Ok(()),
         }
     }
 
-    /// The names of the columns that are kept.
+    /// Returns the names of the columns that are kept.
     pub(super) fn kept(&self) -> impl Iterator<Item = &str> {
         self.named.iter().filter(|(field, ..)| *field == KEEP).map(|(.., name)| name.as_str())
     }
+}
+
+fn refused(problem: String) -> Error {
+    Error::Columns { problem }
+}
+
+/// How to say which column holds a field that is missing: a hint, in a line of its own.
+fn naming(field: Option<&str>) -> String {
+    let Some(field) = field else { return String::new() };
+    let of_a_budget =
+        if MEASURED.contains(&field) { format!(", `{field}@108=NAME` if it is of one budget") } else { String::new() };
+    format!("\nhint: `--column {field}=NAME` says which column it is{of_a_budget}")
 }
 
 /// A budget with the fields that are measured at it, and the positions of their columns.
@@ -96,8 +123,8 @@ impl Positions {
         let find_in_any_case =
             |name: &str| find(name).or_else(|| header.iter().position(|column| column.eq_ignore_ascii_case(name)));
         let missing = |name: &str, field: Option<&'static str>| {
-            let (file, column, known) = (file.to_owned(), name.to_owned(), header.to_vec());
-            Error::MissingColumn { file, column, field, known }
+            let (file, known) = (file.display(), header.join(", "));
+            refused(format!("`{file}` has no column `{name}` (known: {known}){}", naming(field)))
         };
         let mut positions = Self { single: HashMap::new(), budgets: Vec::new(), kept: Vec::new(), stop: None };
         for (field, epochs, name) in &columns.named {
@@ -155,7 +182,7 @@ impl Positions {
         Ok(())
     }
 
-    /// Whether the column at a position is read.
+    /// Returns whether the column at a position is read.
     pub(super) fn is_read(&self, position: usize) -> bool {
         let mut measured = self.budgets.iter().flat_map(|(_, fields)| fields).map(|(_, position)| position);
         self.single.values().any(|read| *read == position)
@@ -164,18 +191,23 @@ impl Positions {
     }
 }
 
-/// Refuses a header that has a name twice. Columns without a name are not read.
+/// Returns an error if a header has a name twice. Columns without a name are not read.
 pub(super) fn check_unique(header: &[String], file: &Path) -> Result<(), Error> {
     for (position, name) in header.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         if let Some(first) = header[..position].iter().position(|other| other == name) {
-            let positions = [first + 1, position + 1];
-            return Err(Error::RepeatedColumn { file: file.to_owned(), column: name.clone(), positions });
+            return Err(refused(format!(
+                "`{}` has two columns `{name}`, number {} and number {}\nhint: give one of them another name, or take it out",
+                file.display(),
+                first + 1,
+                position + 1
+            )));
         }
     }
     Ok(())
 }
 
-/// Whether a header is that of rows that [`export`](crate::interchange::export) wrote: every column is there that has a value in each row.
+/// Returns whether a header is that of rows that [`export`](crate::interchange::export) wrote: every column is there that has a value in
+/// each row.
 pub(super) fn is_exported(header: &[String]) -> bool {
     let schema = schema::schema();
     schema.fields().iter().filter(|field| !field.is_nullable()).all(|field| header.contains(field.name()))

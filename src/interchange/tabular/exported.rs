@@ -107,7 +107,7 @@ impl<'a> Text<'a> {
         Ok(Self { kind, schema, separator, header, rows })
     }
 
-    /// The records of some of the rows.
+    /// Returns the records of some of the rows.
     fn records(&self, rows: Range<usize>, kept: &[&str], file: &Path) -> Result<Vec<Record>, Error> {
         let broken = |source| Error::unread_rows(file, source);
         let schema = SchemaRef::clone(&self.schema);
@@ -123,7 +123,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The error of a value in a text, with the number of its line counted from 1: arrow counts them from 0.
+/// Returns the error of a value in a text, with the number of its line counted from 1: arrow counts them from 0.
 fn in_line_of_file(error: ArrowError) -> ArrowError {
     const AT: &str = " at line ";
     let ArrowError::ParseError(text) = &error else { return error };
@@ -148,7 +148,7 @@ fn salvage(rows: Range<usize>, read: &dyn Fn(Range<usize>) -> Result<Vec<Record>
     }
 }
 
-/// The error of a row that was read alone, with its number in the file.
+/// Returns the error of a row that was read alone, with its number in the file.
 fn in_row(error: Error, number: usize) -> Error {
     match error {
         Error::Table(table::Error::Value { file, row, column, expected, found }) => {
@@ -212,7 +212,7 @@ fn of_batches(
     Ok(contents)
 }
 
-/// Refuses a file that lacks our columns. Returns those that are not read.
+/// Returns the columns that are not read, or an error if the file lacks columns of a benchmark.
 fn check_columns(found: &SchemaRef, reading: &Reading<'_>, what: &str) -> Result<Vec<Ignored>, Error> {
     let header: Vec<_> = found.fields().iter().map(|field| field.name().clone()).collect();
     if !is_exported(&header) {
@@ -228,7 +228,7 @@ fn check_columns(found: &SchemaRef, reading: &Reading<'_>, what: &str) -> Result
     Ok(unread.map(ignored).collect())
 }
 
-/// Whether a column is one of ours, or one that is kept.
+/// Returns whether a column is one of ours, or one that is kept.
 fn is_known(name: &str, kept: &[&str]) -> bool {
     kept.contains(&name) || is_ours(name)
 }
@@ -237,7 +237,7 @@ fn is_ours(name: &str) -> bool {
     COLUMNS.iter().any(|column| column.name == name)
 }
 
-/// A column of a text: labels are texts there, and what is not read is one, too. One that is kept comes with its values.
+/// Returns a column of a text: labels are texts there, and what is not read is one, too. One that is kept comes with its values.
 fn text_field(name: &str, kept: Option<Values>, format: Format) -> Field {
     if let Some(values) = kept {
         return schema::extra_field(name, values.extra_type());
@@ -283,12 +283,12 @@ pub(in crate::interchange) fn records(
     Ok(found)
 }
 
-/// The same values in another type. One that has no form there is an error, not null.
+/// Returns the same values in another type. One that has no form there is an error, not null.
 fn converted(array: &dyn Array, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(array, data_type, &CastOptions { safe: false, ..CastOptions::default() })
 }
 
-/// A column of an export with the type that it has in a benchmark.
+/// Returns a column of an export with the type that it has in a benchmark.
 fn as_stored(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     match data_type {
         DataType::List(_) if *array.data_type() == DataType::Utf8 => lists_of_texts(array.as_string()),
@@ -316,7 +316,7 @@ fn lists_of_texts(texts: &StringArray) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(lists.finish()))
 }
 
-/// The same lists with null, which stands for a number that is not finite, as no number.
+/// Returns the same lists with null, which stands for a number that is not finite, as no number.
 fn without_nulls(lists: &ListArray) -> ListArray {
     let numbers = |list: ArrayRef| -> Vec<Option<f32>> {
         list.as_primitive::<Float32Type>().iter().map(|number| Some(number.unwrap_or(f32::NAN))).collect()

@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes, whatever its name ends with.
+//! The kind of a file, by its first bytes, whatever its name ends with.
 
 use std::io::{BufReader, Read as _};
 use std::path::Path;
@@ -13,7 +13,7 @@ const LOOKED_AT: u64 = 8_192;
 /// The bytes of an unknown file that a message shows.
 const SHOWN: usize = 12;
 
-/// What records can be read from.
+/// A kind of file from which records can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A file of the official release.
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What such a file is called.
+    /// Returns the name of the kind.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ fn of_bytes(bytes: &[u8], file: &Path) -> Result<Kind, Error> {
     }
 }
 
-/// The first bytes as text, without the mark in front that some programs of Windows write; `None` if they are none.
+/// Returns the first bytes as text, without the mark in front that some programs of Windows write; `None` if they are none.
 fn text(bytes: &[u8]) -> Option<&str> {
     // A letter may be cut at the end.
     let text = match std::str::from_utf8(bytes) {

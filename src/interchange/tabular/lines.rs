@@ -19,7 +19,7 @@ const MEAN: &str = "mean";
 /// The greatest whole number up to which double precision has all of them.
 const GREATEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// How many rows there were of each cell at each budget.
+/// The number of rows of each cell at each budget.
 pub(super) type Repeats = HashMap<(ModuleHash, Epochs), u16>;
 
 /// A row with what is known of it.
@@ -34,7 +34,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The records of the row: one for each budget of which something is known.
+    /// Returns the records of the row: one for each budget of which something is known.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Line<'_> {
         self.positions.single.get(field).and_then(|position| self.at(*position))
     }
 
-    /// The text at a position; `None` if there is none.
+    /// Returns the text at a position; `None` if there is none.
     fn at(&self, position: usize) -> Option<&str> {
         self.row.get(position).map(str::trim).filter(|text| !text.is_empty())
     }
@@ -121,18 +121,18 @@ impl Line<'_> {
         Ok((Parameters(parameters), flops))
     }
 
-    /// The repeat; `None` if the row does not say it. A mean over repeats counts as one.
+    /// Returns the repeat; `None` if the row does not say it. A mean over repeats counts as one.
     fn repeat(&self) -> Result<Option<u16>, Error> {
         let Some(text) = self.text("repeat").filter(|text| *text != MEAN) else { return Ok(None) };
         whole(text).map(Some).ok_or_else(|| self.wrong("repeat", "the number of a repeat, from 0", text))
     }
 
-    /// Whether the row is a mean over repeats.
+    /// Returns whether the row is a mean over repeats.
     pub(super) fn is_mean(&self) -> bool {
         self.text("repeat") == Some(MEAN)
     }
 
-    /// The budgets of the row with their fields; budgets of which nothing is known are left out.
+    /// Returns the budgets of the row with their fields; budgets of which nothing is known are left out.
     fn measurements(&self) -> Result<Vec<Measurements>, Error> {
         let mut found = Vec::new();
         let fields = FIELDS.iter().map(|(field, _)| *field).filter(|field| of_a_training(field));

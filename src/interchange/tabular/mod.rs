@@ -88,38 +88,30 @@ const STOP: &str = "stop";
 /// The field of what a training reached.
 const VALIDATION: &str = "validation_accuracy";
 
-/// Whether a field belongs to a training, and so to a budget.
+/// Returns whether a field belongs to a training, and so to a budget.
 fn of_a_training(field: &str) -> bool {
     field == STATUS || MEASURED.contains(&field)
 }
 
-/// How to say which column holds a field that is missing: a hint, in a line of its own.
-pub(super) fn naming(field: Option<&str>) -> String {
-    let Some(field) = field else { return String::new() };
-    let of_a_budget =
-        if MEASURED.contains(&field) { format!(", `{field}@108=NAME` if it is of one budget") } else { String::new() };
-    format!("\nhint: `--column {field}=NAME` says which column it is{of_a_budget}")
-}
-
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub struct Contents {
     /// The records, sorted by key.
     pub records: Vec<Record>,
     /// The columns that were not read.
     pub ignored: Vec<Ignored>,
-    /// How many of the rows are means over repeats, each of which counts as one repeat.
+    /// The number of rows that are means over repeats, each of which counts as one repeat.
     pub means: u64,
     /// Records that state another number of parameters than the network of their cell has; they keep their own.
     pub recounted: Option<Recounted>,
-    /// What was left out because something was wrong with it.
+    /// The records that an import left out because of an error.
     pub left_out: LeftOut,
 }
 
 /// Records that state another number of parameters than the network of their cell has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recounted {
-    /// How many there are.
+    /// The number of all.
     pub records: u64,
     /// The first of them.
     pub first: Key,
@@ -140,7 +132,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// The names of the columns that are kept.
+    /// Returns the names of the columns that are kept.
     fn kept(&self) -> Vec<&'a str> {
         self.columns.kept().collect()
     }
@@ -158,9 +150,9 @@ impl<'a> Reading<'a> {
 ///
 /// # Errors
 ///
-/// As [`Kind::detect`] for what is no table; [`Error::Unreadable`] for a text that is none; [`Error::RepeatedColumn`] and
-/// [`Error::MissingColumn`]; [`Error::CsvValue`] for the first value that cannot be right: no cell, an accuracy that is not a
-/// fraction, a number that is none; [`Error::RepeatedKey`] and [`Error::NoRecords`].
+/// As [`Kind::detect`] for what is no table; [`Error::Unreadable`] for a text that is none; [`Error::Columns`]; [`Error::CsvValue`] for
+/// the first value that cannot be right: no cell, an accuracy that is not a fraction, a number that is none; [`Error::RepeatedKey`] and
+/// [`Error::NoRecords`].
 pub fn read_table(file: &Path, columns: &Columns, skeleton: &Skeleton) -> Result<Contents, Error> {
     read(&Reading { file, columns, skeleton, keep_going: false }).map(|(contents, _)| contents)
 }
@@ -186,7 +178,7 @@ fn read(reading: &Reading<'_>) -> Result<(Contents, Imported), Error> {
         Kind::Parquet => exported::read_parquet(reading)?,
         Kind::Delimited | Kind::Json => text_contents(reading, kind, bytes)?,
     };
-    settle(reading, &mut contents)?;
+    sort_and_check(reading, &mut contents)?;
     imported.records = contents.records.len() as u64;
     Ok((contents, imported))
 }
@@ -238,7 +230,7 @@ fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Co
 }
 
 /// Sorts the records, refuses those that no benchmark can have, and looks at what they have in common.
-fn settle(reading: &Reading<'_>, contents: &mut Contents) -> Result<(), Error> {
+fn sort_and_check(reading: &Reading<'_>, contents: &mut Contents) -> Result<(), Error> {
     let file = || reading.file.to_owned();
     let mut records = std::mem::take(&mut contents.records);
     // Of rows with one key the first in the file stays first.
@@ -279,7 +271,7 @@ fn recounted(records: &[Record], skeleton: &Skeleton) -> Option<Recounted> {
     found
 }
 
-/// The bytes of a file, unpacked if it is packed by gzip.
+/// Returns the bytes of a file, unpacked if it is packed by gzip.
 fn bytes(file: &Path) -> Result<Vec<u8>, Error> {
     let too_long = |found| Error::TooLong { file: file.to_owned(), expected: MOST_BYTES, found };
     let length = fs_err::metadata(file)?.len();
@@ -299,8 +291,9 @@ fn bytes(file: &Path) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 ///
-/// As [`read_table`], with `keep_going` only for what is wrong with the whole file or with every row; [`NotEmpty`](table::Error::NotEmpty) if anything lies in the folder, [`NoNetwork`](table::Error::NoNetwork) if the protocol leaves open what
-/// the images are.
+/// As [`read_table`], with `keep_going` only for what is wrong with the whole file or with every row;
+/// [`NotEmpty`](table::Error::NotEmpty) if anything lies in the folder, [`NoNetwork`](table::Error::NoNetwork) if the protocol leaves
+/// open what the images are.
 ///
 /// # Panics
 ///

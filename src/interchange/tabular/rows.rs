@@ -35,8 +35,7 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] if it has none, and [`Error::Unreadable`] for the first row in JSON that is not right, unless it
-    /// keeps going.
+    /// [`Error::Unreadable`] if it has none, or for the first row in JSON that is not right, unless it keeps going.
     pub(super) fn open(bytes: Vec<u8>, kind: Kind, keep_going: bool, file: &Path) -> Result<Self, Error> {
         let start = mark_length(&bytes);
         if kind == Kind::Json {
@@ -50,12 +49,12 @@ impl Rows {
         Ok(Self { header, unit: "line", source: Source::Delimited(Box::new(reader)) })
     }
 
-    /// The next row, and its number: of a line from 1 with the header, of an object from 1.
+    /// Returns the next row, and its number: of a line from 1 with the header, of an object from 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] if it has another number of fields than the header, [`Error::Unreadable`] if it is no object or has a key twice. The
-    /// rows behind it can be read all the same.
+    /// [`Error::Unreadable`] if it has another number of fields than the header, is no object, or has a key twice. The rows behind it can
+    /// be read all the same.
     pub(super) fn next(&mut self, file: &Path) -> Result<Option<(u64, StringRecord)>, Error> {
         match &mut self.source {
             Source::Delimited(reader) => {
@@ -71,7 +70,7 @@ impl Rows {
     }
 }
 
-/// The names of the columns of a text; of JSON those of the first object, which for an export are those of all.
+/// Returns the names of the columns of a text; of JSON those of the first object, which for an export are those of all.
 ///
 /// # Errors
 ///
@@ -93,7 +92,7 @@ pub(super) fn header(bytes: &[u8], kind: Kind, file: &Path) -> Result<Vec<String
     Ok(entries(first, 1, file).map_or_else(|_| Vec::new(), |entries| entries.into_iter().map(|(key, _)| key).collect()))
 }
 
-/// The separator of a text, by its first line, and where its header starts: behind the line with which a spreadsheet names it.
+/// Returns the separator of a text, by its first line, and where its header starts: behind the line with which a spreadsheet names it.
 pub(super) fn separator(bytes: &[u8], start: usize) -> (u8, usize) {
     let line = |start: usize| {
         let end = bytes[start..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| start + at);
@@ -117,7 +116,7 @@ pub(super) fn separator(bytes: &[u8], start: usize) -> (u8, usize) {
     (SEPARATORS[counts.iter().position(|count| *count == most).unwrap_or_default()], start)
 }
 
-/// The rows of a text in JSON, each as it is written: objects, if they are right, one after the other or in lists.
+/// Returns the rows of a text in JSON, each as it is written: objects, if they are right, one after the other or in lists.
 ///
 /// # Errors
 ///
@@ -166,12 +165,12 @@ fn json(bytes: &[u8], keep_going: bool, file: &Path) -> Result<Rows, Error> {
     Ok(Rows { unit: "object", source: Source::Json(rows.into_iter(), 0), header })
 }
 
-/// A value as a field of a line: lists are JSON.
+/// Returns a value as a field of a line: lists are JSON.
 fn field(value: &str) -> String {
     if value == "null" { String::new() } else { serde_json::from_str(value).unwrap_or_else(|_| value.to_owned()) }
 }
 
-/// The keys and values of an object, in their order. `number` is what it is called in messages.
+/// Returns the keys and values of an object, in their order. `number` is what it is called in messages.
 fn entries<'a>(object: &'a str, number: usize, file: &Path) -> Result<Vec<(String, &'a str)>, Error> {
     let refused = |problem: String| Error::unread(file, serde_json::Error::custom(problem));
     if !object.starts_with('{') {
@@ -217,7 +216,7 @@ impl<'a> Scanner<'a> {
         !rest.is_empty()
     }
 
-    /// The next value; empty if there is none.
+    /// Returns the next value; empty if there is none.
     fn value(&mut self) -> &'a str {
         self.is_inside();
         let rest = &self.text[self.at..];

@@ -1,4 +1,4 @@
-//! What the values of a column are: numbers that can be kept, or something else.
+//! The kind of values in a column: numbers that can be kept, or something else.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -37,20 +37,20 @@ impl Values {
         }
     }
 
-    /// The values of a column of a file that says its type.
+    /// Returns the values of a column of a file that says its type.
     pub(super) fn of_type(data_type: &DataType) -> Self {
         let kept = schema::extra_type(data_type);
         Self { has_numbers: kept.is_some(), has_decimals: kept == Some(DataType::Float64), has_others: kept.is_none() }
     }
 
-    /// The type of the extra column that keeps them.
+    /// Returns the type of the extra column that keeps them.
     pub(super) const fn extra_type(self) -> DataType {
         if self.has_decimals || self.has_others { DataType::Float64 } else { DataType::Int64 }
     }
 }
 
 impl Ignored {
-    /// A column of a header at a position that is not read.
+    /// Returns a column of a header at a position that is not read.
     pub(super) fn new(header: &[String], position: usize, values: Values) -> Self {
         let name = &header[position];
         let is_known = COLUMNS.iter().any(|column| column.name.eq_ignore_ascii_case(name));
@@ -85,7 +85,7 @@ pub(super) fn level(records: &mut [Record]) {
     }
 }
 
-/// A number with a point instead of the comma that some languages write, where that comma cannot stand between thousands.
+/// Returns a number with a point instead of the comma that some languages write, where that comma cannot stand between thousands.
 pub(super) fn decimal(text: &str) -> Cow<'_, str> {
     let is_decimal = |whole: &str, fraction: &str| {
         let is_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());

@@ -19,7 +19,7 @@ use super::{Error, Share, Task, panic_text};
 use crate::file::{remove_if_there, sync_folder};
 use crate::table::{self, Benchmark, Key, Part, Record, Source, Status, Timestamp};
 
-/// What a worker tells whoever watches.
+/// An event of a recording.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A training began.
@@ -40,7 +40,7 @@ pub struct Damage {
     pub error: Error,
 }
 
-/// A task in the hands of a worker.
+/// A task that a worker trains.
 pub struct Assignment<'a> {
     /// What is to be trained.
     pub task: &'a Task,
@@ -51,12 +51,12 @@ pub struct Assignment<'a> {
 }
 
 impl Assignment<'_> {
-    /// Tells whoever watches the fraction that is done, 0 to 1.
+    /// Reports the fraction that is done, 0 to 1.
     pub fn report(&self, fraction: f64) {
         (self.report)(fraction);
     }
 
-    /// Whether the recording is to end now: the training saves a checkpoint and is broken off.
+    /// Returns whether the recording is to end now: the training saves a checkpoint and is broken off.
     #[must_use]
     pub fn is_to_stop(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
@@ -128,13 +128,13 @@ impl<'a> Recorder<'a> {
         self
     }
 
-    /// The keys of all rows that this part has, those of other shares included.
+    /// Returns the keys of all rows that this part has, those of other shares included.
     #[must_use]
     pub const fn recorded(&self) -> &HashSet<Key> {
         &self.recorded
     }
 
-    /// The files that were damaged, and are set aside.
+    /// Returns the files that were damaged, and are set aside.
     #[must_use]
     pub fn damaged(&self) -> &[Damage] {
         &self.damaged
@@ -159,7 +159,7 @@ impl<'a> Recorder<'a> {
     ///
     /// Each of the workers takes the next task, in their order, until there are none. `train` trains it; `None` says that it was
     /// broken off because the recording is to [stop](Self::stopped_by). Of its record the recorder itself sets seed, source,
-    /// wall time and moment. `observe` is told by which worker what happened, and must be quick: the worker waits for it.
+    /// wall time and moment. `observe` is called with the worker and the event, and must be quick: the worker waits for it.
     ///
     /// Which rows there are in the end, and their order, does not depend on the number of workers.
     ///
@@ -364,7 +364,7 @@ impl Drop for Recorder<'_> {
 
 /// Trains a task and completes its record; `None` if it was broken off.
 type Run<'a> = dyn Fn(usize, &Task) -> Result<Option<Record>, Error> + Sync + 'a;
-/// Tells whoever watches of a finished record.
+/// Reports a finished record.
 type Tell<'a> = dyn Fn(usize, &Record) + Sync + 'a;
 
 /// Tasks that workers take, each once, and what became of them.

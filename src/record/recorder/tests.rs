@@ -19,7 +19,7 @@ fn record_all(benchmark: &Benchmark, tasks: &[Task], number: usize) -> usize {
     Recorder::open(benchmark, Part::Recorded).unwrap().record(tasks, workers(number), |_, _| {}, train).unwrap()
 }
 
-/// Whether a benchmark holds the results of tasks, each once, and nothing that only a recorder needs.
+/// Returns whether a benchmark holds the results of tasks, each once, and nothing that only a recorder needs.
 fn assert_complete(benchmark: &Benchmark, tasks: &[Task]) {
     let records = benchmark.records().unwrap();
     let mut expected: Vec<_> = tasks.iter().map(|task| Record { seed: Some(task.seed), ..fixture::trained(task) }).collect();
@@ -211,7 +211,7 @@ fn the_record_of_another_task_is_refused() {
     assert_eq!(error.to_string(), format!("the training of {} returned a record of {}", tasks[0], tasks[1]));
 }
 
-/// A journal as a worker leaves it that is killed after some records.
+/// Returns a journal as a worker leaves it that is killed after some records.
 fn leave_journal(benchmark: &Benchmark, worker: usize, tasks: &[Task]) -> std::path::PathBuf {
     let mut journal = Journal::create(shard::journal_path(benchmark, Part::Recorded, Share::WHOLE, worker)).unwrap();
     for task in tasks {

@@ -1,4 +1,4 @@
-//! What a query answers: under the key names of the official program, of one repeat or of the mean over all.
+//! The answer to a query: of one repeat, or of the mean over all, also under the key names of the official program.
 
 use rand::RngExt as _;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub(super) const TRAIN: usize = 0;
 pub(super) const VALIDATION: usize = 1;
 pub(super) const TEST: usize = 2;
 
-/// The two moments of a training of which a query answers.
+/// A moment of a training: halfway or at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stop {
     /// After half of the epochs.
@@ -25,7 +25,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The position in a [`Row`].
+    /// Returns the position in a [`Row`].
     pub(super) const fn index(self) -> usize {
         match self {
             Self::Halfway => 0,
@@ -33,7 +33,7 @@ impl Stop {
         }
     }
 
-    /// The start of the names of its columns: `halfway` or `final`.
+    /// Returns the start of the names of its columns: `halfway` or `final`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl Stop {
     }
 }
 
-/// Of which repeats a query answers.
+/// The repeats that a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Repeat {
     /// The mean over all. One that diverged counts as [chance](Table::chance); one that lacks an accuracy or a time otherwise
@@ -64,23 +64,23 @@ pub enum Repeat {
 pub struct Mean {
     /// The mean, in double precision: seconds or a fraction.
     pub value: f64,
-    /// The number of trainings that it is of: at least one.
+    /// The number of trainings: at least one.
     pub repeats: usize,
 }
 
 impl Mean {
-    /// The mean of some accuracies; `None` of none.
+    /// Returns the mean of some accuracies; `None` of none.
     fn of_accuracies(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         Some(Self { value: mean_accuracy(values.clone())?, repeats: values.count() })
     }
 
-    /// The mean of some times; `None` of none.
+    /// Returns the mean of some times; `None` of none.
     fn of_times(values: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         let repeats = values.clone().count();
         (repeats > 0).then(|| Self { value: values.sum::<f64>() / number(repeats), repeats })
     }
 
-    /// The mean of accuracies as an accuracy, in single precision.
+    /// Returns the mean of accuracies as an accuracy, in single precision.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a mean of a few single-precision numbers")]
     pub fn accuracy(self) -> Option<Accuracy> {
@@ -88,7 +88,7 @@ impl Mean {
     }
 }
 
-/// What a cell reached at one moment of its trainings: means over repeats, or what one repeat reached. `None` where no training
+/// The measurements of a cell at one moment of its trainings: means over repeats, or those of one repeat. `None` where no training
 /// has a value.
 ///
 /// # Units
@@ -96,7 +96,7 @@ impl Mean {
 /// Seconds and fractions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Means {
-    /// What the trainings had cost.
+    /// The training time.
     pub training_time: Option<Mean>,
     /// The accuracy on images trained on.
     pub train_accuracy: Option<Mean>,
@@ -106,7 +106,7 @@ pub struct Means {
     pub test_accuracy: Option<Mean>,
 }
 
-/// What a cell reached at a budget.
+/// The measurements of a cell at a budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answer {
     /// The hash of the cell.
@@ -121,9 +121,9 @@ pub struct Answer {
     pub repeat: Option<u16>,
     /// How that repeat ended; `None` for the mean over all.
     pub status: Option<Status>,
-    /// The number of trainings that this is of.
+    /// The number of trainings.
     pub repeats: usize,
-    /// How many of them diverged: in a mean they count as [chance](Table::chance).
+    /// The number of them that diverged: in a mean they count as [chance](Table::chance).
     pub diverged: usize,
     /// What was measured after half of the epochs.
     pub halfway: Means,
@@ -144,7 +144,7 @@ pub struct Official {
     pub module_operations: Vec<&'static str>,
     /// The trainable parameters of the network.
     pub trainable_parameters: Parameters,
-    /// What the training had cost; `None` if nobody measured it.
+    /// The training time; `None` if it was not measured.
     pub training_time: Option<Seconds>,
     /// The accuracy on images trained on.
     pub train_accuracy: Option<Accuracy>,
@@ -173,7 +173,7 @@ impl Answer {
         }
     }
 
-    /// What was measured at a moment of the training.
+    /// Returns the measurements at a moment of the training.
     #[must_use]
     pub const fn at(&self, stop: Stop) -> Means {
         match stop {
@@ -182,7 +182,7 @@ impl Answer {
         }
     }
 
-    /// The answer under the key names of the official program.
+    /// Returns the answer under the key names of the official program.
     #[must_use]
     pub fn official(&self, stop: Stop) -> Official {
         let Means { training_time, train_accuracy, validation_accuracy, test_accuracy } = self.at(stop);

@@ -57,14 +57,14 @@ impl Ranking {
         RANKINGS.iter().find(|ranking| ranking.name == name || is_printed(ranking.name))
     }
 
-    /// The name under which a query prints the column.
+    /// Returns the name under which a query prints the column.
     #[must_use]
     pub fn printed_name(&self) -> &'static str {
         let name = self.name;
         ["halfway_", "final_"].into_iter().find_map(|moment| name.strip_prefix(moment)).unwrap_or(name)
     }
 
-    /// The value of the column in an answer; `None` if there is none.
+    /// Returns the value of the column in an answer; `None` if there is none.
     ///
     /// # Units
     ///
@@ -81,7 +81,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownBudget`] if nothing was trained for so many epochs, [`Error::NoValues`] if no cell has a value.
+    /// [`Error::UnknownBudget`] if nothing was trained at the budget, [`Error::NoValues`] if no cell has a value.
     pub fn best(&self, epochs: Epochs, by: &Ranking, most: usize) -> Result<Vec<Answer>, Error> {
         self.check_budget(epochs)?;
         let answer = |index: usize| self.answer(index, epochs, Repeat::Mean).ok();

@@ -109,13 +109,13 @@ impl Row {
         }
     }
 
-    /// The training budget.
+    /// Returns the training budget.
     #[must_use]
     pub const fn epochs(&self) -> Epochs {
         Epochs(self.epochs)
     }
 
-    /// The repeat.
+    /// Returns the repeat.
     #[must_use]
     pub const fn repeat(&self) -> u16 {
         self.repeat
@@ -127,7 +127,7 @@ impl Row {
         self.status
     }
 
-    /// What was measured at a moment of the training.
+    /// Returns the measurements at a moment of the training.
     #[must_use]
     pub fn at(&self, stop: Stop) -> Evaluation {
         // A fraction that is no number makes no accuracy.
@@ -227,24 +227,24 @@ impl Table {
         self
     }
 
-    /// The same table of a data set with another number of classes than 10: it says what a training that diverged counts as.
+    /// Returns the same table of a data set with another number of classes than 10: it says what a training that diverged counts as.
     #[must_use]
     pub fn with_classes(self, classes: usize) -> Self {
         Self { chance: chance(classes), ..self }
     }
 
-    /// The accuracy that a training that diverged counts as where its cell is judged: 1 over the number of classes.
+    /// Returns the accuracy that a training that diverged counts as where its cell is judged: 1 over the number of classes.
     #[must_use]
     pub const fn chance(&self) -> f64 {
         self.chance
     }
 
-    /// The same for one accuracy, unless that was measured of no training.
+    /// Returns the same for one accuracy; `None` if it was not measured in any training.
     fn chance_of(&self, moment: usize, which: usize) -> Option<f64> {
         self.measured[moment][which].then_some(self.chance)
     }
 
-    /// The final validation accuracies that the trainings of a cell at a budget count as where it is judged, in the order of
+    /// Returns the final validation accuracies that the trainings of a cell at a budget count as where it is judged, in the order of
     /// the repeats; one that diverged counts as [`chance`](Self::chance), one that has none otherwise is left out.
     ///
     /// # Panics
@@ -255,7 +255,7 @@ impl Table {
         self.judged_of(index, epochs, VALIDATION)
     }
 
-    /// The final test accuracies, as [`judged_accuracies`](Self::judged_accuracies) gives those of validation.
+    /// Returns the final test accuracies, as [`judged_accuracies`](Self::judged_accuracies) gives those of validation.
     ///
     /// # Panics
     ///
@@ -271,38 +271,38 @@ impl Table {
         judged(trainings, self.chance_of(moment, which)).collect()
     }
 
-    /// How many trainings of a budget diverged.
+    /// Counts the trainings of a budget that diverged.
     #[must_use]
     pub fn divergence(&self, epochs: Epochs) -> Divergence {
         let rows = || self.rows.iter().filter(|row| row.epochs() == epochs);
         Divergence { diverged: rows().filter(|row| row.status == Status::Diverged).count(), trainings: rows().count() }
     }
 
-    /// How many cells there are.
+    /// Returns the number of cells.
     #[must_use]
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// Whether there are no cells.
+    /// Returns whether the table has no cells.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The cells, as they were recorded, in the order of their hashes.
+    /// Returns the cells, as they were recorded, in the order of their hashes.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
-    /// The hashes of [`cells`](Self::cells), ascending.
+    /// Returns the hashes of [`cells`](Self::cells), ascending.
     #[must_use]
     pub fn hashes(&self) -> &[ModuleHash] {
         &self.hashes
     }
 
-    /// The trainable parameters of a cell's network.
+    /// Returns the trainable parameters of a cell's network.
     ///
     /// # Panics
     ///
@@ -312,13 +312,13 @@ impl Table {
         self.parameters[index]
     }
 
-    /// The budgets of all rows, ascending.
+    /// Returns the budgets of all rows, ascending.
     #[must_use]
     pub fn budgets(&self) -> &[Epochs] {
         &self.budgets
     }
 
-    /// Passes a budget of which the training time of at least one row is known.
+    /// Returns an error unless the training time of at least one row of a budget is known.
     ///
     /// # Errors
     ///
@@ -328,7 +328,7 @@ impl Table {
         if self.rows.iter().any(is_timed) { Ok(()) } else { Err(Error::NoTimes { epochs }) }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn row_count(&self) -> usize {
         self.rows.len()
@@ -347,7 +347,7 @@ impl Table {
         self.hashes.binary_search(&hash).ok()
     }
 
-    /// Does what the first call of [`index_of`](Self::index_of) would do.
+    /// Builds the index that the first call of [`index_of`](Self::index_of) would build.
     pub(super) fn prepare(&self) {
         self.by_fingerprint();
     }
@@ -357,7 +357,7 @@ impl Table {
         self.by_fingerprint.get_or_init(|| self.cells.iter().map(Cell::fingerprint).zip(0..).collect())
     }
 
-    /// The rows of a cell, sorted by epochs and repeat.
+    /// Returns the rows of a cell, sorted by epochs and repeat.
     ///
     /// # Panics
     ///
@@ -367,7 +367,7 @@ impl Table {
         &self.rows[self.first_rows[index] as usize..self.first_rows[index + 1] as usize]
     }
 
-    /// The rows of a cell at a budget, sorted by repeat; none if it was not trained at it.
+    /// Returns the rows of a cell at a budget, sorted by repeat; none if it was not trained at it.
     ///
     /// # Panics
     ///
@@ -380,7 +380,7 @@ impl Table {
         &rows[start..end]
     }
 
-    /// One row of a cell.
+    /// Returns one row of a cell.
     ///
     /// # Panics
     ///
@@ -392,11 +392,11 @@ impl Table {
         self.rows(index).iter().find(|row| row.key() >= key).filter(|row| row.key() == key)
     }
 
-    /// Answers what the official program answers: what a cell reached at a budget.
+    /// Returns the measurements of a cell at a budget, as the official program does.
     ///
     /// # Errors
     ///
-    /// In the official order: [`Error::UnknownBudget`] if nothing was trained for so many epochs, [`Error::NotRecorded`] if
+    /// In the official order: [`Error::UnknownBudget`] if nothing was trained at the budget, [`Error::NotRecorded`] if
     /// this cell was not, [`Error::UnknownRepeat`] if it has no such repeat.
     pub fn query(&self, cell: &Cell, epochs: Epochs, repeat: Repeat) -> Result<Answer, Error> {
         self.check_budget(epochs)?;
@@ -436,7 +436,7 @@ impl Table {
         Ok(Answer::new(self, index, row.map_or(rows, std::slice::from_ref), row.is_none()))
     }
 
-    /// Passes a budget at which something was trained.
+    /// Returns an error unless something was trained at a budget.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use super::Table;
 use crate::space::{Cell, distance};
 
 impl Table {
-    /// Finds the cells that the fewest edits make of a cell: at most so many, the nearest first, of equals that with the lower
+    /// Finds at most `most` cells with the smallest edit distance to a cell, the nearest first, of equals that with the lower
     /// hash.
     ///
     /// Every recorded cell is compared, on all cores: about half a second for 423,624 cells.

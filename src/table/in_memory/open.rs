@@ -25,7 +25,8 @@ const ROWS_CHECKED: usize = 4_096;
 
 const PARAMETERS: &str = "trainable_parameters";
 
-/// The columns that are read. Texts are not copied one by one: hashes are read as views, graphs as positions among the distinct ones.
+/// Returns the columns that are read. Texts are not copied one by one: hashes are read as views, graphs as positions among the distinct
+/// ones.
 fn columns() -> SchemaRef {
     let [_, halfway, end] = EVALUATIONS;
     let names = [&[HASH, ADJACENCY, OPERATIONS, "epochs", "repeat", PARAMETERS, STATUS][..], &halfway, &end].concat();
@@ -156,7 +157,7 @@ impl Filling<'_> {
         }
     }
 
-    /// The error of a value; `row` is that of the file.
+    /// Returns the error of a value; `row` is that of the file.
     fn wrong(&self, row: usize, column: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Error {
         Misfit { row, expected: expected.into(), found: found.into() }.in_file(column, self.reader.file(), 0)
     }
@@ -230,7 +231,7 @@ impl Filling<'_> {
     }
 }
 
-/// Whether a row has the text of the row before.
+/// Returns whether a row has the text of the row before.
 fn is_same_text(hashes: &StringViewArray, offset: usize) -> bool {
     hashes.views()[offset] == hashes.views()[offset - 1] || hashes.value(offset) == hashes.value(offset - 1)
 }
@@ -268,18 +269,20 @@ impl Texts {
 
     /// Puts a matrix and operations together, each of which is read once.
     fn cell(&self, positions: Positions) -> Result<Cell, space::Error> {
-        let [adjacency, operations] = self.texts(positions);
-        let graph = self.graphs.get(index(positions.0)).and_then(|graph| graph.get_or_init(|| graph_of(adjacency)).as_ref());
-        let named = self.operations.get(index(positions.1));
-        let named = named.and_then(|named| named.get_or_init(|| operations_of(operations)).as_ref());
+        let (graph, named) = (self.graphs.get(index(positions.0)), self.operations.get(index(positions.1)));
+        let graph = graph.and_then(|graph| graph.get_or_init(|| graph_of(self.texts(positions)[0])).as_ref());
+        let named = named.and_then(|named| named.get_or_init(|| operations_of(self.texts(positions)[1])).as_ref());
         match (graph, named) {
             (Some((vertices, edges)), Some(named)) if named.len() + 2 == *vertices => Spec::from_bits(*edges, named).prune(),
-            _ => Cell::from_texts(adjacency, operations),
+            _ => {
+                let [adjacency, operations] = self.texts(positions);
+                Cell::from_texts(adjacency, operations)
+            }
         }
     }
 }
 
-/// The position of a distinct text; one that does not exist is beyond all.
+/// Returns the position of a distinct text; one that does not exist is beyond all.
 fn index(key: i32) -> usize {
     usize::try_from(key).unwrap_or(usize::MAX)
 }
@@ -327,7 +330,7 @@ fn assembled(groups: &[Group], rows: Vec<Row>) -> Table {
     table.finish()
 }
 
-/// The rows with their runs in the order of hash and key, each key once: the first of those that have it and did not fail.
+/// Returns the rows with their runs in the order of hash and key, each key once: the first of those that have it and did not fail.
 fn sorted<'a>(runs: &'a [Run], rows: &'a [Row]) -> impl Iterator<Item = (&'a Run, &'a Row)> {
     let ends = runs.iter().skip(1).map(|run| run.first as usize).chain([rows.len()]);
     let mut order: Vec<_> =

@@ -12,7 +12,7 @@ use crate::table::fixture::new_benchmark;
 use crate::table::{Identity, schema, write, writer};
 use crate::unit::Seed;
 
-/// A record whose values are functions of its key.
+/// Returns a record whose values are functions of its key.
 fn record(cell: Cell, epochs: u16, repeat: u16) -> Record {
     let part = f32::from(cell.hash().to_bytes()[0]) + f32::from(epochs) + f32::from(repeat) * 100.0;
     let moment = |scale: f32| Evaluation {
@@ -98,7 +98,7 @@ fn write_with(file: &Path, batch: &RecordBatch, properties: parquet::file::prope
     writer.close().unwrap();
 }
 
-/// A batch of four rows in which one column is replaced.
+/// Returns a batch of four rows in which one column is replaced.
 fn batch_with(column: &str, array: ArrayRef) -> RecordBatch {
     let cells = cells(3);
     let records: Vec<_> = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(cell, repeat)| record(cells[cell], 4, repeat)).into();

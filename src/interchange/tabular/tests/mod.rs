@@ -15,7 +15,7 @@ use crate::table::fixture::{benchmark, records, with_divergence};
 use crate::table::{Part, Table};
 use crate::unit::{Accuracy, Epochs, Parameters, Seconds};
 
-/// A file in a folder of its own.
+/// Returns a file in a folder of its own.
 fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
@@ -43,7 +43,7 @@ fn message(text: &str, columns: &Columns) -> String {
     message[message.find("cells.csv").unwrap()..].to_owned()
 }
 
-/// The names of the columns that were not read.
+/// Returns the names of the columns that were not read.
 fn ignored(contents: &Contents) -> Vec<&str> {
     contents.ignored.iter().map(|ignored| ignored.column.as_str()).collect()
 }
@@ -151,7 +151,7 @@ fn columns_that_are_not_there_are_named() {
     assert_eq!(other, "cells.csv` has no column `ops` (known: module_adjacency, labels, validation_accuracy)");
     assert!(matches!(read("matrix,ops,val_4,val_108,seconds\n", &wide()), Err(Error::NoRecords { .. })));
     for wrong in ["", "operations", "operations=", "colour=red", "operations@4=ops", "test_accuracy@0=a", "test_accuracy@x=a"] {
-        assert!(matches!(Columns::default().with(wrong), Err(Error::UnknownField { .. })), "{wrong}");
+        assert!(matches!(Columns::default().with(wrong), Err(Error::Columns { .. })), "{wrong}");
     }
 }
 
