@@ -97,13 +97,13 @@ fn plan(configuration: &Configuration) -> serde_json::Value {
         .map(|step| {
             let (operator, kernel) = match step.operator {
                 Operator::Convolution { kernel } => ("convolution", kernel),
-                Operator::MaxPool => ("max-pool", 3),
-                Operator::MeanPool => ("mean-pool", 3),
-                Operator::Halve => ("halve", 2),
+                Operator::MaxPool3 => ("max-pool", 3),
+                Operator::AvgPool3 => ("mean-pool", 3),
+                Operator::MaxPool2 => ("halve", 2),
                 Operator::Sum => ("sum", 0),
                 Operator::Concatenate => ("concatenate", 0),
-                Operator::AveragePool => ("average", 0),
-                Operator::Dense => ("dense", 0),
+                Operator::GlobalAvgPool => ("average", 0),
+                Operator::Linear => ("dense", 0),
             };
             let inputs: Vec<_> = step.inputs.iter().map(|input| (input.buffer, input.channels)).collect();
             json!({ "operator": operator, "kernel": kernel, "inputs": inputs, "channels": step.output.channels })

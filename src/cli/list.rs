@@ -118,7 +118,7 @@ fn datasets() -> Table {
 fn protocols() -> anyhow::Result<Table> {
     let mut table = Table::new(&["name", "about"], &["protocol"]);
     for entry in PROTOCOLS {
-        table.push([Value::from(entry.name), entry.about.into(), serde_json::to_value((entry.build)())?]);
+        table.push([Value::from(entry.name), entry.about.into(), serde_json::to_value(entry.build())?]);
     }
     Ok(table)
 }
@@ -141,8 +141,8 @@ fn spaces() -> Table {
 
 fn operations() -> Table {
     let mut table = Table::new(&["name", "about", "label"], &[]);
-    for operation in OPERATIONS {
-        table.push([Value::from(operation.name()), operation.about().into(), operation.label().into()]);
+    for spec in OPERATIONS {
+        table.push([Value::from(spec.name), spec.about.into(), spec.operation.label().into()]);
     }
     table
 }

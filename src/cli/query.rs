@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use nasbench::space::{Cell, ModuleHash, OPERATIONS, Space, prefix};
+use nasbench::space::{Cell, ModuleHash, Operation, Space, prefix};
 use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Status, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
@@ -220,7 +220,7 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyho
 /// The hashes of the cells, and their graphs where those were given.
 fn asked(given: &BatchArguments, whole: &Whole<'_>, global: &Global) -> anyhow::Result<Batch<Asked>> {
     // What is recorded counts, whatever the limits of a space: a cell is refused for them only if it is missing.
-    let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?;
+    let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(&Operation::ALL)?;
     let found = given.resolve(global, |given| match given {
         Given::Hash(prefix) => {
             let hash = match prefix.whole() {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use nasbench::engine::{Device, Model};
 use nasbench::print::memory_size;
-use nasbench::space::{Cell, OPERATIONS, Space};
+use nasbench::space::{Cell, Operation, Space};
 use nasbench::train::{Checkpoint, Data, Progress, Protocol, Run, SavedModel, Trained, Training};
 use nasbench::unit::{Epochs, Seconds, Seed};
 use serde_json::Value;
@@ -180,7 +180,7 @@ fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
     let space = match one {
         // All cells of a space must be listed to find a hash: the official ones.
         Given::Hash(_) => Space::nas_bench_101(),
-        Given::Graph(_) => Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(OPERATIONS)?,
+        Given::Graph(_) => Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(&Operation::ALL)?,
     };
     let cell = Resolver::new(space).cell(one).context("could not find the cell")?;
     if let Given::Graph(sketch) = one

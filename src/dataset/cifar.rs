@@ -19,8 +19,8 @@ const RECORD: usize = 1 + SHAPE.values();
 ///
 /// # Errors
 ///
-/// [`Error::Read`] if the bytes cannot be had, [`Error::Truncated`] or [`Error::TrailingBytes`] if there are other than
-/// `records` images, [`Error::Label`] if a label is not below `classes`.
+/// [`Error::Read`] if the bytes cannot be had, [`Error::File`] if there are other than `records` images or a label is not below
+/// `classes`.
 ///
 /// # Source
 ///
@@ -46,15 +46,10 @@ fn append(
     // One byte more than there should be: this finds trailing bytes.
     source.take(expected + 1).read_to_end(&mut bytes)?;
     let found = bytes.len() as u64;
-    if found > expected {
-        return Err(Error::TrailingBytes { path: path.to_owned(), expected });
-    }
-    if found < expected {
-        return Err(Error::Truncated { path: path.to_owned(), expected, found });
-    }
+    super::check_length(path, found, expected)?;
     for (image, record) in bytes.chunks_exact(RECORD).enumerate() {
         if usize::from(record[0]) >= classes {
-            return Err(Error::Label { path: path.to_owned(), image, classes, found: record[0] });
+            return Err(super::wrong_label(path, image, record[0], classes));
         }
         labels.push(record[0]);
         pixels.extend_from_slice(&record[1..]);

@@ -55,11 +55,14 @@ fn load(entry: &Entry, contents: &Contents, folder: &Path) -> Result<Dataset, Er
 fn other_version(folder: &Path) -> Option<Error> {
     let python = [folder.to_owned(), folder.join(PYTHON_FOLDER)].into_iter().find(|inner| inner.join(PYTHON_FILE).is_file());
     let packed = || ARCHIVES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    let of_python = |path| Error::OtherVersion { path, found: "the version for Python, which is read by running code" };
-    python.map(of_python).or_else(|| {
+    let version = |path: PathBuf, found: &str| {
+        let hint = "`tar -xzf` unpacks the binary version, https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
+        Error::file(path, format!("is {found}: expected the binary version\nhint: {hint}"))
+    };
+    python.map(|path| version(path, "the version for Python, which is read by running code")).or_else(|| {
         let path = packed()?;
         let found = if path.ends_with(ARCHIVES[0]) { "still packed" } else { "the version for Python, still packed" };
-        Some(Error::OtherVersion { path, found })
+        Some(version(path, found))
     })
 }
 

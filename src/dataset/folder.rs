@@ -43,11 +43,13 @@ fn load(entry: &Entry, folder: &Path) -> Result<Dataset, Error> {
     let mut validation = inside.iter().filter(|name| VALIDATION.contains(&name.as_str()));
     let (validation, second) = (validation.next(), validation.next());
     if let (Some(one), Some(other)) = (validation, second) {
-        return Err(Error::TwoFolders { folders: [one, other].map(|name| folder.join(name)) });
+        let other = folder.join(other);
+        return Err(Error::file(folder.join(one), format!("and `{}` are one split, expected one of them", other.display())));
     }
     let known = [Some(TRAIN), validation.map(String::as_str), has(TEST).then_some(TEST)];
     if let Some(other) = inside.iter().find(|name| !known.contains(&Some(name.as_str()))) {
-        return Err(Error::SplitFolder { folder: folder.join(other) });
+        let expected = "`train`, `validation` (or `valid`, `val`, `dev`) and `test`: without `train` beside it, it is a class";
+        return Err(Error::file(folder.join(other), format!("is no split, expected {expected}")));
     }
     refuse_stray_files(folder)?;
     let classes = class_folders(&folder.join(TRAIN))?;
@@ -61,6 +63,8 @@ fn load(entry: &Entry, folder: &Path) -> Result<Dataset, Error> {
     parts.dataset(entry.name, classes)
 }
 
+const EMPTY: &str = "holds no PNG or JPEG file";
+
 /// What tables end with: of labels, for example.
 const TABLES: &[&str] = &["csv", "tsv", "json", "jsonl", "parquet", "npz", "npy"];
 
@@ -68,10 +72,10 @@ const TABLES: &[&str] = &["csv", "tsv", "json", "jsonl", "parquet", "npz", "npy"
 fn refuse_stray_files(folder: &Path) -> Result<(), Error> {
     let files: Vec<_> = entries(folder)?.into_iter().filter(|path| !path.is_dir()).collect();
     if let Some(path) = files.iter().find(|path| ends_with(path, &EXTENSIONS)) {
-        return Err(Error::StrayImage { path: path.clone() });
+        return Err(Error::file(path, "lies in no folder of a class: expected a folder for each class"));
     }
     match files.into_iter().find(|path| ends_with(path, TABLES)) {
-        Some(path) => Err(Error::StrayTable { path }),
+        Some(path) => Err(Error::file(path, "is not read: the folder of an image is its class")),
         None => Ok(()),
     }
 }
@@ -93,7 +97,8 @@ fn class_folders(folder: &Path) -> Result<Vec<String>, Error> {
     refuse_stray_files(folder)?;
     let classes = folders(folder)?;
     if !(2..=MOST_CLASSES).contains(&classes.len()) {
-        return Err(Error::ClassFolders { folder: folder.to_owned(), limit: MOST_CLASSES, found: classes.len() });
+        let found = classes.len();
+        return Err(Error::file(folder, format!("holds {found} class folders, expected 2 to {MOST_CLASSES}")));
     }
     Ok(classes)
 }
@@ -127,7 +132,7 @@ impl Reader {
             let folder = split.join(class);
             let label = classes.iter().position(|known| known == class).and_then(|label| u8::try_from(label).ok());
             let Some(label) = label else {
-                return Err(Error::UntrainedClass { folder, class: class.clone() });
+                return Err(Error::file(folder, format!("is a class without training images: `train` holds no `{class}`")));
             };
             let before = labels.len();
             for path in entries(&folder)? {
@@ -135,18 +140,18 @@ impl Reader {
                 labels.push(label);
             }
             if labels.len() == before {
-                return Err(Error::EmptyFolder { folder });
+                return Err(Error::file(folder, EMPTY));
             }
         }
         let Some((shape, _)) = &self.first else {
-            return Err(Error::EmptyFolder { folder: split.to_owned() });
+            return Err(Error::file(split, EMPTY));
         };
         Images::new(*shape, pixels, labels)
     }
 
     fn image(&mut self, path: PathBuf) -> Result<Vec<u8>, Error> {
         if !ends_with(&path, &EXTENSIONS) {
-            return Err(Error::NoImage { path });
+            return Err(Error::file(path, "is no image, expected a name that ends in `.png`, `.jpg` or `.jpeg`"));
         }
         let mut bytes = Vec::new();
         File::open(&path)?.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
@@ -160,7 +165,8 @@ impl Reader {
         }
         let (expected, first) = self.first.get_or_insert_with(|| (found, path.clone()));
         if *expected != found {
-            return Err(Error::ImageSize { path, first: first.clone(), expected: *expected, found });
+            let expected = format!("{expected} as `{}`: channels × height × width", first.display());
+            return Err(Error::file(path, format!("is {found}, expected {expected}")));
         }
         Ok(pixels)
     }

@@ -27,9 +27,8 @@ const UNSIGNED_BYTES: u32 = 0x0800;
 ///
 /// # Errors
 ///
-/// [`Error::Read`] or [`Error::Unpack`] if the bytes cannot be had; [`Error::MagicNumber`], [`Error::Dimensions`],
-/// [`Error::Truncated`] or [`Error::TrailingBytes`] if a file is no whole IDX file; [`Error::LabelCount`] or
-/// [`Error::Label`] if the labels do not fit the images and `classes`.
+/// [`Error::Read`] or [`Error::Unpack`] if the bytes cannot be had; [`Error::File`] if a file is no whole IDX file, or the labels
+/// do not fit the images and `classes`.
 ///
 /// # Source
 ///
@@ -44,11 +43,11 @@ pub(super) fn parse(images: (&Path, impl BufRead), labels: (&Path, impl BufRead)
     let ([n, height, width], pixels) = array(images.0, images.1)?;
     let ([label_count], label_values) = array(labels.0, labels.1)?;
     if label_count != n {
-        return Err(Error::LabelCount { path: labels.0.to_owned(), expected: n, found: label_count });
+        return Err(Error::file(labels.0, format!("holds {label_count} labels, expected {n}: one for each image")));
     }
     let images = Images::new(ImageShape { channels: 1, height, width }, pixels, label_values)?;
     match images.label_beyond(classes) {
-        Some((image, found)) => Err(Error::Label { path: labels.0.to_owned(), image, classes, found }),
+        Some((image, found)) => Err(super::wrong_label(labels.0, image, found, classes)),
         None => Ok(images),
     }
 }
@@ -60,10 +59,10 @@ pub(super) fn load_folder(entry: &Entry, contents: &Contents, folder: &Path) -> 
         let path = entry.locate(folder, images)?;
         let images = read(&path, &entry.locate(folder, labels)?, contents.classes.len())?;
         if images.shape() != contents.shape {
-            return Err(Error::Shape { path, expected: contents.shape, found: images.shape() });
+            return Err(Error::file(path, format!("holds images of {}, expected {}", images.shape(), contents.shape)));
         }
         if images.len() != expected {
-            return Err(Error::ImageCount { path, expected, found: images.len() });
+            return Err(Error::file(path, format!("holds {} images, expected {expected}", images.len())));
         }
         Ok(images)
     };
@@ -85,21 +84,14 @@ fn array<const D: usize>(path: &Path, source: impl BufRead) -> Result<([usize; D
     let mut bytes = Vec::new();
     source.by_ref().take(header_length).read_to_end(&mut bytes).map_err(&unreadable)?;
     let dimensions = header(path, &bytes)?;
-    let values = checked_product(&dimensions).ok_or_else(|| Error::Dimensions {
-        path: path.to_owned(),
-        limit: LIMIT,
-        found: dimensions.map(|dimension| dimension.to_string()).join(" × "),
+    let values = checked_product(&dimensions).ok_or_else(|| {
+        let found = dimensions.map(|dimension| dimension.to_string()).join(" × ");
+        Error::file(path, format!("speaks of {found} values, expected 1 to {LIMIT} in all"))
     })?;
     bytes.clear();
     // One byte more than there should be: this finds trailing bytes, and lets gzip check its sum at the end.
     source.take(values + 1).read_to_end(&mut bytes).map_err(&unreadable)?;
-    let (expected, found) = (header_length + values, header_length + bytes.len() as u64);
-    if found > expected {
-        return Err(Error::TrailingBytes { path: path.to_owned(), expected });
-    }
-    if found < expected {
-        return Err(Error::Truncated { path: path.to_owned(), expected, found });
-    }
+    super::check_length(path, header_length + bytes.len() as u64, header_length + values)?;
     Ok((dimensions, bytes))
 }
 
@@ -109,13 +101,10 @@ fn header<const D: usize>(path: &Path, bytes: &[u8]) -> Result<[usize; D], Error
     let expected_magic = UNSIGNED_BYTES + u32::try_from(D).expect("arrays have few dimensions");
     match numbers[..] {
         [found, ..] if found != expected_magic => {
-            Err(Error::MagicNumber { path: path.to_owned(), expected: expected_magic, found })
+            Err(Error::file(path, format!("begins with {found:#010x}, expected {expected_magic:#010x}")))
         }
         [_, ref dimensions @ ..] if dimensions.len() == D => Ok(std::array::from_fn(|i| dimensions[i] as usize)),
-        _ => {
-            let (expected, found) = (4 + 4 * D as u64, bytes.len() as u64);
-            Err(Error::Truncated { path: path.to_owned(), expected, found })
-        }
+        _ => Err(Error::file(path, format!("ends after {} bytes (unpacked), expected {}", bytes.len(), 4 + 4 * D))),
     }
 }
 

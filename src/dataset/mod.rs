@@ -29,6 +29,7 @@ mod picture;
 mod preprocess;
 mod split;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -154,7 +155,7 @@ impl Entry {
         let names = [plain.to_owned(), plain.replacen("-idx", ".idx", 1)];
         let names: Vec<_> = names.iter().flat_map(|name| ends.iter().map(move |end| format!("{name}{end}"))).collect();
         let mut candidates = folders.flat_map(|folder| names.iter().map(move |name| folder.join(name)));
-        let missing = || Error::MissingFile { folder: folder.to_owned(), file: file.to_owned(), origin };
+        let missing = || Error::file(folder, format!("holds no `{file}`\nhint: {origin}"));
         candidates.find(|path| path.is_file()).ok_or_else(missing)
     }
 }
@@ -165,6 +166,19 @@ impl Contents {
         let classes = self.classes.iter().map(|&class| class.to_owned()).collect();
         Dataset::new(name, classes, train, validation, test)
     }
+}
+
+/// Checks that a file is exactly as long as it should be once it is unpacked.
+fn check_length(path: &Path, found: u64, expected: u64) -> Result<(), Error> {
+    match found.cmp(&expected) {
+        Ordering::Less => Err(Error::file(path, format!("ends after {found} bytes (unpacked), expected {expected}"))),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Error::file(path, format!("goes on after its {expected} bytes (unpacked)"))),
+    }
+}
+
+fn wrong_label(path: &Path, image: usize, found: u8, classes: usize) -> Error {
+    Error::file(path, format!("gives image {image} label {found}, expected less than {classes}"))
 }
 
 /// Finds a data set by its name.

@@ -5,6 +5,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::{Error, LIMIT};
 
 /// What every array begins with.
@@ -24,11 +26,12 @@ pub(super) struct Array<'a, R> {
     reader: R,
 }
 
-/// What a header says.
-#[derive(Debug, PartialEq, Eq)]
+/// The dictionary of a header.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Header {
-    dtype: String,
-    is_fortran_order: bool,
+    descr: String,
+    fortran_order: bool,
     shape: Vec<usize>,
 }
 
@@ -53,11 +56,11 @@ impl<'a, R: Read> Array<'a, R> {
     pub(super) fn open(path: &'a Path, name: &'a str, mut reader: R) -> Result<Self, Error> {
         let text = header_text(path, name, &mut reader)?;
         let wrong = |property, expected: &str, found| array_error(path, name, property, expected.to_owned(), found);
-        let Some(Header { dtype, is_fortran_order, shape }) = Parser { rest: &text }.header() else {
+        let Some(Header { descr: dtype, fortran_order, shape }) = Header::parse(&text) else {
             let expected = "a dictionary of `descr` (one type), `fortran_order` and `shape`";
             return Err(wrong("header", expected, text.trim().chars().take(SHOWN).collect()));
         };
-        if is_fortran_order && shape.len() > 1 {
+        if fortran_order && shape.len() > 1 {
             let expected = "`False`: `numpy.ascontiguousarray` puts an array into the order of C";
             return Err(wrong("fortran_order", expected, "True".to_owned()));
         }
@@ -101,8 +104,7 @@ impl<'a, R: Read> Array<'a, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Array`] if the values are of another type, end early, go on, or are too many; [`Error::ArrayLabel`] for the
-    /// first that is no byte.
+    /// [`Error::Array`] if the values are of another type, end early, go on, are too many, or one is no byte.
     pub(super) fn labels(self) -> Result<Vec<u8>, Error> {
         let Some(integer) = Integer::parse(&self.dtype) else {
             return Err(self.wrong("dtype", "integers of 1, 2, 4 or 8 bytes, as `<i8` or `|u1`".to_owned(), self.dtype.clone()));
@@ -111,8 +113,8 @@ impl<'a, R: Read> Array<'a, R> {
         let bytes = self.values(integer.bytes)?;
         let label = |(image, bytes)| {
             let found = integer.value(bytes);
-            let no_label = |_| Error::ArrayLabel { path: path.to_owned(), array: name.to_owned(), image, found };
-            u8::try_from(found).map_err(no_label)
+            let problem = || format!("gives image {image} label {found}, expected 0 to 255");
+            u8::try_from(found).map_err(|_| Error::Array { path: path.to_owned(), array: name.to_owned(), problem: problem() })
         };
         bytes.chunks_exact(integer.bytes).enumerate().map(label).collect()
     }
@@ -136,13 +138,14 @@ impl<'a, R: Read> Array<'a, R> {
         Err(self.wrong("length", format!("{expected} bytes of values"), found))
     }
 
-    fn wrong(&self, property: &'static str, expected: String, found: String) -> Error {
+    fn wrong(&self, property: &str, expected: String, found: String) -> Error {
         array_error(self.path, self.name, property, expected, found)
     }
 }
 
-fn array_error(path: &Path, name: &str, property: &'static str, expected: String, found: String) -> Error {
-    Error::Array { path: path.to_owned(), array: name.to_owned(), property, expected, found }
+fn array_error(path: &Path, name: &str, property: &str, expected: String, found: String) -> Error {
+    let problem = format!("has the {property} `{found}`, expected {expected}");
+    Error::Array { path: path.to_owned(), array: name.to_owned(), problem }
 }
 
 /// Reads the magic string, the version, the length of the header and the header.
@@ -206,68 +209,16 @@ impl Integer {
     }
 }
 
-/// Reads the dictionary of a header, with its keys in any order.
-struct Parser<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Parser<'a> {
-    /// The header; `None` if it is another kind of dictionary, or none.
-    fn header(mut self) -> Option<Header> {
-        let (mut dtype, mut is_fortran_order, mut shape) = (None, None, None);
-        self.symbol('{')?;
-        while self.symbol('}').is_none() {
-            let key = self.quoted()?;
-            self.symbol(':')?;
-            match key {
-                "descr" => dtype = Some(self.quoted()?.to_owned()),
-                "fortran_order" => is_fortran_order = Some(self.truth()?),
-                "shape" => shape = Some(self.tuple()?),
-                _ => return None,
-            }
-            if self.symbol(',').is_none() {
-                self.symbol('}')?;
-                break;
-            }
+impl Header {
+    /// Reads a dictionary of Python by way of JSON; `None` if it is another kind of dictionary, or none.
+    fn parse(text: &str) -> Option<Self> {
+        let mut json: String = text.split_whitespace().collect();
+        // The last two: Python ends lists with a comma.
+        let pairs = [("'", "\""), ("(", "["), (")", "]"), ("True", "true"), ("False", "false"), (",]", "]"), (",}", "}")];
+        for (python, other) in pairs {
+            json = json.replace(python, other);
         }
-        let is_end = self.rest.trim().is_empty();
-        is_end.then_some(Header { dtype: dtype?, is_fortran_order: is_fortran_order?, shape: shape? })
-    }
-
-    /// Steps over a symbol, if it comes next.
-    fn symbol(&mut self, symbol: char) -> Option<()> {
-        self.rest = self.rest.trim_start().strip_prefix(symbol)?;
-        Some(())
-    }
-
-    fn quoted(&mut self) -> Option<&'a str> {
-        let quote = if self.symbol('\'').is_some() { '\'' } else { self.symbol('"').map(|()| '"')? };
-        let (text, rest) = self.rest.split_once(quote)?;
-        self.rest = rest;
-        Some(text)
-    }
-
-    fn truth(&mut self) -> Option<bool> {
-        self.rest = self.rest.trim_start();
-        let (truth, rest) = match (self.rest.strip_prefix("True"), self.rest.strip_prefix("False")) {
-            (Some(rest), _) => (true, rest),
-            (_, Some(rest)) => (false, rest),
-            _ => return None,
-        };
-        self.rest = rest;
-        Some(truth)
-    }
-
-    fn tuple(&mut self) -> Option<Vec<usize>> {
-        self.symbol('(')?;
-        let (inside, rest) = self.rest.split_once(')')?;
-        self.rest = rest;
-        let inside = inside.trim();
-        let inside = inside.strip_suffix(',').unwrap_or(inside);
-        if inside.is_empty() {
-            return Some(Vec::new());
-        }
-        inside.split(',').map(|number| number.trim().parse().ok()).collect()
+        serde_json::from_str(&json).ok()
     }
 }
 
@@ -416,11 +367,11 @@ mod tests {
         }
 
         #[test]
-        fn a_header_reads_back(shape in proptest::collection::vec(any::<usize>(), 0..5), is_fortran_order in any::<bool>()) {
-            let truth = if is_fortran_order { "True" } else { "False" };
+        fn a_header_reads_back(shape in proptest::collection::vec(any::<usize>(), 0..5), fortran_order in any::<bool>()) {
+            let truth = if fortran_order { "True" } else { "False" };
             let text = format!("{{'descr': '<u2', 'fortran_order': {truth}, 'shape': {}, }}", printed(&shape));
-            let header = Parser { rest: &text }.header();
-            prop_assert_eq!(header, Some(Header { dtype: "<u2".to_owned(), is_fortran_order, shape }));
+            let expected = Header { descr: "<u2".to_owned(), fortran_order, shape };
+            prop_assert_eq!(Header::parse(&text), Some(expected));
         }
     }
 }

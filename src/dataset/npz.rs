@@ -11,6 +11,7 @@ use std::path::Path;
 use fs_err::File;
 use zip::ZipArchive;
 
+use super::error::quoted;
 use super::npy::Array;
 use super::split::Parts;
 use super::{Dataset, Entry, Error, ImageShape, ImageSource, Images};
@@ -45,8 +46,7 @@ fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, E
     let mut archive = Archive { path, files, zip: archive };
     let (whole, train) = (archive.find(WHOLE)?, archive.find(TRAIN)?);
     if let (Some([whole, _]), Some([train, _])) = (&whole, &train) {
-        let arrays = [whole, train].map(String::clone);
-        return Err(Error::TwoArrays { path: path.to_owned(), arrays, why: ": with splits or without" });
+        return Err(two_arrays(path, [whole, train], "with splits or without"));
     }
     let train = whole.or(train).unwrap_or_else(|| ["x_train", "y_train"].map(ToOwned::to_owned));
     let (validation, test) = (archive.find(VALIDATION)?, archive.find(TEST)?);
@@ -61,9 +61,16 @@ fn parse(name: &str, path: &Path, source: impl Read + Seek) -> Result<Dataset, E
     let classes = parts.label_count();
     let is_there = |label: &usize| parts.train.labels().iter().any(|there| usize::from(*there) == *label);
     if let Some(label) = (0..classes).find(|label| !is_there(label)) {
-        return Err(Error::UntrainedLabel { path: path.to_owned(), array: labels, label, greatest: classes - 1 });
+        let (greatest, hint) = (classes - 1, "labels count from 0, without gaps");
+        let problem =
+            format!("has labels up to {greatest}, and `{labels}` holds no {label}: expected training images of every class");
+        return Err(Error::file(path, format!("{problem}\nhint: {hint}")));
     }
     parts.dataset(name, (0..classes).map(|label| label.to_string()).collect())
+}
+
+fn two_arrays(path: &Path, [one, other]: [&String; 2], why: &str) -> Error {
+    Error::file(path, format!("holds the arrays `{one}` and `{other}`, expected one of them: {why}"))
 }
 
 struct Archive<'a, S> {
@@ -85,9 +92,7 @@ impl<S: Read + Seek> Archive<'_, S> {
             let is_one = |file: &&String| names.clone().any(|name| name.eq_ignore_ascii_case(file));
             let mut found = self.files.iter().filter(is_one).map(|file| file[..file.len() - EXTENSION.len()].to_owned());
             match (found.next(), found.next()) {
-                (Some(one), Some(other)) => {
-                    Err(Error::TwoArrays { path: self.path.to_owned(), arrays: [one, other], why: ": both are of one split" })
-                }
+                (Some(one), Some(other)) => Err(two_arrays(self.path, [&one, &other], "both are of one split")),
                 (first, _) => Ok(first),
             }
         };
@@ -105,11 +110,11 @@ impl<S: Read + Seek> Archive<'_, S> {
         let is_known = |file: &&String| known.iter().any(|name| file_name(name) == **file);
         match self.files.iter().find(|file| !is_known(file)) {
             None => Ok(()),
-            Some(file) => Err(Error::UnknownArray {
-                path: self.path.to_owned(),
-                array: file.strip_suffix(EXTENSION).unwrap_or(file).to_owned(),
-                ends: [TRAIN, VALIDATION, TEST].concat(),
-            }),
+            Some(file) => {
+                let (array, ends) = (file.strip_suffix(EXTENSION).unwrap_or(file), quoted(&[TRAIN, VALIDATION, TEST].concat()));
+                let expected = format!("`x` and `y`, alone or with one of {ends} behind");
+                Err(Error::file(self.path, format!("holds an array `{array}` that is not read, expected {expected}")))
+            }
         }
     }
 
@@ -131,7 +136,11 @@ impl<S: Read + Seek> Archive<'_, S> {
             }
         };
         if n != labels.len() {
-            return Err(Error::ArrayLength { path: path.to_owned(), found: [n, labels.len()], arrays: [x.clone(), y.clone()] });
+            let (images, labels) = (n, labels.len());
+            return Err(Error::file(
+                path,
+                format!("holds {images} images in `{x}` and {labels} labels in `{y}`, expected as many"),
+            ));
         }
         let pixels = array.bytes()?;
         let shape = ImageShape { channels, height, width };
@@ -142,7 +151,7 @@ impl<S: Read + Seek> Archive<'_, S> {
     fn open<'b>(&'b mut self, name: &'b str) -> Result<Array<'b, impl Read + 'b>, Error> {
         let path = self.path;
         let Some(index) = self.zip.index_for_name(&file_name(name)) else {
-            return Err(Error::MissingArray { path: path.to_owned(), array: name.to_owned(), found: self.files.clone() });
+            return Err(Error::file(path, format!("holds no array `{name}`, found: {}", quoted(&self.files))));
         };
         let file = self.zip.by_index(index).map_err(|source| Error::Archive { path: path.to_owned(), source })?;
         Array::open(path, name, file)

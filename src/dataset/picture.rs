@@ -29,10 +29,10 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 ///
 /// # Errors
 ///
-/// [`Error::Decode`] if the bytes are no whole image of at most 2,048 × 2,048 pixels, [`Error::Colours`] if it is neither grey nor
+/// [`Error::Decode`] if the bytes are no whole image of at most 2,048 × 2,048 pixels, [`Error::File`] if it is neither grey nor
 /// red, green and blue.
 pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<(ImageShape, Vec<u8>), Error> {
-    let colours = |found: &str| Error::Colours { path: path.to_owned(), found: found.to_owned() };
+    let colours = |found: &str| Error::file(path, format!("has {found}, expected grey or red, green and blue"));
     let (colour_space, [width, height], pixels) =
         if bytes.starts_with(PNG) { png(bytes) } else { jpeg(bytes) }.map_err(|reason| {
             let reason = reason.trim().trim_matches('"').to_owned();

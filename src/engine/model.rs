@@ -153,7 +153,7 @@ mod tests {
     use crate::dataset::ImageShape;
     use crate::engine::{Array, Optimizer};
     use crate::network::Skeleton;
-    use crate::space::{Cell, OPERATIONS, Sampler, Space};
+    use crate::space::{Cell, Operation, Sampler, Space};
 
     /// A rule under which a step of rate 1 subtracts the gradient itself.
     fn plain() -> Settings {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     fn drawn(n: usize) -> Vec<Cell> {
-        let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let space = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         let mut rng = Seed(11).rng();
         (0..n).map(|_| space.cell(&Sampler::Official.draw(&space, &mut rng)).unwrap()).collect()
     }

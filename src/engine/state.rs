@@ -147,7 +147,7 @@ fn of_step(step: &Step) -> Vec<NamedShape> {
         Operator::Convolution { kernel: side } => {
             vec![place("kernel", &[to, from, side, side]), place("scale", &[to]), place("offset", &[to])]
         }
-        Operator::Dense => vec![place("matrix", &[from, to]), place("bias", &[to])],
+        Operator::Linear => vec![place("matrix", &[from, to]), place("bias", &[to])],
         _ => Vec::new(),
     }
 }

@@ -35,7 +35,7 @@ fn of_step(step: &Step, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
             let weights = (0..to * fan_in).map(|_| deviation * truncated_normal(rng)).collect();
             vec![weights, vec![1.0; to], vec![0.0; to]]
         }
-        Operator::Dense => {
+        Operator::Linear => {
             let limit = (6.0 / (from + to) as f32).sqrt();
             vec![(0..from * to).map(|_| rng.random_range(-limit..limit)).collect(), vec![0.0; to]]
         }

@@ -1,7 +1,7 @@
 //! Parameters and operations of a network by arithmetic, without its plan: for whole spaces at once.
 
 use super::{Cost, Error, Skeleton, channels};
-use crate::space::{Cell, Operation};
+use crate::space::{Cell, Operator};
 use crate::unit::{Flops, Parameters};
 
 /// Counts the trainable parameters of a network and the operations of one forward pass of one image.
@@ -101,14 +101,14 @@ impl Convolutions {
         for (vertex, operation) in (1..).zip(cell.operations()) {
             // Two inputs or more are summed before the operation.
             let is_sum = cell.predecessors(vertex).nth(1).is_some();
-            found.written += of_vertex[vertex] * (1 + usize::from(is_sum));
-            let kernel = match operation {
-                Operation::Conv3x3 => 3,
-                Operation::Conv1x1 => 1,
-                Operation::MaxPool3x3 | Operation::AvgPool3x3 | Operation::Identity => continue,
-            };
-            found.weights += kernel * kernel * of_vertex[vertex] * of_vertex[vertex];
-            found.channels += of_vertex[vertex];
+            let (channels, steps) = (of_vertex[vertex], operation.spec().steps);
+            found.written += channels * (steps.len() + usize::from(is_sum));
+            for operator in steps {
+                if let Operator::Convolution { kernel } = operator {
+                    found.weights += kernel * kernel * channels * channels;
+                    found.channels += channels;
+                }
+            }
         }
         found.projected = cell.successors(0).map(|vertex| of_vertex[vertex]).sum();
         let feeders = cell.predecessors(last).filter(|vertex| *vertex != 0).count();
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::dataset::ImageShape;
     use crate::network::Plan;
-    use crate::space::{OPERATIONS, Sampler, Space};
+    use crate::space::{Operation, Sampler, Space};
     use crate::unit::Seed;
 
     fn assert_same(cell: &Cell, skeleton: &Skeleton) {
@@ -151,7 +151,7 @@ mod tests {
             Skeleton { image: odd, classes: 3, stem_channels: 4, stacks: 2, cells_per_stack: 1, equal_flops: None },
             Skeleton { image: odd, classes: 3, stem_channels: 2, stacks: 1, cells_per_stack: 3, equal_flops: None },
         ];
-        let space = Space::nas_bench_101().with_max_vertices(4).unwrap().with_operations(OPERATIONS).unwrap();
+        let space = Space::nas_bench_101().with_max_vertices(4).unwrap().with_operations(&Operation::ALL).unwrap();
         for cell in space.cells().unwrap() {
             for skeleton in &skeletons {
                 assert_same(&cell, skeleton);

@@ -1,7 +1,7 @@
 //! A cell compiled to a plan of steps and buffers, without any tensor library, and its exact cost.
 //!
 //! One plan serves every engine. A new kind of step is one variant of [`Operator`], its shape and cost in `plan.rs`, and
-//! an arm in each engine.
+//! an arm in each engine and in `train/onnx`.
 
 mod channels;
 mod count;
@@ -14,9 +14,11 @@ pub use channels::of_vertices as channels;
 pub(crate) use count::cost_as_numbered;
 pub use count::{cost, count};
 pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};
-pub use plan::{Input, Operator, Plan, Step};
+pub use plan::{Input, Plan, Step};
 pub use size::{SIZES, Size};
 pub use skeleton::Skeleton;
+
+pub use crate::space::Operator;
 
 use crate::space::Cell;
 use crate::unit::{Flops, Parameters};

@@ -2,32 +2,8 @@
 
 use super::{Cost, Error, Skeleton, channels};
 use crate::dataset::ImageShape;
-use crate::space::{Cell, Operation};
+use crate::space::{Cell, Operator};
 use crate::unit::{Flops, Parameters};
-
-/// What a step computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// Convolution without bias, stride 1, 'same' zero padding, then batch normalisation and ReLU.
-    Convolution {
-        /// The side of the kernel, odd.
-        kernel: usize,
-    },
-    /// 3×3 max-pooling, stride 1, 'same' padding.
-    MaxPool,
-    /// 3×3 average pooling, stride 1: the mean of the pixels of the window that lie within the image.
-    MeanPool,
-    /// 2×2 max-pooling, stride 2, 'same' padding: an odd last row or column makes a window of its own.
-    Halve,
-    /// The sum of the inputs.
-    Sum,
-    /// The inputs' channels, one after the other.
-    Concatenate,
-    /// The mean of each channel.
-    AveragePool,
-    /// A matrix product and a bias: the logits of the classes.
-    Dense,
-}
 
 /// A buffer that a step reads, as far as its first `channels`: wider buffers are truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +40,7 @@ impl Step {
         let (from, to) = (self.input_channels() as u64, self.output.channels as u64);
         match self.operator {
             Operator::Convolution { kernel } => (kernel * kernel) as u64 * from * to + 2 * to,
-            Operator::Dense => from * to + to,
+            Operator::Linear => from * to + to,
             _ => 0,
         }
     }
@@ -76,7 +52,7 @@ impl Step {
         let pixels = (self.output.height * self.output.width) as u64;
         match self.operator {
             Operator::Convolution { kernel } => 2 * (kernel * kernel) as u64 * from * to * pixels,
-            Operator::Dense => 2 * from * to,
+            Operator::Linear => 2 * from * to,
             _ => 0,
         }
     }
@@ -210,21 +186,21 @@ impl Writer {
     fn halve(&mut self, buffer: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { height: shape.height.div_ceil(2), width: shape.width.div_ceil(2), ..shape };
-        self.push("", Operator::Halve, vec![Input { buffer, channels: shape.channels }], output)
+        self.push("", Operator::MaxPool2, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     fn average_pool(&mut self, buffer: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { height: 1, width: 1, ..shape };
         "mean".clone_into(&mut self.place);
-        self.push("", Operator::AveragePool, vec![Input { buffer, channels: shape.channels }], output)
+        self.push("", Operator::GlobalAvgPool, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     fn dense(&mut self, buffer: usize, classes: usize) -> usize {
         let shape = self.shape(buffer);
         let output = ImageShape { channels: classes, ..shape };
         "dense".clone_into(&mut self.place);
-        self.push("", Operator::Dense, vec![Input { buffer, channels: shape.channels }], output)
+        self.push("", Operator::Linear, vec![Input { buffer, channels: shape.channels }], output)
     }
 
     /// A 1×1 convolution of all channels of a buffer: how the cell's input reaches a vertex.
@@ -275,17 +251,15 @@ impl Writer {
         if cell.has_edge(0, vertex) {
             terms.push(self.projection(buffers[0], channels));
         }
-        let input = self.sum(&terms, channels);
+        let mut input = self.sum(&terms, channels);
         let output = ImageShape { channels, ..self.shape(input.buffer) };
-        let operator = match cell.operation(vertex).expect("an interior vertex has an operation") {
-            Operation::Conv3x3 => Operator::Convolution { kernel: 3 },
-            Operation::Conv1x1 => Operator::Convolution { kernel: 1 },
-            Operation::MaxPool3x3 => Operator::MaxPool,
-            Operation::AvgPool3x3 => Operator::MeanPool,
-            // A sum of one term: it drops the channels that are too many.
-            Operation::Identity => Operator::Sum,
-        };
-        self.push("", operator, vec![input], output)
+        let steps = cell.operation(vertex).expect("an interior vertex has an operation").spec().steps;
+        for (number, operator) in steps.iter().enumerate() {
+            // The last step has the name of the vertex.
+            let part = if number + 1 == steps.len() { String::new() } else { format!(".{number}") };
+            input.buffer = self.push(&part, *operator, vec![input], output);
+        }
+        input.buffer
     }
 }
 

@@ -82,13 +82,13 @@ impl Genome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::{OPERATIONS, Sampler};
+    use crate::space::{Operation, Sampler};
     use crate::unit::Seed;
 
     #[test]
     fn genes_become_the_same_spec_again() {
         let mut rng = Seed(1).rng();
-        let five = Space::nas_bench_101().with_operations(&OPERATIONS[1..]).unwrap();
+        let five = Space::nas_bench_101().with_operations(&Operation::ALL[1..]).unwrap();
         for space in [Space::nas_bench_101(), five.with_max_vertices(5).unwrap(), five.with_max_vertices(2).unwrap()] {
             let genome = Genome::of(&space);
             for _ in 0..100 {

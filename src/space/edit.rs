@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
     use crate::space::fixture::{cells, drawn, renumbered, space};
-    use crate::space::{OPERATIONS, distance};
+    use crate::space::{Operation, distance};
     use crate::unit::Seed;
 
     /// The neighbours of each cell of a space, by position.
@@ -274,8 +274,8 @@ mod tests {
         for max_edges in 1..=6 {
             assert_connected(&space(5).with_max_edges(max_edges).unwrap());
         }
-        assert_connected(&space(4).with_operations(OPERATIONS).unwrap());
-        assert_connected(&space(5).with_operations(&OPERATIONS[4..]).unwrap());
+        assert_connected(&space(4).with_operations(&Operation::ALL).unwrap());
+        assert_connected(&space(5).with_operations(&Operation::ALL[4..]).unwrap());
     }
 
     #[test]

@@ -285,7 +285,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::space::{OPERATIONS, Sampler};
+    use crate::space::{Operation, Sampler};
     use crate::unit::Seed;
 
     fn space(max_vertices: usize) -> Space {
@@ -326,18 +326,18 @@ mod tests {
 
     #[test]
     fn a_space_of_five_operations_lists_them_all() {
-        let space = space(4).with_operations(OPERATIONS).unwrap();
+        let space = space(4).with_operations(&Operation::ALL).unwrap();
         let enumeration = space.enumerate().unwrap();
         // Graphs of 2, 3 and 4 vertices: 1, 2 and 10.
         assert_eq!(enumeration.labelled(), 1 + 2 * 5 + 10 * 25);
         assert_eq!(space.labelled_count(), 261);
-        let one = space.with_operations(&OPERATIONS[3..4]).unwrap().enumerate().unwrap();
+        let one = space.with_operations(&Operation::ALL[3..4]).unwrap().enumerate().unwrap();
         assert!(one.cells().iter().all(|cell| enumeration.index_of(cell).is_some()));
     }
 
     #[test]
     fn a_space_that_no_memory_holds_is_refused_with_its_size() {
-        let vast = space(7).with_max_edges(21).unwrap().with_operations(OPERATIONS).unwrap();
+        let vast = space(7).with_max_edges(21).unwrap().with_operations(&Operation::ALL).unwrap();
         let message = vast.enumerate().unwrap_err().to_string();
         assert!(message.ends_with("labelled cells, too many to list: expected at most 50000000"), "{message}");
     }

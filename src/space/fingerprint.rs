@@ -164,11 +164,11 @@ const fn mix(number: u64) -> u64 {
 mod tests {
     use std::collections::HashMap;
 
-    use crate::space::{OPERATIONS, Space};
+    use crate::space::{Operation, Space};
 
     #[test]
     fn cells_share_a_fingerprint_exactly_if_they_share_a_hash() {
-        let space = Space::nas_bench_101().with_max_vertices(5).unwrap().with_operations(&OPERATIONS[1..]).unwrap();
+        let space = Space::nas_bench_101().with_max_vertices(5).unwrap().with_operations(&Operation::ALL[1..]).unwrap();
         let (mut hashes, mut fingerprints) = (HashMap::new(), HashMap::new());
         for cell in space.labelled_cells() {
             let (hash, fingerprint) = (cell.hash(), cell.fingerprint());
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn cells_are_isomorphic_exactly_if_they_share_a_hash() {
-        let space = Space::nas_bench_101().with_max_vertices(4).unwrap().with_operations(OPERATIONS).unwrap();
+        let space = Space::nas_bench_101().with_max_vertices(4).unwrap().with_operations(&Operation::ALL).unwrap();
         let cells: Vec<_> = space.labelled_cells().map(|cell| (cell, cell.hash())).collect();
         for (cell, hash) in &cells {
             for (other, its_hash) in &cells {

@@ -296,7 +296,7 @@ fn hand_out(texts: &[u8], places: &mut Vec<usize>, put: &mut impl FnMut(usize, &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::{OPERATIONS, Operation, Sampler, Space, Spec};
+    use crate::space::{Operation, Sampler, Space, Spec};
     use crate::unit::Seed;
 
     /// The two published cells of the data set's documentation.
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn side_by_side_hashes_are_those_of_the_published_rounds() {
         let mut rng = Seed(5).rng();
-        let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let space = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         let drawn = (0..300).map(|_| Sampler::Official.draw(&space, &mut rng).prune().unwrap());
         let small = space.with_max_vertices(4).unwrap().labelled_cells();
         let cells: Vec<_> = drawn.chain(small).collect();

@@ -145,7 +145,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::OPERATIONS;
+    use crate::space::Operation;
     use crate::space::fixture::space;
 
     /// Checks every labelled cell of a space, or some of many.
@@ -162,8 +162,8 @@ mod tests {
     fn an_index_is_that_of_the_enumeration() {
         agrees_with_the_enumeration(space(5), 1);
         agrees_with_the_enumeration(space(5).with_max_edges(5).unwrap(), 1);
-        agrees_with_the_enumeration(space(4).with_operations(OPERATIONS).unwrap(), 1);
-        agrees_with_the_enumeration(space(5).with_operations(&OPERATIONS[1..3]).unwrap(), 1);
+        agrees_with_the_enumeration(space(4).with_operations(&Operation::ALL).unwrap(), 1);
+        agrees_with_the_enumeration(space(5).with_operations(&Operation::ALL[1..3]).unwrap(), 1);
         agrees_with_the_enumeration(space(6), 997);
     }
 

@@ -103,7 +103,7 @@ impl Numberings {
         let edges = if self.has_input[output] { edge_bit(0, output) } else { 0 };
         self.place(self.interior, &Partial { edges, operations: 0, placed: 0, positions: [0; CAPACITY] });
         let (edges, labels) = self.best;
-        let operation = |position: usize| super::OPERATIONS[(labels >> (LABEL_BITS * (CAPACITY - position)) & 0b111) as usize];
+        let operation = |position: usize| Operation::ALL[(labels >> (LABEL_BITS * (CAPACITY - position)) & 0b111) as usize];
         let operations: [Operation; CAPACITY] = std::array::from_fn(|place| operation((place + 1).min(CAPACITY)));
         Cell::of_pruned(Spec::from_bits(edges, &operations[..self.interior]))
     }
@@ -197,7 +197,7 @@ mod tests {
     use std::collections::HashMap;
 
     use crate::space::fixture::{cell, cells, renumbered, space};
-    use crate::space::{Cell, OPERATIONS, Operation, Space, Spec};
+    use crate::space::{Cell, Operation, Space, Spec};
     use crate::unit::Seed;
 
     fn agrees_with_the_enumeration(space: crate::space::Space) {
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn they_are_as_many_as_the_enumeration_meets() {
         agrees_with_the_enumeration(space(5));
-        agrees_with_the_enumeration(space(4).with_operations(OPERATIONS).unwrap());
+        agrees_with_the_enumeration(space(4).with_operations(&Operation::ALL).unwrap());
     }
 
     /// Passes a space in which every labelled cell has the first of its hash as its representative.
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_representative_is_the_cell_that_the_enumeration_lists_first() {
         assert_first_of_each_hash(space(5));
-        assert_first_of_each_hash(space(4).with_operations(OPERATIONS).unwrap());
+        assert_first_of_each_hash(space(4).with_operations(&Operation::ALL).unwrap());
         let enumeration = space(6).enumerate().unwrap();
         for cell in space(6).labelled_cells() {
             let index = enumeration.index_of(&cell).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     fn a_cell_as_large_as_a_spec_may_be_has_one_representative() {
         let mut rng = Seed(3).rng();
         let wide: Vec<_> = (1..8).flat_map(|vertex| [(0, vertex), (vertex, 8)]).chain([(2, 5), (1, 7)]).collect();
-        let operations: Vec<_> = OPERATIONS.iter().cycle().take(7).copied().collect();
+        let operations: Vec<_> = Operation::ALL.into_iter().cycle().take(7).collect();
         let cell = cell(&wide, &operations);
         for _ in 0..20 {
             let other = renumbered(cell, &mut rng);

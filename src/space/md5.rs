@@ -1,8 +1,8 @@
 //! MD5 of many short texts at once, one in each lane of a vector.
 //!
-//! A step of MD5 waits for the step before it, so that one text alone leaves most of a processor idle. Sixteen texts of the same
-//! length go through the steps side by side: with AVX-512 sixteen take about as long as one. The loops over the lanes are
-//! plain ones; `pulp` compiles them for the vector instructions that the machine has.
+//! A step of MD5 waits for the step before it, so that one text alone leaves most of a processor idle. So 32 texts of the same
+//! length go through the steps side by side: two vectors of AVX-512 or four of AVX2, which do not wait for each other. The loops
+//! over the lanes are plain ones; `pulp` compiles them for the vector instructions that the machine has.
 
 #![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the instructions that were found")]
 
@@ -24,72 +24,24 @@ const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 /// How far each step of a round rotates: four steps in turn.
 const ROTATIONS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
-/// The constants of the steps: the first 32 bits after the point of |sin 1|, |sin 2|, …, in radians (RFC 1321).
-const SINES: [u32; 64] = [
-    0xd76a_a478,
-    0xe8c7_b756,
-    0x2420_70db,
-    0xc1bd_ceee,
-    0xf57c_0faf,
-    0x4787_c62a,
-    0xa830_4613,
-    0xfd46_9501, //
-    0x6980_98d8,
-    0x8b44_f7af,
-    0xffff_5bb1,
-    0x895c_d7be,
-    0x6b90_1122,
-    0xfd98_7193,
-    0xa679_438e,
-    0x49b4_0821, //
-    0xf61e_2562,
-    0xc040_b340,
-    0x265e_5a51,
-    0xe9b6_c7aa,
-    0xd62f_105d,
-    0x0244_1453,
-    0xd8a1_e681,
-    0xe7d3_fbc8, //
-    0x21e1_cde6,
-    0xc337_07d6,
-    0xf4d5_0d87,
-    0x455a_14ed,
-    0xa9e3_e905,
-    0xfcef_a3f8,
-    0x676f_02d9,
-    0x8d2a_4c8a, //
-    0xfffa_3942,
-    0x8771_f681,
-    0x6d9d_6122,
-    0xfde5_380c,
-    0xa4be_ea44,
-    0x4bde_cfa9,
-    0xf6bb_4b60,
-    0xbebf_bc70, //
-    0x289b_7ec6,
-    0xeaa1_27fa,
-    0xd4ef_3085,
-    0x0488_1d05,
-    0xd9d4_d039,
-    0xe6db_99e5,
-    0x1fa2_7cf8,
-    0xc4ac_5665, //
-    0xf429_2244,
-    0x432a_ff97,
-    0xab94_23a7,
-    0xfc93_a039,
-    0x655b_59c3,
-    0x8f0c_cc92,
-    0xffef_f47d,
-    0x8584_5dd1, //
-    0x6fa8_7e4f,
-    0xfe2c_e6e0,
-    0xa301_4314,
-    0x4e08_11a1,
-    0xf753_7e82,
-    0xbd3a_f235,
-    0x2ad7_d2bb,
-    0xeb86_d391,
+/// The constants of the steps, four in a row: the first 32 bits after the point of |sin 1|, |sin 2|, …, in radians (RFC 1321).
+const SINES: [[u32; 4]; 16] = [
+    [0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee],
+    [0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501],
+    [0x6980_98d8, 0x8b44_f7af, 0xffff_5bb1, 0x895c_d7be],
+    [0x6b90_1122, 0xfd98_7193, 0xa679_438e, 0x49b4_0821],
+    [0xf61e_2562, 0xc040_b340, 0x265e_5a51, 0xe9b6_c7aa],
+    [0xd62f_105d, 0x0244_1453, 0xd8a1_e681, 0xe7d3_fbc8],
+    [0x21e1_cde6, 0xc337_07d6, 0xf4d5_0d87, 0x455a_14ed],
+    [0xa9e3_e905, 0xfcef_a3f8, 0x676f_02d9, 0x8d2a_4c8a],
+    [0xfffa_3942, 0x8771_f681, 0x6d9d_6122, 0xfde5_380c],
+    [0xa4be_ea44, 0x4bde_cfa9, 0xf6bb_4b60, 0xbebf_bc70],
+    [0x289b_7ec6, 0xeaa1_27fa, 0xd4ef_3085, 0x0488_1d05],
+    [0xd9d4_d039, 0xe6db_99e5, 0x1fa2_7cf8, 0xc4ac_5665],
+    [0xf429_2244, 0x432a_ff97, 0xab94_23a7, 0xfc93_a039],
+    [0x655b_59c3, 0x8f0c_cc92, 0xffef_f47d, 0x8584_5dd1],
+    [0x6fa8_7e4f, 0xfe2c_e6e0, 0xa301_4314, 0x4e08_11a1],
+    [0xf753_7e82, 0xbd3a_f235, 0x2ad7_d2bb, 0xeb86_d391],
 ];
 
 /// Ends a text as MD5 wants it: a one, zeros, and the number of bits at the end of the last block.
@@ -221,7 +173,7 @@ fn four_steps(
     combine: impl Fn(u32, u32, u32) -> u32 + Copy,
     word: impl Fn(usize) -> usize,
 ) {
-    let (sines, rotations) = (&SINES[16 * round + first..], ROTATIONS[round]);
+    let (sines, rotations) = (SINES[4 * round + first / 4], ROTATIONS[round]);
     step(a, b, c, d, &words[word(first)], sines[0], rotations[0], combine);
     step(d, a, b, c, &words[word(first + 1)], sines[1], rotations[1], combine);
     step(c, d, a, b, &words[word(first + 2)], sines[2], rotations[2], combine);

@@ -1,7 +1,7 @@
 //! Cells: what may be searched, exactly as NAS-Bench-101 has it. No tensor and no file comes in here.
 //!
 //! A [`Spec`] is a labelled graph as written down; pruning makes it a [`Cell`]; a [`Space`] says which cells count, lists
-//! them, draws them and encodes them. A new operation is one variant and one line in `operation.rs`.
+//! them, draws them and encodes them. A new operation is one variant and one entry in `operation.rs`.
 //!
 //! ```
 //! use nasbench::space::{Space, Spec};
@@ -38,7 +38,7 @@ pub use encoding::{ENCODINGS, Encoding};
 pub use enumerate::Enumeration;
 pub use hash::ModuleHash;
 pub use mutate::{MUTATIONS, Mutation};
-pub use operation::{INPUT, OPERATIONS, OUTPUT, Operation};
+pub use operation::{INPUT, OPERATIONS, OUTPUT, OpSpec, Operation, Operator};
 pub use parse::RawGraph;
 pub use prefix::HashPrefix;
 pub(crate) use sample::with_unused_vertices;
@@ -135,7 +135,7 @@ pub enum Error {
         name: String,
     },
     /// No operation has this name.
-    #[error("unknown operation `{name}` (known: {})", names(OPERATIONS))]
+    #[error("unknown operation `{name}` (known: {})", names(&Operation::ALL))]
     UnknownOperation {
         /// The name given.
         name: String,
@@ -161,7 +161,7 @@ pub enum Error {
         found: usize,
     },
     /// A space needs an operation.
-    #[error("a space without operations, expected some of {}", names(OPERATIONS))]
+    #[error("a space without operations, expected some of {}", names(&Operation::ALL))]
     NoOperations,
     /// A space has more cells than a list of them can hold.
     #[error("the space has {labelled} labelled cells, too many to list: expected at most {limit}")]
@@ -264,7 +264,7 @@ impl Space {
     /// The operations, in the order of their labels.
     pub fn operations(&self) -> impl Iterator<Item = Operation> + Clone + use<> {
         let space = *self;
-        OPERATIONS.iter().copied().filter(move |operation| space.has_operation(*operation))
+        Operation::ALL.into_iter().filter(move |operation| space.has_operation(*operation))
     }
 
     /// How many operations there are.
@@ -347,7 +347,7 @@ mod tests {
             "the cell has the operation `identity`, which is not one of the space \
             (those are conv3x3-bn-relu, conv1x1-bn-relu, maxpool3x3)"
         );
-        let all = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let all = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         assert_eq!(all.check(cell).unwrap(), cell);
         assert_eq!(all.operation_count(), 5);
     }

@@ -1,30 +1,114 @@
 //! The operations that a vertex of a cell may carry.
 //!
-//! A new operation is one variant and one line of [`OPERATIONS`]; the engines say how it is computed.
+//! A new operation is one variant of [`Operation`] and one entry of [`OPERATIONS`], which every encoding, engine, drawing and export
+//! reads. It may need an [`Operator`] that no engine computes yet: see `network/mod.rs`.
 
 use std::fmt;
 
 use super::Error;
 
-/// What an interior vertex does with its input.
+/// What a step of a network computes: the closed set that every engine implements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// Convolution without bias, stride 1, 'same' zero padding, then batch normalisation and ReLU.
+    Convolution {
+        /// The side of the kernel, odd.
+        kernel: usize,
+    },
+    /// 3×3 max-pooling, stride 1, 'same' padding.
+    MaxPool3,
+    /// 3×3 average pooling, stride 1: the mean of the pixels of the window that lie within the image.
+    AvgPool3,
+    /// 2×2 max-pooling, stride 2, 'same' padding: an odd last row or column makes a window of its own.
+    MaxPool2,
+    /// The sum of the inputs.
+    Sum,
+    /// The inputs' channels, one after the other.
+    Concatenate,
+    /// The mean of each channel.
+    GlobalAvgPool,
+    /// A matrix product and a bias: the logits of the classes.
+    Linear,
+}
+
+/// What an interior vertex does with its input: the key of an entry of [`OPERATIONS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Operation {
     /// 3×3 convolution, batch normalisation, ReLU.
-    Conv3x3 = 0,
+    Conv3x3,
     /// 1×1 convolution, batch normalisation, ReLU.
-    Conv1x1 = 1,
+    Conv1x1,
     /// 3×3 max-pooling with stride 1.
-    MaxPool3x3 = 2,
-    /// 3×3 average pooling with stride 1 over the pixels that there are.
-    AvgPool3x3 = 3,
-    /// Nothing: what comes in goes out.
-    Identity = 4,
+    MaxPool3x3,
+    /// 3×3 average pooling with stride 1 over the pixels within the image.
+    AvgPool3x3,
+    /// Returns its input.
+    Identity,
 }
 
-/// Every operation, in the order of its label in the official hash. The first three are those of NAS-Bench-101.
-pub const OPERATIONS: &[Operation] =
-    &[Operation::Conv3x3, Operation::Conv1x1, Operation::MaxPool3x3, Operation::AvgPool3x3, Operation::Identity];
+/// Everything that is known of an operation.
+#[derive(Debug)]
+pub struct OpSpec {
+    /// The operation.
+    pub operation: Operation,
+    /// The name in records: the official one, where NAS-Bench-101 has the operation.
+    pub name: &'static str,
+    /// The name in columns of encodings.
+    pub short_name: &'static str,
+    /// What the operation computes, in one line.
+    pub about: &'static str,
+    /// The text of its box in drawings.
+    pub drawn_as: &'static str,
+    /// The steps of a network that compute it, each on the output of the one before it. They keep the size of the image, and all have
+    /// the channels of the vertex.
+    pub steps: &'static [Operator],
+}
+
+/// Every operation, at the position of its label. The first three are those of NAS-Bench-101.
+pub const OPERATIONS: &[OpSpec] = &[
+    OpSpec {
+        operation: Operation::Conv3x3,
+        name: "conv3x3-bn-relu",
+        short_name: "conv3x3",
+        about: "3×3 convolution, batch normalisation, ReLU",
+        drawn_as: "3×3 conv",
+        steps: &[Operator::Convolution { kernel: 3 }],
+    },
+    OpSpec {
+        operation: Operation::Conv1x1,
+        name: "conv1x1-bn-relu",
+        short_name: "conv1x1",
+        about: "1×1 convolution, batch normalisation, ReLU",
+        drawn_as: "1×1 conv",
+        steps: &[Operator::Convolution { kernel: 1 }],
+    },
+    OpSpec {
+        operation: Operation::MaxPool3x3,
+        name: "maxpool3x3",
+        short_name: "maxpool3x3",
+        about: "3×3 max-pooling, stride 1",
+        drawn_as: "3×3 max-pool",
+        steps: &[Operator::MaxPool3],
+    },
+    OpSpec {
+        operation: Operation::AvgPool3x3,
+        name: "avgpool3x3",
+        short_name: "avgpool3x3",
+        about: "3×3 average pooling, stride 1, padding not counted",
+        drawn_as: "3×3 mean-pool",
+        steps: &[Operator::AvgPool3],
+    },
+    OpSpec {
+        operation: Operation::Identity,
+        name: "identity",
+        short_name: "identity",
+        about: "passes its input on",
+        drawn_as: "identity",
+        // A sum of one term: it drops the channels that are too many.
+        steps: &[Operator::Sum],
+    },
+];
 
 /// The official name of the first vertex.
 pub const INPUT: &str = "input";
@@ -32,34 +116,27 @@ pub const INPUT: &str = "input";
 pub const OUTPUT: &str = "output";
 
 impl Operation {
-    /// The name in records: the official one, where NAS-Bench-101 has the operation.
+    /// Every operation, in the order of the labels.
+    pub const ALL: [Self; OPERATIONS.len()] = {
+        let mut all = [Self::Conv3x3; OPERATIONS.len()];
+        let mut label = 0;
+        while label < all.len() {
+            all[label] = OPERATIONS[label].operation;
+            label += 1;
+        }
+        all
+    };
+
+    /// The entry of the operation.
+    #[must_use]
+    pub const fn spec(self) -> &'static OpSpec {
+        &OPERATIONS[self as usize]
+    }
+
+    /// The name in records.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Conv3x3 => "conv3x3-bn-relu",
-            Self::Conv1x1 => "conv1x1-bn-relu",
-            Self::MaxPool3x3 => "maxpool3x3",
-            Self::AvgPool3x3 => "avgpool3x3",
-            Self::Identity => "identity",
-        }
-    }
-
-    /// The name without what stands behind each convolution: that of columns.
-    #[must_use]
-    pub fn short_name(self) -> &'static str {
-        self.name().trim_end_matches("-bn-relu")
-    }
-
-    /// One line that says what the operation computes.
-    #[must_use]
-    pub const fn about(self) -> &'static str {
-        match self {
-            Self::Conv3x3 => "3×3 convolution, batch normalisation, ReLU",
-            Self::Conv1x1 => "1×1 convolution, batch normalisation, ReLU",
-            Self::MaxPool3x3 => "3×3 max-pooling, stride 1",
-            Self::AvgPool3x3 => "3×3 average pooling, stride 1, padding not counted",
-            Self::Identity => "passes its input on",
-        }
+        self.spec().name
     }
 
     /// The label in the official hash, which is also the position in [`OPERATIONS`].
@@ -74,11 +151,8 @@ impl Operation {
     ///
     /// [`Error::UnknownOperation`] with the name that was given.
     pub fn from_name(name: &str) -> Result<Self, Error> {
-        OPERATIONS
-            .iter()
-            .copied()
-            .find(|operation| operation.name() == name || operation.short_name() == name)
-            .ok_or_else(|| Error::UnknownOperation { name: name.to_owned() })
+        let found = OPERATIONS.iter().find(|spec| spec.name == name || spec.short_name == name);
+        found.map(|spec| spec.operation).ok_or_else(|| Error::UnknownOperation { name: name.to_owned() })
     }
 }
 
@@ -94,10 +168,11 @@ mod tests {
 
     #[test]
     fn labels_are_positions_in_the_list_and_names_are_unique() {
-        for (position, operation) in OPERATIONS.iter().enumerate() {
-            assert_eq!(usize::from(operation.label()), position);
-            assert_eq!(Operation::from_name(operation.name()).unwrap(), *operation);
-            assert_eq!(Operation::from_name(operation.short_name()).unwrap(), *operation);
+        for (position, spec) in OPERATIONS.iter().enumerate() {
+            assert_eq!(usize::from(spec.operation.label()), position);
+            assert_eq!(Operation::from_name(spec.name).unwrap(), spec.operation);
+            assert_eq!(Operation::from_name(spec.short_name).unwrap(), spec.operation);
+            assert!(!spec.steps.is_empty(), "{} has a step", spec.name);
         }
     }
 }

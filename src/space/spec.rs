@@ -177,7 +177,7 @@ impl Spec {
         }
         #[expect(clippy::cast_possible_truncation, reason = "a vertex is below the capacity")]
         let shift = EDGE_BITS + OPERATION_BITS * (vertex as u32 - 1);
-        super::OPERATIONS.get((self.0 >> shift & 0b111) as usize).copied()
+        Operation::ALL.get((self.0 >> shift & 0b111) as usize).copied()
     }
 
     /// The operations of the interior vertices, ascending.

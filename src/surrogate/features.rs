@@ -221,7 +221,7 @@ mod tests {
     use super::super::tests::cells;
     use super::*;
     use crate::network::{ENCODINGS, Plan};
-    use crate::space::OPERATIONS;
+    use crate::space::Operation;
     use crate::surrogate::Quantity;
     use crate::unit::Epochs;
 
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_encoding_makes_features() {
-        let five = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let five = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         let known = cells(91);
         for encoding in &ENCODINGS {
             let rows = Features::new(&[encoding.name], &five).unwrap().rows(&known).unwrap();

@@ -229,7 +229,7 @@ mod tests {
     fn whatever_makes_records_incomparable_changes_the_identity() {
         let one = manifest(json!({ "rate": 0.1 }));
         let dataset = |sha256| Manifest { dataset: Dataset { sha256, ..one.dataset.clone() }, ..one.clone() };
-        let larger = Space::nas_bench_101().with_operations(crate::space::OPERATIONS).unwrap();
+        let larger = Space::nas_bench_101().with_operations(&crate::space::Operation::ALL).unwrap();
         let others = [
             Manifest { seed: Some(Seed(2)), ..one.clone() },
             Manifest { seed: None, ..one.clone() },

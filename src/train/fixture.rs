@@ -15,7 +15,7 @@ pub(super) fn dataset() -> Dataset {
 ///
 /// 90 images make four batches of 20 and a half, so epochs end inside of steps.
 pub(super) fn tiny() -> Protocol {
-    let mut protocol = (PROTOCOLS[0].build)();
+    let mut protocol = PROTOCOLS[0].build();
     protocol.images = Images { train: 90, validation: 60, test: 60, train_accuracy: 30, curve: 30 };
     protocol.batch_size = 20;
     protocol.network.stem_channels = 4;

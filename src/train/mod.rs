@@ -1,6 +1,6 @@
 //! Training: a protocol, a learning-rate schedule, the loop, and what it measured.
 //!
-//! A new protocol is one `const fn` or function in `protocol.rs` and one line of [`PROTOCOLS`].
+//! A new protocol is one file in `protocols/` and one entry of [`PROTOCOLS`].
 
 mod checkpoint;
 mod data;

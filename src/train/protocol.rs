@@ -17,8 +17,20 @@ pub struct Entry {
     pub name: &'static str,
     /// What it is for.
     pub about: &'static str,
-    /// Makes the protocol.
-    pub build: fn() -> Protocol,
+    /// The protocol as TOML.
+    pub toml: &'static str,
+}
+
+impl Entry {
+    /// Reads the protocol.
+    ///
+    /// # Panics
+    ///
+    /// Never: the text of a preset is a protocol.
+    #[must_use]
+    pub fn build(&self) -> Protocol {
+        toml::from_str(self.toml).expect("a preset is a protocol")
+    }
 }
 
 /// Every preset.
@@ -26,17 +38,17 @@ pub const PROTOCOLS: &[Entry] = &[
     Entry {
         name: "quick",
         about: "small networks and few images: a whole space in minutes on a laptop, for data sets of 14,000 images or more",
-        build: quick,
+        toml: include_str!("protocols/quick.toml"),
     },
     Entry {
         name: "shipped",
         about: "of the benchmark that comes with the program, for fashion-clutter: networks of equal cost, so that cells differ by their graph",
-        build: shipped,
+        toml: include_str!("protocols/shipped.toml"),
     },
     Entry {
         name: "nas-bench-101",
         about: "the official one, but for the two shards of its TPUs: CIFAR-10, 128 channels, 3 stacks of 3 cells, 4 to 108 epochs, for GPUs",
-        build: nas_bench_101,
+        toml: include_str!("protocols/nas-bench-101.toml"),
     },
 ];
 
@@ -154,83 +166,6 @@ pub struct Schedule {
     pub idle_first_step: bool,
 }
 
-/// The protocol of NAS-Bench-101.
-///
-/// Followed exactly except for its two TPU shards, which normalised their halves of a batch apart: here a batch is whole.
-/// Their other effect, gradients summed over both, is the doubled learning rate.
-///
-/// # Source
-///
-/// Ying et al., ICML 2019, section 2.3 and supplement, and the published program.
-fn nas_bench_101() -> Protocol {
-    Protocol {
-        name: "nas-bench-101".to_owned(),
-        budgets: [4, 12, 36, 108].map(Epochs).to_vec(),
-        repeats: 3,
-        batch_size: 256,
-        network: Network {
-            image: Some(ImageShape { channels: 3, height: 32, width: 32 }),
-            classes: Some(10),
-            stem_channels: 128,
-            stacks: 3,
-            cells_per_stack: 3,
-            equal_flops: None,
-        },
-        images: Images { train: 40_000, validation: 39 * 256, test: 39 * 256, train_accuracy: 256, curve: 39 * 256 },
-        learning_rate: Schedule { peak: 0.2, idle_first_step: true },
-        update: Settings {
-            optimizer: Optimizer::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
-            weight_decay: 1e-4,
-            batch_norm_momentum: 0.997,
-            batch_norm_epsilon: 1e-5,
-        },
-        augmentation: Augmentation { padding: 4, flip: true },
-        // Of CIFAR-10, as the published program has them.
-        pixels: Some(Pixels { mean: vec![125.31, 122.95, 113.87], deviation: vec![62.99, 62.09, 66.70] }),
-    }
-}
-
-/// A protocol that trains a hundred small cells in minutes on two cores.
-fn quick() -> Protocol {
-    Protocol {
-        name: "quick".to_owned(),
-        budgets: [1, 2].map(Epochs).to_vec(),
-        repeats: 2,
-        batch_size: 64,
-        network: Network { image: None, classes: None, stem_channels: 8, stacks: 3, cells_per_stack: 1, equal_flops: None },
-        images: Images { train: 6_000, validation: 4_000, test: 4_000, train_accuracy: 256, curve: 512 },
-        learning_rate: Schedule { peak: 0.1, idle_first_step: false },
-        update: Settings {
-            optimizer: Optimizer::Nesterov { momentum: 0.9 },
-            weight_decay: 1e-4,
-            batch_norm_momentum: 0.9,
-            batch_norm_epsilon: 1e-5,
-        },
-        augmentation: Augmentation::default(),
-        pixels: None,
-    }
-}
-
-/// The protocol of the bundled benchmark.
-///
-/// Chosen by `scripts/study_protocols.sh`: on images that are hard for networks of a few thousand parameters, with every cell's network
-/// as wide as makes it cost the same, cells differ by their graph and not by their size; strong weight decay and statistics over many
-/// batches make two trainings of a cell agree.
-fn shipped() -> Protocol {
-    let quick = quick();
-    Protocol {
-        name: "shipped".to_owned(),
-        budgets: [1, 4, 12].map(Epochs).to_vec(),
-        repeats: 3,
-        network: Network { stem_channels: 1, equal_flops: Some(350_000), ..quick.network },
-        images: Images { validation: 10_000, test: 10_000, train_accuracy: 500, ..quick.images },
-        learning_rate: Schedule { peak: 0.05, ..quick.learning_rate },
-        update: Settings { weight_decay: 1e-3, batch_norm_momentum: 0.98, ..quick.update },
-        augmentation: Augmentation { padding: 2, flip: true },
-        ..quick
-    }
-}
-
 impl Protocol {
     /// Takes a preset by its name, or reads a TOML file.
     ///
@@ -242,7 +177,7 @@ impl Protocol {
     /// [`Error::UnknownProtocol`], [`Error::Read`], [`Error::Parse`] or [`Error::Value`].
     pub fn find(name: &str) -> Result<Self, Error> {
         if let Some(entry) = PROTOCOLS.iter().find(|entry| entry.name == name) {
-            return Ok((entry.build)());
+            return Ok(entry.build());
         }
         let path = Path::new(name);
         if path.extension().is_none() && !path.exists() {
@@ -448,10 +383,18 @@ impl Protocol {
 mod tests {
     use super::*;
 
+    fn quick() -> Protocol {
+        Protocol::find("quick").unwrap()
+    }
+
+    fn nas_bench_101() -> Protocol {
+        Protocol::find("nas-bench-101").unwrap()
+    }
+
     #[test]
     fn every_preset_reads_back_from_its_toml() {
         for entry in PROTOCOLS {
-            let protocol = (entry.build)();
+            let protocol = entry.build();
             protocol.check().unwrap();
             assert_eq!(protocol.name, entry.name);
             let text = toml::to_string(&protocol).unwrap();

@@ -336,7 +336,7 @@ fn names_are_unique_and_in_kebab_case() {
         ("datasets", DATASETS.iter().map(|entry| entry.name).collect()),
         ("protocols", PROTOCOLS.iter().map(|entry| entry.name).collect()),
         ("devices", DEVICES.iter().map(|entry| entry.name.split('[').next().unwrap()).collect()),
-        ("operations", OPERATIONS.iter().map(|operation| operation.name()).collect()),
+        ("operations", OPERATIONS.iter().map(|spec| spec.name).collect()),
         ("encodings", ENCODINGS.iter().map(|encoding| encoding.name).collect()),
         ("mutations", MUTATIONS.iter().map(|mutation| mutation.name()).collect()),
         ("samplers", SAMPLERS.iter().map(|sampler| sampler.name()).collect()),

@@ -274,19 +274,19 @@ fn forward(
                 let convolved = convolution(only, weights, device);
                 relu(normalise(convolved, convolutions.next().expect("the range has no end"), next(), next()))
             }
-            Operator::MaxPool => max_pool(only, Window::Three, device),
-            Operator::MeanPool => mean_pool(only),
-            Operator::Halve => max_pool(only, Window::Two, device),
+            Operator::MaxPool3 => max_pool(only, Window::Three, device),
+            Operator::AvgPool3 => mean_pool(only),
+            Operator::MaxPool2 => max_pool(only, Window::Two, device),
             Operator::Sum => inputs.into_iter().fold(only, |sum, term| sum + term),
             Operator::Concatenate => {
                 inputs.insert(0, only);
                 Tensor::cat(inputs, 1)
             }
-            Operator::AveragePool => {
+            Operator::GlobalAvgPool => {
                 let [_, channels, height, width] = only.dims();
                 only.reshape([n, channels, height * width]).mean_dim(2).reshape([n, channels, 1, 1])
             }
-            Operator::Dense => {
+            Operator::Linear => {
                 let (from, to) = (step.input_channels(), step.output.channels);
                 let product = only.reshape([n, from]).matmul(next().reshape([from, to]));
                 (product + next().reshape([1, to])).reshape([n, to, 1, 1])

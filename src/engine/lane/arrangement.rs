@@ -57,7 +57,7 @@ impl BufferSlots {
             let has_room = buffer == 0
                 || match plan.steps()[buffer - 1].operator {
                     Operator::Concatenate => is_whole(plan, buffer),
-                    operator => !matches!(operator, Operator::AveragePool | Operator::Dense),
+                    operator => !matches!(operator, Operator::GlobalAvgPool | Operator::Linear),
                 };
             let plane = Plane { height, width };
             places.places.push(BufferSlot { store: buffer, first: 0, channels, plane });
@@ -178,7 +178,7 @@ impl Arrangement {
 
 /// Whether the backward pass of a step reads the values of its input.
 fn reads_again(operator: Operator) -> bool {
-    matches!(operator, Operator::Convolution { .. } | Operator::MaxPool)
+    matches!(operator, Operator::Convolution { .. } | Operator::MaxPool3)
 }
 
 pub(super) fn is_convolved(plan: &Plan, buffer: usize) -> bool {
@@ -223,7 +223,7 @@ fn grads(plan: &Plan, schedule: &Schedule) -> BufferSlots {
         for phase in own.map(|buffer| schedule.phase_of[buffer]) {
             let first = *phases[places.place(buffer).store].get_or_insert(phase);
             // Until its gradient comes, the place of what is halved holds the winners.
-            let is_halved = schedule.readers[buffer].iter().any(|reader| plan.steps()[*reader].operator == Operator::Halve);
+            let is_halved = schedule.readers[buffer].iter().any(|reader| plan.steps()[*reader].operator == Operator::MaxPool2);
             if phase != first || is_convolved(plan, buffer) || is_halved {
                 places.store_of(buffer).is_kept = true;
             }

@@ -37,10 +37,10 @@ impl WithSimd for Pool<'_> {
         for (input, output) in channels {
             let ((input, _), (output, _)) = (S::as_simd_f32s(input), S::as_mut_simd_f32s(output));
             match self.operator {
-                Operator::MaxPool => each_pixel::<S>(plane, |place, _| {
+                Operator::MaxPool3 => each_pixel::<S>(plane, |place, _| {
                     output[place] = around::<S>(input, place, row, |a, b| simd.max_f32s(a, b));
                 }),
-                Operator::MeanPool => each_pixel::<S>(plane, |place, at| {
+                Operator::AvgPool3 => each_pixel::<S>(plane, |place, at| {
                     let sum = around::<S>(input, place, row, |a, b| simd.add_f32s(a, b));
                     output[place] = simd.mul_f32s(sum, simd.splat_f32s(share(plane, at)));
                 }),
@@ -116,11 +116,11 @@ impl WithSimd for PoolGradient<'_> {
         for (channel, (grad, output)) in channels.enumerate() {
             let ((grad, _), (output, _)) = (S::as_simd_f32s(grad), S::as_mut_simd_f32s(output));
             match self.operator {
-                Operator::MaxPool => {
+                Operator::MaxPool3 => {
                     let (input, _) = S::as_simd_f32s(&self.input[channel * plane.len()..][..plane.len()]);
                     hand_back_maxima(simd, plane, [input, grad], scratch, (output, self.replaces));
                 }
-                Operator::MeanPool => hand_back_means(simd, plane, grad, scratch, (output, self.replaces)),
+                Operator::AvgPool3 => hand_back_means(simd, plane, grad, scratch, (output, self.replaces)),
                 _ => hand_back_halved(simd, self.planes, grad, output),
             }
         }

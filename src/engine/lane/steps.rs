@@ -114,16 +114,16 @@ impl Model {
         let (read, written) =
             (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
-            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
+            Operator::MaxPool3 | Operator::AvgPool3 | Operator::MaxPool2 => {
                 // Which pixels win is kept where their gradients will stand: nothing reads what is halved later than that.
                 let (store, winners) = arrangement.grads.range(buffer, channels, block);
-                let keeps = step.operator == Operator::Halve && batch.is_training;
+                let keeps = step.operator == Operator::MaxPool2 && batch.is_training;
                 let winners = if keeps { &mut grads[store][winners] } else { &mut [] };
                 let (input, output) = read_and_write(values, read, written);
                 arch.dispatch(Pool { operator: step.operator, planes: [from, to.plane], input, output, winners });
             }
-            Operator::AveragePool => pool::means(from, &values[read.0][read.1], part(means, channels, block)),
-            Operator::Dense => {
+            Operator::GlobalAvgPool => pool::means(from, &values[read.0][read.1], part(means, channels, block)),
+            Operator::Linear => {
                 let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
                 let means = part(means, channels, block);
                 head::logits(means, matrix, bias, part(logits, to.channels, block));
@@ -264,18 +264,18 @@ impl Model {
         let grad = arrangement.grads.range(number + 1, to.channels, block);
         let of_input = arrangement.grads.range(buffer, channels, block);
         match step.operator {
-            Operator::MaxPool | Operator::MeanPool | Operator::Halve => {
+            Operator::MaxPool3 | Operator::AvgPool3 | Operator::MaxPool2 => {
                 let (grad, output) = read_and_write(grads, grad, of_input);
-                debug_assert!(is_fresh || step.operator != Operator::Halve, "the winners stand where the gradient goes");
-                let input = if step.operator == Operator::MaxPool { &values[store][read] } else { &[] };
+                debug_assert!(is_fresh || step.operator != Operator::MaxPool2, "the winners stand where the gradient goes");
+                let input = if step.operator == Operator::MaxPool3 { &values[store][read] } else { &[] };
                 let (operator, planes) = (step.operator, [from, to.plane]);
                 arch.dispatch(PoolGradient { operator, replaces: is_fresh, planes, input, grad, output, scratch });
             }
-            Operator::AveragePool => {
+            Operator::GlobalAvgPool => {
                 let means = part(means, channels, block);
                 pool::add_gradient_of_means(from, means, &mut grads[of_input.0][of_input.1], is_fresh);
             }
-            Operator::Dense => {
+            Operator::Linear => {
                 let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
                 let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a dense layer has two parameters") };
                 let means = part(means, channels, block);

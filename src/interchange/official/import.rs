@@ -103,7 +103,7 @@ pub(super) fn manifest() -> Manifest {
         seed: None,
         dataset: Dataset { name: "cifar-10".to_owned(), sha256: None },
         operations: operations(&Space::nas_bench_101()),
-        protocol: (protocol.build)().identity(),
+        protocol: protocol.build().identity(),
     }
 }
 

@@ -96,7 +96,7 @@ impl Line<'_> {
         let sketch = RawGraph::from_matrix(matrix, names).map_err(|error| no_cell(&error))?;
         let is_known = |word: &str| [INPUT, OUTPUT].contains(&word) || Operation::from_name(word).is_ok();
         if let Some(word) = sketch.names().find(|word| !is_known(word)) {
-            let known: Vec<_> = OPERATIONS.iter().map(|operation| operation.name()).collect();
+            let known: Vec<_> = OPERATIONS.iter().map(|spec| spec.name).collect();
             return Err(self.wrong("operations", &format!("operations ({})", known.join(", ")), word));
         }
         sketch.cell(space).map_err(|error| no_cell(&error))

@@ -18,7 +18,7 @@ use super::{Error, LeftOut};
 use crate::file::Unpacked;
 use crate::hex;
 use crate::network::{Skeleton, count};
-use crate::space::{OPERATIONS, Operation, Space};
+use crate::space::{Operation, Space};
 use crate::table::{self, Benchmark, Dataset, FIRST_VERIFIED_REPEAT, Imported, Key, Manifest, Record, Status, operations, write};
 use crate::train::Protocol;
 use crate::unit::Parameters;
@@ -194,7 +194,7 @@ fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Co
     let mut rows = Rows::open(bytes, kind, reading.keep_going, file)?;
     let header = std::mem::take(&mut rows.header);
     let positions = Positions::new(reading.columns, &header, file)?;
-    let space = Space::nas_bench_101().with_max_edges(MOST_EDGES).and_then(|space| space.with_operations(OPERATIONS));
+    let space = Space::nas_bench_101().with_max_edges(MOST_EDGES).and_then(|space| space.with_operations(&Operation::ALL));
     let space = space.expect("limits of a space");
     let unread: Vec<usize> = (0..header.len()).filter(|position| !positions.is_read(*position)).collect();
     let mut values = vec![Values::default(); unread.len()];
@@ -313,7 +313,7 @@ pub fn import_table(
     let records = &contents.records;
     let used = |operation: &Operation| records.iter().any(|record| record.cell.operations().any(|other| other == *operation));
     let official: Vec<_> = Space::nas_bench_101().operations().collect();
-    let known: Vec<_> = OPERATIONS.iter().copied().filter(|operation| official.contains(operation) || used(operation)).collect();
+    let known: Vec<_> = Operation::ALL.into_iter().filter(|operation| official.contains(operation) || used(operation)).collect();
     let manifest = Manifest {
         seed: None,
         dataset: Dataset { name: dataset.to_owned(), sha256: None },

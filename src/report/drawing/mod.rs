@@ -8,8 +8,8 @@ pub use text::text_of;
 use layout::{Arrow, BOX, Layout, Position};
 
 use super::grid::escape;
-use super::plot::{AXIS, BLUE, GREEN, INK, ORANGE, hex};
-use crate::space::{Cell, INPUT, OUTPUT, Operation};
+use super::plot::{AXIS, BLUE, GREEN, INK, ORANGE, Rgb, hex};
+use crate::space::{Cell, INPUT, OUTPUT, Operation, Operator};
 
 /// The length of an arrow's head.
 const HEAD: f64 = 7.0;
@@ -44,30 +44,27 @@ pub fn svg_of(cell: Cell) -> String {
 fn description(cell: Cell) -> String {
     let name = |vertex: usize| match (vertex, cell.operation(vertex)) {
         (0, _) => INPUT.to_owned(),
-        (_, Some(operation)) => format!("{} ({vertex})", label(operation)),
+        (_, Some(operation)) => format!("{} ({vertex})", operation.spec().drawn_as),
         (_, None) => OUTPUT.to_owned(),
     };
     let edges: Vec<_> = cell.edges().map(|(x, y)| format!("{} to {}", name(x), name(y))).collect();
     format!("Cell: {}", edges.join(", "))
 }
 
-const fn label(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Conv3x3 => "3×3 conv",
-        Operation::Conv1x1 => "1×1 conv",
-        Operation::MaxPool3x3 => "3×3 max-pool",
-        Operation::AvgPool3x3 => "3×3 mean-pool",
-        Operation::Identity => "identity",
+/// The colour of an operation: that of what its first step computes.
+const fn color(operation: Operation) -> Rgb {
+    match operation.spec().steps[0] {
+        Operator::Convolution { kernel: 1 } => GREEN,
+        Operator::Convolution { .. } => BLUE,
+        Operator::MaxPool3 | Operator::AvgPool3 => ORANGE,
+        _ => AXIS,
     }
 }
 
 fn drawn_box(cell: Cell, vertex: usize, (x, y): Position) -> String {
     let ink = hex(INK);
     let (text, color) = match cell.operation(vertex) {
-        Some(operation @ Operation::Conv3x3) => (label(operation), hex(BLUE)),
-        Some(operation @ Operation::Conv1x1) => (label(operation), hex(GREEN)),
-        Some(operation @ (Operation::MaxPool3x3 | Operation::AvgPool3x3)) => (label(operation), hex(ORANGE)),
-        Some(operation @ Operation::Identity) => (label(operation), hex(AXIS)),
+        Some(operation) => (operation.spec().drawn_as, hex(color(operation))),
         None if vertex == 0 => (INPUT, ink.clone()),
         None => (OUTPUT, ink.clone()),
     };

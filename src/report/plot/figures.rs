@@ -6,7 +6,7 @@ use super::{AXIS, BLUE, Figure, GREEN, INK, PALETTE, PURPLE, SHAPES, VERMILLION}
 use crate::print;
 use crate::report::model::Step;
 use crate::report::{Prediction, RecordedCell, Records, Report, SearchRun, Surrogates, tables};
-use crate::space::{Cell, Operation};
+use crate::space::{Cell, Operator};
 use crate::statistics::number;
 use crate::unit::Accuracy;
 use crate::verify::{Role, Verification, Verified};
@@ -17,8 +17,8 @@ pub(in crate::report) const MAKEUPS: [&str; 3] =
 
 /// Returns the first of the [`MAKEUPS`] that fits a cell.
 fn makeup(cell: Cell) -> &'static str {
-    let has = |wanted| cell.operations().any(|operation| operation == wanted);
-    MAKEUPS[[Operation::Conv3x3, Operation::Conv1x1].into_iter().position(has).unwrap_or(2)]
+    let has = |kernel| cell.operations().any(|operation| operation.spec().steps.contains(&Operator::Convolution { kernel }));
+    MAKEUPS[[3, 1].into_iter().position(has).unwrap_or(2)]
 }
 
 /// Validation accuracy against parameters, with the front of the cells that no smaller one beats.

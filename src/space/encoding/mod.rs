@@ -110,7 +110,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::space::OPERATIONS;
+    use crate::space::Operation;
     use crate::space::fixture::{cells, drawn, renumbered, space};
     use crate::unit::Seed;
 
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn every_column_has_a_name_of_its_own() {
-        let five = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let five = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         for space in [space(2), space(3), Space::nas_bench_101(), five] {
             for encoding in ENCODINGS {
                 let columns = encoding.columns(&space);

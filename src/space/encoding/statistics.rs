@@ -2,28 +2,32 @@
 //!
 //! A surrogate is fitted on small cells and scores larger ones, so no number here depends on how many vertices there may be or
 //! how they are numbered: counts of operations, edges by what they connect, paths from the input to the output by their length
-//! and by the operations on them, depth, width and degrees. A new count is one line of [`COUNTS`].
+//! and by the operations on them, depth, width and degrees. A new count is one line of [`Facts::each`].
+
+use std::fmt::Arguments;
 
 use super::Encoding;
 use crate::space::spec::CAPACITY;
-use crate::space::{Cell, OPERATIONS};
+use crate::space::{Cell, OPERATIONS, Space};
 
 pub(super) const ENTRY: Encoding = Encoding {
     name: "statistics",
     about: "counts of the graph: operations, edges by what they connect, depth, width, degrees, paths by length and operations",
     source: "depth, width and operations as in Ying et al., ICML 2019, section 3; the rest is counted alike",
     is_invariant: true,
-    width: |_| COUNTS.len(),
-    columns: |_| COUNTS.iter().map(|(name, _)| (*name).to_owned()).collect(),
-    encode: |_, cell, row| {
-        let facts = Facts::of(*cell);
-        for (value, (_, count)) in row.iter_mut().zip(COUNTS) {
-            *value = count(&facts);
-        }
+    width: |space| columns(space).len(),
+    columns,
+    encode: |space, cell, row| {
+        let mut values = row.iter_mut();
+        Facts::new(*cell).each(space, |_, count| *values.next().expect("a value for each column") = count);
     },
 };
 
-type Count = fn(&Facts) -> f32;
+fn columns(space: &Space) -> Vec<String> {
+    let mut names = Vec::new();
+    Facts::default().each(space, |name, _| names.push(name.to_string()));
+    names
+}
 
 /// How many kinds of operation there are.
 const KINDS: usize = OPERATIONS.len();
@@ -34,69 +38,8 @@ const LONGEST_COUNTED: usize = 6;
 /// Paths with at least this many of an operation share a count.
 const MOST_COUNTED: usize = 3;
 
-/// Every count, in the order of its column. The kinds of operation are their labels: 0 is conv3x3,
-/// 1 conv1x1, 2 maxpool3x3.
-const COUNTS: &[(&str, Count)] = &[
-    ("conv3x3", |facts| facts.operations[0].into()),
-    ("conv1x1", |facts| facts.operations[1].into()),
-    ("maxpool3x3", |facts| facts.operations[2].into()),
-    ("avgpool3x3", |facts| facts.operations[3].into()),
-    ("identity", |facts| facts.operations[4].into()),
-    ("edges", |facts| facts.edges.iter().flatten().sum::<u16>().into()),
-    ("joins", |facts| facts.joins.into()),
-    ("input_degree", |facts| facts.edges[END].iter().sum::<u16>().into()),
-    ("output_degree", |facts| facts.edges.iter().map(|to| to[END]).sum::<u16>().into()),
-    ("residual_projection", |facts| facts.edges[END][END].into()),
-    ("depth", |facts| facts.longest.into()),
-    ("shortest_path", |facts| facts.shortest.into()),
-    ("width", |facts| facts.width.into()),
-    ("edges_input_to_conv3x3", |facts| facts.edges[END][0].into()),
-    ("edges_input_to_conv1x1", |facts| facts.edges[END][1].into()),
-    ("edges_input_to_maxpool3x3", |facts| facts.edges[END][2].into()),
-    ("edges_conv3x3_to_conv3x3", |facts| facts.edges[0][0].into()),
-    ("edges_conv3x3_to_conv1x1", |facts| facts.edges[0][1].into()),
-    ("edges_conv3x3_to_maxpool3x3", |facts| facts.edges[0][2].into()),
-    ("edges_conv1x1_to_conv3x3", |facts| facts.edges[1][0].into()),
-    ("edges_conv1x1_to_conv1x1", |facts| facts.edges[1][1].into()),
-    ("edges_conv1x1_to_maxpool3x3", |facts| facts.edges[1][2].into()),
-    ("edges_maxpool3x3_to_conv3x3", |facts| facts.edges[2][0].into()),
-    ("edges_maxpool3x3_to_conv1x1", |facts| facts.edges[2][1].into()),
-    ("edges_maxpool3x3_to_maxpool3x3", |facts| facts.edges[2][2].into()),
-    ("edges_conv3x3_to_output", |facts| facts.edges[0][END].into()),
-    ("edges_conv1x1_to_output", |facts| facts.edges[1][END].into()),
-    ("edges_maxpool3x3_to_output", |facts| facts.edges[2][END].into()),
-    ("paths", |facts| facts.paths.into()),
-    ("paths_of_length_1", |facts| facts.by_length[1].into()),
-    ("paths_of_length_2", |facts| facts.by_length[2].into()),
-    ("paths_of_length_3", |facts| facts.by_length[3].into()),
-    ("paths_of_length_4", |facts| facts.by_length[4].into()),
-    ("paths_of_length_5", |facts| facts.by_length[5].into()),
-    ("paths_of_length_6_or_more", |facts| facts.by_length[6].into()),
-    ("paths_with_0_conv3x3", |facts| facts.by_operation[0][0].into()),
-    ("paths_with_1_conv3x3", |facts| facts.by_operation[0][1].into()),
-    ("paths_with_2_conv3x3", |facts| facts.by_operation[0][2].into()),
-    ("paths_with_3_conv3x3_or_more", |facts| facts.by_operation[0][3].into()),
-    ("paths_with_0_conv1x1", |facts| facts.by_operation[1][0].into()),
-    ("paths_with_1_conv1x1", |facts| facts.by_operation[1][1].into()),
-    ("paths_with_2_conv1x1", |facts| facts.by_operation[1][2].into()),
-    ("paths_with_3_conv1x1_or_more", |facts| facts.by_operation[1][3].into()),
-    ("paths_with_0_maxpool3x3", |facts| facts.by_operation[2][0].into()),
-    ("paths_with_1_maxpool3x3", |facts| facts.by_operation[2][1].into()),
-    ("paths_with_2_maxpool3x3", |facts| facts.by_operation[2][2].into()),
-    ("paths_with_3_maxpool3x3_or_more", |facts| facts.by_operation[2][3].into()),
-    ("most_conv3x3_on_a_path", |facts| facts.most[0].into()),
-    ("most_conv1x1_on_a_path", |facts| facts.most[1].into()),
-    ("most_maxpool3x3_on_a_path", |facts| facts.most[2].into()),
-    ("fewest_conv3x3_on_a_path", |facts| facts.fewest[0].into()),
-    ("fewest_conv1x1_on_a_path", |facts| facts.fewest[1].into()),
-    ("fewest_maxpool3x3_on_a_path", |facts| facts.fewest[2].into()),
-    ("mean_conv3x3_on_a_path", |facts| facts.per_path(facts.on_paths[0])),
-    ("mean_conv1x1_on_a_path", |facts| facts.per_path(facts.on_paths[1])),
-    ("mean_maxpool3x3_on_a_path", |facts| facts.per_path(facts.on_paths[2])),
-    ("mean_path_length", |facts| facts.per_path(facts.length_of_paths)),
-];
-
-/// What the counts are read from.
+/// What the counts are read from. The kinds of operation are their labels.
+#[derive(Default)]
 struct Facts {
     /// Vertices by operation.
     operations: [u16; KINDS],
@@ -126,25 +69,47 @@ struct Path {
 }
 
 impl Facts {
-    fn of(cell: Cell) -> Self {
-        let mut facts = Self {
-            operations: [0; KINDS],
-            edges: [[0; KINDS + 1]; KINDS + 1],
-            joins: 0,
-            width: 0,
-            longest: 0,
-            shortest: u16::MAX,
-            paths: 0,
-            by_length: [0; LONGEST_COUNTED + 1],
-            by_operation: [[0; MOST_COUNTED + 1]; KINDS],
-            most: [0; KINDS],
-            fewest: [u16::MAX; KINDS],
-            on_paths: [0; KINDS],
-            length_of_paths: 0,
-        };
+    fn new(cell: Cell) -> Self {
+        let mut facts = Self { shortest: u16::MAX, fewest: [u16::MAX; KINDS], ..Self::default() };
         facts.count_vertices(cell);
         facts.follow(cell, 0, Path::default());
         facts
+    }
+
+    /// Calls `put` with the name of each column and its count, in the order of the columns.
+    fn each(&self, space: &Space, mut put: impl FnMut(Arguments, f32)) {
+        let kinds = || space.operations().map(|operation| (usize::from(operation.label()), operation.spec().short_name));
+        // Of all operations, so that this part of the row is the same in every space.
+        for (spec, count) in OPERATIONS.iter().zip(self.operations) {
+            put(format_args!("{}", spec.short_name), count.into());
+        }
+        put(format_args!("edges"), self.edges.iter().flatten().sum::<u16>().into());
+        put(format_args!("joins"), self.joins.into());
+        put(format_args!("input_degree"), self.edges[END].iter().sum::<u16>().into());
+        put(format_args!("output_degree"), self.edges.iter().map(|to| to[END]).sum::<u16>().into());
+        put(format_args!("residual_projection"), self.edges[END][END].into());
+        put(format_args!("depth"), self.longest.into());
+        put(format_args!("shortest_path"), self.shortest.into());
+        put(format_args!("width"), self.width.into());
+        for (from, from_name) in std::iter::once((END, "input")).chain(kinds()) {
+            kinds().for_each(|(to, name)| put(format_args!("edges_{from_name}_to_{name}"), self.edges[from][to].into()));
+        }
+        kinds().for_each(|(kind, name)| put(format_args!("edges_{name}_to_output"), self.edges[kind][END].into()));
+        put(format_args!("paths"), self.paths.into());
+        for (length, count) in self.by_length.iter().enumerate().skip(1) {
+            let or_more = if length == LONGEST_COUNTED { "_or_more" } else { "" };
+            put(format_args!("paths_of_length_{length}{or_more}"), (*count).into());
+        }
+        for (kind, name) in kinds() {
+            for (times, count) in self.by_operation[kind].into_iter().enumerate() {
+                let or_more = if times == MOST_COUNTED { "_or_more" } else { "" };
+                put(format_args!("paths_with_{times}_{name}{or_more}"), count.into());
+            }
+        }
+        kinds().for_each(|(kind, name)| put(format_args!("most_{name}_on_a_path"), self.most[kind].into()));
+        kinds().for_each(|(kind, name)| put(format_args!("fewest_{name}_on_a_path"), self.fewest[kind].into()));
+        kinds().for_each(|(kind, name)| put(format_args!("mean_{name}_on_a_path"), self.per_path(self.on_paths[kind])));
+        put(format_args!("mean_path_length"), self.per_path(self.length_of_paths));
     }
 
     fn count_vertices(&mut self, cell: Cell) {
@@ -209,13 +174,13 @@ mod tests {
     use crate::space::fixture::{cell, cells, space};
 
     fn encoded(cell: Cell) -> Vec<f32> {
-        let mut row = vec![f32::NAN; COUNTS.len()];
+        let mut row = vec![f32::NAN; ENTRY.width(&space(7))];
         ENTRY.encode(&space(7), &[cell], &mut row).unwrap();
         row
     }
 
     fn count(cell: Cell, name: &str) -> f32 {
-        encoded(cell)[COUNTS.iter().position(|(known, _)| *known == name).unwrap()]
+        encoded(cell)[columns(&space(7)).iter().position(|known| known == name).unwrap()]
     }
 
     #[test]

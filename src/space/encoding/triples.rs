@@ -1,7 +1,7 @@
 //! What stands before and after each operation.
 
 use super::Encoding;
-use crate::space::{Cell, Operation, Space};
+use crate::space::{Cell, Space};
 
 pub(super) const ENTRY: Encoding = Encoding {
     name: "triples",
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Encoding = Encoding {
 };
 
 fn columns(space: &Space) -> Vec<String> {
-    let names = || space.operations().map(Operation::short_name);
+    let names = || space.operations().map(|operation| operation.spec().short_name);
     let before = std::iter::once("input").chain(names());
     let pairs = before.flat_map(|before| names().map(move |middle| (before, middle)));
     let triples = |(before, middle)| names().chain(["output"]).map(move |after| format!("triple_{before}_{middle}_{after}"));

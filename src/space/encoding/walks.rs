@@ -5,7 +5,7 @@
 
 use super::{Encoding, number};
 use crate::space::spec::CAPACITY;
-use crate::space::{Cell, OPERATIONS, Operation, Space};
+use crate::space::{Cell, OPERATIONS, Space};
 
 pub(super) const ENTRY: Encoding = Encoding {
     name: "walks",
@@ -23,7 +23,7 @@ fn width(space: &Space) -> usize {
 }
 
 fn columns(space: &Space) -> Vec<String> {
-    let names = || space.operations().map(Operation::short_name);
+    let names = || space.operations().map(|operation| operation.spec().short_name);
     let visits = names().map(|name| format!("walk_visits_{name}"));
     let most = names().map(|name| format!("walk_most_visits_of_one_{name}"));
     let length = std::iter::once("walk_operations".to_owned());

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -20,147 +21,113 @@ pub(super) fn matrix(text: &str, vertices: Option<usize>) -> Result<Matrix, Erro
         return literal::matrix(text, vertices);
     }
     serde_json::from_str(text).or_else(|error| {
-        // Of what is JSON, but no matrix, JSON knows the place.
-        literal::matrix(text, vertices).map_err(|other| if error.is_data() { placed(&error) } else { other })
+        // Of what is JSON, but no matrix, JSON knows the position.
+        literal::matrix(text, vertices).map_err(|other| if error.is_data() { with_position(&error) } else { other })
     })
 }
 
 /// Reads cells, one after the other.
-pub(super) fn sketches(text: &str) -> Result<Vec<RawGraph>, Error> {
-    let mut sketches = Vec::new();
-    for some in serde_json::Deserializer::from_str(text).into_iter::<Sketches>() {
-        sketches.append(&mut some.map_err(|error| placed(&error))?.0);
-    }
-    Ok(sketches)
+pub(super) fn graphs(text: &str) -> Result<Vec<RawGraph>, Error> {
+    read(text)
 }
 
-/// Reads cells, one after the other; what is wrong with one stays with it.
+/// Reads cells, one after the other; what is wrong with one is the result of that one.
 pub(super) fn each(text: &str) -> Result<Vec<Result<RawGraph, Error>>, Error> {
-    let mut sketches = Vec::new();
-    for some in serde_json::Deserializer::from_str(text).into_iter::<Objects>() {
-        let Objects(objects) = some.map_err(|error| placed(&error))?;
-        sketches.extend(objects.into_iter().map(|object| {
-            let sketch = sketch_of(de::value::MapDeserializer::new(object.into_iter()));
-            sketch.map_err(|error: serde_json::Error| Error::NoCell { problem: error.to_string() })
-        }));
-    }
-    Ok(sketches)
+    let graph = |object: Object| {
+        let graph = RawGraph::read(de::value::MapDeserializer::new(object.into_iter()));
+        graph.map_err(|error: serde_json::Error| Error::NoCell { problem: error.to_string() })
+    };
+    Ok(read(text)?.into_iter().map(graph).collect())
 }
 
-/// The keys and values of one object or many, in their order: a key may stand there twice.
-struct Objects(Vec<Object>);
-
-type Object = Vec<(String, serde_json::Value)>;
-
-impl<'de> Deserialize<'de> for Objects {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Cells;
-        impl<'de> Visitor<'de> for Cells {
-            type Value = Objects;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a cell (an object with `matrix` and `ops`) or a list of cells")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Objects, A::Error> {
-                let mut object = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    object.push(entry);
-                }
-                Ok(Objects(vec![object]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Objects, A::Error> {
-                let mut objects = Vec::new();
-                while let Some(mut some) = list.next_element::<Objects>()? {
-                    objects.append(&mut some.0);
-                }
-                Ok(Objects(objects))
-            }
-        }
-        deserializer.deserialize_any(Cells)
+fn read<T: FromObject>(text: &str) -> Result<Vec<T>, Error> {
+    let mut all = Vec::new();
+    for some in serde_json::Deserializer::from_str(text).into_iter::<OneOrMany<T>>() {
+        all.append(&mut some.map_err(|error| with_position(&error))?.0);
     }
+    Ok(all)
 }
 
-/// What `serde_json` says, with the place in front.
-fn placed(error: &serde_json::Error) -> Error {
+/// The message of `serde_json` with the position in front.
+fn with_position(error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned();
     Error::Json { line: error.line(), column: error.column(), problem }
 }
 
-/// One cell or many, as JSON has them.
-struct Sketches(Vec<RawGraph>);
+/// What is read from a JSON object.
+trait FromObject: Sized {
+    fn read<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+}
 
-impl<'de> Deserialize<'de> for Sketches {
+/// The keys and values of an object, in their order: a key may occur twice.
+type Object = Vec<(String, serde_json::Value)>;
+
+impl FromObject for Object {
+    fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut object = Self::new();
+        while let Some(entry) = map.next_entry()? {
+            object.push(entry);
+        }
+        Ok(object)
+    }
+}
+
+impl FromObject for RawGraph {
+    fn read<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let (mut matrix, mut operations, mut hash) = (None::<Matrix>, None::<Names>, None::<String>);
+        let mut passed_over = Vec::new();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let is_twice = match &*key {
+                "matrix" | "adjacency" | "module_adjacency" => matrix.replace(map.next_value()?).is_some(),
+                "ops" | "operations" | "module_operations" => operations.replace(map.next_value()?).is_some(),
+                "hash" | "module_hash" => hash.replace(map.next_value()?).is_some(),
+                other => {
+                    map.next_value::<IgnoredAny>()?;
+                    passed_over.push(other.into());
+                    false
+                }
+            };
+            if is_twice {
+                return Err(de::Error::custom(format_args!("the cell has `{key}` once more")));
+            }
+        }
+        let lacking = |key| de::Error::custom(format_args!("expected a cell with `matrix` and `ops`, found no `{key}`"));
+        let matrix = matrix.ok_or_else(|| lacking("matrix"))?;
+        let Names(names) = operations.ok_or_else(|| lacking("ops"))?;
+        let hash = hash.map(ModuleHash::try_from).transpose().map_err(de::Error::custom)?;
+        let graph = Self::new(&matrix, names).map_err(de::Error::custom)?;
+        Ok(Self { hash, passed_over, ..graph })
+    }
+}
+
+/// One object, or a list of them.
+struct OneOrMany<T>(Vec<T>);
+
+impl<'de, T: FromObject> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Cells;
-        impl<'de> Visitor<'de> for Cells {
-            type Value = Sketches;
+        struct Cells<T>(PhantomData<T>);
+        impl<'de, T: FromObject> Visitor<'de> for Cells<T> {
+            type Value = OneOrMany<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a cell (an object with `matrix` and `ops`) or a list of cells")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sketches, A::Error> {
-                Ok(Sketches(vec![sketch_of(map)?]))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<T>, A::Error> {
+                Ok(OneOrMany(vec![T::read(map)?]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Sketches, A::Error> {
-                let mut sketches = Vec::new();
-                while let Some(sketch) = list.next_element()? {
-                    sketches.push(sketch);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany<T>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(OneOrMany(mut some)) = list.next_element()? {
+                    all.append(&mut some);
                 }
-                Ok(Sketches(sketches))
+                Ok(OneOrMany(all))
             }
         }
-        deserializer.deserialize_any(Cells)
+        deserializer.deserialize_any(Cells(PhantomData))
     }
-}
-
-impl<'de> Deserialize<'de> for RawGraph {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneCell;
-        impl<'de> Visitor<'de> for OneCell {
-            type Value = RawGraph;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a cell: an object with `matrix` and `ops`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawGraph, A::Error> {
-                sketch_of(map)
-            }
-        }
-        deserializer.deserialize_map(OneCell)
-    }
-}
-
-fn sketch_of<'de, A: MapAccess<'de>>(mut map: A) -> Result<RawGraph, A::Error> {
-    let (mut matrix, mut operations, mut hash) = (None::<Matrix>, None::<Names>, None::<String>);
-    let mut passed_over = Vec::new();
-    while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-        let is_twice = match &*key {
-            "matrix" | "adjacency" | "module_adjacency" => matrix.replace(map.next_value()?).is_some(),
-            "ops" | "operations" | "module_operations" => operations.replace(map.next_value()?).is_some(),
-            "hash" | "module_hash" => hash.replace(map.next_value()?).is_some(),
-            other => {
-                map.next_value::<IgnoredAny>()?;
-                passed_over.push(other.into());
-                false
-            }
-        };
-        if is_twice {
-            return Err(de::Error::custom(format_args!("the cell has `{key}` once more")));
-        }
-    }
-    let lacking = |key| de::Error::custom(format_args!("expected a cell with `matrix` and `ops`, found no `{key}`"));
-    let matrix = matrix.ok_or_else(|| lacking("matrix"))?;
-    let Names(names) = operations.ok_or_else(|| lacking("ops"))?;
-    let is_no_hash = |hash: &str| de::Error::custom(format_args!("`{hash}` is no module hash: expected 32 hex digits"));
-    let hash = hash.map(|hash| ModuleHash::from_hex(&hash).ok_or_else(|| is_no_hash(&hash))).transpose()?;
-    let sketch = RawGraph::new(&matrix, names).map_err(de::Error::custom)?;
-    Ok(RawGraph { hash, passed_over, ..sketch })
 }
 
 /// The operations of a cell, as a list or as comma-separated text.
@@ -168,121 +135,80 @@ struct Names(Vec<Name>);
 
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Operations;
-        impl<'de> Visitor<'de> for Operations {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the names of the operations, as a list or comma-separated")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
-                literal::names(text).map(Names).map_err(E::custom)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some(Label(text)) = list.next_element()? {
-                    if names.len() == MOST_WRITTEN {
-                        return Err(de::Error::custom(Error::TooMany { what: "operations" }));
-                    }
-                    names.push(text);
-                }
-                Ok(Names(literal::named(&names.iter().map(AsRef::as_ref).collect::<Vec<_>>())))
-            }
-        }
-        deserializer.deserialize_any(Operations)
-    }
-}
-
-/// The name of an operation, or its official label.
-struct Label<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Label<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameOrLabel;
-        impl<'de> Visitor<'de> for NameOrLabel {
-            type Value = Label<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name or the label of an operation")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Label<'de>, E> {
-                Ok(Label(text.into()))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Label<'de>, E> {
-                Ok(Label(text.to_owned().into()))
-            }
-
-            fn visit_i64<E>(self, label: i64) -> Result<Label<'de>, E> {
-                Ok(Label(label.to_string().into()))
-            }
-
-            fn visit_u64<E>(self, label: u64) -> Result<Label<'de>, E> {
-                Ok(Label(label.to_string().into()))
-            }
-
-            fn visit_f64<E>(self, label: f64) -> Result<Label<'de>, E> {
-                Ok(Label(format!("{label:?}").into()))
-            }
-        }
-        deserializer.deserialize_any(NameOrLabel)
+        deserializer.deserialize_any(ListOrText {
+            expecting: "the names of the operations, as a list or comma-separated",
+            what: "operations",
+            of_list: |texts: Vec<Text>| Self(literal::named(&texts.iter().map(|Text(text)| &**text).collect::<Vec<_>>())),
+            of_text: Some(|text| literal::names(text).map(Self)),
+        })
     }
 }
 
 impl<'de> Deserialize<'de> for Matrix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows;
-        impl<'de> Visitor<'de> for Rows {
-            type Value = Matrix;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a matrix: a list of rows of 0 and 1, or its digits as a text")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Matrix, E> {
-                matrix(text, None).map_err(E::custom)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Matrix, A::Error> {
-                let mut rows = Vec::new();
-                while let Some(row) = list.next_element()? {
-                    if rows.len() == MOST_WRITTEN {
-                        return Err(de::Error::custom(Error::TooMany { what: "vertices" }));
-                    }
-                    rows.push(row);
-                }
-                Ok(Matrix(rows))
-            }
-        }
-        deserializer.deserialize_any(Rows)
+        deserializer.deserialize_any(ListOrText {
+            expecting: "a matrix: a list of rows of 0 and 1, or its digits as a text",
+            what: "vertices",
+            of_list: Self,
+            of_text: Some(|text| matrix(text, None)),
+        })
     }
 }
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Values;
-        impl<'de> Visitor<'de> for Values {
-            type Value = Row;
+        deserializer.deserialize_seq(ListOrText {
+            expecting: "a row of the matrix: a list of 0 and 1",
+            what: "vertices",
+            of_list: |bits: Vec<Bit>| {
+                let mut row = Self::default();
+                bits.into_iter().for_each(|Bit(is_one)| row.push(is_one));
+                row
+            },
+            of_text: None,
+        })
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a row of the matrix: a list of 0 and 1")
-            }
+/// Reads a list of at most [`MOST_WRITTEN`] values or, if `of_text` is given, a text.
+struct ListOrText<T, V> {
+    expecting: &'static str,
+    what: &'static str,
+    of_list: fn(Vec<T>) -> V,
+    of_text: Option<fn(&str) -> Result<V, Error>>,
+}
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Row, A::Error> {
-                let mut row = Row::default();
-                while let Some(Bit(is_one)) = list.next_element()? {
-                    if row.length == MOST_WRITTEN {
-                        return Err(de::Error::custom(Error::TooMany { what: "vertices" }));
-                    }
-                    row.push(is_one);
-                }
-                Ok(row)
+impl<'de, T: Deserialize<'de>, V> Visitor<'de> for ListOrText<T, V> {
+    type Value = V;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<V, E> {
+        let of_text = self.of_text.ok_or_else(|| E::invalid_type(de::Unexpected::Str(text), &self))?;
+        of_text(text).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<V, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element()? {
+            if values.len() == MOST_WRITTEN {
+                return Err(de::Error::custom(Error::TooMany { what: self.what }));
             }
+            values.push(value);
         }
-        deserializer.deserialize_seq(Values)
+        Ok((self.of_list)(values))
+    }
+}
+
+/// The name of an operation, or its official label.
+struct Text(Box<str>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |text: &str| Ok(Self(text.into()));
+        deserializer.deserialize_any(Scalar { expecting: "the name or the label of an operation", read })
     }
 }
 
@@ -291,41 +217,43 @@ struct Bit(bool);
 
 impl<'de> Deserialize<'de> for Bit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ZeroOrOne;
-        impl Visitor<'_> for ZeroOrOne {
-            type Value = Bit;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("0 or 1")
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Bit, E> {
-                if value > 1 { Err(not_binary(&value)) } else { Ok(Bit(value == 1)) }
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Bit, E> {
-                Ok(Bit(value))
-            }
-
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bit, E> {
-                Err(not_binary(&value))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Bit, E> {
-                // Some programs print every number with a point.
-                [0.0, 1.0]
-                    .iter()
-                    .position(|known| value.total_cmp(known).is_eq())
-                    .map(|one| Bit(one == 1))
-                    .ok_or_else(|| not_binary(&value))
-            }
-        }
-        deserializer.deserialize_any(ZeroOrOne)
+        deserializer.deserialize_any(Scalar { expecting: "0 or 1", read: |text| literal::bit(text).map(Self) })
     }
 }
 
-fn not_binary<E: de::Error>(found: &dyn fmt::Display) -> E {
-    E::custom(Error::NotBinary { found: found.to_string() })
+/// Reads a text, a number or a truth value as the text that it is written as.
+struct Scalar<V> {
+    expecting: &'static str,
+    read: fn(&str) -> Result<V, Error>,
+}
+
+impl<V> Visitor<'_> for Scalar<V> {
+    type Value = V;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<V, E> {
+        (self.read)(text).map_err(E::custom)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<V, E> {
+        self.visit_str(if value { "true" } else { "false" })
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<V, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<V, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<V, E> {
+        // With its point: some programs print every number so.
+        self.visit_str(&format!("{value:?}"))
+    }
 }
 
 #[cfg(test)]

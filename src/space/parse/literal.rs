@@ -84,7 +84,7 @@ fn label(text: &str) -> Option<&'static str> {
     match text.strip_suffix(".0").or_else(|| text.strip_suffix('.')).unwrap_or(text) {
         "-1" => Some(INPUT),
         "-2" => Some(OUTPUT),
-        digits => Some(OPERATIONS.get(digits.parse::<usize>().ok()?)?.name()),
+        digits => Some(OPERATIONS.get(digits.parse::<usize>().ok()?)?.name),
     }
 }
 
@@ -109,7 +109,7 @@ fn binary(text: &str) -> Result<String, Error> {
 }
 
 /// One value, as Python, NumPy, JSON and C print it.
-fn bit(text: &str) -> Result<bool, Error> {
+pub(super) fn bit(text: &str) -> Result<bool, Error> {
     match text {
         "0" | "0." | "0.0" | "False" | "false" | "np.False_" => Ok(false),
         "1" | "1." | "1.0" | "True" | "true" | "np.True_" => Ok(true),

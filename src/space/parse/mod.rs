@@ -194,7 +194,7 @@ impl RawGraph {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Vec<Self>, Error> {
-        let sketches = json::sketches(without_mark(text))?;
+        let sketches = json::graphs(without_mark(text))?;
         if sketches.is_empty() { Err(Error::Nothing) } else { Ok(sketches) }
     }
 

@@ -135,15 +135,15 @@ impl<'a> Writer<'a> {
                 self.node("BatchNormalization", &inputs, &normalised, vec![number("epsilon", epsilon)]);
                 self.node("Relu", &[&normalised], output, Vec::new());
             }
-            Operator::MaxPool => {
+            Operator::MaxPool3 => {
                 let attributes = vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1; 4])];
                 self.node("MaxPool", &[&read[0]], output, attributes);
             }
-            Operator::MeanPool => {
+            Operator::AvgPool3 => {
                 let window = vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1; 4]), integer("count_include_pad", 0)];
                 self.node("AveragePool", &[&read[0]], output, window);
             }
-            Operator::Halve => {
+            Operator::MaxPool2 => {
                 let ImageShape { height, width, .. } = self.shape(step.inputs[0].buffer);
                 // An odd last row or column makes a window of its own.
                 let pads = [0, 0, length(height % 2), length(width % 2)];
@@ -152,8 +152,8 @@ impl<'a> Writer<'a> {
             }
             Operator::Sum => self.node("Sum", &texts(&read), output, Vec::new()),
             Operator::Concatenate => self.node("Concat", &texts(&read), output, vec![integer("axis", 1)]),
-            Operator::AveragePool => self.node("GlobalAveragePool", &[&read[0]], output, Vec::new()),
-            Operator::Dense => {
+            Operator::GlobalAvgPool => self.node("GlobalAveragePool", &[&read[0]], output, Vec::new()),
+            Operator::Linear => {
                 let flat = own("flat");
                 self.node("Flatten", &[&read[0]], &flat, vec![integer("axis", 1)]);
                 self.node("Gemm", &[&flat, &own("matrix"), &own("bias")], output, Vec::new());
@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Device;
-    use crate::space::{Cell, OPERATIONS, Sampler, Space};
+    use crate::space::{Cell, Operation, Sampler, Space};
     use crate::train::Training;
     use crate::train::fixture::{Setting, tiny};
     use crate::unit::Seed;
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_node_reads_what_is_written_before_it() {
-        let space = Space::nas_bench_101().with_operations(OPERATIONS).unwrap();
+        let space = Space::nas_bench_101().with_operations(&Operation::ALL).unwrap();
         let mut rng = Seed(4).rng();
         let drawn = (0..8).map(|_| space.cell(&Sampler::Official.draw(&space, &mut rng)).unwrap());
         // Vertex 1 feeds one vertex of three channels and one of two.
