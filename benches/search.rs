@@ -26,7 +26,7 @@ fn table(space: &Space, budgets: &[Epochs], repeats: u16) -> Table {
     let mut records = Vec::new();
     for index in enumeration.by_hash() {
         let index = *index as usize;
-        let (cell, hash) = (enumeration.cells()[index], enumeration.hashes()[index].bytes());
+        let (cell, hash) = (enumeration.cells()[index], enumeration.hashes()[index].to_bytes());
         for epochs in budgets {
             records.extend((0..repeats).map(|repeat| record(hash, cell, *epochs, repeat)));
         }

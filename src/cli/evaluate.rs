@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(file) = &arguments.export {
         model.export_onnx(file).context("could not export the model")?;
     }
-    let name = arguments.dataset.as_deref().unwrap_or(model.dataset());
+    let name = arguments.dataset.as_deref().unwrap_or(&model.card().dataset);
     let dataset = images::load(name, arguments.data_dir.as_deref())?;
     let found = model.evaluate(&dataset, device).context("could not evaluate the model")?;
     // What was asked for as a file is there before anything is printed: standard output may end at any moment.
@@ -105,9 +105,9 @@ fn print(model: &SavedModel, dataset: &str, device: Device, found: &Evaluated, f
         return Ok(());
     }
     let mut row: Vec<(&str, Value)> = vec![
-        ("module_hash", model.cell().hash().to_string().into()),
-        ("epochs", model.epochs().0.into()),
-        ("seed", model.seed().0.into()),
+        ("module_hash", model.card().cell.hash().to_string().into()),
+        ("epochs", model.card().epochs.0.into()),
+        ("seed", model.card().seed.0.into()),
         ("protocol", model.protocol().name.clone().into()),
         ("dataset", dataset.into()),
     ];

@@ -28,7 +28,7 @@ pub(super) fn table() -> (Table, Vec<Cell>) {
 pub(super) fn records() -> (Vec<Record>, Vec<Cell>) {
     let cells = space().cells().unwrap();
     let record = |cell: &Cell, epochs: Epochs, repeat: u16| {
-        let bytes = cell.hash().bytes();
+        let bytes = cell.hash().to_bytes();
         let fraction = |offset: u16| Accuracy::from_fraction(0.8 + f32::from(bytes[0]) / 2_560.0 + f32::from(offset) / 1_000.0);
         let end = Evaluation {
             validation_accuracy: fraction(repeat + u16::from(bytes[1]) % 5),
@@ -47,7 +47,7 @@ pub(super) fn model() -> (Model, Vec<Cell>) {
     let features = Features::new(READABLE, &space()).unwrap();
     let cells = space().cells().unwrap();
     let hashes = Cell::hashes(&cells);
-    let values: Vec<f32> = hashes.iter().map(|hash| 0.8 + f32::from(hash.bytes()[0]) / 2_560.0).collect();
+    let values: Vec<f32> = hashes.iter().map(|hash| 0.8 + f32::from(hash.to_bytes()[0]) / 2_560.0).collect();
     let rows = features.rows(&cells).unwrap();
     let target = Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(108) };
     let forest = find("random-forest").unwrap();

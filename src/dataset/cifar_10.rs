@@ -51,7 +51,7 @@ fn load(entry: &Entry, contents: &Contents, folder: &Path) -> Result<Dataset, Er
     )
 }
 
-/// Says that a folder holds the data set in another form, if it does.
+/// Returns an error if a folder holds the data set in another form.
 fn other_version(folder: &Path) -> Option<Error> {
     let python = [folder.to_owned(), folder.join(PYTHON_FOLDER)].into_iter().find(|inner| inner.join(PYTHON_FILE).is_file());
     let packed = || ARCHIVES.iter().map(|name| folder.join(name)).find(|path| path.is_file());

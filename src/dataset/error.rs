@@ -151,7 +151,7 @@ pub enum Error {
         /// The shape of this split's images.
         found: ImageShape,
     },
-    /// A split has a label that stands for no class.
+    /// A split has a label of no class.
     #[error("image {image} of the {split} split has label {found}, expected less than {classes}")]
     SplitLabel {
         /// `training`, `validation` or `test`.
@@ -174,7 +174,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Says what is wrong with a file or folder: what follows its path in the message.
+    /// Makes an error of a file or folder; `problem` follows its path in the message.
     pub(super) fn file(path: impl Into<PathBuf>, problem: impl Into<String>) -> Self {
         Self::File { path: path.into(), problem: problem.into() }
     }

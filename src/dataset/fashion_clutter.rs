@@ -115,7 +115,7 @@ impl Canvas {
         Self(std::array::from_fn(|y| std::array::from_fn(|x| value(y, x))))
     }
 
-    /// Adds a piece of a drawn garment at a drawn place.
+    /// Adds a random piece of a random garment at a random position.
     fn add_piece(&mut self, garments: &[&[u8]], rng: &mut ChaCha8Rng) {
         let garment = garments[rng.random_range(0..garments.len())];
         let [top, left] = [(); 2].map(|()| rng.random_range(0..=GARMENT - PIECE));
@@ -123,7 +123,7 @@ impl Canvas {
         self.lay(place, PIECE, |y, x| i32::from(garment[(top + y) * GARMENT + left + x]));
     }
 
-    /// Adds the garment at a drawn place.
+    /// Adds the garment at a random position.
     fn add_garment(&mut self, garment: &[u8], rng: &mut ChaCha8Rng) {
         let place = [(); 2].map(|()| rng.random_range(0..=SIDE - GARMENT));
         self.lay(place, GARMENT, |y, x| i32::from(garment[y * GARMENT + x]));

@@ -68,7 +68,7 @@ const EMPTY: &str = "holds no PNG or JPEG file";
 /// What tables end with: of labels, for example.
 const TABLES: &[&str] = &["csv", "tsv", "json", "jsonl", "parquet", "npz", "npy"];
 
-/// Refuses images and tables that lie beside the folders of the classes, where nobody would read them. Notes may lie there.
+/// Returns an error for images and tables beside the folders of the classes, where nobody would read them. Notes may lie there.
 fn refuse_stray_files(folder: &Path) -> Result<(), Error> {
     let files: Vec<_> = entries(folder)?.into_iter().filter(|path| !path.is_dir()).collect();
     if let Some(path) = files.iter().find(|path| ends_with(path, &EXTENSIONS)) {

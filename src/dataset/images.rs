@@ -66,7 +66,7 @@ impl PartialEq for Images {
 impl Eq for Images {}
 
 impl Images {
-    /// Puts pixels and labels together.
+    /// Makes images of pixels and labels.
     ///
     /// # Shapes
     ///
@@ -84,10 +84,10 @@ impl Images {
         if labels.len().checked_mul(shape.values()) != Some(pixels.len()) {
             return Err(Error::PixelCount { shape, images: labels.len(), found: pixels.len() });
         }
-        Ok(Self::of(shape, pixels, labels))
+        Ok(Self::from_parts(shape, pixels, labels))
     }
 
-    fn of(shape: ImageShape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
+    fn from_parts(shape: ImageShape, pixels: Vec<u8>, labels: Vec<u8>) -> Self {
         Self { shape, len: labels.len(), pixels: Arc::new(pixels), labels: Arc::new(labels) }
     }
 
@@ -160,8 +160,8 @@ impl Images {
         let (mut pixels, mut labels) = (Arc::unwrap_or_clone(self.pixels), Arc::unwrap_or_clone(self.labels));
         pixels.truncate(self.len * shape.values());
         labels.truncate(self.len);
-        let rest = Self::of(shape, pixels.split_off(n * shape.values()), labels.split_off(n));
-        (Self::of(shape, pixels, labels), rest)
+        let rest = Self::from_parts(shape, pixels.split_off(n * shape.values()), labels.split_off(n));
+        (Self::from_parts(shape, pixels, labels), rest)
     }
 
     /// Copies the images at `order`, in that order.
@@ -171,7 +171,7 @@ impl Images {
             pixels.extend_from_slice(self.pixels(image as usize));
             labels.push(self.label(image as usize));
         }
-        Self::of(self.shape, pixels, labels)
+        Self::from_parts(self.shape, pixels, labels)
     }
 
     /// The first image whose label is not below `classes`, and that label.

@@ -146,11 +146,7 @@ impl Entry {
     /// of the files have a point where the published name has a dash: `train-images.idx3-ubyte`.
     fn locate(&self, folder: &Path, file: &str) -> Result<PathBuf, Error> {
         let (plain, ends) = file.strip_suffix("[.gz]").map_or((file, &[""][..]), |plain| (plain, &["", ".gz"][..]));
-        let (inside, origin) = match self.place {
-            ImageSource::Folder { inside, origin, .. } => (inside, origin),
-            ImageSource::Embedded { .. } => (&[][..], "it is part of the program"),
-            ImageSource::Own { .. } => (&[][..], "these are images of your own"),
-        };
+        let ImageSource::Folder { inside, origin, .. } = self.place else { unreachable!("only folders hold files by name") };
         let folders = std::iter::once(folder.to_owned()).chain(inside.iter().map(|inner| folder.join(inner)));
         let names = [plain.to_owned(), plain.replacen("-idx", ".idx", 1)];
         let names: Vec<_> = names.iter().flat_map(|name| ends.iter().map(move |end| format!("{name}{end}"))).collect();
@@ -161,7 +157,7 @@ impl Entry {
 }
 
 impl Contents {
-    /// Puts the splits together under the name of an entry and these classes.
+    /// Makes a data set of three splits, with these classes.
     fn dataset(&self, name: &str, train: Images, validation: Images, test: Images) -> Result<Dataset, Error> {
         let classes = self.classes.iter().map(|&class| class.to_owned()).collect();
         Dataset::new(name, classes, train, validation, test)
@@ -220,7 +216,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Puts three splits together.
+    /// Makes a data set of three splits.
     ///
     /// # Errors
     ///

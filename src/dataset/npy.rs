@@ -72,12 +72,12 @@ impl<'a, R: Read> Array<'a, R> {
         &self.shape
     }
 
-    /// Says that the shape is not what it should be.
+    /// Makes the error of an unexpected shape.
     pub(super) fn wrong_shape(&self, expected: String) -> Error {
         self.wrong("shape", expected, printed(&self.shape))
     }
 
-    /// Passes an array of bytes without sign.
+    /// Returns an error unless the values are unsigned bytes.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl<'a, R: Read> Array<'a, R> {
         bytes.chunks_exact(integer.bytes).enumerate().map(label).collect()
     }
 
-    /// Reads all values of so many bytes each.
+    /// Reads all values of `bytes_each` bytes each.
     fn values(mut self, bytes_each: usize) -> Result<Vec<u8>, Error> {
         let dimensions = self.shape.iter().chain([&bytes_each]);
         let product = dimensions.copied().try_fold(1_u64, |product, dimension| product.checked_mul(dimension as u64));

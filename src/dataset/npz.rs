@@ -105,7 +105,7 @@ impl<S: Read + Seek> Archive<'_, S> {
         })
     }
 
-    /// Refuses what would not be read.
+    /// Returns an error for an array that would not be read.
     fn refuse_others(&self, known: &[String]) -> Result<(), Error> {
         let is_known = |file: &&String| known.iter().any(|name| file_name(name) == **file);
         match self.files.iter().find(|file| !is_known(file)) {
@@ -166,7 +166,7 @@ fn file_name(array: &str) -> String {
     format!("{array}{EXTENSION}")
 }
 
-/// Puts the channels of each image, which lie side by side in each pixel, one after the other.
+/// Reorders images from channels last to channels first.
 pub(super) fn channels_first(mut pixels: Vec<u8>, shape: ImageShape) -> Vec<u8> {
     if shape.channels == 1 {
         return pixels;

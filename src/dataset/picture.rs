@@ -19,7 +19,7 @@ const LONGEST_SIDE: usize = 2_048;
 /// What every PNG file begins with.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Decodes an image; the path is what errors call it. The kind is told by the bytes, not by the name.
+/// Decodes an image; the path is what errors call it. The bytes decide the format, not the name.
 ///
 /// Pixels of 16 bits lose the lower eight. An alpha channel is left out where it hides nothing.
 ///

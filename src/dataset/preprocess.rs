@@ -18,7 +18,7 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// Takes the figures of a protocol.
+    /// Makes a normalisation of given means and deviations.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl Normalisation {
     /// is taken to be 1, so that such a channel becomes 0.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "the measures are kept as the network's numbers")]
-    pub fn of(images: &Images) -> Self {
+    pub fn measure(images: &Images) -> Self {
         let (mean, deviation) = (0..images.shape().channels)
             .map(|channel| {
                 let (mean, deviation) = moments(images, channel);
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn each_channel_is_measured_on_its_own() {
         let images = Images::new(SHAPE, vec![1, 3, 10, 10, 5, 7, 10, 50], vec![0, 0]).unwrap();
-        let normalisation = Normalisation::of(&images);
+        let normalisation = Normalisation::measure(&images);
         assert_eq!(normalisation.mean(), [4.0, 20.0]);
         assert_eq!(normalisation.deviation(), [5.0_f32.sqrt(), 300.0_f32.sqrt()]);
         let expected = [-3.0, -1.0].map(|x: f32| x / 5.0_f32.sqrt());
@@ -127,12 +127,12 @@ mod tests {
     #[test]
     fn a_channel_of_one_value_becomes_zero() {
         let images = Images::new(SHAPE, vec![9, 9, 0, 255], vec![0]).unwrap();
-        assert_eq!(applied(&Normalisation::of(&images), &images), [0.0, 0.0, -1.0, 1.0]);
+        assert_eq!(applied(&Normalisation::measure(&images), &images), [0.0, 0.0, -1.0, 1.0]);
     }
 
     #[test]
     fn no_images_have_a_normalisation_that_changes_nothing() {
-        let normalisation = Normalisation::of(&Images::new(SHAPE, vec![], vec![]).unwrap());
+        let normalisation = Normalisation::measure(&Images::new(SHAPE, vec![], vec![]).unwrap());
         assert_eq!((normalisation.mean(), normalisation.deviation()), (&[0.0, 0.0][..], &[1.0, 1.0][..]));
     }
 
@@ -155,7 +155,7 @@ mod tests {
         ) {
             let n = pixels.len() / SHAPE.values();
             let images = Images::new(SHAPE, pixels[..n * SHAPE.values()].to_vec(), vec![0; n]).unwrap();
-            let out = applied(&Normalisation::of(&images), &images);
+            let out = applied(&Normalisation::measure(&images), &images);
             for channel in 0..2 {
                 let values: Vec<f64> =
                     out.chunks(2).skip(channel).step_by(2).flatten().map(|&x| f64::from(x)).collect();

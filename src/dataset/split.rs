@@ -7,7 +7,7 @@
 use super::{Dataset, Error, Images, shuffled};
 use crate::unit::Seed;
 
-/// A split that is not given gets one in so many of the training images.
+/// A split that is not given gets one in `SHARE` of the training images.
 const SHARE: usize = 5;
 /// Where the order of the images comes from.
 const SEED: Seed = Seed(0);
@@ -62,9 +62,9 @@ fn part(train: Images, given: Option<Images>, share: usize, purpose: &str) -> (I
     train.split_at(rest)
 }
 
-/// Puts images in an order in which every stretch has as much of each class as the whole, as nearly as whole images allow.
+/// Reorders images so that every stretch has as much of each class as the whole, as nearly as whole images allow.
 ///
-/// The images of each class are shuffled and spread evenly: image `i` of `m` stands at `(i + ½) / m`.
+/// The images of each class are shuffled and spread evenly: image `i` of `m` gets the position `(i + ½) / m`.
 fn balanced(images: &Images, purpose: &str) -> Images {
     let mut counts = [0_u64; 256];
     for &label in images.labels() {

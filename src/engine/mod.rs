@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 /// The revision of the numerics: it grows with every change after which a training ends in other bits.
 ///
-/// Trainings of two revisions are of equal worth, but one is no repetition of the other: a benchmark should have one.
+/// Trainings of two revisions are equally good, but one does not repeat the other: a benchmark should have one.
 pub const NUMERICS: u16 = 2;
 
 /// What an engine cannot do.
@@ -145,25 +145,19 @@ impl FromStr for Device {
 }
 
 impl Device {
-    /// Passes a device that this build and this machine have.
+    /// Returns an error unless this build and this machine have the device.
     ///
     /// # Errors
     ///
     /// [`Error::NotBuilt`] or [`Error::NoDevice`].
     pub fn check(self) -> Result<(), Error> {
-        match self {
-            Self::Cpu => Ok(()),
-            Self::Reference | Self::Gpu { .. } | Self::Cuda { .. } => self::burn::open(self).map(drop),
-        }
+        if self == Self::Cpu { Ok(()) } else { self::burn::open(self).map(drop) }
     }
 
     /// Whether the device has memory of its own, and a driver that may fail.
     #[must_use]
     pub const fn is_gpu(self) -> bool {
-        match self {
-            Self::Cpu | Self::Reference => false,
-            Self::Gpu { .. } | Self::Cuda { .. } => true,
-        }
+        matches!(self, Self::Gpu { .. } | Self::Cuda { .. })
     }
 
     /// The word for all devices of its kind; for a GPU it is the cargo feature, too, with which it is built.
@@ -197,10 +191,7 @@ impl Device {
     /// an order of their own: `cpu with AVX-512`.
     #[must_use]
     pub fn arithmetic(self) -> String {
-        match self {
-            Self::Cpu | Self::Reference => format!("{self} with {}", lane::instructions()),
-            Self::Gpu { .. } | Self::Cuda { .. } => self.kind().to_owned(),
-        }
+        if self.is_gpu() { self.kind().to_owned() } else { format!("{self} with {}", lane::instructions()) }
     }
 
     /// What a training on the device is repeated by, bit for bit: the revision of the numerics and the [`arithmetic`](Self::arithmetic),
@@ -213,10 +204,8 @@ impl Device {
     /// The device and, where the system says it, its model: `cpu: Intel(R) Xeon(R) Platinum`.
     #[must_use]
     pub fn description(self) -> String {
-        match self {
-            Self::Cpu | Self::Reference => processor().map_or_else(|| self.to_string(), |model| format!("{self}: {model}")),
-            Self::Gpu { .. } | Self::Cuda { .. } => self.to_string(),
-        }
+        let model = if self.is_gpu() { None } else { processor() };
+        model.map_or_else(|| self.to_string(), |model| format!("{self}: {model}"))
     }
 }
 

@@ -31,7 +31,7 @@ impl Model {
         }))
     }
 
-    /// Makes room for batches of so many images, before the first of them comes.
+    /// Reserves the memory for batches of `images` images before the first of them.
     ///
     /// A model that is to be trained and is evaluated first takes no more memory than [`bytes`](Self::bytes) says only with its
     /// batch reserved: what the allocator gave for a smaller one it may keep.
@@ -121,7 +121,7 @@ impl Model {
         }
     }
 
-    /// Goes on from a state. Without the optimizer's memory the optimizer starts anew.
+    /// Restores a state. Without the memory of the optimizer the optimizer starts anew.
     ///
     /// # Errors
     ///
@@ -349,10 +349,10 @@ mod tests {
         let [_, model] = both(&cell, &skeleton, plain());
         let state = model.state().unwrap();
         let arrays: Vec<_> = state.arrays().cloned().collect();
-        assert_eq!(State::of_arrays(&plan, arrays.iter().rev().cloned().collect()).unwrap(), state);
+        assert_eq!(State::from_arrays(&plan, arrays.iter().rev().cloned().collect()).unwrap(), state);
         let bare = state.clone().without_memory();
-        assert_eq!(State::of_arrays(&plan, bare.arrays().cloned().collect()).unwrap(), bare);
-        let message = |arrays: Vec<Array>| State::of_arrays(&plan, arrays).unwrap_err().to_string();
+        assert_eq!(State::from_arrays(&plan, bare.arrays().cloned().collect()).unwrap(), bare);
+        let message = |arrays: Vec<Array>| State::from_arrays(&plan, arrays).unwrap_err().to_string();
         assert_eq!(message(arrays[1..].to_vec()), "the array `stem.kernel` is no such array, the network expects 8 × 1 × 3 × 3");
         let more = arrays.iter().cloned().chain([Array { name: "x".to_owned(), shape: vec![1], values: vec![0.0] }]);
         assert_eq!(message(more.collect()), "the array `x` is 1, the network expects no such array");

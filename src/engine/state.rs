@@ -42,54 +42,51 @@ impl State {
     /// - `statistics`: mean and variance of each convolution in turn
     /// - `memory`: momentum and mean square of each parameter in turn
     pub(super) fn new(plan: &Plan, parameters: Vec<Vec<f32>>, statistics: Vec<Vec<f32>>, memory: Vec<Vec<f32>>) -> Self {
-        let [own, running, remembered] = places(plan);
-        let arrays = |places: Vec<NamedShape>, values: Vec<Vec<f32>>| {
-            debug_assert_eq!(places.len(), values.len(), "an array for each place");
-            places.into_iter().zip(values).map(|((name, shape), values)| Array { name, shape, values }).collect()
+        let [own, running, remembered] = named_shapes(plan);
+        let arrays = |named: Vec<NamedShape>, values: Vec<Vec<f32>>| {
+            debug_assert_eq!(named.len(), values.len(), "an array for each name");
+            named.into_iter().zip(values).map(|((name, shape), values)| Array { name, shape, values }).collect()
         };
         let (parameters, statistics) = (arrays(own, parameters), arrays(running, statistics));
         Self { parameters, statistics, memory: arrays(remembered, memory) }
     }
 
-    /// Puts the arrays of a file together; the optimizer's memory may be missing, all of it.
+    /// Makes a state of the arrays of a file; the memory of the optimizer may be missing as a whole.
     ///
     /// # Errors
     ///
     /// [`Error::Array`] for the first array that the plan has and the file lacks or has in another shape, or that the file has
     /// beyond the plan.
-    pub fn of_arrays(plan: &Plan, arrays: Vec<Array>) -> Result<Self, Error> {
-        let [own, running, remembered] = places(plan);
+    pub fn from_arrays(plan: &Plan, arrays: Vec<Array>) -> Result<Self, Error> {
+        let [own, running, remembered] = named_shapes(plan);
         let mut arrays: BTreeMap<_, _> = arrays.into_iter().map(|array| (array.name.clone(), array)).collect();
         let parameters = take(&mut arrays, own)?;
         let statistics = take(&mut arrays, running)?;
         let memory = if arrays.is_empty() { Vec::new() } else { take(&mut arrays, remembered)? };
         match arrays.into_values().next() {
-            Some(array) => {
-                Err(Error::Array { name: array.name, expected: "no such array".to_owned(), found: shape_text(&array.shape) })
-            }
+            Some(array) => Err(mismatch(&array.name, None, Some(&array))),
             None => Ok(Self { parameters, statistics, memory }),
         }
     }
 
-    /// Refuses a state of another plan.
+    /// Returns an error unless the state is one of the plan.
     ///
     /// # Errors
     ///
     /// [`Error::Array`] for the first array that differs.
     pub(super) fn check(&self, plan: &Plan) -> Result<(), Error> {
-        let [own, running, remembered] = places(plan);
+        let [own, running, remembered] = named_shapes(plan);
         let remembered = if self.memory.is_empty() { Vec::new() } else { remembered };
         let parts = [(own, &self.parameters), (running, &self.statistics), (remembered, &self.memory)];
-        for (places, arrays) in parts {
-            let text = |array: Option<&Array>| array.map_or("no such array".to_owned(), |array| shape_text(&array.shape));
-            for (position, (name, shape)) in places.iter().enumerate() {
+        for (named, arrays) in parts {
+            for (position, (name, shape)) in named.iter().enumerate() {
                 let found = arrays.get(position).filter(|array| array.name == *name);
                 if found.is_none_or(|array| array.shape != *shape) {
-                    return Err(Error::Array { name: name.clone(), expected: shape_text(shape), found: text(found) });
+                    return Err(mismatch(name, Some(shape), found));
                 }
             }
-            if let Some(array) = arrays.get(places.len()) {
-                return Err(Error::Array { name: array.name.clone(), expected: text(None), found: text(Some(array)) });
+            if let Some(array) = arrays.get(named.len()) {
+                return Err(mismatch(&array.name, None, Some(array)));
             }
         }
         Ok(())
@@ -129,8 +126,10 @@ impl State {
 type NamedShape = (String, Vec<usize>);
 
 /// The arrays of a model: its parameters, its running statistics, and the optimizer's memory.
-fn places(plan: &Plan) -> [Vec<NamedShape>; 3] {
-    let parameters: Vec<_> = plan.steps().iter().flat_map(of_step).collect();
+fn named_shapes(plan: &Plan) -> [Vec<NamedShape>; 3] {
+    let named =
+        |step: &Step| step.parameters().into_iter().map(|(what, shape)| (format!("{}.{what}", step.name), shape)).collect();
+    let parameters: Vec<_> = plan.steps().iter().flat_map::<Vec<_>, _>(named).collect();
     let is_convolution = |step: &&Step| matches!(step.operator, Operator::Convolution { .. });
     let running = |step: &Step| ["mean", "variance"].map(|what| (format!("{}.{what}", step.name), vec![step.output.channels]));
     let statistics = plan.steps().iter().filter(is_convolution).flat_map(running).collect();
@@ -140,29 +139,17 @@ fn places(plan: &Plan) -> [Vec<NamedShape>; 3] {
     [parameters, statistics, memory]
 }
 
-fn of_step(step: &Step) -> Vec<NamedShape> {
-    let (from, to) = (step.input_channels(), step.output.channels);
-    let place = |what: &str, shape: &[usize]| (format!("{}.{what}", step.name), shape.to_vec());
-    match step.operator {
-        Operator::Convolution { kernel: side } => {
-            vec![place("kernel", &[to, from, side, side]), place("scale", &[to]), place("offset", &[to])]
-        }
-        Operator::Linear => vec![place("matrix", &[from, to]), place("bias", &[to])],
-        _ => Vec::new(),
-    }
-}
-
-fn take(arrays: &mut BTreeMap<String, Array>, places: Vec<NamedShape>) -> Result<Vec<Array>, Error> {
+fn take(arrays: &mut BTreeMap<String, Array>, named: Vec<NamedShape>) -> Result<Vec<Array>, Error> {
     let one = |(name, shape): NamedShape| match arrays.remove(&name) {
         Some(array) if array.shape == shape && array.values.len() == shape.iter().product::<usize>() => Ok(array),
-        other => {
-            let found = other.map_or("no such array".to_owned(), |array| shape_text(&array.shape));
-            Err(Error::Array { name, expected: shape_text(&shape), found })
-        }
+        other => Err(mismatch(&name, Some(&shape), other.as_ref())),
     };
-    places.into_iter().map(one).collect()
+    named.into_iter().map(one).collect()
 }
 
-fn shape_text(shape: &[usize]) -> String {
-    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+fn mismatch(name: &str, expected: Option<&[usize]>, found: Option<&Array>) -> Error {
+    let text = |shape: &[usize]| shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ");
+    let [expected, found] =
+        [expected, found.map(|array| &*array.shape)].map(|shape| shape.map_or("no such array".to_owned(), text));
+    Error::Array { name: name.to_owned(), expected, found }
 }

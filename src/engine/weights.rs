@@ -3,17 +3,13 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::network::{Operator, Plan, Step};
+use crate::network::{Plan, Step};
 use crate::unit::Seed;
 
 /// The standard deviation of a normal distribution cut off at two: dividing by it gives the wanted one again.
 const TRUNCATED_DEVIATION: f32 = 0.879_625_6;
 
-/// Draws the parameters of a plan, step by step: kernel, scale and offset of a convolution; matrix and bias of the dense.
-///
-/// # Shapes
-///
-/// - kernel `[out, in, side, side]`, scale and offset `[out]`, matrix `[in, out]`, bias `[out]`, all flat and row-major
+/// Draws the parameters of a plan, step by step, each array flat and row-major: see [`Step::parameters`].
 ///
 /// # Source
 ///
@@ -22,24 +18,25 @@ const TRUNCATED_DEVIATION: f32 = 0.879_625_6;
 #[must_use]
 pub fn initial(plan: &Plan, seed: Seed) -> Vec<Vec<f32>> {
     let mut rng = seed.rng();
-    plan.steps().iter().flat_map(|step| of_step(step, &mut rng)).collect()
+    let parameters = plan.steps().iter().flat_map(Step::parameters);
+    parameters.map(|(name, shape)| draw(name, &shape, &mut rng)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "channel counts are far below 2^24")]
-fn of_step(step: &Step, rng: &mut ChaCha8Rng) -> Vec<Vec<f32>> {
-    let (from, to) = (step.input_channels(), step.output.channels);
-    match step.operator {
-        Operator::Convolution { kernel } => {
-            let fan_in = kernel * kernel * from;
+fn draw(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let count = 0..shape.iter().product();
+    match (name, shape) {
+        ("kernel", [_, of_output @ ..]) => {
+            let fan_in: usize = of_output.iter().product();
             let deviation = (1.0 / fan_in as f32).sqrt() / TRUNCATED_DEVIATION;
-            let weights = (0..to * fan_in).map(|_| deviation * truncated_normal(rng)).collect();
-            vec![weights, vec![1.0; to], vec![0.0; to]]
+            count.map(|_| deviation * truncated_normal(rng)).collect()
         }
-        Operator::Linear => {
+        ("matrix", [from, to]) => {
             let limit = (6.0 / (from + to) as f32).sqrt();
-            vec![(0..from * to).map(|_| rng.random_range(-limit..limit)).collect(), vec![0.0; to]]
+            count.map(|_| rng.random_range(-limit..limit)).collect()
         }
-        _ => Vec::new(),
+        ("scale", _) => vec![1.0; count.end],
+        _ => vec![0.0; count.end],
     }
 }
 

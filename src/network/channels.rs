@@ -19,7 +19,7 @@ use crate::space::Cell;
 /// # Source
 ///
 /// Ying et al., ICML 2019, section 2.2; which vertices get the remainder is read off the published program.
-pub fn of_vertices(cell: &Cell, inputs: usize, outputs: usize) -> Result<Vec<usize>, Error> {
+pub fn channels(cell: &Cell, inputs: usize, outputs: usize) -> Result<Vec<usize>, Error> {
     let last = cell.vertices() - 1;
     let mut channels = vec![0; last + 1];
     channels[0] = inputs;
@@ -54,24 +54,24 @@ mod tests {
     #[test]
     fn the_first_feeders_get_the_remainder() {
         let parallel = cell(&[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)], 3);
-        assert_eq!(of_vertices(&parallel, 4, 8).unwrap(), [4, 3, 3, 2, 8]);
+        assert_eq!(channels(&parallel, 4, 8).unwrap(), [4, 3, 3, 2, 8]);
     }
 
     #[test]
     fn a_vertex_before_others_is_as_wide_as_the_widest_it_feeds() {
         let fork = cell(&[(0, 1), (1, 2), (1, 3), (2, 4), (3, 4)], 3);
-        assert_eq!(of_vertices(&fork, 4, 5).unwrap(), [4, 3, 3, 2, 5]);
+        assert_eq!(channels(&fork, 4, 5).unwrap(), [4, 3, 3, 2, 5]);
     }
 
     #[test]
     fn two_vertices_have_the_channels_of_the_cell() {
-        assert_eq!(of_vertices(&cell(&[(0, 1)], 0), 4, 8).unwrap(), [4, 8]);
+        assert_eq!(channels(&cell(&[(0, 1)], 0), 4, 8).unwrap(), [4, 8]);
     }
 
     #[test]
     fn a_vertex_without_channels_is_refused() {
         let parallel = cell(&[(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)], 3);
-        let message = of_vertices(&parallel, 2, 2).unwrap_err().to_string();
+        let message = channels(&parallel, 2, 2).unwrap_err().to_string();
         assert!(message.contains("divides 2 channels among 3 vertices"), "{message}");
     }
 }

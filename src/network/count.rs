@@ -28,7 +28,7 @@ pub fn cost(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
 /// Counts what the network of a cell would cost with its vertices as they are numbered.
 pub(crate) fn cost_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Cost, Error> {
     skeleton.check()?;
-    let skeleton = skeleton.of_cell(cell)?;
+    let skeleton = skeleton.for_cell(cell)?;
     let Skeleton { image, classes, stem_channels, stacks, cells_per_stack, .. } = skeleton;
     let (mut height, mut width) = (image.height, image.width);
     let mut sum = Sum::default();
@@ -40,7 +40,7 @@ pub(crate) fn cost_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Cost,
             (height, width, outputs) = (height.div_ceil(2), width.div_ceil(2), 2 * outputs);
             sum.write(inputs, height * width);
         }
-        let convolutions = Convolutions::of(cell, outputs)?;
+        let convolutions = Convolutions::new(cell, outputs)?;
         for _ in 0..cells_per_stack {
             convolutions.add_to(&mut sum, inputs, height * width);
             inputs = outputs;
@@ -69,7 +69,7 @@ impl Sum {
         self.operate(weights * outputs, pixels);
     }
 
-    /// Adds the operations of so many weights at so many pixels. They saturate only where there are too many parameters, too.
+    /// Adds the operations of `weights` weights at `pixels` pixels. They saturate only where there are too many parameters, too.
     fn operate(&mut self, weights: usize, pixels: usize) {
         self.flops = self.flops.saturating_add((2 * weights as u64).saturating_mul(pixels as u64));
     }
@@ -80,7 +80,7 @@ impl Sum {
     }
 }
 
-/// The convolutions of a cell of so many output channels.
+/// What the convolutions of a cell cost, and what all of its steps write.
 struct Convolutions {
     /// The weights of those between its vertices.
     weights: usize,
@@ -93,9 +93,9 @@ struct Convolutions {
 }
 
 impl Convolutions {
-    fn of(cell: &Cell, outputs: usize) -> Result<Self, Error> {
+    fn new(cell: &Cell, outputs: usize) -> Result<Self, Error> {
         // The channels of the input do not change those of the other vertices.
-        let of_vertex = channels::of_vertices(cell, 0, outputs)?;
+        let of_vertex = channels(cell, 0, outputs)?;
         let mut found = Self { weights: 0, channels: 0, projected: 0, written: 0 };
         let last = cell.vertices() - 1;
         for (vertex, operation) in (1..).zip(cell.operations()) {

@@ -10,7 +10,7 @@ mod plan;
 mod size;
 mod skeleton;
 
-pub use channels::of_vertices as channels;
+pub use channels::channels;
 pub(crate) use count::cost_as_numbered;
 pub use count::{cost, count};
 pub use encoding::{COST_COLUMNS, ENCODINGS, encode_cost, encoding};

@@ -1,6 +1,6 @@
 //! The plan of a network: steps in order, each reading buffers and writing one.
 
-use super::{Cost, Error, Skeleton, channels};
+use super::{Cost, Error, Skeleton};
 use crate::dataset::ImageShape;
 use crate::space::{Cell, Operator};
 use crate::unit::{Flops, Parameters};
@@ -17,7 +17,7 @@ pub struct Input {
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Where it stands in the network, such as `stack1.cell0.vertex2`; no two steps of a plan have one name.
+    /// Its position in the network, such as `stack1.cell0.vertex2`; no two steps of a plan have one name.
     pub name: String,
     /// What is computed.
     pub operator: Operator,
@@ -34,18 +34,30 @@ impl Step {
         self.inputs.iter().map(|input| input.channels).sum()
     }
 
-    /// Trainable parameters: kernel, scale and offset of a convolution; matrix and bias of a dense step.
+    /// The arrays of trainable parameters, each with its name and its shape.
+    ///
+    /// # Shapes
+    ///
+    /// - kernel `[out, in, side, side]`, scale and offset `[out]` of a convolution; matrix `[in, out]`, bias `[out]` of a linear step
     #[must_use]
-    pub fn parameters(&self) -> u64 {
-        let (from, to) = (self.input_channels() as u64, self.output.channels as u64);
+    pub fn parameters(&self) -> Vec<(&'static str, Vec<usize>)> {
+        let (from, to) = (self.input_channels(), self.output.channels);
         match self.operator {
-            Operator::Convolution { kernel } => (kernel * kernel) as u64 * from * to + 2 * to,
-            Operator::Linear => from * to + to,
-            _ => 0,
+            Operator::Convolution { kernel: side } => {
+                vec![("kernel", vec![to, from, side, side]), ("scale", vec![to]), ("offset", vec![to])]
+            }
+            Operator::Linear => vec![("matrix", vec![from, to]), ("bias", vec![to])],
+            _ => Vec::new(),
         }
     }
 
-    /// Operations for one image, two per multiply-add; only convolutions and dense steps count, as is usual.
+    /// The number of trainable parameters.
+    #[must_use]
+    pub fn parameter_count(&self) -> u64 {
+        self.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+    }
+
+    /// Operations for one image, two per multiply-add; only convolutions and linear steps count, as is usual.
     #[must_use]
     pub fn flops(&self) -> u64 {
         let (from, to) = (self.input_channels() as u64, self.output.channels as u64);
@@ -96,27 +108,26 @@ impl Plan {
     pub(crate) fn compile_as_numbered(cell: &Cell, skeleton: &Skeleton) -> Result<Self, Error> {
         // Before a step is written: a network that is refused may have a great many.
         super::cost_as_numbered(cell, skeleton)?;
-        let skeleton = skeleton.of_cell(cell)?;
-        let mut writer = Writer { images: skeleton.image, steps: Vec::new(), place: "stem".to_owned() };
+        let skeleton = skeleton.for_cell(cell)?;
+        let mut writer = Writer { images: skeleton.image, steps: Vec::new(), prefix: String::new() };
         let mut channels = skeleton.stem_channels;
-        let mut buffer = writer.convolution("", 3, 0, channels);
+        let mut buffer = writer.whole("stem", Operator::Convolution { kernel: 3 }, 0, channels);
         for stack in 0..skeleton.stacks {
             if stack > 0 {
-                writer.place = format!("stack{stack}.halve");
-                buffer = writer.halve(buffer);
+                buffer = writer.whole(&format!("stack{stack}.halve"), Operator::MaxPool2, buffer, channels);
                 channels *= 2;
             }
             for number in 0..skeleton.cells_per_stack {
                 buffer = writer.cell(cell, &format!("stack{stack}.cell{number}"), buffer, channels)?;
             }
         }
-        buffer = writer.average_pool(buffer);
-        writer.dense(buffer, skeleton.classes);
-        Self::of_steps(cell, skeleton, writer.steps)
+        buffer = writer.whole("mean", Operator::GlobalAvgPool, buffer, channels);
+        writer.whole("dense", Operator::Linear, buffer, skeleton.classes);
+        Self::from_steps(cell, skeleton, writer.steps)
     }
 
-    fn of_steps(cell: &Cell, skeleton: Skeleton, steps: Vec<Step>) -> Result<Self, Error> {
-        let parameters = steps.iter().map(Step::parameters).sum();
+    fn from_steps(cell: &Cell, skeleton: Skeleton, steps: Vec<Step>) -> Result<Self, Error> {
+        let parameters = steps.iter().map(Step::parameter_count).sum();
         let counted = u32::try_from(parameters).map_err(|_| Error::TooManyParameters { cell: *cell, found: parameters })?;
         let cost = Cost {
             parameters: Parameters(counted),
@@ -161,8 +172,8 @@ impl Plan {
 struct Writer {
     images: ImageShape,
     steps: Vec<Step>,
-    /// The part of the network that is being written: what the names of its steps start with.
-    place: String,
+    /// What the names of the steps of the part that is being written start with.
+    prefix: String,
 }
 
 impl Writer {
@@ -171,44 +182,31 @@ impl Writer {
     }
 
     fn push(&mut self, part: &str, operator: Operator, inputs: Vec<Input>, output: ImageShape) -> usize {
-        let name = format!("{}{part}", self.place);
+        let name = format!("{}{part}", self.prefix);
         self.steps.push(Step { name, operator, inputs, output });
         self.steps.len()
     }
 
-    /// A convolution of all channels of a buffer.
-    fn convolution(&mut self, part: &str, kernel: usize, buffer: usize, outputs: usize) -> usize {
-        let shape = self.shape(buffer);
-        let output = ImageShape { channels: outputs, ..shape };
-        self.push(part, Operator::Convolution { kernel }, vec![Input { buffer, channels: shape.channels }], output)
-    }
-
-    fn halve(&mut self, buffer: usize) -> usize {
-        let shape = self.shape(buffer);
-        let output = ImageShape { height: shape.height.div_ceil(2), width: shape.width.div_ceil(2), ..shape };
-        self.push("", Operator::MaxPool2, vec![Input { buffer, channels: shape.channels }], output)
-    }
-
-    fn average_pool(&mut self, buffer: usize) -> usize {
-        let shape = self.shape(buffer);
-        let output = ImageShape { height: 1, width: 1, ..shape };
-        "mean".clone_into(&mut self.place);
-        self.push("", Operator::GlobalAvgPool, vec![Input { buffer, channels: shape.channels }], output)
-    }
-
-    fn dense(&mut self, buffer: usize, classes: usize) -> usize {
-        let shape = self.shape(buffer);
-        let output = ImageShape { channels: classes, ..shape };
-        "dense".clone_into(&mut self.place);
-        self.push("", Operator::Linear, vec![Input { buffer, channels: shape.channels }], output)
+    /// A step that reads all channels of a buffer.
+    fn whole(&mut self, name: &str, operator: Operator, buffer: usize, outputs: usize) -> usize {
+        let shape @ ImageShape { channels, height, width } = self.shape(buffer);
+        let output = match operator {
+            Operator::MaxPool2 => ImageShape { height: height.div_ceil(2), width: width.div_ceil(2), ..shape },
+            Operator::GlobalAvgPool => ImageShape { height: 1, width: 1, ..shape },
+            _ => ImageShape { channels: outputs, ..shape },
+        };
+        name.clone_into(&mut self.prefix);
+        self.push("", operator, vec![Input { buffer, channels }], output)
     }
 
     /// A 1×1 convolution of all channels of a buffer: how the cell's input reaches a vertex.
     fn projection(&mut self, buffer: usize, outputs: usize) -> usize {
-        self.convolution(".projection", 1, buffer, outputs)
+        let shape = self.shape(buffer);
+        let inputs = vec![Input { buffer, channels: shape.channels }];
+        self.push(".projection", Operator::Convolution { kernel: 1 }, inputs, ImageShape { channels: outputs, ..shape })
     }
 
-    /// The sum of the first `channels` of some buffers; one buffer is read where it stands.
+    /// The sum of the first `channels` of some buffers; one buffer is read as it is.
     fn sum(&mut self, buffers: &[usize], channels: usize) -> Input {
         if let [buffer] = *buffers {
             return Input { buffer, channels };
@@ -220,13 +218,13 @@ impl Writer {
 
     fn cell(&mut self, cell: &Cell, name: &str, input: usize, outputs: usize) -> Result<usize, Error> {
         let last = cell.vertices() - 1;
-        let channels = channels::of_vertices(cell, self.shape(input).channels, outputs)?;
+        let channels = super::channels(cell, self.shape(input).channels, outputs)?;
         let mut buffers = vec![input; last];
         for vertex in 1..last {
-            self.place = format!("{name}.vertex{vertex}");
+            self.prefix = format!("{name}.vertex{vertex}");
             buffers[vertex] = self.vertex(cell, vertex, &buffers, channels[vertex]);
         }
-        self.place = format!("{name}.output");
+        self.prefix = format!("{name}.output");
         let feeders: Vec<_> = cell.predecessors(last).filter(|vertex| *vertex != 0).map(|vertex| buffers[vertex]).collect();
         let mut terms = Vec::new();
         match *feeders {

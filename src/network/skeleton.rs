@@ -56,7 +56,7 @@ impl Skeleton {
     /// # Errors
     ///
     /// As [`cost`](super::cost) of the cell with the narrowest stem.
-    pub(super) fn of_cell(&self, cell: &Cell) -> Result<Self, Error> {
+    pub(super) fn for_cell(&self, cell: &Cell) -> Result<Self, Error> {
         let Some(wanted) = self.equal_flops else { return Ok(*self) };
         let wide = |multiple: usize| Self { stem_channels: multiple * self.stem_channels, equal_flops: None, ..*self };
         let flops = |multiple: usize| Ok::<_, Error>(super::cost_as_numbered(cell, &wide(multiple))?.flops.0);
@@ -81,7 +81,7 @@ impl Skeleton {
         Ok(wide(if below > 0 && costs.0.is_ok_and(is_below_nearer) { below } else { above }))
     }
 
-    /// Passes a skeleton of which a network can be made.
+    /// Returns an error unless a network can be made of the skeleton.
     ///
     /// # Errors
     ///

@@ -45,7 +45,7 @@ pub fn retrain(
     device.check().map_err(train::Error::from)?;
     let records = benchmark.records()?;
     let manifest = benchmark.manifest();
-    let protocol = Protocol::of_identity(&manifest.protocol).ok().filter(|_| manifest.seed.is_some());
+    let protocol = Protocol::from_identity(&manifest.protocol).ok().filter(|_| manifest.seed.is_some());
     let protocol = protocol.ok_or_else(|| Error::NotRetrainable { folder: benchmark.folder().to_owned() })?.resolve(dataset)?;
     let data = Data::select(&protocol, dataset)?;
     let (expected, found) = (manifest.dataset.sha256.clone().unwrap_or_default(), data.dataset().sha256());

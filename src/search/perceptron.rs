@@ -15,7 +15,7 @@ const HIDDEN: usize = 9;
 /// Rows that a step of the training sees.
 const BATCH: usize = 32;
 /// How much of the mean slope, and of the mean squared slope, stays at each step.
-const MOMENTA: [f32; 2] = [0.9, 0.99];
+const BETAS: [f32; 2] = [0.9, 0.99];
 /// Keeps steps finite where slopes vanish.
 const EPSILON: f32 = 1e-7;
 
@@ -227,14 +227,14 @@ struct Adam {
 
 impl Adam {
     fn step(&mut self, numbers: &mut Numbers, slopes: &Numbers) {
-        for (left, momentum) in self.left.iter_mut().zip(MOMENTA) {
+        for (left, momentum) in self.left.iter_mut().zip(BETAS) {
             *left *= momentum;
         }
         let scales = self.left.map(|left| 1.0 / (1.0 - left));
         let rate = self.rate;
         let update = |number: &mut f32, slope: f32, mean: &mut f32, squares: &mut f32| {
-            *mean = MOMENTA[0] * *mean + (1.0 - MOMENTA[0]) * slope;
-            *squares = MOMENTA[1] * *squares + (1.0 - MOMENTA[1]) * slope * slope;
+            *mean = BETAS[0] * *mean + (1.0 - BETAS[0]) * slope;
+            *squares = BETAS[1] * *squares + (1.0 - BETAS[1]) * slope * slope;
             *number -= rate * (*mean * scales[0]) / ((*squares * scales[1]).sqrt() + EPSILON);
         };
         let [means, squares] = &mut self.means;

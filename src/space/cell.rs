@@ -27,7 +27,7 @@ struct Texts {
 
 impl Cell {
     /// Wraps a spec of which every vertex is on a path from the input to the output.
-    pub(super) fn of_pruned(spec: Spec) -> Self {
+    pub(super) fn from_pruned(spec: Spec) -> Self {
         Self(spec)
     }
 
@@ -64,7 +64,7 @@ impl Cell {
     /// The official hash: equal for cells that differ only in the numbering of their vertices.
     #[must_use]
     pub fn hash(&self) -> ModuleHash {
-        hash::of(self)
+        hash::hash(self)
     }
 
     /// The official hashes of many cells: on all cores, and on each many times as fast as one after the other.
@@ -74,7 +74,7 @@ impl Cell {
     /// - returns: as many as `cells`, in their order
     #[must_use]
     pub fn hashes(cells: &[Self]) -> Vec<ModuleHash> {
-        hash::of_all(cells)
+        hash::hash_all(cells)
     }
 }
 

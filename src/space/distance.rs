@@ -5,10 +5,10 @@ use super::{Cell, OPERATIONS};
 
 /// The most interior vertices that a cell has room for.
 const INTERIOR: usize = CAPACITY - 2;
-/// Where the edges from the input and to the output stand in a mask of positions.
+/// The bits of the edges from the input and to the output in a mask of positions.
 const FROM_INPUT: u32 = 1 << INTERIOR;
 const TO_OUTPUT: u32 = 1 << (INTERIOR + 1);
-/// How far the edges that run back stand above those that run forth.
+/// The shift of the bits of backward edges above those of forward edges.
 const BACK: u32 = 16;
 
 /// Counts the fewest edits that make one cell of the other, up to the numbering of the vertices.

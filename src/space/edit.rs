@@ -15,7 +15,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::spec::{CAPACITY, edge_bit};
+use super::spec::{CAPACITY, edge_bit, ones};
 use super::{Cell, Operation, Space, Spec};
 
 const INPUT: usize = 0;
@@ -44,7 +44,7 @@ impl Space {
     pub fn distinct_neighbours(&self, cell: &Cell) -> Vec<Cell> {
         let mut neighbours = Vec::new();
         let mut seen = FxHashSet::default();
-        Draft::of(cell).for_each_step(self, |neighbour| {
+        Draft::new(cell).for_each_step(self, |neighbour| {
             if self.check(neighbour).is_ok() && seen.insert(neighbour.fingerprint()) {
                 neighbours.push(neighbour);
             }
@@ -65,7 +65,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(cell: &Cell) -> Self {
+    fn new(cell: &Cell) -> Self {
         let vertices = cell.vertices();
         let name = |vertex: usize| match vertex {
             0 => INPUT,
@@ -105,7 +105,7 @@ impl Draft {
     fn ancestors(&self) -> [u16; CAPACITY] {
         let mut ancestors = std::array::from_fn(|vertex| 1 << vertex);
         for vertex in self.order() {
-            for x in ones(self.predecessors[vertex]) {
+            for x in ones(self.predecessors[vertex].into()) {
                 ancestors[vertex] |= ancestors[x];
             }
         }
@@ -118,7 +118,7 @@ impl Draft {
         let mut left = (1_u16 << draft.vertices) - 1;
         std::iter::from_fn(move || {
             let ready = |vertex: &usize| draft.predecessors[*vertex] & left == 0 && (*vertex != OUTPUT || left == 1 << OUTPUT);
-            let next = ones(left).find(ready)?;
+            let next = ones(left.into()).find(ready)?;
             left &= !(1 << next);
             Some(next)
         })
@@ -131,11 +131,11 @@ impl Draft {
         for (place, vertex) in self.order().enumerate() {
             places[vertex] = place;
             operations[place] = self.operations[vertex];
-            for x in ones(self.predecessors[vertex]) {
+            for x in ones(self.predecessors[vertex].into()) {
                 edges |= edge_bit(places[x], place);
             }
         }
-        Cell::of_pruned(Spec::from_bits(edges, &operations[1..self.vertices - 1]))
+        Cell::from_pruned(Spec::from_bits(edges, &operations[1..self.vertices - 1]))
     }
 
     /// Calls `visit` for the cell after each step, those of too many vertices or edges left out.
@@ -206,7 +206,7 @@ impl Draft {
         }
     }
 
-    /// Takes away a vertex between `x` and `y`; the last one takes its name.
+    /// Removes a vertex between `x` and `y`; the last one takes its name.
     fn remove(&mut self, vertex: usize, x: usize, y: usize) {
         self.flip(x, vertex);
         self.flip(vertex, y);
@@ -216,24 +216,15 @@ impl Draft {
             return;
         }
         self.operations[vertex] = self.operations[last];
-        for y in ones(self.successors[last]) {
+        for y in ones(self.successors[last].into()) {
             self.flip(last, y);
             self.flip(vertex, y);
         }
-        for x in ones(self.predecessors[last]) {
+        for x in ones(self.predecessors[last].into()) {
             self.flip(x, last);
             self.flip(x, vertex);
         }
     }
-}
-
-/// The places of the ones among the bits, ascending.
-fn ones(mut bits: u16) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
-        bits &= bits - 1;
-        Some(place)
-    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ impl Space {
     /// # Ok::<(), nasbench::space::Error>(())
     /// ```
     pub fn enumerate(&self) -> Result<Enumeration, Error> {
-        Enumeration::of(*self)
+        let mut found = Enumeration::without_hashes(*self)?;
+        found.hashes = hash::hash_all(&found.cells);
+        Ok(found)
     }
 
     /// Lists the cells: one for each hash, and of isomorphic cells the one that the official enumeration meets first.
@@ -46,7 +48,7 @@ impl Space {
     ///
     /// As [`enumerate`](Self::enumerate).
     pub fn cells(&self) -> Result<Vec<Cell>, Error> {
-        Ok(Classes::of(*self)?.cells)
+        Ok(Enumeration::without_hashes(*self)?.cells)
     }
 
     /// Counts all labelled cells, isomorphic ones included.
@@ -73,7 +75,7 @@ impl Space {
         Ok(self.check(cell)?.representative())
     }
 
-    /// The edge masks of graphs of so many vertices in which every vertex but the last has an out-edge and every vertex but
+    /// The edge masks of graphs of `vertices` vertices in which every vertex but the last has an out-edge and every vertex but
     /// the first an in-edge, ascending.
     fn graphs(&self, vertices: usize) -> impl Iterator<Item = u64> + use<> {
         let max_edges = self.max_edges;
@@ -89,7 +91,7 @@ impl Space {
 
     /// A graph with the operations of a code.
     fn labelled(&self, vertices: usize, edges: u64, code: usize) -> Cell {
-        Cell::of_pruned(Spec::from_bits(edges, &self.decoded(vertices, code)[..vertices - 2]))
+        Cell::from_pruned(Spec::from_bits(edges, &self.decoded(vertices, code)[..vertices - 2]))
     }
 
     /// The operations of a code: their positions are its digits, the last interior vertex's changing fastest.
@@ -124,15 +126,20 @@ pub(super) fn is_full(vertices: usize, edges: u64) -> bool {
 
 /// The cells of a space, once each, with a dense index that never changes.
 ///
-/// The index counts in the official order, so that a smaller space's cells have the same index in a larger one's. What stands
-/// for a class of isomorphic cells is the one that the official enumeration meets first, as in the official records.
+/// The index counts in the official order, so that a smaller space's cells have the same index in a larger one's. The cell
+/// of a class of isomorphic cells is the one that the official enumeration meets first, as in the official records.
 ///
 /// Every pruned cell is one of the labelled ones (1,293,208 in NAS-Bench-101), whose classes are kept: [`index_of`](Self::index_of)
 /// reads two tables and computes no hash.
 #[derive(Debug)]
 pub struct Enumeration {
     space: Space,
-    classes: Classes,
+    /// The first cell of each class of isomorphic cells.
+    cells: Vec<Cell>,
+    /// The class of each labelled cell.
+    of_labelled: Vec<u32>,
+    /// For each number of vertices and each edge mask the first labelled cell of that graph, or [`NONE`].
+    first_labelled: Vec<Vec<u32>>,
     hashes: Vec<ModuleHash>,
     /// The cells in the order of their hashes.
     by_hash: OnceLock<Vec<u32>>,
@@ -140,38 +147,37 @@ pub struct Enumeration {
     isomorphs: OnceLock<Vec<u16>>,
 }
 
-/// The classes of isomorphic cells.
-#[derive(Debug)]
-struct Classes {
-    /// The first cell of each class.
-    cells: Vec<Cell>,
-    /// The class of each labelled cell.
-    of_labelled: Vec<u32>,
-    /// For each number of vertices and each edge mask the first labelled cell of that graph, or [`NONE`].
-    first_labelled: Vec<Vec<u32>>,
-}
-
-impl Classes {
-    fn of(space: Space) -> Result<Self, Error> {
+impl Enumeration {
+    /// Finds the classes of isomorphic cells.
+    fn without_hashes(space: Space) -> Result<Self, Error> {
         let labelled = space.labelled_count();
         if labelled > MOST_LABELLED {
             return Err(Error::TooLarge { labelled, limit: MOST_LABELLED });
         }
-        let mut classes = Self { cells: Vec::new(), of_labelled: Vec::new(), first_labelled: vec![Vec::new(); 2] };
+        let mut found = Self {
+            space,
+            cells: Vec::new(),
+            of_labelled: Vec::new(),
+            first_labelled: vec![Vec::new(); 2],
+            hashes: Vec::new(),
+            by_hash: OnceLock::new(),
+            isomorphs: OnceLock::new(),
+        };
         let mut known = FxHashMap::default();
         for vertices in 2..=space.max_vertices {
-            classes.add(space, vertices, &mut known);
+            found.add(vertices, &mut known);
         }
-        Ok(classes)
+        Ok(found)
     }
 
-    /// Adds the cells of so many vertices.
-    fn add(&mut self, space: Space, vertices: usize, known: &mut FxHashMap<u64, u32>) {
+    /// Adds the cells of `vertices` vertices.
+    fn add(&mut self, vertices: usize, known: &mut FxHashMap<u64, u32>) {
+        let space = self.space;
         let graphs: Vec<_> = space.graphs(vertices).collect();
         let labellings = space.labellings(vertices);
         let of_vertex = |place: usize| (0..labellings).map(|code| space.decoded(vertices, code)[place]).collect();
         let operations: Vec<Vec<_>> = (0..vertices - 2).map(of_vertex).collect();
-        let of_graph = |edges: &u64| fingerprint::of_labellings(space.labelled(vertices, *edges, 0).spec(), &operations);
+        let of_graph = |edges: &u64| fingerprint::all_labellings(space.labelled(vertices, *edges, 0).spec(), &operations);
         let fingerprints: Vec<u64> = graphs.par_iter().flat_map_iter(of_graph).collect();
         let mut first_labelled = vec![NONE; 1 << (vertices * (vertices - 1) / 2)];
         for (edges, fingerprints) in graphs.iter().zip(fingerprints.chunks(labellings)) {
@@ -193,18 +199,12 @@ fn small(count: usize) -> u32 {
     u32::try_from(count).expect("the number of labelled cells was checked")
 }
 
-/// An edge mask as a place in a table.
+/// An edge mask as an index.
 fn place(edges: u64) -> usize {
     usize::try_from(edges).expect("a mask of at most 21 edges")
 }
 
 impl Enumeration {
-    fn of(space: Space) -> Result<Self, Error> {
-        let classes = Classes::of(space)?;
-        let hashes = hash::of_all(&classes.cells);
-        Ok(Self { space, classes, hashes, by_hash: OnceLock::new(), isomorphs: OnceLock::new() })
-    }
-
     /// The space.
     #[must_use]
     pub const fn space(&self) -> Space {
@@ -215,19 +215,19 @@ impl Enumeration {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "every space has the cell of two vertices")]
     pub const fn len(&self) -> usize {
-        self.classes.cells.len()
+        self.cells.len()
     }
 
     /// How many labelled cells there are, isomorphic ones included.
     #[must_use]
     pub const fn labelled(&self) -> usize {
-        self.classes.of_labelled.len()
+        self.of_labelled.len()
     }
 
     /// The cells in the order of their index.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
-        &self.classes.cells
+        &self.cells
     }
 
     /// The hashes of the [`cells`](Self::cells).
@@ -242,8 +242,8 @@ impl Enumeration {
         if self.space.check(*cell).is_err() {
             return None;
         }
-        let first = self.classes.first_labelled[cell.vertices()][place(cell.edge_bits())];
-        Some(self.classes.of_labelled[first as usize + self.space.code(*cell)] as usize)
+        let first = self.first_labelled[cell.vertices()][place(cell.edge_bits())];
+        Some(self.of_labelled[first as usize + self.space.code(*cell)] as usize)
     }
 
     /// The index of the cell with a hash; `None` if the space does not have it.
@@ -273,7 +273,7 @@ impl Enumeration {
     pub fn isomorphs(&self, index: usize) -> usize {
         let counts = self.isomorphs.get_or_init(|| {
             let mut counts = vec![0; self.len()];
-            self.classes.of_labelled.iter().for_each(|class| counts[*class as usize] += 1);
+            self.of_labelled.iter().for_each(|class| counts[*class as usize] += 1);
             counts
         });
         counts[index].into()

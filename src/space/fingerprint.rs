@@ -17,7 +17,7 @@ impl Cell {
     /// store [`hash`](Self::hash) instead.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        of(self.spec())
+        fingerprint(self.spec())
     }
 
     /// Whether two cells differ at most in the numbering of their vertices: whether they share their official hash.
@@ -35,15 +35,15 @@ fn counts(cell: &Cell) -> u64 {
     cell.operations().map(|operation| 1_u64 << (8 * operation.label())).sum()
 }
 
-/// The odd constants that tell what a number stands for.
+/// The odd factors of a neighbour before, a neighbour after and the vertex itself.
 const FROM: u64 = 0x9E37_79B9_7F4A_7C15;
 const TO: u64 = 0xC2B2_AE3D_27D4_EB4F;
 const OWN: u64 = 0x1656_67B1_9E37_79F9;
 
 /// Hashes a spec in as many rounds as it has vertices, all vertices at once.
-pub(super) fn of(spec: Spec) -> u64 {
+fn fingerprint(spec: Spec) -> u64 {
     let vertices = spec.vertices();
-    let degrees = Degrees::of(spec.edges());
+    let degrees = Degrees::new(spec.edges());
     let mut labels = [[0]; CAPACITY];
     for (vertex, label) in labels[..vertices].iter_mut().enumerate() {
         *label = [degrees.label(vertex, spec.operation(vertex))];
@@ -58,7 +58,7 @@ pub(super) fn of(spec: Spec) -> u64 {
 ///
 /// - `operations`: `[interior vertices, labellings]`
 /// - returns: `[labellings]`
-pub(super) fn of_labellings(graph: Spec, operations: &[Vec<Operation>]) -> Vec<u64> {
+pub(super) fn all_labellings(graph: Spec, operations: &[Vec<Operation>]) -> Vec<u64> {
     Arch::new().dispatch(Labellings { graph, operations })
 }
 
@@ -79,7 +79,7 @@ impl NullaryFnOnce for Labellings<'_> {
         let Self { graph, operations } = self;
         let vertices = graph.vertices();
         let count = operations.first().map_or(1, Vec::len);
-        let degrees = Degrees::of(graph.edges());
+        let degrees = Degrees::new(graph.edges());
         let ends = [0, vertices - 1].map(|end| degrees.label(end, None));
         let mut fingerprints = Vec::with_capacity(count + LANES);
         for start in (0..count).step_by(LANES) {
@@ -100,7 +100,7 @@ impl NullaryFnOnce for Labellings<'_> {
 struct Degrees([u64; CAPACITY]);
 
 impl Degrees {
-    fn of(edges: impl Iterator<Item = (usize, usize)>) -> Self {
+    fn new(edges: impl Iterator<Item = (usize, usize)>) -> Self {
         let mut degrees = [0; CAPACITY];
         for (x, y) in edges {
             degrees[x] += 1 << 8;
@@ -154,7 +154,7 @@ fn add_product<const N: usize>(sums: &mut [u64; N], labels: &[u64; N], factor: u
 
 /// Makes every bit depend on every other: the finishing of the SplitMix64 generator.
 #[inline(always)]
-const fn mix(number: u64) -> u64 {
+pub(super) const fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     number ^ (number >> 31)

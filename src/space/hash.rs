@@ -20,19 +20,13 @@ const OUTPUT_LABEL: i8 = -2;
 pub struct ModuleHash([u8; 16]);
 
 impl ModuleHash {
-    /// The sixteen bytes.
-    #[must_use]
-    pub const fn bytes(&self) -> [u8; 16] {
-        self.0
-    }
-
     /// Reads 32 hex digits; `None` for any other text.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         hex::parse(text).map(Self)
     }
 
-    /// The hash as bytes, for hashing it further.
+    /// The sixteen bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0
@@ -66,13 +60,13 @@ impl fmt::Debug for ModuleHash {
 }
 
 /// Hashes one cell.
-pub(super) fn of(cell: &Cell) -> ModuleHash {
-    of_some(std::slice::from_ref(cell))[0]
+pub(super) fn hash(cell: &Cell) -> ModuleHash {
+    hash_side_by_side(std::slice::from_ref(cell))[0]
 }
 
 /// Hashes cells, on all cores.
-pub(super) fn of_all(cells: &[Cell]) -> Vec<ModuleHash> {
-    cells.par_chunks(CELLS_AT_ONCE).flat_map_iter(of_some).collect()
+pub(super) fn hash_all(cells: &[Cell]) -> Vec<ModuleHash> {
+    cells.par_chunks(CELLS_AT_ONCE).flat_map_iter(hash_side_by_side).collect()
 }
 
 /// As many cells as fill the lanes well and whose labels stay in the cache.
@@ -84,19 +78,19 @@ const CELLS_AT_ONCE: usize = 128;
 ///
 /// Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019, and its published program:
 /// the texts, signs and brackets below are those that its Python prints.
-fn of_some(cells: &[Cell]) -> Vec<ModuleHash> {
+fn hash_side_by_side(cells: &[Cell]) -> Vec<ModuleHash> {
     let mut queue = Queue::new();
     let mut labels = vec![[Label::default(); CAPACITY]; cells.len()];
     for (cell, labels) in cells.iter().zip(&mut labels) {
         first_labels(cell, labels);
     }
     let mut before = labels.clone();
-    let neighbours: Vec<_> = cells.iter().map(Neighbours::of_all).collect();
+    let neighbours: Vec<_> = cells.iter().map(Neighbours::of_each_vertex).collect();
     let rounds = cells.iter().map(|cell| cell.vertices()).max().unwrap_or(0);
     for round in 0..rounds {
         before.copy_from_slice(&labels);
         let mut put = |place: usize, digests: &Digests, lane: usize| {
-            labels[place / CAPACITY][place % CAPACITY] = Label::of_lane(digests, lane);
+            labels[place / CAPACITY][place % CAPACITY] = Label::from_lane(digests, lane);
         };
         for (number, (cell, before)) in cells.iter().zip(&before).enumerate().filter(|(_, (cell, _))| cell.vertices() > round) {
             for (vertex, around) in neighbours[number][..cell.vertices()].iter().enumerate() {
@@ -127,15 +121,15 @@ struct Label {
 }
 
 impl Label {
-    fn of(digest: [u8; 16]) -> Self {
+    fn from_digest(digest: [u8; 16]) -> Self {
         let (first, _) = digest.split_first_chunk().expect("a digest has 16 bytes");
         let mut digits = [0; DIGITS];
         digits.copy_from_slice(hex::print(&digest).as_bytes());
         Self { first: u64::from_be_bytes(*first), digits }
     }
 
-    /// Takes one of the digests.
-    fn of_lane(digests: &Digests, lane: usize) -> Self {
+    /// The label of one lane.
+    fn from_lane(digests: &Digests, lane: usize) -> Self {
         let [first, second, ..] = digests.words.map(|word| u64::from(word[lane].swap_bytes()));
         let mut digits = [0; DIGITS];
         for (part, word) in digits.chunks_exact_mut(8).zip(&digests.digits) {
@@ -153,7 +147,7 @@ struct Neighbours {
 }
 
 impl Neighbours {
-    fn of_all(cell: &Cell) -> [Self; CAPACITY] {
+    fn of_each_vertex(cell: &Cell) -> [Self; CAPACITY] {
         let mut all = [Self::default(); CAPACITY];
         for (x, y) in cell.edges() {
             all[x].after |= 1 << y;
@@ -187,7 +181,7 @@ fn first_label(outgoing: usize, incoming: usize, label: i8) -> Label {
         let degrees = (0..CAPACITY).flat_map(|outgoing| (0..CAPACITY).map(move |incoming| (outgoing, incoming)));
         let text = |(outgoing, incoming), label| format!("({outgoing}, {incoming}, {label})");
         let texts = degrees.flat_map(|degrees| labels.clone().map(move |label| text(degrees, label)));
-        texts.map(|text| Label::of(Md5::digest(text).into())).collect()
+        texts.map(|text| Label::from_digest(Md5::digest(text).into())).collect()
     });
     let label = usize::from(label.wrapping_sub(OUTPUT_LABEL).cast_unsigned());
     KNOWN[(outgoing * CAPACITY + incoming) * usize::from(LABELS.cast_unsigned()) + label]
@@ -279,7 +273,7 @@ impl Queue {
         }
     }
 
-    /// Hands out the digests of all that wait.
+    /// Hashes all waiting texts.
     fn flush(&mut self, put: &mut impl FnMut(usize, &Digests, usize)) {
         for (texts, places) in self.waiting.iter_mut().filter(|(_, places)| !places.is_empty()) {
             hand_out(texts, places, put);
@@ -287,7 +281,7 @@ impl Queue {
     }
 }
 
-/// Hands out the digests of the texts, of which as many count as there are places.
+/// Calls `put` with the digest of each text that has a position.
 fn hand_out(texts: &[u8], places: &mut Vec<usize>, put: &mut impl FnMut(usize, &Digests, usize)) {
     let digests = md5::digests(texts);
     places.drain(..).enumerate().for_each(|(lane, place)| put(place, &digests, lane));

@@ -30,16 +30,16 @@ impl Space {
         let smaller: usize = (2..vertices).map(|vertices| self.classes_below(vertices, u64::MAX)).sum();
         let positions: Vec<_> = first.operations().map(|operation| self.position(operation)).collect();
         let code = positions.iter().fold(0, |code, position| code * kinds + position);
-        let symmetries = Graph::of(vertices, first.edge_bits()).symmetries().unwrap_or_default();
+        let symmetries = Graph::new(vertices, first.edge_bits()).symmetries().unwrap_or_default();
         let is_first = |code: &usize| symmetries.iter().all(|symmetry| symmetry.moved(*code, kinds) >= *code);
         Ok(smaller + self.classes_below(vertices, first.edge_bits()) + (0..code).filter(is_first).count())
     }
 
-    /// Counts the classes of isomorphic cells whose first one has so many vertices and an edge mask below a limit.
+    /// Counts the classes of isomorphic cells whose first one has `vertices` vertices and an edge mask below a limit.
     fn classes_below(&self, vertices: usize, limit: u64) -> usize {
         let mut count = 0;
         self.visit_graphs(vertices, 1, 0, limit, &mut |edges| {
-            if let Some(symmetries) = Graph::of(vertices, edges).symmetries() {
+            if let Some(symmetries) = Graph::new(vertices, edges).symmetries() {
                 let fixed = |symmetry: &Symmetry| self.operation_count().pow(symmetry.cycles());
                 count += symmetries.iter().map(fixed).sum::<usize>() / symmetries.len();
             }
@@ -109,7 +109,7 @@ impl Symmetry {
 }
 
 impl Graph {
-    fn of(vertices: usize, edges: u64) -> Self {
+    fn new(vertices: usize, edges: u64) -> Self {
         let column = |y: usize| edges >> (y * y.saturating_sub(1) / 2) & ((1 << y) - 1);
         Self { vertices, edges, predecessors: std::array::from_fn(|y| if y < vertices { column(y) } else { 0 }) }
     }

@@ -23,7 +23,7 @@ impl Cell {
     /// ```
     #[must_use]
     pub fn representative(&self) -> Self {
-        Numberings::of(self).first()
+        Numberings::new(self).first()
     }
 
     /// Counts the labelled cells that differ from this one only in the numbering of their vertices, itself included.
@@ -73,7 +73,7 @@ struct Partial {
 const LABEL_BITS: usize = 3;
 
 impl Numberings {
-    fn of(cell: &Cell) -> Self {
+    fn new(cell: &Cell) -> Self {
         let (last, interior) = (cell.vertices() - 1, cell.vertices() - 2);
         let mut found = Self {
             interior,
@@ -105,7 +105,7 @@ impl Numberings {
         let (edges, labels) = self.best;
         let operation = |position: usize| Operation::ALL[(labels >> (LABEL_BITS * (CAPACITY - position)) & 0b111) as usize];
         let operations: [Operation; CAPACITY] = std::array::from_fn(|place| operation((place + 1).min(CAPACITY)));
-        Cell::of_pruned(Spec::from_bits(edges, &operations[..self.interior]))
+        Cell::from_pruned(Spec::from_bits(edges, &operations[..self.interior]))
     }
 
     /// Tries every vertex at a position whose successors all have later ones.
@@ -214,7 +214,7 @@ mod tests {
         agrees_with_the_enumeration(space(4).with_operations(&Operation::ALL).unwrap());
     }
 
-    /// Passes a space in which every labelled cell has the first of its hash as its representative.
+    /// Asserts that the representative of every labelled cell is the first of its hash.
     fn assert_first_of_each_hash(space: Space) {
         let mut first: HashMap<_, Cell> = HashMap::new();
         for cell in space.labelled_cells() {

@@ -154,7 +154,7 @@ pub enum Error {
         /// The limit given.
         found: usize,
     },
-    /// No cell has so few edges, or none can have so many.
+    /// No cell can have this number of edges.
     #[error("a space of at most {found} edges, expected 1 to {MOST_EDGES}")]
     EdgeLimit {
         /// The limit given.
@@ -296,7 +296,7 @@ impl Space {
         self.max_edges
     }
 
-    /// Passes a cell that lies within the limits, in the order in which the official program checks.
+    /// Returns an error unless the cell is in the space; checks in the order of the official program.
     ///
     /// # Errors
     ///

@@ -34,11 +34,11 @@ pub enum Mutation {
 /// Every form of mutation.
 pub const MUTATIONS: &[Mutation] = &[Mutation::OneEdit, Mutation::Notebook, Mutation::Naszilla];
 
-/// After so many single edits in vain it is time to list what there is to draw.
+/// The single edits that may fail before the possible ones are listed.
 const PATIENCE: usize = 8;
-/// After so many edits in a row that change only what pruning removes, there is no other cell to reach.
+/// The edits in a row that may change only what pruning removes before the search for another cell is given up.
 const MOST_STEPS: usize = 100;
-/// After so many draws of many edits in vain, there is no other cell to draw.
+/// The draws of many edits that may fail before the search for another cell is given up.
 const MOST_DRAWS: usize = 100_000;
 
 impl Mutation {
@@ -178,7 +178,7 @@ fn with_another_operation(space: &Space, spec: Spec, vertex: usize, rng: &mut Ch
     operation.map_or(spec, |operation| spec.with_operation(vertex, operation))
 }
 
-/// The places of all possible edges.
+/// All possible edges.
 fn pairs(vertices: usize) -> impl Iterator<Item = (usize, usize)> {
     (1..vertices).flat_map(|y| (0..y).map(move |x| (x, y)))
 }

@@ -112,14 +112,14 @@ const fn possible_edges(vertices: usize) -> usize {
 /// A labelled graph is drawn uniformly, whatever its size; it is kept if it is full, and then with the chance of one in its
 /// isomorphs. So each class is drawn as often as each other one, without a list of them.
 fn uniform_cell(space: &Space, rng: &mut ChaCha8Rng) -> Cell {
-    let sizes = Sizes::of(space);
+    let sizes = Sizes::new(space);
     loop {
         let (vertices, edge_count) = sizes.draw(rng);
         let edges = random_edges(possible_edges(vertices), edge_count, rng);
         if !is_full(vertices, edges) {
             continue;
         }
-        let cell = Cell::of_pruned(Spec::from_bits(edges, &random_operations(space, vertices - 2, rng)));
+        let cell = Cell::from_pruned(Spec::from_bits(edges, &random_operations(space, vertices - 2, rng)));
         if rng.random_range(0..cell.isomorphs()) == 0 {
             return cell;
         }
@@ -134,7 +134,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(space: &Space) -> Self {
+    fn new(space: &Space) -> Self {
         let mut lines = Vec::new();
         let mut total = 0;
         let mut labellings = 1;

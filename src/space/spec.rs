@@ -24,13 +24,28 @@ pub(super) const fn edge_bit(x: usize, y: usize) -> u64 {
     1 << (x + y * (y - 1) / 2)
 }
 
-/// The places of the ones among the bits, ascending.
-fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+/// The positions of the ones among the bits, ascending.
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        let position = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
         bits &= bits - 1;
-        Some(place)
+        Some(position)
     })
+}
+
+/// The vertices on the paths from the input to the output `last`, a bit for each; none if there is no path.
+pub(super) fn on_paths(last: usize, predecessors: impl Fn(usize) -> u64) -> u64 {
+    let mut reached = 1_u64;
+    for y in 1..=last {
+        reached |= u64::from(predecessors(y) & reached != 0) << y;
+    }
+    let mut reaching = 1_u64 << last;
+    for y in (1..=last).rev() {
+        if reaching >> y & 1 == 1 {
+            reaching |= predecessors(y);
+        }
+    }
+    reached & reaching
 }
 
 /// The ends of the edge of each bit.
@@ -216,22 +231,11 @@ impl Spec {
     ///
     /// [`Error::Disconnected`] if the input does not reach the output.
     pub fn prune(&self) -> Result<Cell, Error> {
-        let last = self.vertices() - 1;
-        let mut reached = 1_u64;
-        for y in 1..=last {
-            reached |= u64::from(self.predecessor_bits(y) & reached != 0) << y;
-        }
-        let mut reaching = 1_u64 << last;
-        for y in (1..=last).rev() {
-            if reaching >> y & 1 == 1 {
-                reaching |= self.predecessor_bits(y);
-            }
-        }
-        let kept = reached & reaching;
-        if kept & 1 == 0 || kept >> last & 1 == 0 {
+        let kept = on_paths(self.vertices() - 1, |y| self.predecessor_bits(y));
+        if kept == 0 {
             return Err(Error::Disconnected);
         }
-        Ok(Cell::of_pruned(if kept.count_ones() as usize == self.vertices() { *self } else { self.select(kept) }))
+        Ok(Cell::from_pruned(if kept.count_ones() as usize == self.vertices() { *self } else { self.select(kept) }))
     }
 
     /// The graph of some of the vertices, a bit for each, the input and the output among them.

@@ -36,7 +36,7 @@ impl Costs {
             return Err(Error::NoNetwork { what: format!("`{}`, which was imported,", benchmark.folder().display()) });
         }
         let skeleton = benchmark.skeleton()?;
-        let protocol = Protocol::of_identity(&benchmark.manifest().protocol);
+        let protocol = Protocol::from_identity(&benchmark.manifest().protocol);
         let what = || format!("the protocol of `{}`", benchmark.folder().display());
         Self::new(table, &skeleton, &protocol.map_err(|_| Error::NoNetwork { what: what() })?)
     }

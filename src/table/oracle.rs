@@ -118,7 +118,7 @@ const fn below(count: usize, number: u64) -> usize {
 
 /// Returns the first bytes of a hash as a number.
 fn start(hash: ModuleHash) -> u64 {
-    let bytes = hash.bytes();
+    let bytes = hash.to_bytes();
     u64::from_le_bytes(std::array::from_fn(|index| bytes[index]))
 }
 

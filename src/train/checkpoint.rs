@@ -58,7 +58,7 @@ pub(super) struct RngPosition(u64, u64);
 
 impl RngPosition {
     #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-    pub(super) fn of(rng: &ChaCha8Rng) -> Self {
+    pub(super) fn new(rng: &ChaCha8Rng) -> Self {
         let words = rng.get_word_pos();
         Self((words >> 64) as u64, words as u64)
     }
@@ -71,14 +71,14 @@ impl RngPosition {
 
 impl Checkpoint {
     pub(super) fn new(training: &Training<'_>, arrays: Vec<Array>, position: Position) -> Self {
-        Self { about: About::of(training), arrays, position }
+        Self { about: About::new(training), arrays, position }
     }
 
     /// Reads a checkpoint.
     ///
     /// # Errors
     ///
-    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`], [`Error::Format`] or [`Error::Damaged`] if the file is none.
+    /// [`Error::File`], [`Error::Tensors`] or [`Error::Contents`] if the file is none.
     pub fn read(file: &Path) -> Result<Self, Error> {
         let tensors::Contents { about, arrays, bytes } = tensors::read(file, KIND)?;
         let position = ciborium::from_reader(&bytes[..]);
@@ -107,13 +107,13 @@ impl Checkpoint {
         self.position.tally.step
     }
 
-    /// Refuses the checkpoint of another training.
+    /// Returns an error if the checkpoint is one of another training.
     ///
     /// # Errors
     ///
     /// [`Error::AnotherTraining`] with the first thing that differs.
     pub(super) fn check(&self, training: &Training<'_>) -> Result<(), Error> {
-        let (found, expected) = (&self.about, About::of(training));
+        let (found, expected) = (&self.about, About::new(training));
         let pairs = [
             ("program version", &found.version, &expected.version),
             ("cell", &found.cell.to_string(), &expected.cell.to_string()),
@@ -137,7 +137,7 @@ impl Checkpoint {
 }
 
 impl About {
-    fn of(training: &Training<'_>) -> Self {
+    fn new(training: &Training<'_>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cell: training.cell.representative(),
@@ -358,6 +358,6 @@ mod tests {
         assert_eq!(text, format!("`{name}` is no checkpoint of this program, found a file of another program"));
         let missing = folder.path().join("missing");
         assert!(Checkpoint::read(&missing).unwrap_err().to_string().contains("missing"));
-        assert!(matches!(Checkpoint::read(folder.path()), Err(Error::Foreign { .. } | Error::File(_))));
+        assert!(matches!(Checkpoint::read(folder.path()), Err(Error::Contents { .. } | Error::File(_))));
     }
 }

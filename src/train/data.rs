@@ -21,7 +21,7 @@ impl Data {
     /// [`Error::TooFewImages`] if the data set has fewer images than the protocol uses.
     pub fn select(protocol: &Protocol, dataset: &Dataset) -> Result<Self, Error> {
         let dataset = protocol.select(dataset)?;
-        let normalisation = protocol.normalisation()?.unwrap_or_else(|| Normalisation::of(dataset.train()));
+        let normalisation = protocol.normalisation()?.unwrap_or_else(|| Normalisation::measure(dataset.train()));
         Ok(Self { dataset, normalisation, sha256: OnceLock::new() })
     }
 

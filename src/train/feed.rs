@@ -6,7 +6,7 @@ use super::{Data, Protocol, Training};
 use crate::dataset::{Batch, shuffled};
 use crate::unit::Seed;
 
-/// Hands out the batches of a training, in line or prepared ahead.
+/// Returns the batches of a training, in line or prepared ahead.
 #[derive(Debug)]
 pub(super) struct Feed<'a> {
     source: Source<'a>,
@@ -54,7 +54,7 @@ impl<'a> Feed<'a> {
         self.ahead.as_ref().map_or(&self.source, |ahead| &ahead.before)
     }
 
-    /// What the first batch is drawn from, to be moved to another place.
+    /// What the first batch is drawn from, to be moved to another position.
     pub(super) fn source_mut(&mut self) -> &mut Source<'a> {
         &mut self.source
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Error, Training};
 use crate::engine::Device;
 
-/// Refuses trainings that take more memory than there is, side by side; where the system does not say how much there is, and on
+/// Returns an error if trainings side by side take more memory than there is; where the system does not say how much there is, and on
 /// a GPU, whose memory is not known here, none is refused.
 ///
 /// # Errors
@@ -20,12 +20,12 @@ pub fn check_memory(trainings: &[Training<'_>]) -> Result<(), Error> {
     check(needed, available(), trainings.len(), batch)
 }
 
-/// Refuses a model with batches of so many images if it needs more bytes than there are; on a GPU none is refused.
+/// Returns an error if a model with batches of `batch` images needs more bytes than there are; on a GPU none is refused.
 pub(super) fn check_one(device: Device, needed: u64, batch: usize) -> Result<(), Error> {
     if device.is_gpu() { Ok(()) } else { check(needed, available(), 1, batch) }
 }
 
-/// Refuses so many models with batches of so many images if they need more bytes than there are.
+/// Returns an error if `models` models with batches of `batch` images need more bytes than there are.
 fn check(needed: u64, available: Option<u64>, models: usize, batch: usize) -> Result<(), Error> {
     match available {
         Some(available) if needed > available => Err(Error::Memory { needed, available, models, batch }),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::{average_ranks, number};
 use crate::unit::Accuracy;
 
 /// How good a model is on some images, in one pass over its logits.
@@ -104,27 +105,15 @@ fn log_sum_exp(row: &[f32]) -> f64 {
 }
 
 /// The chance that an image of the class scores higher than another one, ties counting half; `None` without images of
-/// either kind.
+/// either kind, or if a score is not finite.
 ///
 /// By ranks, as Mann and Whitney's U: equal scores share the mean of their ranks.
-#[expect(clippy::cast_precision_loss, reason = "counts of images are far below 2^52")]
 fn area(scores: &[f64], is_of_class: impl Fn(usize) -> bool) -> Option<f64> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_unstable_by(|one, other| scores[*one].total_cmp(&scores[*other]));
-    let (mut below, mut members, mut rank_sum) = (0, 0, 0.0);
-    for tied in order.chunk_by(|one, other| scores[*one].total_cmp(&scores[*other]).is_eq()) {
-        let own = tied.iter().filter(|image| is_of_class(**image)).count();
-        // Ranks start at one.
-        rank_sum += own as f64 * (below as f64 + f64::midpoint(1.0, tied.len() as f64));
-        below += tied.len();
-        members += own;
-    }
-    let others = scores.len() - members;
-    if members == 0 || others == 0 {
-        return None;
-    }
-    let smallest = members as f64 * (members as f64 + 1.0) / 2.0;
-    Some((rank_sum - smallest) / (members as f64 * others as f64))
+    let ranks = average_ranks(scores)?.into_iter().enumerate();
+    let own: Vec<f64> = ranks.filter(|(image, _)| is_of_class(*image)).map(|(_, rank)| rank).collect();
+    let (members, others) = (number(own.len()), number(scores.len() - own.len()));
+    let smallest = members * (members + 1.0) / 2.0;
+    (members > 0.0 && others > 0.0).then(|| (own.iter().sum::<f64>() - smallest) / (members * others))
 }
 
 #[cfg(test)]

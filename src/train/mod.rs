@@ -29,7 +29,7 @@ pub use metrics::Quality;
 pub use oracle::TrainingOracle;
 pub use protocol::{Images, Network, PROTOCOLS, Pixels, Protocol, Schedule};
 pub use run::{Progress, Run};
-pub use saved::{Evaluated, SavedModel};
+pub use saved::{Evaluated, ModelCard, SavedModel};
 pub use trained::{Curves, Evaluation, Trained};
 pub use training::Training;
 
@@ -157,37 +157,13 @@ pub enum Error {
         /// What is wrong with it.
         source: safetensors::SafeTensorError,
     },
-    /// A file holds something else.
-    #[error("`{}` is no {expected} of this program, found {found}", file.display())]
-    Foreign {
+    /// A file holds something else than this program wrote.
+    #[error("`{}` {problem}", file.display())]
+    Contents {
         /// The file.
         file: PathBuf,
-        /// What it should be.
-        expected: &'static str,
-        /// What it is.
-        found: String,
-    },
-    /// Another version of the program wrote a file, in another way.
-    #[error("`{}` is a {kind} of format {found}, expected {expected}: another version of this program wrote it", file.display())]
-    Format {
-        /// The file.
-        file: PathBuf,
-        /// What it is.
-        kind: &'static str,
-        /// The format of this version.
-        expected: u32,
-        /// Its format.
-        found: u32,
-    },
-    /// The contents of a file are not those that were written.
-    #[error("`{}` is damaged: the sha256 of its contents is {found}, expected {expected}", file.display())]
-    Damaged {
-        /// The file.
-        file: PathBuf,
-        /// The digest of what was written.
-        expected: String,
-        /// The digest of what is there.
-        found: String,
+        /// What was found and what was expected.
+        problem: String,
     },
     /// A checkpoint does not say how far its training is.
     #[error("`{}` does not say how far its training is", file.display())]
@@ -213,7 +189,7 @@ pub enum Error {
         /// The steps that it says were taken.
         steps: usize,
     },
-    /// A model whose loss stopped being a number is not worth keeping.
+    /// The loss of a model stopped being a number.
     #[error("the training diverged: its model is not kept")]
     Diverged,
     /// A model is too large for ONNX.

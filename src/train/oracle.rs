@@ -18,7 +18,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// initial weights.
 ///
 /// The accuracies are a function of the seed, the cell, the budget and how often that was asked before. The times are
-/// measured, so that a budget in seconds does not end at the same place twice.
+/// measured, so that a budget in seconds does not end at the same trial twice.
 pub struct TrainingOracle<'a> {
     protocol: &'a Protocol,
     data: &'a Data,
@@ -52,7 +52,7 @@ impl<'a> TrainingOracle<'a> {
         }
     }
 
-    /// Tells `observe` of each step and each finished training, from the threads that train. A break ends all trainings after
+    /// Calls `observe` after each step and each finished training, from the threads that train. A break ends all trainings after
     /// their next step.
     #[must_use]
     pub fn with_observer(self, observe: Observe<'a>) -> Self {

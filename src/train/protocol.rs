@@ -167,7 +167,7 @@ pub struct Schedule {
 }
 
 impl Protocol {
-    /// Takes a preset by its name, or reads a TOML file.
+    /// Finds a preset by its name, or reads a TOML file.
     ///
     /// The preset `nas-bench-101` is the official protocol but for one thing: there two shards of a TPU normalised their halves of
     /// each batch apart, here a batch is whole.
@@ -205,7 +205,7 @@ impl Protocol {
         toml::to_string(self).expect("a protocol is plain data")
     }
 
-    /// Passes a protocol whose values make sense.
+    /// Returns an error unless every value is in its valid range.
     fn check(&self) -> Result<(), Error> {
         let expect = |holds: bool, name, found: String, expected| {
             if holds { Ok(()) } else { Err(Error::Value { name, found, expected }) }
@@ -322,7 +322,7 @@ impl Protocol {
     /// # Errors
     ///
     /// What serde says of a value that is no identity.
-    pub fn of_identity(identity: &serde_json::Value) -> Result<Self, serde_json::Error> {
+    pub fn from_identity(identity: &serde_json::Value) -> Result<Self, serde_json::Error> {
         let mut value = identity.clone();
         if let Some(fields) = value.as_object_mut() {
             fields.insert("name".to_owned(), "recorded".into());

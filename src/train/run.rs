@@ -31,7 +31,7 @@ pub struct Progress {
 impl<'a> Training<'a> {
     /// Trains a model. The same training gives the same accuracies, bit for bit, on one kind of CPU.
     ///
-    /// `observe` is told after each step how far it is.
+    /// `observe` is called with the progress after each step.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl<'a> Training<'a> {
         Ok(run)
     }
 
-    /// Goes on where a checkpoint was made: from there everything but times is as if there had been no break, bit for bit.
+    /// Resumes a training from a checkpoint: from there everything but times is as if there had been no break, bit for bit.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<'a> Training<'a> {
     pub fn resume(&self, checkpoint: &Checkpoint) -> Result<Run<'a>, Error> {
         checkpoint.check(self)?;
         let plan = self.plan()?;
-        let state = State::of_arrays(&plan, checkpoint.arrays.clone())?;
+        let state = State::from_arrays(&plan, checkpoint.arrays.clone())?;
         let mut run = Run::new(self, plan)?;
         run.model.restore(&state)?;
         let Position { tally, order, waiting, augmentation } = &checkpoint.position;
@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
         self.tally.step
     }
 
-    /// Keeps everything that the training needs to go on from here.
+    /// Makes a checkpoint of everything that the training needs to be resumed.
     ///
     /// # Errors
     ///
@@ -194,9 +194,9 @@ impl<'a> Run<'a> {
         let source = self.feed.source();
         let position = Position {
             tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
-            order: RngPosition::of(&source.stream.rng),
+            order: RngPosition::new(&source.stream.rng),
             waiting: source.stream.waiting.clone(),
-            augmentation: RngPosition::of(&source.augmentation),
+            augmentation: RngPosition::new(&source.augmentation),
         };
         Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
     }
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The accuracies on the images of the protocol, on at most so many of each part.
+    /// The accuracies on the images of the protocol, on at most `most` of each part.
     fn evaluate(&mut self, most: usize) -> Result<Evaluation, Error> {
         let (images, dataset) = (self.training.protocol.images, self.training.data.dataset());
         let mut measure = |part, count: usize| self.evaluator.accuracy(&mut self.model, part, count.min(most)).map(Some);

@@ -19,7 +19,7 @@ const KIND: &str = "model";
 /// The file is in the format safetensors; the names of its arrays are those of [`State`].
 #[derive(Clone, Debug)]
 pub struct SavedModel {
-    card: Card,
+    card: ModelCard,
     protocol: Protocol,
     normalisation: Normalisation,
     plan: Plan,
@@ -29,33 +29,42 @@ pub struct SavedModel {
 /// Where a model comes from, as the file has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Card {
-    version: String,
-    cell: Cell,
+pub struct ModelCard {
+    /// The version of this program.
+    pub version: String,
+    /// The cell of the network.
+    pub cell: Cell,
     /// As TOML, which keeps every bit of its numbers.
-    protocol: String,
-    dataset: String,
+    pub protocol: String,
+    /// The name of the data set that the model was trained on.
+    pub dataset: String,
     /// Of the images in use.
-    dataset_sha256: String,
-    classes: Vec<String>,
-    epochs: Epochs,
-    seed: Seed,
-    device: String,
+    pub dataset_sha256: String,
+    /// The names of the classes, by label.
+    pub classes: Vec<String>,
+    /// The budget that the model was trained for.
+    pub epochs: Epochs,
+    /// The seed of its training.
+    pub seed: Seed,
+    /// The device that it was trained on.
+    pub device: String,
     /// Pixel values, 0 to 255: `(value - mean) / deviation` of each channel is what the network sees.
-    mean: Vec<f32>,
-    deviation: Vec<f32>,
-    figures: Figures,
+    pub mean: Vec<f32>,
+    /// See `mean`.
+    pub deviation: Vec<f32>,
+    /// What was measured at the end of the training.
+    pub figures: Figures,
 }
 
 impl SavedModel {
-    /// Keeps a trained model.
+    /// Makes a file's contents of a trained model.
     ///
     /// # Errors
     ///
     /// [`Error::Diverged`] if the training diverged, [`Error::Engine`] if the device fails.
     pub fn new(training: &Training<'_>, trained: &Trained, model: &Model) -> Result<Self, Error> {
         let figures = trained.figures.ok_or(Error::Diverged)?;
-        let card = Card {
+        let card = ModelCard {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cell: training.cell.representative(),
             protocol: training.protocol.to_toml(),
@@ -82,10 +91,10 @@ impl SavedModel {
     ///
     /// # Errors
     ///
-    /// [`Error::File`], [`Error::Tensors`], [`Error::Foreign`], [`Error::Format`] or [`Error::Damaged`] if the file is none;
+    /// [`Error::File`], [`Error::Tensors`] or [`Error::Contents`] if the file is none;
     /// otherwise what does not fit together in it.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let tensors::Contents { about, arrays, .. } = tensors::read::<Card>(file, KIND)?;
+        let tensors::Contents { about, arrays, .. } = tensors::read::<ModelCard>(file, KIND)?;
         let protocol = Protocol::parse(&about.protocol, file)?;
         let skeleton = protocol.skeleton().ok_or(Error::Unresolved)?;
         let normalisation = Normalisation::new(about.mean.clone(), about.deviation.clone())?;
@@ -99,7 +108,7 @@ impl SavedModel {
         }
         // Its weights are those of the cell as it was numbered when it was trained.
         let plan = Plan::compile_as_numbered(&about.cell, &skeleton)?;
-        let state = State::of_arrays(&plan, arrays)?;
+        let state = State::from_arrays(&plan, arrays)?;
         Ok(Self { card: about, protocol, normalisation, plan, state })
     }
 
@@ -133,7 +142,7 @@ impl SavedModel {
         Ok(Evaluated { figures, recorded: own.then_some(self.card.figures) })
     }
 
-    /// Writes what the model answers to the first test images, at most so many: so that it can be checked elsewhere.
+    /// Writes the logits of the model for the first test images, at most `most`, so that it can be checked elsewhere.
     ///
     /// # Shapes
     ///
@@ -196,40 +205,16 @@ impl SavedModel {
         Ok(model)
     }
 
-    /// The cell of the network.
+    /// Where the model comes from.
     #[must_use]
-    pub const fn cell(&self) -> &Cell {
-        &self.card.cell
-    }
-
-    /// The name of the data set that the model was trained on.
-    #[must_use]
-    pub fn dataset(&self) -> &str {
-        &self.card.dataset
-    }
-
-    /// The names of the classes, by label.
-    #[must_use]
-    pub fn classes(&self) -> &[String] {
-        &self.card.classes
+    pub const fn card(&self) -> &ModelCard {
+        &self.card
     }
 
     /// How the model was trained.
     #[must_use]
     pub const fn protocol(&self) -> &Protocol {
         &self.protocol
-    }
-
-    /// The budget that the model was trained for.
-    #[must_use]
-    pub const fn epochs(&self) -> Epochs {
-        self.card.epochs
-    }
-
-    /// The seed of its training.
-    #[must_use]
-    pub const fn seed(&self) -> Seed {
-        self.card.seed
     }
 
     /// What makes of the bytes of an image the numbers that the network sees.
@@ -285,7 +270,7 @@ mod tests {
             saved(&setting, device).write(&file).unwrap();
             let bytes = fs_err::read(&file).unwrap();
             let model = SavedModel::read(&file).unwrap();
-            assert_eq!((model.cell(), model.protocol(), model.seed()), (&setting.cell, &setting.protocol, Seed(3)));
+            assert_eq!((&model.card().cell, model.protocol(), model.card().seed), (&setting.cell, &setting.protocol, Seed(3)));
             let found = model.evaluate(&dataset(), device).unwrap();
             assert_eq!(Some(found.figures), found.recorded);
             model.write(&file).unwrap();
@@ -300,7 +285,7 @@ mod tests {
         let setting = Setting::new(tiny());
         let model = saved(&setting, Device::Cpu);
         model.write_answers(&file, &dataset(), 25, Device::Cpu).unwrap();
-        let tensors::Contents { arrays, .. } = tensors::read::<Card>(&file, "answers").unwrap();
+        let tensors::Contents { arrays, .. } = tensors::read::<ModelCard>(&file, "answers").unwrap();
         let [labels, logits, pixels] = &arrays[..] else { panic!("three arrays") };
         assert_eq!((&pixels.shape[..], &labels.shape[..], &logits.shape[..]), (&[25, 1, 14, 14][..], &[25][..], &[25, 10][..]));
         let labels: Vec<u8> = dataset().test().labels()[..25].to_vec();

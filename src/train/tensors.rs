@@ -4,11 +4,11 @@
 //! way of writing), `kind` (what the file is) and `about`. The digest is of the entry's text without the digest's own digits, then
 //! of each array's name, a zero byte and its bytes, in the order of the names.
 
-use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -45,31 +45,6 @@ const fn first_format() -> u32 {
     1
 }
 
-/// An array as the file has it.
-struct Stored<'a> {
-    kind: Dtype,
-    shape: Cow<'a, [usize]>,
-    bytes: Cow<'a, [u8]>,
-}
-
-impl View for &Stored<'_> {
-    fn dtype(&self) -> Dtype {
-        self.kind
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 /// Writes a file, whole or not at all. Equal contents make equal files.
 ///
 /// # Errors
@@ -82,23 +57,20 @@ pub(super) fn write<'a, T: Serialize>(
     arrays: impl Iterator<Item = &'a Array>,
     bytes: &'a [u8],
 ) -> Result<(), Error> {
-    let stored = |array: &'a Array| {
-        let numbers = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let one = Stored { kind: Dtype::F32, shape: Cow::Borrowed(&array.shape[..]), bytes: Cow::Owned(numbers) };
-        (array.name.as_str(), one)
-    };
-    let mut all: Vec<_> = arrays.map(stored).collect();
-    if !bytes.is_empty() {
-        all.push((BYTES, Stored { kind: Dtype::U8, shape: Cow::Owned(vec![bytes.len()]), bytes: Cow::Borrowed(bytes) }));
-    }
+    let numbers = |array: &'a Array| (array, array.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+    let arrays: Vec<_> = arrays.map(numbers).collect();
+    let parts = arrays.iter().map(|(array, numbers)| (&*array.name, Dtype::F32, array.shape.clone(), &numbers[..]));
+    let bytes = (!bytes.is_empty()).then(|| (BYTES, Dtype::U8, vec![bytes.len()], bytes));
+    let problem = |source| Error::Tensors { file: file.to_owned(), source };
+    let view = |(name, kind, shape, bytes)| TensorView::new(kind, shape, bytes).map(|view| (name, view)).map_err(problem);
+    let mut all = parts.chain(bytes).map(view).collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|(name, _)| *name);
     let mut header = Header { sha256: String::new(), format: FORMAT, kind: kind.to_owned(), about };
     let text = |header: &Header<T>| serde_json::to_string(header).map_err(std::io::Error::from);
-    header.sha256 = digest([&text(&header)?], all.iter().map(|(name, one)| (*name, &one.bytes[..])));
+    header.sha256 = digest([&text(&header)?], all.iter().map(|(name, view)| (*name, view.data())));
     let header = text(&header)?;
     let entries = std::iter::once((ENTRY.to_owned(), header)).collect();
-    let written = safetensors::serialize(all.iter().map(|(name, one)| (*name, one)), Some(entries))
-        .map_err(|source| Error::Tensors { file: file.to_owned(), source })?;
+    let written = safetensors::serialize(all, Some(entries)).map_err(problem)?;
     replace(file, |open| open.write_all(&written).map_err(Error::File))
 }
 
@@ -106,11 +78,11 @@ pub(super) fn write<'a, T: Serialize>(
 ///
 /// # Errors
 ///
-/// [`Error::File`] if it cannot be read, [`Error::Tensors`] if it is no safetensors file, [`Error::Foreign`] if this program did
-/// not write it or it is of another kind, [`Error::Format`] if another version of it wrote it, [`Error::Damaged`] if its contents
-/// are not those that were written.
-pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Result<Contents<T>, Error> {
-    let foreign = |found: String| Error::Foreign { file: file.to_owned(), expected: kind, found };
+/// [`Error::File`] if it cannot be read, [`Error::Tensors`] if it is no safetensors file, [`Error::Contents`] if this program did
+/// not write it, if it is of another kind or version, or if its contents are not those that were written.
+pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &str) -> Result<Contents<T>, Error> {
+    let wrong = |problem: String| Error::Contents { file: file.to_owned(), problem };
+    let foreign = |found: String| wrong(format!("is no {kind} of this program, found {found}"));
     let open = fs_err::File::open(file)?;
     // A device or a pipe might never end.
     let metadata = open.metadata()?;
@@ -129,7 +101,8 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Resu
         return Err(foreign(format!("a file of the kind `{}`", header.kind)));
     }
     if header.format != FORMAT {
-        return Err(Error::Format { file: file.to_owned(), kind, expected: FORMAT, found: header.format });
+        let other = format!("{}, expected {FORMAT}: another version of this program wrote it", header.format);
+        return Err(wrong(format!("is a {kind} of format {other}")));
     }
     let tensors = SafeTensors::deserialize(&bytes).map_err(problem)?;
     let mut views: Vec<_> = tensors.iter().collect();
@@ -138,7 +111,8 @@ pub(super) fn read<T: DeserializeOwned>(file: &Path, kind: &'static str) -> Resu
     let (before, after) = text.split_once(&header.sha256).unwrap_or((text, ""));
     let found = digest([before, after], views.iter().map(|(name, view)| (*name, view.data())));
     if found != header.sha256 {
-        return Err(Error::Damaged { file: file.to_owned(), expected: header.sha256, found });
+        let expected = header.sha256;
+        return Err(wrong(format!("is damaged: the sha256 of its contents is {found}, expected {expected}")));
     }
     let about = serde_json::from_value(header.about).map_err(unreadable)?;
     let mut contents = Contents { about, arrays: Vec::new(), bytes: Vec::new() };

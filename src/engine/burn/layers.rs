@@ -10,6 +10,7 @@ use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::engine::Device;
+use crate::network::Operator;
 
 /// Convolves without bias, with 'same' zero padding.
 ///
@@ -27,14 +28,14 @@ pub(super) fn convolution(input: Tensor<4>, weights: Tensor<4>, device: Device) 
     }
 }
 
-/// Below so many input channels, nine small matrix products take longer than `conv2d`.
+/// The fewest input channels with which nine matrix products are faster than `conv2d`.
 const FEWEST_FOR_PRODUCTS: usize = 8;
 
 /// A 1×1 convolution is one matrix product per image.
 fn pointwise(input: Tensor<4>, weights: Tensor<4>) -> Tensor<4> {
     let [n, from, height, width] = input.dims();
     let to = weights.dims()[0];
-    let product = spread(weights.reshape([1, to, from]), n).matmul(input.reshape([n, from, height * width]));
+    let product = repeat(weights.reshape([1, to, from]), n).matmul(input.reshape([n, from, height * width]));
     product.reshape([n, to, height, width])
 }
 
@@ -51,75 +52,63 @@ fn nine_products(input: Tensor<4>, weights: Tensor<4>) -> Tensor<4> {
     let weights = weights.reshape([to, from, 9]);
     let product = |shift: usize| {
         let part = padded.clone().narrow(2, shift / 3 * row + shift % 3, height * row);
-        spread(weights.clone().narrow(2, shift, 1).reshape([1, to, from]), n).matmul(part)
+        repeat(weights.clone().narrow(2, shift, 1).reshape([1, to, from]), n).matmul(part)
     };
     let sum = (1..9).fold(product(0), |sum, shift| sum + product(shift));
     sum.reshape([n, to, height, row]).narrow(3, 0, width)
 }
 
 /// Repeats a matrix for each of `n` images without copying it.
-fn spread(matrix: Tensor<3>, n: usize) -> Tensor<3> {
+fn repeat(matrix: Tensor<3>, n: usize) -> Tensor<3> {
     let [_, rows, columns] = matrix.dims();
     matrix.expand([n, rows, columns])
 }
 
-/// Takes the mean of each 3×3 window, stride 1, over the pixels that lie within the image.
+/// Computes the mean of each 3×3 window, stride 1, over the pixels that lie within the image.
 ///
 /// # Shapes
 ///
 /// - `input`: `[n, channels, height, width]`
 /// - returns: the same
-pub(super) fn mean_pool(input: Tensor<4>) -> Tensor<4> {
+pub(super) fn avg_pool3(input: Tensor<4>) -> Tensor<4> {
     let options =
         AvgPoolOptions { stride: [1, 1], padding: [(1, 1); 2], count_include_pad: false, ..AvgPoolOptions::new([3, 3]) };
     avg_pool2d(input, options)
 }
 
-/// A window of max-pooling.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Window {
-    /// 3×3, stride 1, 'same' padding.
-    Three,
-    /// 2×2, stride 2; an odd last row or column makes a window of its own.
-    Two,
-}
-
-/// Takes the maximum of each window.
+/// Computes the maximum of each window of [`Operator::MaxPool3`] or [`Operator::MaxPool2`].
 ///
 /// # Shapes
 ///
 /// - `input`: `[n, channels, height, width]`
-/// - returns: the same, or height and width halved and rounded up for [`Window::Two`]
-pub(super) fn max_pool(input: Tensor<4>, window: Window, device: Device) -> Tensor<4> {
+/// - returns: the same, or height and width halved and rounded up for [`Operator::MaxPool2`]
+pub(super) fn max_pool(input: Tensor<4>, window: Operator, device: Device) -> Tensor<4> {
     match window {
         _ if !device.is_gpu() => pick_greatest(input, window),
-        Window::Three => {
-            max_pool2d(input, MaxPoolOptions { stride: [1, 1], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) })
-        }
-        Window::Two => max_pool2d(input, MaxPoolOptions { ceil_mode: true, ..MaxPoolOptions::new([2, 2]) }),
+        Operator::MaxPool2 => max_pool2d(input, MaxPoolOptions { ceil_mode: true, ..MaxPoolOptions::new([2, 2]) }),
+        _ => max_pool2d(input, MaxPoolOptions { stride: [1, 1], padding: [(1, 1); 2], ..MaxPoolOptions::new([3, 3]) }),
     }
 }
 
 /// Our own loops find the greatest pixels, burn picks them, so that gradients flow back to them.
-fn pick_greatest(input: Tensor<4>, window: Window) -> Tensor<4> {
+fn pick_greatest(input: Tensor<4>, window: Operator) -> Tensor<4> {
     let [n, channels, height, width] = input.dims();
     let values: Vec<f32> = input.clone().inner().into_data().try_into_vec().expect("images are single-precision numbers");
     let (out_height, out_width) = match window {
-        Window::Three => (height, width),
-        Window::Two => (height.div_ceil(2), width.div_ceil(2)),
+        Operator::MaxPool2 => (height.div_ceil(2), width.div_ceil(2)),
+        _ => (height, width),
     };
     let device = input.device().inner();
     let shape = [n, channels, out_height, out_width];
-    let found = Greatest::of(&values, height, width, window);
+    let found = Greatest::find(&values, height, width, window);
     if !input.is_autodiff() {
         return Tensor::from_data(TensorData::new(found.values, shape), &device);
     }
-    let places: Vec<i32> = found.places;
-    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [shape.iter().product::<usize>()]), &device);
+    let places = Tensor::<1, Int>::from_data(TensorData::new(found.places, [shape.iter().product::<usize>()]), &device);
     input.reshape([values.len()]).select(0, places).reshape(shape)
 }
 
-/// The greatest values of windows, and where they stand.
+/// The greatest values of windows, and their indices.
 #[derive(Clone)]
 struct Greatest {
     values: Vec<f32>,
@@ -135,8 +124,8 @@ impl Greatest {
     ///
     /// # Shapes
     ///
-    /// - `values`: `[images, height, width]`; returns the same of the windows, with places in `values`
-    fn of(values: &[f32], height: usize, width: usize, window: Window) -> Self {
+    /// - `values`: `[images, height, width]`; returns the same of the windows, with indices into `values`
+    fn find(values: &[f32], height: usize, width: usize, window: Operator) -> Self {
         let row = width + 1;
         let images = values.len() / (height * width);
         let mut padded = Self::padding(images * (height + 1) * row);
@@ -147,8 +136,8 @@ impl Greatest {
             padded.places[first..first + width].iter_mut().zip(place..).for_each(|(own, place)| *own = place);
         }
         let (best, stride) = match window {
-            Window::Three => (padded.with_neighbours(1).with_neighbours(row), 1),
-            Window::Two => (padded.with_next(1).with_next(row), 2),
+            Operator::MaxPool2 => (padded.with_next(1).with_next(row), 2),
+            _ => (padded.with_neighbours(1).with_neighbours(row), 1),
         };
         let mut found = Self { values: Vec::with_capacity(values.len()), places: Vec::with_capacity(values.len()) };
         for image in 0..images {
@@ -182,7 +171,7 @@ impl Greatest {
     }
 }
 
-/// Puts found values that are greater, and their places, into the place of ours.
+/// Replaces values by other ones that are greater, with their indices.
 ///
 /// A function of its own over slices, without branches: so the compiler knows that nothing overlaps, and makes vector
 /// instructions of it.
@@ -256,7 +245,7 @@ mod tests {
     #[test]
     fn pooling_equals_that_of_the_library_with_its_gradients() {
         let gpu = Device::Gpu { index: None };
-        for window in [Window::Three, Window::Two] {
+        for window in [Operator::MaxPool3, Operator::MaxPool2] {
             let expected = trace(|input, _| max_pool(input, window, gpu), 1);
             let found = trace(|input, _| max_pool(input, window, Device::Reference), 1);
             for (expected, found) in expected.into_iter().zip(found) {
@@ -269,14 +258,14 @@ mod tests {
     fn a_mean_leaves_out_what_lies_beyond_the_edge() {
         let input = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Backend::flex());
         let expected = [[[[3.0, 3.5, 4.0], [4.5, 5.0, 5.5], [6.0, 6.5, 7.0]]]];
-        close(mean_pool(input), Tensor::from_floats(expected, &Backend::flex()));
+        close(avg_pool3(input), Tensor::from_floats(expected, &Backend::flex()));
     }
 
     #[test]
     fn halving_rounds_up() {
         let input = Tensor::<4>::from_floats([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]], &Backend::flex());
         close(
-            max_pool(input, Window::Two, Device::Reference),
+            max_pool(input, Operator::MaxPool2, Device::Reference),
             Tensor::from_floats([[[[5.0, 6.0], [8.0, 9.0]]]], &Backend::flex()),
         );
     }

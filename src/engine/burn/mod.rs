@@ -7,7 +7,7 @@ use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device as Backend, Tensor, TensorData};
 
-use layers::{Window, convolution, max_pool, mean_pool};
+use layers::{avg_pool3, convolution, max_pool};
 
 use super::{Device, Error, Optimizer, Settings, StepReport};
 use crate::network::{Operator, Plan, Step};
@@ -21,21 +21,22 @@ pub(super) struct Model {
     device: Device,
     backend: Backend,
     parameters: Vec<Tensor<1>>,
-    memory: Vec<Memory>,
+    memory: Vec<OptimizerState>,
     statistics: Vec<Statistics>,
 }
 
-/// What the optimizer remembers of one parameter.
+/// What the optimizer keeps of one array of parameters.
 #[derive(Debug)]
-struct Memory {
+struct OptimizerState {
     momentum: Tensor<1>,
     mean_square: Tensor<1>,
 }
 
-impl Memory {
-    /// What is remembered of so many numbers before the first step.
-    fn new(length: usize, vector: impl Fn(Vec<f32>) -> Tensor<1>) -> Self {
-        Self { momentum: vector(vec![0.0; length]), mean_square: vector(vec![1.0; length]) }
+impl OptimizerState {
+    /// The state of `length` numbers before the first step.
+    fn new(length: usize, backend: &Backend) -> Self {
+        let [momentum, mean_square] = [0.0, 1.0].map(|value| vector(vec![value; length], backend));
+        Self { momentum, mean_square }
     }
 }
 
@@ -55,21 +56,14 @@ impl Model {
     pub(super) fn new(plan: Plan, settings: Settings, seed: Seed, device: Device) -> Result<Self, Error> {
         let backend = open(device)?;
         let weights = super::initial(&plan, seed);
-        let vector = |values: Vec<f32>| {
-            let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), &backend)
-        };
-        let memory = weights.iter().map(|values| Memory::new(values.len(), vector)).collect();
-        let statistics = plan
-            .steps()
-            .iter()
-            .filter(|step| matches!(step.operator, Operator::Convolution { .. }))
-            .map(|step| Statistics {
-                mean: vector(vec![0.0; step.output.channels]),
-                variance: vector(vec![1.0; step.output.channels]),
-            })
-            .collect();
-        let parameters = weights.into_iter().map(|values| vector(values).autodiff().require_grad()).collect();
+        let memory = weights.iter().map(|values| OptimizerState::new(values.len(), &backend)).collect();
+        let convolutions = plan.steps().iter().filter(|step| matches!(step.operator, Operator::Convolution { .. }));
+        let statistics = convolutions.map(|step| {
+            let [mean, variance] = [0.0, 1.0].map(|value| vector(vec![value; step.output.channels], &backend));
+            Statistics { mean, variance }
+        });
+        let statistics = statistics.collect();
+        let parameters = weights.into_iter().map(|values| vector(values, &backend).autodiff().require_grad()).collect();
         Ok(Self { plan, settings, device, backend, parameters, memory, statistics })
     }
 
@@ -170,7 +164,7 @@ impl Model {
         Tensor::from_data(TensorData::new(values, [labels.len(), classes]), &self.backend)
     }
 
-    /// Changes the parameters; the formulas stand at [`Optimizer`].
+    /// Updates the parameters by the formulas of [`Optimizer`].
     fn update(&mut self, gradients: Vec<Tensor<1>>, learning_rate: f64) {
         for ((parameter, memory), gradient) in self.parameters.iter_mut().zip(&mut self.memory).zip(gradients) {
             let weight = parameter.clone().inner();
@@ -191,7 +185,7 @@ impl Model {
         }
     }
 
-    /// Lets the running statistics follow those of a batch.
+    /// Moves the running statistics towards those of a batch.
     fn follow(&mut self, observed: Vec<Statistics>) {
         let kept = self.settings.batch_norm_momentum;
         for (running, batch) in self.statistics.iter_mut().zip(observed) {
@@ -205,6 +199,11 @@ impl Model {
         let data = tensor.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
         data.try_into_vec().map_err(|error| failed(format!("{error:?}")))
     }
+}
+
+fn vector(values: Vec<f32>, backend: &Backend) -> Tensor<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), backend)
 }
 
 /// Finds the backend of a device.
@@ -274,9 +273,8 @@ fn forward(
                 let convolved = convolution(only, weights, device);
                 relu(normalise(convolved, convolutions.next().expect("the range has no end"), next(), next()))
             }
-            Operator::MaxPool3 => max_pool(only, Window::Three, device),
-            Operator::AvgPool3 => mean_pool(only),
-            Operator::MaxPool2 => max_pool(only, Window::Two, device),
+            Operator::MaxPool3 | Operator::MaxPool2 => max_pool(only, step.operator, device),
+            Operator::AvgPool3 => avg_pool3(only),
             Operator::Sum => inputs.into_iter().fold(only, |sum, term| sum + term),
             Operator::Concatenate => {
                 inputs.insert(0, only);

@@ -1,8 +1,8 @@
 //! The state of a model of tensors, and the memory that it needs.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::{Memory, Model, Statistics};
+use super::{Model, OptimizerState, Statistics, vector};
 use crate::engine::{Array, Error, State};
 use crate::network::{Operator, Plan};
 
@@ -19,26 +19,22 @@ impl Model {
         Ok(State::new(&self.plan, self.parameters()?, statistics?, memory?))
     }
 
-    /// Goes on from a state.
+    /// Restores a state.
     ///
     /// # Errors
     ///
     /// [`Error::Array`] if it is the state of another network.
     pub(in crate::engine) fn restore(&mut self, state: &State) -> Result<(), Error> {
         state.check(&self.plan)?;
-        let vector = |values: Vec<f32>| {
-            let length = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [length]), &self.backend)
-        };
-        let tensor = |array: &Array| vector(array.values.clone());
+        let tensor = |array: &Array| vector(array.values.clone(), &self.backend);
         let pairs = |arrays: &[Array]| arrays.chunks_exact(2).map(|pair| [&pair[0], &pair[1]].map(tensor)).collect::<Vec<_>>();
         self.parameters = state.parameters().iter().map(|array| tensor(array).autodiff().require_grad()).collect();
         let statistics = pairs(state.statistics()).into_iter().map(|[mean, variance]| Statistics { mean, variance });
         self.statistics = statistics.collect();
         self.memory = if state.memory().is_empty() {
-            state.parameters().iter().map(|array| Memory::new(array.values.len(), vector)).collect()
+            state.parameters().iter().map(|array| OptimizerState::new(array.values.len(), &self.backend)).collect()
         } else {
-            pairs(state.memory()).into_iter().map(|[momentum, mean_square]| Memory { momentum, mean_square }).collect()
+            pairs(state.memory()).into_iter().map(|[momentum, mean_square]| OptimizerState { momentum, mean_square }).collect()
         };
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Where values and their gradients stand in memory, for all blocks of a batch or for one block at a time.
+//! The memory of values and their gradients, for all blocks of a batch or for one block at a time.
 //!
 //! The output of a normalisation is not stored: a block makes it again from the convolution's own output, forward and backward,
 //! whenever a step reads it. A buffer that is written and read in one phase alone needs room for one block, too.
@@ -13,7 +13,7 @@ use crate::network::{Operator, Plan};
 /// A store and some of its numbers.
 pub(super) type Span = (usize, Range<usize>);
 
-/// Where a buffer stands.
+/// The memory of a buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BufferSlot {
     /// The store that it is a part of.
@@ -41,17 +41,17 @@ impl Store {
     }
 }
 
-/// The places of the values or of the gradients of all buffers: 0 is the images, `i + 1` what step `i` writes.
+/// The slots of the values or of the gradients of all buffers: 0 is the images, `i + 1` what step `i` writes.
 #[derive(Debug)]
 pub(super) struct BufferSlots {
-    places: Vec<BufferSlot>,
+    slots: Vec<BufferSlot>,
     stores: Vec<Store>,
 }
 
 impl BufferSlots {
     /// A kept store for each buffer; none for those without pixels, and for concatenations that are not whole.
     fn new(plan: &Plan) -> Self {
-        let mut places = Self { places: Vec::new(), stores: Vec::new() };
+        let mut slots = Self { slots: Vec::new(), stores: Vec::new() };
         let shapes = std::iter::once(plan.skeleton().image).chain(plan.steps().iter().map(|step| step.output));
         for (buffer, ImageShape { channels, height, width }) in shapes.enumerate() {
             let has_room = buffer == 0
@@ -60,34 +60,34 @@ impl BufferSlots {
                     operator => !matches!(operator, Operator::GlobalAvgPool | Operator::Linear),
                 };
             let plane = Plane { height, width };
-            places.places.push(BufferSlot { store: buffer, first: 0, channels, plane });
-            places.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
+            slots.slots.push(BufferSlot { store: buffer, first: 0, channels, plane });
+            slots.stores.push(Store { channels: if has_room { channels } else { 0 }, plane, is_kept: true });
         }
-        places
+        slots
     }
 
-    /// Puts a buffer into another one from a channel on.
+    /// Makes a buffer a part of another one, from a channel on.
     fn put_into(&mut self, buffer: usize, (whole, first): (usize, usize)) {
-        let whole = self.places[whole];
-        self.stores[self.places[buffer].store].channels = 0;
-        (self.places[buffer].store, self.places[buffer].first) = (whole.store, whole.first + first);
+        let whole = self.slots[whole];
+        self.stores[self.slots[buffer].store].channels = 0;
+        (self.slots[buffer].store, self.slots[buffer].first) = (whole.store, whole.first + first);
     }
 
     fn store_of(&mut self, buffer: usize) -> &mut Store {
-        &mut self.stores[self.places[buffer].store]
+        &mut self.stores[self.slots[buffer].store]
     }
 
     fn is_kept(&self, buffer: usize) -> bool {
-        self.stores[self.places[buffer].store].is_kept
+        self.stores[self.slots[buffer].store].is_kept
     }
 
-    pub(super) fn place(&self, buffer: usize) -> BufferSlot {
-        self.places[buffer]
+    pub(super) fn slot(&self, buffer: usize) -> BufferSlot {
+        self.slots[buffer]
     }
 
-    /// The store of a buffer, and where the first channels of the buffer stand in it.
+    /// The store of a buffer, and the range of the first channels of the buffer in it.
     pub(super) fn range(&self, buffer: usize, channels: usize, block: usize) -> Span {
-        let BufferSlot { store, first, plane, .. } = self.places[buffer];
+        let BufferSlot { store, first, plane, .. } = self.slots[buffer];
         let Store { channels: whole, is_kept, .. } = self.stores[store];
         let block = if is_kept { block } else { 0 };
         let start = (block * whole + first) * plane.len();
@@ -114,7 +114,7 @@ pub(super) struct Made {
     pub(super) is_input: bool,
 }
 
-/// The places of values and gradients, and what each phase makes again.
+/// The slots of values and gradients, and what each phase makes again.
 #[derive(Debug)]
 pub(super) struct Arrangement {
     pub(super) values: BufferSlots,
@@ -185,58 +185,58 @@ pub(super) fn is_convolved(plan: &Plan, buffer: usize) -> bool {
     buffer > 0 && matches!(plan.steps()[buffer - 1].operator, Operator::Convolution { .. })
 }
 
-/// BufferSlots of values: parts stand in their concatenation; what can be made again, or is read in its own phase only, is not kept.
+/// The slots of values: parts are stored in their concatenation; what can be made again, or is read in its own phase only, is not kept.
 fn values(plan: &Plan, schedule: &Schedule) -> BufferSlots {
-    let mut places = BufferSlots::new(plan);
-    put_parts_together(plan, schedule, &mut places);
-    places.stores.iter_mut().for_each(|store| store.is_kept = false);
+    let mut slots = BufferSlots::new(plan);
+    put_parts_together(plan, schedule, &mut slots);
+    slots.stores.iter_mut().for_each(|store| store.is_kept = false);
     for buffer in 0..=plan.steps().len() {
         let outlives = |reader: &usize| {
             schedule.phase_of[reader + 1] != schedule.phase_of[buffer] || reads_again(plan.steps()[*reader].operator)
         };
         let is_made_again = is_convolved(plan, buffer) || is_whole(plan, buffer);
         if buffer == 0 || !is_made_again && schedule.readers[buffer].iter().any(outlives) {
-            places.store_of(buffer).is_kept = true;
+            slots.store_of(buffer).is_kept = true;
         }
     }
-    places
+    slots
 }
 
-/// BufferSlots of gradients: that of what one sum alone reads is the gradient of the sum.
+/// The slots of gradients: that of what one sum alone reads is the gradient of the sum.
 fn grads(plan: &Plan, schedule: &Schedule) -> BufferSlots {
-    let mut places = BufferSlots::new(plan);
-    places.stores[0].channels = 0;
-    put_parts_together(plan, schedule, &mut places);
+    let mut slots = BufferSlots::new(plan);
+    slots.stores[0].channels = 0;
+    put_parts_together(plan, schedule, &mut slots);
     // Later buffers first: a sum may be all that another sum reads.
     for number in (0..plan.steps().len()).rev().filter(|number| plan.steps()[*number].operator == Operator::Sum) {
         for read in &schedule.reads[number] {
-            let is_alone = schedule.readers[read.buffer] == [number] && read.channels == places.place(read.buffer).channels;
+            let is_alone = schedule.readers[read.buffer] == [number] && read.channels == slots.slot(read.buffer).channels;
             if is_alone {
-                places.put_into(read.buffer, (number + 1, read.first));
+                slots.put_into(read.buffer, (number + 1, read.first));
             }
         }
     }
-    places.stores.iter_mut().for_each(|store| store.is_kept = false);
-    let mut phases = vec![None; places.stores.len()];
+    slots.stores.iter_mut().for_each(|store| store.is_kept = false);
+    let mut phases = vec![None; slots.stores.len()];
     for buffer in 1..=plan.steps().len() {
         let own = std::iter::once(buffer).chain(schedule.readers[buffer].iter().map(|reader| reader + 1));
         for phase in own.map(|buffer| schedule.phase_of[buffer]) {
-            let first = *phases[places.place(buffer).store].get_or_insert(phase);
-            // Until its gradient comes, the place of what is halved holds the winners.
+            let first = *phases[slots.slot(buffer).store].get_or_insert(phase);
+            // Until its gradient comes, the slot of what is halved holds the winners.
             let is_halved = schedule.readers[buffer].iter().any(|reader| plan.steps()[*reader].operator == Operator::MaxPool2);
             if phase != first || is_convolved(plan, buffer) || is_halved {
-                places.store_of(buffer).is_kept = true;
+                slots.store_of(buffer).is_kept = true;
             }
         }
     }
-    places
+    slots
 }
 
-fn put_parts_together(plan: &Plan, schedule: &Schedule, places: &mut BufferSlots) {
+fn put_parts_together(plan: &Plan, schedule: &Schedule, slots: &mut BufferSlots) {
     for number in (0..plan.steps().len()).filter(|number| is_whole(plan, number + 1)) {
         for part in &schedule.reads[number] {
-            debug_assert_eq!(places.place(part.buffer).channels, part.channels, "whole buffers are concatenated");
-            places.put_into(part.buffer, (number + 1, part.first));
+            debug_assert_eq!(slots.slot(part.buffer).channels, part.channels, "whole buffers are concatenated");
+            slots.put_into(part.buffer, (number + 1, part.first));
         }
     }
 }

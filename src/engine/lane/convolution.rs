@@ -64,7 +64,7 @@ impl Packed {
         Self { side, inputs, outputs, tile, weights: vec![0.0; side * side * inputs * outputs] }
     }
 
-    /// Takes a kernel `[some outputs, inputs, side, side]` for the outputs from `first` on.
+    /// Packs a kernel `[some outputs, inputs, side, side]` for the outputs from `first` on.
     pub(super) fn pack(&mut self, first: usize, kernel: &[f32]) {
         let of_output = self.inputs * self.side * self.side;
         for (output, kernel) in kernel.chunks_exact(of_output).enumerate() {
@@ -73,12 +73,12 @@ impl Packed {
         }
     }
 
-    /// Takes a kernel `[some inputs, outputs, side, side]` turned round, for the inputs from `first` on: that of the gradient of
+    /// Packs a kernel `[some inputs, outputs, side, side]` turned round, for the inputs from `first` on: that of the gradient of
     /// the input.
     pub(super) fn pack_turned(&mut self, first: usize, kernel: &[f32]) {
         let taps = self.side * self.side;
-        for (place, kernel) in kernel.chunks_exact(taps).enumerate() {
-            let (input, output) = (first + place / self.outputs, place % self.outputs);
+        for (index, kernel) in kernel.chunks_exact(taps).enumerate() {
+            let (input, output) = (first + index / self.outputs, index % self.outputs);
             let (start, width) = self.column(output);
             let weights = &mut self.weights[start + input * taps * width..];
             weights.iter_mut().step_by(width).zip(kernel.iter().rev()).for_each(|(to, weight)| *to = *weight);
@@ -215,10 +215,10 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
         let halves = LANES / S::F32_LANES;
         let (output, _) = S::as_mut_simd_f32s(self.output);
         let plane = self.plane.len() / S::F32_LANES;
-        let place = at.pixel * halves + at.half;
+        let index = at.pixel * halves + at.half;
         for (m, sums) in sums.into_iter().enumerate() {
             let channel = at.first + m;
-            let pixels = &mut output[channel * plane + place..][..=(P - 1) * halves];
+            let pixels = &mut output[channel * plane + index..][..=(P - 1) * halves];
             match &mut self.finish {
                 Finish::Replace => (0..P).for_each(|p| pixels[p * halves] = sums[p]),
                 Finish::Add => (0..P).for_each(|p| pixels[p * halves] = simd.add_f32s(pixels[p * halves], sums[p])),
@@ -245,7 +245,7 @@ impl<const SIDE: usize> Convolve<'_, SIDE> {
     }
 }
 
-/// Where a rectangle stands: its first channel, its first pixel of the plane, and the part of the lanes.
+/// The position of a rectangle: its first channel, its first pixel of the plane, and the part of the lanes.
 #[derive(Clone, Copy)]
 struct At {
     first: usize,
@@ -366,9 +366,9 @@ impl<const SIDE: usize> KernelGradient<'_, SIDE> {
         }
         for (m, sums) in sums.into_iter().enumerate() {
             for (n, sums) in sums.into_iter().enumerate() {
-                let place = ((first_output + m) * self.inputs + first_input + n) * TAPS;
+                let index = ((first_output + m) * self.inputs + first_input + n) * TAPS;
                 for (tap, sum) in sums.into_iter().enumerate() {
-                    let total = &mut gradient[(place + tap) * halves + half];
+                    let total = &mut gradient[(index + tap) * halves + half];
                     *total = simd.add_f32s(*total, sum);
                 }
             }

@@ -108,7 +108,7 @@ impl Group {
         (0..bands).map(move |band| height * band / bands..height * (band + 1) / bands)
     }
 
-    /// Where the rows of a band stand, and which of the image's rows they are: those beside it, too, if a kernel reaches them.
+    /// The band of some rows, and which of the image's rows it holds: those beside it, too, if a kernel reaches them.
     pub(super) fn band(&self, rows: &Range<usize>) -> (Band, Range<usize>) {
         let ((_, strip), reach) = (bands(self.plane, self.input.channels, self.outputs), self.side / 2);
         (Band { plane: strip, begin: rows.start }, rows.start.saturating_sub(reach)..(rows.end + reach).min(self.plane.height))
@@ -120,13 +120,13 @@ impl Group {
         member.expect("a step of the group").channels.clone()
     }
 
-    /// Where some of the outputs stand in the memory of all blocks.
+    /// The range of some of the outputs in the memory of all blocks.
     pub(super) fn range(&self, channels: &Range<usize>, block: usize) -> Range<usize> {
         let first = block * self.outputs;
         (first + channels.start) * self.plane.len()..(first + channels.end) * self.plane.len()
     }
 
-    /// Puts some rows of normalised outputs of a block into other memory, or adds them to what is there.
+    /// Writes some rows of normalised outputs of a block to other memory, or adds them to what is there.
     pub(super) fn normalise(&self, arch: Arch, of: (Range<usize>, usize), part: Part, output: &mut [f32], adds: bool) {
         let (channels, block) = of;
         let (input, channels) = (self.raw_of(&channels, block), &self.channels[channels]);

@@ -1,4 +1,4 @@
-//! Where numbers stand: the images of a batch side by side in the lanes of a vector.
+//! The layout of numbers in memory: the images of a batch side by side in the lanes of a vector.
 //!
 //! A batch is cut into blocks of [`LANES`] images. A block holds one plane for each channel, and each pixel of a plane is a vector
 //! with one number for each image:
@@ -9,7 +9,7 @@
 //!
 //! The border is always zero, so that no kernel asks whether a neighbour lies beyond the edge. The border pixel before a row is
 //! also the one after the row above, so that a 1×1 convolution may run through all rows as through one. A plane has an odd number
-//! of pixels: were it a power of two, the same pixel of all channels would fall into one set of the cache. Channels stand one
+//! of pixels: were it a power of two, the same pixel of all channels would fall into one set of the cache. Channels come one
 //! after the other, so that the first few of them, or those of one term of a concatenation, are slices.
 
 use std::ops::Range;
@@ -77,7 +77,7 @@ impl Band {
     }
 }
 
-/// Puts images into lanes; lanes without an image are zero.
+/// Copies images into lanes; lanes without an image are zero.
 ///
 /// # Shapes
 ///

@@ -1,6 +1,6 @@
 //! The engine for processors: a batch side by side in the lanes of vectors, one thread for each model.
 //!
-//! `layout.rs` says how numbers stand in memory; each kind of step has its kernels in a file of its own; this file runs the steps
+//! `layout.rs` has the layout of numbers in memory; each kind of step has its kernels in a file of its own; this file runs the steps
 //! of a plan forward and backward. The kernels are written once, over `pulp`'s vectors, and compiled for AVX-512, AVX2 and
 //! plain instructions; which of them run is decided when a model is built. A step allocates nothing.
 
@@ -25,7 +25,7 @@ use self::arrangement::Arrangement;
 use self::group::Group;
 use self::layout::{LANES, Numbers, zeros};
 use self::schedule::{Read, Schedule, is_whole};
-use self::update::Memory;
+use self::update::OptimizerState;
 use super::{Settings, StepReport};
 use crate::network::{Plan, Step};
 use crate::unit::Seed;
@@ -40,7 +40,7 @@ pub(super) struct Model {
     arrangement: Arrangement,
     parameters: Vec<Vec<f32>>,
     gradients: Vec<Vec<f32>>,
-    memory: Vec<Memory>,
+    memory: Vec<OptimizerState>,
     /// The convolutions, by the phase that they end.
     groups: Vec<Group>,
     /// What the steps wrote, by store.
@@ -84,14 +84,14 @@ impl Model {
             settings,
             arch: Arch::new(),
             gradients: parameters.iter().map(|values| vec![0.0; values.len()]).collect(),
-            memory: parameters.iter().map(|values| Memory::new(values.len())).collect(),
+            memory: parameters.iter().map(|values| OptimizerState::new(values.len())).collect(),
             groups,
             values: Vec::new(),
             grads: Vec::new(),
             fresh: first_to_arrive(&plan, &schedule),
             means: Vec::new(),
             logits: Vec::new(),
-            scratch: zeros(arrangement.values.place(0).plane.len()),
+            scratch: zeros(arrangement.values.slot(0).plane.len()),
             blocks: 0,
             plan,
             schedule,
@@ -173,7 +173,7 @@ impl Model {
         &self.parameters
     }
 
-    /// Makes room for batches of so many images, so that no step has to.
+    /// Allocates the memory for batches of `images` images, so that no step has to.
     ///
     /// What the allocator gave for a smaller batch it may keep; so the largest one is reserved before the first evaluation.
     pub(super) fn reserve(&mut self, images: usize) {
@@ -194,9 +194,9 @@ impl Model {
     }
 
     fn fill(&mut self, block: usize, images: &[f32]) {
-        let place = self.arrangement.values.place(0);
-        let (store, range) = self.arrangement.values.range(0, place.channels, block);
-        layout::fill(&mut self.values[store][range], images, place.channels, place.plane);
+        let slot = self.arrangement.values.slot(0);
+        let (store, range) = self.arrangement.values.range(0, slot.channels, block);
+        layout::fill(&mut self.values[store][range], images, slot.channels, slot.plane);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The order of the steps: phases, each of which ends where a batch normalisation needs the statistics of the whole batch.
 //!
-//! Convolutions with the same input and side run as one group where the first of them stands: their outputs side by side fill
+//! Convolutions with the same input and side run as one group at the position of the first of them: their outputs side by side fill
 //! the rectangles of sums, and their input is read once. All other steps of a phase run block by block, so that each reads what the
 //! one before it wrote while that is in the cache. A concatenation that only sums read is no step: they read its parts.
 
@@ -69,7 +69,7 @@ impl Schedule {
         schedule
     }
 
-    /// Puts a step into a phase and returns which.
+    /// Adds a step to a phase and returns the phase.
     fn place(&mut self, plan: &Plan, number: usize) -> usize {
         let step = &plan.steps()[number];
         let last = self.phases.len() - 1;
@@ -93,7 +93,7 @@ impl Schedule {
     }
 }
 
-/// Whether a buffer is a concatenation that must stand as a whole: not if only sums read it.
+/// Whether a buffer is a concatenation that must be stored as a whole: not if only sums read it.
 pub(super) fn is_whole(plan: &Plan, buffer: usize) -> bool {
     let mut readers = plan.steps().iter().filter(|step| step.inputs.iter().any(|input| input.buffer == buffer));
     is_concatenation(plan, buffer) && !readers.all(|step| step.operator == Operator::Sum)

@@ -4,7 +4,7 @@ use super::arrangement::Arrangement;
 use super::group::{Group, Member};
 use super::layout::LANES;
 use super::schedule::Schedule;
-use super::update::Memory;
+use super::update::OptimizerState;
 use super::{Model, groups};
 use crate::engine::{Array, Error, State};
 use crate::network::Plan;
@@ -19,7 +19,7 @@ impl Model {
         State::new(&self.plan, self.parameters.clone(), statistics, memory)
     }
 
-    /// Goes on from a state.
+    /// Restores a state.
     ///
     /// # Errors
     ///
@@ -32,9 +32,9 @@ impl Model {
             let [mean, variance] = [0, 1].map(|which| values(&state.statistics()[2 * member.number + which]));
             (member.mean, member.variance) = (mean, variance);
         }
-        let remembered = |pair: &[Array]| Memory { momentum: values(&pair[0]), mean_square: values(&pair[1]) };
+        let remembered = |pair: &[Array]| OptimizerState { momentum: values(&pair[0]), mean_square: values(&pair[1]) };
         let mut memory = state.memory().chunks_exact(2).map(remembered);
-        let memory = |values: &Vec<f32>| memory.next().unwrap_or_else(|| Memory::new(values.len()));
+        let memory = |values: &Vec<f32>| memory.next().unwrap_or_else(|| OptimizerState::new(values.len()));
         self.memory = self.parameters.iter().map(memory).collect();
         self.groups.iter_mut().for_each(|group| group.pack(&self.parameters));
         Ok(())
@@ -48,10 +48,10 @@ impl Model {
         let ends = plan.steps().last().map_or(0, |step| step.input_channels() + step.output.channels) * LANES;
         // Weights, their gradients and the optimizer's two numbers each.
         let parameters = 4 * u64::from(plan.cost().parameters.0);
-        let scratch = arrangement.values.place(0).plane.len() as u64;
-        let places = [&arrangement.values, &arrangement.grads].map(|places| places.len(blocks));
+        let scratch = arrangement.values.slot(0).plane.len() as u64;
+        let slots = [&arrangement.values, &arrangement.grads].map(|slots| slots.len(blocks));
         let groups = groups(&schedule, &arrangement).map(|(steps, input)| Group::len(plan, steps, input, blocks));
-        let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(places).chain(groups);
+        let numbers = [parameters, scratch, blocks.saturating_mul(ends as u64)].into_iter().chain(slots).chain(groups);
         numbers.fold(0, u64::saturating_add).saturating_mul(4)
     }
 

@@ -110,12 +110,12 @@ impl Model {
         }
         let Self { plan, arrangement, schedule, values, grads, means, logits, parameters, arch, .. } = self;
         let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads[number][0]);
-        let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
+        let (from, to) = (arrangement.values.slot(buffer).plane, arrangement.values.slot(number + 1));
         let (read, written) =
             (arrangement.values.range(buffer, channels, block), arrangement.values.range(number + 1, to.channels, block));
         match step.operator {
             Operator::MaxPool3 | Operator::AvgPool3 | Operator::MaxPool2 => {
-                // Which pixels win is kept where their gradients will stand: nothing reads what is halved later than that.
+                // Which pixels win is kept where their gradients will be: nothing reads what is halved later than that.
                 let (store, winners) = arrangement.grads.range(buffer, channels, block);
                 let keeps = step.operator == Operator::MaxPool2 && batch.is_training;
                 let winners = if keeps { &mut grads[store][winners] } else { &mut [] };
@@ -135,7 +135,7 @@ impl Model {
     /// Adds the terms of a sum up; those that were convolved are normalised on the way.
     fn add_terms(&mut self, number: usize, batch: &Batch, block: usize) {
         let Self { plan, arrangement, schedule, groups, values, arch, .. } = self;
-        let whole = arrangement.values.place(number + 1);
+        let whole = arrangement.values.slot(number + 1);
         let (to, all) = arrangement.values.range(number + 1, whole.channels, block);
         let mut filled = 0;
         for &Read { buffer, channels, first } in &schedule.reads[number] {
@@ -238,15 +238,15 @@ impl Model {
         arch.dispatch(AddSums { channels, plane: group.plane, input, grad, sums });
     }
 
-    /// Tells whether the gradient of a step's first input may be put in the place of what was there; what is left of it is set
+    /// Returns whether the gradient of a step's first input may replace what was there; what is left of it is set
     /// to zero.
     fn prepare_grad(&mut self, number: usize, block: usize) -> bool {
         let Self { arrangement, schedule, fresh, grads, .. } = self;
         let Read { buffer, channels, .. } = schedule.reads[number][0];
-        let place = arrangement.grads.place(buffer);
-        if buffer != 0 && fresh[number][0] && channels < place.channels {
-            let (store, range) = arrangement.grads.range(buffer, place.channels, block);
-            grads[store][range][channels * place.plane.len()..].fill(0.0);
+        let slot = arrangement.grads.slot(buffer);
+        if buffer != 0 && fresh[number][0] && channels < slot.channels {
+            let (store, range) = arrangement.grads.range(buffer, slot.channels, block);
+            grads[store][range][channels * slot.plane.len()..].fill(0.0);
         }
         fresh[number][0]
     }
@@ -259,14 +259,14 @@ impl Model {
         let is_fresh = self.prepare_grad(number, block);
         let Self { plan, arrangement, schedule, values, grads, means, logits, scratch, parameters, gradients, arch, .. } = self;
         let (step, Read { buffer, channels, .. }) = (&plan.steps()[number], schedule.reads[number][0]);
-        let (from, to) = (arrangement.values.place(buffer).plane, arrangement.values.place(number + 1));
+        let (from, to) = (arrangement.values.slot(buffer).plane, arrangement.values.slot(number + 1));
         let (store, read) = arrangement.values.range(buffer, channels, block);
         let grad = arrangement.grads.range(number + 1, to.channels, block);
         let of_input = arrangement.grads.range(buffer, channels, block);
         match step.operator {
             Operator::MaxPool3 | Operator::AvgPool3 | Operator::MaxPool2 => {
                 let (grad, output) = read_and_write(grads, grad, of_input);
-                debug_assert!(is_fresh || step.operator != Operator::MaxPool2, "the winners stand where the gradient goes");
+                debug_assert!(is_fresh || step.operator != Operator::MaxPool2, "the winners are where the gradient goes");
                 let input = if step.operator == Operator::MaxPool3 { &values[store][read] } else { &[] };
                 let (operator, planes) = (step.operator, [from, to.plane]);
                 arch.dispatch(PoolGradient { operator, replaces: is_fresh, planes, input, grad, output, scratch });
@@ -285,15 +285,15 @@ impl Model {
         }
     }
 
-    /// Hands the gradient of a sum back to its terms, as far as theirs is not the same memory.
+    /// Adds the gradient of a sum to those of its terms, unless they are the same memory.
     fn hand_back(&mut self, number: usize, block: usize) {
         let Self { arrangement, schedule, grads, fresh, .. } = self;
-        let whole = arrangement.grads.place(number + 1);
+        let whole = arrangement.grads.slot(number + 1);
         let (from, all) = arrangement.grads.range(number + 1, whole.channels, block);
         for (Read { buffer, channels, first }, is_fresh) in schedule.reads[number].iter().zip(&fresh[number]) {
             let start = all.start + first * whole.plane.len();
             let length = channels * whole.plane.len();
-            let (to, written) = arrangement.grads.range(*buffer, arrangement.grads.place(*buffer).channels, block);
+            let (to, written) = arrangement.grads.range(*buffer, arrangement.grads.slot(*buffer).channels, block);
             if (to, written.start) == (from, start) {
                 continue;
             }
@@ -306,7 +306,7 @@ impl Model {
     }
 }
 
-/// Adds a term to a sum, or puts it in the place of what was there.
+/// Adds a term to a sum, or replaces the sum by it.
 fn add(term: &[f32], sum: &mut [f32], replaces: bool) {
     if replaces {
         sum.copy_from_slice(term);

@@ -2,14 +2,14 @@
 
 use crate::engine::{Optimizer, Settings};
 
-/// What the optimizer remembers of one parameter.
+/// What the optimizer keeps of one array of parameters.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(super) struct OptimizerState {
     pub(super) momentum: Vec<f32>,
     pub(super) mean_square: Vec<f32>,
 }
 
-impl Memory {
+impl OptimizerState {
     pub(super) fn new(length: usize) -> Self {
         Self { momentum: vec![0.0; length], mean_square: vec![1.0; length] }
     }
@@ -17,7 +17,13 @@ impl Memory {
 
 /// Adds weight decay to a gradient, changes the weights by it, and gives the sum of its squares.
 #[expect(clippy::cast_possible_truncation, reason = "weights are single-precision numbers")]
-pub(super) fn update(weights: &mut [f32], memory: &mut Memory, gradient: &mut [f32], settings: &Settings, rate: f64) -> f64 {
+pub(super) fn update(
+    weights: &mut [f32],
+    memory: &mut OptimizerState,
+    gradient: &mut [f32],
+    settings: &Settings,
+    rate: f64,
+) -> f64 {
     let (decay, rate) = (settings.weight_decay as f32, rate as f32);
     let mut squares = 0.0;
     for (gradient, weight) in gradient.iter_mut().zip(&*weights) {

@@ -44,7 +44,7 @@ fn edge_columns(space: &Space) -> impl Iterator<Item = String> {
     (1..space.max_vertices()).flat_map(|y| (0..y).map(move |x| format!("edge_{x}_{y}")))
 }
 
-/// The output of a smaller cell stands at its own last vertex; columns of vertices that it lacks stay 0.
+/// The output of a smaller cell is its own last vertex; columns of vertices that it lacks stay 0.
 fn encode_edges(cell: &Cell, row: &mut [f32]) {
     for (bit, value) in row.iter_mut().enumerate() {
         *value = number(usize::from(cell.edge_bits() >> bit & 1 == 1));

@@ -1,6 +1,7 @@
 //! Counts of the labels that the rounds of Weisfeiler and Lehman give to the vertices.
 
 use super::Encoding;
+use crate::space::fingerprint::mix;
 use crate::space::spec::CAPACITY;
 use crate::space::{Cell, Space};
 
@@ -16,7 +17,7 @@ pub(super) const ENTRY: Encoding = Encoding {
 
 /// Rounds that are counted, the labels before the first one among them.
 const ROUNDS: usize = 3;
-/// Labels share a column with the chance of one in so many.
+/// The columns of a round, into which labels are hashed.
 const BUCKETS: usize = 64;
 
 /// A label begins as what the vertex is (the input, the output or its operation) and its numbers of edges in and out. A
@@ -49,12 +50,9 @@ fn encode(_: &Space, cell: &Cell, row: &mut [f32]) {
     }
 }
 
-/// The finalizer of SplitMix64: every bit of the result depends on every bit given.
+/// A step of SplitMix64: every bit of the result depends on every bit given.
 const fn mixed(bits: u64) -> u64 {
-    let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
+    mix(bits.wrapping_add(0x9E37_79B9_7F4A_7C15))
 }
 
 #[cfg(test)]

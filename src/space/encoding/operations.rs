@@ -1,4 +1,4 @@
-//! Which operation stands at each vertex, and nothing of the edges.
+//! The operation of each vertex, without the edges.
 
 use super::Encoding;
 use crate::space::{Cell, Space};

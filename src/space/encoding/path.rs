@@ -55,7 +55,7 @@ struct Walk {
     first: usize,
     /// The columns of this length.
     count: usize,
-    /// The place among them.
+    /// The position among them.
     code: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What stands before and after each operation.
+//! The operations before and after each operation.
 
 use super::Encoding;
 use crate::space::{Cell, Space};

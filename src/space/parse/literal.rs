@@ -11,7 +11,7 @@ const MOST_VALUES: usize = MOST_WRITTEN * MOST_WRITTEN;
 /// The most digits that a number of double precision keeps.
 const EXACT_DIGITS: usize = 15;
 
-/// A value of a text and where it stands.
+/// A value of a text and its position in the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Word<'a> {
     text: &'a str,
@@ -72,14 +72,14 @@ pub(super) fn names(text: &str) -> Result<Vec<Name>, Error> {
     Ok(named(&words.iter().map(|word| word.text).collect::<Vec<_>>()))
 }
 
-/// Makes names of texts: official labels become the names that they stand for if all of them are labels.
+/// Makes names of texts: official labels become names if all of them are labels.
 pub(super) fn named(texts: &[&str]) -> Vec<Name> {
     let labels: Option<Vec<_>> = texts.iter().map(|text| label(text)).collect();
     labels
         .map_or_else(|| texts.iter().map(|text| name(text)).collect(), |labels| labels.into_iter().map(Name::Borrowed).collect())
 }
 
-/// The name that an official label stands for.
+/// The name of an official label.
 fn label(text: &str) -> Option<&'static str> {
     match text.strip_suffix(".0").or_else(|| text.strip_suffix('.')).unwrap_or(text) {
         "-1" => Some(INPUT),
@@ -100,7 +100,7 @@ fn restored(text: &str, vertices: Option<usize>) -> Result<Option<String>, Error
     Ok(whole.filter(|whole| is_binary && number.len() < *whole).map(|whole| format!("{number:0>whole$}")))
 }
 
-/// A value, or the digits of many that stand side by side.
+/// A value, or the digits of many side by side.
 fn binary(text: &str) -> Result<String, Error> {
     if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
         return Ok(text.to_owned());
@@ -150,31 +150,17 @@ fn square(bits: &[bool]) -> Result<Matrix, Error> {
     Ok(Matrix(bits.chunks(vertices).map(row).collect()))
 }
 
-/// What stands around a value, by the letter that closes it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bracket {
-    List(char),
-    /// That of a call, which means nothing: `array(`.
-    Call,
-}
-
-/// What came last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Last {
-    Opening,
-    Value,
-    Comma,
-}
-
 /// The words of a text on their way.
 struct Words<'a> {
     text: &'a str,
     found: Vec<Word<'a>>,
-    open: Vec<Bracket>,
+    /// The letters that close the open lists; none for the bracket of a call such as `array(`, which means nothing.
+    open: Vec<Option<char>>,
     row: usize,
     /// Where the word starts that is being read.
     start: Option<usize>,
-    last: Last,
+    /// Whether a value came last, not a comma or an opening bracket.
+    has_value: bool,
 }
 
 impl<'a> Words<'a> {
@@ -186,29 +172,27 @@ impl<'a> Words<'a> {
     }
 
     fn push(&mut self, text: &'a str) {
-        self.last = Last::Value;
+        self.has_value = true;
         // Behind the values of a call stands how they are stored: `dtype=int64`.
-        if self.open.last() == Some(&Bracket::Call) && text.contains('=') {
-            return;
+        if self.open.last() != Some(&None) || !text.contains('=') {
+            self.found.push(Word { text, depth: self.open.iter().flatten().count(), row: self.row });
         }
-        let depth = self.open.iter().filter(|bracket| **bracket != Bracket::Call).count();
-        self.found.push(Word { text, depth, row: self.row });
     }
 
     fn comma(&mut self) {
-        if self.last != Last::Value {
+        if !self.has_value {
             self.push("");
         }
-        self.last = Last::Comma;
+        self.has_value = false;
     }
 
     fn close(&mut self, letter: char) -> Result<(), Error> {
         match self.open.pop() {
-            Some(Bracket::List(closing)) if closing == letter => self.row += usize::from(!self.open.is_empty()),
-            Some(Bracket::Call) if letter == ')' => {}
+            Some(Some(closing)) if closing == letter => self.row += usize::from(!self.open.is_empty()),
+            Some(None) if letter == ')' => {}
             _ => return Err(Error::Brackets),
         }
-        self.last = Last::Value;
+        self.has_value = true;
         Ok(())
     }
 }
@@ -216,7 +200,7 @@ impl<'a> Words<'a> {
 /// Cuts a text into its values; `what` they are is said if there are too many.
 fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> {
     let text = text.trim();
-    let mut words = Words { text, found: Vec::new(), open: Vec::new(), row: 0, start: None, last: Last::Opening };
+    let mut words = Words { text, found: Vec::new(), open: Vec::new(), row: 0, start: None, has_value: false };
     let mut quote = None;
     for (at, letter) in text.char_indices() {
         if let Some(end) = quote {
@@ -228,11 +212,11 @@ fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> 
         }
         match letter {
             '\'' | '"' if words.start.is_none() => (quote, words.start) = (Some(letter), Some(at + 1)),
-            '(' if words.start.take().is_some() => words.open.push(Bracket::Call),
+            '(' if words.start.take().is_some() => words.open.push(None),
             '(' | '[' => {
                 words.end(at);
-                words.open.push(Bracket::List(if letter == '(' { ')' } else { ']' }));
-                words.last = Last::Opening;
+                words.open.push(Some(if letter == '(' { ')' } else { ']' }));
+                words.has_value = false;
             }
             ')' | ']' => {
                 words.end(at);
@@ -254,7 +238,7 @@ fn words<'a>(text: &'a str, what: &'static str) -> Result<Vec<Word<'a>>, Error> 
     if quote.is_some() || !words.open.is_empty() {
         return Err(Error::Brackets);
     }
-    if words.last == Last::Comma {
+    if text.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace()).ends_with(',') {
         words.comma();
     }
     Ok(words.found)

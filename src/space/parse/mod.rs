@@ -10,6 +10,7 @@ mod literal;
 use std::borrow::Cow;
 
 use super::operation::{INPUT, OUTPUT};
+use super::spec::{on_paths, ones};
 use super::{Cell, ModuleHash, Operation, Space, Spec};
 use crate::file::without_mark;
 
@@ -100,8 +101,8 @@ pub enum Error {
 /// A graph as it was written down: dangling vertices, too many of them and unknown operations included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawGraph {
-    /// For each vertex a bit for each vertex that it feeds. All of them are higher.
-    successors: Vec<u64>,
+    /// For each vertex a bit for each vertex that feeds it. All of them are lower.
+    predecessors: Vec<u64>,
     /// The names of all vertices, the input's and the output's included.
     names: Vec<Name>,
     /// The hash that was written beside the graph.
@@ -230,8 +231,11 @@ impl RawGraph {
                 return Err(super::Error::NotUpperTriangular { row: x, column }.into());
             }
         }
-        let successors = rows.iter().map(|row| row.ones).collect();
-        Ok(Self { successors, names, hash: None, passed_over: Vec::new() })
+        let mut predecessors = vec![0; vertices];
+        for (x, row) in rows.iter().enumerate() {
+            ones(row.ones).for_each(|y| predecessors[y] |= 1 << x);
+        }
+        Ok(Self { predecessors, names, hash: None, passed_over: Vec::new() })
     }
 
     /// Prunes the graph and checks the cell that remains, in the order in which the official program does.
@@ -252,7 +256,7 @@ impl RawGraph {
         let mut edges = 0_u64;
         let pairs = (1..kept.len()).flat_map(|y| (0..y).map(move |x| (x, y)));
         for (bit, (x, y)) in pairs.enumerate() {
-            edges |= (self.successors[kept[x]] >> kept[y] & 1) << bit;
+            edges |= (self.predecessors[kept[y]] >> kept[x] & 1) << bit;
         }
         if edges.count_ones() as usize > space.max_edges() {
             return Err(super::Error::TooManyEdges { limit: space.max_edges(), found: edges.count_ones() as usize });
@@ -286,25 +290,12 @@ impl RawGraph {
     /// Whether there are vertices on no path from the input to the output, which [`cell`](Self::cell) leaves out.
     #[must_use]
     pub fn dangles(&self) -> bool {
-        self.kept().len() < self.successors.len()
+        self.kept().len() < self.names.len()
     }
 
     /// The vertices that the input reaches and that reach the output, ascending: the input and the output, or none.
     fn kept(&self) -> Vec<usize> {
-        let last = self.successors.len() - 1;
-        let mut reached = 1_u64;
-        for (x, successors) in self.successors.iter().enumerate() {
-            if reached >> x & 1 == 1 {
-                reached |= successors;
-            }
-        }
-        let mut reaching = 1_u64 << last;
-        for (x, successors) in self.successors.iter().enumerate().rev() {
-            if successors & reaching != 0 {
-                reaching |= 1 << x;
-            }
-        }
-        (0..=last).filter(|vertex| (reached & reaching) >> vertex & 1 == 1).collect()
+        ones(on_paths(self.names.len() - 1, |y| self.predecessors[y])).collect()
     }
 }
 

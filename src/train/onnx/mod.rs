@@ -52,29 +52,29 @@ impl SavedModel {
 
     /// The bytes of the file.
     fn to_onnx(&self) -> Vec<u8> {
-        let image = self.plan().skeleton().image;
+        let (image, card) = (self.plan().skeleton().image, self.card());
         let classes = self.plan().skeleton().classes;
         let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
         let model = ModelProto {
             ir_version: IR_VERSION,
             producer_name: "nasbench".to_owned(),
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-            doc_string: format!("{} trained for {} epochs on {}", self.cell(), self.epochs(), self.dataset()),
+            doc_string: format!("{} trained for {} epochs on {}", card.cell, card.epochs, card.dataset),
             graph: Some(GraphProto {
-                name: self.cell().hash().to_string(),
+                name: card.cell.hash().to_string(),
                 input: vec![value(PIXELS, &[image.channels, image.height, image.width])],
                 output: vec![value(LOGITS, &[classes])],
                 ..Writer::new(self).graph()
             }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
             metadata_props: vec![
-                entry("module_hash", self.cell().hash().to_string()),
-                entry("module_adjacency", self.cell().adjacency_text()),
-                entry("module_operations", self.cell().operations_text()),
-                entry("dataset", self.dataset().to_owned()),
-                entry("classes", serde_json::json!(self.classes()).to_string()),
-                entry("epochs", self.epochs().to_string()),
-                entry("seed", self.seed().to_string()),
+                entry("module_hash", card.cell.hash().to_string()),
+                entry("module_adjacency", card.cell.adjacency_text()),
+                entry("module_operations", card.cell.operations_text()),
+                entry("dataset", card.dataset.clone()),
+                entry("classes", serde_json::json!(card.classes).to_string()),
+                entry("epochs", card.epochs.to_string()),
+                entry("seed", card.seed.to_string()),
             ],
         };
         model.encode_to_vec()
@@ -128,34 +128,32 @@ impl<'a> Writer<'a> {
                 let [convolved, normalised] = [own("convolved"), own("normalised")];
                 let attributes = vec![integers("kernel_shape", &[length(side); 2]), integers("pads", &[border; 4])];
                 self.node("Conv", &[&read[0], &own("kernel")], &convolved, attributes);
-                let parts = ["scale", "offset", "mean", "variance"].map(own);
-                let inputs: Vec<_> = std::iter::once(&convolved).chain(&parts).map(String::as_str).collect();
+                let inputs = ["convolved", "scale", "offset", "mean", "variance"].map(own);
                 #[expect(clippy::cast_possible_truncation, reason = "ONNX has it in single precision")]
                 let epsilon = self.model.protocol().update.batch_norm_epsilon as f32;
                 self.node("BatchNormalization", &inputs, &normalised, vec![number("epsilon", epsilon)]);
                 self.node("Relu", &[&normalised], output, Vec::new());
             }
             Operator::MaxPool3 => {
-                let attributes = vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1; 4])];
-                self.node("MaxPool", &[&read[0]], output, attributes);
+                self.node("MaxPool", &read, output, vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1; 4])]);
             }
             Operator::AvgPool3 => {
                 let window = vec![integers("kernel_shape", &[3, 3]), integers("pads", &[1; 4]), integer("count_include_pad", 0)];
-                self.node("AveragePool", &[&read[0]], output, window);
+                self.node("AveragePool", &read, output, window);
             }
             Operator::MaxPool2 => {
                 let ImageShape { height, width, .. } = self.shape(step.inputs[0].buffer);
                 // An odd last row or column makes a window of its own.
                 let pads = [0, 0, length(height % 2), length(width % 2)];
                 let attributes = vec![integers("kernel_shape", &[2, 2]), integers("strides", &[2, 2]), integers("pads", &pads)];
-                self.node("MaxPool", &[&read[0]], output, attributes);
+                self.node("MaxPool", &read, output, attributes);
             }
-            Operator::Sum => self.node("Sum", &texts(&read), output, Vec::new()),
-            Operator::Concatenate => self.node("Concat", &texts(&read), output, vec![integer("axis", 1)]),
-            Operator::GlobalAvgPool => self.node("GlobalAveragePool", &[&read[0]], output, Vec::new()),
+            Operator::Sum => self.node("Sum", &read, output, Vec::new()),
+            Operator::Concatenate => self.node("Concat", &read, output, vec![integer("axis", 1)]),
+            Operator::GlobalAvgPool => self.node("GlobalAveragePool", &read, output, Vec::new()),
             Operator::Linear => {
                 let flat = own("flat");
-                self.node("Flatten", &[&read[0]], &flat, vec![integer("axis", 1)]);
+                self.node("Flatten", &read, &flat, vec![integer("axis", 1)]);
                 self.node("Gemm", &[&flat, &own("matrix"), &own("bias")], output, Vec::new());
             }
         }
@@ -184,19 +182,15 @@ impl<'a> Writer<'a> {
     }
 
     /// Adds a node, which has the name of what it writes.
-    fn node(&mut self, operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
+    fn node<N: AsRef<str>>(&mut self, operator: &str, inputs: &[N], output: &str, attribute: Vec<AttributeProto>) {
         self.nodes.push(NodeProto {
-            input: inputs.iter().copied().map(ToOwned::to_owned).collect(),
+            input: inputs.iter().map(|name| name.as_ref().to_owned()).collect(),
             output: vec![output.to_owned()],
             name: output.to_owned(),
             op_type: operator.to_owned(),
             attribute,
         });
     }
-}
-
-fn texts(names: &[String]) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
 }
 
 fn length(length: usize) -> i64 {
