@@ -14,34 +14,13 @@ pub enum Error {
         /// The name given.
         name: String,
     },
-    /// The data set is not part of the program and no folder was named.
-    #[error("data set `{name}` needs a folder (`--data-dir`) with {}\nhint: {origin}", quoted(.files))]
-    NeedsFolder {
+    /// A path was named for a data set that reads none, or none for one that needs it.
+    #[error("data set `{name}` {problem}")]
+    DataDir {
         /// The data set.
         name: &'static str,
-        /// The files that the folder must hold.
-        files: &'static [&'static str],
-        /// Where they can be had.
-        origin: &'static str,
-    },
-    /// The images are the caller's own, but no file or folder was named.
-    #[error("data set `{name}` needs images of your own: `--data-dir {path}`")]
-    NeedsPath {
-        /// The data set.
-        name: &'static str,
-        /// What to name: `FILE.npz`.
-        path: &'static str,
-    },
-    /// The data set is part of the program, but a folder was named.
-    #[error(
-        "data set `{name}` is part of the program and reads no folder, found `{}`\nhint: leave out `--data-dir`",
-        .folder.display()
-    )]
-    Embedded {
-        /// The data set.
-        name: &'static str,
-        /// The folder given.
-        folder: PathBuf,
+        /// What is needed or not read, and where the files can be had.
+        problem: String,
     },
     /// A file could not be read; the cause names it.
     #[error("could not read the images")]

@@ -109,7 +109,7 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsFolder`], [`Error::NeedsPath`] or [`Error::Embedded`] if a path is missing or of no use; otherwise what
+    /// [`Error::DataDir`] if a path is missing or of no use; otherwise what
     /// is wrong with the files.
     pub fn load(&self, path: Option<&Path>) -> Result<Dataset, Error> {
         let name = self.name;
@@ -117,9 +117,17 @@ impl Entry {
             (ImageSource::Embedded { contents, load }, None) => load(self, &contents),
             (ImageSource::Folder { contents, load, .. }, Some(folder)) => load(self, &contents, folder),
             (ImageSource::Own { load, .. }, Some(path)) => load(self, path),
-            (ImageSource::Embedded { .. }, Some(folder)) => Err(Error::Embedded { name, folder: folder.to_owned() }),
-            (ImageSource::Folder { files, origin, .. }, None) => Err(Error::NeedsFolder { name, files, origin }),
-            (ImageSource::Own { path, .. }, None) => Err(Error::NeedsPath { name, path }),
+            (ImageSource::Embedded { .. }, Some(folder)) => {
+                let found = format!("is part of the program and reads no folder, found `{}`", folder.display());
+                Err(Error::DataDir { name, problem: format!("{found}\nhint: leave out `--data-dir`") })
+            }
+            (ImageSource::Folder { files, origin, .. }, None) => {
+                let problem = format!("needs a folder (`--data-dir`) with {}\nhint: {origin}", error::quoted(files));
+                Err(Error::DataDir { name, problem })
+            }
+            (ImageSource::Own { path, .. }, None) => {
+                Err(Error::DataDir { name, problem: format!("needs images of your own: `--data-dir {path}`") })
+            }
         }
     }
 

@@ -55,7 +55,7 @@ impl<'a, R: Read> Array<'a, R> {
     /// NumPy, "NPY format", versions 1.0 to 3.0, <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
     pub(super) fn open(path: &'a Path, name: &'a str, mut reader: R) -> Result<Self, Error> {
         let text = header_text(path, name, &mut reader)?;
-        let wrong = |property, expected: &str, found| array_error(path, name, property, expected.to_owned(), found);
+        let wrong = |property, expected: &str, found: String| array_error(path, name, property, expected, &found);
         let Some(Header { descr: dtype, fortran_order, shape }) = Header::parse(&text) else {
             let expected = "a dictionary of `descr` (one type), `fortran_order` and `shape`";
             return Err(wrong("header", expected, text.trim().chars().take(SHOWN).collect()));
@@ -73,8 +73,8 @@ impl<'a, R: Read> Array<'a, R> {
     }
 
     /// Makes the error of an unexpected shape.
-    pub(super) fn wrong_shape(&self, expected: String) -> Error {
-        self.wrong("shape", expected, printed(&self.shape))
+    pub(super) fn wrong_shape(&self, expected: &str) -> Error {
+        self.wrong("shape", expected, &printed(&self.shape))
     }
 
     /// Returns an error unless the values are unsigned bytes.
@@ -87,7 +87,7 @@ impl<'a, R: Read> Array<'a, R> {
         if Integer::parse(&self.dtype).is_some_and(is_byte) {
             return Ok(());
         }
-        Err(self.wrong("dtype", "`|u1`: bytes, 0 to 255".to_owned(), self.dtype.clone()))
+        Err(self.wrong("dtype", "`|u1`: bytes, 0 to 255", &self.dtype))
     }
 
     /// Reads the values of an array of bytes.
@@ -107,7 +107,7 @@ impl<'a, R: Read> Array<'a, R> {
     /// [`Error::Array`] if the values are of another type, end early, go on, are too many, or one is no byte.
     pub(super) fn labels(self) -> Result<Vec<u8>, Error> {
         let Some(integer) = Integer::parse(&self.dtype) else {
-            return Err(self.wrong("dtype", "integers of 1, 2, 4 or 8 bytes, as `<i8` or `|u1`".to_owned(), self.dtype.clone()));
+            return Err(self.wrong("dtype", "integers of 1, 2, 4 or 8 bytes, as `<i8` or `|u1`", &self.dtype));
         };
         let (path, name) = (self.path, self.name);
         let bytes = self.values(integer.bytes)?;
@@ -124,7 +124,7 @@ impl<'a, R: Read> Array<'a, R> {
         let dimensions = self.shape.iter().chain([&bytes_each]);
         let product = dimensions.copied().try_fold(1_u64, |product, dimension| product.checked_mul(dimension as u64));
         let Some(expected) = product.filter(|product| (1..=LIMIT).contains(product)) else {
-            return Err(self.wrong_shape(format!("1 to {LIMIT} bytes of values in all")));
+            return Err(self.wrong_shape(&format!("1 to {LIMIT} bytes of values in all")));
         };
         let mut values = Vec::new();
         // One byte more than there should be: this finds trailing bytes, and lets the archive check its sum at the end.
@@ -135,22 +135,22 @@ impl<'a, R: Read> Array<'a, R> {
             return Ok(values);
         }
         let found = if found > expected { format!("more than {expected} bytes") } else { format!("{found} bytes") };
-        Err(self.wrong("length", format!("{expected} bytes of values"), found))
+        Err(self.wrong("length", &format!("{expected} bytes of values"), &found))
     }
 
-    fn wrong(&self, property: &str, expected: String, found: String) -> Error {
+    fn wrong(&self, property: &str, expected: &str, found: &str) -> Error {
         array_error(self.path, self.name, property, expected, found)
     }
 }
 
-fn array_error(path: &Path, name: &str, property: &str, expected: String, found: String) -> Error {
+fn array_error(path: &Path, name: &str, property: &str, expected: &str, found: &str) -> Error {
     let problem = format!("has the {property} `{found}`, expected {expected}");
     Error::Array { path: path.to_owned(), array: name.to_owned(), problem }
 }
 
 /// Reads the magic string, the version, the length of the header and the header.
 fn header_text(path: &Path, name: &str, reader: &mut impl Read) -> Result<String, Error> {
-    let wrong = |property, expected: &str, found| array_error(path, name, property, expected.to_owned(), found);
+    let wrong = |property, expected: &str, found: String| array_error(path, name, property, expected, &found);
     let mut next = |count: u64| {
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(count).read_to_end(&mut bytes);

@@ -123,7 +123,7 @@ impl<S: Read + Seek> Archive<'_, S> {
         let path = self.path;
         let array = self.open(&y)?;
         if !matches!(array.shape(), [_] | [_, 1]) {
-            return Err(array.wrong_shape("(n,) or (n, 1): one label for each image".to_owned()));
+            return Err(array.wrong_shape("(n,) or (n, 1): one label for each image"));
         }
         let labels = array.labels()?;
         let array = self.open(&x)?;
@@ -132,7 +132,9 @@ impl<S: Read + Seek> Archive<'_, S> {
             [n, height, width] => (n, height, width, 1),
             [n, height, width, channels] if channels <= MOST_CHANNELS => (n, height, width, channels),
             _ => {
-                return Err(array.wrong_shape(format!("(n, height, width) or (n, height, width, 1 to {MOST_CHANNELS} channels)")));
+                return Err(
+                    array.wrong_shape(&format!("(n, height, width) or (n, height, width, 1 to {MOST_CHANNELS} channels)"))
+                );
             }
         };
         if n != labels.len() {

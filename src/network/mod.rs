@@ -62,7 +62,7 @@ pub enum Error {
 pub struct Cost {
     /// Trainable parameters.
     pub parameters: Parameters,
-    /// Operations of the convolutions and the dense layer for one image, forward.
+    /// Operations of the convolutions and the linear layer for one image, forward.
     pub flops: Flops,
     /// Bytes of all buffers of one image, in single precision: what a training step keeps for its backward pass.
     pub activation_bytes: u64,

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Skeleton, count};
-use crate::space::{Cell, Operation};
+use crate::space::{Cell, Operator};
 
 /// What a cell is large by. It is serialized as its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,10 @@ impl Size {
             Self::Flops => counts().map_or(0, |(_, flops)| flops.0),
             Self::Parameters => counts().map_or(0, |(parameters, _)| parameters.0.into()),
             Self::Depth => depth(cell),
-            Self::Conv3x3 => cell.operations().filter(|operation| *operation == Operation::Conv3x3).count() as u64,
+            Self::Conv3x3 => {
+                let steps = cell.operations().flat_map(|operation| operation.spec().steps);
+                steps.filter(|operator| **operator == Operator::Convolution { kernel: 3 }).count() as u64
+            }
         }
     }
 }

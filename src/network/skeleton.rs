@@ -6,7 +6,7 @@ use super::Error;
 use crate::dataset::ImageShape;
 use crate::space::Cell;
 
-/// A network around its cells: a 3×3 convolution as stem, stacks of equal cells, a dense layer.
+/// A network around its cells: a 3×3 convolution as stem, stacks of equal cells, a linear layer.
 ///
 /// Between two stacks the image is halved and the first cell of the next stack doubles the channels.
 ///

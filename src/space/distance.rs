@@ -152,14 +152,10 @@ impl Search {
             }
             let differs = self.placed_labels[vertex] != self.labels[position];
             let cost = u32::from(differs) + (state.edges[vertex] ^ self.edges[position]).count_ones();
-            let mut at = found;
-            while at > 0 && ways[at - 1].0 > cost {
-                ways[at] = ways[at - 1];
-                at -= 1;
-            }
-            ways[at] = (cost, vertex);
+            ways[found] = (cost, vertex);
             found += 1;
         }
+        ways[..found].sort_by_key(|(cost, _)| *cost);
         for (cost, vertex) in ways.into_iter().take(found) {
             let next = self.placed(position, state, vertex, cost);
             if next.cost + self.at_least(position + 1, &next) < self.best {

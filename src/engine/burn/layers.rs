@@ -136,8 +136,8 @@ impl Greatest {
             padded.places[first..first + width].iter_mut().zip(place..).for_each(|(own, place)| *own = place);
         }
         let (best, stride) = match window {
-            Operator::MaxPool2 => (padded.with_next(1).with_next(row), 2),
-            _ => (padded.with_neighbours(1).with_neighbours(row), 1),
+            Operator::MaxPool2 => (padded.with_neighbours(1, false).with_neighbours(row, false), 2),
+            _ => (padded.with_neighbours(1, true).with_neighbours(row, true), 1),
         };
         let mut found = Self { values: Vec::with_capacity(values.len()), places: Vec::with_capacity(values.len()) };
         for image in 0..images {
@@ -155,17 +155,12 @@ impl Greatest {
         Self { values: vec![f32::NEG_INFINITY; length], places: vec![0; length] }
     }
 
-    /// The greatest of each value and those `distance` before and behind it.
-    fn with_neighbours(self, distance: usize) -> Self {
+    /// The greatest of each value, the one `distance` behind it and, if `with_before`, the one before it.
+    fn with_neighbours(self, distance: usize, with_before: bool) -> Self {
         let (mut best, kept) = (self.clone(), self.values.len() - distance);
-        raise(&mut best.values[distance..], &mut best.places[distance..], &self.values[..kept], &self.places[..kept]);
-        raise(&mut best.values[..kept], &mut best.places[..kept], &self.values[distance..], &self.places[distance..]);
-        best
-    }
-
-    /// The greater of each value and the one `distance` behind it.
-    fn with_next(self, distance: usize) -> Self {
-        let (mut best, kept) = (self.clone(), self.values.len() - distance);
+        if with_before {
+            raise(&mut best.values[distance..], &mut best.places[distance..], &self.values[..kept], &self.places[..kept]);
+        }
         raise(&mut best.values[..kept], &mut best.places[..kept], &self.values[distance..], &self.places[distance..]);
         best
     }

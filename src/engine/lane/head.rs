@@ -1,4 +1,4 @@
-//! The last steps: the dense layer, softmax and cross-entropy.
+//! The last steps: the linear layer, softmax and cross-entropy.
 
 use super::layout::LANES;
 
@@ -63,23 +63,23 @@ pub(super) fn count_correct(logits: &[f32], labels: &[u8]) -> usize {
     labels.iter().enumerate().filter(|pair| is_correct(*pair)).count()
 }
 
-/// Adds the gradients of the dense layer, and replaces the means by theirs.
+/// Adds the gradients of the linear layer, and replaces the means by theirs.
 ///
 /// # Shapes
 ///
-/// - `means`: `[inputs, LANES]`; `change`, the gradient of the logits: `[classes, LANES]`
+/// - `means`: `[inputs, LANES]`; `logit_grads`: `[classes, LANES]`
 /// - `matrix`, `of_matrix`: `[inputs, classes]`; `of_bias`: `[classes]`
-pub(super) fn add_gradients(means: &mut [f32], change: &[f32], matrix: &[f32], of_matrix: &mut [f32], of_bias: &mut [f32]) {
+pub(super) fn add_gradients(means: &mut [f32], logit_grads: &[f32], matrix: &[f32], of_matrix: &mut [f32], of_bias: &mut [f32]) {
     let classes = of_bias.len();
-    for (sum, change) in of_bias.iter_mut().zip(change.chunks_exact(LANES)) {
-        *sum += change.iter().sum::<f32>();
+    for (sum, grad) in of_bias.iter_mut().zip(logit_grads.chunks_exact(LANES)) {
+        *sum += grad.iter().sum::<f32>();
     }
     let rows = matrix.chunks_exact(classes).zip(of_matrix.chunks_exact_mut(classes));
     for (means, (weights, of_weights)) in means.chunks_exact_mut(LANES).zip(rows) {
         let mut of_means = [0.0; LANES];
-        for ((change, weight), of_weight) in change.chunks_exact(LANES).zip(weights).zip(of_weights) {
-            *of_weight += means.iter().zip(change).map(|(mean, change)| mean * change).sum::<f32>();
-            of_means.iter_mut().zip(change).for_each(|(sum, change)| *sum += change * weight);
+        for ((grad, weight), of_weight) in logit_grads.chunks_exact(LANES).zip(weights).zip(of_weights) {
+            *of_weight += means.iter().zip(grad).map(|(mean, grad)| mean * grad).sum::<f32>();
+            of_means.iter_mut().zip(grad).for_each(|(sum, grad)| *sum += grad * weight);
         }
         means.copy_from_slice(&of_means);
     }

@@ -5,7 +5,6 @@
 //! plain instructions; which of them run is decided when a model is built. A step allocates nothing.
 
 #![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the instructions that were found")]
-#![expect(clippy::similar_names, reason = "a plane of planes, a pixel of pixels: plural and singular of one thing")]
 
 mod arrangement;
 mod convolution;
@@ -125,7 +124,7 @@ impl Model {
         let blocks = self.logits.chunks_exact_mut(self.plan.skeleton().classes * LANES).zip(labels.chunks(LANES));
         let losses = blocks.map(|(logits, own)| head::cross_entropy(logits, own, labels.len()));
         let loss = losses.fold(head::Loss::default(), |a, b| head::Loss { sum: a.sum + b.sum, correct: a.correct + b.correct });
-        // Those of the dense layer are added up over the blocks.
+        // Those of the linear layer are added up over the blocks.
         self.gradients.iter_mut().rev().take(2).for_each(|gradient| gradient.fill(0.0));
         self.backward(&batch);
         let mut squares = 0.0;

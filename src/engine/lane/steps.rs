@@ -124,7 +124,7 @@ impl Model {
             }
             Operator::GlobalAvgPool => pool::means(from, &values[read.0][read.1], part(means, channels, block)),
             Operator::Linear => {
-                let [.., matrix, bias] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
+                let [.., matrix, bias] = &parameters[..] else { unreachable!("a linear layer has two parameters") };
                 let means = part(means, channels, block);
                 head::logits(means, matrix, bias, part(logits, to.channels, block));
             }
@@ -276,8 +276,8 @@ impl Model {
                 pool::add_gradient_of_means(from, means, &mut grads[of_input.0][of_input.1], is_fresh);
             }
             Operator::Linear => {
-                let [.., matrix, _] = &parameters[..] else { unreachable!("a dense layer has two parameters") };
-                let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a dense layer has two parameters") };
+                let [.., matrix, _] = &parameters[..] else { unreachable!("a linear layer has two parameters") };
+                let [.., of_matrix, of_bias] = &mut gradients[..] else { unreachable!("a linear layer has two parameters") };
                 let means = part(means, channels, block);
                 head::add_gradients(means, part(logits, to.channels, block), matrix, of_matrix, of_bias);
             }

@@ -162,7 +162,9 @@ impl<'de> Deserialize<'de> for Row {
             what: "vertices",
             of_list: |bits: Vec<Bit>| {
                 let mut row = Self::default();
-                bits.into_iter().for_each(|Bit(is_one)| row.push(is_one));
+                for Bit(is_one) in bits {
+                    row.push(is_one);
+                }
                 row
             },
             of_text: None,
@@ -170,12 +172,14 @@ impl<'de> Deserialize<'de> for Row {
     }
 }
 
+type ReadText<V> = fn(&str) -> Result<V, Error>;
+
 /// Reads a list of at most [`MOST_WRITTEN`] values or, if `of_text` is given, a text.
 struct ListOrText<T, V> {
     expecting: &'static str,
     what: &'static str,
     of_list: fn(Vec<T>) -> V,
-    of_text: Option<fn(&str) -> Result<V, Error>>,
+    of_text: Option<ReadText<V>>,
 }
 
 impl<'de, T: Deserialize<'de>, V> Visitor<'de> for ListOrText<T, V> {
@@ -224,7 +228,7 @@ impl<'de> Deserialize<'de> for Bit {
 /// Reads a text, a number or a truth value as the text that it is written as.
 struct Scalar<V> {
     expecting: &'static str,
-    read: fn(&str) -> Result<V, Error>,
+    read: ReadText<V>,
 }
 
 impl<V> Visitor<'_> for Scalar<V> {
