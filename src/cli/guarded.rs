@@ -125,6 +125,6 @@ mod tests {
 
     #[test]
     fn a_process_knows_what_it_takes() {
-        assert!(resident().is_none_or(|bytes| bytes > 1 << 20));
+        assert!(resident().map_or(!cfg!(target_os = "linux"), |bytes| bytes > 1 << 20));
     }
 }

@@ -153,6 +153,7 @@ mod tests {
             out
         };
         assert_eq!(varied(7), varied(7));
+        assert_ne!(varied(7), varied(8));
     }
 
     #[test]
@@ -173,6 +174,7 @@ mod tests {
             let shape = shape(sides.0, sides.1, sides.2);
             let augmentation = Augmentation { padding, flip };
             let draw = augmentation.draw(&mut Seed(seed).rng());
+            prop_assert!((flip || !draw.mirrored) && draw.top.max(draw.left) <= 2 * usize::from(padding));
             let mut out = vec![f32::NAN; shape.values()];
             augmentation.cut(draw, &image(shape), shape, &mut out);
             prop_assert_eq!(out, by_definition(usize::from(padding), draw, &image(shape), shape));

@@ -333,6 +333,6 @@ mod tests {
         let rows = vec![vec![(0, 1.0)], vec![(1, 1.0)]];
         let training = Training { members: 3, epochs: 100, learning_rate: 0.01 };
         let prediction = Ensemble::fit(2, &rows, &[0.25; 2], training, &mut Seed(3).rng()).predict(&rows[0]);
-        assert!((prediction.mean - 0.25).abs() < 0.2 && prediction.deviation < 0.2, "{prediction:?}");
+        assert!((prediction.mean - 0.25).abs() < 0.02 && prediction.deviation < 0.02, "{prediction:?}");
     }
 }

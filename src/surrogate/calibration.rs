@@ -346,7 +346,7 @@ mod tests {
             let calibration = Calibration::of(entry, &rows, &hashes, &targets, Seed(3)).unwrap();
             let predictions = entry.fit(&rows, &targets, Seed(3)).unwrap().predict(&unseen).unwrap();
             let reliability = Reliability::of(&truth, &predictions, &calibration).unwrap();
-            assert!((0.75..=1.0).contains(&reliability.coverage), "{}: {reliability:?}", entry.name);
+            assert!((0.75..0.99).contains(&reliability.coverage), "{}: {reliability:?}", entry.name);
         }
         let forest = find("random-forest").unwrap();
         let few = Calibration::of(forest, &rows.select(&[0, 1, 2, 3]), &hashes[..4], &targets[..4], Seed(3)).unwrap();

@@ -60,7 +60,7 @@ mod tests {
     use crate::unit::{Epochs, Seed};
 
     #[test]
-    fn cells_of_other_sizes_are_marked_and_their_error_bars_are_widened() {
+    fn cells_of_other_sizes_are_marked_and_no_interval_leaves_what_is_possible() {
         let five = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap();
         let fitted: Vec<_> = five[..91].to_vec();
         let rows = features().rows(&fitted).unwrap();
@@ -75,6 +75,32 @@ mod tests {
                 assert!(0.0 <= lowest && lowest <= low && low <= mean && mean <= high && high <= highest && deviation >= 0.0);
                 assert!(highest <= 1.0 || quantity == Quantity::TrainingTime);
             }
+        }
+    }
+
+    #[test]
+    fn error_bars_outside_the_fitted_range_are_widened_and_those_within_are_not() {
+        let five = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap();
+        let sample: Vec<_> = five[..91].iter().chain(five[91..].iter().step_by(25)).copied().collect();
+        let rows = features().rows(&sample).unwrap();
+        // Seconds: cells of five vertices take many more than smaller ones tell.
+        let seconds = |cell: &Cell| 500.0 + 10.0 * f32::from(u8::try_from(cell.edge_count()).unwrap());
+        let values: Vec<f32> = sample.iter().map(|cell| if cell.vertices() == 5 { 900.0 } else { seconds(cell) }).collect();
+        let target = Target { quantity: Quantity::TrainingTime, epochs: Epochs(4) };
+        let model = Model::fit(&SURROGATES[0], target, &features(), &rows, &sample, &values, Seed(1)).unwrap();
+        let growth = model.widening().unwrap();
+        assert!(growth > 1.5, "{growth}");
+        let six =
+            Cell::from_texts("010000001000000100000010000001000000", "input,maxpool3x3,maxpool3x3,maxpool3x3,maxpool3x3,output");
+        for (cell, expected) in [(five[90], 1.0), (six.unwrap(), growth)] {
+            let prediction = model.predict_all(&[cell]).unwrap()[0];
+            let found = model.estimates(&[cell], &[prediction])[0];
+            let [_, high] = model.calibration().interval(&prediction, Coverage::Ninety);
+            let ratios = [
+                found.deviation / model.calibration().deviation(&prediction),
+                (found.interval_90[1] - found.mean) / (high - found.mean),
+            ];
+            assert!(ratios.iter().all(|ratio| (ratio / expected - 1.0).abs() < 1e-3), "{cell}: {ratios:?}, expected {expected}");
         }
     }
 }

@@ -35,12 +35,15 @@ fn a_comparison_has_the_same_bytes_however_it_was_made() {
     let whole = started.elapsed();
     let expected = results(&alone);
 
+    let mut hit = 0;
     for part in [2_u32, 3, 4] {
         let mut child = start(&killed, 3, ALGORITHMS, "1,2", 60);
         std::thread::sleep(Duration::max(whole / part, Duration::from_millis(1)));
+        hit += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    assert!(hit > 0, "every comparison was over before it was killed");
     assert!(start(&killed, 3, ALGORITHMS, "1,2", 60).wait().unwrap().success());
     assert!(results(&killed) == expected);
 

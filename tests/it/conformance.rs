@@ -9,7 +9,9 @@ use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Measurement, Oracle, Proposal};
 use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, History, Pool, Redraws, Returns, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
-use nasbench::surrogate::{Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
+use nasbench::statistics;
+use nasbench::surrogate::features::STANDARD;
+use nasbench::surrogate::{self, Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
 use nasbench::table::{Benchmark, TableOracle};
 use nasbench::train::{Data, PROTOCOLS, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -254,19 +256,66 @@ impl Oracle for Smooth {
 }
 
 #[test]
-fn every_surrogate_learns_a_slope_and_repeats_itself() {
-    let mut rows = Rows::new(3);
-    let mut targets = Vec::new();
-    for i in 0..60_u16 {
-        let x = f32::from(i) / 60.0;
-        rows.push(&[x, (x * 17.0).sin(), 1.0]).unwrap();
-        targets.push(0.5 + 0.3 * x);
+fn every_surrogate_learns_a_slope_and_repeats_itself_and_refuses_what_is_no_lesson() {
+    // Every second row is fitted, and the others are predicted.
+    let (mut rows, mut unseen, mut targets, mut truth) = (Rows::new(3), Rows::new(3), Vec::new(), Vec::new());
+    for i in 0..120_u16 {
+        let x = f32::from(i) / 120.0;
+        let row = [x, f32::from(i * 37 % 11), 1.0];
+        if i % 2 == 0 {
+            rows.push(&row).unwrap();
+            targets.push(0.5 + 0.3 * x);
+        } else {
+            unseen.push(&row).unwrap();
+            truth.push(f64::from(x));
+        }
     }
     for entry in SURROGATES {
-        let predict = |seed| entry.fit(&rows, &targets, seed).unwrap().predict(&rows).unwrap();
+        let predict = |seed| entry.fit(&rows, &targets, seed).unwrap().predict(&unseen).unwrap();
         let predictions = predict(Seed(1));
         assert_eq!(predictions, predict(Seed(1)), "{}", entry.name);
-        assert!(predictions[55].mean > predictions[5].mean + 0.1, "{} learned nothing", entry.name);
+        let predicted: Vec<_> = predictions.iter().map(|prediction| f64::from(prediction.mean)).collect();
+        let tau = statistics::kendall_tau_b(&truth, &predicted).unwrap();
+        println!("TAU {} {tau} {:?}", entry.name, (predicted[5], predicted[55]));
+        assert!(tau > 0.6, "{} learned nothing: {tau}", entry.name);
+        assert_eq!(surrogate::find(entry.name).unwrap().name, entry.name);
+        assert!(entry.fit(&rows, &targets[1..], Seed(1)).is_err(), "{} takes a row without a target", entry.name);
+        assert!(entry.fit(&rows.select(&[0]), &targets[..1], Seed(1)).is_err(), "{} takes a single row", entry.name);
+        assert!(entry.fit(&rows, &[f32::NAN; 60], Seed(1)).is_err(), "{} takes targets that are no numbers", entry.name);
+        let narrow = Rows::new(2);
+        assert!(entry.fit(&rows, &targets, Seed(1)).unwrap().predict(&narrow).is_err(), "{} takes other rows", entry.name);
+    }
+    assert!(surrogate::find("random-forset").is_err());
+}
+
+#[test]
+fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_from_its_file() {
+    let benchmark = Benchmark::shipped().unwrap();
+    let (table, skeleton) = (benchmark.table().unwrap(), benchmark.skeleton().unwrap());
+    let features = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
+    let folder = tempfile::tempdir().unwrap();
+    for quantity in QUANTITIES {
+        let target = Target { quantity: *quantity, epochs: Epochs(18) };
+        let lesson = Lesson::of(&table, target).unwrap().draw(300, Seed(1)).unwrap();
+        let ((seen, unseen), (values, truth)) = (lesson.cells().split_at(150), lesson.values().split_at(150));
+        let rows = features.rows(seen).unwrap();
+        let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
+        let truth = wide(truth);
+        let error_of_mean = statistics::rmse(&truth, &vec![statistics::mean(&wide(values)).unwrap(); 150]).unwrap();
+        for entry in SURROGATES {
+            let fit = || Model::fit(entry, target, &features, &rows, seen, values, Seed(1)).unwrap();
+            let model = fit();
+            let predictions = model.predict_all(unseen).unwrap();
+            let predicted: Vec<_> = predictions.iter().map(|prediction| f64::from(prediction.mean)).collect();
+            let error = statistics::rmse(&truth, &predicted).unwrap();
+            assert!(error < 0.8 * error_of_mean, "{}: an error of {error}, the mean has {error_of_mean}", entry.name);
+            assert_eq!(fit().predict_all(unseen).unwrap(), predictions, "{} does not repeat itself", entry.name);
+            let file = folder.path().join(entry.name);
+            model.save(&file).unwrap();
+            let loaded = Model::load(&file).unwrap();
+            assert_eq!(loaded.predict_all(unseen).unwrap(), predictions, "{} is another one from its file", entry.name);
+            assert_eq!(loaded.estimates(unseen, &predictions), model.estimates(unseen, &predictions), "{}", entry.name);
+        }
     }
 }
 

@@ -28,12 +28,15 @@ fn killing_a_run_at_any_moment_loses_no_row_and_doubles_none() {
     assert!(start(&alone).wait().unwrap().success());
     let whole = started.elapsed();
     let mut rng = Seed(9).rng();
+    let mut hit = 0;
     for _ in 0..12 {
         let mut child = start(&killed);
         std::thread::sleep(whole.mul_f64(rng.random_range(0.05..0.5)));
+        hit += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
     }
+    assert!(hit > 2, "{hit} of 12 runs were killed before they ended");
     assert!(start(&killed).wait().unwrap().success());
     let [alone, killed] = [alone, killed].map(|out| Benchmark::open(out.join("benchmark")).unwrap());
     assert_same(&alone.records().unwrap(), &killed.records().unwrap());
@@ -73,11 +76,13 @@ fn killing_a_compaction_at_any_moment_loses_no_row_and_the_next_one_finishes() {
     let whole = started.elapsed();
     assert!(benchmark.records().unwrap() == rows);
     let mut rng = Seed(9).rng();
+    let mut hit = 0;
     for attempt in 0..10 {
         let (benchmark, rows) = in_shards(&folder.path().join(attempt.to_string()));
         for _ in 0..3 {
             let mut child = compact(&benchmark);
             std::thread::sleep(whole.mul_f64(rng.random_range(0.05..1.1)));
+            hit += usize::from(child.try_wait().unwrap().is_none());
             child.kill().unwrap();
             child.wait().unwrap();
             assert!(benchmark.records().unwrap() == rows, "attempt {attempt}");
@@ -86,4 +91,5 @@ fn killing_a_compaction_at_any_moment_loses_no_row_and_the_next_one_finishes() {
         assert!(benchmark.records().unwrap() == rows, "attempt {attempt}");
         assert!(!benchmark.shards(Part::Recorded).exists());
     }
+    assert!(hit > 5, "{hit} of 30 compactions were killed before they ended");
 }

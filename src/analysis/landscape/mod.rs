@@ -328,7 +328,13 @@ mod tests {
         let [floor, tenth] = found.regrets.unwrap();
         assert!(floor.value.abs() < 1e-6 && tenth.value > 0.0);
         let optima = found.optima.unwrap();
-        assert!(optima.count >= 1 && optima.basin_of_the_best > 0.0 && optima.neighbours > 5.0);
+        let space = Space::nas_bench_101().with_max_vertices(4).unwrap();
+        let around: Vec<_> =
+            space.cells().unwrap().iter().map(|cell| (by_flops(cell), space.distinct_neighbours(cell))).collect();
+        let is_optimum = |(own, others): &&(f32, Vec<Cell>)| others.iter().all(|other| by_flops(other) <= *own);
+        assert_eq!(optima.count, around.iter().filter(is_optimum).count());
+        let pairs = around.iter().map(|(_, others)| others.len()).sum::<usize>();
+        assert!((optima.neighbours - crate::statistics::number(pairs) / 91.0).abs() < 1e-9 && optima.basin_of_the_best > 0.0);
         assert!(found.walk.unwrap().autocorrelation[0].low > 0.1);
         assert!(found.fitness_distance.unwrap().high < 0.0);
     }

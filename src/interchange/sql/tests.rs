@@ -38,7 +38,8 @@ fn queries_of_every_day_are_answered() {
         group by module_hash order by accuracy desc, module_hash limit 3",
     );
     assert_eq!(best.len(), 3);
-    assert!(best[0][1].as_f64() >= best[2][1].as_f64());
+    let accuracies: Vec<_> = best.iter().map(|row| row[1].as_f64().unwrap()).collect();
+    assert!(accuracies.is_sorted_by(|one, next| one >= next) && accuracies[2] > 0.2, "{accuracies:?}");
     assert!(rows("select count(*) from verified")[0][0].as_u64().unwrap() > 0);
     let joined = rows(
         "with again as (select module_hash, avg(final_test_accuracy) as test from verified group by module_hash) \
@@ -222,10 +223,15 @@ fn an_aggregate_stands_only_where_groups_do() {
         message("select distinct epochs from records order by vertices"),
         "distinct rows are ordered by what they have: select `vertices`, too, or leave it out of `order by`"
     );
-    for name in ["var_pop", "any_value", "nothing"] {
-        let message = message(&format!("select epochs, {name}(edges) from records group by epochs"));
-        assert!(message.contains(name) || name == "nothing", "{message}");
+    let of = |name: &str| message(&format!("select epochs, {name}(edges) from records group by epochs"));
+    for name in ["var_pop", "any_value"] {
+        assert!(of(name).contains(name), "{}", of(name));
     }
+    assert!(
+        of("nothing").starts_with("the column `edges` stands beside an aggregate"),
+        "a name that nobody knows: {}",
+        of("nothing")
+    );
     assert!(rows("select count(*) as n from records where flops in (select max(flops) from records)")[0][0].as_u64() > Some(0));
 }
 
@@ -405,7 +411,8 @@ fn seeds_keep_all_of_their_bits() {
     ] {
         assert_eq!(bundled(sql), [[json!(22_788)]], "{sql}");
     }
-    assert_eq!(rows("select sum(seed % 10) as s from records")[0][0].as_u64().map(|sum| sum < 364 * 9), Some(true));
+    let digits: u64 = tiny().records().unwrap().iter().map(|record| record.seed.unwrap().0 % 10).sum();
+    assert_eq!(rows("select sum(seed % 10) as s from records"), [[json!(digits)]]);
     assert_eq!(
         rows("select 1e3 as a, 2.5E-1 as b, count(*) as n from records where flops < 1e30"),
         [[json!(1_000.0), json!(0.25), json!(364)]]
