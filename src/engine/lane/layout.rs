@@ -108,8 +108,8 @@ mod tests {
         fill(&mut block, &images, 2, plane);
         assert_eq!(block.iter().filter(|value| **value > 0.0).count(), 24);
         // Image 1, channel 1, row 1, column 2 is the last number.
-        let place = plane.len() + plane.inside(1).start + 2 * LANES + 1;
-        assert!((block[place] - 24.0).abs() < 1e-6);
+        let index = plane.len() + plane.inside(1).start + 2 * LANES + 1;
+        assert!((block[index] - 24.0).abs() < 1e-6);
         assert_eq!(plane.inside(1), 4 * LANES * 2 + LANES..4 * LANES * 2 + LANES * 4);
         assert_eq!(plane.len() / LANES % 2, 1);
     }
