@@ -1,4 +1,4 @@
-//! The question that everything here answers: how good is this cell at this budget?
+//! Oracles: how good is this cell at this budget?
 //!
 //! A table, a surrogate and real training are all oracles, so N searches and M oracles cost N + M files. A measurement
 //! holds no test accuracy: a search cannot leak what it cannot see.
@@ -17,12 +17,12 @@ pub struct Proposal {
     pub epochs: Epochs,
 }
 
-/// What an oracle says of a proposal.
+/// The answer of an oracle to a proposal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
     /// The final validation accuracy; `None` if the training diverged.
     pub validation_accuracy: Option<Accuracy>,
-    /// What the training cost, measured or predicted; `None` if nobody knows.
+    /// The cost of the training, measured or predicted; `None` if it is not known.
     pub training_time: Option<Seconds>,
 }
 
@@ -38,7 +38,7 @@ pub struct Error {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// What happens while proposals are measured. Positions count the proposals of an oracle from 0, in the order asked.
+/// An event while proposals are measured. Positions count the proposals of an oracle from 0, in the order asked.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// A part of a measurement is done: a fraction.
@@ -47,10 +47,10 @@ pub enum Event {
     Finished(usize, Proposal, Measurement),
 }
 
-/// Whoever watches, from many threads at once. A break ends the measurements as soon as may be, with [`Interrupted`].
+/// A callback for events, from many threads at once. A break ends the measurements as soon as possible, with [`Interrupted`].
 pub type Observe<'a> = &'a (dyn Fn(Event) -> ControlFlow<()> + Sync);
 
-/// The cause of an [`Error`] where whoever watches ended the measurements.
+/// The cause of an [`Error`] where the observer ended the measurements.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
@@ -65,7 +65,7 @@ pub trait Oracle {
     fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error>;
 }
 
-/// An oracle of which each measurement is told, as soon as the oracle has answered.
+/// An oracle whose measurements are observed.
 pub struct Observed<'a, O> {
     oracle: O,
     observe: Observe<'a>,

@@ -12,7 +12,7 @@ use nasbench::report::learning_curves;
 use nasbench::surrogate::assess::{Assessment, Point, assess, assess_scores};
 use nasbench::surrogate::features::STANDARD;
 use nasbench::surrogate::quality::Summary;
-use nasbench::surrogate::{self, Entry, Lesson, Rows, SURROGATES, judge};
+use nasbench::surrogate::{self, Entry, Rows, SURROGATES, TrainingSet, rule_classifier};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
@@ -130,18 +130,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         recorded.note_divergence(target);
     }
     let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs), global.quiet)?;
-    let rows = recorded.features(&arguments.encoding)?.rows(lesson.cells()).context("could not encode the cells")?;
+    let rows = recorded.features(&arguments.encoding)?.rows(&lesson.cells).context("could not encode the cells")?;
     let sizes = sizes(arguments, &lesson)?;
     let mut variants = vec![(String::new(), rows)];
     // What orders cells with nothing fitted, which any model must beat.
     let mut scores: Vec<_> =
-        [Size::Flops, Size::Parameters].map(|size| (format!("{size}{NO_FIT}"), size.measure_all(lesson.cells()))).into();
+        [Size::Flops, Size::Parameters].map(|size| (format!("{size}{NO_FIT}"), size.measure_all(&lesson.cells))).into();
     if let Some(low) = low {
         let epochs = arguments.warm_from.unwrap_or_default();
-        let low = low.choose(lesson.hashes())?;
-        let warm = variants[0].1.with_column(low.values()).context("could not add the smaller budget")?;
+        let low = low.choose(&lesson.hashes)?;
+        let warm = variants[0].1.with_column(&low.values).context("could not add the smaller budget")?;
         variants.push((format!(" (warm from {epochs})"), warm));
-        scores.push((format!("{}{NO_FIT}", low.target()), low.values().iter().copied().map(f64::from).collect()));
+        scores.push((format!("{}{NO_FIT}", low.target), low.values.iter().copied().map(f64::from).collect()));
         if !global.quiet {
             recorded.note_cost(Epochs(epochs), target.epochs);
         }
@@ -162,7 +162,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         }
     }
     for (name, scores) in scores {
-        let point = |size: &usize| assess_scores(&scores, lesson.hashes(), lesson.values(), *size, &how);
+        let point = |size: &usize| assess_scores(&scores, &lesson.hashes, &lesson.values, *size, &how);
         let curve = sizes.iter().map(point).collect::<Result<_, _>>().with_context(|| format!("could not assess `{name}`"))?;
         curves.push((name, curve));
     }
@@ -177,11 +177,11 @@ fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
     if names == [ALL] {
         return Ok(SURROGATES.iter().collect());
     }
-    if names.iter().any(|name| name == judge::NAME) {
+    if names.iter().any(|name| name == rule_classifier::NAME) {
         bail!(
             "`{}` says only whether a cell is among the best, and has no order to assess: expected surrogates ({})\n\
             hint: `nasbench run` says how often its judge is right, and `nasbench fit --model {0}` prints the rules",
-            judge::NAME,
+            rule_classifier::NAME,
             SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
         );
     }
@@ -196,8 +196,8 @@ fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
 }
 
 /// The numbers of cells to fit on, all of which leave others to predict.
-fn sizes(arguments: &Arguments, lesson: &Lesson) -> anyhow::Result<Vec<usize>> {
-    let cells = lesson.cells().len();
+fn sizes(arguments: &Arguments, lesson: &TrainingSet) -> anyhow::Result<Vec<usize>> {
+    let cells = lesson.cells.len();
     let mut sizes = arguments.train_sizes.clone();
     if sizes.is_empty() {
         sizes = SIZES.iter().copied().filter(|size| 2 * size <= cells).collect();
@@ -217,17 +217,17 @@ fn curve(
     entry: &Entry,
     name: &str,
     rows: &Rows,
-    lesson: &Lesson,
+    lesson: &TrainingSet,
     sizes: &[usize],
     how: &Assessment,
     global: &Global,
 ) -> anyhow::Result<Vec<Point>> {
     let mut curve = Vec::with_capacity(sizes.len());
     for size in sizes {
-        let point = assess(entry, rows, lesson.hashes(), lesson.values(), *size, how);
+        let point = assess(entry, rows, &lesson.hashes, &lesson.values, *size, how);
         let point = point.with_context(|| format!("could not assess `{name}`"))?;
         if !global.quiet {
-            let tau = text(point.kendall_tau);
+            let tau = text(point.measures.kendall_tau);
             note(format_args!("{name}: τ = {tau} of {} cells after {size}", point.held_out));
         }
         curve.push(point);
@@ -240,16 +240,16 @@ type Measure = (&'static str, fn(&Point) -> Option<Summary>);
 
 /// The measures that say how far the order of the cells is right.
 const ORDER: &[Measure] = &[
-    ("kendall_tau", |point| point.kendall_tau),
+    ("kendall_tau", |point| point.measures.kendall_tau),
     ("tau_of_best", |point| point.kendall_tau_of_best),
-    ("spearman", |point| point.spearman),
-    ("top10_regret", |point| point.top_regret),
+    ("spearman", |point| point.measures.spearman),
+    ("top10_regret", |point| point.measures.top_regret),
 ];
 
 /// Those that say how far the values are.
 const VALUES: &[Measure] = &[
-    ("r_squared", |point| point.r_squared),
-    ("rmse", |point| point.rmse),
+    ("r_squared", |point| point.measures.r_squared),
+    ("rmse", |point| point.measures.rmse),
     ("crps", |point| point.crps),
     ("coverage_90", |point| point.coverage),
     ("coverage_95", |point| point.coverage_of_95),

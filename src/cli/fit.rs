@@ -8,8 +8,10 @@ use anyhow::{Context as _, bail};
 use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
-use nasbench::surrogate::store::StoredJudge;
-use nasbench::surrogate::{self, Entry, Error, FEWEST_ROWS, Features, FitOptions, Lesson, Model, Quantity, Rows, judge};
+use nasbench::surrogate::store::StoredClassifier;
+use nasbench::surrogate::{
+    self, Entry, Error, FEWEST_ROWS, Features, FitOptions, Model, Quantity, Rows, TrainingSet, rule_classifier,
+};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
@@ -102,7 +104,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     check_writable(&arguments.out, arguments.force)?;
-    let is_judge = arguments.model == judge::NAME;
+    let is_judge = arguments.model == rule_classifier::NAME;
     let entry = if is_judge { None } else { Some(found(&arguments.model)?) };
     if is_judge && arguments.importances {
         bail!("the rules of a judge say themselves which features matter: expected no `--importances`");
@@ -115,27 +117,27 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if !global.quiet {
         recorded.note_divergence(target);
     }
-    let (lesson, low) = recorded.lessons(target, arguments.warm_from.map(Epochs), global.quiet)?;
-    let lesson = chosen(lesson, arguments)?;
+    let (set, low) = recorded.lessons(target, arguments.warm_from.map(Epochs), global.quiet)?;
+    let set = chosen(set, arguments)?;
     let usual = if is_judge { READABLE } else { STANDARD };
     let features = match &arguments.encoding[..] {
         [] => recorded.features(usual)?,
         named => recorded.features(named)?,
     };
     let started = Instant::now();
-    let Some(surrogate) = entry else { return fit_judge(arguments, &lesson, features) };
+    let Some(surrogate) = entry else { return fit_judge(arguments, &set, features) };
     let (benchmark, seed) = (Some(recorded.identity.clone()), Seed(arguments.seed));
     let options = FitOptions { surrogate, features, benchmark, seed };
-    let (model, rows) = Model::fit_on(&recorded.table, &lesson, low.as_ref(), &options).context("could not fit the model")?;
+    let (model, rows) = Model::fit_on(&recorded.table, &set, low.as_ref(), &options).context("could not fit the model")?;
     let elapsed = started.elapsed().as_secs_f64();
     model.save(&arguments.out).context("could not write the model")?;
     if !global.quiet {
         note(format_args!("fitted in {elapsed:.2} s"));
     }
     if arguments.importances {
-        return print_importances(surrogate, arguments, &lesson, &model, &rows);
+        return print_importances(surrogate, arguments, &set, &model, &rows);
     }
-    print(&model, &lesson, &arguments.out)
+    print(&model, &set, &arguments.out)
 }
 
 /// Finds a surrogate by its name; the judge is one of those known.
@@ -143,7 +145,7 @@ fn found(name: &str) -> anyhow::Result<&'static Entry> {
     let found = surrogate::find(name);
     found.map_err(|error| match error {
         Error::UnknownSurrogate { .. } if cfg!(feature = "classic-ml") => {
-            let known = surrogate::SURROGATES.iter().map(|entry| entry.name).chain([judge::NAME]);
+            let known = surrogate::SURROGATES.iter().map(|entry| entry.name).chain([rule_classifier::NAME]);
             anyhow::anyhow!(
                 "could not choose the model: unknown model `{name}` (known: {})",
                 known.collect::<Vec<_>>().join(", ")
@@ -154,52 +156,52 @@ fn found(name: &str) -> anyhow::Result<&'static Entry> {
 }
 
 /// The cells of `--train`.
-fn chosen(lesson: Lesson, arguments: &Arguments) -> anyhow::Result<Lesson> {
-    let Some(train) = &arguments.train else { return Ok(lesson) };
+fn chosen(set: TrainingSet, arguments: &Arguments) -> anyhow::Result<TrainingSet> {
+    let Some(train) = &arguments.train else { return Ok(set) };
     let could_not = || format!("could not choose the cells of `--train {train}`");
-    let enough = |chosen: Lesson| match chosen.cells().len() {
+    let enough = |chosen: TrainingSet| match chosen.cells.len() {
         found if found < FEWEST_ROWS => bail!("{found} cells to fit on, expected at least {FEWEST_ROWS}"),
         _ => Ok(chosen),
     };
     if let Ok(count) = train.parse() {
-        return lesson.draw(count, Seed(arguments.seed)).map_err(Into::into).and_then(enough).with_context(could_not);
+        return set.draw(count, Seed(arguments.seed)).map_err(Into::into).and_then(enough).with_context(could_not);
     }
     let hash = |prefix: HashPrefix| match prefix.whole() {
         Some(hash) => Ok(hash),
-        None => prefix.find(lesson.hashes().iter().copied(), "recorded cell").map_err(anyhow::Error::from),
+        None => prefix.find(set.hashes.iter().copied(), "recorded cell").map_err(anyhow::Error::from),
     };
     let hashes = hashes_of(Path::new(train)).and_then(|hashes| hashes.into_iter().map(hash).collect::<anyhow::Result<Vec<_>>>());
     let hashes = hashes.with_context(could_not)?;
-    lesson.choose(&hashes).map_err(Into::into).and_then(enough).with_context(could_not)
+    set.choose(&hashes).map_err(Into::into).and_then(enough).with_context(could_not)
 }
 
 /// Fits a judge and prints its rules.
-fn fit_judge(arguments: &Arguments, lesson: &Lesson, features: Features) -> anyhow::Result<()> {
+fn fit_judge(arguments: &Arguments, set: &TrainingSet, features: Features) -> anyhow::Result<()> {
     let could_not = "could not fit the judge";
-    if lesson.target().quantity != Quantity::ValidationAccuracy {
+    if set.target.quantity != Quantity::ValidationAccuracy {
         bail!("a judge tells the best cells by their accuracy: expected no other `--target`");
     }
-    let rows = features.rows(lesson.cells()).context("could not encode the cells")?;
-    let stored = StoredJudge::fit(lesson, features, &rows).context(could_not)?;
+    let rows = features.rows(&set.cells).context("could not encode the cells")?;
+    let stored = StoredClassifier::fit(set, features, &rows).context(could_not)?;
     stored.save(&arguments.out).context("could not write the judge")?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "Is a cell among the best {:.0} % by {}? From {} cells:\n",
-        100.0 * judge::PROMISING,
+        100.0 * rule_classifier::PROMISING,
         stored.target,
         stored.training_cells.len()
     )?;
-    writeln!(out, "{}\n\nwritten to {}", stored.judge, arguments.out.display())?;
+    writeln!(out, "{}\n\nwritten to {}", stored.classifier, arguments.out.display())?;
     Ok(())
 }
 
-fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
-    let given = lesson.cells().len();
+fn print(model: &Model, set: &TrainingSet, file: &Path) -> anyhow::Result<()> {
+    let given = set.cells.len();
     let mut out = std::io::stdout().lock();
-    let (lowest, highest) = model.range();
-    let encodings: Vec<_> = model.features().encodings().collect();
-    let noise = model.noise().map_or_else(
+    let (lowest, highest) = model.range;
+    let encodings: Vec<_> = model.features.encodings().collect();
+    let noise = model.noise.as_ref().map_or_else(
         || "unknown: no cell has two repeats".to_owned(),
         |noise| {
             let (least, most) = noise.range();
@@ -213,19 +215,19 @@ fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
             format!("{range}{of}")
         },
     );
-    let used = match model.training_cells().len() {
+    let used = match model.training_cells.len() {
         used if used < given => format!("{used} of {given} cells (the most that it takes, drawn by the seed)"),
         used => format!("{used} cells"),
     };
-    let warm = model.features().warm().map_or_else(String::new, |target| format!(", and the {target} of each cell"));
+    let warm = model.features.warm().map_or_else(String::new, |target| format!(", and the {target} of each cell"));
     let lines = [
-        ("model", model.name().to_owned()),
-        ("predicts", model.target().to_string()),
+        ("model", model.name.to_owned()),
+        ("predicts", model.target.to_string()),
         ("fitted on", format!("{used}, from {lowest:.4} to {highest:.4}")),
-        ("of", model.fitted_range().to_string()),
-        ("sees", format!("{} features ({}{warm})", model.features().names().len(), encodings.join(", "))),
+        ("of", model.fitted_range.to_string()),
+        ("sees", format!("{} features ({}{warm})", model.features.names().len(), encodings.join(", "))),
         ("other sizes", of_other_sizes(model)),
-        ("repeats", format!("{}, noise {noise}", repeats(lesson))),
+        ("repeats", format!("{}, noise {noise}", repeats(set))),
         ("time", model.time().map_or("not recorded", |_| "in the same file").to_owned()),
         ("written to", file.display().to_string()),
     ];
@@ -236,21 +238,21 @@ fn print(model: &Model, lesson: &Lesson, file: &Path) -> anyhow::Result<()> {
 }
 
 /// How many repeats the values are the means of.
-fn repeats(lesson: &Lesson) -> String {
-    let (fewest, most) = lesson.repeats();
+fn repeats(set: &TrainingSet) -> String {
+    let (fewest, most) = set.repeat_range();
     if fewest == most { most.to_string() } else { format!("{fewest} to {most}") }
 }
 
 /// What is known of how far predictions are off outside the fitted range.
 fn of_other_sizes(model: &Model) -> String {
-    match model.widening() {
+    match model.widening {
         Some(widening) => format!("error bars {widening:.2} times as wide, from the largest cells held out"),
         None => "how wide error bars must be is not known: too few cells of two sizes".to_owned(),
     }
 }
 
-fn print_importances(entry: &Entry, arguments: &Arguments, lesson: &Lesson, model: &Model, rows: &Rows) -> anyhow::Result<()> {
-    let found = importances(entry, rows, model.features().names(), lesson.hashes(), lesson.values(), Seed(arguments.seed));
+fn print_importances(entry: &Entry, arguments: &Arguments, set: &TrainingSet, model: &Model, rows: &Rows) -> anyhow::Result<()> {
+    let found = importances(entry, rows, model.features.names(), &set.hashes, &set.values, Seed(arguments.seed));
     let found = found.context("could not tell which features matter")?;
     let mut table = Table::new(&["feature", "kendall_tau_lost", "rmse_added"], &[]);
     let most = if arguments.format == Format::Table { MOST_NAMED } else { usize::MAX };

@@ -8,7 +8,7 @@ use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
 use nasbench::search::ALGORITHMS;
 use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, SPACES, Space};
-use nasbench::surrogate::{SURROGATES, judge};
+use nasbench::surrogate::{SURROGATES, rule_classifier};
 use nasbench::train::{PROTOCOLS, Protocol};
 use serde_json::{Value, json};
 
@@ -90,8 +90,8 @@ fn algorithms(format: Format) -> Table {
 fn surrogates() -> Table {
     let mut table = Table::new(&["name", "about"], &["source"]);
     let entries = SURROGATES.iter().map(|entry| (entry.name, entry.about, entry.source));
-    let judge = cfg!(feature = "classic-ml").then_some((judge::NAME, judge::ABOUT, judge::SOURCE));
-    for (name, about, source) in entries.chain(judge) {
+    let rules = cfg!(feature = "classic-ml").then_some((rule_classifier::NAME, rule_classifier::ABOUT, rule_classifier::SOURCE));
+    for (name, about, source) in entries.chain(rules) {
         table.push([Value::from(name), about.into(), source.into()]);
     }
     table

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::ArgGroup;
 use nasbench::space::{Cell, ModuleHash, Operation, Space};
-use nasbench::surrogate::store::{Stored, StoredJudge};
-use nasbench::surrogate::{Error, Estimate, Features, FittedRange, Lesson, Model, Prediction, Quantity};
+use nasbench::surrogate::store::{Stored, StoredClassifier};
+use nasbench::surrogate::{Error, Estimate, Features, FittedRange, Model, Prediction, Quantity, TrainingSet};
 use serde_json::Value;
 
 use super::cell::{self, Batch, BatchArguments, Given, Resolver};
@@ -84,32 +84,32 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let stored = Stored::load(&arguments.model).context("could not read the model")?;
     let (features, range) = match &stored {
-        Stored::Model(model) => (model.features(), model.fitted_range()),
-        Stored::Judge(judge) => (&judge.features, judge.fitted_range),
+        Stored::Model(model) => (&model.features, model.fitted_range),
+        Stored::RuleClassifier(judge) => (&judge.features, judge.fitted_range),
     };
     let warm = warm(arguments, features)?;
     let mut asked = asked(arguments, features, global)?;
     let warm = warm.map(|warm| asked.keep_known(arguments, &warm, global)).transpose()?;
     let predicted = match &stored {
         Stored::Model(model) => of_model(model, &asked.batch.found, warm.as_deref()),
-        Stored::Judge(judge) => of_judge(judge, &asked.batch.found),
+        Stored::RuleClassifier(judge) => of_judge(judge, &asked.batch.found),
     }
     .context("could not predict the cells")?;
     if let Some(outside) = range.outside(&asked.batch.found).filter(|_| !global.quiet) {
         let known = match &stored {
-            Stored::Model(model) if model.widening().is_some() => "; its error bars are as wide there as held-out sizes tell",
+            Stored::Model(model) if model.widening.is_some() => "; its error bars are as wide there as held-out sizes tell",
             _ => ", and nothing tells how far it is off",
         };
         note(format!("note: {outside}{known}"));
     }
-    let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target().quantity.is_lower_better());
+    let smaller_is_better = matches!(&stored, Stored::Model(model) if model.target.quantity.is_lower_better());
     let printed = print(arguments, &asked, &predicted, smaller_is_better);
     asked.batch.conclude()?;
     printed
 }
 
 /// What the cells reached in cheaper trainings, if the model needs that.
-fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<Lesson>> {
+fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<TrainingSet>> {
     let Some(target) = features.warm() else {
         if let Some(path) = &arguments.warm_from {
             bail!("`{}` needs nothing but the cells: expected no `--warm-from {}`", arguments.model.display(), path.display());
@@ -124,7 +124,7 @@ fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<Les
         );
     };
     let recorded = Recorded::open(path, &arguments.csv)?;
-    Ok(Some(Lesson::of(&recorded.table, target).with_context(|| format!("could not learn from `{}`", path.display()))?))
+    Ok(Some(TrainingSet::new(&recorded.table, target).with_context(|| format!("could not learn from `{}`", path.display()))?))
 }
 
 /// The cells to predict.
@@ -137,17 +137,17 @@ struct Asked {
 impl Asked {
     /// Finds what each cell reached in cheaper trainings. Of all cells those are kept of which that is known; of cells that were
     /// given it must be.
-    fn keep_known(&mut self, arguments: &Arguments, warm: &Lesson, global: &Global) -> anyhow::Result<Vec<f32>> {
-        let known: HashMap<&ModuleHash, f32> = warm.hashes().iter().zip(warm.values().iter().copied()).collect();
+    fn keep_known(&mut self, arguments: &Arguments, warm: &TrainingSet, global: &Global) -> anyhow::Result<Vec<f32>> {
+        let known: HashMap<&ModuleHash, f32> = warm.hashes.iter().zip(warm.values.iter().copied()).collect();
         let hashes = self.hashes.take().unwrap_or_else(|| Cell::hashes(&self.batch.found));
         let found: Vec<_> = hashes.iter().map(|hash| known.get(hash).copied()).collect();
         let missing = found.iter().filter(|value| value.is_none()).count();
         if missing > 0 && (!arguments.all || missing == hashes.len()) {
             let place = found.iter().position(Option::is_none).unwrap_or_default();
-            return Err(Error::UnknownCell { hash: hashes[place], target: warm.target() }).context("could not predict the cells");
+            return Err(Error::UnknownCell { hash: hashes[place], target: warm.target }).context("could not predict the cells");
         }
         if missing > 0 && !global.quiet {
-            let (all, target) = (hashes.len(), warm.target());
+            let (all, target) = (hashes.len(), warm.target);
             note(format!("note: {missing} of {all} cells have no {target}, and are left out"));
         }
         let cells = std::mem::take(&mut self.batch.found);
@@ -206,7 +206,7 @@ fn of_model(model: &Model, cells: &[Cell], warm: Option<&[f32]>) -> Result<Predi
     };
     let mut found = Predicted { rows: vec![(0.0, Vec::new(), Vec::new()); cells.len()], ..Predicted::default() };
     for (place, (model, predictions)) in predicted.into_iter().enumerate() {
-        let names = names(model.target().quantity);
+        let names = names(model.target.quantity);
         // A page has the interval of what was asked for only.
         let shown = if place == 0 { 4 } else { 2 };
         found.columns.extend(&names[..shown]);
@@ -219,12 +219,12 @@ fn of_model(model: &Model, cells: &[Cell], warm: Option<&[f32]>) -> Result<Predi
             row.2.extend(values[shown..].iter().copied().map(single));
         }
     }
-    found.mark(cells, model.fitted_range());
+    found.mark(cells, model.fitted_range);
     Ok(found)
 }
 
-fn of_judge(judge: &StoredJudge, cells: &[Cell]) -> Result<Predicted, Error> {
-    let verdicts = judge.judge.judge(&judge.features.rows(cells)?)?;
+fn of_judge(judge: &StoredClassifier, cells: &[Cell]) -> Result<Predicted, Error> {
+    let verdicts = judge.classifier.classify(&judge.features.rows(cells)?)?;
     let rows = verdicts.into_iter().map(|verdict| (verdict.share, vec![single(verdict.share)], Vec::new())).collect();
     let mut found = Predicted { columns: vec!["promising_share"], rows, ..Predicted::default() };
     found.mark(cells, judge.fitted_range);

@@ -9,7 +9,7 @@ use nasbench::interchange::tabular::{Columns, read_table};
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::statistics::mean;
-use nasbench::surrogate::{Features, Lesson, Quantity, Target};
+use nasbench::surrogate::{Features, Quantity, Target, TrainingSet};
 use nasbench::table::{Divergence, Status, Table};
 use nasbench::train::Protocol;
 use nasbench::unit::{Epochs, Seconds};
@@ -108,8 +108,8 @@ impl Recorded {
     /// Says on standard error what the trainings of a smaller budget cost, which are needed of every cell that is predicted.
     pub(super) fn note_cost(&self, low: Epochs, full: Epochs) {
         let seconds = |epochs| {
-            let lesson = Lesson::of(&self.table, Target { quantity: Quantity::TrainingTime, epochs }).ok()?;
-            mean(&lesson.values().iter().copied().map(f64::from).collect::<Vec<_>>())
+            let lesson = TrainingSet::new(&self.table, Target { quantity: Quantity::TrainingTime, epochs }).ok()?;
+            mean(&lesson.values.iter().copied().map(f64::from).collect::<Vec<_>>())
         };
         note(match (seconds(low), seconds(full)) {
             (Some(low_time), Some(full_time)) => format!(
@@ -124,9 +124,9 @@ impl Recorded {
     }
 
     /// Says on standard error of how many cells nothing is learned though they were trained.
-    fn note_left_out(&self, lesson: &Lesson) {
-        let target = lesson.target();
-        let learned: HashSet<_> = lesson.hashes().iter().collect();
+    fn note_left_out(&self, lesson: &TrainingSet) {
+        let target = lesson.target;
+        let learned: HashSet<_> = lesson.hashes.iter().collect();
         let left_out = self.table.hashes().iter().enumerate().filter(|(_, hash)| !learned.contains(hash));
         let trainings = left_out.map(|(index, _)| self.table.repeats(index, target.epochs)).filter(|rows| !rows.is_empty());
         let have_failed: Vec<bool> = trainings.map(|rows| rows.iter().all(|row| row.status() == Status::Failed)).collect();
@@ -142,9 +142,14 @@ impl Recorded {
 
     /// What is learned, and what the same cells reached at a smaller budget, if one is given: only cells that have both. Cells that
     /// are left out are counted on standard error unless `quiet`.
-    pub(super) fn lessons(&self, target: Target, low: Option<Epochs>, quiet: bool) -> anyhow::Result<(Lesson, Option<Lesson>)> {
+    pub(super) fn lessons(
+        &self,
+        target: Target,
+        low: Option<Epochs>,
+        quiet: bool,
+    ) -> anyhow::Result<(TrainingSet, Option<TrainingSet>)> {
         let could_not = "could not learn from the records";
-        let lesson = Lesson::of(&self.table, target).context(could_not)?;
+        let lesson = TrainingSet::new(&self.table, target).context(could_not)?;
         if !quiet {
             self.note_left_out(&lesson);
         }
@@ -152,14 +157,14 @@ impl Recorded {
         if epochs >= target.epochs {
             bail!("`--warm-from {epochs}` is no smaller budget than the {} epochs of the target", target.epochs);
         }
-        let low = Lesson::of(&self.table, Target { epochs, ..target }).context(could_not)?;
+        let low = TrainingSet::new(&self.table, Target { epochs, ..target }).context(could_not)?;
         let both = lesson.beside(&low);
-        if both.cells().is_empty() {
-            bail!("no cell has both a {target} and a {}: there is nothing to learn", low.target());
+        if both.cells.is_empty() {
+            bail!("no cell has both a {target} and a {}: there is nothing to learn", low.target);
         }
-        let (all, missing) = (lesson.cells().len(), lesson.cells().len() - both.cells().len());
+        let (all, missing) = (lesson.cells.len(), lesson.cells.len() - both.cells.len());
         if missing > 0 && !quiet {
-            note(format_args!("note: {missing} of {all} cells are left out, as they have no {}", low.target()));
+            note(format_args!("note: {missing} of {all} cells are left out, as they have no {}", low.target));
         }
         Ok((both, Some(low)))
     }

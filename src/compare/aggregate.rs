@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::cluster::Clusters;
-use super::interval::{Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
+use super::interval::{Resampled, interquartile_mean, interquartile_mean_interval};
 use super::pair::{Pair, every_two, many_to_one};
 use super::plan::Plan;
 use super::rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
@@ -33,7 +33,7 @@ pub struct Aggregate {
     pub pairs: Vec<Pair>,
     /// Each other algorithm against the baseline, which is the second one of each pair; nothing without a baseline.
     pub against_baseline: Vec<Pair>,
-    /// The least p-value, corrected, that the signed-rank test of so many benchmarks and pairs can have.
+    /// The least p-value, corrected, that the signed-rank test can have with this number of benchmarks and pairs.
     pub least_p_value: f64,
 }
 
@@ -74,7 +74,7 @@ impl Aggregate {
             .zip(middles)
             .map(|(task, middle)| task.iter().map(|runs| Some(interquartile_mean(runs)? / middle)).collect::<Option<_>>())
             .collect::<Option<_>>()?;
-        let clusters = Clusters::of(&plan.tasks);
+        let clusters = Clusters::new(&plan.tasks);
         let scores: Vec<Vec<f64>> = clusters.tasks.iter().map(|tasks| mean_scores(&scores, tasks)).collect();
         let ranks = rank(&scores);
         let normalised = |algorithm: usize| -> Vec<Vec<f64>> {
@@ -98,18 +98,13 @@ impl Aggregate {
             }
         };
         let pair = |(first, second): (usize, usize)| {
-            let [one, other] = [first, second].map(|place| plan.competitors[place].identity());
-            let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on all tasks")).rng();
-            let [x, y] =
-                [second, first].map(|algorithm| regrets.iter().map(|task| task[algorithm].as_slice()).collect::<Vec<_>>());
-            // The smaller regret wins, so what counts is how often that of the other one is larger.
-            let probability = probability_larger_interval(&x, &y, &mut rng);
             let [x, y] = [first, second].map(|algorithm| scores.iter().map(|cluster| cluster[algorithm]).collect::<Vec<_>>());
             let p_value = (scores.len() > 1).then(|| wilcoxon_signed_rank(&x, &y).map_or(1.0, |test| test.p_value));
-            let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
             let [one, other] = [first, second].map(|algorithm| resampled.get(algorithm)?.as_ref());
             let lower_by = one.zip(other).and_then(|(one, other)| one.below(other));
-            Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by }
+            let [x, y] =
+                [first, second].map(|algorithm| regrets.iter().map(|task| task[algorithm].as_slice()).collect::<Vec<_>>());
+            Pair::new(plan, (first, second), "all tasks", [&x, &y], p_value, lower_by)
         };
         let pairs = every_two(count, pair);
         Some(Self {
@@ -150,7 +145,7 @@ fn mean_scores(scores: &[Vec<f64>], tasks: &[usize]) -> Vec<f64> {
     (0..scores[tasks[0]].len()).map(|algorithm| of_algorithm(algorithm).expect("regrets are finite")).collect()
 }
 
-/// The p-value of the signed-rank test if one of two algorithms is better on every task, corrected for so many pairs.
+/// Returns the p-value of the signed-rank test if one of two algorithms is better on every task, corrected for the number of pairs.
 fn least_p_value(tasks: usize, pairs: usize) -> f64 {
     let (better, worse): (Vec<f64>, Vec<f64>) = (0..tasks).map(|task| (0.0, number(task + 1))).unzip();
     let least = wilcoxon_signed_rank(&better, &worse).map_or(1.0, |test| test.p_value);
@@ -164,7 +159,7 @@ fn slices(lists: &[Vec<f64>]) -> Vec<&[f64]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture;
+    use crate::compare::tests::fixture;
 
     /// Three algorithms on some tasks: the first one is always the best, the others take turns.
     fn regrets(tasks: usize) -> Vec<Vec<Vec<f64>>> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::plan::{Competitor, Plan, Task};
 use super::summary::{OnTask, Summary};
-use super::{Judging, Worth};
+use super::{Judging, Score};
 use crate::search::Budget;
 
 /// The algorithms that every comparison should have beside those that it is about: one that learns nothing, and one that knows
@@ -124,7 +124,7 @@ fn tuning(plan: &Plan) -> Item {
 /// Whether a regret holds no luck of the run that was seen.
 fn unseen_truth(summary: &Summary) -> Item {
     let is_unseen =
-        |task: &OnTask| task.judged_by == Worth::PredictedValidationAccuracy || matches!(task.judging, Judging::Unseen { .. });
+        |task: &OnTask| task.judged_by == Score::PredictedValidationAccuracy || matches!(task.judging, Judging::Unseen { .. });
     let seen: Vec<_> = summary.tasks.iter().filter(|task| !is_unseen(task)).map(|task| task.name.as_str()).collect();
     let note = if seen.is_empty() {
         "no cell is judged by what a search saw".to_owned()
@@ -163,13 +163,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::compare::{TableTruth, fixture, run};
+    use crate::compare::tests::fixture;
+    use crate::compare::{GroundTruth, run};
     use crate::search::find;
     use crate::table::TableOracle;
 
     fn summary(plan: &Plan) -> Summary {
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &plan.tasks[0].setup, Judging::All).unwrap();
+        let truth = GroundTruth::of_table(&table, &plan.tasks[0].setup, Judging::All).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let oracle = |_, seed| TableOracle::new(&table, seed);
         let runs = run(plan, oracle, &[&truth], &folder.path().join("runs"), || {}).unwrap().runs;

@@ -1,4 +1,4 @@
-//! Which tasks are independent of each other: those that stem from different benchmarks.
+//! Clusters of tasks that are not independent of each other: those made from one benchmark.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct Clusters {
 
 impl Clusters {
     /// Groups tasks, in the order in which their benchmarks are first met.
-    pub(super) fn of(tasks: &[Task]) -> Self {
+    pub(super) fn new(tasks: &[Task]) -> Self {
         let unknown: Vec<String> = tasks.iter().filter(|task| task.benchmark.is_none()).map(|task| task.name.clone()).collect();
         if !unknown.is_empty() {
             return Self { tasks: vec![(0..tasks.len()).collect()], unknown };
@@ -73,7 +73,7 @@ impl Clusters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture;
+    use crate::compare::tests::fixture;
 
     /// Tasks of some benchmarks.
     fn tasks(benchmarks: &[Option<&str>]) -> Vec<Task> {
@@ -83,24 +83,24 @@ mod tests {
 
     #[test]
     fn tasks_of_one_benchmark_are_one_cluster() {
-        let clusters = Clusters::of(&tasks(&["a", "b", "a", "c", "b"].map(Some)));
+        let clusters = Clusters::new(&tasks(&["a", "b", "a", "c", "b"].map(Some)));
         assert_eq!(clusters.tasks, [vec![0, 2], vec![1, 4], vec![3]]);
         let caveat = clusters.caveat().unwrap();
         assert!(caveat.starts_with("The 5 tasks are made from 3 benchmarks."), "{caveat}");
-        assert_eq!(Clusters::of(&tasks(&["a", "b"].map(Some))).caveat(), None);
-        let one = Clusters::of(&tasks(&["a", "a"].map(Some)));
+        assert_eq!(Clusters::new(&tasks(&["a", "b"].map(Some))).caveat(), None);
+        let one = Clusters::new(&tasks(&["a", "a"].map(Some)));
         assert_eq!(one.len(), 1);
         assert!(one.caveat().unwrap().starts_with("All 2 tasks are made from one benchmark"));
     }
 
     #[test]
     fn a_task_of_an_unknown_benchmark_may_be_of_any() {
-        let clusters = Clusters::of(&tasks(&[Some("a"), None, Some("b")]));
+        let clusters = Clusters::new(&tasks(&[Some("a"), None, Some("b")]));
         assert_eq!(
             (clusters.tasks.as_slice(), clusters.unknown.as_slice()),
             (&[vec![0, 1, 2]][..], &["toy at 108 epochs".to_owned()][..])
         );
         assert!(clusters.caveat().unwrap().contains("behind toy at 108 epochs"));
-        assert_eq!(Clusters::of(&tasks(&[None])).caveat(), None);
+        assert_eq!(Clusters::new(&tasks(&[None])).caveat(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! How good cells truly are, noise taken out: the best of many noisy means is mostly the luckiest one.
+//! Deconvolution: the distribution of true scores behind noisy means, since the best of many noisy means is mostly the luckiest one.
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;

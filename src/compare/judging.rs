@@ -1,4 +1,4 @@
-//! Which repeats of a table searches are shown, and which cells are judged by.
+//! The split of the repeats of a table into those that searches are shown and those that cells are judged by.
 
 use serde::Serialize;
 

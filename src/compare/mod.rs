@@ -1,6 +1,6 @@
 //! Compares search algorithms: many runs of each on one task or several, judged by what no search may see.
 //!
-//! [`run()`] owns the runs, [`Truth`] knows how good the cells truly are, and [`Summary`] says how the algorithms differ, and
+//! [`run()`] owns the runs, [`GroundTruth`] knows how good the cells truly are, and [`Summary`] says how the algorithms differ, and
 //! how sure that is. A new statistic is one function, with its source in its documentation, and one field of the summary.
 
 mod aggregate;
@@ -9,8 +9,6 @@ mod cluster;
 mod conditions;
 mod curve;
 mod deconvolution;
-#[cfg(test)]
-mod fixture;
 mod interval;
 mod judging;
 mod noise;
@@ -22,6 +20,8 @@ mod run;
 mod run_log;
 mod significance;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod truth;
 
 pub use aggregate::{Aggregate, OverallResult};
@@ -31,13 +31,14 @@ pub use curve::{AnytimePoint, ExpectedRunningTime, Path, anytime, distribution, 
 pub use deconvolution::{Deconvolved, NoisyMean};
 pub use interval::{RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use judging::Judging;
+pub use outcome::Outcome;
 pub use pair::Pair;
 pub use plan::{Competitor, Plan, Task};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
 pub use summary::{AlgorithmResult, GOALS, Goal, OnTask, Summary};
-pub use truth::{ModelTruth, TableTruth, Truth, Worth, full_budget, set_up};
+pub use truth::{GroundTruth, Score, full_budget, set_up};
 
 use std::io;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ use crate::search;
 use crate::surrogate;
 use crate::unit::Epochs;
 
-/// What is wrong with a comparison.
+/// An error of a comparison.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -104,7 +105,7 @@ pub enum Error {
         /// Why not.
         source: Box<search::Error>,
     },
-    /// Nothing is known of how good the cells are.
+    /// No cell has a score.
     #[error("no cell of the space has a test accuracy at {epochs} epochs, expected some to tell the regret by")]
     NoTruth {
         /// The budget.

@@ -1,28 +1,33 @@
-//! What a run came to, as it is kept.
+//! The outcome of a run, as it is logged.
 
 use serde::{Deserialize, Serialize};
 
-use super::Truth;
+use super::GroundTruth;
 use crate::search::{History, Redraws, Trial};
 use crate::table::Incumbent;
 use crate::unit::Seconds;
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    pub(super) trials: u32,
-    /// `None` of runs that an earlier version made.
+pub struct Outcome {
+    /// The number of trials.
+    pub trials: u32,
+    /// The number of different cells among them; `None` if an earlier version made the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) distinct_cells: Option<u32>,
-    pub(super) evaluations: f64,
-    pub(super) time: Option<Seconds>,
-    pub(super) steps: Vec<Incumbent>,
-    pub(super) redraws: Redraws,
+    pub distinct_cells: Option<u32>,
+    /// The cost in full trainings, shorter ones counting by their epochs.
+    pub evaluations: f64,
+    /// The cost in simulated time; `None` if it is not known.
+    pub time: Option<Seconds>,
+    /// The incumbents, in order; never none.
+    pub steps: Vec<Incumbent>,
+    /// What was drawn outside the pool of a table that lacks cells, or was not to be asked for twice.
+    pub redraws: Redraws,
 }
 
 impl Outcome {
-    /// Judges what a search did.
-    pub(super) fn of(history: &History, truth: &impl Truth) -> Self {
+    /// Judges a search by the ground truth.
+    pub(super) fn new(history: &History, truth: &GroundTruth<'_>) -> Self {
         let spent: Vec<_> = history.spent().collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let step = |(position, trial): (usize, Trial)| Incumbent {

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::interval::probability_larger_interval;
+use super::plan::Plan;
 use super::significance::holm;
 use crate::statistics::Estimate;
 
@@ -28,6 +30,23 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Compares the runs of two algorithms on some tasks by their regrets: `[tasks][runs]` of each. `on` names the tasks in the seed.
+    pub(super) fn new(
+        plan: &Plan,
+        (first, second): (usize, usize),
+        on: &str,
+        regrets: [&[&[f64]]; 2],
+        p_value: Option<f64>,
+        lower_by: Option<Estimate>,
+    ) -> Self {
+        let [one, other] = [first, second].map(|place| plan.competitors[place].identity());
+        let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on {on}")).rng();
+        // The smaller regret wins, so what counts is how often that of the other one is larger.
+        let probability = probability_larger_interval(regrets[1], regrets[0], &mut rng);
+        let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
+        Self { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by }
+    }
+
     /// The same difference, seen from the second one.
     fn turned(&self) -> Self {
         let turn = |estimate: Estimate, whole: f64| Estimate {

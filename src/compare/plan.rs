@@ -123,7 +123,7 @@ impl Task {
     /// The task of searching models. `identity` changes when the answers do, `file` is what people call the models.
     #[must_use]
     pub fn on_models(accuracy: &Model, setup: Setup, file: &str, identity: String) -> Self {
-        let (name, benchmark) = (name_of(file, setup.epochs), accuracy.benchmark().map(ToOwned::to_owned));
+        let (name, benchmark) = (name_of(file, setup.epochs), accuracy.benchmark.clone());
         Self { name, setup, oracle: identity, benchmark, cost: None }
     }
 

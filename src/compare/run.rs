@@ -12,11 +12,10 @@ use serde::Serialize;
 use super::outcome::Outcome;
 use super::plan::{Competitor, Plan, Task};
 use super::run_log::{LoggedRun, RunLog};
-use super::{Error, Truth};
+use super::{Error, GroundTruth};
 use crate::oracle::Oracle;
-use crate::search::{self, History, Redraws};
+use crate::search::{self, History};
 use crate::statistics::mean;
-use crate::table::Incumbent;
 use crate::unit::{Seconds, Seed};
 
 /// A finished run of one algorithm.
@@ -30,29 +29,19 @@ pub struct Run {
     pub run: u32,
     /// Its seed.
     pub seed: Seed,
-    /// How many trials it had.
-    pub trials: u32,
-    /// How many different cells they were of; `None` if an earlier version made the run.
-    pub distinct_cells: Option<u32>,
-    /// What they cost: full trainings, shorter ones counting by their epochs.
-    pub evaluations: f64,
-    /// What they cost in simulated time; `None` if nobody knows.
-    pub time: Option<Seconds>,
-    /// The incumbents, in order; never none.
-    pub steps: Vec<Incumbent>,
-    /// What was drawn outside the pool of a table that lacks cells, or was not to be asked for twice.
-    pub redraws: Redraws,
+    /// The outcome.
+    pub outcome: Outcome,
 }
 
 impl Run {
-    /// The regret of the last incumbent.
+    /// Returns the regret of the last incumbent.
     #[must_use]
     pub fn final_regret(&self) -> Option<f64> {
-        self.steps.last().map(|step| step.regret)
+        self.outcome.steps.last().map(|step| step.regret)
     }
 }
 
-/// What an algorithm took by itself.
+/// The processor time of an algorithm itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overhead {
     /// The task, by its place in the plan.
@@ -95,7 +84,7 @@ pub struct Finished {
 pub fn run<O: Oracle>(
     plan: &Plan,
     oracle: impl Fn(usize, Seed) -> O + Sync,
-    truths: &[impl Truth],
+    truths: &[&GroundTruth<'_>],
     file: &Path,
     finished: impl Fn() + Sync,
 ) -> Result<Finished, Error> {
@@ -126,7 +115,7 @@ pub fn run<O: Oracle>(
         let history = search_once(plan, task, competitor, seed, &mut oracle)?;
         let took = Seconds(started.elapsed().as_secs_f64());
         let (task_name, competitor_name) = (tasks[task].clone(), competitors[competitor].clone());
-        let outcome = Outcome::of(&history, &truths[task]);
+        let outcome = Outcome::new(&history, truths[task]);
         let new = LoggedRun { task: task_name, competitor: competitor_name, run, took, outcome };
         kept.append(&new)?;
         finished();
@@ -179,8 +168,7 @@ impl Finished {
         let overheads = kept.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)).map(overhead).collect();
         let run = |(task, competitor, kept): (usize, usize, LoggedRun)| {
             let seed = plan.seed_of(&plan.tasks[task], &plan.competitors[competitor], kept.run);
-            let Outcome { trials, distinct_cells, evaluations, time, steps, redraws } = kept.outcome;
-            Run { task, competitor, run: kept.run, seed, trials, distinct_cells, evaluations, time, steps, redraws }
+            Run { task, competitor, run: kept.run, seed, outcome: kept.outcome }
         };
         Self { runs: kept.into_iter().map(run).collect(), overheads }
     }
@@ -203,7 +191,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::compare::{Judging, Summary, TableTruth, fixture};
+    use crate::compare::tests::fixture;
+    use crate::compare::{GroundTruth, Judging, Summary};
     use crate::search::{Budget, Duplicates, Returns, Setup};
     use crate::table::{Status, Table, TableOracle};
     use crate::train::Evaluation;
@@ -212,8 +201,9 @@ mod tests {
     /// Runs a plan, and counts the searches that were made for it.
     fn run_on(threads: usize, plan: &Plan, file: &Path) -> (Result<Vec<Run>, Error>, u32) {
         let (table, _) = fixture::table();
-        let truth = |task: &Task| TableTruth::new(&table, &task.setup, Judging::All).unwrap();
+        let truth = |task: &Task| GroundTruth::of_table(&table, &task.setup, Judging::All).unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(truth).collect();
+        let truths: Vec<_> = truths.iter().collect();
         let searches = AtomicU32::new(0);
         let oracle = |_, seed| {
             searches.fetch_add(1, Ordering::Relaxed);
@@ -258,17 +248,17 @@ mod tests {
             }
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        let worth = |place: usize| truth.worth(&records[place * rows_of_a_cell].cell).unwrap();
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let worth = |place: usize| truth.score(&records[place * rows_of_a_cell].cell).unwrap();
         assert!((worth(0) - 0.1).abs() < 1e-12, "all repeats diverged: chance");
         assert!((0.5..0.7).contains(&worth(3)), "one of three did: {}", worth(3));
-        assert_eq!(truth.divergence().diverged, 3 * cells.len().div_ceil(9) + cells.len().div_ceil(3) - cells.len().div_ceil(9));
+        assert_eq!(truth.divergence.diverged, 3 * cells.len().div_ceil(9) + cells.len().div_ceil(3) - cells.len().div_ceil(9));
 
         let plan = fixture::plan(&["random", "regularized-evolution", "hyperband", "smac", "tpe", "pnas"], 4);
         let folder = tempfile::tempdir().unwrap();
         let oracle = |_, seed| TableOracle::new(&table, seed);
         let finished = run(&plan, oracle, &[&truth], &folder.path().join("runs"), || {}).unwrap();
-        let steps = || finished.runs.iter().flat_map(|run| &run.steps);
+        let steps = || finished.runs.iter().flat_map(|run| &run.outcome.steps);
         assert!(steps().all(|step| (0.0..=truth.best()).contains(&step.regret)));
         assert!(steps().any(|step| step.validation_accuracy.is_none()), "no search began with a training that diverged");
         let summary = Summary::new(&plan, &finished.runs, &[&truth]);
@@ -325,22 +315,22 @@ mod tests {
         let plan = fixture::plan(&["successive-halving"], 2);
         let runs = run_on(1, &plan, &folder.path().join("runs")).0.unwrap();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
         for run in runs {
             let entry = plan.competitors[0].entry();
             let history =
                 search::run(entry, &plan.tasks[0].setup, &mut TableOracle::new(&table, run.seed), plan.budget, run.seed).unwrap();
-            let steps: Vec<_> = run.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
+            let steps: Vec<_> = run.outcome.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
             assert_eq!(steps, history.incumbents().iter().map(|(at, trial)| (*at, trial.cell())).collect::<Vec<_>>());
             // Trainings of 4 and 12 epochs are paid for like any other.
             let epochs: u32 = history.trials.iter().map(|trial| u32::from(trial.proposal.epochs.0)).sum();
-            assert!((run.evaluations - f64::from(epochs) / 108.0).abs() < 1e-9);
+            assert!((run.outcome.evaluations - f64::from(epochs) / 108.0).abs() < 1e-9);
             let time: f64 = history.trials.iter().map(|trial| trial.measurement.training_time.unwrap().0).sum();
-            assert!((run.time.unwrap().0 - time).abs() < 1e-9);
+            assert!((run.outcome.time.unwrap().0 - time).abs() < 1e-9);
             assert!(history.trials.iter().any(|trial| trial.proposal.epochs < Epochs(108)));
-            assert_eq!(run.distinct_cells.map(|cells| cells as usize), Some(history.distinct_cells()));
+            assert_eq!(run.outcome.distinct_cells.map(|cells| cells as usize), Some(history.distinct_cells()));
             assert!(history.distinct_cells() < history.trials.len(), "winners are trained again with more epochs");
-            for step in &run.steps {
+            for step in &run.outcome.steps {
                 assert!((step.regret - truth.regret(&step.cell)).abs() < 1e-15);
             }
         }
@@ -387,13 +377,13 @@ mod tests {
         let plan = Plan { duplicates: Duplicates::Never, budget, ..fixture::plan(&["random", "tpe", "smac"], 2) };
         // The 91 cells of the space are fewer than the budget pays for: all are asked for, once each.
         let runs = run_on(2, &plan, &file).0.unwrap();
-        assert!(runs.iter().all(|run| (run.trials, run.distinct_cells) == (91, Some(91))), "{runs:?}");
+        assert!(runs.iter().all(|run| (run.outcome.trials, run.outcome.distinct_cells) == (91, Some(91))), "{runs:?}");
         assert_eq!(run_on(1, &plan, &file).1, 0);
         let published = Plan { duplicates: Duplicates::Published, ..plan };
         let error = run_on(1, &published, &file).0.unwrap_err().to_string();
         assert!(error.contains("and duplicates never, expected a budget of 150evals, seed 7 and version"), "{error}");
         let runs = run_on(2, &published, &folder.path().join("published")).0.unwrap();
-        assert!(runs[..4].iter().all(|run| run.trials == 150 && run.distinct_cells.unwrap() < 91), "{runs:?}");
+        assert!(runs[..4].iter().all(|run| run.outcome.trials == 150 && run.outcome.distinct_cells.unwrap() < 91), "{runs:?}");
     }
 
     #[test]
@@ -408,11 +398,15 @@ mod tests {
         let posterior = of(Returns::Posterior);
         let again = of(Returns::TopKMean { k: 3, share: 0.3 });
         for ((seen, posterior), again) in seen.iter().zip(&posterior).zip(&again) {
-            assert_eq!((seen.trials, seen.evaluations.to_bits()), (posterior.trials, posterior.evaluations.to_bits()));
-            assert!((20.0..21.0).contains(&again.evaluations), "{again:?}");
-            assert_eq!(again.steps.last().map(|step| step.trial), Some(again.trials), "it is known at the end");
+            assert_eq!(
+                (seen.outcome.trials, seen.outcome.evaluations.to_bits()),
+                (posterior.outcome.trials, posterior.outcome.evaluations.to_bits())
+            );
+            assert!((20.0..21.0).contains(&again.outcome.evaluations), "{again:?}");
+            assert_eq!(again.outcome.steps.last().map(|step| step.trial), Some(again.outcome.trials), "it is known at the end");
             // Until the kept part of the budget is touched, both are the same search.
-            let before = |run: &Run| run.steps.iter().copied().filter(|step| step.evaluations <= 14.0).collect::<Vec<_>>();
+            let before =
+                |run: &Run| run.outcome.steps.iter().copied().filter(|step| step.evaluations <= 14.0).collect::<Vec<_>>();
             assert_eq!(before(seen), before(again)[..before(seen).len()]);
         }
         assert_ne!(seen, posterior);

@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::statistics::distribution::normal_survival;
 use crate::statistics::{average_ranks, number};
 
-/// Up to so many pairs the signed-rank test counts every assignment of signs: their number is exact below 2^53.
+/// The most pairs for which the signed-rank test counts every assignment of signs: their number is exact below 2^53.
 const MOST_EXACT_PAIRS: usize = 50;
-/// Up to so many pairs of one value each, all orders of two lists are counted.
+/// The most pairs of one value each for which all orders of two lists are counted.
 const MOST_EXACT_ORDERS: usize = 400;
 
-/// What a two-sided test found.
+/// The result of a two-sided test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Test {
     /// The statistic, as the paper of the test defines it.

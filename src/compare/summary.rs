@@ -1,4 +1,4 @@
-//! What a comparison found: how each algorithm did, and how any two of them differ.
+//! The summary of a comparison: the result of each algorithm, and the difference of any two.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::aggregate::Aggregate;
 use super::curve::{self, AnytimePoint, ExpectedRunningTime, Path};
-use super::interval::{interquartile_mean_interval, probability_larger_interval};
+use super::interval::interquartile_mean_interval;
 use super::judging::Judging;
 use super::pair::{Pair, every_two, many_to_one};
 use super::plan::{Competitor, Plan, Task};
 use super::run::Run;
 use super::significance::mann_whitney;
-use super::truth::{Truth, Worth};
+use super::truth::{GroundTruth, Score};
 use crate::search::{Budget, Duplicates, MOST_REDRAWS, Redraws, Returns};
 use crate::statistics::{Estimate, mean, number, quantile};
 use crate::table::{BetweenBudgets, Divergence, Incumbent};
@@ -39,7 +39,7 @@ impl Goal {
 /// How many points a curve has.
 const POINTS: usize = 101;
 
-/// What a comparison found.
+/// The summary of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The tasks, in the order of the plan.
@@ -52,26 +52,26 @@ pub struct Summary {
     pub returns: Returns,
 }
 
-/// What was found on one task.
+/// The results on one task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OnTask {
     /// What people call the task.
     pub name: String,
     /// What cells are judged by.
-    pub judged_by: Worth,
+    pub judged_by: Score,
     /// What makes that doubtful, in a clause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
-    /// What the best cell is worth.
+    /// The score of the best cell.
     pub best: f64,
     /// Which repeats searches are shown, and cells are judged by.
     pub judging: Judging,
     /// The interquartile mean regret of asking for every cell once and taking the one that looked best: an algorithm below it was lucky.
     /// `None` where a search sees the truth itself.
     pub floor: Option<Estimate>,
-    /// What the best cell is worth with the noise of its trainings removed; `None` where nothing is noisy or nobody knows how much.
+    /// The score of the best cell with the noise of its trainings removed; `None` where nothing is noisy or the noise is not known.
     pub optimum: Option<Estimate>,
-    /// How many trainings the worth of a cell is the mean of: the fewest and the most. `None` if it is no mean.
+    /// The number of trainings that the score of a cell is the mean of: the fewest and the most. `None` if it is no mean.
     pub repeats: Option<(usize, usize)>,
     /// How many of the trainings of the cells at the full budget diverged; each counts as an accuracy of chance.
     pub divergence: Divergence,
@@ -91,7 +91,7 @@ pub struct OnTask {
     pub against_baseline: Vec<Pair>,
 }
 
-/// How an algorithm did.
+/// The result of an algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AlgorithmResult {
     /// The algorithm, with the options that were given.
@@ -131,7 +131,7 @@ pub struct AlgorithmResult {
 }
 
 impl Summary {
-    /// Sums up the runs of a plan.
+    /// Summarises the runs of a plan.
     ///
     /// The same runs give the same summary, on any number of threads.
     ///
@@ -143,7 +143,7 @@ impl Summary {
     ///
     /// Panics if there is not one truth for each task.
     #[must_use]
-    pub fn new(plan: &Plan, runs: &[Run], truths: &[impl Truth]) -> Self {
+    pub fn new(plan: &Plan, runs: &[Run], truths: &[&GroundTruth<'_>]) -> Self {
         assert_eq!(plan.tasks.len(), truths.len(), "every task has its truth");
         let runs_of = |task: usize, competitor: usize| -> Vec<&Run> {
             runs.iter().filter(|run| (run.task, run.competitor) == (task, competitor)).collect()
@@ -180,7 +180,7 @@ impl Summary {
 }
 
 impl OnTask {
-    /// Of how many trainings the worth of a cell is the mean, in words; `None` if it is no mean.
+    /// Describes of how many trainings the score of a cell is the mean; `None` if it is no mean.
     #[must_use]
     pub fn mean_of(&self) -> Option<String> {
         let (fewest, most) = self.repeats?;
@@ -231,22 +231,22 @@ impl OnTask {
     }
 }
 
-fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &impl Truth) -> OnTask {
+fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &GroundTruth<'_>) -> OnTask {
     let regret_of = |share| truth.best() - truth.threshold(share);
-    let floor = interquartile_mean_interval(&[truth.floor()], &mut plan.seed.derive("intervals of the floor").rng());
+    let floor = interquartile_mean_interval(&[&truth.floor], &mut plan.seed.derive("intervals of the floor").rng());
     let goal = Goal::above(floor.map_or(0.0, |floor| floor.value), GOALS.map(|share| Goal { share, regret: regret_of(share) }));
     let pairs = pairs(plan, task, by_algorithm);
     let each = plan.competitors.par_iter().zip(by_algorithm);
     OnTask {
         name: task.name.clone(),
-        judged_by: truth.judged_by(),
-        caveat: truth.caveat(),
+        judged_by: truth.judged_by,
+        caveat: truth.caveat.clone(),
         best: truth.best(),
-        judging: truth.judging(),
-        optimum: truth.optimum(),
+        judging: truth.judging,
+        optimum: truth.optimum,
         floor,
-        repeats: truth.repeats(),
-        divergence: truth.divergence(),
+        repeats: truth.repeats,
+        divergence: truth.divergence,
         pool: task.setup.pool.as_ref().map(ToString::to_string),
         goal,
         middle: regret_of(0.5),
@@ -269,22 +269,22 @@ fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], go
         Budget::Evaluations(evaluations) => (u32::try_from(evaluations).ok().map(f64::from), None),
         Budget::SimulatedTime(time) => (None, Some(time.0)),
     };
-    let by_evaluations = paths(runs, |step| Some(step.evaluations), |run| Some(run.evaluations)).unwrap_or_default();
-    let by_time = paths(runs, |step| Some(step.time?.0), |run| Some(run.time?.0));
+    let by_evaluations = paths(runs, |step| Some(step.evaluations), |run| Some(run.outcome.evaluations)).unwrap_or_default();
+    let by_time = paths(runs, |step| Some(step.time?.0), |run| Some(run.outcome.time?.0));
     let mut redraws = Redraws::default();
     for run in runs {
-        redraws += run.redraws;
+        redraws += run.outcome.redraws;
     }
-    let distinct: Option<Vec<f64>> = runs.iter().map(|run| run.distinct_cells.map(f64::from)).collect();
-    let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.time?.0)).collect();
+    let distinct: Option<Vec<f64>> = runs.iter().map(|run| run.outcome.distinct_cells.map(f64::from)).collect();
+    let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.outcome.time?.0)).collect();
     AlgorithmResult {
         name: competitor.name(),
         options: competitor.options(),
         source: competitor.entry().source,
         runs: runs.len(),
-        trials: mean_of(|run| f64::from(run.trials)),
+        trials: mean_of(|run| f64::from(run.outcome.trials)),
         distinct_cells: distinct.and_then(|distinct| mean(&distinct)),
-        evaluations: mean_of(|run| run.evaluations),
+        evaluations: mean_of(|run| run.outcome.evaluations),
         simulated_seconds: times.and_then(|times| mean(&times)),
         interquartile_mean: interquartile_mean_interval(&[&regrets], &mut rng),
         mean: mean(&regrets),
@@ -300,7 +300,7 @@ fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], go
 
 /// The regret of each run over what it spent, with all that it spent; `None` if that is not known of one of them.
 fn paths(runs: &[&Run], at: fn(&Incumbent) -> Option<f64>, all: fn(&Run) -> Option<f64>) -> Option<Vec<(Path, f64)>> {
-    let path = |run: &Run| run.steps.iter().map(|step| Some((at(step)?, step.regret))).collect::<Option<_>>();
+    let path = |run: &Run| run.outcome.steps.iter().map(|step| Some((at(step)?, step.regret))).collect::<Option<_>>();
     runs.iter().map(|run| Some((path(run)?, all(run)?))).collect()
 }
 
@@ -319,13 +319,9 @@ fn pairs(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
     let regrets: Vec<Vec<f64>> = by_algorithm.iter().map(|runs| final_regrets(runs)).collect();
     let on = task.identity();
     let pair = |(first, second): (usize, usize)| {
-        let [one, other] = [first, second].map(|place| plan.competitors[place].identity());
-        let mut rng = plan.seed.derive(&format!("interval of {one} against {other} on {on}")).rng();
-        // The smaller regret wins, so what counts is how often that of the other one is larger.
-        let probability = probability_larger_interval(&[&regrets[second]], &[&regrets[first]], &mut rng);
-        let p_value = Some(mann_whitney(&regrets[first], &regrets[second]).map_or(1.0, |test| test.p_value));
-        let cliffs_delta = probability.map(|probability| 2.0 * probability.value - 1.0);
-        Pair { first, second, probability, cliffs_delta, p_value, corrected_p_value: p_value, lower_by: None }
+        let [one, other] = [first, second].map(|place| regrets[place].as_slice());
+        let p_value = Some(mann_whitney(one, other).map_or(1.0, |test| test.p_value));
+        Pair::new(plan, (first, second), &on, [&[one], &[other]], p_value, None)
     };
     every_two(regrets.len(), pair)
 }
@@ -333,13 +329,14 @@ fn pairs(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>]) -> Vec<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{TableTruth, fixture, run};
+    use crate::compare::tests::fixture;
+    use crate::compare::{GroundTruth, Outcome, run};
     use crate::table::TableOracle;
     use crate::unit::{Epochs, Seconds};
 
     fn summary(plan: &Plan) -> (Summary, Vec<Run>) {
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let truths: Vec<_> = plan.tasks.iter().map(|_| &truth).collect();
         let oracle = |_, seed| TableOracle::new(&table, seed);
@@ -402,25 +399,22 @@ mod tests {
                 regret,
             };
             let seed = plan.seed_of(&plan.tasks[0], &plan.competitors[competitor], number);
-            Run {
-                task: 0,
-                competitor,
-                run: number,
-                seed,
+            let outcome = Outcome {
                 trials: 1,
                 distinct_cells: Some(1),
                 evaluations: 1.0,
                 time: Some(Seconds(5.0)),
                 steps: vec![step],
                 redraws: Redraws { outside: 5, uniform: 1, ..Redraws::default() },
-            }
+            };
+            Run { task: 0, competitor, run: number, seed, outcome }
         };
         let better = (0..40).map(|number| run(0, number, f64::from(number) / 1_024.0));
         let worse = (0..40).map(|number| run(1, number, f64::from(number + 30) / 1_024.0));
         let runs: Vec<Run> = better.chain(worse).collect();
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        let summary = &Summary::new(&plan, &runs, &[truth]).tasks[0];
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let summary = &Summary::new(&plan, &runs, &[&truth]).tasks[0];
         assert_eq!((summary.mean_of().as_deref(), summary.remarks().len()), (Some("means of 3 repeats"), 0));
         let remarks = OnTask {
             pool: Some("90 recorded cells".to_owned()),
@@ -448,11 +442,11 @@ mod tests {
     fn trainings_of_unknown_cost_have_no_curve_over_time() {
         let plan = fixture::plan(&["random"], 4);
         let (_, mut runs) = summary(&plan);
-        runs[1].steps.iter_mut().for_each(|step| step.time = None);
-        runs[1].time = None;
+        runs[1].outcome.steps.iter_mut().for_each(|step| step.time = None);
+        runs[1].outcome.time = None;
         let (table, _) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        let standing = &Summary::new(&plan, &runs, &[truth]).tasks[0].algorithms[0];
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let standing = &Summary::new(&plan, &runs, &[&truth]).tasks[0].algorithms[0];
         assert_eq!((standing.simulated_seconds, standing.by_time.len(), standing.goal_by_time), (None, 0, None));
         assert!(!standing.by_evaluations.is_empty() && standing.goal_by_evaluations.runs == 4);
     }

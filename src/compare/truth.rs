@@ -1,4 +1,4 @@
-//! What a search must not see: how good cells truly are.
+//! The ground truth of a comparison, which no search may see: how good cells truly are.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -12,10 +12,10 @@ use crate::surrogate::Model;
 use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table, mean_accuracy};
 use crate::unit::Epochs;
 
-/// What cells are judged by.
+/// What the score of a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Worth {
+pub enum Score {
     /// Their mean test accuracy over all repeats of a table.
     MeanTestAccuracy,
     /// Their mean validation accuracy over all repeats of a table that has no test accuracies.
@@ -24,8 +24,8 @@ pub enum Worth {
     PredictedValidationAccuracy,
 }
 
-impl Worth {
-    /// What it is called in reports.
+impl Score {
+    /// Returns its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Worth {
         }
     }
 
-    /// What keeps a comparison honest, in words.
+    /// Describes what a search sees and what it is judged by.
     #[must_use]
     pub fn leakage(self, judging: Judging, duplicates: Duplicates, returns: Returns) -> String {
         let means = match duplicates {
@@ -79,164 +79,15 @@ impl Worth {
             }
         }
     }
-}
 
-/// Knows how good cells truly are. Only comparisons, verification and reports ask it.
-pub trait Truth: Sync {
-    /// What cells are judged by.
-    fn judged_by(&self) -> Worth;
-
-    /// What a cell is worth, larger being better, as a fraction. `None` if it is not known.
-    fn worth(&self, cell: &Cell) -> Option<f64>;
-
-    /// What the best cell is worth.
-    fn best(&self) -> f64;
-
-    /// What the least of the best cells is worth, those being a share of all cells: at least one.
-    fn threshold(&self, share: f64) -> f64;
-
-    /// How far a cell is from the best one: 0 is the best, and a cell of unknown worth is worth nothing.
-    fn regret(&self, cell: &Cell) -> f64 {
-        self.best() - self.worth(cell).unwrap_or(0.0)
-    }
-
-    /// How many trainings the worth of a cell is the mean of: the fewest and the most of any cell. `None` if it is no mean.
-    fn repeats(&self) -> Option<(usize, usize)> {
-        None
-    }
-
-    /// Which repeats of a table searches are shown and cells are judged by.
-    fn judging(&self) -> Judging {
-        Judging::All
-    }
-
-    /// The regrets that come of one run of every cell and taking the one that looked best: what a search cannot be below but by luck.
-    /// Ascending; none where a search sees the truth itself.
-    fn floor(&self) -> &[f64] {
-        &[]
-    }
-
-    /// What the best cell is worth with the noise of its trainings removed, over all repeats, and with an interval: what
-    /// [`best`](Self::best) is the largest of is noisy. `None` where nothing is noisy, or nobody knows how much.
-    fn optimum(&self) -> Option<Estimate> {
-        None
-    }
-
-    /// How many trainings of the cells at the full budget diverged; none if nothing was trained.
-    fn divergence(&self) -> Divergence {
-        Divergence::default()
-    }
-
-    /// What makes the truth itself doubtful, in a clause; `None` if nothing does.
-    fn caveat(&self) -> Option<String> {
-        None
-    }
-
-    /// How well one training at each budget ranks the cells of the larger ones; nothing if that is not known.
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
-        let _ = budgets;
-        Vec::new()
-    }
-}
-
-impl<T: Truth + ?Sized> Truth for &T {
-    fn judged_by(&self) -> Worth {
-        (*self).judged_by()
-    }
-
-    fn worth(&self, cell: &Cell) -> Option<f64> {
-        (*self).worth(cell)
-    }
-
-    fn best(&self) -> f64 {
-        (*self).best()
-    }
-
-    fn threshold(&self, share: f64) -> f64 {
-        (*self).threshold(share)
-    }
-
-    fn repeats(&self) -> Option<(usize, usize)> {
-        (*self).repeats()
-    }
-
-    fn judging(&self) -> Judging {
-        (*self).judging()
-    }
-
-    fn floor(&self) -> &[f64] {
-        (*self).floor()
-    }
-
-    fn optimum(&self) -> Option<Estimate> {
-        (*self).optimum()
-    }
-
-    fn divergence(&self) -> Divergence {
-        (*self).divergence()
-    }
-
-    fn caveat(&self) -> Option<String> {
-        (*self).caveat()
-    }
-
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
-        (*self).agreements(budgets)
-    }
-}
-
-/// The truth of a table: means over repeats at one budget, of the cells that a search can find. A training that diverged
-/// counts as chance. Where no cell has a test accuracy, validation accuracies are the truth.
-///
-/// # Source
-///
-/// Ying et al., ICML 2019, section 5: the regret of a search is that of the mean test accuracy, over the repeats, of the cell
-/// with the best validation accuracy seen. There the mean is over all repeats, [`Judging::All`].
-#[derive(Debug)]
-pub struct TableTruth<'a> {
-    table: &'a Table,
-    epochs: Epochs,
-    judged_by: Worth,
-    judging: Judging,
-    floor: Vec<f64>,
-    optimum: Option<Estimate>,
-    /// By the index of the cell.
-    worth: Vec<Option<f64>>,
-    repeats: (usize, usize),
-    divergence: Divergence,
-    sorted: Sorted,
-}
-
-/// What the cells of a space are worth that are worth anything, descending: at least one.
-#[derive(Debug)]
-struct Sorted(Vec<f64>);
-
-impl Sorted {
-    fn new(mut worth: Vec<f64>) -> Option<Self> {
-        worth.par_sort_unstable_by(|a, b| b.total_cmp(a));
-        (!worth.is_empty()).then_some(Self(worth))
-    }
-
-    fn best(&self) -> f64 {
-        self.0[0]
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, clamped to it")]
-    fn threshold(&self, share: f64) -> f64 {
-        let count = (share * number(self.0.len())).ceil() as usize;
-        self.0[count.clamp(1, self.0.len()) - 1]
-    }
-}
-
-impl Worth {
-    /// What the cells of a table are judged by at a budget: test accuracies, or, where nothing has one, validation accuracies.
+    /// Chooses the score of the cells of a table at a budget: test accuracies, or, where nothing has one, validation accuracies.
     #[must_use]
-    pub fn of(table: &Table, epochs: Epochs) -> Self {
+    pub fn of_table(table: &Table, epochs: Epochs) -> Self {
         let is_tested = (0..table.len()).any(|index| Self::MeanTestAccuracy.mean(table, index, epochs, Judging::All).is_some());
         if is_tested { Self::MeanTestAccuracy } else { Self::MeanValidationAccuracy }
     }
 
-    /// What a cell of a table, by its index, is worth at a budget.
+    /// Returns the score of a cell of a table, by its index, at a budget.
     #[must_use]
     pub fn mean(self, table: &Table, index: usize, epochs: Epochs, judging: Judging) -> Option<Mean> {
         let end = table.answer(index, epochs, judging.judged()).ok()?.end;
@@ -254,7 +105,7 @@ impl Worth {
 /// As [`Setup::on_table`].
 pub fn set_up(table: &Table, epochs: Option<Epochs>, algorithms: &[&Entry], judging: Judging) -> Result<Setup, search::Error> {
     let full = full_budget(table, epochs);
-    let judged_by = Worth::of(table, full);
+    let judged_by = Score::of_table(table, full);
     let is_shown = |index| match judging {
         Judging::All => true,
         Judging::Unseen { shown } => {
@@ -270,84 +121,152 @@ pub fn full_budget(table: &Table, epochs: Option<Epochs>) -> Epochs {
     epochs.or_else(|| table.budgets().last().copied()).unwrap_or_default()
 }
 
-impl<'a> TableTruth<'a> {
-    /// Takes the means of all cells that a search of a set-up can find, at its full budget.
+/// How good the cells truly are. Only comparisons, verification and reports ask it.
+///
+/// # Units
+///
+/// Scores and regrets are fractions.
+#[derive(Debug)]
+pub struct GroundTruth<'a> {
+    /// What the score of a cell is.
+    pub judged_by: Score,
+    /// Which repeats of a table searches are shown and cells are judged by.
+    pub judging: Judging,
+    /// The number of trainings that the score of a cell is the mean of: the fewest and the most of any cell. `None` if it is no mean.
+    pub repeats: Option<(usize, usize)>,
+    /// The regrets of measuring every cell once and taking the one that looked best: what a search cannot be below but by luck.
+    /// Ascending; empty where a search sees the truth itself.
+    pub floor: Vec<f64>,
+    /// The score of the best cell with the noise of its trainings removed, over all repeats, and with an interval: what
+    /// [`best`](Self::best) is the largest of is noisy. `None` where nothing is noisy, or the noise is not known.
+    pub optimum: Option<Estimate>,
+    /// How many trainings of the cells at the full budget diverged.
+    pub divergence: Divergence,
+    /// Why the truth itself is doubtful, in a clause; `None` if it is not.
+    pub caveat: Option<String>,
+    /// By the fingerprint of the cell, whatever the numbering of its vertices.
+    scores: FxHashMap<u64, f64>,
+    /// All scores, descending: at least one.
+    sorted: Vec<f64>,
+    records: Option<Records<'a>>,
+}
+
+/// The records of a table behind a ground truth.
+#[derive(Debug)]
+pub(super) struct Records<'a> {
+    pub(super) table: &'a Table,
+    pub(super) epochs: Epochs,
+    pub(super) judging: Judging,
+    /// The indices of the cells that have a score, with their scores.
+    pub(super) scored: Vec<(usize, f64)>,
+}
+
+impl<'a> GroundTruth<'a> {
+    /// Takes the means over repeats of all cells that a search of a set-up can find, at its full budget. A training that diverged counts as
+    /// chance.
     ///
     /// # Errors
     ///
     /// [`Error::NoTruth`] if no such cell has an accuracy.
-    pub fn new(table: &'a Table, setup: &Setup, judging: Judging) -> Result<Self, Error> {
+    ///
+    /// # Source
+    ///
+    /// Ying et al., ICML 2019, section 5: the regret of a search is that of the mean test accuracy, over the repeats, of the cell
+    /// with the best validation accuracy seen. There the mean is over all repeats, [`Judging::All`].
+    pub fn of_table(table: &'a Table, setup: &Setup, judging: Judging) -> Result<Self, Error> {
         let epochs = setup.epochs;
-        let judged_by = Worth::of(table, epochs);
-        let mean_of = |(index, cell): (usize, &Cell)| judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell));
-        let means: Vec<Option<Mean>> = table.cells().par_iter().enumerate().map(mean_of).collect();
-        let counts = || means.iter().flatten().map(|mean| mean.repeats);
-        let repeats = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        let judged_by = Score::of_table(table, epochs);
+        let mean_of = |(index, cell): (usize, &Cell)| {
+            Some((index, judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell))?))
+        };
+        let means: Vec<(usize, Mean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
+        let counts = || means.iter().map(|(_, mean)| mean.repeats);
+        let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
         let mut divergence = Divergence::default();
-        for index in (0..table.len()).filter(|index| means[*index].is_some()) {
-            let rows = table.repeats(index, epochs);
+        for (index, _) in &means {
+            let rows = table.repeats(*index, epochs);
             divergence.trainings += rows.len();
             divergence.diverged += rows.iter().filter(|row| row.status() == Status::Diverged).count();
         }
-        let worth: Vec<_> = means.into_iter().map(|mean| mean.map(|mean| mean.value)).collect();
-        let sorted = Sorted::new(worth.iter().copied().flatten().collect()).ok_or(Error::NoTruth { epochs })?;
-        let floor = noise::regrets_of_one_in(1, table, epochs, judging, &worth, sorted.best());
-        let optimum = noise::optimum(table, epochs, judged_by, &worth);
-        Ok(Self { table, epochs, judged_by, judging, floor, optimum, worth, repeats, divergence, sorted })
+        let scored: Vec<(usize, f64)> = means.into_iter().map(|(index, mean)| (index, mean.value)).collect();
+        let of_cells = scored.iter().map(|(index, score)| (table.cells()[*index].fingerprint(), *score)).collect();
+        let sorted = descending(scored.iter().map(|(_, score)| *score).collect(), epochs)?;
+        let optimum = noise::optimum(table, epochs, judged_by, &scored);
+        let records = Records { table, epochs, judging, scored };
+        let floor = noise::regrets_of_one_in(1, &records, sorted[0]);
+        let (caveat, records) = (None, Some(records));
+        Ok(Self { judged_by, judging, repeats, floor, optimum, divergence, caveat, scores: of_cells, sorted, records })
     }
 
-    /// The regrets of searches that ask once for one cell in `part`, drawn at random, and take the one that looks best, ascending.
+    /// Takes what a model predicts of all cells that a search can find, without noise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none.
+    ///
+    /// # Source
+    ///
+    /// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
+    pub fn of_model(model: &Model, cells: &[Cell]) -> Result<Self, Error> {
+        let predictions = model.predict_all(cells)?;
+        let predicted: Vec<f64> = predictions.iter().map(|prediction| f64::from(prediction.mean.clamp(0.0, 1.0))).collect();
+        Ok(Self {
+            judged_by: Score::PredictedValidationAccuracy,
+            judging: Judging::All,
+            repeats: None,
+            floor: Vec::new(),
+            optimum: None,
+            divergence: Divergence::default(),
+            caveat: model.fitted_range.outside(cells),
+            scores: cells.iter().map(Cell::fingerprint).zip(predicted.iter().copied()).collect(),
+            sorted: descending(predicted, model.target.epochs)?,
+            records: None,
+        })
+    }
+
+    /// Returns the score of a cell, the larger the better; `None` if it is not known.
+    #[must_use]
+    pub fn score(&self, cell: &Cell) -> Option<f64> {
+        self.scores.get(&cell.fingerprint()).copied()
+    }
+
+    /// Returns the score of the best cell.
+    #[must_use]
+    pub fn best(&self) -> f64 {
+        self.sorted[0]
+    }
+
+    /// Returns the lowest score among a share of the cells, the best ones: at least one.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, clamped to it")]
+    pub fn threshold(&self, share: f64) -> f64 {
+        let count = (share * number(self.sorted.len())).ceil() as usize;
+        self.sorted[count.clamp(1, self.sorted.len()) - 1]
+    }
+
+    /// Returns how far the score of a cell is from that of the best one, an unknown score counting as 0.
+    #[must_use]
+    pub fn regret(&self, cell: &Cell) -> f64 {
+        self.best() - self.score(cell).unwrap_or(0.0)
+    }
+
+    /// Returns the regrets of searches that measure one cell in `part` once, drawn at random, and take the one that looks best,
+    /// ascending; empty without a table.
     #[must_use]
     pub fn regrets_of_one_in(&self, part: usize) -> Vec<f64> {
-        noise::regrets_of_one_in(part, self.table, self.epochs, self.judging, &self.worth, self.best())
-    }
-}
-
-impl Truth for TableTruth<'_> {
-    fn judged_by(&self) -> Worth {
-        self.judged_by
+        self.records.as_ref().map_or_else(Vec::new, |records| noise::regrets_of_one_in(part, records, self.best()))
     }
 
-    fn repeats(&self) -> Option<(usize, usize)> {
-        Some(self.repeats)
-    }
-
-    fn judging(&self) -> Judging {
-        self.judging
-    }
-
-    fn floor(&self) -> &[f64] {
-        &self.floor
-    }
-
-    fn optimum(&self) -> Option<Estimate> {
-        self.optimum
-    }
-
-    fn divergence(&self) -> Divergence {
-        self.divergence
-    }
-
-    fn worth(&self, cell: &Cell) -> Option<f64> {
-        self.worth[self.table.index_of(cell)?]
-    }
-
-    fn best(&self) -> f64 {
-        self.sorted.best()
-    }
-
-    fn threshold(&self, share: f64) -> f64 {
-        self.sorted.threshold(share)
-    }
-
-    fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
-        let known: Vec<usize> = (0..self.worth.len()).filter(|index| self.worth[*index].is_some()).collect();
+    /// Measures how well one training at each budget ranks the cells of the larger ones; empty without a table.
+    #[must_use]
+    pub fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
+        let Some(Records { table, scored, .. }) = &self.records else { return Vec::new() };
         let of_budget = |epochs: &Epochs| -> (Vec<f64>, Vec<f64>) {
-            let reached = |index: &usize| {
-                let values = self.table.judged_accuracies(*index, *epochs);
+            let reached = |(index, _): &(usize, f64)| {
+                let values = table.judged_accuracies(*index, *epochs);
                 (values.first().copied().unwrap_or(f64::NAN), mean_accuracy(values.iter().copied()).unwrap_or(f64::NAN))
             };
-            known.par_iter().map(reached).unzip()
+            scored.par_iter().map(reached).unzip()
         };
         let values: Vec<_> = budgets.iter().map(of_budget).collect();
         let pairs = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| (smaller, larger)));
@@ -360,60 +279,16 @@ impl Truth for TableTruth<'_> {
     }
 }
 
-/// What a model predicts, which then is the truth: of every cell of a space, without noise.
-///
-/// # Source
-///
-/// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
-#[derive(Debug)]
-pub struct ModelTruth {
-    /// By the fingerprint of the cell, whatever the numbering of its vertices.
-    worth: FxHashMap<u64, f64>,
-    sorted: Sorted,
-    caveat: Option<String>,
-}
-
-impl ModelTruth {
-    /// Asks a model for all cells that a search can find.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none.
-    pub fn new(model: &Model, cells: &[Cell]) -> Result<Self, Error> {
-        let predictions = model.predict_all(cells)?;
-        let predicted: Vec<f64> = predictions.iter().map(|prediction| f64::from(prediction.mean.clamp(0.0, 1.0))).collect();
-        let worth = cells.iter().zip(&predicted).map(|(cell, worth)| (cell.fingerprint(), *worth)).collect();
-        let sorted = Sorted::new(predicted).ok_or(Error::NoTruth { epochs: model.target().epochs })?;
-        Ok(Self { worth, sorted, caveat: model.fitted_range().outside(cells) })
-    }
-}
-
-impl Truth for ModelTruth {
-    fn judged_by(&self) -> Worth {
-        Worth::PredictedValidationAccuracy
-    }
-
-    fn worth(&self, cell: &Cell) -> Option<f64> {
-        self.worth.get(&cell.fingerprint()).copied()
-    }
-
-    fn best(&self) -> f64 {
-        self.sorted.best()
-    }
-
-    fn threshold(&self, share: f64) -> f64 {
-        self.sorted.threshold(share)
-    }
-
-    fn caveat(&self) -> Option<String> {
-        self.caveat.clone()
-    }
+/// Sorts scores, the best first.
+fn descending(mut scores: Vec<f64>, epochs: Epochs) -> Result<Vec<f64>, Error> {
+    scores.par_sort_unstable_by(|a, b| b.total_cmp(a));
+    if scores.is_empty() { Err(Error::NoTruth { epochs }) } else { Ok(scores) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture;
+    use crate::compare::tests::fixture;
     use crate::search::Pool;
     use crate::table::{Record, Repeat};
     use crate::train::Evaluation;
@@ -423,25 +298,25 @@ mod tests {
     fn the_truth_is_the_mean_test_accuracy_of_what_can_be_found() {
         let (table, cells) = fixture::table();
         let setup = fixture::task(108).setup;
-        let truth = TableTruth::new(&table, &setup, Judging::All).unwrap();
-        assert_eq!((truth.judged_by(), truth.repeats()), (Worth::MeanTestAccuracy, Some((3, 3))));
-        let best = cells.iter().map(|cell| truth.worth(cell).unwrap()).fold(0.0, f64::max);
+        let truth = GroundTruth::of_table(&table, &setup, Judging::All).unwrap();
+        assert_eq!((truth.judged_by, truth.repeats), (Score::MeanTestAccuracy, Some((3, 3))));
+        let best = cells.iter().map(|cell| truth.score(cell).unwrap()).fold(0.0, f64::max);
         assert!((truth.best() - best).abs() < 1e-12);
         for cell in &cells {
             let answer = table.query(cell, Epochs(108), Repeat::Mean).unwrap();
             let mean = answer.end.test_accuracy.unwrap().value;
-            assert!((truth.worth(cell).unwrap() - mean).abs() < 1e-12);
+            assert!((truth.score(cell).unwrap() - mean).abs() < 1e-12);
             assert!((truth.regret(cell) - (best - mean)).abs() < 1e-12);
         }
         let smaller = setup.space.with_max_vertices(3).unwrap();
         let known = |setup: &Setup| {
-            let truth = TableTruth::new(&table, setup, Judging::All).unwrap();
-            cells.iter().filter(|cell| truth.worth(cell).is_some()).count()
+            let truth = GroundTruth::of_table(&table, setup, Judging::All).unwrap();
+            cells.iter().filter(|cell| truth.score(cell).is_some()).count()
         };
         assert_eq!(known(&Setup { space: smaller, ..setup.clone() }), smaller.cells().unwrap().len());
         assert_eq!(known(&Setup { pool: Some(Pool::new(cells[..50].to_vec(), None)), ..setup.clone() }), 50);
         let other = Setup { epochs: Epochs(7), ..setup };
-        assert!(matches!(TableTruth::new(&table, &other, Judging::All), Err(Error::NoTruth { epochs: Epochs(7) })));
+        assert!(matches!(GroundTruth::of_table(&table, &other, Judging::All), Err(Error::NoTruth { epochs: Epochs(7) })));
     }
 
     #[test]
@@ -450,11 +325,11 @@ mod tests {
         let setup = fixture::task(108).setup;
         let judging = Judging::unseen(&table, Epochs(108));
         assert_eq!(judging, Judging::Unseen { shown: 2 });
-        let truth = TableTruth::new(&table, &setup, judging).unwrap();
-        assert_eq!(truth.repeats(), Some((1, 1)));
+        let truth = GroundTruth::of_table(&table, &setup, judging).unwrap();
+        assert_eq!(truth.repeats, Some((1, 1)));
         for cell in &cells {
             let third = table.query(cell, Epochs(108), Repeat::One(2)).unwrap().end.test_accuracy.unwrap().value;
-            assert!((truth.worth(cell).unwrap() - third).abs() < 1e-12);
+            assert!((truth.score(cell).unwrap() - third).abs() < 1e-12);
         }
         let (records, _) = fixture::records();
         let fewer = |most: u16| Table::from_records(&records.iter().filter(|one| one.repeat < most).cloned().collect::<Vec<_>>());
@@ -483,8 +358,8 @@ mod tests {
         let table = Table::from_records(&(0..5).flat_map(of_cell).collect::<Vec<_>>());
         let entry = crate::search::find("random").unwrap();
         let setup = set_up(&table, None, &[entry], Judging::Unseen { shown: 2 }).unwrap();
-        let truth = TableTruth::new(&table, &setup, Judging::Unseen { shown: 2 }).unwrap();
-        let floor = truth.floor();
+        let truth = GroundTruth::of_table(&table, &setup, Judging::Unseen { shown: 2 }).unwrap();
+        let floor = &truth.floor;
         let near = |expected: f64| floor.iter().filter(|regret| (**regret - expected).abs() < 1e-6).count();
         let (of_second, of_first) = (near(0.1), near(0.2));
         assert_eq!((of_first + of_second, floor.len()), (400, 400));
@@ -507,19 +382,19 @@ mod tests {
             expected += record.end.validation_accuracy.map_or(0.0, Accuracy::decimal);
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        assert_eq!(truth.judged_by().name(), "mean validation accuracy");
-        assert!((truth.worth(&cells[0]).unwrap() - expected / 3.0).abs() < 1e-12);
-        assert_eq!(truth.divergence(), Divergence { diverged: 1, trainings: 3 * cells.len() });
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        assert_eq!(truth.judged_by.name(), "mean validation accuracy");
+        assert!((truth.score(&cells[0]).unwrap() - expected / 3.0).abs() < 1e-12);
+        assert_eq!(truth.divergence, Divergence { diverged: 1, trainings: 3 * cells.len() });
     }
 
     #[test]
     fn a_share_of_the_cells_is_at_least_one() {
         let (table, cells) = fixture::table();
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
         assert!((truth.threshold(0.0) - truth.best()).abs() < 1e-12);
         assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
-        let better = |threshold: f64| cells.iter().filter(|cell| truth.worth(cell).unwrap() >= threshold).count();
+        let better = |threshold: f64| cells.iter().filter(|cell| truth.score(cell).unwrap() >= threshold).count();
         assert!(better(truth.threshold(0.1)) >= 10 && better(truth.threshold(1.0)) == cells.len());
     }
 
@@ -531,7 +406,7 @@ mod tests {
             record.end.validation_accuracy = Accuracy::from_fraction(1.0 - record.end.validation_accuracy.unwrap().fraction());
         }
         let table = Table::from_records(&records);
-        let truth = TableTruth::new(&table, &fixture::task(108).setup, Judging::All).unwrap();
+        let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
         let found = truth.agreements(&[Epochs(4), Epochs(12), Epochs(108)]);
         let budgets: Vec<_> = found.iter().map(|one| (one.smaller.0, one.larger.0, one.correlation.cells)).collect();
         assert_eq!(budgets, [(4, 12, cells.len()), (4, 108, cells.len()), (12, 108, cells.len())]);
@@ -542,27 +417,27 @@ mod tests {
     #[test]
     fn the_truth_of_a_model_is_what_it_predicts_however_a_cell_is_numbered() {
         let (model, cells) = fixture::model();
-        let truth = ModelTruth::new(&model, &cells).unwrap();
-        assert_eq!((truth.judged_by(), truth.caveat()), (Worth::PredictedValidationAccuracy, None));
+        let truth = GroundTruth::of_model(&model, &cells).unwrap();
+        assert_eq!((truth.judged_by, truth.caveat.clone()), (Score::PredictedValidationAccuracy, None));
         let predictions = model.predict_all(&cells).unwrap();
         let best = predictions.iter().map(|prediction| prediction.mean).fold(0.0, f32::max);
         assert!((truth.best() - f64::from(best)).abs() < 1e-12);
         for (cell, prediction) in cells.iter().zip(&predictions) {
-            assert!((truth.worth(cell).unwrap() - f64::from(prediction.mean)).abs() < 1e-12);
+            assert!((truth.score(cell).unwrap() - f64::from(prediction.mean)).abs() < 1e-12);
             assert!((truth.regret(cell) - f64::from(best - prediction.mean)).abs() < 1e-6);
         }
         // Input to 1 and 2, both to the output: the two inner vertices change places.
         let [one, other] = ["conv3x3-bn-relu,maxpool3x3", "maxpool3x3,conv3x3-bn-relu"]
             .map(|inner| Cell::from_texts("0110000100010000", &format!("input,{inner},output")).unwrap());
         assert_ne!(one, other);
-        assert_eq!(truth.worth(&one).unwrap().to_bits(), truth.worth(&other).unwrap().to_bits());
+        assert_eq!(truth.score(&one).unwrap().to_bits(), truth.score(&other).unwrap().to_bits());
         let larger = fixture::space().with_max_vertices(5).unwrap().cells().unwrap();
         let expected =
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there";
-        assert_eq!(ModelTruth::new(&model, &larger).unwrap().caveat().unwrap(), expected);
+        assert_eq!(GroundTruth::of_model(&model, &larger).unwrap().caveat.unwrap(), expected);
         let unknown = larger.iter().find(|cell| cell.vertices() == 5).unwrap();
-        assert!(truth.worth(unknown).is_none() && (truth.regret(unknown) - truth.best()).abs() < 1e-12);
+        assert!(truth.score(unknown).is_none() && (truth.regret(unknown) - truth.best()).abs() < 1e-12);
         assert!(truth.agreements(&[Epochs(4), Epochs(108)]).is_empty());
-        assert!(matches!(ModelTruth::new(&model, &[]), Err(Error::NoTruth { epochs: Epochs(108) })));
+        assert!(matches!(GroundTruth::of_model(&model, &[]), Err(Error::NoTruth { epochs: Epochs(108) })));
     }
 }

@@ -10,9 +10,10 @@ use crate::network::{Size, Skeleton};
 use crate::report::{Prediction, Surrogates};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{READABLE, STANDARD};
-use crate::surrogate::quality::{JudgeQuality, cross_validate, cross_validate_judge, cross_validate_scores};
-use crate::surrogate::store::StoredJudge;
-use crate::surrogate::{self, Entry, Features, Lesson, Model, Quantity, SURROGATES, Target, judge};
+use crate::surrogate::quality::{ClassifierQuality, cross_validate, cross_validate_classifier, cross_validate_scores};
+use crate::surrogate::rule_classifier::RuleClassifier;
+use crate::surrogate::store::StoredClassifier;
+use crate::surrogate::{self, Entry, Features, Model, Quantity, SURROGATES, Target, TrainingSet, rule_classifier};
 use crate::table::{Identity, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 
@@ -60,36 +61,37 @@ pub(super) fn fit(
         .filter(|measured| measured.row.validation.is_some() && measured.training_time.is_some())
         .map(|measured| measured.hash)
         .collect();
-    let lesson = |quantity| Lesson::of(table, Target { quantity, epochs })?.choose(&learned);
-    let (accuracies, times) = (lesson(Quantity::ValidationAccuracy)?, lesson(Quantity::TrainingTime)?);
+    let training_set = |quantity| TrainingSet::new(table, Target { quantity, epochs })?.choose(&learned);
+    let (accuracies, times) = (training_set(Quantity::ValidationAccuracy)?, training_set(Quantity::TrainingTime)?);
     let features = |encodings| Ok::<_, Error>(Features::new(encodings, space)?.with_skeleton(skeleton));
     let (features, readable) = (features(STANDARD)?, features(READABLE)?);
-    let rows = features.rows(accuracies.cells())?;
+    let rows = features.rows(&accuracies.cells)?;
     fs_err::create_dir_all(folder)?;
     let time = Arc::new(times.fit(surrogate::find(ORACLE)?, &features, &rows, seed)?);
     // A file with both models answers a search by itself.
     let fit_accuracy = |entry: &Entry| -> Result<Model, Error> {
-        let model = accuracies.fit(entry, &features, &rows, seed)?;
-        let model = model.with_benchmark(Some(benchmark.to_string())).with_time(time.clone())?;
+        let mut model = accuracies.fit(entry, &features, &rows, seed)?;
+        model.benchmark = Some(benchmark.to_string());
+        let model = model.with_time(time.clone())?;
         model.save(&folder.join(format!("{}.json", entry.name)))?;
         Ok(model)
     };
-    let folds = Folds { count: FOLDS.min(learned.len()), lesson: &accuracies, seed: seed.derive("folds") };
+    let folds = Folds { count: FOLDS.min(learned.len()), set: &accuracies, seed: seed.derive("folds") };
     let mut quality = Surrogates { validation: format!("{} folds, grouped by cell hash", folds.count), ..Surrogates::default() };
     for entry in SURROGATES.iter().filter(|entry| entry.name != ORACLE) {
         fit_accuracy(entry)?;
     }
-    let targets = (Quantity::ValidationAccuracy, accuracies.values());
+    let targets = (Quantity::ValidationAccuracy, accuracies.values.as_slice());
     for entry in SURROGATES {
-        let assessed = cross_validate(entry, &rows, accuracies.hashes(), targets, folds.count, folds.seed)?;
+        let assessed = cross_validate(entry, &rows, &accuracies.hashes, targets, folds.count, folds.seed)?;
         if entry.name == ORACLE {
             quality.held_out = held_out(&accuracies, &assessed.predictions);
         }
         quality.models.push((entry.name, assessed));
     }
     for size in [Size::Flops, Size::Parameters] {
-        let sizes = size.measure_all(accuracies.cells());
-        let assessed = cross_validate_scores(&sizes, accuracies.hashes(), targets, folds.count, folds.seed)?;
+        let sizes = size.measure_all(&accuracies.cells);
+        let assessed = cross_validate_scores(&sizes, &accuracies.hashes, targets, folds.count, folds.seed)?;
         quality.sizes.push((size.name(), assessed));
     }
     quality.judge = judge_cells(&folds, readable, folder)?;
@@ -100,12 +102,12 @@ pub(super) fn fit(
 /// A cross-validation of models of some cells.
 struct Folds<'a> {
     count: usize,
-    lesson: &'a Lesson,
+    set: &'a TrainingSet,
     seed: Seed,
 }
 
-fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {
-    let pairs = lesson.cells().iter().zip(lesson.values()).zip(predictions);
+fn held_out(set: &TrainingSet, predictions: &[surrogate::Prediction]) -> Vec<Prediction> {
+    let pairs = set.cells.iter().zip(&set.values).zip(predictions);
     let beside = |((cell, measured), prediction): ((&Cell, &f32), &surrogate::Prediction)| {
         Some(Prediction { cell: *cell, predicted: accuracy(prediction.mean)?, measured: accuracy(*measured)? })
     };
@@ -113,19 +115,19 @@ fn held_out(lesson: &Lesson, predictions: &[surrogate::Prediction]) -> Vec<Predi
 }
 
 /// Fits, saves and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
-fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<(judge::Judge, JudgeQuality)>, Error> {
-    let Folds { lesson, .. } = folds;
-    let rows = features.rows(lesson.cells())?;
+fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<(RuleClassifier, ClassifierQuality)>, Error> {
+    let Folds { set, .. } = folds;
+    let rows = features.rows(&set.cells)?;
     let attempt = || {
-        let promising = judge::best(lesson.values(), judge::PROMISING)?;
-        let quality = cross_validate_judge(&rows, features.names(), lesson.hashes(), &promising, folds.count, folds.seed)?;
-        Ok((StoredJudge::fit(lesson, features.clone(), &rows)?, quality))
+        let promising = rule_classifier::best(&set.values, rule_classifier::PROMISING)?;
+        let quality = cross_validate_classifier(&rows, features.names(), &set.hashes, &promising, folds.count, folds.seed)?;
+        Ok((StoredClassifier::fit(set, features.clone(), &rows)?, quality))
     };
     let (stored, quality) = match attempt() {
         Ok(judged) => judged,
         Err(surrogate::Error::OneClass { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    stored.save(&folder.join(format!("{}.json", judge::NAME)))?;
-    Ok(Some((stored.judge, quality)))
+    stored.save(&folder.join(format!("{}.json", rule_classifier::NAME)))?;
+    Ok(Some((stored.classifier, quality)))
 }

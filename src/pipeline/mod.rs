@@ -172,7 +172,7 @@ pub fn run(job: &Job, observe: Observe<'_>) -> Result<Report, Error> {
     let searched = stages
         .time("search", || searching::search(&fitted, (run.search_space, &larger), run.top, job.seed, &job.out.join("trials")))?;
     let verification = stages.time("verify", || run.verify(&recorded, &larger, &searched, &fitted, observe))?;
-    fitted.quality.outside = fitted.accuracy.fitted_range().outside(&larger);
+    fitted.quality.outside = fitted.accuracy.fitted_range.outside(&larger);
     let space = format!("all cells of at most {} vertices", job.space.max_vertices());
     let records = recorded::findings(space, &records, &recorded, job, classes);
     let header = run.header(started, stages.finished);

@@ -53,7 +53,7 @@ pub(super) fn search(
         let mut oracle = fitted.oracle()?;
         let history = search::run(entry, &setup, &mut oracle, Budget::Evaluations(ASKS), seed.derive("search"))?;
         let wall = Seconds::from(started.elapsed());
-        let oracle = format!("surrogate:{}", fitted.accuracy.name());
+        let oracle = format!("surrogate:{}", fitted.accuracy.name);
         write_trials(&folder.join(format!("{}.parquet", entry.name)), &history.rows(&oracle))?;
         losses.extend(history.trials.iter().map(|trial| (trial.cell(), trial.loss())));
         runs.push(SearchRun { history, about: entry.about, wall });

@@ -289,7 +289,7 @@ fn algorithms(task: &OnTask) -> Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::{AnytimePoint, Clusters, Goal, Judging, OverallResult, Worth, rank};
+    use crate::compare::{AnytimePoint, Clusters, Goal, Judging, OverallResult, Score, rank};
     use crate::report::tests::sample;
     use crate::search::{Duplicates, Redraws, Returns};
     use crate::statistics::RankCorrelation;
@@ -341,7 +341,7 @@ mod tests {
         };
         OnTask {
             name: "fashion & more".to_owned(),
-            judged_by: Worth::MeanTestAccuracy,
+            judged_by: Score::MeanTestAccuracy,
             caveat: None,
             best: 0.943,
             judging: Judging::All,

@@ -8,8 +8,8 @@ use crate::print;
 use crate::search::{History, Trial};
 use crate::space::Cell;
 use crate::statistics::Estimate;
-use crate::surrogate::Judge;
-use crate::surrogate::quality::{JudgeQuality, Quality, Summary};
+use crate::surrogate::quality::{ClassifierQuality, Quality, Summary};
+use crate::surrogate::rule_classifier::RuleClassifier;
 use crate::table::{BetweenBudgets, Dataset, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
@@ -133,7 +133,7 @@ pub struct Surrogates {
     /// The predictions of the forest for each recorded cell while the cell was held out.
     pub held_out: Vec<Prediction>,
     /// The tree whose rules a person can read, and how good it is on held-out cells.
-    pub judge: Option<(Judge, JudgeQuality)>,
+    pub judge: Option<(RuleClassifier, ClassifierQuality)>,
     /// How many of the searched cells are of other sizes than those of the fit, in words; `None` if none is.
     pub outside: Option<String>,
 }

@@ -6,9 +6,9 @@ use super::summary::Tile;
 use super::{Records, Report, Surrogates, drawing, summary, tables};
 use crate::print;
 use crate::space::Cell;
-use crate::surrogate::Judge;
-use crate::surrogate::judge::PROMISING;
-use crate::surrogate::quality::JudgeQuality;
+use crate::surrogate::quality::ClassifierQuality;
+use crate::surrogate::rule_classifier::PROMISING;
+use crate::surrogate::rule_classifier::RuleClassifier;
 use crate::verify::{Outcome, Role, Verification};
 
 const STYLE: &str = include_str!("page.css");
@@ -147,7 +147,7 @@ pub(super) fn question() -> String {
     format!("Is this cell among the best {:.0} %?", PROMISING * 100.0)
 }
 
-fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
+fn judge((judge, quality): &(RuleClassifier, ClassifierQuality)) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(print::nothing, |rate| format!("{} %", print::percent(rate)));
     let text = format!(
         "On held-out cells it is right in {} of the cells that it calls promising, where guessing is right in {}; it finds {} of the promising ones.",

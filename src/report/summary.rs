@@ -111,7 +111,7 @@ fn asked_surrogate(report: &Report) -> Option<String> {
 
 /// Compares the surrogate with the sizes of the cells alone.
 fn beside_sizes(surrogates: &Surrogates) -> String {
-    let size = |(name, quality): &(&str, Quality)| format!("{name} {}", over_folds(quality.kendall_tau, print::plain));
+    let size = |(name, quality): &(&str, Quality)| format!("{name} {}", over_folds(quality.measures.kendall_tau, print::plain));
     let sizes: Vec<_> = surrogates.sizes.iter().map(size).collect();
     if sizes.is_empty() {
         String::new()
@@ -122,7 +122,7 @@ fn beside_sizes(surrogates: &Surrogates) -> String {
 
 fn asked_model(surrogates: &Surrogates) -> Option<(&'static str, quality::Summary)> {
     let (name, quality) = surrogates.models.first()?;
-    Some((name, quality.kendall_tau?))
+    Some((name, quality.measures.kendall_tau?))
 }
 
 /// The name of the winner that was trained further.

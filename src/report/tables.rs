@@ -75,11 +75,11 @@ pub(super) fn surrogates(surrogates: &Surrogates) -> Grid {
     let sizes = surrogates.sizes.iter().map(|(name, quality)| (*name, ", nothing fitted", quality));
     tabulate(fitted.chain(sizes))
         .left("surrogate", |(name, remark, _)| format!("{name}{remark}"))
-        .right("Kendall τ", |(.., quality)| over_folds(quality.kendall_tau, print::plain))
-        .right("Spearman", |(.., quality)| over_folds(quality.spearman, print::plain))
-        .right("R²", |(.., quality)| over_folds(quality.r_squared, print::plain))
-        .right("RMSE, points", |(.., quality)| over_folds(quality.rmse, print::percent))
-        .right("top-5 regret, points", |(.., quality)| over_folds(quality.top_regret, print::percent))
+        .right("Kendall τ", |(.., quality)| over_folds(quality.measures.kendall_tau, print::plain))
+        .right("Spearman", |(.., quality)| over_folds(quality.measures.spearman, print::plain))
+        .right("R²", |(.., quality)| over_folds(quality.measures.r_squared, print::plain))
+        .right("RMSE, points", |(.., quality)| over_folds(quality.measures.rmse, print::percent))
+        .right("top-5 regret, points", |(.., quality)| over_folds(quality.measures.top_regret, print::percent))
         .grid
 }
 

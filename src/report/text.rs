@@ -4,8 +4,8 @@ use super::grid::INDENT;
 use super::page::question;
 use super::{Report, summary, tables};
 use crate::print;
-use crate::surrogate::Judge;
-use crate::surrogate::quality::JudgeQuality;
+use crate::surrogate::quality::ClassifierQuality;
+use crate::surrogate::rule_classifier::RuleClassifier;
 
 /// Sentences are wrapped to this many characters.
 const WIDTH: usize = 80;
@@ -45,7 +45,7 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 /// The judge's rules, and how far to trust them.
-fn judge((judge, quality): &(Judge, JudgeQuality)) -> String {
+fn judge((judge, quality): &(RuleClassifier, ClassifierQuality)) -> String {
     let percent = |value: Option<f64>| value.map_or_else(print::nothing, print::percent);
     let rules = judge.to_string();
     let indented = |line: &str| format!("{:INDENT$}{line}\n", "");

@@ -1,8 +1,6 @@
 //! How much is to be expected of a cell that a model is unsure about.
 
-use std::f64::consts::PI;
-
-use crate::statistics::distribution::normal_survival;
+use crate::statistics::distribution::{normal_density, normal_survival};
 
 /// The expected improvement over the best loss so far of a cell whose loss is normal.
 ///
@@ -14,8 +12,7 @@ pub(super) fn expected_improvement(mean: f64, deviation: f64, best: f64) -> f64 
         return (best - mean).max(0.0);
     }
     let z = (best - mean) / deviation;
-    let density = (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
-    ((best - mean) * normal_survival(-z) + deviation * density).max(0.0)
+    ((best - mean) * normal_survival(-z) + deviation * normal_density(z)).max(0.0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which cells a search has asked about, so that a model-based one asks about new ones only.
+//! The archive of the cells that a search has asked about, so that a model-based one asks about new ones only.
 
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::pool::Region;
 use crate::space::{Sampler, Spec};
 
-/// After so many draws of cells that were seen, there is nothing new to draw.
+/// The number of draws of cells that were seen after which there is nothing new to draw.
 const MOST_DRAWS: usize = 10_000;
 
 /// The cells seen, by their fingerprints.
@@ -14,12 +14,12 @@ const MOST_DRAWS: usize = 10_000;
 pub(super) struct Archive(FxHashSet<u64>);
 
 impl Archive {
-    /// Whether the cell of a connected spec was not seen; from now on it was.
+    /// Adds the cell of a connected spec, and returns whether it is new.
     pub(super) fn insert(&mut self, spec: Spec) -> bool {
         spec.prune().is_ok_and(|cell| self.0.insert(cell.fingerprint()))
     }
 
-    /// Whether the cell of a spec was seen.
+    /// Returns whether the cell of a spec was seen.
     pub(super) fn contains(&self, spec: Spec) -> bool {
         spec.prune().is_ok_and(|cell| self.0.contains(&cell.fingerprint()))
     }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Trial, check_option};
+use super::pool::Region;
+use super::{Error, Searcher, Setup, Trial, check_option};
 use crate::oracle::Proposal;
-use crate::space::Spec;
+use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
 /// How many cells start in each bracket of Hyperband: programs and paper differ. It is serialized as its name.
@@ -31,14 +33,14 @@ pub(super) enum Sizes {
 
 /// How many cells are trained at a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rung {
-    pub(super) epochs: Epochs,
-    pub(super) size: usize,
+struct Rung {
+    epochs: Epochs,
+    size: usize,
 }
 
 /// The rungs of the bracket that begins `s` budgets below the largest. Whole numbers only: the logarithm of a ratio, rounded
 /// down, may lose a rung.
-pub(super) fn bracket(budgets: &[Epochs], eta: usize, s: usize, sizes: Sizes) -> Vec<Rung> {
+fn bracket(budgets: &[Epochs], eta: usize, s: usize, sizes: Sizes) -> Vec<Rung> {
     let used = &budgets[budgets.len() - 1 - s..];
     let power = |exponent: usize| (0..exponent).fold(1_usize, |power, _| power.saturating_mul(eta));
     let start = match sizes {
@@ -47,11 +49,6 @@ pub(super) fn bracket(budgets: &[Epochs], eta: usize, s: usize, sizes: Sizes) ->
     };
     let rung = |(place, epochs): (usize, &Epochs)| Rung { epochs: *epochs, size: (start / power(place)).max(1) };
     used.iter().enumerate().map(rung).collect()
-}
-
-/// Passes a rate at which races get smaller.
-pub(super) fn check_eta(algorithm: &'static str, eta: usize) -> Result<(), Error> {
-    check_option(algorithm, "eta", &eta, (2..=1_000).contains(&eta), "2 to 1000")
 }
 
 /// Bracket after bracket: in each the best of a rung go on to the next.
@@ -70,9 +67,22 @@ pub(super) struct Brackets {
 }
 
 impl Brackets {
-    pub(super) fn new(rungs: Vec<Vec<Rung>>) -> Self {
+    /// Makes one bracket that begins at each budget, the smallest budget first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a rate at which rungs do not get smaller.
+    pub(super) fn new(algorithm: &'static str, setup: &Setup, eta: usize, sizes: Sizes) -> Result<Self, Error> {
+        check_option(algorithm, "eta", &eta, (2..=1_000).contains(&eta), "2 to 1000")?;
+        let rungs = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, sizes)).collect();
         let (waiting, asked) = (VecDeque::new(), VecDeque::new());
-        Self { rungs, bracket: 0, rung: 0, waiting, asked, started: 0, reached: Vec::new() }
+        Ok(Self { rungs, bracket: 0, rung: 0, waiting, asked, started: 0, reached: Vec::new() })
+    }
+
+    /// Keeps the first bracket only, which has all budgets.
+    pub(super) fn widest(mut self) -> Self {
+        self.rungs.truncate(1);
+        self
     }
 
     fn rung(&self) -> Rung {
@@ -88,7 +98,7 @@ impl Brackets {
         for _ in 0..count {
             let spec = if self.rung == 0 { draw() } else { self.waiting.pop_front().expect("as many winners as the rung takes") };
             self.asked.push_back(spec);
-            proposals.push(Proposal { cell: spec.prune().expect("races are run by connected specs"), epochs });
+            proposals.push(Proposal { cell: spec.prune().expect("brackets hold connected specs"), epochs });
         }
         proposals
     }
@@ -116,6 +126,24 @@ impl Brackets {
         }
         reached.sort_by(|one, other| one.1.total_cmp(&other.1));
         self.waiting = reached.into_iter().take(self.rung().size).map(|(spec, _)| spec).collect();
+    }
+}
+
+/// Brackets of cells that a sampler draws.
+#[derive(Debug)]
+pub(super) struct RandomBrackets {
+    pub(super) region: Region,
+    pub(super) sampler: Sampler,
+    pub(super) brackets: Brackets,
+}
+
+impl Searcher for RandomBrackets {
+    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+        self.brackets.ask(room, || self.region.draw(self.sampler, rng))
+    }
+
+    fn tell(&mut self, trials: &[Trial]) {
+        self.brackets.tell(trials, |_, _| ());
     }
 }
 

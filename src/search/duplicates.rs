@@ -1,8 +1,7 @@
-//! What happens where a search proposes a cell that it asked for before: one rule for all algorithms.
+//! Duplicates: the rule for a cell that a search asked for before, the same for all algorithms.
 
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt as _;
@@ -15,7 +14,7 @@ use crate::oracle::{Measurement, Proposal};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs};
 
-/// What a search gets for a cell that it asks for again at the same budget of epochs.
+/// The rule for a cell that a search asks for again at the same budget of epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
@@ -49,68 +48,66 @@ impl fmt::Display for Duplicates {
     }
 }
 
-/// The cells that a search asked for, where it asks for none twice. A clone shares them and the counts.
+/// The draws of a run: the cells that it asked for, where it asks for none twice, and counts of what was drawn again. A clone shares
+/// them.
 #[derive(Clone, Debug, Default)]
-pub struct Asked(Arc<Shared>);
+pub struct Draws(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    fingerprints: Mutex<FxHashSet<u64>>,
+struct State {
+    fingerprints: FxHashSet<u64>,
     /// The cells that may not have been asked for, once they were listed.
-    left: Mutex<Option<Vec<Cell>>>,
-    is_exhausted: AtomicBool,
-    redrawn: AtomicU64,
-    uniform: AtomicU64,
+    left: Option<Vec<Cell>>,
+    is_exhausted: bool,
+    redraws: Redraws,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+impl Draws {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Asked {
-    /// Whether a cell was asked for, at any budget.
+    /// Returns whether a cell was asked for, at any budget.
     pub(super) fn contains(&self, cell: &Cell) -> bool {
-        locked(&self.0.fingerprints).contains(&cell.fingerprint())
+        self.state().fingerprints.contains(&cell.fingerprint())
     }
 
-    /// Remembers a cell.
+    /// Adds a cell that was asked for.
     pub(super) fn insert(&self, cell: &Cell) {
-        locked(&self.0.fingerprints).insert(cell.fingerprint());
-    }
-
-    /// Counts a draw of a cell that was asked for.
-    pub(super) fn count_redraw(&self) {
-        self.0.redrawn.fetch_add(1, Ordering::Relaxed);
+        self.state().fingerprints.insert(cell.fingerprint());
     }
 
     /// Takes one of the cells that were not asked for, each with the same chance, and counts it; `None` if there is none, and from then
     /// on the search is over. `all` lists the cells where that has not been done.
     pub(super) fn any_other(&self, all: impl FnOnce() -> Vec<Cell>, rng: &mut ChaCha8Rng) -> Option<Cell> {
-        let mut left = locked(&self.0.left);
+        let State { fingerprints, left, is_exhausted, redraws } = &mut *self.state();
         let left = left.get_or_insert_with(all);
-        let fingerprints = locked(&self.0.fingerprints);
         left.retain(|cell| !fingerprints.contains(&cell.fingerprint()));
         if left.is_empty() {
-            self.0.is_exhausted.store(true, Ordering::Relaxed);
+            *is_exhausted = true;
             return None;
         }
-        self.0.uniform.fetch_add(1, Ordering::Relaxed);
+        redraws.uniform += 1;
         Some(left[rng.random_range(0..left.len())])
     }
 
-    /// Whether a cell was to be drawn and all had been asked for.
+    /// Returns whether a cell was to be drawn and all had been asked for.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.0.is_exhausted.load(Ordering::Relaxed)
+        self.state().is_exhausted
     }
 
-    /// What was counted.
+    /// Changes the counts.
+    pub(super) fn count(&self, change: impl FnOnce(&mut Redraws)) {
+        change(&mut self.state().redraws);
+    }
+
+    /// Returns the counts.
     pub(super) fn redraws(&self) -> Redraws {
-        let [duplicates, uniform] = [&self.0.redrawn, &self.0.uniform].map(|count| count.load(Ordering::Relaxed));
-        Redraws { duplicates, uniform, ..Redraws::default() }
+        self.state().redraws
     }
 }
 
-/// What an oracle answered of each cell at each budget.
+/// The answers of an oracle for each cell at each budget.
 #[derive(Debug, Default)]
 pub(super) struct Answers(FxHashMap<(u64, Epochs), Answer>);
 
@@ -124,12 +121,12 @@ struct Answer {
 }
 
 impl Answers {
-    /// The mean of the answers to a proposal, if it was asked before.
-    pub(super) fn of(&self, proposal: &Proposal) -> Option<Measurement> {
+    /// Returns the mean of the answers to a proposal, if it was asked before.
+    pub(super) fn get(&self, proposal: &Proposal) -> Option<Measurement> {
         self.0.get(&(proposal.cell.fingerprint(), proposal.epochs)).map(|answer| answer.mean)
     }
 
-    /// Takes in an answer, and gives the mean of all of the same proposal, with the cost of this one.
+    /// Adds an answer, and returns the mean of all of the same proposal, with the cost of this one.
     pub(super) fn averaged(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
         let own = measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction()));
         let entry = self.0.entry((proposal.cell.fingerprint(), proposal.epochs));
@@ -183,7 +180,7 @@ mod tests {
 
     #[test]
     fn any_other_cell_is_taken_until_there_is_none() {
-        let (all, asked) = (cells(), Asked::default());
+        let (all, asked) = (cells(), Draws::default());
         let mut rng = Seed(1).rng();
         let mut taken = FxHashSet::default();
         for place in 0..all.len() {

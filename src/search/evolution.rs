@@ -8,9 +8,8 @@ use super::pool::Region;
 use super::{Error, Searcher, Setup, Trial, check_option};
 use crate::oracle::Proposal;
 use crate::space::{Mutation, Sampler, Spec};
-use crate::unit::Epochs;
 
-/// What every form of evolution can be told.
+/// The options of every form of evolution.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Options {
@@ -39,7 +38,7 @@ impl Options {
     }
 }
 
-/// A spec and what was measured of its cell.
+/// A spec and the loss of its cell.
 ///
 /// The population keeps specs, not cells: what pruning removes is the material of later mutations.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,7 +47,7 @@ pub(super) struct Individual {
     pub(super) loss: f32,
 }
 
-/// Who dies when a child is born into a full population.
+/// The rule of which individual dies when a child is born into a full population.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
     /// The one that has lived longest, however good it is.
@@ -61,7 +60,6 @@ pub(super) enum Death {
 #[derive(Debug)]
 pub(super) struct Evolution {
     pub(super) region: Region,
-    epochs: Epochs,
     pub(super) options: Options,
     death: Death,
     /// In the order of birth, from `eldest` on and around.
@@ -74,7 +72,7 @@ impl Evolution {
     pub(super) fn new(algorithm: &'static str, setup: &Setup, options: Options, death: Death) -> Result<Self, Error> {
         options.check(algorithm)?;
         let (population, asked) = (Vec::new(), Vec::new());
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, death, population, eldest: 0, asked })
+        Ok(Self { region: setup.region(), options, death, population, eldest: 0, asked })
     }
 
     /// Those alive, the oldest first.
@@ -93,7 +91,7 @@ impl Evolution {
         self.region.mutate(self.options.mutation, self.parent(rng)?, rng)
     }
 
-    /// Whether the first ones are still to be drawn.
+    /// Returns whether the first individuals are still to be drawn.
     fn is_growing(&self) -> bool {
         self.population.len() < self.options.population_size
     }
@@ -113,8 +111,7 @@ impl Evolution {
             let child = breed(self, rng);
             self.asked.extend(child);
         }
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("the population is connected"), epochs: self.epochs };
-        self.asked.iter().map(propose).collect()
+        self.region.propose(&self.asked)
     }
 
     fn admit(&mut self, individual: Individual) {

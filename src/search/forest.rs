@@ -10,7 +10,7 @@ use crate::space::OPERATIONS;
 
 /// A node of fewer cells is not split.
 const LEAST_TO_SPLIT: usize = 3;
-/// Each side of a split has at least so many.
+/// The fewest cells of each side of a split.
 const LEAST_IN_LEAF: usize = 3;
 
 /// Regression trees on bootstrap samples that ask whether a gene has a value.
@@ -43,7 +43,7 @@ enum Node {
     },
 }
 
-/// What a forest says of a cell.
+/// The prediction of a forest for a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Prediction {
     pub(super) mean: f64,
@@ -169,7 +169,7 @@ mod tests {
 
     fn cells(n: usize, loss: impl Fn(&Genes) -> f32) -> (Genome, Vec<(Genes, f32)>) {
         let space = Space::nas_bench_101();
-        let genome = Genome::of(&space);
+        let genome = Genome::new(&space);
         let mut rng = Seed(1).rng();
         let draw = |_| genome.of_spec(Sampler::Official.draw(&space, &mut rng));
         let genes: Vec<_> = (0..n).map(draw).collect();

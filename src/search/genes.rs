@@ -3,10 +3,16 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::space::{Cell, Operation, Space, Spec};
+use crate::space::{Cell, OPERATIONS, Operation, Space, Spec};
 
 /// The genes of the largest space: 21 edges and 5 operations.
 pub(super) const MOST: usize = 26;
+
+/// The most values of a gene.
+pub(super) const CHOICES: usize = OPERATIONS.len();
+
+/// A number for each value of a gene, as its probability.
+pub(super) type Chances = [f64; CHOICES];
 
 /// The values of the genes; what is beyond those of the space stays 0.
 pub(super) type Genes = [u8; MOST];
@@ -20,24 +26,24 @@ pub(super) struct Genome {
 }
 
 impl Genome {
-    pub(super) fn of(space: &Space) -> Self {
+    pub(super) fn new(space: &Space) -> Self {
         let vertices = space.max_vertices();
         let (edges, interior) = (vertices * (vertices - 1) / 2, vertices - 2);
         debug_assert!(edges + interior <= MOST, "a space has at most 7 vertices");
         Self { edges, interior, kinds: space.operations().collect() }
     }
 
-    /// How many of the genes are edges.
+    /// Returns the number of genes that are edges.
     pub(super) const fn edges(&self) -> usize {
         self.edges
     }
 
-    /// How many genes there are.
+    /// Returns the number of genes.
     pub(super) const fn len(&self) -> usize {
         self.edges + self.interior
     }
 
-    /// How many values a gene can have.
+    /// Returns the number of values of a gene.
     pub(super) const fn choices(&self, gene: usize) -> usize {
         if gene < self.edges { 2 } else { self.kinds.len() }
     }
@@ -72,11 +78,25 @@ impl Genome {
         Spec::from_bits(edges, &operations[..self.interior])
     }
 
-    /// Any value of a gene, each with the same chance.
+    /// Draws a value of a gene, each with the same chance.
     #[expect(clippy::cast_possible_truncation, reason = "a gene is below eight")]
     pub(super) fn draw(&self, gene: usize, rng: &mut ChaCha8Rng) -> u8 {
         rng.random_range(0..self.choices(gene)) as u8
     }
+}
+
+/// Draws one of `choices` values by its probability.
+pub(super) fn draw_by_chance(chances: &Chances, choices: usize, rng: &mut ChaCha8Rng) -> u8 {
+    let mut left = rng.random_range(0.0..1.0);
+    let mut value = 0;
+    for chance in &chances[..choices - 1] {
+        if left < *chance {
+            break;
+        }
+        left -= chance;
+        value += 1;
+    }
+    value
 }
 
 #[cfg(test)]
@@ -90,7 +110,7 @@ mod tests {
         let mut rng = Seed(1).rng();
         let five = Space::nas_bench_101().with_operations(&Operation::ALL[1..]).unwrap();
         for space in [Space::nas_bench_101(), five.with_max_vertices(5).unwrap(), five.with_max_vertices(2).unwrap()] {
-            let genome = Genome::of(&space);
+            let genome = Genome::new(&space);
             for _ in 0..100 {
                 let spec = Sampler::Official.draw(&space, &mut rng);
                 let genes = genome.of_spec(spec);
@@ -98,7 +118,7 @@ mod tests {
                 assert!((0..genome.len()).all(|gene| usize::from(genes[gene]) < genome.choices(gene)));
             }
         }
-        let genome = Genome::of(&Space::nas_bench_101());
+        let genome = Genome::new(&Space::nas_bench_101());
         assert_eq!((genome.len(), genome.choices(20), genome.choices(21)), (26, 2, 3));
     }
 }

@@ -10,24 +10,19 @@ mod archive;
 mod brackets;
 mod duplicates;
 mod evolution;
-#[cfg(test)]
-mod fixture;
 mod forest;
 mod genes;
-#[cfg(test)]
-mod landscape;
 mod parzen;
-mod perceptron;
 mod pool;
 mod redraws;
 mod returned;
 mod rows;
 mod run;
 #[cfg(test)]
-mod stubborn;
+mod tests;
 
 pub use algorithm::ALGORITHMS;
-pub use duplicates::{Asked, Duplicates};
+pub use duplicates::{Draws, Duplicates};
 pub use pool::{MOST_REDRAWS, Pool};
 pub use redraws::Redraws;
 pub use returned::Returns;
@@ -45,7 +40,7 @@ use crate::table::{self, Table, TableOracle};
 use crate::unit::{Epochs, Seconds, Seed};
 use pool::Region;
 
-/// What is wrong with a search.
+/// An error of a search.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -63,7 +58,7 @@ pub enum Error {
         /// Which option, and what was expected.
         source: serde_json::Error,
     },
-    /// An option has a value that makes no sense.
+    /// An option is not in its valid range.
     #[error("`{algorithm}` has {option} = {found}, expected {expected}")]
     Option {
         /// The algorithm.
@@ -72,7 +67,7 @@ pub enum Error {
         option: &'static str,
         /// The value.
         found: String,
-        /// Which values make sense.
+        /// The valid range.
         expected: &'static str,
     },
     /// The algorithm proposed more than there was room for.
@@ -155,7 +150,7 @@ fn described(budget: Budget) -> String {
     }
 }
 
-/// A proposal and what the oracle said of it.
+/// A proposal and its measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trial {
     /// What was asked.
@@ -171,13 +166,13 @@ impl Trial {
         self.proposal.cell.representative()
     }
 
-    /// What a search minimises: the validation error, 1 for a training that diverged.
+    /// Returns the validation error, which a search minimises: 1 for a training that diverged.
     #[must_use]
     pub fn loss(&self) -> f32 {
         self.measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.fraction())
     }
 
-    /// What makes two trials those of one cell at one budget.
+    /// Returns what two trials of one cell at one budget share.
     fn key(&self) -> (u64, Epochs) {
         (self.proposal.cell.fingerprint(), self.proposal.epochs)
     }
@@ -201,7 +196,7 @@ pub trait Searcher {
     fn tell(&mut self, trials: &[Trial]);
 }
 
-/// What every algorithm is built from.
+/// The set-up of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Where to search.
@@ -218,8 +213,8 @@ pub struct Setup {
     pub duplicates: Duplicates,
     /// Which of the cells that it asked for a search returns.
     pub returns: Returns,
-    /// The cells asked for, where none is asked for twice. [`run`](run()) sets it.
-    pub asked: Option<Asked>,
+    /// The draws of the run. [`run`](run()) sets it.
+    pub draws: Draws,
 }
 
 impl Setup {
@@ -234,7 +229,7 @@ impl Setup {
             pool: None,
             duplicates: Duplicates::default(),
             returns: Returns::default(),
-            asked: None,
+            draws: Draws::default(),
         }
     }
 
@@ -262,7 +257,7 @@ impl Setup {
         used.push(epochs);
         used.sort_unstable();
         used.dedup();
-        let found = Pool::of(table, &used, is_wanted)?;
+        let found = Pool::of_table(table, &used, is_wanted)?;
         let (space, pool) = found.ok_or(Error::NothingRecorded { budgets: used })?;
         Ok(Self { space, pool, ..setup })
     }
@@ -281,9 +276,10 @@ impl Setup {
         self.space.check(*cell).is_ok() && self.pool.as_ref().is_none_or(|pool| pool.contains(cell))
     }
 
-    /// Where the search may look.
+    /// Returns the region in which a search may propose cells.
     fn region(&self) -> Region {
-        Region::new(self.space, self.pool.clone(), self.asked.clone())
+        let draws = (self.draws.clone(), self.duplicates == Duplicates::Never);
+        Region::new(self.space, self.pool.clone(), draws, self.epochs)
     }
 
     /// The same set-up with more budgets: those of a list that are below the full one.
@@ -308,7 +304,7 @@ const fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Passes an option whose value makes sense.
+/// Returns an error unless an option is in its valid range.
 fn check_option(
     algorithm: &'static str,
     option: &'static str,
@@ -324,7 +320,7 @@ fn check_option(
 pub struct Entry {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// One line that describes it.
     pub about: &'static str,
     /// The paper that describes it.
     pub source: &'static str,

@@ -8,12 +8,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::count;
 
-/// So many of the latest cells count in full; older ones count less, the oldest hardly.
+/// The number of the latest cells that count in full; older ones count less, the oldest hardly.
 pub(super) const REMEMBERED: usize = 25;
 /// A deviation is never below the width of the range divided by this.
 const NARROWEST: f64 = 100.0;
 
-/// What a cell counts by its place among `cells`: the older ones count less, along a straight line from 1 / cells to 1.
+/// Returns the weight of a cell by its place among `cells`: the older ones count less, along a straight line from 1 / cells to 1.
 pub(super) fn weight(place: usize, cells: usize) -> f64 {
     let old = cells.saturating_sub(REMEMBERED);
     match old {

@@ -1,18 +1,17 @@
-//! Where a search may look: a whole space, or the recorded cells of a table that lacks some.
+//! The region in which a search proposes cells: a whole space, or the recorded cells of a table that lacks some.
 //!
 //! A table that is not complete is a pool: a search draws, mutates and proposes within its cells. A draw outside is repeated,
 //! and after [`MOST_REDRAWS`] of them any recorded cell is taken, each with the same chance. Both are counted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 
-use super::duplicates::Asked;
-use super::redraws::Redraws;
+use super::duplicates::Draws;
+use crate::oracle::Proposal;
 use crate::space::{self, Cell, Mutation, Operation, Sampler, Space, Spec, with_unused_vertices};
 use crate::table::{Status, Table};
 use crate::unit::Epochs;
@@ -23,12 +22,9 @@ pub const MOST_REDRAWS: usize = 256;
 /// The known cells in a row that a sampler draws in a pool before any of its cells is drawn instead.
 const MOST_KNOWN: usize = 16;
 
-/// The recorded cells of a table that lacks some cells of its space. A clone shares the cells and the counts.
+/// The recorded cells of a table that lacks some cells of its space. A clone shares them.
 #[derive(Clone, Debug)]
-pub struct Pool {
-    recorded: Arc<Recorded>,
-    redraws: Arc<Counts>,
-}
+pub struct Pool(Arc<Recorded>);
 
 #[derive(Debug)]
 struct Recorded {
@@ -37,18 +33,12 @@ struct Recorded {
     in_space: Option<usize>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    outside: AtomicU64,
-    uniform: AtomicU64,
-}
-
 impl Pool {
     /// Makes a pool of some cells; `in_space` is the number of cells of the space, if that is known.
     #[must_use]
     pub fn new(cells: Vec<Cell>, in_space: Option<usize>) -> Self {
         let fingerprints = cells.iter().map(Cell::fingerprint).collect();
-        Self { recorded: Arc::new(Recorded { cells, fingerprints, in_space }), redraws: Arc::default() }
+        Self(Arc::new(Recorded { cells, fingerprints, in_space }))
     }
 
     /// The smallest space that holds the cells that a table has at all of some budgets, and, where the table does not have all
@@ -60,7 +50,7 @@ impl Pool {
     /// # Errors
     ///
     /// [`space::Error`] if the cells are of no space.
-    pub fn of(
+    pub fn of_table(
         table: &Table,
         budgets: &[Epochs],
         is_wanted: impl Fn(usize) -> bool,
@@ -86,47 +76,35 @@ impl Pool {
         Ok(Some((space, pool)))
     }
 
-    /// The same cells with counts of its own, from 0.
-    pub(super) fn counted_anew(&self) -> Self {
-        Self { recorded: self.recorded.clone(), redraws: Arc::default() }
-    }
-
-    /// What was counted.
-    pub(super) fn redraws(&self) -> Redraws {
-        let Counts { outside, uniform } = &*self.redraws;
-        let [outside, uniform] = [outside, uniform].map(|count| count.load(Ordering::Relaxed));
-        Redraws { outside, uniform, ..Redraws::default() }
-    }
-
-    /// The number of its cells.
+    /// Returns the number of its cells.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.recorded.cells.len()
+        self.0.cells.len()
     }
 
     /// Whether it has no cells.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.recorded.cells.is_empty()
+        self.0.cells.is_empty()
     }
 
     /// The number of cells of the space; `None` if the space is too large to count them.
     #[must_use]
     pub fn in_space(&self) -> Option<usize> {
-        self.recorded.in_space
+        self.0.in_space
     }
 
-    /// Whether a cell is one of its cells, however its vertices are numbered.
+    /// Returns whether a cell is one of its cells, however its vertices are numbered.
     #[must_use]
     pub fn contains(&self, cell: &Cell) -> bool {
-        self.recorded.fingerprints.contains(&cell.fingerprint())
+        self.0.fingerprints.contains(&cell.fingerprint())
     }
 
-    /// What makes two pools the same: a number of its cells.
+    /// Returns a digest of its cells.
     #[must_use]
     pub fn digest(&self) -> u64 {
         // The sum does not depend on the order of the cells.
-        self.recorded.fingerprints.iter().fold(0, |sum, fingerprint| sum.wrapping_add(*fingerprint))
+        self.0.fingerprints.iter().fold(0, |sum, fingerprint| sum.wrapping_add(*fingerprint))
     }
 }
 
@@ -140,29 +118,42 @@ impl std::fmt::Display for Pool {
     }
 }
 
-/// Where a search may look. Algorithms draw and change cells through it, so that none needs to know of pools, nor of cells that are
+/// The region in which a search proposes cells. Algorithms draw and change cells through it, so that none needs to know of pools, nor of cells that are
 /// not to be asked for again.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
     space: Space,
     pool: Option<Pool>,
-    /// The cells asked for, where none is asked for twice.
-    asked: Option<Asked>,
+    draws: Draws,
+    /// Whether no cell is asked for twice.
+    never_twice: bool,
+    /// The full budget, with which cells are proposed.
+    epochs: Epochs,
 }
 
 impl Region {
-    pub(super) const fn new(space: Space, pool: Option<Pool>, asked: Option<Asked>) -> Self {
-        Self { space, pool, asked }
+    pub(super) fn new(space: Space, pool: Option<Pool>, (draws, never_twice): (Draws, bool), epochs: Epochs) -> Self {
+        Self { space, pool, draws, never_twice, epochs }
     }
 
-    /// Whether every cell of the space may be drawn.
+    /// Proposes cells at the full budget.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a spec is not connected.
+    pub(super) fn propose<'a>(&self, specs: impl IntoIterator<Item = &'a Spec>) -> Vec<Proposal> {
+        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
+        specs.into_iter().map(propose).collect()
+    }
+
+    /// Returns whether every cell of the space may be drawn.
     const fn is_whole(&self) -> bool {
-        self.pool.is_none() && self.asked.is_none()
+        self.pool.is_none() && !self.never_twice
     }
 
-    /// Whether a cell was asked for and is not to be again.
+    /// Returns whether a cell was asked for and is not to be again.
     fn was_asked(&self, cell: &Cell) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.contains(cell))
+        self.never_twice && self.draws.contains(cell)
     }
 
     /// The space, for what depends on its limits only.
@@ -170,12 +161,12 @@ impl Region {
         &self.space
     }
 
-    /// The cell of a spec, if the search may propose it now.
+    /// Returns the cell of a spec, if the search may propose it now.
     pub(super) fn cell(&self, spec: &Spec) -> Option<Cell> {
         self.space.cell(spec).ok().filter(|cell| self.holds(cell) && !self.was_asked(cell))
     }
 
-    /// Whether a cell of the space may be proposed.
+    /// Returns whether a cell of the space may be proposed.
     pub(super) fn holds(&self, cell: &Cell) -> bool {
         self.pool.as_ref().is_none_or(|pool| pool.contains(cell))
     }
@@ -187,12 +178,13 @@ impl Region {
             return false;
         }
         let Ok(cell) = self.space.cell(spec) else { return false };
-        if let Some(pool) = self.pool.as_ref().filter(|pool| !pool.contains(&cell)) {
-            pool.redraws.outside.fetch_add(1, Ordering::Relaxed);
+        if !self.holds(&cell) {
+            self.draws.count(|redraws| redraws.outside += 1);
             return true;
         }
-        let asked = self.asked.as_ref().filter(|asked| asked.contains(&cell));
-        asked.inspect(|asked| asked.count_redraw()).is_some()
+        let was_asked = self.was_asked(&cell);
+        self.draws.count(|redraws| redraws.duplicates += u64::from(was_asked));
+        was_asked
     }
 
     /// Draws a cell with a sampler.
@@ -231,7 +223,7 @@ impl Region {
         None
     }
 
-    /// Changes a cell into another one; `None` if there is no other.
+    /// Mutates a cell into another one; `None` if there is no other.
     pub(super) fn mutate(&self, mutation: Mutation, spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
         if self.is_whole() {
             return mutation.mutate(&self.space, spec, rng);
@@ -243,11 +235,11 @@ impl Region {
                 return Some(mutant);
             }
         }
-        if let Some(asked) = &self.asked {
-            return self.any_other(asked, rng);
+        if self.never_twice {
+            return self.any_other(rng);
         }
         let pool = self.pool.as_ref()?;
-        let has_another = pool.recorded.cells.iter().any(|cell| !cell.is_isomorphic_to(&before));
+        let has_another = pool.0.cells.iter().any(|cell| !cell.is_isomorphic_to(&before));
         has_another.then(|| {
             loop {
                 let other = self.any(rng);
@@ -271,7 +263,7 @@ impl Region {
     /// Panics if the space has too many cells to list.
     pub(super) fn cells(&self, max_vertices: usize) -> Vec<Cell> {
         if let Some(pool) = &self.pool {
-            return pool.recorded.cells.iter().filter(|cell| cell.vertices() <= max_vertices).copied().collect();
+            return pool.0.cells.iter().filter(|cell| cell.vertices() <= max_vertices).copied().collect();
         }
         let cells = self.space.with_max_vertices(max_vertices).and_then(|space| space.cells());
         cells.expect("a space of few vertices is small")
@@ -284,23 +276,23 @@ impl Region {
     ///
     /// Panics unless there is a pool, or no cell is asked for twice.
     pub(super) fn any(&self, rng: &mut ChaCha8Rng) -> Spec {
-        if let Some(asked) = &self.asked {
-            return self.any_other(asked, rng).unwrap_or_else(|| Sampler::Uniform.draw(&self.space, rng));
+        if self.never_twice {
+            return self.any_other(rng).unwrap_or_else(|| Sampler::Uniform.draw(&self.space, rng));
         }
         let pool = self.pool.as_ref().expect("only in a pool every draw can be outside");
-        pool.redraws.uniform.fetch_add(1, Ordering::Relaxed);
+        self.draws.count(|redraws| redraws.uniform += 1);
         with_unused_vertices(pool.any(rng), &self.space, rng)
     }
 
     /// Any of the cells that were not asked for; `None` if there is none.
-    fn any_other(&self, asked: &Asked, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn any_other(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
         let all = || self.cells(self.space.max_vertices());
-        asked.any_other(all, rng).map(|cell| with_unused_vertices(cell, &self.space, rng))
+        self.draws.any_other(all, rng).map(|cell| with_unused_vertices(cell, &self.space, rng))
     }
 
     /// Whether a cell was to be drawn and all had been asked for.
     fn is_exhausted(&self) -> bool {
-        self.asked.as_ref().is_some_and(Asked::is_exhausted)
+        self.draws.is_exhausted()
     }
 
     /// Whether there is a pool.
@@ -311,13 +303,14 @@ impl Region {
 
 impl Pool {
     fn any(&self, rng: &mut ChaCha8Rng) -> Cell {
-        self.recorded.cells[rng.random_range(0..self.len())]
+        self.0.cells[rng.random_range(0..self.len())]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Redraws;
     use crate::table::Record;
     use crate::unit::Seed;
 
@@ -329,7 +322,7 @@ mod tests {
     fn region(step: usize) -> (Region, Pool) {
         let all = space(5).cells().unwrap();
         let pool = Pool::new(all.iter().copied().step_by(step).collect(), Some(all.len()));
-        (Region::new(space(5), Some(pool.clone()), None), pool)
+        (Region::new(space(5), Some(pool.clone()), (Draws::default(), false), Epochs(4)), pool)
     }
 
     #[test]
@@ -346,9 +339,8 @@ mod tests {
             assert!(is_inside(mutant) && !mutant.prune().unwrap().is_isomorphic_to(&parent.prune().unwrap()));
             assert!(region.neighbours(parent).all(is_inside));
         }
-        let Redraws { outside, uniform, .. } = pool.redraws();
+        let Redraws { outside, uniform, .. } = region.draws.redraws();
         assert!(outside > 1_000 && uniform > 0, "{outside} and {uniform}");
-        assert_eq!(pool.counted_anew().redraws(), Redraws::default());
     }
 
     #[test]
@@ -359,7 +351,7 @@ mod tests {
         let mut counts = [0; 6];
         for _ in 0..3_000 {
             let cell = region.draw(Sampler::Uniform, &mut rng).prune().unwrap();
-            counts[pool.recorded.cells.iter().position(|other| other.is_isomorphic_to(&cell)).unwrap()] += 1;
+            counts[pool.0.cells.iter().position(|other| other.is_isomorphic_to(&cell)).unwrap()] += 1;
         }
         // Four standard deviations of a binomial with n = 3000 and p = 1/6 are 82.
         assert!(counts.iter().all(|count| (418..=582).contains(count)), "{counts:?}");
@@ -368,7 +360,7 @@ mod tests {
     #[test]
     fn a_pool_of_one_cell_has_no_mutant() {
         let cell = space(5).cells().unwrap()[100];
-        let region = Region::new(space(5), Some(Pool::new(vec![cell], None)), None);
+        let region = Region::new(space(5), Some(Pool::new(vec![cell], None)), (Draws::default(), false), Epochs(4));
         let mut rng = Seed(3).rng();
         let spec = region.draw(Sampler::Official, &mut rng);
         assert_eq!(region.mutate(Mutation::OneEdit, spec, &mut rng), None);
@@ -380,8 +372,8 @@ mod tests {
         let pools = [None, Some(Pool::new(cells[..60].to_vec(), Some(cells.len())))];
         for pool in pools {
             let count = pool.as_ref().map_or(cells.len(), Pool::len);
-            let asked = Asked::default();
-            let region = Region::new(space(4), pool, Some(asked.clone()));
+            let asked = Draws::default();
+            let region = Region::new(space(4), pool, (asked.clone(), true), Epochs(4));
             let mut rng = Seed(4).rng();
             for place in 0..count {
                 let parent = region.draw(Sampler::Official, &mut rng);
@@ -400,7 +392,7 @@ mod tests {
             assert!(region.is_exhausted() && region.mutate(Mutation::OneEdit, last, &mut rng).is_none());
             // Neighbours are those of the space, whether they were asked for or not.
             let neighbours = |region: &Region| region.neighbours(last).count();
-            assert_eq!(neighbours(&region), neighbours(&Region { asked: None, ..region.clone() }));
+            assert_eq!(neighbours(&region), neighbours(&Region { never_twice: false, ..region.clone() }));
             let Redraws { duplicates, uniform, .. } = asked.redraws();
             assert!(duplicates > 0 && uniform > 0, "{duplicates} and {uniform}");
         }
@@ -412,8 +404,9 @@ mod tests {
         let budgets = [Epochs(4), Epochs(12)];
         let record = |cell: &Cell, epochs| Record::blank(*cell, epochs, 0);
         let mut records: Vec<_> = all.iter().flat_map(|cell| budgets.map(|epochs| record(cell, epochs))).collect();
-        let of =
-            |records: &[Record], budgets: &[Epochs]| Pool::of(&Table::from_records(records), budgets, |_| true).unwrap().unwrap();
+        let of = |records: &[Record], budgets: &[Epochs]| {
+            Pool::of_table(&Table::from_records(records), budgets, |_| true).unwrap().unwrap()
+        };
         let (found, pool) = of(&records, &budgets);
         assert!(found == space(4).with_max_edges(6).unwrap() && pool.is_none());
         // The small budget of the last cell.
@@ -426,6 +419,6 @@ mod tests {
         records[1].status = Status::Failed;
         records[3].status = Status::Diverged;
         assert_eq!(of(&records, &budgets[1..]).1.unwrap().len(), 90);
-        assert!(Pool::of(&Table::from_records(&records), &[Epochs(5)], |_| true).unwrap().is_none());
+        assert!(Pool::of_table(&Table::from_records(&records), &[Epochs(5)], |_| true).unwrap().is_none());
     }
 }

@@ -1,8 +1,8 @@
-//! How often a search drew what it could not propose.
+//! Counts of the draws that a search could not propose.
 
 use serde::{Deserialize, Serialize};
 
-/// What a search could not propose as it was drawn: it lay outside the pool, or was not to be asked for twice.
+/// Counts of the draws that a search could not propose: cells outside the pool, or that were not to be asked for twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redraws {
     /// The draws outside the pool, which were repeated.

@@ -26,7 +26,7 @@ pub enum Returns {
     /// Of some that looked best, the one of the best mean of all its answers. A share of the budget is kept for asking for them again, in
     /// turn and whatever the rule of [`Duplicates`](super::Duplicates) says; until that is spent the incumbent is the one that looked best.
     TopKMean {
-        /// How many cells are asked for again: at most so many, of the largest budget of epochs at which one ended well.
+        /// The most cells that are asked for again, of the largest budget of epochs at which one ended well.
         k: usize,
         /// The share of the budget that is kept, between 0 and 1. What the search leaves of the rest is spent, too.
         share: f64,
@@ -115,7 +115,7 @@ impl FromStr for Returns {
 
 /// The incumbents by the mean of a forest: those that looked best until there are enough trials for one.
 pub(super) fn posterior(trials: &[Trial], best_seen: &[(usize, Trial)], space: &Space, seed: Seed) -> Vec<(usize, Trial)> {
-    let genome = Genome::of(space);
+    let genome = Genome::new(space);
     let mut rng = seed.derive("forest of the returned cell").rng();
     let looked_best = |count: usize| best_seen.iter().rev().find(|(position, _)| *position < count).map(|(_, trial)| *trial);
     let mut incumbents: Vec<(usize, Trial)> =
@@ -156,7 +156,7 @@ fn expected_best(
 mod tests {
     use super::*;
     use crate::oracle::Proposal;
-    use crate::search::fixture;
+    use crate::search::tests::fixture;
     use crate::space::Cell;
     use crate::unit::Epochs;
 

@@ -4,14 +4,14 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::duplicates::Answers;
-use super::{Asked, Duplicates, Entry, Error, MOST_REDRAWS, Pool, Redraws, Returns, Searcher, Setup, Trial, returned};
+use super::{Draws, Duplicates, Entry, Error, MOST_REDRAWS, Redraws, Returns, Searcher, Setup, Trial, returned};
 use crate::oracle::{Measurement, Oracle, Proposal};
 use crate::unit::{Epochs, Seconds, Seed};
 
-/// A search never proposes more at once.
+/// The most proposals at once.
 const LARGEST_BATCH: u16 = 4_096;
 
-/// What a search may spend.
+/// The budget of a search.
 ///
 /// A search ends as soon as what it has spent reaches the budget: a training that begins before is finished and counted in
 /// full, as in the comparison of Ying et al., ICML 2019.
@@ -34,7 +34,7 @@ impl std::fmt::Display for Budget {
     }
 }
 
-/// What a search asked and what it was told.
+/// The trials of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
     /// The name of the algorithm.
@@ -162,17 +162,15 @@ impl History {
 /// [`Error`] if the options do not fit, the budget does not pay for a training, the oracle cannot answer, or the algorithm
 /// breaks its contract.
 pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget, seed: Seed) -> Result<History, Error> {
-    let pool = setup.pool.as_ref().map(Pool::counted_anew);
-    let asked = (setup.duplicates == Duplicates::Never).then(Asked::default);
-    let searcher = (entry.build)(&Setup { pool: pool.clone(), asked: asked.clone(), ..setup.clone() })?;
+    let draws = Draws::default();
+    let searcher = (entry.build)(&Setup { draws: draws.clone(), ..setup.clone() })?;
     let ledger = BudgetLedger::new(for_search(setup.returns, budget), setup.epochs)?;
     let trials: Vec<Trial> = Vec::with_capacity(ledger.room());
     let (rng, answers) = (seed.derive(entry.name).rng(), Answers::default());
-    let mut search = Search { entry, setup, searcher, rng, ledger, asked, answers, trials };
+    let mut search = Search { entry, setup, searcher, rng, ledger, draws, answers, trials };
     while search.step(oracle)? {}
-    let Search { trials, asked, mut ledger, mut answers, .. } = search;
-    let mut redraws = pool.map(|pool| pool.redraws()).unwrap_or_default();
-    redraws += asked.map(|asked| asked.redraws()).unwrap_or_default();
+    let Search { trials, draws, mut ledger, mut answers, .. } = search;
+    let redraws = draws.redraws();
     let duplicates = setup.duplicates;
     let mut history = History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws, duplicates, chosen: None };
     match setup.returns {
@@ -188,7 +186,7 @@ pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget
     Ok(history)
 }
 
-/// The part of a budget that the search itself may spend.
+/// Returns the part of a budget that the search itself may spend.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -252,15 +250,14 @@ struct Search<'a> {
     searcher: Box<dyn Searcher>,
     rng: ChaCha8Rng,
     ledger: BudgetLedger,
-    /// Set where no cell is asked for twice.
-    asked: Option<Asked>,
-    /// What was told, where that is needed.
+    draws: Draws,
+    /// The answers of the oracle, where they are needed.
     answers: Answers,
     trials: Vec<Trial>,
 }
 
 impl Search<'_> {
-    /// Asks and tells once; `false` if the search is over.
+    /// Asks and tells once; returns `false` if the search is over.
     fn step(&mut self, oracle: &mut dyn Oracle) -> Result<bool, Error> {
         if self.ledger.room() == 0 {
             return Ok(false);
@@ -284,10 +281,10 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// What a search is told where the oracle gave an answer.
+    /// Returns the measurement that the search sees for an answer of the oracle.
     fn heard(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
-        if let Some(asked) = &self.asked {
-            asked.insert(&proposal.cell);
+        if self.setup.duplicates == Duplicates::Never {
+            self.draws.insert(&proposal.cell);
         }
         let is_needed = !self.setup.duplicates.is_published() || matches!(self.setup.returns, Returns::TopKMean { .. });
         let mean = if is_needed { self.answers.averaged(proposal, measurement) } else { measurement };
@@ -299,12 +296,14 @@ impl Search<'_> {
     /// Where no cell is asked for twice, cells are asked for one at a time, so that each draw knows of all before. What an algorithm
     /// proposes again all the same, without drawing it, it is told again, at no cost and a limited number of times.
     fn ask(&mut self) -> Result<Vec<Proposal>, Error> {
-        let Some(asked) = self.asked.clone() else { return self.proposals(self.ledger.room()) };
+        if self.setup.duplicates != Duplicates::Never {
+            return self.proposals(self.ledger.room());
+        }
         for _ in 0..=MOST_REDRAWS {
             let proposals = self.proposals(1)?;
-            let Some(proposal) = proposals.first().copied().filter(|_| !asked.is_exhausted()) else { return Ok(Vec::new()) };
-            let Some(measurement) = self.answers.of(&proposal) else { return Ok(proposals) };
-            asked.count_redraw();
+            let Some(proposal) = proposals.first().copied().filter(|_| !self.draws.is_exhausted()) else { return Ok(Vec::new()) };
+            let Some(measurement) = self.answers.get(&proposal) else { return Ok(proposals) };
+            self.draws.count(|redraws| redraws.duplicates += 1);
             self.searcher.tell(&[Trial { proposal, measurement }]);
         }
         Ok(Vec::new())
@@ -319,7 +318,7 @@ impl Search<'_> {
     }
 }
 
-/// What is left of a budget.
+/// The account of a budget.
 #[derive(Debug)]
 struct BudgetLedger {
     budget: Budget,
@@ -343,7 +342,7 @@ impl BudgetLedger {
         Ok(Self { budget, full: u64::from(full.0.max(1)), epochs: 0, time: 0.0, dearest: 0.0 })
     }
 
-    /// How many trainings may begin: 0 once the budget is spent.
+    /// Returns how many trainings may begin: 0 once the budget is spent.
     ///
     /// What a training will cost in time is not known before, so of a budget in time half of what the dearest ones so far
     /// allow is given out at once: the trainings can run side by side, and hardly ever is one asked for in vain.

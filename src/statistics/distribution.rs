@@ -13,6 +13,11 @@ pub(crate) fn normal_survival(z: f64) -> f64 {
     0.5 * libm::erfc(z / SQRT_2)
 }
 
+/// The density of the standard normal distribution at `z`.
+pub(crate) fn normal_density(z: f64) -> f64 {
+    (-z * z / 2.0).exp() / (2.0 * PI).sqrt()
+}
+
 /// The probability that a χ² number with `degrees` degrees of freedom is larger than `x`.
 pub(crate) fn chi_squared_survival(x: f64, degrees: f64) -> f64 {
     if x <= 0.0 { 1.0 } else { gamma_ur(degrees / 2.0, x / 2.0) }
@@ -40,8 +45,7 @@ pub(crate) fn range_survival(range: f64, count: u32) -> f64 {
     let sum: f64 = (-288..=288)
         .map(|step| {
             let z = f64::from(step) / STEPS_PER_UNIT;
-            let density = (-z * z / 2.0).exp() / (2.0 * PI).sqrt();
-            density * (normal_survival(z - range) - normal_survival(z)).powi(others)
+            normal_density(z) * (normal_survival(z - range) - normal_survival(z)).powi(others)
         })
         .sum();
     (1.0 - f64::from(count) * sum / STEPS_PER_UNIT).clamp(0.0, 1.0)

@@ -67,11 +67,17 @@ pub fn pooled_deviation<G: AsRef<[f64]>>(groups: impl IntoIterator<Item = G>) ->
 /// Hyndman & Fan, "Sample quantiles in statistical packages", 1996, definition 7: what NumPy and R do unasked.
 #[must_use]
 pub fn quantile(values: &[f64], fraction: f64) -> Option<f64> {
-    if values.is_empty() || !all_finite(values) || !(0.0..=1.0).contains(&fraction) {
-        return None;
-    }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
+    quantile_of_sorted(&sorted, fraction)
+}
+
+/// Returns the [`quantile`] of values that are sorted, ascending.
+#[must_use]
+pub(crate) fn quantile_of_sorted(sorted: &[f64], fraction: f64) -> Option<f64> {
+    if sorted.is_empty() || !all_finite(sorted) || !(0.0..=1.0).contains(&fraction) {
+        return None;
+    }
     let position = fraction * number(sorted.len() - 1);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position within the list")]
     let below = position as usize;

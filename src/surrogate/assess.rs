@@ -7,13 +7,13 @@ use rand::seq::SliceRandom as _;
 use rayon::prelude::*;
 
 use super::calibration::{Calibration, Reliability};
-use super::quality::{Measures, Summary, different};
-use super::{Entry, Error, Quantity, Rows, check_count, check_finite};
+use super::quality::{Measures, Summary, decimals, different};
+use super::{Entry, Error, Quantity, Rows, check_count, check_finite, pick};
 use crate::space::ModuleHash;
 use crate::statistics::{kendall_tau_b, quantile};
 use crate::unit::Seed;
 
-/// How many of the predicted best are looked at for the regret.
+/// The number of predicted best cells that the regret is of.
 pub const TOP: usize = 10;
 /// The share of the cells among which the order is looked at by itself: those that a search cares for.
 pub const BEST: f64 = 0.1;
@@ -38,19 +38,10 @@ pub struct Point {
     pub training: usize,
     /// The cells that it predicted, in each repeat.
     pub held_out: usize,
-    /// Kendall's τ-b between targets and predictions: how well the order is kept.
-    pub kendall_tau: Option<Summary>,
-    /// The same among the [`BEST`] share of the cells and those that tie with the last of them.
+    /// The measures over the repeats; the regret is that of the [`TOP`] predicted best.
+    pub measures: Measures<Summary>,
+    /// Kendall's τ-b among the [`BEST`] share of the cells and those that tie with the last of them.
     pub kendall_tau_of_best: Option<Summary>,
-    /// Spearman's rank correlation.
-    pub spearman: Option<Summary>,
-    /// The share of the variance that is predicted.
-    pub r_squared: Option<Summary>,
-    /// The root of the mean squared error, in the unit of the targets.
-    pub rmse: Option<Summary>,
-    /// How far the best among the [`TOP`] predicted best is from the best target, the lowest one of times: in the unit of the
-    /// targets.
-    pub top_regret: Option<Summary>,
     /// The mean continuous ranked probability score of what it predicts with its error bars, in the unit of the targets.
     pub crps: Option<Summary>,
     /// The share of the targets within the middle 90 % that it predicts.
@@ -61,7 +52,7 @@ pub struct Point {
     pub miscalibration: Option<Summary>,
 }
 
-/// Fits a surrogate on so many cells, drawn anew in each repeat, and measures it on others.
+/// Fits a surrogate on a number of cells, drawn anew in each repeat, and measures it on others.
 ///
 /// All rows of a cell are on one side. The cells that are held out are the same for all numbers of cells that leave enough of
 /// them, and those of a smaller number to fit on are among those of a larger one: two points of a curve differ by nothing else.
@@ -88,15 +79,13 @@ pub fn assess(
     check_count("targets", targets.len(), rows)?;
     check_finite(targets)?;
     repeated(cells, training, how, |kept, others, seed| {
-        let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
-        let (known, known_targets) = (rows.select(kept), of(kept));
+        let (known, known_targets, truth) = (rows.select(kept), pick(targets, kept), pick(targets, others));
         let model = entry.fit(&known, &known_targets, seed)?;
-        let known_cells: Vec<_> = kept.iter().map(|row| cells[*row]).collect();
-        let calibration = Calibration::of(entry, &known, &known_cells, &known_targets, seed)?;
+        let calibration = Calibration::new(entry, &known, &pick(cells, kept), &known_targets, seed)?;
         let predicted = model.predict(&rows.select(others))?;
-        let reliability = Reliability::of(&of(others), &predicted, &calibration);
+        let reliability = Reliability::new(&truth, &predicted, &calibration);
         let predicted: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
-        Ok(Repeat::new(&of(others), &predicted, how.quantity, reliability))
+        Ok(Repeat::new(&truth, &predicted, how.quantity, reliability))
     })
 }
 
@@ -119,10 +108,9 @@ pub fn assess_scores(
 ) -> Result<Point, Error> {
     check_finite(targets)?;
     let point = repeated(cells, training, how, |_, others, _| {
-        let (truth, scores): (Vec<f32>, Vec<f64>) = others.iter().map(|row| (targets[*row], scores[*row])).unzip();
-        Ok(Repeat::new(&truth, &scores, how.quantity, None))
+        Ok(Repeat::new(&pick(targets, others), &pick(scores, others), how.quantity, None))
     })?;
-    Ok(Point { r_squared: None, rmse: None, ..point })
+    Ok(Point { measures: point.measures.without_values(), ..point })
 }
 
 /// Measures what `of` makes of the rows to fit on, those to predict and a seed, in each repeat.
@@ -144,16 +132,12 @@ fn repeated(
         of(&kept, &others, seed)
     });
     let measured: Vec<Repeat> = measured.collect::<Result<_, Error>>()?;
-    let summary = |of: fn(&Repeat) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
+    let summary = |of: fn(&Repeat) -> Option<f64>| Summary::new(&measured.iter().filter_map(of).collect::<Vec<_>>());
     Ok(Point {
         training,
         held_out,
-        kendall_tau: summary(|repeat| repeat.measures.kendall_tau),
+        measures: Measures::over(&measured.iter().map(|repeat| repeat.measures).collect::<Vec<_>>()),
         kendall_tau_of_best: summary(|repeat| repeat.kendall_tau_of_best),
-        spearman: summary(|repeat| repeat.measures.spearman),
-        r_squared: summary(|repeat| repeat.measures.r_squared),
-        rmse: summary(|repeat| repeat.measures.rmse),
-        top_regret: summary(|repeat| repeat.measures.top_regret),
         crps: summary(|repeat| Some(repeat.reliability?.crps)),
         coverage: summary(|repeat| Some(repeat.reliability?.coverage)),
         coverage_of_95: summary(|repeat| Some(repeat.reliability?.coverage_of_95)),
@@ -182,16 +166,16 @@ fn split(
 
 /// What one repeat says.
 struct Repeat {
-    measures: Measures,
+    measures: Measures<f64>,
     kendall_tau_of_best: Option<f64>,
     reliability: Option<Reliability>,
 }
 
 impl Repeat {
     fn new(truth: &[f32], predicted: &[f64], quantity: Quantity, reliability: Option<Reliability>) -> Self {
-        let truth: Vec<f64> = truth.iter().copied().map(f64::from).collect();
+        let truth = decimals(truth);
         let kendall_tau_of_best = tau_of_best(&quantity.merits(&truth), &quantity.merits(predicted));
-        Self { measures: Measures::of(&truth, predicted, TOP, quantity), kendall_tau_of_best, reliability }
+        Self { measures: Measures::new(&truth, predicted, TOP, quantity), kendall_tau_of_best, reliability }
     }
 }
 
@@ -258,9 +242,9 @@ mod tests {
             let tau = |training| {
                 let point = assess(entry, &rows, &hashes, &targets, training, &how(30)).unwrap();
                 assert_eq!((point.training, point.held_out), (training, 30));
-                assert_eq!(point.kendall_tau.unwrap().folds, 3);
-                assert!(point.crps.unwrap().mean < point.rmse.unwrap().mean && point.coverage.unwrap().mean > 0.5);
-                point.kendall_tau.unwrap().mean
+                assert_eq!(point.measures.kendall_tau.unwrap().folds, 3);
+                assert!(point.crps.unwrap().mean < point.measures.rmse.unwrap().mean && point.coverage.unwrap().mean > 0.5);
+                point.measures.kendall_tau.unwrap().mean
             };
             assert!(tau(60) > tau(10).max(0.4), "{}: {} and {}", entry.name, tau(60), tau(10));
         }
@@ -273,11 +257,14 @@ mod tests {
         let as_scores: Vec<f64> = targets.iter().map(|target| f64::from(*target).powi(3)).collect();
         let point = assess_scores(&as_scores, &hashes, &targets, 40, &how(20)).unwrap();
         assert_eq!((point.training, point.held_out), (40, 20));
-        let [tau, of_best] = [point.kendall_tau, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean);
+        let [tau, of_best] = [point.measures.kendall_tau, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean);
         assert!(tau > 1.0 - 1e-9 && of_best > 1.0 - 1e-9, "{point:?}");
-        assert_eq!((point.top_regret.unwrap().mean, point.rmse, point.r_squared, point.crps), (0.0, None, None, None));
+        assert_eq!(
+            (point.measures.top_regret.unwrap().mean, point.measures.rmse, point.measures.r_squared, point.crps),
+            (0.0, None, None, None)
+        );
         let turned: Vec<f64> = as_scores.iter().map(|score| -score).collect();
-        assert!(assess_scores(&turned, &hashes, &targets, 40, &how(20)).unwrap().spearman.unwrap().mean < -1.0 + 1e-9);
+        assert!(assess_scores(&turned, &hashes, &targets, 40, &how(20)).unwrap().measures.spearman.unwrap().mean < -1.0 + 1e-9);
         assert!(matches!(assess_scores(&turned, &hashes, &targets, 59, &how(20)), Err(Error::Split { .. })));
     }
 
@@ -287,7 +274,7 @@ mod tests {
         let predicted: Vec<f64> = truth.iter().map(|truth| if *truth >= 90.0 { 300.0 - truth } else { *truth }).collect();
         assert!((tau_of_best(&truth, &predicted).unwrap() + 1.0).abs() < 1e-9);
         assert_eq!(tau_of_best(&[], &[]), None);
-        let measures = Measures::of(&truth, &predicted, TOP, Quantity::ValidationAccuracy);
+        let measures = Measures::new(&truth, &predicted, TOP, Quantity::ValidationAccuracy);
         assert!(measures.kendall_tau.unwrap() > 0.9);
         assert_eq!(measures.top_regret, Some(0.0));
     }
@@ -300,7 +287,7 @@ mod tests {
         let of = |targets: &[f32], quantity| {
             let how = Assessment { quantity, ..how(60) };
             let point = assess(find("random-forest").unwrap(), &rows, &hashes, targets, 30, &how).unwrap();
-            [point.top_regret, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean)
+            [point.measures.top_regret, point.kendall_tau_of_best].map(|summary| summary.unwrap().mean)
         };
         let best = of(&targets, Quantity::ValidationAccuracy);
         // The same cells are the best ones if the shorter a time the better, and others if not.

@@ -1,4 +1,4 @@
-//! Gradient boosting: each tree learns what those before it leave over. Its loss is robust: the few trainings that end far below
+//! Gradient boosting: each tree is fitted to the residuals of those before it. Its loss is robust: the few trainings that end far below
 //! what their cell can do would otherwise rule the fit, and the order of the good cells with them.
 //!
 //! It is our own because forust-ml 0.8 has no robust loss: with the same trees, rates and shares on published records of
@@ -10,20 +10,21 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::compiled_trees::{Branch, Columns, Flat};
+use super::compiled_trees::{Branch, CompiledTrees};
+use super::entry::restore;
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::statistics::quantile;
 use crate::unit::Seed;
 
-/// How many trees there are.
+/// The number of trees.
 const ROUNDS: usize = 500;
-/// The part of a tree's answer that counts.
+/// The learning rate.
 const RATE: f64 = 0.05;
 /// The most leaves of a tree.
 const LEAVES: usize = 31;
 /// The fewest rows of a leaf, of those that the tree sees.
 const FEWEST_IN_LEAF: u32 = 5;
-/// How many rows that say "no change" are added to each leaf.
+/// The ridge penalty λ of a leaf value.
 const RIDGE: f64 = 1.0;
 /// The share of the features that a tree may ask for, drawn anew for each.
 const FEATURE_SHARE: f64 = 0.3;
@@ -31,10 +32,9 @@ const FEATURE_SHARE: f64 = 0.3;
 const FEWEST_FEATURES: usize = 10;
 /// The chance of a row to be seen by a tree.
 const ROW_SHARE: f64 = 0.7;
-/// What is left over of the other rows counts as if it were as far off as that of this share: a few trainings that went wrong
-/// do not bend the trees to them.
+/// The δ of Huber's loss is this quantile of the absolute residuals: a few failed trainings do not bend the trees to them.
 const USUAL_SHARE: f64 = 0.9;
-/// A feature of more values is cut into so many parts of nearly as many rows each.
+/// The most bins of a feature.
 const MOST_BINS: usize = 256;
 
 /// The gradient boosting of the list.
@@ -56,23 +56,15 @@ pub(super) const ENTRY: Entry = Entry {
              Ke et al., LightGBM, NeurIPS 2017",
     most_rows: None,
     fit: |rows, targets, seed| Ok(Box::new(Boosting::fit(rows, targets, seed))),
-    restore: |parameters| Ok(Box::new(Boosting::restore(parameters)?)),
+    restore: restore::<Boosting>,
 };
 
-/// Trees whose answers are added to a start.
-#[derive(Debug, PartialEq)]
-pub(super) struct Boosting {
-    flat: Flat,
-    width: usize,
-    start: f32,
-}
-
-/// A model as it stands in a file.
-#[derive(Serialize, Deserialize)]
+/// Trees whose predictions are added to a start.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+pub(super) struct Boosting {
     start: f32,
-    trees: Columns,
+    pub(super) trees: CompiledTrees,
 }
 
 impl Boosting {
@@ -80,51 +72,39 @@ impl Boosting {
     pub(super) fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Self {
         let targets: Vec<f64> = targets.iter().copied().map(f64::from).collect();
         let start = quantile(&targets, 0.5).unwrap_or_default() as f32;
-        let mut left_over: Vec<f64> = targets.iter().map(|target| target - f64::from(start)).collect();
-        let binned = Binned::of(rows);
+        let mut residual: Vec<f64> = targets.iter().map(|target| target - f64::from(start)).collect();
+        let binned = Binned::new(rows);
         let mut rng = seed.derive("gradient boosting").rng();
         let mut trees = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
-            let tree = binned.tree(&clipped(&left_over), &mut rng);
-            for (left_over, row) in left_over.iter_mut().zip(rows.iter()) {
-                *left_over -= answer(&tree, row);
+            let tree = binned.tree(&clipped(&residual), &mut rng);
+            for (residual, row) in residual.iter_mut().zip(rows.iter()) {
+                *residual -= answer(&tree, row);
             }
             trees.push(tree);
         }
-        Self { flat: Flat::of_trees(trees.iter().map(Vec::as_slice)), width: rows.width, start }
-    }
-
-    pub(super) fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
-        let Stored { start, trees } = serde_json::from_value(parameters)?;
-        let (flat, width) = trees.into_flat().ok_or_else(|| serde::de::Error::custom("the nodes are no trees"))?;
-        Ok(Self { flat, width, start })
-    }
-
-    /// How many features a row has.
-    pub(super) const fn width(&self) -> usize {
-        self.width
+        Self { start, trees: CompiledTrees::new(rows.width, trees.iter().map(Vec::as_slice)) }
     }
 }
 
 impl Surrogate for Boosting {
     fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error> {
-        rows.check_width(self.width)?;
-        Ok(self.flat.total(rows, self.start))
+        self.trees.sum(rows, self.start)
     }
 
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {
-        serde_json::to_value(Stored { start: self.start, trees: Columns::of(&self.flat, self.width) })
+        serde_json::to_value(self)
     }
 }
 
-/// The gradient of Huber's loss: what is left over, but no more than that of the usual rows.
-fn clipped(left_over: &[f64]) -> Vec<f64> {
-    let sizes: Vec<_> = left_over.iter().map(|value| value.abs()).collect();
+/// The gradient of Huber's loss: the residuals, clipped.
+fn clipped(residual: &[f64]) -> Vec<f64> {
+    let sizes: Vec<_> = residual.iter().map(|value| value.abs()).collect();
     let most = quantile(&sizes, USUAL_SHARE).unwrap_or(f64::MAX);
-    left_over.iter().map(|value| value.clamp(-most, most)).collect()
+    residual.iter().map(|value| value.clamp(-most, most)).collect()
 }
 
-/// What a tree says of a row.
+/// Returns the prediction of a tree for a row.
 fn answer(tree: &[Branch], row: &[f32]) -> f64 {
     let mut place = 0;
     loop {
@@ -153,7 +133,7 @@ struct Feature {
 
 impl Feature {
     /// Cuts where values differ, at least `1 / MOST_BINS` of the rows apart if there are too many.
-    fn of(column: u32, mut values: Vec<f32>) -> Self {
+    fn new(column: u32, mut values: Vec<f32>) -> Self {
         values.sort_by(f32::total_cmp);
         let middle = |low: f32, high: f32| f64::midpoint(low.into(), high.into());
         let cut = |place: &usize| values[place - 1] < values[*place];
@@ -176,30 +156,30 @@ impl Feature {
     }
 }
 
-/// What a leaf's rows with one bin sum up to.
+/// The sum of the residuals of a leaf's rows with one bin.
 #[derive(Clone, Copy, Default)]
 struct Sum {
-    left_over: f64,
+    residual: f64,
     rows: u32,
 }
 
 impl Sum {
-    fn add(&mut self, left_over: f64) {
-        self.left_over += left_over;
+    fn add(&mut self, residual: f64) {
+        self.residual += residual;
         self.rows += 1;
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { left_over: self.left_over + other.left_over, rows: self.rows + other.rows }
+        Self { residual: self.residual + other.residual, rows: self.rows + other.rows }
     }
 
     fn minus(self, other: Self) -> Self {
-        Self { left_over: self.left_over - other.left_over, rows: self.rows - other.rows }
+        Self { residual: self.residual - other.residual, rows: self.rows - other.rows }
     }
 
     /// How much squared error an own value takes away.
     fn gain(self) -> f64 {
-        self.left_over * self.left_over / (f64::from(self.rows) + RIDGE)
+        self.residual * self.residual / (f64::from(self.rows) + RIDGE)
     }
 }
 
@@ -232,9 +212,9 @@ struct Drawn {
 }
 
 impl Binned {
-    fn of(rows: &Rows) -> Self {
+    fn new(rows: &Rows) -> Self {
         let columns = (0..rows.width).zip(0_u32..);
-        let features = columns.map(|(place, column)| Feature::of(column, rows.column(place).collect()));
+        let features = columns.map(|(place, column)| Feature::new(column, rows.column(place).collect()));
         let features: Vec<_> = features.filter(|feature| !feature.thresholds.is_empty()).collect();
         let bins = rows.iter().flat_map(|row| features.iter().map(|feature| feature.bin(row[feature.column as usize])));
         Self { bins: bins.collect(), features }
@@ -245,11 +225,11 @@ impl Binned {
     }
 
     /// Draws features and rows, and grows a tree on them.
-    fn tree(&self, left_over: &[f64], rng: &mut ChaCha8Rng) -> Vec<Branch> {
+    fn tree(&self, residual: &[f64], rng: &mut ChaCha8Rng) -> Vec<Branch> {
         let drawn = self.draw(rng);
-        let rows: Vec<u32> = (0_u32..).take(left_over.len()).filter(|_| rng.random_bool(ROW_SHARE)).collect();
+        let rows: Vec<u32> = (0_u32..).take(residual.len()).filter(|_| rng.random_bool(ROW_SHARE)).collect();
         let mut tree = vec![Branch::Leaf { value: 0.0 }];
-        let mut leaves = vec![self.leaf(0, rows, left_over, &drawn)];
+        let mut leaves = vec![self.leaf(0, rows, residual, &drawn)];
         while leaves.len() < LEAVES {
             let best = (0..leaves.len()).filter_map(|leaf| Some((leaf, leaves[leaf].split?)));
             let Some((leaf, split)) = best.reduce(|best, next| if next.1.gain > best.1.gain { next } else { best }) else {
@@ -272,13 +252,13 @@ impl Binned {
             let left_is_smaller = left.len() < right.len();
             let (small, large) = if left_is_smaller { (left, right) } else { (right, left) };
             let (of_small, of_large) = (children + usize::from(!left_is_smaller), children + usize::from(left_is_smaller));
-            let small = self.leaf(of_small, small, left_over, &drawn);
+            let small = self.leaf(of_small, small, residual, &drawn);
             let rest: Vec<_> = sums.iter().zip(&small.sums).map(|(both, small)| both.minus(*small)).collect();
             leaves.push(small);
             leaves.push(drawn.searched(of_large, large, rest));
         }
         for leaf in leaves {
-            let sum = leaf.rows.iter().map(|row| left_over[*row as usize]).sum::<f64>();
+            let sum = leaf.rows.iter().map(|row| residual[*row as usize]).sum::<f64>();
             let rows = u32::try_from(leaf.rows.len()).expect("fewer rows than 2^32");
             tree[leaf.place] = Branch::Leaf { value: RATE * sum / (f64::from(rows) + RIDGE) };
         }
@@ -303,10 +283,10 @@ impl Binned {
         Drawn { features, offsets }
     }
 
-    fn leaf(&self, place: usize, rows: Vec<u32>, left_over: &[f64], drawn: &Drawn) -> Leaf {
+    fn leaf(&self, place: usize, rows: Vec<u32>, residual: &[f64], drawn: &Drawn) -> Leaf {
         let mut sums = vec![Sum::default(); drawn.offsets[drawn.features.len()]];
         for row in &rows {
-            let (bins, value) = (self.row(*row), left_over[*row as usize]);
+            let (bins, value) = (self.row(*row), residual[*row as usize]);
             for (position, offset) in drawn.features.iter().zip(&drawn.offsets) {
                 sums[offset + usize::from(bins[*position])].add(value);
             }
@@ -367,13 +347,13 @@ mod tests {
     }
 
     #[test]
-    fn the_trees_in_the_flat_form_say_what_the_fit_left_over() {
+    fn the_trees_in_the_flat_form_say_what_the_fit_residual() {
         let (rows, targets) = synthetic(100, Seed(1));
-        let binned = Binned::of(&rows);
+        let binned = Binned::new(&rows);
         let targets: Vec<f64> = targets.into_iter().map(f64::from).collect();
         let tree = binned.tree(&targets, &mut Seed(3).rng());
-        let flat = Flat::of_trees([tree.as_slice()]);
-        for (row, prediction) in rows.iter().zip(flat.total(&rows, 0.0)) {
+        let compiled = CompiledTrees::new(rows.width, [tree.as_slice()]);
+        for (row, prediction) in rows.iter().zip(compiled.sum(&rows, 0.0).unwrap()) {
             assert!((f64::from(prediction.mean) - answer(&tree, row)).abs() < 1e-6);
         }
     }
@@ -382,7 +362,7 @@ mod tests {
     fn a_leaf_has_enough_rows_and_a_tree_few_leaves() {
         let (rows, targets) = synthetic(400, Seed(1));
         let targets: Vec<f64> = targets.into_iter().map(f64::from).collect();
-        let tree = Binned::of(&rows).tree(&targets, &mut Seed(3).rng());
+        let tree = Binned::new(&rows).tree(&targets, &mut Seed(3).rng());
         let leaves = tree.iter().filter(|branch| matches!(branch, Branch::Leaf { .. })).count();
         assert!((4..=LEAVES).contains(&leaves), "{leaves}");
         let mut ends = std::collections::BTreeMap::<u64, u32>::new();
@@ -395,10 +375,10 @@ mod tests {
     #[test]
     fn a_feature_of_many_values_has_few_bins_and_keeps_its_order() {
         let values: Vec<f32> = (0..10_000_u16).map(|value| f32::from(value).sqrt()).collect();
-        let feature = Feature::of(0, values.clone());
+        let feature = Feature::new(0, values.clone());
         assert!((200..MOST_BINS).contains(&feature.thresholds.len()), "{}", feature.thresholds.len());
         assert!(values.windows(2).all(|pair| feature.bin(pair[0]) <= feature.bin(pair[1])));
-        assert!(Feature::of(0, vec![3.0; 50]).thresholds.is_empty());
+        assert!(Feature::new(0, vec![3.0; 50]).thresholds.is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How sure a prediction is: the spread of a model's parts, made into the standard deviation of an error.
+//! Calibration: the standard deviation between the parts of a model, turned into that of its error.
 //!
 //! The trees of a forest disagree least where all of them are wrong alike, so that their spread says where a model is unsure but
 //! not by how much. Cells that a fit has not seen tell that.
@@ -6,13 +6,13 @@
 use super::quality::split;
 use super::{Entry, Error, Prediction, Rows, check_count};
 use crate::space::ModuleHash;
-use crate::statistics::distribution::normal_survival;
+use crate::statistics::distribution::{normal_density, normal_survival};
 use crate::unit::Seed;
 use serde::{Deserialize, Serialize};
 
 /// The parts of the cells, each of which is predicted by a fit on the others.
 const FOLDS: usize = 5;
-/// With so many rows in the parts that were predicted, the others are not: quantiles of them are known to about .01.
+/// The rows after which no more folds are predicted: quantiles of them are known to about .01.
 const ENOUGH: usize = 1_000;
 /// The coarse search goes by steps of a half power of two, the fine one by a twelfth.
 const COARSE: f64 = 0.5;
@@ -72,32 +72,30 @@ impl Calibration {
     /// Gneiting & Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 2007: the two numbers have the least
     /// continuous ranked probability score, which a few trainings that failed do not rule. The intervals: Vovk, "Cross-conformal
     /// predictors", 2015, with errors divided by their deviations (Papadopoulos et al., "Normalized nonconformity measures", 2008).
-    pub fn of(entry: &Entry, rows: &Rows, cells: &[ModuleHash], targets: &[f32], seed: Seed) -> Result<Self, Error> {
+    pub fn new(entry: &Entry, rows: &Rows, cells: &[ModuleHash], targets: &[f32], seed: Seed) -> Result<Self, Error> {
         check_count("targets", targets.len(), rows)?;
         let seed = seed.derive("calibration");
-        let Ok(fold_of) = split(cells, FOLDS, seed) else { return Ok(Self::NONE) };
+        let Ok(folds) = split(cells, FOLDS, seed) else { return Ok(Self::NONE) };
         let mut errors = Vec::new();
-        for fold in 0..FOLDS {
-            let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
-            let kept_targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
-            let model = match entry.fit(&rows.select(&kept), &kept_targets, seed.derive(&format!("fold {fold}"))) {
+        for (fold, [held_out, kept]) in folds.iter().enumerate() {
+            let seed = seed.derive(&format!("fold {fold}"));
+            let predicted = match entry.fit_and_predict(rows, targets, [kept, held_out], seed) {
                 Err(Error::TooFewRows { .. }) => return Ok(Self::NONE),
-                fitted => fitted?,
+                predicted => predicted?,
             };
-            let predicted = model.predict(&rows.select(&held_out))?;
-            errors.extend(held_out.iter().zip(predicted).map(|(row, prediction)| Miss::of(targets[*row], &prediction)));
+            errors.extend(held_out.iter().zip(predicted).map(|(row, prediction)| Miss::new(targets[*row], &prediction)));
             if errors.len() >= ENOUGH {
                 break;
             }
         }
-        Ok(Self::fit(&errors))
+        Ok(Self::from_misses(&errors))
     }
 
     /// The standard deviation that the error of a prediction is expected to have.
     #[must_use]
     pub fn deviation(&self, prediction: &Prediction) -> f32 {
-        let spread = self.factor * prediction.spread.unwrap_or_default();
-        (self.floor * self.floor + spread * spread).sqrt()
+        let std = self.factor * prediction.std.unwrap_or_default();
+        (self.floor * self.floor + std * std).sqrt()
     }
 
     /// The interval that holds the stated share of what a cell may reach.
@@ -122,9 +120,9 @@ impl Calibration {
 
     /// The numbers with the least score, and the ends of the errors.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "two numbers to seven digits")]
-    fn fit(misses: &[Miss]) -> Self {
+    fn from_misses(misses: &[Miss]) -> Self {
         let typical = (misses.iter().map(|miss| miss.error * miss.error).sum::<f64>() / misses.len().max(1) as f64).sqrt();
-        let has_spread = misses.iter().any(|miss| miss.spread > 0.0);
+        let has_spread = misses.iter().any(|miss| miss.std > 0.0);
         let score = |factor: f64, floor: f64| misses.iter().map(|miss| miss.score(factor, floor)).sum::<f64>();
         let powers = |from: i32, to: i32, step: f64| (from..=to).map(move |power| (f64::from(power) * step).exp2());
         let factors: Vec<f64> = std::iter::once(0.0).chain(powers(-8, 6, COARSE).filter(|_| has_spread)).collect();
@@ -139,7 +137,7 @@ impl Calibration {
             if value > 0.0 { powers(-5, 5, FINE).map(|part| part * value).collect() } else { vec![value] }
         };
         let (factor, floor) = best(&around(factor), &around(floor));
-        let deviation = |miss: &Miss| libm::hypot(floor, factor * miss.spread);
+        let deviation = |miss: &Miss| libm::hypot(floor, factor * miss.std);
         let errors = misses.iter().map(|miss| miss.error / deviation(miss)).filter(|error| error.is_finite());
         Self { factor: factor as f32, floor: floor as f32, ends: ends(errors.collect()) }
     }
@@ -170,16 +168,16 @@ fn ends(mut errors: Vec<f64>) -> [f32; 4] {
 #[derive(Clone, Copy, Debug)]
 struct Miss {
     error: f64,
-    spread: f64,
+    std: f64,
 }
 
 impl Miss {
-    fn of(target: f32, prediction: &Prediction) -> Self {
-        Self { error: f64::from(target) - f64::from(prediction.mean), spread: prediction.spread.unwrap_or_default().into() }
+    fn new(target: f32, prediction: &Prediction) -> Self {
+        Self { error: f64::from(target) - f64::from(prediction.mean), std: prediction.std.unwrap_or_default().into() }
     }
 
     fn score(self, factor: f64, floor: f64) -> f64 {
-        crps(self.error, (floor * floor + factor * factor * self.spread * self.spread).sqrt())
+        crps(self.error, (floor * floor + factor * factor * self.std * self.std).sqrt())
     }
 }
 
@@ -204,8 +202,7 @@ pub fn crps(error: f64, deviation: f64) -> f64 {
         return error.abs();
     }
     let z = error / deviation;
-    let density = (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
-    deviation * (z * (2.0 * normal_survival(-z) - 1.0) + 2.0 * density - 1.0 / std::f64::consts::PI.sqrt())
+    deviation * (z * (2.0 * normal_survival(-z) - 1.0) + 2.0 * normal_density(z) - 1.0 / std::f64::consts::PI.sqrt())
 }
 
 /// How far stated standard deviations are to be trusted.
@@ -225,10 +222,10 @@ impl Reliability {
     /// Compares targets with predictions; `None` of nothing.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
-    pub fn of(targets: &[f32], predictions: &[Prediction], calibration: &Calibration) -> Option<Self> {
+    pub fn new(targets: &[f32], predictions: &[Prediction], calibration: &Calibration) -> Option<Self> {
         let pairs = || targets.iter().zip(predictions);
         let errors: Vec<(f64, f64)> = pairs()
-            .map(|(target, prediction)| (Miss::of(*target, prediction).error, calibration.deviation(prediction).into()))
+            .map(|(target, prediction)| (Miss::new(*target, prediction).error, calibration.deviation(prediction).into()))
             .collect();
         let count = errors.len() as f64;
         let share = |holds: &dyn Fn(f64, f64) -> bool| {
@@ -274,12 +271,12 @@ mod tests {
         let misses: Vec<_> = normal(4_000, Seed(2))
             .into_iter()
             .zip(spreads)
-            .map(|(error, spread)| Miss { error: error * (0.09 + 4.0 * spread * spread).sqrt(), spread })
+            .map(|(error, std)| Miss { error: error * (0.09 + 4.0 * std * std).sqrt(), std })
             .collect();
-        let Calibration { factor, floor, .. } = Calibration::fit(&misses);
+        let Calibration { factor, floor, .. } = Calibration::from_misses(&misses);
         assert!((factor - 2.0).abs() < 0.2 && (floor - 0.3).abs() < 0.1, "{factor} and {floor}");
-        let without: Vec<_> = misses.iter().map(|miss| Miss { spread: 0.0, error: miss.error / 10.0 }).collect();
-        let Calibration { factor, floor, .. } = Calibration::fit(&without);
+        let without: Vec<_> = misses.iter().map(|miss| Miss { std: 0.0, error: miss.error / 10.0 }).collect();
+        let Calibration { factor, floor, .. } = Calibration::from_misses(&without);
         assert!(factor.abs() < 1e-9 && floor > 0.1, "{factor} and {floor}");
     }
 
@@ -289,13 +286,13 @@ mod tests {
         let mut rng = Seed(6).rng();
         let mut draw =
             |count: usize| -> Vec<f32> { (0..count).map(|_| -rng.random_range(f32::MIN_POSITIVE..1.0).ln() - 0.7).collect() };
-        let prediction = Prediction { mean: 0.0, spread: None };
+        let prediction = Prediction { mean: 0.0, std: None };
         for count in [60, 300, 2_000] {
             let (mut ninety, mut ninety_five) = (0.0, 0.0);
             for _ in 0..40 {
-                let misses: Vec<_> = draw(count).iter().map(|target| Miss::of(*target, &prediction)).collect();
+                let misses: Vec<_> = draw(count).iter().map(|target| Miss::new(*target, &prediction)).collect();
                 let unseen = draw(500);
-                let reliability = Reliability::of(&unseen, &[prediction; 500], &Calibration::fit(&misses)).unwrap();
+                let reliability = Reliability::new(&unseen, &[prediction; 500], &Calibration::from_misses(&misses)).unwrap();
                 ninety += reliability.coverage / 40.0;
                 ninety_five += reliability.coverage_of_95 / 40.0;
             }
@@ -328,13 +325,13 @@ mod tests {
         let noise = normal(5_000, Seed(4));
         #[expect(clippy::cast_possible_truncation, reason = "any number does")]
         let targets: Vec<f32> = noise.iter().map(|noise| *noise as f32).collect();
-        let predictions = vec![Prediction { mean: 0.0, spread: Some(1.0) }; targets.len()];
-        let right = Reliability::of(&targets, &predictions, &Calibration::NONE).unwrap();
+        let predictions = vec![Prediction { mean: 0.0, std: Some(1.0) }; targets.len()];
+        let right = Reliability::new(&targets, &predictions, &Calibration::NONE).unwrap();
         assert!((right.coverage - 0.9).abs() < 0.02 && right.miscalibration < 0.02, "{right:?}");
         assert!((right.coverage_of_95 - 0.95).abs() < 0.01, "{right:?}");
-        let sure = Reliability::of(&targets, &predictions, &Calibration { factor: 0.1, ..Calibration::NONE }).unwrap();
+        let sure = Reliability::new(&targets, &predictions, &Calibration { factor: 0.1, ..Calibration::NONE }).unwrap();
         assert!(sure.coverage < 0.3 && sure.miscalibration > 0.15 && sure.crps > right.crps, "{sure:?}");
-        assert_eq!(Reliability::of(&[], &[], &Calibration::NONE), None);
+        assert_eq!(Reliability::new(&[], &[], &Calibration::NONE), None);
     }
 
     #[test]
@@ -343,13 +340,13 @@ mod tests {
         let hashes = Cell::hashes(&cells(90));
         let (unseen, truth) = synthetic(300, Seed(2));
         for entry in SURROGATES {
-            let calibration = Calibration::of(entry, &rows, &hashes, &targets, Seed(3)).unwrap();
+            let calibration = Calibration::new(entry, &rows, &hashes, &targets, Seed(3)).unwrap();
             let predictions = entry.fit(&rows, &targets, Seed(3)).unwrap().predict(&unseen).unwrap();
-            let reliability = Reliability::of(&truth, &predictions, &calibration).unwrap();
+            let reliability = Reliability::new(&truth, &predictions, &calibration).unwrap();
             assert!((0.75..0.99).contains(&reliability.coverage), "{}: {reliability:?}", entry.name);
         }
         let forest = find("random-forest").unwrap();
-        let few = Calibration::of(forest, &rows.select(&[0, 1, 2, 3]), &hashes[..4], &targets[..4], Seed(3)).unwrap();
+        let few = Calibration::new(forest, &rows.select(&[0, 1, 2, 3]), &hashes[..4], &targets[..4], Seed(3)).unwrap();
         assert_eq!(few, Calibration::NONE);
     }
 }

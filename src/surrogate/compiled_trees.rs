@@ -1,9 +1,9 @@
-//! Regression trees laid out for scoring: those of a forest and those of boosting.
+//! Regression trees compiled for prediction: those of a forest and those of boosting.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Prediction, Rows};
+use super::{Error, Prediction, Rows};
 
 /// Rows that one thread scores at a time: few enough that they stay in its second-level cache while all trees pass by, and so many
 /// that a large forest, which does not stay there, is not fetched often.
@@ -12,8 +12,11 @@ const BLOCK: usize = 1_024;
 const LANES: usize = 8;
 
 /// Trees one after the other; the right child of a node stands next to the left one.
-#[derive(Debug, PartialEq)]
-pub(super) struct Flat {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Columns", into = "Columns")]
+pub(super) struct CompiledTrees {
+    /// The features of a row.
+    width: usize,
     nodes: Vec<Node>,
     /// The value of each node that is a leaf.
     values: Vec<f32>,
@@ -40,7 +43,7 @@ impl Node {
     }
 }
 
-/// A node of a tree that is not flat yet.
+/// A node of a fitted tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Branch {
     /// Left if the feature is at most the threshold.
@@ -49,59 +52,65 @@ pub(super) enum Branch {
     Leaf { value: f64 },
 }
 
-impl Flat {
-    /// Lays out trees. The first branch of each is its root; children are positions in the same tree.
+impl CompiledTrees {
+    /// Compiles trees for rows of `width` features. The first branch of each is its root; children are positions in the same tree.
     #[expect(clippy::cast_possible_truncation, reason = "fewer than 2^32 nodes; values to seven digits")]
-    pub(super) fn of_trees<'a>(trees: impl IntoIterator<Item = &'a [Branch]>) -> Self {
-        let mut flat = Self { nodes: Vec::new(), values: Vec::new(), roots: Vec::new() };
+    pub(super) fn new<'a>(width: usize, trees: impl IntoIterator<Item = &'a [Branch]>) -> Self {
+        let mut compiled = Self { width, nodes: Vec::new(), values: Vec::new(), roots: Vec::new() };
         for tree in trees {
-            let root = flat.nodes.len();
-            flat.roots.push(root as u32);
-            flat.nodes.push(Node::leaf(root as u32));
+            let root = compiled.nodes.len();
+            compiled.roots.push(root as u32);
+            compiled.nodes.push(Node::leaf(root as u32));
             let mut open = vec![(root, 0)];
             while let Some((place, branch)) = open.pop() {
-                flat.nodes[place] = match tree[branch] {
+                compiled.nodes[place] = match tree[branch] {
                     Branch::Leaf { value } => {
-                        flat.values.resize(flat.nodes.len(), 0.0);
-                        flat.values[place] = value as f32;
+                        compiled.values.resize(compiled.nodes.len(), 0.0);
+                        compiled.values[place] = value as f32;
                         Node::leaf(place as u32)
                     }
                     Branch::Split { feature, threshold, left, right } => {
-                        let children = flat.nodes.len();
-                        flat.nodes.extend([Node::leaf(0); 2]);
+                        let children = compiled.nodes.len();
+                        compiled.nodes.extend([Node::leaf(0); 2]);
                         open.extend([(children, left), (children + 1, right)]);
                         Node { threshold: rounded_down(threshold), feature, left: children as u32 }
                     }
                 };
             }
         }
-        flat
+        compiled
     }
 
-    /// Scores rows: the mean of the trees and the standard deviation between them.
+    /// Returns the number of features of a row.
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Predicts rows: the mean of the trees and the standard deviation between them.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "values to seven digits, a few hundred trees"
     )]
-    pub(super) fn predict(&self, rows: &Rows) -> Vec<Prediction> {
+    pub(super) fn mean(&self, rows: &Rows) -> Result<Vec<Prediction>, Error> {
         let trees = self.roots.len() as f64;
         self.score(rows, |sum, squares| {
             let mean = sum / trees;
             let variance = (squares / trees - mean * mean).max(0.0);
-            Prediction { mean: mean as f32, spread: Some(variance.sqrt() as f32) }
+            Prediction { mean: mean as f32, std: Some(variance.sqrt() as f32) }
         })
     }
 
-    /// Scores rows: the sum of the trees and of a start.
+    /// Predicts rows: the sum of the trees and of a start.
     #[expect(clippy::cast_possible_truncation, reason = "values to seven digits")]
-    pub(super) fn total(&self, rows: &Rows, start: f32) -> Vec<Prediction> {
-        self.score(rows, |sum, _| Prediction { mean: (f64::from(start) + sum) as f32, spread: None })
+    pub(super) fn sum(&self, rows: &Rows, start: f32) -> Result<Vec<Prediction>, Error> {
+        self.score(rows, |sum, _| Prediction { mean: (f64::from(start) + sum) as f32, std: None })
     }
 
-    /// Scores rows by the sum of the trees and the sum of their squares.
-    fn score(&self, rows: &Rows, said: impl Fn(f64, f64) -> Prediction + Sync) -> Vec<Prediction> {
-        let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
+    /// Predicts rows from the sum of the trees and the sum of their squares.
+    fn score(&self, rows: &Rows, said: impl Fn(f64, f64) -> Prediction + Sync) -> Result<Vec<Prediction>, Error> {
+        rows.check_width(self.width)?;
+        let mut predictions = vec![Prediction { mean: 0.0, std: None }; rows.len()];
         if rows.len() <= BLOCK {
             self.score_block(&rows.values, rows.width, &mut predictions, &said);
         } else {
@@ -110,7 +119,7 @@ impl Flat {
                 .zip(rows.values.par_chunks(BLOCK * rows.width))
                 .for_each(|(predictions, values)| self.score_block(values, rows.width, predictions, &said));
         }
-        predictions
+        Ok(predictions)
     }
 
     /// Trees outside, rows inside: a tree stays in the cache while the rows of the block pass through it.
@@ -156,14 +165,14 @@ impl Flat {
     }
 
     /// Whether every child and every feature exists, and every path ends: what a file must prove before it is scored.
-    fn is_sound(&self, width: usize) -> bool {
+    fn is_sound(&self) -> bool {
         let sound = |(place, node): (usize, &Node)| {
             let left = node.left as usize;
             let is_split =
-                left > place && left + 1 < self.nodes.len() && (node.feature as usize) < width && node.threshold.is_finite();
+                left > place && left + 1 < self.nodes.len() && (node.feature as usize) < self.width && node.threshold.is_finite();
             is_split || (left == place && self.values[place].is_finite())
         };
-        width > 0
+        self.width > 0
             && !self.roots.is_empty()
             && self.roots.iter().all(|root| (*root as usize) < self.nodes.len())
             && self.nodes.iter().enumerate().all(sound)
@@ -177,7 +186,7 @@ pub(super) fn rounded_down(threshold: f64) -> f32 {
     if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
 }
 
-/// Flat trees as they stand in a file: columns are a third of the size of a list of nodes.
+/// CompiledTrees trees as they stand in a file: columns are a third of the size of a list of nodes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Columns {
@@ -188,26 +197,29 @@ pub(super) struct Columns {
     left: Vec<u32>,
 }
 
-impl Columns {
-    pub(super) fn of(flat: &Flat, width: usize) -> Self {
+impl From<CompiledTrees> for Columns {
+    fn from(compiled: CompiledTrees) -> Self {
         Self {
-            width,
-            roots: flat.roots.clone(),
-            values: (0..flat.nodes.len()).map(|place| flat.value(place)).collect(),
-            features: flat.nodes.iter().map(|node| node.feature).collect(),
-            left: flat.nodes.iter().map(|node| node.left).collect(),
+            width: compiled.width,
+            values: (0..compiled.nodes.len()).map(|place| compiled.value(place)).collect(),
+            features: compiled.nodes.iter().map(|node| node.feature).collect(),
+            left: compiled.nodes.iter().map(|node| node.left).collect(),
+            roots: compiled.roots,
         }
     }
+}
 
-    /// The forest and the width of its rows; `None` if the columns describe no forest.
-    pub(super) fn into_flat(self) -> Option<(Flat, usize)> {
-        let equally_long = self.values.len() == self.features.len() && self.values.len() == self.left.len();
-        let nodes = self.values.iter().zip(self.features).zip(self.left).zip(0..);
+impl TryFrom<Columns> for CompiledTrees {
+    type Error = &'static str;
+
+    fn try_from(Columns { width, roots, values, features, left }: Columns) -> Result<Self, Self::Error> {
+        let equally_long = values.len() == features.len() && values.len() == left.len();
+        let nodes = values.iter().zip(features).zip(left).zip(0..);
         let node = |(((threshold, feature), left), place): (((&f32, u32), u32), u32)| {
             if left == place { Node::leaf(place) } else { Node { threshold: *threshold, feature, left } }
         };
-        let flat = Flat { nodes: nodes.map(node).collect(), values: self.values, roots: self.roots };
-        (equally_long && flat.is_sound(self.width)).then_some((flat, self.width))
+        let compiled = Self { width, nodes: nodes.map(node).collect(), values, roots };
+        (equally_long && compiled.is_sound()).then_some(compiled).ok_or("the nodes are no trees")
     }
 }
 
@@ -221,34 +233,34 @@ mod tests {
 
     #[test]
     fn a_row_on_the_threshold_goes_left() {
-        let flat = Flat::of_trees([stump(0.5).as_slice(), &[Branch::Leaf { value: 1.0 }]]);
+        let compiled = CompiledTrees::new(2, [stump(0.5).as_slice(), &[Branch::Leaf { value: 1.0 }]]);
         let mut rows = Rows::new(2);
         rows.push(&[9.0, 0.5]).unwrap();
         rows.push(&[9.0, 0.500_001]).unwrap();
-        let predictions = flat.predict(&rows);
-        assert_eq!(predictions[0], Prediction { mean: 2.0, spread: Some(1.0) });
-        assert_eq!(predictions[1], Prediction { mean: 3.0, spread: Some(2.0) });
+        let predictions = compiled.mean(&rows).unwrap();
+        assert_eq!(predictions[0], Prediction { mean: 2.0, std: Some(1.0) });
+        assert_eq!(predictions[1], Prediction { mean: 3.0, std: Some(2.0) });
     }
 
     #[test]
     fn a_threshold_between_two_numbers_separates_them_still() {
         let low = 0.1_f32;
         let high = low.next_up();
-        let flat = Flat::of_trees([stump(f64::midpoint(low.into(), high.into())).as_slice()]);
+        let compiled = CompiledTrees::new(2, [stump(f64::midpoint(low.into(), high.into())).as_slice()]);
         let mut rows = Rows::new(2);
         rows.push(&[0.0, low]).unwrap();
         rows.push(&[0.0, high]).unwrap();
-        let said: Vec<_> = flat.total(&rows, 0.0).iter().map(|prediction| prediction.mean).collect();
+        let said: Vec<_> = compiled.sum(&rows, 0.0).unwrap().iter().map(|prediction| prediction.mean).collect();
         assert_eq!(said, [3.0, 5.0]);
     }
 
     #[test]
     fn columns_that_describe_no_forest_are_refused() {
-        let columns = || Columns::of(&Flat::of_trees([stump(0.5).as_slice()]), 2);
-        assert!(columns().into_flat().is_some());
-        assert!(Columns { width: 1, ..columns() }.into_flat().is_none(), "a feature that rows lack");
-        assert!(Columns { left: vec![1, 0, 2], ..columns() }.into_flat().is_none(), "a path without end");
-        assert!(Columns { roots: vec![7], ..columns() }.into_flat().is_none(), "a root that does not exist");
-        assert!(Columns { values: vec![0.5], ..columns() }.into_flat().is_none(), "columns of different lengths");
+        let columns = || Columns::from(CompiledTrees::new(2, [stump(0.5).as_slice()]));
+        assert!(CompiledTrees::try_from(columns()).is_ok());
+        assert!(CompiledTrees::try_from(Columns { width: 1, ..columns() }).is_err(), "a feature that rows lack");
+        assert!(CompiledTrees::try_from(Columns { left: vec![1, 0, 2], ..columns() }).is_err(), "a path without end");
+        assert!(CompiledTrees::try_from(Columns { roots: vec![7], ..columns() }).is_err(), "a root that does not exist");
+        assert!(CompiledTrees::try_from(Columns { values: vec![0.5], ..columns() }).is_err(), "columns of different lengths");
     }
 }

@@ -1,4 +1,4 @@
-//! The file of a model or of a judge: one JSON document.
+//! The file of a model or of a rule classifier: one JSON document.
 
 use std::fmt;
 use std::io::Write as _;
@@ -33,9 +33,9 @@ pub(super) struct Document {
     pub(super) warm: Option<Target>,
     /// The network around the cells: what a cell costs is one of the features.
     pub(super) skeleton: Skeleton,
-    /// The lowest and the highest value of the fit; a judge has none.
+    /// The lowest and the highest value of the fit; a rule classifier has none.
     pub(super) range: Option<(f32, f32)>,
-    /// How sure its predictions are; a judge has none.
+    /// How sure its predictions are; a rule classifier has none.
     pub(super) calibration: Option<Calibration>,
     /// The sizes of the cells of the fit.
     pub(super) fitted_range: FittedRange,
@@ -105,7 +105,12 @@ impl Document {
         serde_json::from_slice(&json).map_err(malformed)
     }
 
-    /// What the model sees of a cell, if this program computes that.
+    /// Returns the error of a file that holds another model than expected.
+    pub(super) fn other_model(&self, path: &Path, expected: String) -> Error {
+        Error::OtherModel { path: path.to_owned(), expected, found: self.model.clone() }
+    }
+
+    /// Returns the features that the model was fitted on, if this program computes them.
     pub(super) fn features(&self, path: &Path) -> Result<Features, Error> {
         let malformed =
             |error: &dyn fmt::Display| Error::Malformed { path: path.to_owned(), source: serde::de::Error::custom(error) };

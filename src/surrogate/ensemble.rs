@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::boosting::Boosting;
+use super::entry::restore;
 use super::forest::Forest;
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::unit::Seed;
@@ -18,36 +19,20 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Breiman, Stacked regressions, 1996, with equal weights",
     most_rows: None,
     fit: |rows, targets, seed| Ok(Box::new(Ensemble::fit(rows, targets, seed)?)),
-    restore: |parameters| Ok(Box::new(Ensemble::restore(parameters)?)),
+    restore: restore::<Ensemble>,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Ensemble {
     forest: Forest,
     boosting: Boosting,
-}
-
-/// An ensemble as it stands in a file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    forest: serde_json::Value,
-    boosting: serde_json::Value,
 }
 
 impl Ensemble {
     fn fit(rows: &Rows, targets: &[f32], seed: Seed) -> Result<Self, Error> {
         let (forest, boosting) = rayon::join(|| Forest::fit(rows, targets, seed), || Boosting::fit(rows, targets, seed));
         Ok(Self { forest: forest?, boosting })
-    }
-
-    fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
-        let Stored { forest, boosting } = serde_json::from_value(parameters)?;
-        let (forest, boosting) = (Forest::restore(forest)?, Boosting::restore(boosting)?);
-        if forest.width() != boosting.width() {
-            return Err(serde::de::Error::custom("the two parts are of rows of different widths"));
-        }
-        Ok(Self { forest, boosting })
     }
 }
 
@@ -58,18 +43,23 @@ impl Surrogate for Ensemble {
     }
 
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {
-        serde_json::to_value(Stored { forest: self.forest.parameters()?, boosting: self.boosting.parameters()? })
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.forest.0.width() == self.boosting.trees.width() {
+            Ok(())
+        } else {
+            Err("the two parts are of rows of different widths")
+        }
     }
 }
 
 /// The mean, and the standard deviation of a number that is from one part or from the other with equal chances.
 fn mixed(forest: Prediction, boosting: Prediction) -> Prediction {
     let half_apart = (forest.mean - boosting.mean) / 2.0;
-    let spread = forest.spread.unwrap_or_default();
-    Prediction {
-        mean: f32::midpoint(forest.mean, boosting.mean),
-        spread: Some((spread * spread / 2.0 + half_apart * half_apart).sqrt()),
-    }
+    let std = forest.std.unwrap_or_default();
+    Prediction { mean: f32::midpoint(forest.mean, boosting.mean), std: Some((std * std / 2.0 + half_apart * half_apart).sqrt()) }
 }
 
 #[cfg(test)]
@@ -85,13 +75,13 @@ mod tests {
         let (forest, boosting) = (predict("random-forest"), predict("gradient-boosting"));
         for ((both, forest), boosting) in predict("ensemble").into_iter().zip(forest).zip(boosting) {
             assert!((2.0 * both.mean - forest.mean - boosting.mean).abs() < 1e-5);
-            assert!(both.spread.unwrap() >= (forest.mean - boosting.mean).abs() / 2.0);
+            assert!(both.std.unwrap() >= (forest.mean - boosting.mean).abs() / 2.0);
         }
     }
 
     #[test]
     fn parts_that_disagree_are_uncertain_though_each_is_sure() {
-        let part = |mean, spread| Prediction { mean, spread };
-        assert_eq!(mixed(part(0.2, Some(0.0)), part(0.4, None)).spread, Some(0.1));
+        let part = |mean, std| Prediction { mean, std };
+        assert_eq!(mixed(part(0.2, Some(0.0)), part(0.4, None)).std, Some(0.1));
     }
 }

@@ -1,11 +1,12 @@
-//! What a kind of surrogate is: its name, where it comes from, and how it is fitted.
+//! A kind of surrogate: its name, its source, and how it is fitted.
 
 use rand::seq::index;
+use serde::de::DeserializeOwned;
 
-use super::{Error, Rows, SURROGATES, Surrogate, check_count, check_finite};
+use super::{Error, Prediction, Rows, SURROGATES, Surrogate, check_count, check_finite, pick};
 use crate::unit::Seed;
 
-/// What comes of a fit.
+/// The result of a fit.
 type Fitted = Result<Box<dyn Surrogate>, Error>;
 
 /// A kind of surrogate.
@@ -15,7 +16,7 @@ pub struct Entry {
     pub name: &'static str,
     /// One line that says what it is.
     pub about: &'static str,
-    /// Where it was described.
+    /// The paper that describes it.
     pub source: &'static str,
     /// The most rows that it is fitted on, drawn by the seed from more; `None` if it takes all.
     pub most_rows: Option<usize>,
@@ -23,7 +24,7 @@ pub struct Entry {
     pub(super) restore: fn(serde_json::Value) -> serde_json::Result<Box<dyn Surrogate>>,
 }
 
-/// Fewer rows than this teach nothing.
+/// The fewest rows of a fit.
 pub const FEWEST_ROWS: usize = 5;
 
 impl Entry {
@@ -45,15 +46,23 @@ impl Entry {
         }
         check_finite(targets)?;
         match self.drawn(rows.len(), seed) {
-            Some(places) => {
-                let targets: Vec<f32> = places.iter().map(|place| targets[*place]).collect();
-                (self.fit)(&rows.select(&places), &targets, seed)
-            }
+            Some(places) => (self.fit)(&rows.select(&places), &pick(targets, &places), seed),
             None => (self.fit)(rows, targets, seed),
         }
     }
 
-    /// Which of so many rows a fit with this seed uses, ascending; `None` if it uses all.
+    /// Fits some rows and predicts others.
+    pub(super) fn fit_and_predict(
+        &self,
+        rows: &Rows,
+        targets: &[f32],
+        [training, unseen]: [&[usize]; 2],
+        seed: Seed,
+    ) -> Result<Vec<Prediction>, Error> {
+        self.fit(&rows.select(training), &pick(targets, training), seed)?.predict(&rows.select(unseen))
+    }
+
+    /// Returns which of a number of rows a fit with this seed uses, ascending; `None` if it uses all.
     #[must_use]
     pub fn drawn(&self, rows: usize, seed: Seed) -> Option<Vec<usize>> {
         let most = self.most_rows.filter(|most| rows > *most)?;
@@ -63,11 +72,20 @@ impl Entry {
     }
 }
 
+/// Restores a surrogate from its parameters.
+pub(super) fn restore<S: Surrogate + DeserializeOwned + 'static>(
+    parameters: serde_json::Value,
+) -> serde_json::Result<Box<dyn Surrogate>> {
+    let surrogate: S = serde_json::from_value(parameters)?;
+    surrogate.check().map_err(serde::de::Error::custom)?;
+    Ok(Box::new(surrogate))
+}
+
 /// Finds a surrogate by its name.
 ///
 /// # Errors
 ///
 /// [`Error::UnknownSurrogate`] with the names that there are.
 pub fn find(name: &str) -> Result<&'static Entry, Error> {
-    SURROGATES.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownSurrogate { name: name.to_owned() })
+    SURROGATES.iter().find(|entry| entry.name == name).ok_or_else(|| Error::UnknownSurrogate(name.to_owned()))
 }

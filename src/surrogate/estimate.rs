@@ -1,18 +1,18 @@
-//! What a model says of a cell, and how sure it is.
+//! The prediction of a model for a cell with its error bars.
 
 use super::{Coverage, Model, Prediction, Quantity};
 use crate::space::Cell;
 
-/// What a model says of a cell, and how sure it is, in the unit of its targets.
+/// The prediction of a model for a cell with its error bars, in the unit of its targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// The value expected.
     pub mean: f32,
     /// The standard deviation of its error.
     pub deviation: f32,
-    /// What the cell reaches with a chance of 90 %.
+    /// The prediction interval of 90 %.
     pub interval_90: [f32; 2],
-    /// What the cell reaches with a chance of 95 %.
+    /// The prediction interval of 95 %.
     pub interval_95: [f32; 2],
     /// Whether the cell is larger or smaller than all of the fit: how sure the model is can hardly be said then, and its error bars
     /// are widened if held-out sizes tell how far.
@@ -20,7 +20,7 @@ pub struct Estimate {
 }
 
 impl Model {
-    /// Says how sure the model is of its predictions.
+    /// Adds error bars to predictions.
     ///
     /// # Shapes
     ///
@@ -33,17 +33,17 @@ impl Model {
 
     fn estimate(&self, cell: &Cell, prediction: &Prediction) -> Estimate {
         let mean = prediction.mean;
-        let is_outside = !self.fitted_range().contains(cell);
-        let growth = self.widening().filter(|_| is_outside).unwrap_or(1.0);
+        let is_outside = !self.fitted_range.contains(cell);
+        let growth = self.widening.filter(|_| is_outside).unwrap_or(1.0);
         // No accuracy is outside 0 to 1, and no time is negative.
-        let most = if self.target().quantity == Quantity::ValidationAccuracy { 1.0 } else { f32::MAX };
+        let most = if self.target.quantity == Quantity::ValidationAccuracy { 1.0 } else { f32::MAX };
         let interval = |coverage| {
-            let ends = self.calibration().interval(prediction, coverage);
+            let ends = self.calibration.interval(prediction, coverage);
             ends.map(|end| (mean + growth * (end - mean)).clamp(0.0, most))
         };
         Estimate {
             mean,
-            deviation: growth * self.calibration().deviation(prediction),
+            deviation: growth * self.calibration.deviation(prediction),
             interval_90: interval(Coverage::Ninety),
             interval_95: interval(Coverage::NinetyFive),
             is_outside,
@@ -70,7 +70,7 @@ mod tests {
             let model = Model::fit(&SURROGATES[0], target, &features(), &rows, &fitted, &values, Seed(1)).unwrap();
             let estimates = model.estimates(&five, &model.predict_all(&five).unwrap());
             assert!(estimates.iter().zip(&five).all(|(estimate, cell)| estimate.is_outside == (cell.vertices() == 5)));
-            assert_eq!(model.widening(), None, "7 cells of at most 3 vertices tell nothing");
+            assert_eq!(model.widening, None, "7 cells of at most 3 vertices tell nothing");
             for Estimate { mean, deviation, interval_90: [low, high], interval_95: [lowest, highest], .. } in estimates {
                 assert!(0.0 <= lowest && lowest <= low && low <= mean && mean <= high && high <= highest && deviation >= 0.0);
                 assert!(highest <= 1.0 || quantity == Quantity::TrainingTime);
@@ -88,16 +88,16 @@ mod tests {
         let values: Vec<f32> = sample.iter().map(|cell| if cell.vertices() == 5 { 900.0 } else { seconds(cell) }).collect();
         let target = Target { quantity: Quantity::TrainingTime, epochs: Epochs(4) };
         let model = Model::fit(&SURROGATES[0], target, &features(), &rows, &sample, &values, Seed(1)).unwrap();
-        let growth = model.widening().unwrap();
+        let growth = model.widening.unwrap();
         assert!(growth > 1.5, "{growth}");
         let six =
             Cell::from_texts("010000001000000100000010000001000000", "input,maxpool3x3,maxpool3x3,maxpool3x3,maxpool3x3,output");
         for (cell, expected) in [(five[90], 1.0), (six.unwrap(), growth)] {
             let prediction = model.predict_all(&[cell]).unwrap()[0];
             let found = model.estimates(&[cell], &[prediction])[0];
-            let [_, high] = model.calibration().interval(&prediction, Coverage::Ninety);
+            let [_, high] = model.calibration.interval(&prediction, Coverage::Ninety);
             let ratios = [
-                found.deviation / model.calibration().deviation(&prediction),
+                found.deviation / model.calibration.deviation(&prediction),
                 (found.interval_90[1] - found.mean) / (high - found.mean),
             ];
             assert!(ratios.iter().all(|ratio| (ratio / expected - 1.0).abs() < 1e-3), "{cell}: {ratios:?}, expected {expected}");

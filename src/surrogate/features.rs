@@ -62,9 +62,8 @@ impl Features {
     /// # Ok::<(), nasbench::surrogate::Error>(())
     /// ```
     pub fn new<N: AsRef<str>>(encodings: &[N], space: &Space) -> Result<Self, Error> {
-        let found = encodings
-            .iter()
-            .map(|name| encoding(name.as_ref()).ok_or_else(|| Error::UnknownEncoding { name: name.as_ref().to_owned() }));
+        let found =
+            encodings.iter().map(|name| encoding(name.as_ref()).ok_or_else(|| Error::UnknownEncoding(name.as_ref().to_owned())));
         let found: Vec<_> = found.collect::<Result<_, _>>()?;
         if found.is_empty() {
             return Err(Error::NoEncodings);
@@ -143,7 +142,7 @@ impl Features {
     /// channels for one, [`Error::Warm`] if more must be known than the cells.
     pub fn rows(&self, cells: &[Cell]) -> Result<Rows, Error> {
         match self.warm {
-            Some(target) => Err(Error::Warm { target }),
+            Some(target) => Err(Error::Warm(target)),
             None => self.rows_of_cells(cells),
         }
     }

@@ -1,8 +1,9 @@
 //! Fits a model on what a table says of its cells: the surrogate, its noise, and beside an accuracy the training time.
 
 use super::quality::cross_validate;
-use super::store::StoredJudge;
-use super::{Entry, Error, Features, FittedRange, Judge, Lesson, Model, Noise, Prediction, Quantity, Rows, Target, judge};
+use super::rule_classifier::{self, RuleClassifier};
+use super::store::StoredClassifier;
+use super::{Entry, Error, Features, FittedRange, Model, Noise, Prediction, Quantity, Rows, Target, TrainingSet};
 use crate::table::Table;
 use crate::unit::Seed;
 
@@ -31,32 +32,38 @@ impl Model {
     /// # Errors
     ///
     /// As [`fit`](Self::fit); [`Error::UnknownCell`] if `warm` lacks one of the cells.
-    pub fn fit_on(table: &Table, lesson: &Lesson, warm: Option<&Lesson>, options: &FitOptions) -> Result<(Self, Rows), Error> {
+    pub fn fit_on(
+        table: &Table,
+        set: &TrainingSet,
+        warm: Option<&TrainingSet>,
+        options: &FitOptions,
+    ) -> Result<(Self, Rows), Error> {
         let FitOptions { surrogate, features, benchmark, seed } = options;
-        let of_cells = features.rows(lesson.cells())?;
+        let of_cells = features.rows(&set.cells)?;
         let (features, rows) = match warm {
             None => (features.clone(), of_cells),
             Some(warm) => {
-                let values = warm.choose(lesson.hashes())?;
-                (features.clone().with_warm(warm.target()), of_cells.with_column(values.values())?)
+                let values = warm.choose(&set.hashes)?;
+                (features.clone().with_warm(warm.target), of_cells.with_column(&values.values)?)
             }
         };
-        let mut model = lesson.fit(surrogate, &features, &rows, *seed)?;
-        if lesson.target().quantity == Quantity::ValidationAccuracy {
-            let times = Lesson::of(table, Target { quantity: Quantity::TrainingTime, ..lesson.target() });
-            match times.and_then(|times| times.choose(lesson.hashes())) {
+        let mut model = set.fit(surrogate, &features, &rows, *seed)?;
+        if set.target.quantity == Quantity::ValidationAccuracy {
+            let times = TrainingSet::new(table, Target { quantity: Quantity::TrainingTime, ..set.target });
+            match times.and_then(|times| times.choose(&set.hashes)) {
                 Err(Error::NothingToLearn { .. } | Error::UnknownCell { .. }) => {}
                 times => {
                     let (times, features) = (times?, &options.features);
-                    model = model.with_time(times.fit(surrogate, features, &features.rows(times.cells())?, *seed)?)?;
+                    model = model.with_time(times.fit(surrogate, features, &features.rows(&times.cells)?, *seed)?)?;
                 }
             }
         }
-        Ok((model.with_benchmark(benchmark.clone()), rows))
+        model.benchmark.clone_from(benchmark);
+        Ok((model, rows))
     }
 }
 
-impl Lesson {
+impl TrainingSet {
     /// Fits a surrogate on the rows of features of these cells, with the noise of their repeats. Of accuracies without a second training
     /// of any cell, the noise is that of the residuals of a cross-validation, which is an upper bound.
     ///
@@ -65,19 +72,19 @@ impl Lesson {
     /// As [`Model::fit`].
     pub fn fit(&self, surrogate: &Entry, features: &Features, rows: &Rows, seed: Seed) -> Result<Model, Error> {
         let seed = seed.derive(surrogate.name);
-        let model = Model::fit(surrogate, self.target(), features, rows, self.cells(), self.values(), seed)?;
-        let noise = match Noise::of_repeats(&means(&model.predict(rows)?), self.of_repeats()) {
-            None if self.target().quantity == Quantity::ValidationAccuracy => {
-                let targets = (Quantity::ValidationAccuracy, self.values());
-                match cross_validate(surrogate, rows, self.hashes(), targets, FOLDS, seed.derive("noise")) {
-                    Ok(quality) => Noise::of_residuals(&means(&quality.predictions), self.values()),
+        let mut model = Model::fit(surrogate, self.target, features, rows, &self.cells, &self.values, seed)?;
+        model.noise = match Noise::of_repeats(&means(&model.predict(rows)?), &self.repeats) {
+            None if self.target.quantity == Quantity::ValidationAccuracy => {
+                let targets = (Quantity::ValidationAccuracy, self.values.as_slice());
+                match cross_validate(surrogate, rows, &self.hashes, targets, FOLDS, seed.derive("noise")) {
+                    Ok(quality) => Noise::of_residuals(&means(&quality.predictions), &self.values),
                     Err(Error::Folds { .. } | Error::TooFewRows { .. }) => None,
                     Err(error) => return Err(error),
                 }
             }
             noise => noise,
         };
-        Ok(model.with_noise(noise))
+        Ok(model)
     }
 }
 
@@ -85,15 +92,16 @@ fn means(predictions: &[Prediction]) -> Vec<f32> {
     predictions.iter().map(|prediction| prediction.mean).collect()
 }
 
-impl StoredJudge {
-    /// Fits the rules that tell the [promising](judge::PROMISING) cells by their accuracy.
+impl StoredClassifier {
+    /// Fits the rules that tell the [promising](rule_classifier::PROMISING) cells by their accuracy.
     ///
     /// # Errors
     ///
-    /// As [`Judge::fit`].
-    pub fn fit(lesson: &Lesson, features: Features, rows: &Rows) -> Result<Self, Error> {
-        let judge = Judge::fit(rows, features.names(), &judge::best(lesson.values(), judge::PROMISING)?)?;
-        let (training_cells, fitted_range) = (lesson.hashes().to_vec(), FittedRange::of(lesson.cells()));
-        Ok(Self { judge, target: lesson.target(), features, training_cells, fitted_range })
+    /// As [`RuleClassifier::fit`].
+    pub fn fit(set: &TrainingSet, features: Features, rows: &Rows) -> Result<Self, Error> {
+        let promising = rule_classifier::best(&set.values, rule_classifier::PROMISING)?;
+        let classifier = RuleClassifier::fit(rows, features.names(), &promising)?;
+        let (training_cells, fitted_range) = (set.hashes.clone(), FittedRange::new(&set.cells));
+        Ok(Self { classifier, target: set.target, features, training_cells, fitted_range })
     }
 }

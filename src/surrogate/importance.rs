@@ -1,22 +1,22 @@
-//! Which features a surrogate relies on: how much worse it orders unseen cells when the values of one are exchanged between them.
+//! Permutation importance: how much worse a surrogate orders unseen cells when the values of one feature are exchanged between them.
 
 use rand::seq::SliceRandom as _;
 use rayon::prelude::*;
 
-use super::quality::split;
-use super::{Entry, Error, Rows, check_count};
+use super::quality::{decimals, split};
+use super::{Entry, Error, Rows, check_count, pick};
 use crate::space::ModuleHash;
 use crate::statistics::{kendall_tau_b, mean, rmse};
 use crate::unit::Seed;
 
-/// One of so many parts of the cells is held out.
+/// One of this many parts of the cells is held out.
 const FOLDS: usize = 5;
-/// Of more rows that are held out only so many are predicted.
+/// The most held-out rows that are predicted.
 const MOST_ROWS: usize = 2_000;
-/// How often the values of a feature are exchanged.
+/// The number of permutations of a feature.
 const TIMES: usize = 5;
 
-/// What a feature is worth to a surrogate.
+/// The importance of a feature for a surrogate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Importance {
     /// The feature.
@@ -58,13 +58,10 @@ pub fn importances(
     check_count("targets", targets.len(), rows)?;
     let seed = seed.derive("importance");
     check_count("hashes", cells.len(), rows)?;
-    let fold_of = split(cells, FOLDS, seed)?;
-    let (mut held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == 0);
+    let [mut held_out, kept] = split(cells, FOLDS, seed)?.swap_remove(0);
     held_out.truncate(MOST_ROWS);
-    let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<f32>>();
-    let model = entry.fit(&rows.select(&kept), &of(&kept), seed)?;
-    let (unseen, truth) = (rows.select(&held_out), of(&held_out));
-    let truth: Vec<f64> = truth.into_iter().map(f64::from).collect();
+    let model = entry.fit(&rows.select(&kept), &pick(targets, &kept), seed)?;
+    let (unseen, truth) = (rows.select(&held_out), decimals(&pick(targets, &held_out)));
     let measured = |rows: &Rows| -> Result<(f64, f64), Error> {
         let predicted: Vec<f64> = model.predict(rows)?.iter().map(|prediction| prediction.mean.into()).collect();
         // Predictions that are all equal have no order to lose.

@@ -1,7 +1,7 @@
 //! Surrogates: models that, fitted on measured cells, predict the others.
 //!
 //! [`Features`] make a row of numbers of a cell, an [`Entry`] of [`SURROGATES`] fits rows and targets, [`quality`] says how
-//! far to trust the fit, [`store`] keeps it, and [`SurrogateOracle`] answers searches with it. [`judge`] is the readable
+//! far to trust the fit, [`store`] keeps it, and [`SurrogateOracle`] answers searches with it. [`rule_classifier`] is the readable
 //! companion: a small tree that says which cells are promising. A new surrogate is one file with an `ENTRY`, one `mod` line
 //! and one line of [`SURROGATES`].
 
@@ -19,16 +19,17 @@ mod fit;
 #[cfg(feature = "classic-ml")]
 mod forest;
 pub mod importance;
-pub mod judge;
-mod lesson;
 mod noise;
 mod oracle;
+pub(crate) mod perceptron;
 pub mod quality;
 mod range;
+pub mod rule_classifier;
 pub mod store;
 #[cfg(feature = "classic-ml")]
 mod svr;
 mod target;
+mod training_set;
 
 use std::path::PathBuf;
 
@@ -37,13 +38,13 @@ pub use entry::{Entry, FEWEST_ROWS, find};
 pub use estimate::Estimate;
 pub use features::Features;
 pub use fit::FitOptions;
-pub use judge::Judge;
-pub use lesson::Lesson;
 pub use noise::Noise;
 pub use oracle::SurrogateOracle;
 pub use range::FittedRange;
+pub use rule_classifier::RuleClassifier;
 pub use store::Model;
 pub use target::{QUANTITIES, Quantity, Target};
+pub use training_set::TrainingSet;
 
 use crate::network::{self, ENCODINGS};
 use crate::space::{self, Cell, ModuleHash};
@@ -59,6 +60,7 @@ pub const SURROGATES: &[Entry] = &[
     boosting::ENTRY,
     #[cfg(feature = "classic-ml")]
     ensemble::ENTRY,
+    perceptron::ENTRY,
 ];
 
 /// What went wrong with a surrogate.
@@ -66,17 +68,11 @@ pub const SURROGATES: &[Entry] = &[
 #[non_exhaustive]
 pub enum Error {
     /// No surrogate has this name.
-    #[error("unknown surrogate `{name}` (known: {})", known_surrogates())]
-    UnknownSurrogate {
-        /// The name given.
-        name: String,
-    },
+    #[error("unknown surrogate `{0}` (known: {known})", known = known_surrogates())]
+    UnknownSurrogate(String),
     /// No encoding has this name.
-    #[error("unknown encoding `{name}` (known: {})", known_encodings())]
-    UnknownEncoding {
-        /// The name given.
-        name: String,
-    },
+    #[error("unknown encoding `{0}` (known: {known})", known = joined(ENCODINGS.iter().map(|encoding| encoding.name)))]
+    UnknownEncoding(String),
     /// Features are made of encodings.
     #[error("no encodings, expected at least one")]
     NoEncodings,
@@ -105,20 +101,14 @@ pub enum Error {
         source: network::Error,
     },
     /// No target has this name.
-    #[error("unknown target `{name}` (known: {})", target_names())]
-    UnknownTarget {
-        /// The name given.
-        name: String,
-    },
+    #[error("unknown target `{0}` (known: {known})", known = joined(QUANTITIES.iter().map(|quantity| quantity.name())))]
+    UnknownTarget(String),
     /// A table has no such budget.
     #[error(transparent)]
     Table(#[from] table::Error),
     /// No cell of a table has a value of the target.
-    #[error("no cell has a {target}: there is nothing to learn")]
-    NothingToLearn {
-        /// What is to be learned.
-        target: Target,
-    },
+    #[error("no cell has a {0}: there is nothing to learn")]
+    NothingToLearn(Target),
     /// More cells are to be fitted on than there are.
     #[error("{found} cells to fit on, expected at most {known}: no more have a {target}")]
     TooFewCells {
@@ -168,7 +158,7 @@ pub enum Error {
     Count {
         /// What was counted.
         what: &'static str,
-        /// The number of rows.
+        /// Returns the number of rows.
         expected: usize,
         /// How many there are.
         found: usize,
@@ -189,7 +179,7 @@ pub enum Error {
         /// The different cells.
         cells: usize,
     },
-    /// Too few cells to fit on so many and to predict others.
+    /// Too few cells are left to predict.
     #[error("{training} of {cells} cells to fit on, expected at most {}: a surrogate is assessed on the others", cells.saturating_sub(2))]
     Split {
         /// The cells to fit on.
@@ -222,19 +212,13 @@ pub enum Error {
         found: Target,
     },
     /// A model knows what cells reached in cheaper trainings, and nobody said that.
-    #[error("the model also needs the {target} of each cell")]
-    Warm {
-        /// What must be known.
-        target: Target,
-    },
+    #[error("the model also needs the {0} of each cell")]
+    Warm(Target),
     /// A model does not know how far repeats lie apart.
-    #[error("the noise of the {target} is not known: no cell had two repeats")]
-    NoNoise {
-        /// What the model predicts.
-        target: Target,
-    },
+    #[error("the noise of the {0} is not known: no cell had two repeats")]
+    NoNoise(Target),
     /// No model was fitted for this budget.
-    #[error("no model predicts {epochs} epochs (known: {})", listed(known))]
+    #[error("no model predicts {epochs} epochs (known: {})", joined(known))]
     Budget {
         /// The budget asked for.
         epochs: Epochs,
@@ -291,20 +275,12 @@ pub enum Error {
 }
 
 fn known_surrogates() -> String {
-    let names = SURROGATES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+    let names = joined(SURROGATES.iter().map(|entry| entry.name));
     if cfg!(feature = "classic-ml") { names } else { format!("{names}; the others need the cargo feature `classic-ml`") }
 }
 
-fn known_encodings() -> String {
-    ENCODINGS.iter().map(|encoding| encoding.name).collect::<Vec<_>>().join(", ")
-}
-
-fn target_names() -> String {
-    QUANTITIES.iter().map(|quantity| quantity.name()).collect::<Vec<_>>().join(", ")
-}
-
-fn listed(budgets: &[Epochs]) -> String {
-    budgets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Rows of features, one after the other.
@@ -319,7 +295,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Starts without rows.
+    /// Makes an empty list of rows.
     ///
     /// # Panics
     ///
@@ -346,25 +322,25 @@ impl Rows {
         Ok(())
     }
 
-    /// The number of features of a row.
+    /// Returns the number of features of a row.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.values.len() / self.width
     }
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// A row.
+    /// Returns a row.
     ///
     /// # Panics
     ///
@@ -374,20 +350,20 @@ impl Rows {
         &self.values[index * self.width..(index + 1) * self.width]
     }
 
-    /// The rows, in order.
+    /// Iterates over the rows.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.width)
     }
 
-    /// Some of the rows, in the order of `indices`.
+    /// Returns some of the rows, in the order of `indices`.
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
         let values = indices.iter().flat_map(|index| self.row(*index)).copied().collect();
         Self { width: self.width, values }
     }
 
-    /// The rows with one more feature behind the others.
+    /// Adds one more feature behind the others.
     ///
     /// # Errors
     ///
@@ -404,25 +380,25 @@ impl Rows {
         Ok(wider)
     }
 
-    /// One feature of all rows.
+    /// Iterates over one feature of all rows.
     fn column(&self, column: usize) -> impl Iterator<Item = f32> + Clone {
         self.values.iter().skip(column).step_by(self.width).copied()
     }
 
-    /// Passes rows as wide as those of the fit.
+    /// Returns an error unless the rows are as wide as those of the fit.
     const fn check_width(&self, expected: usize) -> Result<(), Error> {
         if self.width == expected { Ok(()) } else { Err(Error::Width { expected, found: self.width }) }
     }
 }
 
-/// What a surrogate says of a row, in the unit of its targets.
+/// The prediction of a surrogate for a row, in the unit of its targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// The value expected.
+    /// The expected value.
     pub mean: f32,
-    /// How far the parts of the model disagree: the standard deviation between the trees of a forest. It tells where the
+    /// The standard deviation between the parts of the model, as the trees of a forest. It tells where the
     /// model has seen little; a [`Calibration`] makes an error bar of it. `None` for a model of one part.
-    pub spread: Option<f32>,
+    pub std: Option<f32>,
 }
 
 /// A fitted model.
@@ -445,9 +421,18 @@ pub trait Surrogate: Send + Sync + std::fmt::Debug {
     ///
     /// None but what serde has to say.
     fn parameters(&self) -> serde_json::Result<serde_json::Value>;
+
+    /// Checks parameters that were read from a file.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together, in a clause.
+    fn check(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
 }
 
-/// Passes targets that are numbers.
+/// Returns an error unless all targets are finite.
 fn check_finite(targets: &[f32]) -> Result<(), Error> {
     match targets.iter().position(|target| !target.is_finite()) {
         Some(row) => Err(Error::NotFinite { row, found: targets[row] }),
@@ -455,7 +440,12 @@ fn check_finite(targets: &[f32]) -> Result<(), Error> {
     }
 }
 
-/// Passes one thing for each row.
+/// Returns some of many values, in the order of `indices`.
+fn pick<T: Copy>(values: &[T], indices: &[usize]) -> Vec<T> {
+    indices.iter().map(|index| values[*index]).collect()
+}
+
+/// Returns an error unless there is one thing for each row.
 const fn check_count(what: &'static str, found: usize, rows: &Rows) -> Result<(), Error> {
     if found == rows.len() { Ok(()) } else { Err(Error::Count { what, expected: rows.len(), found }) }
 }

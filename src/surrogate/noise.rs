@@ -1,11 +1,11 @@
-//! How far repeats of a cell lie apart, by what is predicted of it: what makes a surrogate benchmark of a model.
+//! The noise of trainings around the mean of their cell, as a function of the prediction: with it a model is a surrogate benchmark.
 
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::distribution::standard_normal;
-use crate::statistics::{mean, number, quantile};
+use crate::statistics::{mean, number, quantile_of_sorted};
 
 /// The most groups of cells, by what is predicted of them.
 const MOST_GROUPS: usize = 20;
@@ -40,7 +40,7 @@ pub struct Noise {
     is_of_residuals: bool,
 }
 
-/// What a file may hold: one number for all cells, as older versions wrote it, or a curve.
+/// The forms in a file: one number for all cells, as older versions wrote it, or a curve.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -74,13 +74,13 @@ impl TryFrom<Stored> for Noise {
 }
 
 impl Noise {
-    /// A normal distribution, the same for all cells.
+    /// Makes a normal distribution, the same for all cells.
     #[must_use]
     pub fn constant(deviation: f32) -> Self {
         Self { at: vec![0.0], deviations: vec![deviation], quantiles: Vec::new(), is_of_residuals: false }
     }
 
-    /// The noise of cells by their repeats; `None` if no cell has two.
+    /// Measures the noise of cells by their repeats; `None` if no cell has two.
     ///
     /// # Shapes
     ///
@@ -97,7 +97,7 @@ impl Noise {
         Self::grouped(known.collect(), false)
     }
 
-    /// The noise of cells by how far each is from what a model predicts of it that has not seen it: of cells that have one training each.
+    /// Measures the noise of cells by how far each is from what a model predicts of it that has not seen it: of cells that have one training each.
     /// It holds the errors of the model, too, and so is an upper bound. `None` of nothing.
     ///
     /// # Shapes
@@ -119,9 +119,11 @@ impl Noise {
             let of = &cells[place * cells.len() / groups..(place + 1) * cells.len() / groups];
             let predicted = of.iter().map(|(predicted, _)| f64::from(*predicted)).sum::<f64>() / number(of.len());
             // What is stretched above is as spread as the truth, so that each distance counts.
-            let distances: Vec<f64> = of.iter().flat_map(|(_, distances)| distances).copied().collect();
+            let mut distances: Vec<f64> = of.iter().flat_map(|(_, distances)| distances).copied().collect();
             let squares = distances.iter().map(|distance| distance.powi(2)).sum::<f64>();
-            let level = |step: u8| quantile(&distances, f64::from(step) / f64::from(QUANTILES)).unwrap_or_default() as f32;
+            distances.sort_by(f64::total_cmp);
+            let level =
+                |step: u8| quantile_of_sorted(&distances, f64::from(step) / f64::from(QUANTILES)).unwrap_or_default() as f32;
             noise.at.push(predicted as f32);
             noise.deviations.push((squares / number(distances.len())).sqrt() as f32);
             noise.quantiles.push((0..=QUANTILES).map(level).collect());
@@ -139,14 +141,14 @@ impl Noise {
         (low, above, (predicted - self.at[low]) / (high - self.at[low]))
     }
 
-    /// The standard deviation of a training of a cell of which so much is predicted.
+    /// Returns the standard deviation of a training of a cell with a predicted value.
     #[must_use]
     pub fn deviation(&self, predicted: f32) -> f32 {
         let (low, high, share) = self.beside(predicted);
         self.deviations[low] + share * (self.deviations[high] - self.deviations[low])
     }
 
-    /// How far a training lies from the mean of a cell of which so much is predicted: drawn from the distances that were measured.
+    /// Draws the distance of a training from the mean of a cell with a predicted value, from the distances that were measured.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among few quantiles")]
     pub fn draw(&self, predicted: f32, rng: &mut ChaCha8Rng) -> f32 {
         let Some(first) = self.quantiles.first() else {
@@ -163,7 +165,7 @@ impl Noise {
         of_group(low) + share * (of_group(high) - of_group(low))
     }
 
-    /// The smallest and the largest deviation.
+    /// Returns the smallest and the largest deviation.
     #[must_use]
     pub fn range(&self) -> (f32, f32) {
         let of = |choose: fn(f32, f32) -> f32| self.deviations.iter().copied().reduce(choose).unwrap_or_default();

@@ -49,46 +49,35 @@ impl SurrogateOracle {
         Self::default()
     }
 
-    /// Adds the models of a budget: that of the accuracy says which. Earlier models of that budget are replaced.
+    /// Adds the models of the accuracy and of the training time of a budget. Earlier models of that budget are replaced.
     ///
     /// # Errors
     ///
     /// [`Error::Target`] if a model predicts another quantity, or the two predict different budgets; [`Error::Warm`] if one needs
     /// more than the cells.
-    pub fn with_models(mut self, accuracy: impl Into<Arc<Model>>, time: impl Into<Arc<Model>>) -> Result<Self, Error> {
-        let (accuracy, time) = (accuracy.into(), time.into());
-        let epochs = accuracy.target().epochs;
-        for (model, quantity) in [(&accuracy, Quantity::ValidationAccuracy), (&time, Quantity::TrainingTime)] {
-            let expected = Target { quantity, epochs };
-            if model.target() != expected {
-                return Err(Error::Target { expected, found: model.target() });
-            }
-            if let Some(target) = model.features().warm() {
-                return Err(Error::Warm { target });
-            }
-        }
-        self.budgets.insert(epochs, Models { accuracy, time: Some(time) });
-        self.known.retain(|proposal, _| proposal.epochs != epochs);
-        Ok(self)
+    pub fn with_models(self, accuracy: impl Into<Arc<Model>>, time: impl Into<Arc<Model>>) -> Result<Self, Error> {
+        self.with(accuracy.into(), Some(time.into()))
     }
 
-    /// Adds the model of the accuracy of a budget: what its trainings cost is not known then. Earlier models of that budget are
-    /// replaced.
+    /// Adds the model of the accuracy of a budget, whose training times are then unknown. Earlier models of that budget are replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::Target`] if the model predicts another quantity.
-    pub fn with_accuracy(mut self, accuracy: impl Into<Arc<Model>>) -> Result<Self, Error> {
-        let accuracy = accuracy.into();
-        let epochs = accuracy.target().epochs;
-        let expected = Target { quantity: Quantity::ValidationAccuracy, epochs };
-        if accuracy.target() != expected {
-            return Err(Error::Target { expected, found: accuracy.target() });
+    /// As [`with_models`](Self::with_models).
+    pub fn with_accuracy(self, accuracy: impl Into<Arc<Model>>) -> Result<Self, Error> {
+        self.with(accuracy.into(), None)
+    }
+
+    fn with(mut self, accuracy: Arc<Model>, time: Option<Arc<Model>>) -> Result<Self, Error> {
+        let epochs = accuracy.target.epochs;
+        let timed = time.iter().map(|time| (time, Quantity::TrainingTime));
+        for (model, quantity) in std::iter::once((&accuracy, Quantity::ValidationAccuracy)).chain(timed) {
+            model.check_target(Target { quantity, epochs })?;
+            if let Some(target) = model.features.warm() {
+                return Err(Error::Warm(target));
+            }
         }
-        if let Some(target) = accuracy.features().warm() {
-            return Err(Error::Warm { target });
-        }
-        self.budgets.insert(epochs, Models { accuracy, time: None });
+        self.budgets.insert(epochs, Models { accuracy, time });
         self.known.retain(|proposal, _| proposal.epochs != epochs);
         Ok(self)
     }
@@ -106,9 +95,9 @@ impl SurrogateOracle {
     ///
     /// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
     pub fn with_noise(self, seed: Seed) -> Result<Self, Error> {
-        let quiet = self.budgets.values().find(|models| models.accuracy.noise().is_none());
+        let quiet = self.budgets.values().find(|models| models.accuracy.noise.is_none());
         if let Some(models) = quiet {
-            return Err(Error::NoNoise { target: models.accuracy.target() });
+            return Err(Error::NoNoise(models.accuracy.target));
         }
         Ok(Self { noise: Some(Varied { seed, given: None }), ..self })
     }
@@ -127,7 +116,7 @@ impl SurrogateOracle {
         let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
         let mut rng = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs)).rng();
         *asked += 1;
-        let noise = given.as_ref().or_else(|| self.budgets[&proposal.epochs].accuracy.noise());
+        let noise = given.as_ref().or_else(|| self.budgets[&proposal.epochs].accuracy.noise.as_ref());
         let mut varied = |accuracy: Accuracy| {
             let distance = noise.map_or(0.0, |noise| noise.draw(accuracy.fraction(), &mut rng));
             Accuracy::from_fraction((accuracy.fraction() + distance).clamp(0.0, 1.0))
@@ -155,7 +144,7 @@ impl SurrogateOracle {
             None => models.accuracy.predict_all(&cells).map(|accuracies| (accuracies, None)),
         };
         let (accuracies, times) = predicted.map_err(|source| refused(*first, source))?;
-        let shortest = models.time.as_ref().map_or(0.0, |time| time.range().0);
+        let shortest = models.time.as_ref().map_or(0.0, |time| time.range.0);
         for (position, (proposal, accuracy)) in proposals.iter().zip(accuracies).enumerate() {
             let time = times.as_ref().map(|times| times[position]);
             let measurement = measurement(accuracy, time, shortest).map_err(|source| refused(*proposal, source))?;
@@ -234,7 +223,8 @@ mod tests {
     #[test]
     fn noise_makes_repeats_of_a_cell_that_follow_from_the_seed() {
         let noisy = |seed| {
-            let accuracy = model(Quantity::ValidationAccuracy, 12, 1.0).with_noise(Some(Noise::constant(0.01)));
+            let mut accuracy = model(Quantity::ValidationAccuracy, 12, 1.0);
+            accuracy.noise = Some(Noise::constant(0.01));
             let oracle = SurrogateOracle::new();
             oracle.with_models(accuracy, model(Quantity::TrainingTime, 12, 100.0)).unwrap().with_noise(Seed(seed)).unwrap()
         };
@@ -291,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_training_costs_at_least_what_the_cheapest_seen_does() {
-        let predicted = |mean| Prediction { mean, spread: None };
+        let predicted = |mean| Prediction { mean, std: None };
         let measured = |accuracy, time| measurement(predicted(accuracy), Some(predicted(time)), 10.0);
         assert_eq!(measured(-0.5, -3.0).unwrap().training_time, Some(Seconds(10.0)));
         assert_eq!(measured(-0.5, 30.0).unwrap().validation_accuracy, Accuracy::from_fraction(0.0));

@@ -1,20 +1,20 @@
-//! How far to trust a surrogate: cross-validation in which no cell stands on both sides.
+//! The quality of a surrogate: cross-validation in which no cell is on both sides of a split.
 
 use std::collections::BTreeMap;
 
 use rand::seq::SliceRandom as _;
 
-use super::judge::{Judge, Verdict};
-use super::{Entry, Error, Prediction, Quantity, Rows, check_count};
+use super::rule_classifier::{RuleClassifier, Verdict};
+use super::{Entry, Error, Prediction, Quantity, Rows, check_count, pick};
 use crate::space::ModuleHash;
 use crate::statistics::{kendall_tau_b, mean, r_squared, rmse, spearman, standard_deviation};
 use crate::unit::Seed;
 
-/// How many of the predicted best are looked at for the regret.
+/// The number of predicted best cells that the regret is of.
 pub const TOP: usize = 5;
 
 /// A measure over the folds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
     /// The mean of the folds in which the measure is defined.
     pub mean: f64,
@@ -25,26 +25,33 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(values: &[f64]) -> Option<Self> {
+    pub(super) fn new(values: &[f64]) -> Option<Self> {
         Some(Self { mean: mean(values)?, standard_deviation: standard_deviation(values), folds: values.len() })
     }
 }
 
-/// What a cross-validation says of a surrogate. `None`: undefined in every fold.
+/// How near predictions are to targets, in one fold, or summarised over all. What is undefined is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measures<T> {
+    /// Kendall's τ-b between targets and predictions: how well the order is kept.
+    pub kendall_tau: Option<T>,
+    /// Spearman's rank correlation.
+    pub spearman: Option<T>,
+    /// The share of the variance that is predicted.
+    pub r_squared: Option<T>,
+    /// The root of the mean squared error, in the unit of the targets.
+    pub rmse: Option<T>,
+    /// How far the best among some predicted best is from the best target of the held-out rows, the lowest one of times: at least 0, in
+    /// the unit of the targets.
+    pub top_regret: Option<T>,
+}
+
+/// The result of a cross-validation of a surrogate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quality {
-    /// Kendall's τ-b between targets and predictions: how well the order is kept.
-    pub kendall_tau: Option<Summary>,
-    /// Spearman's rank correlation.
-    pub spearman: Option<Summary>,
-    /// The share of the variance that is predicted.
-    pub r_squared: Option<Summary>,
-    /// The root of the mean squared error, in the unit of the targets.
-    pub rmse: Option<Summary>,
-    /// How far the best among the [`TOP`] predicted best is from the best target of the held-out rows, the lowest one of times:
-    /// at least 0, in the unit of the targets.
-    pub top_regret: Option<Summary>,
-    /// For each row, what the model predicted that had not seen its cell.
+    /// The measures over the folds; the regret is that of the [`TOP`] predicted best.
+    pub measures: Measures<Summary>,
+    /// For each row, the prediction of the model that had not seen its cell.
     pub predictions: Vec<Prediction>,
 }
 
@@ -69,20 +76,15 @@ pub fn cross_validate(
 ) -> Result<Quality, Error> {
     check_count("targets", targets.len(), rows)?;
     check_count("hashes", cells.len(), rows)?;
-    let fold_of = split(cells, folds, seed)?;
-    let mut predictions = vec![Prediction { mean: 0.0, spread: None }; rows.len()];
+    let mut predictions = vec![Prediction { mean: 0.0, std: None }; rows.len()];
     let mut measured = Vec::with_capacity(folds);
-    for fold in 0..folds {
-        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
-        let kept_targets: Vec<f32> = kept.iter().map(|row| targets[*row]).collect();
-        let model = entry.fit(&rows.select(&kept), &kept_targets, seed.derive(&format!("fold {fold}")))?;
-        let predicted = model.predict(&rows.select(&held_out))?;
-        let truth: Vec<f64> = held_out.iter().map(|row| targets[*row].into()).collect();
+    for (fold, [held_out, kept]) in split(cells, folds, seed)?.into_iter().enumerate() {
+        let predicted = entry.fit_and_predict(rows, targets, [&kept, &held_out], seed.derive(&format!("fold {fold}")))?;
         let means: Vec<f64> = predicted.iter().map(|prediction| prediction.mean.into()).collect();
-        measured.push(Measures::of(&truth, &means, TOP, quantity));
+        measured.push(Measures::new(&decimals(&pick(targets, &held_out)), &means, TOP, quantity));
         held_out.into_iter().zip(predicted).for_each(|(row, prediction)| predictions[row] = prediction);
     }
-    Ok(Quality::of(&measured, predictions))
+    Ok(Quality { measures: Measures::over(&measured), predictions })
 }
 
 /// Measures how well numbers that are there before anything is fitted, as the sizes of the cells, order the cells of each fold of
@@ -102,41 +104,16 @@ pub fn cross_validate_scores(
     folds: usize,
     seed: Seed,
 ) -> Result<Quality, Error> {
-    let fold_of = split(cells, folds, seed)?;
-    let measure = |fold: usize| {
-        let held_out = (0..cells.len()).filter(|row| fold_of[*row] == fold);
-        let (truth, scores): (Vec<f64>, Vec<f64>) = held_out.map(|row| (f64::from(targets[row]), scores[row])).unzip();
-        Measures::of(&truth, &scores, TOP, quantity)
+    let measure = |[held_out, _]: &[Vec<usize>; 2]| {
+        Measures::new(&decimals(&pick(targets, held_out)), &pick(scores, held_out), TOP, quantity)
     };
-    let measured: Vec<_> = (0..folds).map(measure).collect();
-    Ok(Quality { r_squared: None, rmse: None, ..Quality::of(&measured, Vec::new()) })
+    let measured: Vec<_> = split(cells, folds, seed)?.iter().map(measure).collect();
+    Ok(Quality { measures: Measures::over(&measured).without_values(), predictions: Vec::new() })
 }
 
-impl Quality {
-    fn of(measured: &[Measures], predictions: Vec<Prediction>) -> Self {
-        let summary = |of: fn(&Measures) -> Option<f64>| Summary::of(&measured.iter().filter_map(of).collect::<Vec<_>>());
-        Self {
-            kendall_tau: summary(|measures| measures.kendall_tau),
-            spearman: summary(|measures| measures.spearman),
-            r_squared: summary(|measures| measures.r_squared),
-            rmse: summary(|measures| measures.rmse),
-            top_regret: summary(|measures| measures.top_regret),
-            predictions,
-        }
-    }
-}
-
-/// How near predictions are to the truth; what is undefined is `None`.
-pub(super) struct Measures {
-    pub(super) kendall_tau: Option<f64>,
-    pub(super) spearman: Option<f64>,
-    pub(super) r_squared: Option<f64>,
-    pub(super) rmse: Option<f64>,
-    pub(super) top_regret: Option<f64>,
-}
-
-impl Measures {
-    pub(super) fn of(truth: &[f64], predicted: &[f64], top: usize, quantity: Quantity) -> Self {
+impl Measures<f64> {
+    /// Compares predictions with targets; the regret is that of the `top` predicted best.
+    pub(super) fn new(truth: &[f64], predicted: &[f64], top: usize, quantity: Quantity) -> Self {
         Self {
             kendall_tau: kendall_tau_b(truth, predicted),
             spearman: spearman(truth, predicted),
@@ -145,6 +122,30 @@ impl Measures {
             top_regret: top_regret(&quantity.merits(truth), &quantity.merits(predicted), top),
         }
     }
+}
+
+impl Measures<Summary> {
+    /// Summarises the measures of several folds or repeats.
+    pub(super) fn over(measured: &[Measures<f64>]) -> Self {
+        let summary = |of: fn(&Measures<f64>) -> Option<f64>| Summary::new(&measured.iter().filter_map(of).collect::<Vec<_>>());
+        Self {
+            kendall_tau: summary(|measures| measures.kendall_tau),
+            spearman: summary(|measures| measures.spearman),
+            r_squared: summary(|measures| measures.r_squared),
+            rmse: summary(|measures| measures.rmse),
+            top_regret: summary(|measures| measures.top_regret),
+        }
+    }
+
+    /// Removes what only predictions in the unit of the targets have.
+    pub(super) fn without_values(self) -> Self {
+        Self { r_squared: None, rmse: None, ..self }
+    }
+}
+
+/// Converts to double precision.
+pub(super) fn decimals(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
 }
 
 /// What is lost by trying only the `top` predicted best, higher ones being better; `None` of nothing.
@@ -164,9 +165,9 @@ pub(super) fn different(cells: &[ModuleHash]) -> Vec<ModuleHash> {
     different
 }
 
-/// Deals the cells to folds of nearly equal size: all rows of a cell into one. The deal depends on which cells there are, not
-/// on the order of the rows.
-pub(super) fn split(cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<usize>, Error> {
+/// Deals the cells to folds of nearly equal size: all rows of a cell into one. Returns for each fold the rows that are held out and the
+/// others, ascending. The deal depends on which cells there are, not on the order of the rows.
+pub(super) fn split(cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Vec<[Vec<usize>; 2]>, Error> {
     let mut different = different(cells);
     if folds < 2 || folds > different.len() {
         return Err(Error::Folds { folds, cells: different.len() });
@@ -174,12 +175,16 @@ pub(super) fn split(cells: &[ModuleHash], folds: usize, seed: Seed) -> Result<Ve
     different.shuffle(&mut seed.derive("folds").rng());
     let fold_of: BTreeMap<ModuleHash, usize> =
         different.into_iter().enumerate().map(|(place, cell)| (cell, place % folds)).collect();
-    Ok(cells.iter().map(|cell| fold_of[cell]).collect())
+    let parts = |fold| {
+        let (held_out, kept) = (0..cells.len()).partition(|row| fold_of[&cells[*row]] == fold);
+        [held_out, kept]
+    };
+    Ok((0..folds).map(parts).collect())
 }
 
-/// What a cross-validation says of a judge: counts of rows that it had not seen.
+/// The result of a cross-validation of a rule classifier: counts of rows that it had not seen.
 #[derive(Clone, Debug, PartialEq)]
-pub struct JudgeQuality {
+pub struct ClassifierQuality {
     /// Promising rows that were called so.
     pub true_positives: usize,
     /// Other rows that were called promising.
@@ -188,11 +193,11 @@ pub struct JudgeQuality {
     pub false_negatives: usize,
     /// Other rows that were called so.
     pub true_negatives: usize,
-    /// For each row, what the judge said that had not seen its cell.
+    /// For each row, the class by the rule classifier that had not seen its cell.
     pub verdicts: Vec<Verdict>,
 }
 
-impl JudgeQuality {
+impl ClassifierQuality {
     /// The share of what was called promising that is; `None` if nothing was called so.
     #[must_use]
     pub fn precision(&self) -> Option<f64> {
@@ -211,7 +216,7 @@ impl JudgeQuality {
         share(self.true_positives + self.true_negatives, self.rows())
     }
 
-    /// The accuracy of always giving the commoner answer: what a judge must beat.
+    /// The accuracy of always giving the commoner answer: what a rule classifier must beat.
     #[must_use]
     pub fn base_accuracy(&self) -> Option<f64> {
         let promising = self.true_positives + self.false_negatives;
@@ -234,40 +239,38 @@ fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Cross-validates a judge.
+/// Cross-validates a rule classifier.
 ///
 /// # Shapes
 ///
 /// - `rows`: `[n, width]`
 /// - `names`: `[width]`, of the features
 /// - `cells`: `[n]`, the hash of each row's cell
-/// - `promising`: `[n]`, as [`judge::best`](super::judge::best) says of all rows together
+/// - `promising`: `[n]`, as [`rule_classifier::best`](super::rule_classifier::best) says of all rows together
 ///
 /// # Errors
 ///
-/// As [`cross_validate`] and [`Judge::fit`].
-pub fn cross_validate_judge<N: AsRef<str>>(
+/// As [`cross_validate`] and [`RuleClassifier::fit`].
+pub fn cross_validate_classifier<N: AsRef<str>>(
     rows: &Rows,
     names: &[N],
     cells: &[ModuleHash],
     promising: &[bool],
     folds: usize,
     seed: Seed,
-) -> Result<JudgeQuality, Error> {
+) -> Result<ClassifierQuality, Error> {
     check_count("labels", promising.len(), rows)?;
     check_count("hashes", cells.len(), rows)?;
-    let fold_of = split(cells, folds, seed)?;
     let mut verdicts = vec![Verdict { promising: false, share: 0.0 }; rows.len()];
-    for fold in 0..folds {
-        let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| fold_of[*row] == fold);
-        let labels: Vec<bool> = kept.iter().map(|row| promising[*row]).collect();
-        let said = Judge::fit(&rows.select(&kept), names, &labels)?.judge(&rows.select(&held_out))?;
+    for [held_out, kept] in split(cells, folds, seed)? {
+        let classifier = RuleClassifier::fit(&rows.select(&kept), names, &pick(promising, &kept))?;
+        let said = classifier.classify(&rows.select(&held_out))?;
         held_out.into_iter().zip(said).for_each(|(row, verdict)| verdicts[row] = verdict);
     }
     let count = |said: bool, is: bool| {
         verdicts.iter().zip(promising).filter(|(verdict, truth)| (verdict.promising, **truth) == (said, is)).count()
     };
-    Ok(JudgeQuality {
+    Ok(ClassifierQuality {
         true_positives: count(true, true),
         false_positives: count(true, false),
         false_negatives: count(false, true),
@@ -279,7 +282,7 @@ pub fn cross_validate_judge<N: AsRef<str>>(
 #[cfg(test)]
 mod tests {
     use super::super::tests::{cells, synthetic};
-    use super::super::{SURROGATES, find, judge};
+    use super::super::{SURROGATES, find, rule_classifier};
     use super::*;
     use crate::space::Cell;
 
@@ -290,15 +293,22 @@ mod tests {
         let scores: Vec<f64> = targets.iter().map(|target| f64::from(*target).powi(3)).collect();
         let values = (Quantity::ValidationAccuracy, targets.as_slice());
         let found = cross_validate_scores(&scores, &hashes, values, 5, Seed(2)).unwrap();
-        let tau = found.kendall_tau.unwrap();
+        let tau = found.measures.kendall_tau.unwrap();
         assert!(tau.folds == 5 && tau.mean > 1.0 - 1e-9, "{tau:?}");
-        assert_eq!((found.top_regret.unwrap().mean, found.rmse, found.r_squared), (0.0, None, None));
+        assert_eq!((found.measures.top_regret.unwrap().mean, found.measures.rmse, found.measures.r_squared), (0.0, None, None));
+    }
+
+    /// The fold in which each row is held out.
+    fn fold_of(hashes: &[ModuleHash], folds: usize) -> Vec<usize> {
+        let parts = split(hashes, folds, Seed(2)).unwrap();
+        assert!(parts.iter().all(|[held_out, kept]| held_out.iter().all(|row| !kept.contains(row))));
+        (0..hashes.len()).map(|row| parts.iter().position(|[held_out, _]| held_out.contains(&row)).unwrap()).collect()
     }
 
     #[test]
     fn a_cell_is_never_seen_and_held_out() {
         let hashes: Vec<_> = cells(30).into_iter().cycle().take(90).map(|cell| cell.hash()).collect();
-        let fold_of = split(&hashes, 4, Seed(2)).unwrap();
+        let fold_of = fold_of(&hashes, 4);
         for (row, hash) in hashes.iter().enumerate() {
             assert!((0..90).all(|other| hashes[other] != *hash || fold_of[other] == fold_of[row]));
         }
@@ -311,9 +321,9 @@ mod tests {
     fn folds_do_not_depend_on_the_order_of_the_rows() {
         let hashes: Vec<_> = cells(30).iter().map(Cell::hash).collect();
         let reversed: Vec<_> = hashes.iter().rev().copied().collect();
-        let mut of_reversed = split(&reversed, 5, Seed(2)).unwrap();
+        let mut of_reversed = fold_of(&reversed, 5);
         of_reversed.reverse();
-        assert_eq!(split(&hashes, 5, Seed(2)).unwrap(), of_reversed);
+        assert_eq!(fold_of(&hashes, 5), of_reversed);
     }
 
     #[test]
@@ -323,13 +333,18 @@ mod tests {
         // The last feature says nothing of the targets.
         let noise: Vec<f64> = rows.iter().map(|row| row[5].into()).collect();
         let values = (Quantity::ValidationAccuracy, targets.as_slice());
-        let of_noise = cross_validate_scores(&noise, &hashes, values, 5, Seed(3)).unwrap().top_regret.unwrap().mean;
+        let of_noise = cross_validate_scores(&noise, &hashes, values, 5, Seed(3)).unwrap().measures.top_regret.unwrap().mean;
         for entry in SURROGATES {
             let validate = || cross_validate(entry, &rows, &hashes, values, 5, Seed(3)).unwrap();
             let quality = validate();
-            assert!(quality.kendall_tau.unwrap().mean > 0.4, "{}: {:?}", entry.name, quality.kendall_tau);
-            assert!(quality.top_regret.unwrap().mean < of_noise / 4.0, "{}: {:?}", entry.name, quality.top_regret);
-            assert_eq!(quality.kendall_tau.unwrap().folds, 5);
+            assert!(quality.measures.kendall_tau.unwrap().mean > 0.4, "{}: {:?}", entry.name, quality.measures.kendall_tau);
+            assert!(
+                quality.measures.top_regret.unwrap().mean < of_noise / 4.0,
+                "{}: {:?}",
+                entry.name,
+                quality.measures.top_regret
+            );
+            assert_eq!(quality.measures.kendall_tau.unwrap().folds, 5);
             assert_eq!(quality, validate(), "{}", entry.name);
         }
     }
@@ -352,7 +367,7 @@ mod tests {
         assert!((top_regret(&truth, &backwards, TOP).unwrap() - 0.4).abs() < 1e-12);
         assert_eq!(top_regret(&[], &[], TOP), None);
         // Of times the best one is the shortest, 0.1 here, which is among the six predicted longest only.
-        let of = |predicted: &[f64]| Measures::of(&truth, predicted, TOP, Quantity::TrainingTime).top_regret.unwrap();
+        let of = |predicted: &[f64]| Measures::new(&truth, predicted, TOP, Quantity::TrainingTime).top_regret.unwrap();
         assert!(of(&truth).abs() < 1e-12 && (of(&backwards) - 0.2).abs() < 1e-12);
     }
 
@@ -361,8 +376,8 @@ mod tests {
         let (rows, targets) = synthetic(90, Seed(1));
         let hashes: Vec<_> = cells(90).iter().map(Cell::hash).collect();
         let names: Vec<String> = (0..rows.width()).map(|column| format!("feature {column}")).collect();
-        let promising = judge::best(&targets, 0.2).unwrap();
-        let quality = cross_validate_judge(&rows, &names, &hashes, &promising, 5, Seed(3)).unwrap();
+        let promising = rule_classifier::best(&targets, 0.2).unwrap();
+        let quality = cross_validate_classifier(&rows, &names, &hashes, &promising, 5, Seed(3)).unwrap();
         assert_eq!(quality.base_rate(), Some(0.2));
         assert_eq!(quality.base_accuracy(), Some(0.8));
         assert!(quality.precision().unwrap() > 0.4, "{quality:?}");

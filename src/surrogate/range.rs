@@ -1,4 +1,4 @@
-//! Which cells a model knows the like of: those as large as the cells that it was fitted on.
+//! The range of a model: the sizes of the cells that it was fitted on.
 //!
 //! A model's error bars come from held-out cells of the fit. Of larger cells they say nothing, so predictions of those are marked,
 //! and their error bars are widened by what held-out sizes tell, where there are enough of them.
@@ -33,9 +33,9 @@ pub struct FittedRange {
 }
 
 impl FittedRange {
-    /// Finds the range of some cells; of none it is empty.
+    /// Returns the range of some cells; of none it is empty.
     #[must_use]
-    pub fn of<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
+    pub fn new<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Self {
         let widened = |(low, high): (usize, usize), value: usize| (low.min(value), high.max(value));
         let empty = Self { vertices: (usize::MAX, 0), edges: (usize::MAX, 0) };
         cells.into_iter().fold(empty, |range, cell| Self {
@@ -44,14 +44,14 @@ impl FittedRange {
         })
     }
 
-    /// Whether cells of this size were fitted on.
+    /// Returns whether cells of this size were fitted on.
     #[must_use]
     pub fn contains(&self, cell: &Cell) -> bool {
         let within = |(low, high): (usize, usize), value: usize| (low..=high).contains(&value);
         within(self.vertices, cell.vertices()) && within(self.edges, cell.edge_count())
     }
 
-    /// Says how many of some cells are outside, and what that means; `None` if none is.
+    /// Describes how many of some cells are outside, and what that means; `None` if none is.
     #[must_use]
     pub fn outside<'a>(&self, cells: impl IntoIterator<Item = &'a Cell>) -> Option<String> {
         let (mut outside, mut all) = (0, 0);
@@ -94,20 +94,17 @@ pub(super) fn widening(
 ) -> Result<Option<f32>, Error> {
     check_count("cells", cells.len(), rows)?;
     let seed = seed.derive("widening");
-    let (_, most) = FittedRange::of(cells).vertices;
+    let (_, most) = FittedRange::new(cells).vertices;
     let (smaller, largest): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(|row| cells[*row].vertices() < most);
     if smaller.len() < ENOUGH || largest.len() < ENOUGH {
         return Ok(None);
     }
-    let of = |places: &[usize]| places.iter().map(|row| targets[*row]).collect::<Vec<_>>();
     let drawn = index::sample(&mut seed.rng(), largest.len(), largest.len().min(MOST));
     let largest: Vec<_> = drawn.into_iter().map(|place| largest[place]).collect();
-    let model = entry.fit(&rows.select(&smaller), &of(&smaller), seed)?;
-    let predicted = model.predict(&rows.select(&largest))?;
-    let growths: Vec<f64> =
-        of(&largest).iter().zip(&predicted).map(|(target, prediction)| calibration.growth(*target, prediction)).collect();
+    let predicted = entry.fit_and_predict(rows, targets, [&smaller, &largest], seed)?;
+    let growths = largest.iter().zip(&predicted).map(|(row, prediction)| calibration.growth(targets[*row], prediction));
     #[expect(clippy::cast_possible_truncation, reason = "a factor of seven digits")]
-    let growth = quantile(&growths, SHARE).map(|growth| growth.max(1.0) as f32);
+    let growth = quantile(&growths.collect::<Vec<_>>(), SHARE).map(|growth| growth.max(1.0) as f32);
     Ok(growth.filter(|growth| growth.is_finite()))
 }
 
@@ -121,7 +118,7 @@ mod tests {
     #[test]
     fn cells_larger_than_those_of_the_fit_are_outside() {
         let five = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap();
-        let range = FittedRange::of(&five[..91]);
+        let range = FittedRange::new(&five[..91]);
         assert_eq!(range.to_string(), "2 to 4 vertices and 1 to 6 edges");
         assert!(five[..91].iter().all(|cell| range.contains(cell)));
         assert!(five[91..].iter().all(|cell| !range.contains(cell)));
@@ -129,9 +126,9 @@ mod tests {
         let expected =
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there";
         assert_eq!(range.outside(&five).unwrap(), expected);
-        let largest = FittedRange::of(&five[91..]);
+        let largest = FittedRange::new(&five[91..]);
         assert!(!largest.contains(&five[0]), "smaller ones are outside, too");
-        assert_eq!(FittedRange::of(&five[..1]).to_string(), "2 vertices and 1 edges");
+        assert_eq!(FittedRange::new(&five[..1]).to_string(), "2 vertices and 1 edges");
     }
 
     #[test]

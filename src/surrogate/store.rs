@@ -1,39 +1,51 @@
-//! Models that know what they predict, and their files: one JSON document each.
+//! Fitted models with what they predict, and their files: one JSON document each.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::document::Document;
 use super::{
-    Calibration, Entry, Error, Features, FittedRange, Judge, Noise, Prediction, Quantity, Rows, Surrogate, Target, check_count,
-    find, judge, range,
+    Calibration, Entry, Error, Features, FittedRange, Noise, Prediction, Quantity, Rows, RuleClassifier, Surrogate, Target,
+    check_count, find, range, rule_classifier,
 };
 use crate::space::{Cell, ModuleHash};
 use crate::unit::Seed;
 
-/// Cells that are encoded before they are scored: their rows take some megabytes.
+/// The cells that are encoded before they are predicted: their rows take some megabytes.
 const BATCH: usize = 1 << 14;
 
 /// A surrogate fitted on the features of cells, and what it predicts.
 #[derive(Debug)]
 pub struct Model {
-    name: &'static str,
-    target: Target,
-    features: Features,
-    training_cells: Vec<ModuleHash>,
-    range: (f32, f32),
-    calibration: Calibration,
-    fitted_range: FittedRange,
-    widening: Option<f32>,
-    noise: Option<Noise>,
-    benchmark: Option<String>,
+    /// The name of the surrogate.
+    pub name: &'static str,
+    /// What it predicts.
+    pub target: Target,
+    /// The features of a cell that it was fitted on.
+    pub features: Features,
+    /// The hash of the cell of each row that it was fitted on.
+    pub training_cells: Vec<ModuleHash>,
+    /// The lowest and the highest value that it was fitted on.
+    pub range: (f32, f32),
+    /// The calibration of its error bars.
+    pub calibration: Calibration,
+    /// The sizes of the cells that it was fitted on.
+    pub fitted_range: FittedRange,
+    /// The factor by which its error bars grow outside that range; `None` if there were too few cells to tell.
+    pub widening: Option<f32>,
+    /// How far repeats of a cell lie apart, in the unit of the predictions; `None` if it is not known. With it, a surrogate answers like a
+    /// benchmark.
+    pub noise: Option<Noise>,
+    /// The identity of the benchmark, or of the file, that it was fitted on; `None` if it is not known, as in files of format 4. With it, a
+    /// comparison knows that models of one benchmark are no independent tasks.
+    pub benchmark: Option<String>,
     surrogate: Box<dyn Surrogate>,
     time: Option<Arc<Self>>,
 }
 
 impl Model {
     /// Fits a surrogate on rows of features, and calibrates it on some of them that another fit has not seen. A surrogate that takes
-    /// no more than so many rows keeps the cells and the range of those that it used.
+    /// a limited number of rows keeps the cells and the range of those that it used.
     ///
     /// # Shapes
     ///
@@ -61,7 +73,7 @@ impl Model {
         check_count("cells", cells.len(), rows)?;
         let hashes = Cell::hashes(cells);
         let surrogate = entry.fit(rows, values, seed)?;
-        let calibration = Calibration::of(entry, rows, &hashes, values, seed)?;
+        let calibration = Calibration::new(entry, rows, &hashes, values, seed)?;
         let widening = range::widening(entry, rows, cells, values, &calibration, seed)?;
         let used = entry.drawn(rows.len(), seed).unwrap_or_else(|| (0..rows.len()).collect());
         let used_values = used.iter().map(|row| values[*row]);
@@ -73,7 +85,7 @@ impl Model {
             training_cells: used.iter().map(|row| hashes[*row]).collect(),
             range,
             calibration,
-            fitted_range: FittedRange::of(used.iter().map(|row| &cells[*row])),
+            fitted_range: FittedRange::new(used.iter().map(|row| &cells[*row])),
             widening,
             noise: None,
             benchmark: None,
@@ -82,96 +94,25 @@ impl Model {
         })
     }
 
-    /// The model with how far repeats of a cell lie apart: with it, a surrogate answers like a benchmark.
-    #[must_use]
-    pub fn with_noise(self, noise: Option<Noise>) -> Self {
-        Self { noise, ..self }
-    }
-
-    /// The model with the identity of the benchmark, or of the file, that it was fitted on: with it, a comparison knows that models of
-    /// one benchmark are no independent tasks.
-    #[must_use]
-    pub fn with_benchmark(self, benchmark: Option<String>) -> Self {
-        Self { benchmark, ..self }
-    }
-
-    /// The model of the accuracy with that of the training time, which are then in one file.
+    /// Adds the model of the training time to one of the accuracy; both are then in one file.
     ///
     /// # Errors
     ///
     /// [`Error::Target`] unless this one predicts an accuracy and the other one the time of the same trainings.
     pub fn with_time(self, time: impl Into<Arc<Self>>) -> Result<Self, Error> {
         let time = time.into();
-        let expected = |quantity| Target { quantity, epochs: self.target.epochs };
-        for (model, expected) in [(&self, expected(Quantity::ValidationAccuracy)), (&*time, expected(Quantity::TrainingTime))] {
-            if model.target != expected {
-                return Err(Error::Target { expected, found: model.target });
-            }
-        }
+        let epochs = self.target.epochs;
+        self.check_target(Target { quantity: Quantity::ValidationAccuracy, epochs })?;
+        time.check_target(Target { quantity: Quantity::TrainingTime, epochs })?;
         Ok(Self { time: Some(time), ..self })
     }
 
-    /// The name of the surrogate.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    /// Returns an error unless the model predicts the expected target.
+    pub(super) fn check_target(&self, expected: Target) -> Result<(), Error> {
+        if self.target == expected { Ok(()) } else { Err(Error::Target { expected, found: self.target }) }
     }
 
-    /// What it predicts.
-    #[must_use]
-    pub const fn target(&self) -> Target {
-        self.target
-    }
-
-    /// What it sees of a cell.
-    #[must_use]
-    pub const fn features(&self) -> &Features {
-        &self.features
-    }
-
-    /// The hash of the cell of each row that it was fitted on.
-    #[must_use]
-    pub fn training_cells(&self) -> &[ModuleHash] {
-        &self.training_cells
-    }
-
-    /// The lowest and the highest value that it was fitted on.
-    #[must_use]
-    pub const fn range(&self) -> (f32, f32) {
-        self.range
-    }
-
-    /// How sure its predictions are.
-    #[must_use]
-    pub const fn calibration(&self) -> &Calibration {
-        &self.calibration
-    }
-
-    /// The sizes of the cells that it was fitted on.
-    #[must_use]
-    pub const fn fitted_range(&self) -> FittedRange {
-        self.fitted_range
-    }
-
-    /// By how much its error bars grow outside that range; `None` if there were too few cells to tell.
-    #[must_use]
-    pub const fn widening(&self) -> Option<f32> {
-        self.widening
-    }
-
-    /// How far repeats of a cell lie apart, in the unit of the predictions; `None` if it is not known.
-    #[must_use]
-    pub const fn noise(&self) -> Option<&Noise> {
-        self.noise.as_ref()
-    }
-
-    /// The identity of the benchmark, or of the file, that it was fitted on; `None` if it is not known, as in files of format 4.
-    #[must_use]
-    pub fn benchmark(&self) -> Option<&str> {
-        self.benchmark.as_deref()
-    }
-
-    /// The model of the training time that goes with this one of the accuracy.
+    /// Returns the model of the training time that goes with this one of the accuracy.
     #[must_use]
     pub const fn time(&self) -> Option<&Arc<Self>> {
         self.time.as_ref()
@@ -212,7 +153,7 @@ impl Model {
         self.predict(&self.features.rows_with(cells, values)?)
     }
 
-    /// Predicts cells with this model and with another one; each cell is encoded once if both see the same of it.
+    /// Predicts cells with this model and with another one; each cell is encoded once if both have the same features.
     ///
     /// # Shapes
     ///
@@ -222,15 +163,14 @@ impl Model {
     ///
     /// As [`Features::rows`].
     pub fn predict_all_with(&self, other: &Self, cells: &[Cell]) -> Result<[Vec<Prediction>; 2], Error> {
+        if self.features != other.features {
+            return Ok([self.predict_all(cells)?, other.predict_all(cells)?]);
+        }
         let mut both = [Vec::with_capacity(cells.len()), Vec::with_capacity(cells.len())];
         for batch in cells.chunks(BATCH) {
-            let own = self.features.rows(batch)?;
-            both[0].extend(self.predict(&own)?);
-            both[1].extend(if self.features == other.features {
-                other.predict(&own)?
-            } else {
-                other.predict(&other.features.rows(batch)?)?
-            });
+            let rows = self.features.rows(batch)?;
+            both[0].extend(self.predict(&rows)?);
+            both[1].extend(other.predict(&rows)?);
         }
         Ok(both)
     }
@@ -255,12 +195,16 @@ impl Model {
 
     fn document(&self, path: &Path) -> Result<Document, Error> {
         let parameters = self.surrogate.parameters().map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        let document =
-            Document::new(self.name, self.target, &self.features, (&self.training_cells, self.fitted_range), parameters);
-        let time = self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new);
-        let (range, calibration, noise) = (Some(self.range), Some(self.calibration), self.noise.clone());
-        let benchmark = self.benchmark.clone();
-        Ok(Document { range, calibration, widening: self.widening, noise, benchmark, time, ..document })
+        let training = (self.training_cells.as_slice(), self.fitted_range);
+        Ok(Document {
+            range: Some(self.range),
+            calibration: Some(self.calibration),
+            widening: self.widening,
+            noise: self.noise.clone(),
+            benchmark: self.benchmark.clone(),
+            time: self.time.as_ref().map(|time| time.document(path)).transpose()?.map(Box::new),
+            ..Document::new(self.name, self.target, &self.features, training, parameters)
+        })
     }
 
     /// Reads a model from a file. It predicts exactly what the one that was saved does.
@@ -271,51 +215,35 @@ impl Model {
     /// parameters are of other features than it says, [`Error::Target`] if its two models do not go together, or
     /// [`Error::OtherModel`] if it is none of [`SURROGATES`](super::SURROGATES).
     pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::of_document(Document::read(path)?, path)
+        Self::from_document(Document::read(path)?, path)
     }
 
-    fn of_document(document: Document, path: &Path) -> Result<Self, Error> {
+    fn from_document(document: Document, path: &Path) -> Result<Self, Error> {
         let features = document.features(path)?;
-        let Document {
-            model,
-            target,
-            training_cells,
-            fitted_range,
-            range,
-            calibration,
-            widening,
-            noise,
-            benchmark,
-            parameters,
-            time,
-            ..
-        } = document;
-        let Ok(entry) = find(&model) else {
-            return Err(Error::OtherModel { path: path.to_owned(), expected: super::known_surrogates(), found: model });
-        };
+        let entry = find(&document.model).map_err(|_| document.other_model(path, super::known_surrogates()))?;
         let malformed = |source| Error::Malformed { path: path.to_owned(), source };
         let missing = |field| malformed(serde::de::Error::missing_field(field));
-        let range = range.ok_or_else(|| missing("range"))?;
-        let calibration = calibration.ok_or_else(|| missing("calibration"))?;
-        let surrogate = (entry.restore)(parameters).map_err(malformed)?;
+        let range = document.range.ok_or_else(|| missing("range"))?;
+        let calibration = document.calibration.ok_or_else(|| missing("calibration"))?;
+        let surrogate = (entry.restore)(document.parameters).map_err(malformed)?;
         // The parameters are of rows as wide as those that will be made.
         surrogate.predict(&Rows::new(features.names().len()))?;
         let model = Self {
             name: entry.name,
-            target,
+            target: document.target,
             features,
-            training_cells,
+            training_cells: document.training_cells,
             range,
             calibration,
-            fitted_range,
-            widening,
-            noise,
-            benchmark,
+            fitted_range: document.fitted_range,
+            widening: document.widening,
+            noise: document.noise,
+            benchmark: document.benchmark,
             surrogate,
             time: None,
         };
-        match time {
-            Some(time) => model.with_time(Self::of_document(*time, path)?),
+        match document.time {
+            Some(time) => model.with_time(Self::from_document(*time, path)?),
             None => Ok(model),
         }
     }
@@ -326,32 +254,32 @@ impl Model {
 pub enum Stored {
     /// A surrogate.
     Model(Box<Model>),
-    /// A judge.
-    Judge(Box<StoredJudge>),
+    /// A rule classifier.
+    RuleClassifier(Box<StoredClassifier>),
 }
 
 impl Stored {
-    /// Reads a model or a judge from a file.
+    /// Reads a model or a rule classifier from a file.
     ///
     /// # Errors
     ///
     /// As [`Model::load`].
     pub fn load(path: &Path) -> Result<Self, Error> {
-        match StoredJudge::load(path) {
+        match StoredClassifier::load(path) {
             Err(Error::OtherModel { .. }) => Ok(Self::Model(Box::new(Model::load(path)?))),
-            judge => Ok(Self::Judge(Box::new(judge?))),
+            classifier => Ok(Self::RuleClassifier(Box::new(classifier?))),
         }
     }
 }
 
-/// A judge fitted on the features of cells, and of what it judges.
+/// A rule classifier fitted on the features of cells, and its target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StoredJudge {
+pub struct StoredClassifier {
     /// The rules.
-    pub judge: Judge,
-    /// What made cells promising.
+    pub classifier: RuleClassifier,
+    /// The target by which cells are promising.
     pub target: Target,
-    /// What it sees of a cell.
+    /// The features of a cell that it was fitted on.
     pub features: Features,
     /// The hash of the cell of each row that it was fitted on.
     pub training_cells: Vec<ModuleHash>,
@@ -359,23 +287,23 @@ pub struct StoredJudge {
     pub fitted_range: FittedRange,
 }
 
-impl StoredJudge {
-    /// Writes the judge to a file.
+impl StoredClassifier {
+    /// Writes the rule classifier to a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Width`] for a judge of other features, or [`Error::File`].
+    /// [`Error::Width`] for a rule classifier of other features, or [`Error::File`].
     pub fn save(&self, path: &Path) -> Result<(), Error> {
-        if self.judge.names() != self.features.names() {
-            return Err(Error::Width { expected: self.features.names().len(), found: self.judge.names().len() });
+        if self.classifier.names() != self.features.names() {
+            return Err(Error::Width { expected: self.features.names().len(), found: self.classifier.names().len() });
         }
         let parameters =
-            serde_json::to_value(&self.judge).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
+            serde_json::to_value(&self.classifier).map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
         let training = (self.training_cells.as_slice(), self.fitted_range);
-        Document::new(judge::NAME, self.target, &self.features, training, parameters).write(path)
+        Document::new(rule_classifier::NAME, self.target, &self.features, training, parameters).write(path)
     }
 
-    /// Reads a judge from a file.
+    /// Reads a rule classifier from a file.
     ///
     /// # Errors
     ///
@@ -383,14 +311,15 @@ impl StoredJudge {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let features = document.features(path)?;
-        let Document { model, target, training_cells, fitted_range, parameters, .. } = document;
-        if model != judge::NAME {
-            return Err(Error::OtherModel { path: path.to_owned(), expected: format!("`{}`", judge::NAME), found: model });
+        if document.model != rule_classifier::NAME {
+            return Err(document.other_model(path, format!("`{}`", rule_classifier::NAME)));
         }
-        let judge: serde_json::Result<Judge> = serde_json::from_value(parameters);
-        let judge = judge.and_then(|judge| if judge.is_sound() { Ok(judge) } else { Err(serde::de::Error::custom("no tree")) });
-        let judge = judge.map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
-        Ok(Self { judge, target, features, training_cells, fitted_range })
+        let classifier: serde_json::Result<RuleClassifier> = serde_json::from_value(document.parameters);
+        let classifier =
+            classifier.and_then(|one| if one.is_sound() { Ok(one) } else { Err(serde::de::Error::custom("no tree")) });
+        let classifier = classifier.map_err(|source| Error::Malformed { path: path.to_owned(), source })?;
+        let Document { target, training_cells, fitted_range, .. } = document;
+        Ok(Self { classifier, target, features, training_cells, fitted_range })
     }
 }
 
@@ -429,12 +358,12 @@ mod tests {
             let loaded = Model::load(&path).unwrap();
             assert_eq!(loaded.predict(&rows).unwrap(), model.predict(&rows).unwrap(), "{}", entry.name);
             assert_eq!(loaded.predict_all(&cells(60)).unwrap(), model.predict(&rows).unwrap());
-            assert_eq!((loaded.name(), loaded.target(), loaded.training_cells()), (entry.name, TARGET, hashes.as_slice()));
-            assert_eq!(loaded.features(), &features());
-            assert_eq!(loaded.range(), model.range());
-            assert_eq!(loaded.calibration(), model.calibration());
-            assert_eq!((loaded.fitted_range(), loaded.widening()), (model.fitted_range(), model.widening()));
-            assert!((loaded.noise(), loaded.time().is_none()) == (None, true));
+            assert_eq!((loaded.name, loaded.target, &loaded.training_cells), (entry.name, TARGET, &hashes));
+            assert_eq!(loaded.features, features());
+            assert_eq!(loaded.range, model.range);
+            assert_eq!(loaded.calibration, model.calibration);
+            assert_eq!((loaded.fitted_range, loaded.widening), (model.fitted_range, model.widening));
+            assert!(loaded.noise.is_none() && loaded.time().is_none());
         }
     }
 
@@ -445,10 +374,10 @@ mod tests {
         let entry = Entry { most_rows: Some(20), ..SURROGATES[0] };
         let model = Model::fit(&entry, TARGET, &features(), &rows, &cells(60), &values, Seed(1)).unwrap();
         let used = entry.drawn(60, Seed(1)).unwrap();
-        assert_eq!(model.training_cells(), used.iter().map(|row| hashes[*row]).collect::<Vec<_>>());
+        assert_eq!(model.training_cells, used.iter().map(|row| hashes[*row]).collect::<Vec<_>>());
         let of_used: Vec<f32> = used.iter().map(|row| values[*row]).collect();
         let highest = of_used.iter().copied().fold(f32::MIN, f32::max);
-        assert_eq!((used.len(), model.range().1), (20, highest));
+        assert_eq!((used.len(), model.range.1), (20, highest));
         let alone = SURROGATES[0].fit(&rows.select(&used), &of_used, Seed(1)).unwrap();
         assert_eq!(model.predict(&rows).unwrap(), alone.predict(&rows).unwrap());
     }
@@ -480,10 +409,10 @@ mod tests {
             Model::fit(&SURROGATES[0], target, &features, &rows, &cells(40), &values, Seed(1)).unwrap()
         };
         let (accuracy, time) = (Quantity::ValidationAccuracy, Quantity::TrainingTime);
-        let model = fit(accuracy).with_noise(Some(Noise::constant(0.01))).with_time(fit(time)).unwrap();
+        let model = Model { noise: Some(Noise::constant(0.01)), ..fit(accuracy) }.with_time(fit(time)).unwrap();
         model.save(&path).unwrap();
         let loaded = Model::load(&path).unwrap();
-        assert_eq!((loaded.noise(), loaded.features()), (Some(&Noise::constant(0.01)), &features));
+        assert_eq!((&loaded.noise, &loaded.features), (&Some(Noise::constant(0.01)), &features));
         assert_eq!(loaded.time().unwrap().predict(&rows).unwrap(), fit(time).predict(&rows).unwrap());
         assert_eq!(loaded.predict_all(&cells(40)).unwrap(), model.predict(&features.rows(&cells(40)).unwrap()).unwrap());
         assert!(matches!(fit(time).with_time(fit(time)), Err(Error::Target { .. })));
@@ -492,17 +421,17 @@ mod tests {
     }
 
     #[test]
-    fn a_judge_is_the_same_from_its_file() {
+    fn a_rule_classifier_is_the_same_from_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("judge.json");
         let (rows, values) = encoded_cells(60);
-        let judge = Judge::fit(&rows, features().names(), &judge::best(&values, 0.2).unwrap()).unwrap();
-        let (training_cells, fitted_range) = (Cell::hashes(&cells(60)), FittedRange::of(&cells(60)));
-        let stored = StoredJudge { judge, target: TARGET, features: features(), training_cells, fitted_range };
+        let classifier = RuleClassifier::fit(&rows, features().names(), &rule_classifier::best(&values, 0.2).unwrap()).unwrap();
+        let (training_cells, fitted_range) = (Cell::hashes(&cells(60)), FittedRange::new(&cells(60)));
+        let stored = StoredClassifier { classifier, target: TARGET, features: features(), training_cells, fitted_range };
         stored.save(&path).unwrap();
-        assert_eq!(StoredJudge::load(&path).unwrap(), stored);
+        assert_eq!(StoredClassifier::load(&path).unwrap(), stored);
         assert!(matches!(Model::load(&path), Err(Error::OtherModel { .. })));
-        assert!(matches!(Stored::load(&path).unwrap(), Stored::Judge(_)));
+        assert!(matches!(Stored::load(&path).unwrap(), Stored::RuleClassifier(_)));
     }
 
     #[test]
@@ -518,13 +447,13 @@ mod tests {
         let path = folder.path().join("model.json");
         let (rows, values) = encoded_cells(30);
         let fit = || Model::fit(&SURROGATES[0], TARGET, &features(), &rows, &cells(30), &values, Seed(1)).unwrap();
-        fit().with_benchmark(Some("5a5a".to_owned())).save(&path).unwrap();
-        assert_eq!(Model::load(&path).unwrap().benchmark(), Some("5a5a"));
+        Model { benchmark: Some("5a5a".to_owned()), ..fit() }.save(&path).unwrap();
+        assert_eq!(Model::load(&path).unwrap().benchmark.as_deref(), Some("5a5a"));
         fit().save(&path).unwrap();
         let text = fs_err::read_to_string(&path).unwrap();
         assert!(!text.contains("benchmark"), "what is not known is not written");
         let before = edited("\"format_version\":5", "\"format_version\":4").unwrap();
-        assert_eq!((before.benchmark(), before.predict(&rows).unwrap()), (None, fit().predict(&rows).unwrap()));
+        assert_eq!((&before.benchmark, before.predict(&rows).unwrap()), (&None, fit().predict(&rows).unwrap()));
     }
 
     #[test]

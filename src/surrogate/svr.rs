@@ -1,5 +1,8 @@
 //! Support vector regression with a radial kernel: smooth where a forest has steps, and often the better of the two on a few
-//! hundred cells. It has no opinion on its own certainty.
+//! hundred cells. It does not predict its own uncertainty.
+//!
+//! linfa-svm solves the fit, and the rest is ours: the support vectors of an `Svm` of linfa-svm 0.8 are private, so that a file could not
+//! hold them, and it predicts one row at a time, on one thread and in double precision.
 
 use linfa::Dataset;
 use linfa::traits::Fit as _;
@@ -8,6 +11,7 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::entry::restore;
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::statistics::{mean, standard_deviation};
 
@@ -39,7 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Drucker et al., Support vector regression machines, 1997; C and ε: Cherkassky & Ma, 2004",
     most_rows: Some(MOST_ROWS),
     fit: |rows, targets, _seed| Ok(Box::new(SupportVectors::fit(rows, targets)?)),
-    restore: |parameters| Ok(Box::new(SupportVectors::restore(parameters)?)),
+    restore: restore::<SupportVectors>,
 };
 
 /// Fitted by linfa, scored by us. In single precision, so that a file holds exactly what was fitted.
@@ -56,31 +60,31 @@ struct SupportVectors {
     support: Vec<f32>,
 }
 
-/// A feature as the fit has seen it.
+/// The range and the standardisation of a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Feature {
+pub(super) struct Feature {
     lowest: f32,
     highest: f32,
     standard: Standard,
 }
 
 impl Feature {
-    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+    pub(super) fn fit(values: impl Iterator<Item = f32> + Clone) -> Self {
         let lowest = values.clone().fold(f32::MAX, f32::min);
         let highest = values.clone().fold(f32::MIN, f32::max);
-        Self { lowest, highest, standard: Standard::of(values) }
+        Self { lowest, highest, standard: Standard::fit(values) }
     }
 
-    fn apply(self, value: f32) -> f32 {
+    pub(super) fn apply(self, value: f32) -> f32 {
         self.standard.apply(value.max(self.lowest).min(self.highest))
     }
 }
 
-/// How a quantity is standardised: (value − centre) · factor.
+/// The standardisation of a quantity: (value − centre) · factor.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Standard {
+pub(super) struct Standard {
     centre: f32,
     /// 0 for what never varied.
     factor: f32,
@@ -88,7 +92,7 @@ struct Standard {
 
 impl Standard {
     #[expect(clippy::cast_possible_truncation, reason = "features and targets have seven digits")]
-    fn of(values: impl Iterator<Item = f32>) -> Self {
+    pub(super) fn fit(values: impl Iterator<Item = f32>) -> Self {
         let values: Vec<f64> = values.map(f64::from).collect();
         let varies = values.windows(2).any(|pair| pair[0].total_cmp(&pair[1]).is_ne());
         let deviation = standard_deviation(&values).filter(|_| varies);
@@ -96,11 +100,11 @@ impl Standard {
         Self { centre: mean(&values).unwrap_or(0.0) as f32, factor: if factor.is_finite() { factor } else { 0.0 } }
     }
 
-    fn apply(self, value: f32) -> f32 {
+    pub(super) fn apply(self, value: f32) -> f32 {
         (value - self.centre) * self.factor
     }
 
-    fn undo(self, standardised: f32) -> f32 {
+    pub(super) fn undo(self, standardised: f32) -> f32 {
         if self.factor > 0.0 { self.centre + standardised / self.factor } else { self.centre }
     }
 }
@@ -108,8 +112,8 @@ impl Standard {
 impl SupportVectors {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a radius and weights of seven digits")]
     fn fit(rows: &Rows, targets: &[f32]) -> Result<Self, Error> {
-        let features: Vec<_> = (0..rows.width).map(|column| Feature::of(rows.column(column))).collect();
-        let target = Standard::of(targets.iter().copied());
+        let features: Vec<_> = (0..rows.width).map(|column| Feature::fit(rows.column(column))).collect();
+        let target = Standard::fit(targets.iter().copied());
         let varying = features.iter().filter(|feature| feature.standard.factor > 0.0).count().max(1);
         let radius = RADIUS * varying as f64;
         let mut fitted = Self { features, target, radius: radius as f32, weights: vec![], offset: 0.0, support: vec![] };
@@ -129,14 +133,6 @@ impl SupportVectors {
                 records.columns().into_iter().flat_map(|column| supporting.iter().map(move |row| column[*row] as f32)).collect();
         }
         Ok(fitted)
-    }
-
-    fn restore(parameters: serde_json::Value) -> serde_json::Result<Self> {
-        let restored: Self = serde_json::from_value(parameters)?;
-        if restored.features.is_empty() || restored.support.len() != restored.weights.len() * restored.features.len() {
-            return Err(serde::de::Error::custom("the support vectors have not the width of the features"));
-        }
-        Ok(restored)
     }
 
     /// One row at a time, and the support vectors side by side: the order of every sum is the same in every batch.
@@ -161,13 +157,20 @@ impl Surrogate for SupportVectors {
         rows.check_width(self.features.len())?;
         let scored = rows.values.par_chunks_exact(rows.width).with_min_len(64).map_init(
             || vec![0.0; self.weights.len()],
-            |distances, row| Prediction { mean: self.score(row, distances), spread: None },
+            |distances, row| Prediction { mean: self.score(row, distances), std: None },
         );
         Ok(scored.collect())
     }
 
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.features.is_empty() || self.support.len() != self.weights.len() * self.features.len() {
+            return Err("the support vectors have not the width of the features");
+        }
+        Ok(())
     }
 }
 

@@ -57,7 +57,7 @@ impl FromStr for Quantity {
 
     fn from_str(name: &str) -> Result<Self, Error> {
         let found = QUANTITIES.iter().copied().find(|quantity| quantity.name() == name);
-        found.ok_or_else(|| Error::UnknownTarget { name: name.to_owned() })
+        found.ok_or_else(|| Error::UnknownTarget(name.to_owned()))
     }
 }
 

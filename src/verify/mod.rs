@@ -66,7 +66,7 @@ pub fn controls_of_size(winners: &[Cell], cells: &[Cell], taken: &[ModuleHash], 
     winners.iter().filter_map(nearest).collect()
 }
 
-/// The cells that are largest by their operations: what a search would take that knew nothing but their size.
+/// Returns the cells that are largest by their operations: what a search would take that knew nothing but their size.
 #[must_use]
 pub fn largest(cells: &[Cell]) -> Vec<Cell> {
     let mut sorted = cells.to_vec();
@@ -75,7 +75,7 @@ pub fn largest(cells: &[Cell]) -> Vec<Cell> {
     sorted
 }
 
-/// The winner that was the best one on its fresh seeds; `None` if none was measured.
+/// Returns the winner that was the best one on its fresh seeds; `None` if none was measured.
 #[must_use]
 pub fn choose(verification: &Verification) -> Option<Cell> {
     verification.best_winner().map(|(place, _)| verification.cells[place].cell)

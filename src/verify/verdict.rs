@@ -83,14 +83,7 @@ pub struct Chosen {
 
 /// The deviation of one training around the mean of its cell, as a variance pooled over the cells; `None` without two trainings of one.
 pub(super) fn noise(cells: &[Verified]) -> Option<KnownMean> {
-    let (mut squares, mut freedom) = (0.0, 0.0);
-    for cell in cells {
-        if let Some(deviation) = cell.deviation {
-            squares += deviation.powi(2) * number(cell.seeds - 1);
-            freedom += number(cell.seeds - 1);
-        }
-    }
-    (freedom > 0.0).then_some(KnownMean { value: 0.0, variance: squares / freedom, freedom })
+    KnownMean::pooled(cells.iter().filter_map(|cell| Some((cell.deviation?, cell.seeds))))
 }
 
 fn fraction(accuracy: Accuracy) -> f64 {
@@ -114,7 +107,7 @@ fn of_role(cells: &[Verified], role: Role, noise: Option<KnownMean>) -> Option<(
     let measured: Vec<(f64, usize)> = of.filter_map(|cell| Some((fraction(cell.measured?), cell.seeds))).collect();
     let known = match measured.as_slice() {
         [(value, seeds)] => of_cell(*value, *seeds, noise?),
-        several => KnownMean::of(&several.iter().map(|(value, _)| *value).collect::<Vec<_>>())?,
+        several => KnownMean::from_values(&several.iter().map(|(value, _)| *value).collect::<Vec<_>>())?,
     };
     Some((measured.len(), known))
 }
@@ -155,7 +148,7 @@ impl Verdict {
         let winners = verification.cells.iter().filter(|cell| cell.role == Role::Winner);
         let pairs: Vec<(f64, f64)> =
             winners.filter_map(|cell| Some((fraction(cell.predicted?), fraction(cell.measured?)))).collect();
-        let known = KnownMean::of(&pairs.iter().map(|(predicted, measured)| measured - predicted).collect::<Vec<_>>())?;
+        let known = KnownMean::from_values(&pairs.iter().map(|(predicted, measured)| measured - predicted).collect::<Vec<_>>())?;
         let difference = known.interval(EQUIVALENCE);
         let outcome = Outcome::judge(difference, MARGIN);
         let [predicted, measured] = [|pair: &(f64, f64)| pair.0, |pair: &(f64, f64)| pair.1]

@@ -11,7 +11,7 @@ use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, History, Poo
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::statistics;
 use nasbench::surrogate::features::STANDARD;
-use nasbench::surrogate::{self, Features, Lesson, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target};
+use nasbench::surrogate::{self, Features, Model, QUANTITIES, Quantity, Rows, SURROGATES, SurrogateOracle, Target, TrainingSet};
 use nasbench::table::{Benchmark, TableOracle};
 use nasbench::train::{Data, PROTOCOLS, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -295,8 +295,8 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
     let folder = tempfile::tempdir().unwrap();
     for quantity in QUANTITIES {
         let target = Target { quantity: *quantity, epochs: Epochs(18) };
-        let lesson = Lesson::of(&table, target).unwrap().draw(300, Seed(1)).unwrap();
-        let ((seen, unseen), (values, truth)) = (lesson.cells().split_at(150), lesson.values().split_at(150));
+        let set = TrainingSet::new(&table, target).unwrap().draw(300, Seed(1)).unwrap();
+        let ((seen, unseen), (values, truth)) = (set.cells.split_at(150), set.values.split_at(150));
         let rows = features.rows(seen).unwrap();
         let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
         let truth = wide(truth);
@@ -362,9 +362,9 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
     for entry in SURROGATES {
         let [accuracy, time] = [Quantity::ValidationAccuracy, Quantity::TrainingTime].map(|quantity| {
             let target = Target { quantity, epochs: Epochs(18) };
-            let lesson = Lesson::of(&table, target).unwrap().draw(60, Seed(1)).unwrap();
-            let rows = features.rows(lesson.cells()).unwrap();
-            Model::fit(entry, target, &features, &rows, lesson.cells(), lesson.values(), Seed(1)).unwrap()
+            let lesson = TrainingSet::new(&table, target).unwrap().draw(60, Seed(1)).unwrap();
+            let rows = features.rows(&lesson.cells).unwrap();
+            Model::fit(entry, target, &features, &rows, &lesson.cells, &lesson.values, Seed(1)).unwrap()
         });
         let [labelled, stored] = numberings(5);
         assert_eq!(accuracy.predict_all(&labelled).unwrap(), accuracy.predict_all(&stored).unwrap(), "{}", entry.name);

@@ -1,6 +1,6 @@
 //! Searches and comparisons on a table that lacks some of its cells.
 
-use nasbench::compare::{self, Judging, TableTruth, Truth as _};
+use nasbench::compare::{self, GroundTruth, Judging};
 use nasbench::search::{self, Budget, Setup};
 use nasbench::table::{Benchmark, Record, Table, TableOracle};
 use nasbench::unit::{Epochs, Seed};
@@ -27,8 +27,9 @@ fn without_one_cell_of_five_vertices_the_others_are_still_searched() {
     assert!(of_five > 360, "{of_five} of 400");
     assert!(history.trials.iter().all(|trial| !trial.proposal.cell.is_isomorphic_to(&missing)));
 
-    let truth = TableTruth::new(&table, &compare::set_up(&table, None, &[random], Judging::All).unwrap(), Judging::All).unwrap();
-    assert_eq!(truth.worth(&missing), None);
+    let truth =
+        GroundTruth::of_table(&table, &compare::set_up(&table, None, &[random], Judging::All).unwrap(), Judging::All).unwrap();
+    assert_eq!(truth.score(&missing), None);
     assert!(truth.regret(&history.incumbents().last().unwrap().1.proposal.cell) < 0.05);
 }
 

@@ -11,7 +11,7 @@ mod ways;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::compare::{self, Judging, TableTruth, Truth as _, interquartile_mean_interval};
+use crate::compare::{self, GroundTruth, Judging, interquartile_mean_interval};
 use crate::network::{SIZES, Size, Skeleton, count};
 use crate::search::{self, Pool};
 use crate::space::{Cell, ModuleHash, distance};
@@ -85,7 +85,7 @@ pub struct Landscape {
     pub regrets: Option<[Estimate; 2]>,
     /// Which repeats these searches are shown and judged by.
     pub judging: Judging,
-    /// What the best cell is worth with the noise removed.
+    /// The score of the best cell with the noise removed.
     pub optimum: Option<Estimate>,
     /// Every cell, for pictures.
     #[serde(skip)]
@@ -149,12 +149,12 @@ impl Landscape {
     ///
     /// # Errors
     ///
-    /// As [`compare::set_up`] and [`TableTruth::new`]: no such budget, no cell with an accuracy.
+    /// As [`compare::set_up`] and [`GroundTruth::of_table`]: no such budget, no cell with an accuracy.
     pub fn new(table: &Table, skeleton: Option<&Skeleton>, epochs: Option<Epochs>, seed: Seed) -> Result<Self, Error> {
         let epochs = compare::full_budget(table, epochs);
         let judging = Judging::unseen(table, epochs);
         let setup = compare::set_up(table, Some(epochs), &[], judging)?;
-        let truth = TableTruth::new(table, &setup, judging)?;
+        let truth = GroundTruth::of_table(table, &setup, judging)?;
         let known = Cells::new(table, epochs).ok_or(compare::Error::NoTruth { epochs })?;
         let graph = ways::Graph::new(&setup.space, &known.list);
         let sizes = sizes(&known.list, skeleton);
@@ -193,9 +193,9 @@ impl Landscape {
             walk: graph.as_ref().and_then(|graph| graph.walk(&known.means, &mut seed.derive("walk").rng())),
             fitness_distance: pearson_interval(&distances, &known.means),
             optima: graph.as_ref().and_then(|graph| graph.optima(&known.accuracies, &known.means)),
-            regrets: middle(truth.floor()).and_then(|floor| Some([floor, middle(&truth.regrets_of_one_in(BEST))?])),
+            regrets: middle(&truth.floor).and_then(|floor| Some([floor, middle(&truth.regrets_of_one_in(BEST))?])),
             judging,
-            optimum: truth.optimum(),
+            optimum: truth.optimum,
             points,
         })
     }

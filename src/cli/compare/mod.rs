@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
-use nasbench::compare::{self, Competitor, Finished, Plan, Summary, Task, Truth};
+use nasbench::compare::{self, Competitor, Finished, GroundTruth, Plan, Summary, Task};
 use nasbench::search::{self, Budget, Returns, Setup};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
@@ -172,7 +172,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     oracles::check(&competitors, &tasks, &on, &budgets, arguments.truth, global.quiet)?;
     let truths = tasks.iter().zip(&on).map(|(task, source)| oracles::truth(source, task, arguments.truth));
     let truths = truths.collect::<anyhow::Result<Vec<_>>>().context("could not judge the cells")?;
-    let truths: Vec<&dyn Truth> = truths.iter().map(|truth| &**truth).collect();
+    let truths: Vec<&GroundTruth> = truths.iter().collect();
     fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
     results::check(&arguments.out, arguments.force, &budgets)?;
     let (runs, seed) = (arguments.runs, Seed(arguments.seed));
@@ -185,7 +185,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let bar = bar(&plans, global.quiet);
     let started = Instant::now();
     let compared = |plan: Plan| -> Result<Compared, compare::Error> {
-        let shown = |task: usize| truths[task].judging().shown(plan.tasks[task].setup.epochs);
+        let shown = |task: usize| truths[task].judging.shown(plan.tasks[task].setup.epochs);
         let rules = |task: usize| Setup { duplicates, returns, ..plan.tasks[task].setup.clone() };
         let rules: Vec<Setup> = (0..on.len()).map(rules).collect();
         let oracle = |task: usize, seed| on[task].oracle(seed, &rules[task], shown(task));

@@ -1,7 +1,7 @@
 //! What a comparison asks: benchmarks and models, each at some budgets.
 
 use anyhow::{Context as _, bail};
-use nasbench::compare::{self, Competitor, Judging, ModelTruth, TableTruth, Task, Truth};
+use nasbench::compare::{self, Competitor, GroundTruth, Judging, Task};
 use nasbench::search::{Budget, Entry};
 use nasbench::table::Table;
 use nasbench::unit::Epochs;
@@ -64,10 +64,10 @@ fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], truth: W
 }
 
 /// What a task is judged by.
-pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow::Result<Box<dyn Truth + 'a>> {
+pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow::Result<GroundTruth<'a>> {
     Ok(match source {
-        Source::Table { table, .. } => Box::new(TableTruth::new(table, &task.setup, judging(table, task.setup.epochs, truth))?),
-        Source::Models { models, .. } => Box::new(ModelTruth::new(models.accuracy(), &models.space().cells()?)?),
+        Source::Table { table, .. } => GroundTruth::of_table(table, &task.setup, judging(table, task.setup.epochs, truth))?,
+        Source::Models { models, .. } => GroundTruth::of_model(models.accuracy(), &models.space().cells()?)?,
     })
 }
 

@@ -174,15 +174,15 @@ fn described(space: &Space) -> String {
 }
 
 fn rows<'a>(run: &'a Run, plan: &'a Plan, names: &'a [String], options: &'a [String]) -> impl Iterator<Item = TrajectoryRow<'a>> {
-    run.steps.iter().map(|incumbent| TrajectoryRow {
+    run.outcome.steps.iter().map(|incumbent| TrajectoryRow {
         task: &plan.tasks[run.task].name,
         algorithm: &names[run.competitor],
         options: &options[run.competitor],
         run: run.run,
         seed: run.seed,
         incumbent,
-        all_evaluations: run.evaluations,
-        all_time: run.time,
+        all_evaluations: run.outcome.evaluations,
+        all_time: run.outcome.time,
     })
 }
 

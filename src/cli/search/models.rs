@@ -95,11 +95,11 @@ impl Models {
             (Some(path), _) => Some(load(path, Quantity::TrainingTime)?),
             (None, time) => time.cloned(),
         };
-        let operations: Vec<_> = accuracy.features().space().operations().collect();
+        let operations: Vec<_> = accuracy.features.space().operations().collect();
         let space = Space::nas_bench_101().with_max_vertices(arguments.max_vertices.into())?.with_operations(&operations)?;
         let cheaper = arguments.cheaper_model.iter().map(|path| cheaper(path, &accuracy, time.is_some()));
         let cheaper = cheaper.collect::<anyhow::Result<Vec<_>>>()?;
-        let mut known: Vec<_> = cheaper.iter().map(|model| model.target().epochs).collect();
+        let mut known: Vec<_> = cheaper.iter().map(|model| model.target.epochs).collect();
         known.sort_unstable();
         if let Some([epochs, _]) = known.array_windows().find(|[one, next]| one == next) {
             bail!("two of `--cheaper-model` predict trainings of {epochs} epochs, expected one of each budget");
@@ -138,12 +138,12 @@ impl Models {
 
     /// The budget of the trainings that they predict.
     pub(in crate::cli) fn epochs(&self) -> Epochs {
-        self.accuracy.target().epochs
+        self.accuracy.target.epochs
     }
 
     /// The set-up of a search that asks them.
     pub(in crate::cli) fn setup(&self) -> Setup {
-        let budgets: Vec<_> = self.cheaper.iter().map(|model| model.target().epochs).collect();
+        let budgets: Vec<_> = self.cheaper.iter().map(|model| model.target.epochs).collect();
         Setup::new(self.space, self.epochs()).with_budgets(&budgets)
     }
 
@@ -159,13 +159,13 @@ impl Models {
         let cheaper = cheaper.collect::<anyhow::Result<String>>()?;
         let noise = match self.noise {
             None => String::new(),
-            Some(Noise::OfModel) if self.accuracy.noise().is_some_and(surrogate::Noise::is_of_residuals) => {
+            Some(Noise::OfModel) if self.accuracy.noise.as_ref().is_some_and(surrogate::Noise::is_of_residuals) => {
                 ", with noise of the residuals, an upper bound".to_owned()
             }
             Some(Noise::OfModel) => ", with noise by what is predicted".to_owned(),
             Some(Noise::Points(points)) => format!(", with noise of {points} percentage points"),
         };
-        Ok(format!("{} of {}, sha256 {}{of_time}{cheaper}{noise}", self.accuracy.name(), self.accuracy.target(), sha256(path)?))
+        Ok(format!("{} of {}, sha256 {}{of_time}{cheaper}{noise}", self.accuracy.name, self.accuracy.target, sha256(path)?))
     }
 
     /// An oracle for one search.
@@ -192,11 +192,11 @@ impl Models {
 /// Reads a model of a smaller budget: one of the same cells, that knows what a training costs if the other one does.
 fn cheaper(path: &Path, of: &Model, is_timed: bool) -> anyhow::Result<Arc<Model>> {
     let model = load(path, Quantity::ValidationAccuracy)?;
-    let [smaller, full] = [&model, of].map(|model| model.target().epochs);
+    let [smaller, full] = [&model, of].map(|model| model.target.epochs);
     if smaller >= full {
         bail!("`{}` predicts trainings of {smaller} epochs, expected fewer than the {full} of `--on`", path.display());
     }
-    if model.features().space().operations().ne(of.features().space().operations()) {
+    if model.features.space().operations().ne(of.features.space().operations()) {
         bail!("`{}` was fitted on cells of other operations than the model of `--on`", path.display());
     }
     if is_timed && model.time().is_none() {
@@ -211,7 +211,7 @@ fn cheaper(path: &Path, of: &Model, is_timed: bool) -> anyhow::Result<Arc<Model>
 fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
     refuse_file_to_import(path)?;
     let model = Model::load(path).context("could not read the model")?;
-    let found = model.target();
+    let found = model.target;
     if found.quantity != quantity {
         bail!("`{}` predicts {found}, expected a model of the {quantity}", path.display());
     }

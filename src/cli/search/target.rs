@@ -111,7 +111,7 @@ impl Target {
     pub(super) fn name(&self) -> String {
         match &self.kind {
             Kind::Source(Source::Table { folder, .. }) => format!("table:{}", folder.display()),
-            Kind::Source(Source::Models { models, .. }) => format!("surrogate:{}", models.accuracy().name()),
+            Kind::Source(Source::Models { models, .. }) => format!("surrogate:{}", models.accuracy().name),
             Kind::Training { .. } => TRAIN.to_owned(),
         }
     }
@@ -127,7 +127,7 @@ impl Target {
     /// The sizes of the cells that the model was fitted on, if a model is asked.
     pub(super) fn fitted_range(&self) -> Option<FittedRange> {
         match &self.kind {
-            Kind::Source(Source::Models { models, .. }) => Some(models.accuracy().fitted_range()),
+            Kind::Source(Source::Models { models, .. }) => Some(models.accuracy().fitted_range),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ const LINE: usize = 44;
 pub fn learning_curves(curves: &[(String, Vec<assess::Point>)]) -> String {
     let points = |points: &[assess::Point]| -> Vec<Point> {
         let point = |point: &assess::Point| {
-            let tau = point.kendall_tau?;
+            let tau = point.measures.kendall_tau?;
             Some(Point { deviation: tau.standard_deviation, ..Point::at(number(point.training), tau.mean) })
         };
         points.iter().filter_map(point).collect()
@@ -60,11 +60,11 @@ fn standalone(figure: &Figure) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::sample;
-    use crate::surrogate::quality::Summary;
+    use crate::surrogate::quality::{Measures, Summary};
 
     fn point(training: usize, tau: Option<f64>) -> assess::Point {
         let kendall_tau = tau.map(|mean| Summary { mean, standard_deviation: Some(0.02), folds: 3 });
-        assess::Point { training, kendall_tau, ..assess::Point::default() }
+        assess::Point { training, measures: Measures { kendall_tau, ..Measures::default() }, ..assess::Point::default() }
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::report::{Header, Prediction, RecordedCell, Records, RepeatAgreement, 
 use crate::search::{Duplicates, History, Redraws, Trial};
 use crate::space::{Cell, Operation, Sampler, Space};
 use crate::statistics::{Estimate, RankCorrelation, number};
-use crate::surrogate::quality::{JudgeQuality, Quality, Summary};
-use crate::surrogate::{Judge, Rows};
+use crate::surrogate::quality::{ClassifierQuality, Measures, Quality, Summary};
+use crate::surrogate::{Rows, RuleClassifier};
 use crate::table::{BetweenBudgets, Dataset, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds, Seed};
@@ -64,7 +64,7 @@ pub(in crate::report) fn odd() -> Vec<Report> {
         only(|report| report.verification.cells.truncate(1)),
         only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.curve.train.clear())),
         only(|report| report.verification.cells.iter_mut().for_each(|cell| cell.curve.validation.truncate(1))),
-        only(|report| report.surrogates.models.iter_mut().for_each(|(_, quality)| quality.kendall_tau = None)),
+        only(|report| report.surrogates.models.iter_mut().for_each(|(_, quality)| quality.measures.kendall_tau = None)),
         only(|report| report.searches.iter_mut().for_each(|search| search.history.trials.clear())),
         only(|report| report.searches.truncate(1)),
         only(|report| (report.scored, report.searches) = (Some(2_532), Vec::new())),
@@ -161,18 +161,18 @@ fn recorded(cell: Cell, rng: &mut ChaCha8Rng) -> RecordedCell {
 
 fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
     let over_folds = |mean, deviation| Some(Summary { mean, standard_deviation: Some(deviation), folds: 5 });
-    let model = |worse: f64| Quality {
+    let measures = |worse: f64| Measures {
         kendall_tau: over_folds(0.712 - worse, 0.061),
         spearman: over_folds(0.874 - worse, 0.043),
         r_squared: over_folds(0.803 - 2.0 * worse, 0.094),
         rmse: over_folds(0.0094 + worse / 20.0, 0.0011),
         top_regret: over_folds(0.0011 + worse / 40.0, 0.0017),
-        predictions: Vec::new(),
     };
+    let model = |measures| Quality { measures, predictions: Vec::new() };
     Surrogates {
         validation: "5 folds, grouped by cell hash".to_owned(),
-        models: vec![("random-forest", model(0.0)), ("svr", model(0.035))],
-        sizes: vec![("flops", Quality { r_squared: None, rmse: None, ..model(0.2) })],
+        models: vec![("random-forest", model(measures(0.0))), ("svr", model(measures(0.035)))],
+        sizes: vec![("flops", model(Measures { r_squared: None, rmse: None, ..measures(0.2) }))],
         held_out,
         outside: Some(
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there"
@@ -183,13 +183,13 @@ fn surrogates(held_out: Vec<Prediction>) -> Surrogates {
 }
 
 /// A tree that asks one thing.
-pub(in crate::report) fn judge(feature: &str) -> (Judge, JudgeQuality) {
+pub(in crate::report) fn judge(feature: &str) -> (RuleClassifier, ClassifierQuality) {
     let mut rows = Rows::new(1);
     (0_u8..40).for_each(|value| rows.push(&[value.into()]).unwrap());
     let promising: Vec<_> = (0..40).map(|row| row >= 30).collect();
     let (true_positives, false_positives, false_negatives, true_negatives) = (15, 6, 4, 66);
-    let quality = JudgeQuality { true_positives, false_positives, false_negatives, true_negatives, verdicts: Vec::new() };
-    (Judge::fit(&rows, &[feature], &promising).unwrap(), quality)
+    let quality = ClassifierQuality { true_positives, false_positives, false_negatives, true_negatives, verdicts: Vec::new() };
+    (RuleClassifier::fit(&rows, &[feature], &promising).unwrap(), quality)
 }
 
 fn search(algorithm: &'static str, about: &'static str, rng: &mut ChaCha8Rng) -> SearchRun {

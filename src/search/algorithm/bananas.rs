@@ -6,15 +6,13 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::statistics::distribution::standard_normal;
-
 use crate::search::archive::Archive;
 use crate::search::evolution::Individual;
-use crate::search::perceptron::{Ensemble, Prediction, Sparse, Training, sparse};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{ENCODINGS, Encoding, Mutation, Sampler, Spec};
-use crate::unit::Epochs;
+use crate::statistics::distribution::standard_normal;
+use crate::surrogate::perceptron::{Ensemble, Estimate, Sparse, Training, encoded};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "bananas",
@@ -26,26 +24,26 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(Bananas::new(setup)?)),
 };
 
-/// So many times as many of the best cells as asked for are mutated where their mutants are known.
+/// Where their mutants are known, up to this many times `parents` of the best cells are mutated.
 const PATIENCE: usize = 5;
 
-/// How mean and deviation make the number by which candidates are ranked; the lowest are measured.
+/// The acquisition function of the mean and the standard deviation; the candidates of the lowest values are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Exploration {
     /// A number drawn from the normal distribution of each: independent Thompson sampling.
     Thompson,
-    /// The mean less half the deviation.
+    /// The mean less half the standard deviation.
     ConfidenceBound,
     /// The mean.
     Greedy,
 }
 
 impl Exploration {
-    fn number(self, Prediction { mean, deviation }: Prediction, rng: &mut ChaCha8Rng) -> f64 {
+    fn number(self, Estimate { mean, std }: Estimate, rng: &mut ChaCha8Rng) -> f64 {
         match self {
-            Self::Thompson => mean + deviation * standard_normal(rng),
-            Self::ConfidenceBound => mean - 0.5 * deviation,
+            Self::Thompson => mean + std * standard_normal(rng),
+            Self::ConfidenceBound => mean - 0.5 * std,
             Self::Greedy => mean,
         }
     }
@@ -118,15 +116,14 @@ impl Options {
 #[derive(Debug)]
 struct Bananas {
     region: Region,
-    epochs: Epochs,
     options: Options,
     encoding: &'static Encoding,
     seen: Archive,
     measured: Vec<Individual>,
     rows: Vec<Sparse>,
-    /// Chosen, but not asked about yet.
+    /// Cells that are chosen, but not proposed yet.
     waiting: VecDeque<Spec>,
-    /// Asked about, but not told of yet.
+    /// Cells that are proposed, but not measured yet.
     asked: VecDeque<Spec>,
 }
 
@@ -136,7 +133,6 @@ impl Bananas {
         let encoding = options.check()?;
         Ok(Self {
             region: setup.region(),
-            epochs: setup.epochs,
             options,
             encoding,
             seen: Archive::default(),
@@ -148,10 +144,7 @@ impl Bananas {
     }
 
     fn encoded(&self, spec: Spec) -> Sparse {
-        let cell = spec.prune().expect("specs are connected");
-        let mut row = vec![0.0; self.encoding.width(self.region.space())];
-        self.encoding.encode(self.region.space(), &[cell], &mut row).expect("specs lie in the space");
-        sparse(&row)
+        encoded(self.encoding, self.region.space(), spec.prune().expect("specs are connected"))
     }
 
     /// Chooses the next batch.
@@ -205,8 +198,7 @@ impl Searcher for Bananas {
             self.choose(rng);
         }
         let next: Vec<_> = self.waiting.drain(..room.min(self.waiting.len())).collect();
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
-        let proposals = next.iter().map(propose).collect();
+        let proposals = self.region.propose(&next);
         self.asked.extend(next);
         proposals
     }
@@ -223,9 +215,9 @@ impl Searcher for Bananas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
-    use crate::unit::Seed;
+    use crate::unit::{Epochs, Seed};
 
     fn bananas(options: serde_json::Value) -> Bananas {
         let mut setup = Setup::new(Space::nas_bench_101(), Epochs(108));
@@ -236,11 +228,11 @@ mod tests {
     #[test]
     fn without_doubt_thompson_sampling_is_greedy() {
         let mut rng = Seed(1).rng();
-        let sure = Prediction { mean: 0.25, deviation: 0.0 };
+        let sure = Estimate { mean: 0.25, std: 0.0 };
         for exploration in [Exploration::Thompson, Exploration::ConfidenceBound, Exploration::Greedy] {
             assert!((exploration.number(sure, &mut rng) - 0.25).abs() < 1e-15);
         }
-        let unsure = Prediction { mean: 0.25, deviation: 0.1 };
+        let unsure = Estimate { mean: 0.25, std: 0.1 };
         assert!((Exploration::ConfidenceBound.number(unsure, &mut rng) - 0.2).abs() < 1e-15);
         let drawn: Vec<_> = (0..10_000).map(|_| Exploration::Thompson.number(unsure, &mut rng)).collect();
         assert!((crate::statistics::mean(&drawn).unwrap() - 0.25).abs() < 0.005);

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
+use crate::search::brackets::{Brackets, Sizes};
 use crate::search::genes::{Genes, Genome, MOST};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
@@ -28,13 +28,13 @@ pub(super) const ENTRY: Entry = Entry {
 const GOOD: usize = 15;
 /// No density is taken to be lower.
 const LEAST_DENSITY: f64 = 1e-32;
-/// After so many drawn cells outside the space one is drawn at random.
+/// The number of draws outside the space after which a cell is drawn at random.
 const MOST_DRAWS: usize = 1_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Options {
-    /// One in so many goes on.
+    /// One in `eta` cells goes on to the next rung.
     eta: usize,
     brackets: Sizes,
     /// How many cells are drawn for one that is proposed.
@@ -64,7 +64,7 @@ struct Bohb {
     region: Region,
     options: Options,
     genome: Genome,
-    races: Brackets,
+    brackets: Brackets,
     /// What was reached at each budget.
     observed: BTreeMap<Epochs, Vec<(Genes, f32)>>,
     model: Option<Model>,
@@ -82,14 +82,13 @@ impl Bohb {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let options: Options = setup.options(ENTRY.name)?;
         let Options { eta, brackets, samples, random_fraction, least_bandwidth, .. } = options;
-        check_eta(ENTRY.name, eta)?;
+        let all = Brackets::new(ENTRY.name, setup, eta, brackets)?;
         check_option(ENTRY.name, "samples", &samples, (1..=100_000).contains(&samples), "1 to 100000")?;
         check_option(ENTRY.name, "random_fraction", &random_fraction, (0.0..=1.0).contains(&random_fraction), "0 to 1")?;
         let is_width = least_bandwidth > 0.0 && least_bandwidth <= 1.0;
         check_option(ENTRY.name, "least_bandwidth", &least_bandwidth, is_width, "more than 0, at most 1")?;
-        let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
-        let genome = Genome::of(&setup.space);
-        Ok(Self { region: setup.region(), options, genome, races: Brackets::new(all), observed: BTreeMap::new(), model: None })
+        let genome = Genome::new(&setup.space);
+        Ok(Self { region: setup.region(), options, genome, brackets: all, observed: BTreeMap::new(), model: None })
     }
 
     /// Fits the model to a budget, unless there is one of a larger budget or too few cells.
@@ -108,7 +107,7 @@ impl Bohb {
         order.sort_by(|one, other| one.1.total_cmp(&other.1));
         let density = |cells: &[&(Genes, f32)]| {
             let cells = cells.iter().map(|(genes, _)| *genes).collect();
-            Density::of(cells, &self.genome, self.options.least_bandwidth)
+            Density::fit(cells, &self.genome, self.options.least_bandwidth)
         };
         self.model = Some(Model { epochs, good: density(&order[..goods]), bad: density(&order[goods..goods + bads]) });
     }
@@ -141,7 +140,7 @@ struct Density {
 impl Density {
     /// Bandwidths are those of the normal reference rule, 1.06 σ n^(−1 / (4 + d)), but at least `least` and at most those
     /// that make all values equal.
-    fn of(cells: Vec<Genes>, genome: &Genome, least: f64) -> Self {
+    fn fit(cells: Vec<Genes>, genome: &Genome, least: f64) -> Self {
         let n = count(cells.len());
         let mut bandwidths = [0.0; MOST];
         for (gene, bandwidth) in bandwidths[..genome.len()].iter_mut().enumerate() {
@@ -185,9 +184,9 @@ impl Density {
 
 impl Searcher for Bohb {
     fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        let Self { region, options, genome, races, model, .. } = self;
+        let Self { region, options, genome, brackets, model, .. } = self;
         // One at a time: what was told last may change the model.
-        races.ask(1, || {
+        brackets.ask(1, || {
             let is_random = options.random_fraction >= 1.0
                 || model.is_none()
                 || options.random_fraction > 0.0 && rng.random_range(0.0..1.0) < options.random_fraction;
@@ -200,8 +199,8 @@ impl Searcher for Bohb {
     }
 
     fn tell(&mut self, trials: &[Trial]) {
-        let Self { races, genome, observed, .. } = self;
-        races.tell(trials, |spec, trial| {
+        let Self { brackets, genome, observed, .. } = self;
+        brackets.tell(trials, |spec, trial| {
             observed.entry(trial.proposal.epochs).or_default().push((genome.of_spec(spec), trial.loss()));
         });
         if let Some(trial) = trials.last() {
@@ -213,7 +212,7 @@ impl Searcher for Bohb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::search::{Budget, find};
     use crate::space::Space;
     use crate::unit::Seed;
@@ -247,10 +246,10 @@ mod tests {
     #[test]
     fn a_density_sums_to_one_over_all_cells() {
         let space = Space::nas_bench_101().with_max_vertices(4).unwrap();
-        let genome = Genome::of(&space);
+        let genome = Genome::new(&space);
         let mut rng = Seed(2).rng();
         let cells = (0..9).map(|_| genome.of_spec(Sampler::Official.draw(&space, &mut rng))).collect();
-        let density = Density::of(cells, &genome, 0.05);
+        let density = Density::fit(cells, &genome, 0.05);
         let mut sum = 0.0;
         for edges in 0..1_u64 << 6 {
             for labels in 0..9_u8 {
@@ -267,7 +266,7 @@ mod tests {
 
     #[test]
     fn bandwidths_follow_the_normal_reference_rule_within_their_limits() {
-        let genome = Genome::of(&Space::nas_bench_101());
+        let genome = Genome::new(&Space::nas_bench_101());
         let mut cells = vec![[0; MOST]; 64];
         for genes in &mut cells[..32] {
             genes[0] = 1;
@@ -275,7 +274,7 @@ mod tests {
         for genes in &mut cells[..16] {
             genes[25] = 2;
         }
-        let density = Density::of(cells, &genome, 0.3);
+        let density = Density::fit(cells, &genome, 0.3);
         let expected = 1.06 * 0.5 * 64_f64.powf(-1.0 / 30.0);
         assert!((density.bandwidths[0] - expected).abs() < 1e-12);
         assert!((density.bandwidths[1] - 0.3).abs() < 1e-12, "the least");
@@ -314,7 +313,7 @@ mod tests {
         fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<crate::oracle::Measurement>, crate::oracle::Error> {
             Ok(proposals
                 .iter()
-                .map(|proposal| crate::search::fixture::trial(*proposal, accuracy(proposal)).measurement)
+                .map(|proposal| crate::search::tests::fixture::trial(*proposal, accuracy(proposal)).measurement)
                 .collect())
         }
     }

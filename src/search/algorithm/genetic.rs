@@ -10,7 +10,6 @@ use crate::search::genes::{Genes, Genome};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Mutation, Sampler, Space, Spec};
-use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "genetic",
@@ -80,7 +79,6 @@ impl Options {
 #[derive(Debug)]
 struct Genetic {
     region: Region,
-    epochs: Epochs,
     options: Options,
     genome: Genome,
     /// The generation that has children.
@@ -95,7 +93,7 @@ impl Genetic {
         let options: Options = setup.options(ENTRY.name)?;
         options.check()?;
         let (parents, born, asked) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome: Genome::of(&setup.space), parents, born, asked })
+        Ok(Self { region: setup.region(), options, genome: Genome::new(&setup.space), parents, born, asked })
     }
 
     fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
@@ -172,8 +170,7 @@ impl Searcher for Genetic {
             let spec = if self.parents.is_empty() { Some(self.region.draw(self.options.sampler, rng)) } else { self.child(rng) };
             self.asked.extend(spec);
         }
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
-        self.asked.iter().map(propose).collect()
+        self.region.propose(&self.asked)
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -184,8 +181,8 @@ impl Searcher for Genetic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
-    use crate::unit::Seed;
+    use crate::search::tests::fixture::tell;
+    use crate::unit::{Epochs, Seed};
 
     fn genetic(options: serde_json::Value) -> Genetic {
         let mut setup = Setup::new(Space::nas_bench_101(), Epochs(4));
@@ -195,7 +192,7 @@ mod tests {
 
     #[test]
     fn each_gene_of_a_child_is_of_a_parent() {
-        let genome = Genome::of(&Space::nas_bench_101());
+        let genome = Genome::new(&Space::nas_bench_101());
         let mut rng = Seed(1).rng();
         for crossover in [Crossover::Uniform, Crossover::OnePoint] {
             let mut from_other = 0;
@@ -216,7 +213,7 @@ mod tests {
     #[test]
     fn a_repair_only_takes_edges_away() {
         let space = Space::nas_bench_101();
-        let genome = Genome::of(&space);
+        let genome = Genome::new(&space);
         let mut rng = Seed(2).rng();
         let mut repairs = 0;
         for _ in 0..500 {

@@ -1,12 +1,9 @@
 //! Hyperband: successive halving from every budget on, since nobody knows how far a small one can be trusted.
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
-use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
-use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::search::brackets::{Brackets, RandomBrackets, Sizes};
+use crate::search::{Entry, Error, Setup, defaults_of};
 use crate::space::Sampler;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -15,15 +12,15 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Li et al., JMLR 18(185), 2018; brackets as in HpBandSter and Ying et al., ICML 2019, or of the paper (`li-2018`)",
     uses_small_budgets: true,
     defaults: defaults_of::<Options>,
-    build: |setup| Ok(Box::new(Hyperband::new(setup)?)),
+    build: |setup| Ok(Box::new(build(setup)?)),
 };
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Options {
-    /// One in so many goes on.
+    /// One in `eta` cells goes on to the next rung.
     eta: usize,
-    /// How many start in each bracket.
+    /// The rule of how many cells start in each bracket.
     brackets: Sizes,
     sampler: Sampler,
 }
@@ -34,36 +31,18 @@ impl Default for Options {
     }
 }
 
-#[derive(Debug)]
-struct Hyperband {
-    region: Region,
-    sampler: Sampler,
-    races: Brackets,
-}
-
-impl Hyperband {
-    fn new(setup: &Setup) -> Result<Self, Error> {
-        let Options { eta, brackets, sampler } = setup.options(ENTRY.name)?;
-        check_eta(ENTRY.name, eta)?;
-        let all = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, brackets)).collect();
-        Ok(Self { region: setup.region(), sampler, races: Brackets::new(all) })
-    }
-}
-
-impl Searcher for Hyperband {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.races.ask(room, || self.region.draw(self.sampler, rng))
-    }
-
-    fn tell(&mut self, trials: &[Trial]) {
-        self.races.tell(trials, |_, _| ());
-    }
+fn build(setup: &Setup) -> Result<RandomBrackets, Error> {
+    let Options { eta, brackets, sampler } = setup.options(ENTRY.name)?;
+    let brackets = Brackets::new(ENTRY.name, setup, eta, brackets)?;
+    Ok(RandomBrackets { region: setup.region(), sampler, brackets })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::oracle::Proposal;
+    use crate::search::Searcher as _;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 
@@ -72,7 +51,7 @@ mod tests {
         let mut setup = Setup::new(Space::nas_bench_101(), Epochs(108)).with_budgets(&[4, 12, 36].map(Epochs));
         let mut rungs = |brackets: &str| {
             setup.options = serde_json::json!({ "brackets": brackets });
-            let mut search = Hyperband::new(&setup).unwrap();
+            let mut search = build(&setup).unwrap();
             let mut rng = Seed(1).rng();
             let next = |_| {
                 let proposals = search.ask(1_000, &mut rng);
@@ -92,7 +71,7 @@ mod tests {
     #[test]
     fn of_one_budget_it_is_random_search() {
         let setup = Setup::new(Space::nas_bench_101(), Epochs(108));
-        let mut search = Hyperband::new(&setup).unwrap();
+        let mut search = build(&setup).unwrap();
         let proposals = search.ask(10, &mut Seed(1).rng());
         let drawn = Sampler::Official.draw(&setup.space, &mut Seed(1).rng()).prune().unwrap();
         assert_eq!(proposals, [Proposal { cell: drawn, epochs: Epochs(108) }]);

@@ -10,7 +10,6 @@ use crate::search::evolution::Individual;
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Sampler, Spec};
-use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "local-search",
@@ -21,7 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(LocalSearch::new(setup)?)),
 };
 
-/// After so many draws of cells that are known already, there is nothing new to draw.
+/// The number of draws of known cells after which there is nothing new to draw.
 const MOST_DRAWS: usize = 10_000;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +43,6 @@ impl Default for Options {
 #[derive(Debug)]
 struct LocalSearch {
     region: Region,
-    epochs: Epochs,
     options: Options,
     /// The loss of each cell by its fingerprint; of those just asked about it is infinite.
     known: FxHashMap<u64, f32>,
@@ -67,10 +65,10 @@ impl LocalSearch {
         let options: Options = setup.options(ENTRY.name)?;
         check_option(ENTRY.name, "starts", &options.starts, options.starts > 0, "at least 1")?;
         let (known, asked) = (FxHashMap::default(), Vec::new());
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, known, phase: START, asked })
+        Ok(Self { region: setup.region(), options, known, phase: START, asked })
     }
 
-    /// Draws a spec whose cell is not known.
+    /// Draws a spec of a new cell.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
         let Self { region, options, known, .. } = self;
         region.draw_new(options.sampler, MOST_DRAWS, rng, |spec| is_new(known, spec))
@@ -122,7 +120,7 @@ impl LocalSearch {
     }
 }
 
-/// Whether a cell is not known; from now on it is.
+/// Adds a cell, and returns whether it is new.
 fn is_new(known: &mut FxHashMap<u64, f32>, spec: Spec) -> bool {
     let before = known.len();
     known.entry(fingerprint(spec)).or_insert(f32::INFINITY);
@@ -147,8 +145,7 @@ impl Searcher for LocalSearch {
                 return Vec::new();
             }
         }
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("only connected specs are met"), epochs: self.epochs };
-        self.asked.iter().map(propose).collect()
+        self.region.propose(&self.asked)
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -167,9 +164,9 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::search::fixture::trial;
+    use crate::search::tests::fixture::trial;
     use crate::space::{Cell, Space};
-    use crate::unit::Seed;
+    use crate::unit::{Epochs, Seed};
 
     /// A rugged landscape: some bits of the fingerprint, and a slope.
     fn accuracy(cell: &Cell) -> f32 {

@@ -21,7 +21,7 @@ fn build(setup: &Setup) -> Result<Evolution, Error> {
 mod tests {
     use super::*;
     use crate::search::Searcher as _;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 

@@ -7,10 +7,10 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::perceptron::{Ensemble, Sparse, Training, sparse};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Cell, ENCODINGS, Encoding, Operation, Space, Spec};
+use crate::surrogate::perceptron::{Ensemble, Sparse, Training, encoded};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -24,7 +24,7 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(Pnas::new(setup)?)),
 };
 
-/// All cells of so many vertices are measured.
+/// The number of vertices of the first level, whose cells are all measured.
 const FIRST_LEVEL: usize = 3;
 /// The encoding that the ensemble sees: the paths of a cell, which mean the same whatever its size.
 const ENCODING: &str = "path";
@@ -92,9 +92,7 @@ impl Pnas {
     }
 
     fn encoded(&self, cell: Cell) -> Sparse {
-        let mut row = vec![0.0; self.encoding.width(self.region.space())];
-        self.encoding.encode(self.region.space(), &[cell], &mut row).expect("cells lie in the space");
-        sparse(&row)
+        encoded(self.encoding, self.region.space(), cell)
     }
 
     /// Chooses the cells of the next level.
@@ -201,7 +199,7 @@ mod tests {
     use rand::seq::IndexedRandom as _;
 
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::space::Sampler;
     use crate::unit::Seed;
 

@@ -1,14 +1,12 @@
 //! REINFORCE: a policy that chooses each edge and each operation on its own, and is pushed towards what was rewarded.
 
-use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::genes::{CHOICES, Chances, Genes, Genome, MOST, draw_by_chance};
 use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::OPERATIONS;
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -20,15 +18,10 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(Reinforce::new(setup)?)),
 };
 
-/// The most values that a gene has.
-const CHOICES: usize = OPERATIONS.len();
-/// A policy that has not drawn a cell of the space in so many tries has none left to draw.
+/// The number of draws outside the space after which the search ends.
 const MOST_DRAWS: usize = 100_000;
-/// What is not rewarded more than this teaches nothing.
+/// Rewards up to this do not change the policy.
 const LEAST_REWARD: f64 = 0.001;
-
-/// The logits, or the chances, of the values of a gene.
-type Values = [f64; CHOICES];
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,9 +45,9 @@ struct Reinforce {
     epochs: Epochs,
     options: Options,
     genome: Genome,
-    logits: [Values; MOST],
+    logits: [Chances; MOST],
     /// The chances that the logits give.
-    policy: [Values; MOST],
+    policy: [Chances; MOST],
     baseline: Baseline,
     asked: Genes,
 }
@@ -66,13 +59,13 @@ impl Reinforce {
         let is_rate = learning_rate > 0.0 && learning_rate <= 1_000.0;
         check_option(ENTRY.name, "learning_rate", &learning_rate, is_rate, "more than 0, at most 1000")?;
         check_option(ENTRY.name, "momentum", &momentum, (0.0..1.0).contains(&momentum), "0 or more, below 1")?;
-        let genome = Genome::of(&setup.space);
+        let genome = Genome::new(&setup.space);
         let logits = [[0.0; CHOICES]; MOST];
         let mut policy = logits;
         for (gene, chances) in policy[..genome.len()].iter_mut().enumerate() {
             *chances = softmax(&logits[gene], genome.choices(gene));
         }
-        let (baseline, asked) = (Baseline::default(), [0; MOST]);
+        let (baseline, asked) = (Baseline { average: 0.0, bias: 1.0 }, [0; MOST]);
         Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline, asked })
     }
 
@@ -90,7 +83,7 @@ impl Reinforce {
 }
 
 /// The chances that logits give to the first `count` values.
-fn softmax(logits: &Values, count: usize) -> Values {
+fn softmax(logits: &Chances, count: usize) -> Chances {
     let highest = logits[..count].iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut chances = [0.0; CHOICES];
     for (chance, logit) in chances[..count].iter_mut().zip(logits) {
@@ -101,7 +94,7 @@ fn softmax(logits: &Values, count: usize) -> Values {
 }
 
 /// The gradient of the expected reward by the logits: advantage · (one-hot − chances).
-fn gradient(chances: &Values, drawn: usize, advantage: f64) -> Values {
+fn gradient(chances: &Chances, drawn: usize, advantage: f64) -> Chances {
     std::array::from_fn(|value| advantage * (f64::from(u8::from(value == drawn)) - chances[value]))
 }
 
@@ -113,14 +106,8 @@ struct Baseline {
     bias: f64,
 }
 
-impl Default for Baseline {
-    fn default() -> Self {
-        Self { average: 0.0, bias: 1.0 }
-    }
-}
-
 impl Baseline {
-    /// Takes in a reward, and gives the average with it.
+    /// Adds a reward, and returns the average.
     fn update(&mut self, reward: f64, momentum: f64) -> f64 {
         self.average = momentum * self.average + (1.0 - momentum) * reward;
         self.bias *= momentum;
@@ -128,26 +115,12 @@ impl Baseline {
     }
 }
 
-/// Draws a value by its chance.
-fn draw(chances: &Values, count: usize, rng: &mut ChaCha8Rng) -> u8 {
-    let mut left = rng.random_range(0.0..1.0);
-    for (value, chance) in (0..).zip(&chances[..count - 1]) {
-        if left < *chance {
-            return value;
-        }
-        left -= chance;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "a handful of values")]
-    let last = (count - 1) as u8;
-    last
-}
-
 impl Searcher for Reinforce {
     fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
         let mut outside = 0;
         for _ in 0..MOST_DRAWS {
             for (gene, chances) in self.policy[..self.genome.len()].iter().enumerate() {
-                self.asked[gene] = draw(chances, self.genome.choices(gene), rng);
+                self.asked[gene] = draw_by_chance(chances, self.genome.choices(gene), rng);
             }
             let mut spec = self.genome.spec(&self.asked);
             outside += usize::from(self.region.is_redrawn(&spec));
@@ -175,7 +148,7 @@ impl Searcher for Reinforce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
     use crate::unit::Seed;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::oracle::Proposal;
 use crate::search::evolution::{self, Death, Evolution};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{Cell, ENCODINGS, Encoding, Mutation, Sampler, Space, Spec};
-use crate::surrogate::{self, Judge, Rows, Surrogate, judge};
+use crate::space::{Cell, Mutation, Sampler, Spec};
+use crate::surrogate::{self, Features, Rows, RuleClassifier, Surrogate, rule_classifier};
 use crate::unit::Seed;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -26,7 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
 const PROMISING: f64 = 0.2;
 /// What the screens see of a cell, which is the same for isomorphic cells. Of 20,000 cells of NAS-Bench-101 walks help the
 /// regression to find the best of ten (its mean rank rises from 0.937 to 0.944 of 1 after 200 cells); more encodings do not.
-const ENCODED: [&str; 2] = ["statistics", "walks"];
+const ENCODED: &[&str] = &["statistics", "walks"];
 
 /// What says how promising a child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,7 @@ struct ScreenedEvolution {
     evolution: Evolution,
     options: Options,
     screen: Screen,
+    features: Features,
     /// The cells measured, as the screen sees them, and their accuracies; what diverged has 0.
     rows: Rows,
     accuracies: Vec<f32>,
@@ -77,7 +78,7 @@ struct ScreenedEvolution {
 enum Screen {
     /// All children are alike.
     None,
-    Judge(Judge),
+    Classifier(RuleClassifier),
     Regression(Box<dyn Surrogate>),
 }
 
@@ -89,17 +90,18 @@ impl ScreenedEvolution {
         check_option(ENTRY.name, "refit", &refit, refit > 0, "at least 1")?;
         let own = evolution::Options { population_size, tournament_size, sampler, mutation };
         let evolution = Evolution::new(ENTRY.name, setup, own, Death::Oldest)?;
-        let rows = Rows::new(width(&setup.space));
-        Ok(Self { evolution, options, screen: Screen::None, rows, accuracies: Vec::new(), fitted: 0 })
+        let features = Features::new(ENCODED, &setup.space).expect("names of the list");
+        let rows = Rows::new(features.names().len());
+        Ok(Self { evolution, options, features, screen: Screen::None, rows, accuracies: Vec::new(), fitted: 0 })
     }
 
     /// Fits the screen on all cells measured. What cannot be fitted, as cells that are all alike, screens nothing.
     fn fit(&mut self, seed: Seed) {
         self.fitted = self.accuracies.len();
         let screen = match self.options.screening {
-            Screening::Judge => judge::best(&self.accuracies, PROMISING)
-                .and_then(|promising| Judge::fit(&self.rows, &columns(self.evolution.region.space()), &promising))
-                .map(Screen::Judge),
+            Screening::Judge => rule_classifier::best(&self.accuracies, PROMISING)
+                .and_then(|promising| RuleClassifier::fit(&self.rows, self.features.names(), &promising))
+                .map(Screen::Classifier),
             Screening::Svr => {
                 surrogate::find("svr").and_then(|entry| entry.fit(&self.rows, &self.accuracies, seed)).map(Screen::Regression)
             }
@@ -108,39 +110,14 @@ impl ScreenedEvolution {
     }
 }
 
-fn encodings() -> impl Iterator<Item = &'static Encoding> {
-    ENCODINGS.iter().filter(|encoding| ENCODED.contains(&encoding.name))
-}
-
-fn width(space: &Space) -> usize {
-    encodings().map(|encoding| encoding.width(space)).sum()
-}
-
-fn columns(space: &Space) -> Vec<String> {
-    encodings().flat_map(|encoding| encoding.columns(space)).collect()
-}
-
-fn push(rows: &mut Rows, space: &Space, cell: Cell) {
-    let mut row = vec![0.0; width(space)];
-    let mut rest = row.as_mut_slice();
-    for encoding in encodings() {
-        let (own, behind) = rest.split_at_mut(encoding.width(space));
-        encoding.encode(space, &[cell], own).expect("cells lie in the space");
-        rest = behind;
-    }
-    rows.push(&row).expect("encodings are finite");
-}
-
 impl Screen {
     /// The most promising of some children; of equals the first, as without a screen.
-    fn choose(&self, space: &Space, children: &[Spec]) -> Option<Spec> {
-        let mut rows = Rows::new(width(space));
-        for child in children {
-            push(&mut rows, space, child.prune().expect("children are connected"));
-        }
+    fn choose(&self, features: &Features, children: &[Spec]) -> Option<Spec> {
+        let cells: Vec<Cell> = children.iter().filter_map(|child| child.prune().ok()).collect();
+        let rows = features.rows(&cells).ok()?;
         let expected: Vec<f32> = match self {
             Self::None => return children.first().copied(),
-            Self::Judge(judge) => judge.judge(&rows).ok()?.iter().map(|verdict| verdict.share).collect(),
+            Self::Classifier(classifier) => classifier.classify(&rows).ok()?.iter().map(|verdict| verdict.share).collect(),
             Self::Regression(model) => model.predict(&rows).ok()?.iter().map(|prediction| prediction.mean).collect(),
         };
         let best = children.iter().zip(expected).reduce(|best, other| if other.1 > best.1 { other } else { best });
@@ -154,27 +131,28 @@ impl Searcher for ScreenedEvolution {
         if measured >= self.options.population_size && (self.fitted == 0 || measured >= self.fitted + self.options.refit) {
             self.fit(Seed(rng.random()));
         }
-        let Self { evolution, screen, options, .. } = self;
+        let Self { evolution, screen, options, features, .. } = self;
         evolution.ask_with(room, rng, |evolution, rng| {
             let count = if matches!(screen, Screen::None) { 1 } else { options.candidates };
             let children: Vec<_> = (0..count).map_while(|_| evolution.child(rng)).collect();
-            screen.choose(evolution.region.space(), &children)
+            screen.choose(features, &children)
         })
     }
 
     fn tell(&mut self, trials: &[Trial]) {
         self.evolution.tell(trials);
-        for trial in trials {
-            push(&mut self.rows, self.evolution.region.space(), trial.proposal.cell);
-            self.accuracies.push(1.0 - trial.loss());
-        }
+        let cells: Vec<Cell> = trials.iter().map(|trial| trial.proposal.cell).collect();
+        let rows = self.features.rows(&cells).expect("cells lie in the space");
+        rows.iter().for_each(|row| self.rows.push(row).expect("encodings are finite"));
+        self.accuracies.extend(trials.iter().map(|trial| 1.0 - trial.loss()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::{tell, trial};
+    use crate::search::tests::fixture::{tell, trial};
+    use crate::space::Space;
     use crate::unit::Epochs;
 
     fn accuracy(cell: &Cell) -> f32 {

@@ -12,7 +12,6 @@ use crate::search::genes::{Genes, Genome};
 use crate::search::pool::Region;
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Sampler, Spec};
-use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "smac",
@@ -51,7 +50,6 @@ impl Default for Options {
 #[derive(Debug)]
 struct Smac {
     region: Region,
-    epochs: Epochs,
     options: Options,
     genome: Genome,
     seen: Archive,
@@ -72,9 +70,8 @@ impl Smac {
         check_option(ENTRY.name, "candidates", &candidates, is_count, "at most 1000000, and some where there are no starts")?;
         Ok(Self {
             region: setup.region(),
-            epochs: setup.epochs,
             options,
-            genome: Genome::of(&setup.space),
+            genome: Genome::new(&setup.space),
             seen: Archive::default(),
             observed: Vec::new(),
             started: 0,
@@ -135,8 +132,7 @@ impl Searcher for Smac {
             let proposed = promising.or_else(|| self.seen.draw(&self.region, self.options.sampler, rng));
             self.asked.extend(proposed);
         }
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
-        self.asked.iter().map(propose).collect()
+        self.region.propose(&self.asked)
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -148,9 +144,9 @@ impl Searcher for Smac {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
-    use crate::unit::Seed;
+    use crate::unit::{Epochs, Seed};
 
     #[test]
     fn it_proposes_the_cell_of_the_highest_expected_improvement_among_all() {

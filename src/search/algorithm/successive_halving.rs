@@ -1,12 +1,9 @@
 //! Successive halving: many cells get little training, the best of them more.
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
-use crate::search::brackets::{Brackets, Sizes, bracket, check_eta};
-use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::search::brackets::{Brackets, RandomBrackets, Sizes};
+use crate::search::{Entry, Error, Setup, defaults_of};
 use crate::space::Sampler;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -15,13 +12,13 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Jamieson & Talwalkar, AISTATS 2016; 27, 9, 3, 1 cells at four budgets, as the first bracket of Hyperband",
     uses_small_budgets: true,
     defaults: defaults_of::<Options>,
-    build: |setup| Ok(Box::new(SuccessiveHalving::new(setup)?)),
+    build: |setup| Ok(Box::new(build(setup)?)),
 };
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Options {
-    /// One in so many goes on.
+    /// One in `eta` cells goes on to the next rung.
     eta: usize,
     sampler: Sampler,
 }
@@ -32,36 +29,17 @@ impl Default for Options {
     }
 }
 
-#[derive(Debug)]
-struct SuccessiveHalving {
-    region: Region,
-    sampler: Sampler,
-    races: Brackets,
-}
-
-impl SuccessiveHalving {
-    fn new(setup: &Setup) -> Result<Self, Error> {
-        let Options { eta, sampler } = setup.options(ENTRY.name)?;
-        check_eta(ENTRY.name, eta)?;
-        let widest = bracket(&setup.budgets, eta, setup.budgets.len() - 1, Sizes::Hpbandster);
-        Ok(Self { region: setup.region(), sampler, races: Brackets::new(vec![widest]) })
-    }
-}
-
-impl Searcher for SuccessiveHalving {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.races.ask(room, || self.region.draw(self.sampler, rng))
-    }
-
-    fn tell(&mut self, trials: &[Trial]) {
-        self.races.tell(trials, |_, _| ());
-    }
+fn build(setup: &Setup) -> Result<RandomBrackets, Error> {
+    let Options { eta, sampler } = setup.options(ENTRY.name)?;
+    let brackets = Brackets::new(ENTRY.name, setup, eta, Sizes::Hpbandster)?.widest();
+    Ok(RandomBrackets { region: setup.region(), sampler, brackets })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::fixture::tell;
+    use crate::search::Searcher as _;
+    use crate::search::tests::fixture::tell;
     use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 
@@ -69,7 +47,7 @@ mod tests {
     fn the_best_third_of_each_rung_goes_on_however_much_is_asked_at_once() {
         let setup = Setup::new(Space::nas_bench_101(), Epochs(108)).with_budgets(&[4, 12, 36].map(Epochs));
         for room in [1, 5, 100] {
-            let mut search = SuccessiveHalving::new(&setup).unwrap();
+            let mut search = build(&setup).unwrap();
             let mut rng = Seed(1).rng();
             let mut survivors = Vec::new();
             for (epochs, size) in [(4, 27), (12, 9), (36, 3), (108, 1), (4, 27)] {

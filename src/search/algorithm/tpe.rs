@@ -5,12 +5,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Proposal;
-use crate::search::genes::{Genes, Genome, MOST};
+use crate::search::genes::{Chances, Genes, Genome, MOST, draw_by_chance};
 use crate::search::parzen::{Parzen, REMEMBERED, Range, weight};
 use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
-use crate::space::{OPERATIONS, Sampler, Spec};
-use crate::unit::Epochs;
+use crate::space::{Sampler, Spec};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "tpe",
@@ -23,12 +22,10 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(Tpe::new(setup)?)),
 };
 
-/// The most values that a gene has.
-const CHOICES: usize = OPERATIONS.len();
-/// After so many cells outside the space one is drawn at random.
+/// The number of draws outside the space after which a cell is drawn at random.
 const MOST_DRAWS: usize = 200;
 
-/// What a cell is to the estimators.
+/// The encoding of a cell for the estimators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Encoding {
@@ -73,7 +70,6 @@ struct Point {
 #[derive(Debug)]
 struct Tpe {
     region: Region,
-    epochs: Epochs,
     options: Options,
     genome: Genome,
     started: usize,
@@ -91,9 +87,9 @@ impl Tpe {
         check_option(ENTRY.name, "gamma", &gamma, gamma > 0.0 && gamma <= 1_000.0, "more than 0, at most 1000")?;
         let is_weight = prior_weight > 0.0 && prior_weight.is_finite();
         check_option(ENTRY.name, "prior_weight", &prior_weight, is_weight, "more than 0")?;
-        let genome = Genome::of(&setup.space);
+        let genome = Genome::new(&setup.space);
         let (observed, asked) = (Vec::new(), Vec::new());
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, started: 0, observed, asked })
+        Ok(Self { region: setup.region(), options, genome, started: 0, observed, asked })
     }
 
     /// The ranges of the numbers of a point.
@@ -122,9 +118,11 @@ impl Tpe {
         let mut genes = [0; MOST];
         for (gene, value) in genes.iter_mut().enumerate().take(self.choices().end).skip(self.choices().start) {
             let [good, bad] = [densities[0][gene], densities[1][gene]];
-            let chance = |chances: &[f64; CHOICES], drawn: u8| chances[usize::from(drawn)];
-            let drawn =
-                self.best(|| draw(&good, self.genome.choices(gene), rng), |drawn| chance(&good, drawn) / chance(&bad, drawn));
+            let chance = |chances: &Chances, drawn: u8| chances[usize::from(drawn)];
+            let drawn = self.best(
+                || draw_by_chance(&good, self.genome.choices(gene), rng),
+                |drawn| chance(&good, drawn) / chance(&bad, drawn),
+            );
             *value = drawn.unwrap_or_default();
         }
         let mut numbers = Vec::new();
@@ -200,9 +198,9 @@ impl Tpe {
     }
 
     /// The chances of the values of each gene among the good cells or the others.
-    fn densities(&self, good: &[bool], wanted: bool) -> Vec<[f64; CHOICES]> {
+    fn densities(&self, good: &[bool], wanted: bool) -> Vec<Chances> {
         let cells = good.iter().filter(|is_good| **is_good == wanted).count();
-        let mut densities: Vec<[f64; CHOICES]> = (0..self.genome.len())
+        let mut densities: Vec<Chances> = (0..self.genome.len())
             .map(|gene| {
                 std::array::from_fn(|value| if value < self.genome.choices(gene) { self.options.prior_weight } else { 0.0 })
             })
@@ -250,19 +248,6 @@ fn good(observed: &[(Point, f32)], gamma: f64) -> Vec<bool> {
     good
 }
 
-fn draw(chances: &[f64; CHOICES], choices: usize, rng: &mut ChaCha8Rng) -> u8 {
-    let mut left = rng.random_range(0.0..1.0);
-    let mut value = 0;
-    for chance in &chances[..choices - 1] {
-        if left < *chance {
-            break;
-        }
-        left -= chance;
-        value += 1;
-    }
-    value
-}
-
 impl Searcher for Tpe {
     fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
         let missing = self.options.startup - self.started;
@@ -284,8 +269,8 @@ impl Searcher for Tpe {
             }
             self.asked = vec![found.unwrap_or_else(|| self.random(rng))];
         }
-        let cell = |point: &Point| self.genome.spec(&point.genes).prune().expect("specs are connected");
-        self.asked.iter().map(|point| Proposal { cell: cell(point), epochs: self.epochs }).collect()
+        let specs: Vec<Spec> = self.asked.iter().map(|point| self.genome.spec(&point.genes)).collect();
+        self.region.propose(&specs)
     }
 
     fn tell(&mut self, trials: &[Trial]) {
@@ -297,7 +282,7 @@ impl Searcher for Tpe {
 mod tests {
     use super::*;
     use crate::space::Space;
-    use crate::unit::Seed;
+    use crate::unit::{Epochs, Seed};
 
     fn tpe() -> Tpe {
         Tpe::new(&Setup::new(Space::nas_bench_101(), Epochs(108))).unwrap()
@@ -407,7 +392,7 @@ mod tests {
             for _ in 0..30 {
                 let proposals = search.ask(4, &mut rng);
                 assert!(!proposals.is_empty() && proposals.iter().all(|proposal| space.check(proposal.cell).is_ok()));
-                crate::search::fixture::tell(&mut search, &proposals, |place| 0.5 + place / 10.0);
+                crate::search::tests::fixture::tell(&mut search, &proposals, |place| 0.5 + place / 10.0);
             }
             let numbers = search.observed.iter().map(|(point, _)| point.numbers.clone());
             let is_fine =

@@ -1,4 +1,4 @@
-//! What a surrogate learns from: cells of a table, each with the mean of what its repeats reached.
+//! The training set of a surrogate: cells of a table, each with the mean of its repeats.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,98 +16,68 @@ use crate::unit::{Seconds, Seed};
 ///
 /// Values are fractions or seconds, as the quantity of the target says.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lesson {
-    target: Target,
-    cells: Vec<Cell>,
-    hashes: Vec<ModuleHash>,
-    values: Vec<f32>,
-    /// What each value is the mean of.
-    repeats: Vec<Vec<f64>>,
+pub struct TrainingSet {
+    /// What is learned.
+    pub target: Target,
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// Their hashes.
+    pub hashes: Vec<ModuleHash>,
+    /// Their values: means over the repeats.
+    pub values: Vec<f32>,
+    /// The repeats of each cell.
+    pub repeats: Vec<Vec<f64>>,
 }
 
-impl Lesson {
-    /// Takes what a table says of a target, in the order of its cells. A training that diverged counts as an accuracy of
+impl TrainingSet {
+    /// Reads the values of a target from a table, in the order of its cells. A training that diverged counts as an accuracy of
     /// [chance](Table::chance); a time of 0, which nobody measured, is left out.
     ///
     /// # Errors
     ///
     /// [`Error::Table`] if nothing was trained at the budget, [`Error::NothingToLearn`] if no cell has a value or every training
     /// diverged.
-    pub fn of(table: &Table, target: Target) -> Result<Self, Error> {
+    pub fn new(table: &Table, target: Target) -> Result<Self, Error> {
         table.check_budget(target.epochs)?;
         let Divergence { diverged, trainings } = table.divergence(target.epochs);
         if diverged == trainings {
-            return Err(Error::NothingToLearn { target });
+            return Err(Error::NothingToLearn(target));
         }
-        let mut lesson = Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), repeats: Vec::new() };
+        let mut set = Self { target, cells: Vec::new(), hashes: Vec::new(), values: Vec::new(), repeats: Vec::new() };
         for (index, (cell, hash)) in table.cells().iter().zip(table.hashes()).enumerate() {
             let values = values(table, index, target);
             let Some(mean) = mean(&values) else { continue };
-            lesson.cells.push(*cell);
-            lesson.hashes.push(*hash);
+            set.cells.push(*cell);
+            set.hashes.push(*hash);
             #[expect(clippy::cast_possible_truncation, reason = "a prediction needs no more than seven digits")]
-            lesson.values.push(mean as f32);
-            lesson.repeats.push(values);
+            set.values.push(mean as f32);
+            set.repeats.push(values);
         }
-        if lesson.cells.is_empty() {
-            return Err(Error::NothingToLearn { target });
+        if set.cells.is_empty() {
+            return Err(Error::NothingToLearn(target));
         }
-        Ok(lesson)
+        Ok(set)
     }
 
-    /// What is learned.
+    /// Returns the fewest and the most repeats of a cell.
     #[must_use]
-    pub const fn target(&self) -> Target {
-        self.target
-    }
-
-    /// The cells.
-    #[must_use]
-    pub fn cells(&self) -> &[Cell] {
-        &self.cells
-    }
-
-    /// Their hashes.
-    #[must_use]
-    pub fn hashes(&self) -> &[ModuleHash] {
-        &self.hashes
-    }
-
-    /// Their values: means over the repeats.
-    #[must_use]
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-
-    /// What each value is the mean of.
-    ///
-    /// # Shapes
-    ///
-    /// - `[cells][repeats]`
-    #[must_use]
-    pub fn of_repeats(&self) -> &[Vec<f64>] {
-        &self.repeats
-    }
-
-    /// How many repeats a value is the mean of: the fewest and the most.
-    #[must_use]
-    pub fn repeats(&self) -> (usize, usize) {
+    pub fn repeat_range(&self) -> (usize, usize) {
         let repeats = || self.repeats.iter().map(Vec::len);
         (repeats().min().unwrap_or(0), repeats().max().unwrap_or(0))
     }
 
-    /// The standard deviation of a repeat around the mean of its cell, pooled over the cells; `None` if none has two.
+    /// Returns the standard deviation of a repeat around the mean of its cell, pooled over the cells; `None` if none has two.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
     pub fn noise(&self) -> Option<f32> {
         pooled_deviation(&self.repeats).map(|noise| noise as f32)
     }
 
-    /// Draws so many of the cells: those of a smaller number are among those of a larger one of the same seed.
+    /// Draws `count` of the cells: those of a smaller count are among those of a larger one with the same seed.
     ///
     /// # Errors
     ///
-    /// [`Error::TooFewCells`] if there are not so many.
+    /// [`Error::TooFewCells`] if there are fewer.
     pub fn draw(&self, count: usize, seed: Seed) -> Result<Self, Error> {
         let mut order: Vec<usize> = (0..self.cells.len()).collect();
         order.sort_unstable_by_key(|place| self.hashes[*place]);
@@ -128,7 +98,7 @@ impl Lesson {
         Ok(self.select(&hashes.iter().map(place).collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// The cells that another lesson has, too, in the order of this one.
+    /// Keeps the cells that another training set has, too, in their order.
     #[must_use]
     pub fn beside(&self, other: &Self) -> Self {
         let known: HashSet<&ModuleHash> = other.hashes.iter().collect();
@@ -146,7 +116,7 @@ impl Lesson {
     }
 }
 
-/// What the repeats of a cell say of a target.
+/// Returns the values of the repeats of a cell.
 fn values(table: &Table, index: usize, target: Target) -> Vec<f64> {
     match target.quantity {
         Quantity::ValidationAccuracy => table.judged_accuracies(index, target.epochs),
@@ -185,39 +155,39 @@ mod tests {
     }
 
     #[test]
-    fn a_lesson_has_the_means_over_repeats_and_their_noise_and_what_diverged_counts_as_chance() {
-        let lesson = Lesson::of(&table(), TARGET).unwrap();
-        assert_eq!((lesson.cells().len(), lesson.repeats()), (6, (1, 2)));
-        let of = |cell: usize| lesson.values()[lesson.hashes().iter().position(|hash| *hash == cells(6)[cell].hash()).unwrap()];
+    fn a_training_set_has_the_means_over_repeats_and_their_noise_and_what_diverged_counts_as_chance() {
+        let set = TrainingSet::new(&table(), TARGET).unwrap();
+        assert_eq!((set.cells.len(), set.repeat_range()), (6, (1, 2)));
+        let of = |cell: usize| set.values[set.hashes.iter().position(|hash| *hash == cells(6)[cell].hash()).unwrap()];
         assert!((of(0) - 0.6).abs() < 1e-6 && (of(2) - 0.3).abs() < 1e-6 && (of(3) - 0.5).abs() < 1e-6);
         // Sample variances of 0.02, 0.02 and 0.08.
-        assert!((lesson.noise().unwrap() - 0.04_f32.sqrt()).abs() < 1e-5);
-        let four = Lesson::of(&table().with_classes(4), TARGET).unwrap();
-        assert!((four.values()[four.hashes().iter().position(|hash| *hash == cells(6)[2].hash()).unwrap()] - 0.375).abs() < 1e-6);
-        let times = Lesson::of(&table(), Target { quantity: Quantity::TrainingTime, ..TARGET }).unwrap();
-        assert_eq!(times.cells().len(), 6, "a time of 0 is none");
+        assert!((set.noise().unwrap() - 0.04_f32.sqrt()).abs() < 1e-5);
+        let four = TrainingSet::new(&table().with_classes(4), TARGET).unwrap();
+        assert!((four.values[four.hashes.iter().position(|hash| *hash == cells(6)[2].hash()).unwrap()] - 0.375).abs() < 1e-6);
+        let times = TrainingSet::new(&table(), Target { quantity: Quantity::TrainingTime, ..TARGET }).unwrap();
+        assert_eq!(times.cells.len(), 6, "a time of 0 is none");
     }
 
     #[test]
     fn what_is_drawn_grows_with_the_number() {
-        let lesson = Lesson::of(&table(), TARGET).unwrap();
-        let (few, more) = (lesson.draw(2, Seed(1)).unwrap(), lesson.draw(5, Seed(1)).unwrap());
-        assert_eq!(few.hashes(), &more.hashes()[..2]);
-        let message = lesson.draw(7, Seed(1)).unwrap_err().to_string();
+        let set = TrainingSet::new(&table(), TARGET).unwrap();
+        let (few, more) = (set.draw(2, Seed(1)).unwrap(), set.draw(5, Seed(1)).unwrap());
+        assert_eq!(few.hashes, more.hashes[..2]);
+        let message = set.draw(7, Seed(1)).unwrap_err().to_string();
         assert_eq!(message, "7 cells to fit on, expected at most 6: no more have a validation accuracy at 4 epochs");
-        assert_eq!(lesson.choose(few.hashes()).unwrap(), few);
-        assert!(matches!(lesson.choose(&[cells(7)[6].hash()]), Err(Error::UnknownCell { .. })));
-        let mut hashes = lesson.beside(&few).hashes().to_vec();
-        hashes.sort_unstable_by_key(|hash| few.hashes().iter().position(|other| other == hash));
-        assert_eq!(hashes, few.hashes());
+        assert_eq!(set.choose(&few.hashes).unwrap(), few);
+        assert!(matches!(set.choose(&[cells(7)[6].hash()]), Err(Error::UnknownCell { .. })));
+        let mut hashes = set.beside(&few).hashes;
+        hashes.sort_unstable_by_key(|hash| few.hashes.iter().position(|other| other == hash));
+        assert_eq!(hashes, few.hashes);
     }
 
     #[test]
     fn a_target_that_nobody_has_is_named() {
         let epochs = |epochs| Target { epochs: Epochs(epochs), ..TARGET };
-        assert!(matches!(Lesson::of(&table(), epochs(12)), Err(Error::Table(_))));
+        assert!(matches!(TrainingSet::new(&table(), epochs(12)), Err(Error::Table(_))));
         let blank = Table::from_records(&[Record::blank(cells(1)[0], Epochs(4), 0)]);
-        let message = Lesson::of(&blank, TARGET).unwrap_err().to_string();
+        let message = TrainingSet::new(&blank, TARGET).unwrap_err().to_string();
         assert_eq!(message, "no cell has a validation accuracy at 4 epochs: there is nothing to learn");
     }
 }

@@ -6,14 +6,14 @@ use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use super::{Budget, Setup, count, find, run};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::search::{Budget, Setup, count, find, run};
 use crate::space::{Cell, Operation, Space, Spec, distance};
 use crate::statistics::distribution::standard_normal;
 use crate::statistics::{mean, standard_deviation};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
-/// What a cell is worth, and how far measurements miss it: each one anew, as trainings do.
+/// The score of each cell, and the standard deviation of a measurement.
 struct Landscape<'a> {
     worth: &'a dyn Fn(&Cell) -> f64,
     deviation: f64,
@@ -37,7 +37,7 @@ impl Oracle for Measured<'_> {
 }
 
 impl Landscape<'_> {
-    /// What the cell is truly worth that each run of an algorithm ends with.
+    /// Returns the true score of the cell that each run of an algorithm ends with.
     fn ends(&self, algorithm: &str, options: &Value, evaluations: usize, runs: u64) -> Vec<f64> {
         let mut setup = Setup::new(space(), Epochs(108));
         setup.options = options.clone();
@@ -79,7 +79,7 @@ fn space() -> Space {
     Space::nas_bench_101().with_max_vertices(6).unwrap()
 }
 
-/// So many edges and operations there are to agree with the target.
+/// The number of edges and operations that can agree with the target.
 const GENES: usize = 15 + 4;
 
 /// The share of the edges and operations that agree with the target, however the vertices are numbered.

@@ -2,8 +2,8 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::{Budget, Duplicates, Entry, History, Redraws, Returns, Searcher, Setup, Trial, run};
 use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::search::{Budget, Duplicates, Entry, History, Redraws, Returns, Searcher, Setup, Trial, run};
 use crate::space::{Cell, Space};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 

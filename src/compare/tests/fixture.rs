@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Competitor, Plan, Task};
+use crate::compare::{Competitor, Plan, Task};
 use crate::search::{self, Budget, Duplicates, Returns, Setup};
 use crate::space::{Cell, Space};
 use crate::surrogate::features::{Features, READABLE};
@@ -14,18 +14,18 @@ use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
 
 /// The 91 cells of at most four vertices.
-pub(super) fn space() -> Space {
+pub(in crate::compare) fn space() -> Space {
     Space::nas_bench_101().with_max_vertices(4).unwrap()
 }
 
 /// A table of them with three repeats, made of numbers of their hashes.
-pub(super) fn table() -> (Table, Vec<Cell>) {
+pub(in crate::compare) fn table() -> (Table, Vec<Cell>) {
     let (records, cells) = records();
     (Table::from_records(&records), cells)
 }
 
 /// The rows of that table, cell by cell.
-pub(super) fn records() -> (Vec<Record>, Vec<Cell>) {
+pub(in crate::compare) fn records() -> (Vec<Record>, Vec<Cell>) {
     let cells = space().cells().unwrap();
     let record = |cell: &Cell, epochs: Epochs, repeat: u16| {
         let bytes = cell.hash().to_bytes();
@@ -43,7 +43,7 @@ pub(super) fn records() -> (Vec<Record>, Vec<Cell>) {
 }
 
 /// A model of numbers of their hashes, with the cells.
-pub(super) fn model() -> (Model, Vec<Cell>) {
+pub(in crate::compare) fn model() -> (Model, Vec<Cell>) {
     let features = Features::new(READABLE, &space()).unwrap();
     let cells = space().cells().unwrap();
     let hashes = Cell::hashes(&cells);
@@ -55,7 +55,7 @@ pub(super) fn model() -> (Model, Vec<Cell>) {
 }
 
 /// A plan of some algorithms with their defaults, and 20 evaluations for each run.
-pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
+pub(in crate::compare) fn plan(algorithms: &[&str], runs: u32) -> Plan {
     let competitor = |name: &&str| Competitor::new(search::find(name).unwrap(), &json!({})).unwrap();
     Plan {
         competitors: algorithms.iter().map(competitor).collect(),
@@ -70,14 +70,14 @@ pub(super) fn plan(algorithms: &[&str], runs: u32) -> Plan {
 }
 
 /// The table at one budget and those below it.
-pub(super) fn task(epochs: u16) -> Task {
+pub(in crate::compare) fn task(epochs: u16) -> Task {
     let setup = Setup::new(space(), Epochs(epochs)).with_budgets(&BUDGETS);
     let oracle = "a toy table".to_owned();
     Task { name: format!("toy at {epochs} epochs"), setup, oracle, benchmark: Some("toy".to_owned()), cost: None }
 }
 
 /// Some tasks of as many benchmarks.
-pub(super) fn independent_tasks(count: usize) -> Vec<Task> {
+pub(in crate::compare) fn independent_tasks(count: usize) -> Vec<Task> {
     let task = |number| Task { oracle: format!("table {number}"), benchmark: Some(format!("toy {number}")), ..task(108) };
     (0..count).map(task).collect()
 }

@@ -1,4 +1,8 @@
-//! A judge: a small tree of rules that a person can read, which says whether a cell is promising.
+//! A rule classifier: a small decision tree, printed as rules, that says whether a cell is promising.
+//!
+//! linfa-trees fits each split, and the tree around the splits is ours: linfa-trees 0.8 breaks ties in a vote at random, prunes children
+//! that vote alike although they differ, and below the root overlooks a split that falls between equal values of rows in and out of the
+//! node. A stump on the rows of one node, the two classes weighing the same, has none of these defects.
 //!
 //! ```text
 //! most_conv3x3_on_a_path <= 1
@@ -15,19 +19,19 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::features::{self, Scale};
-use super::{Error, Rows, check_count};
+use super::{Error, Rows, check_count, check_finite};
 
-/// The name of a judge in files and lists.
+/// The name of a rule classifier in files and lists.
 pub const NAME: &str = "judge-tree";
-/// One line that says what a judge is.
+/// One line that says what a rule classifier is.
 pub const ABOUT: &str = "a tree of at most 8 leaves that says which cells are promising, printed as rules";
 /// Where it was described.
 pub const SOURCE: &str = "Breiman et al., Classification and regression trees, 1984; classes of equal weight in every node";
 
-/// The share of cells that a judge is to find, by default.
+/// The share of cells that count as promising, by default.
 pub const PROMISING: f64 = 0.2;
 
-/// Questions from the root to a leaf.
+/// The depth of the tree.
 const MOST_QUESTIONS: usize = 3;
 /// A node of fewer rows is not split.
 const FEWEST_TO_SPLIT: usize = 10;
@@ -36,19 +40,19 @@ const LEAST_SHARE: f32 = 0.1;
 /// The least that a split takes off the impurity, which is 0.5 before it.
 const LEAST_GAIN: f64 = 0.02;
 
-/// What a judge says of a cell.
+/// The class of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
-    /// Whether at least half of the cells that took the same way through the tree were promising.
+    /// Whether at least half of the training cells in the same leaf are promising.
     pub promising: bool,
-    /// The share of them that were, 0 to 1.
+    /// The share of them that are, 0 to 1.
     pub share: f32,
 }
 
 /// A fitted tree of rules. It prints as text, thresholds in natural units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Judge {
+pub struct RuleClassifier {
     names: Vec<String>,
     root: Node,
 }
@@ -60,7 +64,7 @@ enum Node {
     Leaf { promising: usize, rows: usize },
 }
 
-/// Says which targets are among the best `share`: those that are at least as high as the one of that rank.
+/// Labels the targets that are among the best `share`: those that are at least as high as the one of that rank.
 ///
 /// # Errors
 ///
@@ -69,14 +73,12 @@ enum Node {
 /// # Example
 ///
 /// ```
-/// let best = nasbench::surrogate::judge::best(&[0.1, 0.5, 0.3, 0.4, 0.2], 0.2)?;
+/// let best = nasbench::surrogate::rule_classifier::best(&[0.1, 0.5, 0.3, 0.4, 0.2], 0.2)?;
 /// assert_eq!(best, [false, true, false, false, false]);
 /// # Ok::<(), nasbench::surrogate::Error>(())
 /// ```
 pub fn best(targets: &[f32], share: f64) -> Result<Vec<bool>, Error> {
-    if let Some(row) = targets.iter().position(|target| !target.is_finite()) {
-        return Err(Error::NotFinite { row, found: targets[row] });
-    }
+    check_finite(targets)?;
     let mut sorted = targets.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a count of rows")]
@@ -94,7 +96,7 @@ fn check_classes(promising: &[bool]) -> Result<(), Error> {
     if count == 0 || count == promising.len() { Err(Error::OneClass { promising: count, rows: promising.len() }) } else { Ok(()) }
 }
 
-impl Judge {
+impl RuleClassifier {
     /// Fits rules that tell promising rows from others. The same rows give the same rules.
     ///
     /// # Shapes
@@ -114,12 +116,12 @@ impl Judge {
         Ok(Self { names: names.iter().map(|name| name.as_ref().to_owned()).collect(), root })
     }
 
-    /// Judges rows, in their order.
+    /// Classifies rows, in their order.
     ///
     /// # Errors
     ///
     /// [`Error::Width`].
-    pub fn judge(&self, rows: &Rows) -> Result<Vec<Verdict>, Error> {
+    pub fn classify(&self, rows: &Rows) -> Result<Vec<Verdict>, Error> {
         rows.check_width(self.names.len())?;
         Ok(rows.iter().map(|row| self.root.verdict(row)).collect())
     }
@@ -162,11 +164,7 @@ impl Node {
     }
 }
 
-/// Grows a tree one linfa stump at a time.
-///
-/// linfa-trees breaks ties in a vote at random, prunes children that vote alike although they differ, and below the root
-/// overlooks a split that falls between equal values of rows in and out of the node. A stump on the rows of one node, the two
-/// classes weighing the same, has none of this: the sides of a split that gains anything never vote alike and never tie.
+/// Grows a tree one linfa stump at a time: the sides of a split that gains anything never vote alike and never tie.
 fn grow(rows: &Rows, promising: &[bool], questions: usize) -> Result<Node, Error> {
     let leaf = || Node::Leaf { promising: promising.iter().filter(|promising| **promising).count(), rows: rows.len() };
     if questions == 0 || rows.len() < FEWEST_TO_SPLIT || check_classes(promising).is_err() {
@@ -213,7 +211,7 @@ fn split(_: &Rows, _: &[bool]) -> Result<Option<(usize, f32)>, Error> {
     Err(Error::Fit { surrogate: NAME, source: "this build lacks the cargo feature `classic-ml`".into() })
 }
 
-impl fmt::Display for Judge {
+impl fmt::Display for RuleClassifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         self.write_rules(&self.root, 0, &mut text)?;
@@ -221,7 +219,7 @@ impl fmt::Display for Judge {
     }
 }
 
-impl Judge {
+impl RuleClassifier {
     fn write_rules(&self, node: &Node, depth: usize, text: &mut String) -> fmt::Result {
         let margin = "|  ".repeat(depth);
         match node {
@@ -280,12 +278,12 @@ mod tests {
     fn a_rule_that_made_the_labels_is_found_and_printed_in_natural_units() {
         let rows = rows((0..40_u8).map(|i| [f32::from(i % 5), 4.0 + f32::from(i) / 10.0]));
         let promising: Vec<bool> = rows.iter().map(|row| row[0] > 2.0 && row[1] > 6.0).collect();
-        let judge = Judge::fit(&rows, &["conv3x3", "log10_parameters"], &promising).unwrap();
-        let verdicts: Vec<bool> = judge.judge(&rows).unwrap().iter().map(|verdict| verdict.promising).collect();
+        let classifier = RuleClassifier::fit(&rows, &["conv3x3", "log10_parameters"], &promising).unwrap();
+        let verdicts: Vec<bool> = classifier.classify(&rows).unwrap().iter().map(|verdict| verdict.promising).collect();
         assert_eq!(verdicts, promising);
         let expected = "conv3x3 <= 2\n|  no: 0 of 24 are promising\nconv3x3 >= 3\n|  parameters <= 1.26M\n\
                         |  |  no: 0 of 8 are promising\n|  parameters > 1.26M\n|  |  yes: 8 of 8 are promising";
-        assert_eq!(judge.to_string(), expected);
+        assert_eq!(classifier.to_string(), expected);
     }
 
     #[test]
@@ -297,8 +295,8 @@ mod tests {
         let noisy_labels = best(&targets, 0.5).unwrap();
         let noisy_names: Vec<String> = (0..noisy.width()).map(|column| format!("feature {column}")).collect();
         let fit = || {
-            let tied = Judge::fit(&tied, &["conv3x3", "conv1x1"], &labels).unwrap();
-            (tied, Judge::fit(&noisy, &noisy_names, &noisy_labels).unwrap())
+            let tied = RuleClassifier::fit(&tied, &["conv3x3", "conv1x1"], &labels).unwrap();
+            (tied, RuleClassifier::fit(&noisy, &noisy_names, &noisy_labels).unwrap())
         };
         let first = fit();
         assert!((0..50).all(|_| fit() == first));
@@ -308,7 +306,7 @@ mod tests {
     fn a_tie_is_promising_and_its_share_is_half() {
         let rows = rows((0..8_u8).map(|_| [1.0, 1.0]));
         let labels = [true, true, true, true, false, false, false, false];
-        let verdicts = Judge::fit(&rows, &["a", "b"], &labels).unwrap().judge(&rows).unwrap();
+        let verdicts = RuleClassifier::fit(&rows, &["a", "b"], &labels).unwrap().classify(&rows).unwrap();
         assert_eq!(verdicts[0], Verdict { promising: true, share: 0.5 });
     }
 
@@ -324,8 +322,8 @@ mod tests {
     fn a_judge_survives_its_file() {
         let (rows, targets) = synthetic(60, Seed(1));
         let names: Vec<String> = (0..rows.width()).map(|column| format!("feature {column}")).collect();
-        let judge = Judge::fit(&rows, &names, &best(&targets, 0.2).unwrap()).unwrap();
-        let json = serde_json::to_string(&judge).unwrap();
-        assert_eq!(serde_json::from_str::<Judge>(&json).unwrap(), judge);
+        let classifier = RuleClassifier::fit(&rows, &names, &best(&targets, 0.2).unwrap()).unwrap();
+        let json = serde_json::to_string(&classifier).unwrap();
+        assert_eq!(serde_json::from_str::<RuleClassifier>(&json).unwrap(), classifier);
     }
 }

@@ -1,0 +1,3 @@
+//! What the tests of comparisons share.
+
+pub(super) mod fixture;
