@@ -4,11 +4,20 @@ use rand::RngExt as _;
 use rand::seq::index::sample;
 use rayon::prelude::*;
 
-use super::truth::Records;
-use super::{Deconvolved, NoisyMean, Score};
+use super::{Deconvolved, Judging, NoisyMean, Score};
 use crate::statistics::{Estimate, KnownMean, mean, standard_deviation};
 use crate::table::{Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
+
+/// The records of a table behind a ground truth.
+#[derive(Debug)]
+pub(super) struct Records<'a> {
+    pub(super) table: &'a Table,
+    pub(super) epochs: Epochs,
+    pub(super) judging: Judging,
+    /// The indices of the cells that have a score, with their scores.
+    pub(super) scored: Vec<(usize, f64)>,
+}
 
 /// Estimates the best true score of some cells from all their repeats; `None` if no cell has two.
 pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Score, scored: &[(usize, f64)]) -> Option<Estimate> {

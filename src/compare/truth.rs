@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::{Error, Judging, noise};
+use super::noise::{self, Records};
+use super::{Error, Judging};
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
 use crate::statistics::{Estimate, RankCorrelation, number};
@@ -149,16 +150,6 @@ pub struct GroundTruth<'a> {
     /// All scores, descending: at least one.
     sorted: Vec<f64>,
     records: Option<Records<'a>>,
-}
-
-/// The records of a table behind a ground truth.
-#[derive(Debug)]
-pub(super) struct Records<'a> {
-    pub(super) table: &'a Table,
-    pub(super) epochs: Epochs,
-    pub(super) judging: Judging,
-    /// The indices of the cells that have a score, with their scores.
-    pub(super) scored: Vec<(usize, f64)>,
 }
 
 impl<'a> GroundTruth<'a> {
