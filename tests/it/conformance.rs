@@ -300,7 +300,7 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
         let rows = features.rows(seen).unwrap();
         let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
         let truth = wide(truth);
-        let error_of_mean = statistics::rmse(&truth, &vec![statistics::mean(&wide(values)).unwrap(); 150]).unwrap();
+        let error_of_mean = statistics::rmse(&truth, &[statistics::mean(&wide(values)).unwrap(); 150]).unwrap();
         for entry in SURROGATES {
             let fit = || Model::fit(entry, target, &features, &rows, seen, values, Seed(1)).unwrap();
             let model = fit();
