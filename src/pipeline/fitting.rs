@@ -94,7 +94,7 @@ pub(super) fn fit(
         let assessed = cross_validate_scores(&sizes, &accuracies.hashes, targets, folds.count, folds.seed)?;
         quality.sizes.push((size.name(), assessed));
     }
-    quality.judge = judge_cells(&folds, readable, folder)?;
+    quality.judge = judge_cells(&folds, &readable, folder)?;
     let accuracy = fit_accuracy(surrogate::find(ORACLE)?)?;
     Ok(Fitted { accuracy: Arc::new(accuracy), time, quality })
 }
@@ -115,7 +115,7 @@ fn held_out(set: &TrainingSet, predictions: &[surrogate::Prediction]) -> Vec<Pre
 }
 
 /// Fits, saves and assesses the judge; `None` if the cells, or those of some fold, cannot be told apart.
-fn judge_cells(folds: &Folds, features: Features, folder: &Path) -> Result<Option<(RuleClassifier, ClassifierQuality)>, Error> {
+fn judge_cells(folds: &Folds, features: &Features, folder: &Path) -> Result<Option<(RuleClassifier, ClassifierQuality)>, Error> {
     let Folds { set, .. } = folds;
     let rows = features.rows(&set.cells)?;
     let attempt = || {

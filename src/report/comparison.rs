@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::Error;
+use super::block::{Block, Section, nested};
 use super::grid::{Grid, tabulate};
-use super::page::{Section, definitions, document, paragraph, preformatted, section, side_by_side};
+use super::page::document;
 use super::pairs::{against_baseline, equals, fine, pairs, pairs_of};
 use super::plot::{comparison, ranks};
 use crate::compare::{Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Summary};
@@ -31,23 +32,29 @@ impl Comparison<'_> {
     /// Makes the HTML page: style and plots are inside, nothing is loaded.
     #[must_use]
     pub fn page(&self) -> String {
-        let mut sections = Vec::new();
-        match &self.summaries[..] {
-            [(_, summary)] => sections.extend(of_budget(summary)),
-            summaries => {
-                sections.push(section("budgets-of-runs", "By the budget of a run", by_budget(summaries)));
-                for (number, (budget, summary)) in (1..).zip(summaries) {
-                    // A level further down.
-                    let part = |(id, name, body): Section| (id, name, body.replace("h3>", "h4>"));
-                    let body = nested(of_budget(summary).into_iter().map(part));
-                    sections.push(section(&format!("budget-{number}"), &format!("A budget of {budget}"), body));
-                }
-            }
+        let mut sections = self.results();
+        sections.push(Section::new("checklist", "Checklist", checklist(self.checklist)));
+        sections.push(Section::new("setting", "What was run", self.setting()));
+        sections.push(Section::new("repeat", "Repeat this comparison", vec![Block::Command(self.command.clone())]));
+        document(&self.title, "", &sections.iter().map(Section::html).collect::<Vec<_>>())
+    }
+
+    /// Formats the results as aligned plain text, without what only the page shows; ends with a line break.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let sections: String = self.results().iter().map(Section::text).collect();
+        format!("{}\n{sections}", self.title)
+    }
+
+    fn results(&self) -> Vec<Section> {
+        if let [(_, summary)] = &self.summaries[..] {
+            return of_budget(summary);
         }
-        sections.push(section("checklist", "Checklist", checklist(self.checklist)));
-        sections.push(section("setting", "What was run", self.setting()));
-        sections.push(section("repeat", "Repeat this comparison", preformatted(&self.command)));
-        document(&self.title, "", &sections)
+        let of_one = |(number, (budget, summary)): (usize, &(String, &Summary))| {
+            Section::new(&format!("budget-{number}"), &format!("A budget of {budget}"), nested(of_budget(summary)))
+        };
+        let all = Section::new("budgets-of-runs", "By the budget of a run", by_budget(&self.summaries));
+        std::iter::once(all).chain((1..).zip(&self.summaries).map(of_one)).collect()
     }
 
     /// Writes the page to `path` at once or not at all.
@@ -59,7 +66,7 @@ impl Comparison<'_> {
         super::write(&self.page(), path)
     }
 
-    fn setting(&self) -> String {
+    fn setting(&self) -> Vec<Block> {
         let summary = self.summaries.last().map(|(_, summary)| *summary);
         let first = summary.and_then(|summary| summary.tasks.first());
         let options = first.into_iter().flat_map(|task| &task.algorithms).map(|standing| {
@@ -68,18 +75,13 @@ impl Comparison<'_> {
             let options = if options.is_empty() { "no options".to_owned() } else { options.join(" ") };
             (standing.name.clone(), format!("{options} · {}", standing.source))
         });
-        let lines = definitions(self.setting.iter().cloned().chain(options));
         let overhead = "What the algorithms take by themselves is in overhead.json: it differs from one machine to the next, and nothing on \
                         this page does.";
-        let honest: String = summary.into_iter().flat_map(Summary::leakage).map(|text| paragraph(&text)).collect();
-        lines + &honest + &paragraph(overhead)
+        let mut blocks = vec![Block::Definitions(self.setting.iter().cloned().chain(options).collect())];
+        blocks.extend(summary.into_iter().flat_map(Summary::leakage).map(Block::Paragraph));
+        blocks.push(Block::Paragraph(overhead.to_owned()));
+        blocks
     }
-}
-
-/// Sections within another one.
-fn nested(sections: impl IntoIterator<Item = Section>) -> String {
-    let part = |(_, name, body): Section| format!("<h3>{name}</h3>\n{body}");
-    sections.into_iter().map(part).collect()
 }
 
 /// Makes the sections about all tasks with one budget of a run.
@@ -87,53 +89,53 @@ fn of_budget(summary: &Summary) -> Vec<Section> {
     if let [task] = &summary.tasks[..] {
         return parts(task);
     }
-    let of_task = |(number, task): (usize, &OnTask)| section(&format!("task-{number}"), &task.name, nested(parts(task)));
+    let of_task = |(number, task): (usize, &OnTask)| Section::new(&format!("task-{number}"), &task.name, nested(parts(task)));
     let tasks = (1..).zip(&summary.tasks).map(of_task);
-    std::iter::once(section("across", "All tasks together", across(summary))).chain(tasks).collect()
+    std::iter::once(Section::new("across", "All tasks together", across(summary))).chain(tasks).collect()
 }
 
 /// The final regrets with each budget of a run, a table for each task.
-fn by_budget(summaries: &[(String, &Summary)]) -> String {
+fn by_budget(summaries: &[(String, &Summary)]) -> Vec<Block> {
     let of_task = |(place, task): (usize, &OnTask)| {
         let rows = (0..task.algorithms.len()).flat_map(|algorithm| {
             summaries.iter().map(move |(budget, summary)| (budget.as_str(), &summary.tasks[place].algorithms[algorithm]))
         });
-        tabulate(rows)
+        let grid = tabulate(rows)
             .left("algorithm", |(_, result)| result.name.as_str())
             .right("budget", |(budget, _)| budget)
             .right("interquartile mean", |(_, result)| print::interval(result.interquartile_mean, fine))
-            .grid
-            .html(&format!("{}: interquartile mean of the final regrets in percentage points, with its 95 % interval", task.name))
+            .grid;
+        let caption = "interquartile mean of the final regrets in percentage points, with its 95 % interval";
+        Block::Table(grid, format!("{}: {caption}", task.name))
     };
     let note = "Runs of one number share their seed, so that those of a smaller budget are mostly the beginnings of those of a larger one: \
                 two of them are not independent of each other.";
-    let tables: String =
-        summaries.first().into_iter().flat_map(|(_, summary)| summary.tasks.iter().enumerate()).map(of_task).collect();
-    tables + &paragraph(note)
+    let tasks = summaries.first().into_iter().flat_map(|(_, summary)| summary.tasks.iter().enumerate());
+    tasks.map(of_task).chain([Block::Paragraph(note.to_owned())]).collect()
 }
 
 /// Makes the checklist.
-fn checklist(items: &[Item]) -> String {
+fn checklist(items: &[Item]) -> Vec<Block> {
     let met = items.iter().filter(|item| item.is_met).count();
     let answer = |item: &Item| format!("{}: {}", item.name, if item.is_met { "yes" } else { "no" });
     let intro = format!("After Lindauer and Hutter, JMLR 21(243), 2020: {met} of {} points are met.", items.len());
-    paragraph(&intro) + &definitions(items.iter().map(|item| (answer(item), &item.note)))
+    vec![Block::Paragraph(intro), Block::Definitions(items.iter().map(|item| (answer(item), item.note.clone())).collect())]
 }
 
 /// Makes the sections about one task.
 fn parts(task: &OnTask) -> Vec<Section> {
     let mut parts = vec![
-        section("results", "Final regrets", results(task)),
-        section("curves", "Curves", curves(&task.algorithms)),
-        section("pairs", "Every two of them", pairs_of(task)),
+        Section::new("results", "Final regrets", results(task)),
+        Section::new("curves", "Curves", curves(&task.algorithms)),
+        Section::new("pairs", "Every two of them", pairs_of(task)),
     ];
     if !task.budgets.is_empty() {
-        parts.push(section("budgets", "What small budgets tell", budgets(&task.budgets)));
+        parts.push(Section::new("budgets", "What small budgets tell", budgets(&task.budgets)));
     }
     parts
 }
 
-fn results(task: &OnTask) -> String {
+fn results(task: &OnTask) -> Vec<Block> {
     let caption = format!(
         "The mean number of different cells that a run asked for; regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
          one of the best {} % of the cells the best, though a luckier one may have come later, and what that costs if a run that failed \
@@ -152,9 +154,8 @@ fn results(task: &OnTask) -> String {
         task.optimum.map_or_else(String::new, |optimum| format!(" {}", optimum_in_words(&optimum)))
             + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
     );
-    let verdict = verdict(&task.algorithms, &task.pairs).map_or_else(String::new, |verdict| paragraph(&verdict));
-    let remarks: String = task.remarks().iter().map(|remark| paragraph(remark)).collect();
-    [verdict, paragraph(&best), remarks, algorithms(task).html(&caption)].concat()
+    let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([best]).chain(task.remarks());
+    sentences.map(Block::Paragraph).chain([Block::Table(algorithms(task), caption)]).collect()
 }
 
 /// Explains the estimate of the best cell without noise.
@@ -191,18 +192,19 @@ fn verdict(algorithms: &[AlgorithmResult], pairs: &[Pair]) -> Option<String> {
     ))
 }
 
-fn curves(algorithms: &[AlgorithmResult]) -> String {
+fn curves(algorithms: &[AlgorithmResult]) -> Vec<Block> {
     let figures = [comparison::by_evaluations(algorithms), comparison::by_time(algorithms), comparison::distribution(algorithms)];
     let untimed = algorithms.iter().filter(|standing| standing.simulated_seconds.is_none());
     let names: Vec<_> = untimed.map(|standing| standing.name.as_str()).collect();
     let note = format!("Without a curve over time, since the times of some trainings are not known: {}.", names.join(", "));
-    let note = if names.is_empty() { String::new() } else { paragraph(&note) };
-    side_by_side(figures) + &note
+    let note = (!names.is_empty()).then_some(Block::Paragraph(note));
+    std::iter::once(Block::Figures(figures.into())).chain(note).collect()
 }
 
-fn across(summary: &Summary) -> String {
+fn across(summary: &Summary) -> Vec<Block> {
     let Some(across) = &summary.across else {
-        return paragraph("On one of the tasks the median cell is as good as the best one: the tasks have no common scale.");
+        let none = "On one of the tasks the median cell is as good as the best one: the tasks have no common scale.";
+        return vec![Block::Paragraph(none.to_owned())];
     };
     let caption = "Regrets divided by that of the median cell of the task, so that 0 is the best cell and 1 the median one: interquartile \
                    mean over all runs of all tasks with its 95 % interval (stratified bootstrap); mean rank by the interquartile means \
@@ -218,15 +220,14 @@ fn across(summary: &Summary) -> String {
              where the benchmarks are few"
         }
     };
-    [
-        paragraph(&tests(across, summary.tasks.len())),
-        across.caveats().iter().map(|caveat| paragraph(caveat)).collect(),
-        side_by_side([ranks::critical_difference(across)]),
-        overall(across).html(caption),
-        pairs(&names, &across.pairs, across.nemenyi.as_deref()).html(&format!("{pairs_caption}{last}")),
-        against_baseline(&names, &across.against_baseline),
-    ]
-    .concat()
+    let sentences = std::iter::once(tests(across, summary.tasks.len())).chain(across.caveats());
+    let mut blocks: Vec<_> = sentences.map(Block::Paragraph).collect();
+    blocks.push(Block::Figures(vec![ranks::critical_difference(across)]));
+    blocks.push(Block::Table(overall(across), caption.to_owned()));
+    let pairs = pairs(&names, &across.pairs, across.nemenyi.as_deref());
+    blocks.push(Block::Table(pairs, format!("{pairs_caption}{last}")));
+    blocks.extend(against_baseline(&names, &across.against_baseline));
+    blocks
 }
 
 /// Reports the tests over all tasks.
@@ -257,18 +258,18 @@ fn overall(across: &Aggregate) -> Grid {
         .grid
 }
 
-fn budgets(pairs: &[BetweenBudgets]) -> String {
+fn budgets(pairs: &[BetweenBudgets]) -> Vec<Block> {
     let caption = "Spearman's rank correlation of one training at the smaller budget with the mean of all trainings at the larger one, by \
                    validation accuracy: over all cells, and among the best ones by the larger budget. A search of many budgets relies on it.";
-    tabulate(pairs)
-        .right("budget", |pair| pair.smaller)
-        .right("told budget", |pair| pair.larger)
+    let grid = tabulate(pairs)
+        .right("small budget", |pair| pair.smaller)
+        .right("large budget", |pair| pair.larger)
         .right("cells", |pair| pair.correlation.cells)
         .right("all", |pair| print::correlation(pair.correlation.spearman))
         .right("best 10 %", |pair| print::correlation(pair.correlation.spearman_of_best))
         .right("Kendall τ-b, all", |pair| print::correlation(pair.correlation.kendall_tau_b))
-        .grid
-        .html(caption)
+        .grid;
+    vec![Block::Table(grid, caption.to_owned())]
 }
 
 fn algorithms(task: &OnTask) -> Grid {

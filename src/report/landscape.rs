@@ -1,77 +1,56 @@
 //! The landscape of a table, as text for the terminal and as a page.
 
-use super::grid::{Grid, INDENT, tabulate};
-use super::page::{document, paragraph, preformatted, section, side_by_side};
+use super::block::{Block, Section};
+use super::grid::{Grid, tabulate};
+use super::page::document;
 use super::plot::landscape as plots;
 use crate::analysis::landscape::{Landscape, Reliability};
 use crate::compare::Judging;
-use crate::print::{self, capitalised, percent, plain};
+use crate::print::{self, percent, plain};
 use crate::statistics::Estimate;
 
 /// Formats a landscape as aligned plain text; ends with a line break.
 #[must_use]
 pub fn landscape_text(landscape: &Landscape) -> String {
-    let mut text = String::new();
-    let is_filled = |section: &Section| !(section.sentences.is_empty() && section.grid.is_empty());
-    for Section { name, sentences, grid, .. } in sections(landscape).into_iter().filter(is_filled) {
-        text.extend([if text.is_empty() { "" } else { "\n" }, name, "\n"]);
-        text.extend(sentences.iter().map(|sentence| format!("{:INDENT$}{sentence}\n", "")));
-        text += &grid.text(INDENT);
-    }
-    text
+    sections(landscape).iter().map(Section::text).collect::<String>().trim_start().to_owned()
 }
 
 /// Makes the HTML page of a landscape: style and pictures are inside, nothing is loaded. `title` is its
 /// heading, `command` the command that repeats it.
 #[must_use]
 pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> String {
-    let pictures = side_by_side([plots::accuracy_by_flops(landscape), plots::noise_by_decile(landscape)])
-        + &side_by_side([plots::autocorrelation(landscape), plots::accuracy_by_distance(landscape)]);
-    let part = |Section { id, name, sentences, grid, caption }: Section| {
-        let body: String = sentences.iter().map(|sentence| paragraph(&capitalised(sentence))).collect();
-        (id.to_owned(), capitalised(name), body + &grid.html(caption))
-    };
-    let mut parts = vec![section("pictures", "The landscape", pictures)];
-    parts.extend(sections(landscape).map(part));
-    parts.push(section("repeat", "Repeat this analysis", preformatted(command)));
-    document(title, "", &parts)
-}
-
-/// A section of the text and of the page: sentences, then a table.
-struct Section {
-    /// Its name in addresses.
-    id: &'static str,
-    name: &'static str,
-    sentences: Vec<String>,
-    grid: Grid,
-    caption: &'static str,
+    let pictures = [[plots::accuracy_by_flops, plots::noise_by_decile], [plots::autocorrelation, plots::accuracy_by_distance]];
+    let pictures = pictures.map(|pair| Block::Figures(pair.map(|plot| plot(landscape)).into())).into();
+    let mut parts = vec![Section::new("pictures", "The landscape", pictures)];
+    parts.extend(sections(landscape));
+    parts.push(Section::new("repeat", "Repeat this analysis", vec![Block::Command(command.to_owned())]));
+    document(title, "", &parts.iter().map(Section::html).collect::<Vec<_>>())
 }
 
 fn sections(landscape: &Landscape) -> [Section; 5] {
+    let section = |id, name, sentences: Vec<String>, table: Option<(Grid, &str)>| {
+        let table = table.map(|(grid, caption)| Block::Table(grid, caption.to_owned()));
+        Section::new(id, name, sentences.into_iter().map(Block::Paragraph).chain(table).collect())
+    };
+    let tenths = "each tenth of the cells, by their means; noise and spread are standard deviations in percentage points";
+    let beyond_flops = "intervals of 95 %; the last column is what is left when the FLOPs at a fixed stem are taken out of both";
+    let beyond_sizes = "intervals of 95 %; the last column is what is left when all sizes are taken out of both";
     [
-        Section { id: "cells", name: "cells", sentences: contents(landscape), grid: Grid::default(), caption: "" },
-        Section {
-            id: "noise",
-            name: "how far the means can be trusted",
-            sentences: noise(landscape),
-            grid: deciles(landscape),
-            caption: "Each tenth of the cells, by their means; noise and spread are standard deviations in percentage points",
-        },
-        Section {
-            id: "size",
-            name: "how far size ranks the cells (Spearman's correlation with the mean accuracy)",
-            sentences: explained(landscape),
-            grid: sizes(landscape),
-            caption: "Intervals of 95 %; the last column is what is left when the FLOPs at a fixed stem are taken out of both",
-        },
-        Section {
-            id: "budgets",
-            name: "what one training with a smaller budget tells (Spearman's correlation)",
-            sentences: Vec::new(),
-            grid: budgets(landscape),
-            caption: "Intervals of 95 %; the last column is what is left when all sizes are taken out of both",
-        },
-        Section { id: "search", name: "what a search meets", sentences: search(landscape), grid: Grid::default(), caption: "" },
+        section("cells", "cells", contents(landscape), None),
+        section("noise", "how far the means can be trusted", noise(landscape), Some((deciles(landscape), tenths))),
+        section(
+            "size",
+            "how far size ranks the cells (Spearman's correlation with the mean accuracy)",
+            explained(landscape),
+            Some((sizes(landscape), beyond_flops)),
+        ),
+        section(
+            "budgets",
+            "what one training with a smaller budget tells (Spearman's correlation)",
+            Vec::new(),
+            Some((budgets(landscape), beyond_sizes)),
+        ),
+        section("search", "what a search meets", search(landscape), None),
     ]
 }
 

@@ -4,6 +4,7 @@
 //! `tables.rs` (page and terminal both use it), a new plot one function in `plot/figures.rs`, a new section one function in
 //! `page.rs`. A [`Comparison`] has a page of its own. Parts that are empty leave a sentence behind, never a panic.
 
+mod block;
 mod comparison;
 mod drawing;
 mod grid;

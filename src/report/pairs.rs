@@ -1,13 +1,13 @@
 //! How two algorithms differ, as tables of a page; and how regrets, intervals and p-values print.
 
+use super::block::Block;
 use super::grid::{Grid, tabulate};
-use super::page::paragraph;
 use crate::compare::{FEWEST_TASKS, OnTask, Pair};
 use crate::print;
 
-pub(super) fn pairs_of(task: &OnTask) -> String {
+pub(super) fn pairs_of(task: &OnTask) -> Vec<Block> {
     if task.pairs.is_empty() {
-        return paragraph("One algorithm alone is not compared with anything.");
+        return vec![Block::Paragraph("One algorithm alone is not compared with anything.".to_owned())];
     }
     let caption = "The probability that a run of the first one ends with the smaller regret, equal ones counting half, with its 95 % \
                    interval; Cliff's delta, which is positive where the first one is better; the p-value of the Mann-Whitney test, \
@@ -16,19 +16,20 @@ pub(super) fn pairs_of(task: &OnTask) -> String {
         "All on one task: a difference here says nothing of other tasks, and a critical-difference diagram needs at least {FEWEST_TASKS}."
     );
     let names: Vec<_> = task.algorithms.iter().map(|standing| standing.name.as_str()).collect();
+    let table = Block::Table(pairs(&names, &task.pairs, None), caption.to_owned());
     let against_baseline = against_baseline(&names, &task.against_baseline);
-    pairs(&names, &task.pairs, None).html(caption) + &against_baseline + &paragraph(&note)
+    std::iter::once(table).chain(against_baseline).chain([Block::Paragraph(note)]).collect()
 }
 
 /// Each algorithm against the baseline; nothing where that is the only pair.
-pub(super) fn against_baseline(names: &[&str], against: &[Pair]) -> String {
-    let [first, _, ..] = against else { return String::new() };
+pub(super) fn against_baseline(names: &[&str], against: &[Pair]) -> Option<Block> {
+    let [first, _, ..] = against else { return None };
     let caption = format!(
         "The same of each algorithm against the baseline, {}, alone, with p-values corrected by Holm's procedure for these {} tests only",
         names[first.second],
         against.len()
     );
-    pairs(names, against, None).html(&caption)
+    Some(Block::Table(pairs(names, against, None), caption))
 }
 
 pub(super) fn pairs(names: &[&str], all: &[Pair], nemenyi: Option<&[Vec<f64>]>) -> Grid {

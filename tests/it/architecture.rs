@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["analysis"],
     &["report"],
     &["pipeline"],
+    &["guide"],
 ];
 
 /// Each crate that has a home, and the only folders or files that may name it.

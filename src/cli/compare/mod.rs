@@ -201,8 +201,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let last = all.last().expect("there is at least one budget");
     let checklist = compare::checklist(&last.plan, &last.summary, &budgets);
 
-    results::write(arguments, global, &all, &checklist, wall).context("could not write the results")?;
-    tables::print(arguments, global, &all, &checklist)?;
+    let page = results::page(global, &all, &checklist);
+    results::write(arguments, global, &all, &page, wall).context("could not write the results")?;
+    tables::print(arguments, global, &all, &page)?;
     if !global.quiet {
         // A table has them already.
         for caveat in last.summary.caveats().filter(|_| arguments.format != Format::Table) {

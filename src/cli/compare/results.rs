@@ -53,7 +53,7 @@ pub(super) fn write(
     arguments: &Arguments,
     global: &Global,
     all: &[Compared],
-    checklist: &[Item],
+    page: &Comparison,
     wall: Duration,
 ) -> anyhow::Result<()> {
     let Some(Compared { plan, .. }) = all.last() else { return Ok(()) };
@@ -63,20 +63,25 @@ pub(super) fn write(
         let rows: Vec<_> = finished.runs.iter().flat_map(|run| rows(run, plan, &names, &options)).collect();
         write_trajectories(&arguments.out.join(named(TRAJECTORIES, plan.budget, all.len())), &rows)?;
     }
-    write_json(&arguments.out.join(COMPARISON), &everything(global, all, checklist))?;
+    write_json(&arguments.out.join(COMPARISON), &everything(global, all, page.checklist))?;
     write_json(&arguments.out.join(OVERHEAD), &overhead(all, &names, wall))?;
+    Ok(page.write_page(&arguments.out.join(PAGE))?)
+}
+
+/// The content of the page and of what is printed.
+pub(super) fn page<'a>(global: &Global, all: &'a [Compared], checklist: &'a [Item]) -> Comparison<'a> {
+    let plan = &all.last().expect("there is at least one budget").plan;
     let on = match &plan.tasks[..] {
         [task] => task.name.clone(),
         tasks => format!("{} tasks", tasks.len()),
     };
-    let algorithms = match plan.competitors.len() {
-        1 => names[0].clone(),
-        several => format!("{several} search algorithms"),
+    let algorithms = match &plan.competitors[..] {
+        [one] => one.name(),
+        several => format!("{} search algorithms", several.len()),
     };
     let summaries = all.iter().map(|compared| (compared.plan.budget.to_string(), &compared.summary)).collect();
     let (title, command) = (format!("{algorithms} on {on}"), global.repeats.clone());
-    let page = Comparison { title, setting: setting(all), summaries, checklist, command };
-    Ok(page.write_page(&arguments.out.join(PAGE))?)
+    Comparison { title, setting: setting(all), summaries, checklist, command }
 }
 
 /// A budget of a run, for programs.
