@@ -1,4 +1,4 @@
-//! `nasbench analyse`: what a table says beyond its rows.
+//! `nasbench analyse`: the landscape of a table.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::format::ObjectFormat;
 use super::outputs::{check_replaceable, has_mark, utf8};
 use super::{Global, benchmark, note};
 
-/// What makes a page again begins with this.
+/// The start of a page's command.
 const COMMAND: &str = "nasbench analyse landscape";
 
 #[derive(Debug, clap::Args)]
@@ -29,27 +29,27 @@ enum What {
     Landscape(LandscapeArguments),
 }
 
-/// Say how much of a landscape is size, how much is noise, and how hard it is to search.
+/// Analyse a landscape: the effect of size, the noise, and how hard it is to search.
 ///
-/// At one budget, by the final validation accuracies: how reliable the means of the cells are, over all and in each tenth; how far FLOPs,
-/// parameters, depth and the number of 3×3 convolutions rank the cells, alone and together; what one training with a smaller budget tells;
-/// random-walk autocorrelation, correlation of accuracy with the distance from the best cell, cells without a better neighbour; the
-/// regret of asking for every cell once, which is the floor of every comparison on the table. Intervals are of 95 %.
+/// At one budget, by the final validation accuracies: the reliability of the cells' means, over all and in each tenth; how well FLOPs,
+/// parameters, depth and the number of 3×3 convolutions rank the cells, alone and together; how well one training with a smaller budget
+/// does; random-walk autocorrelation, correlation of accuracy with the distance from the best cell, local optima; the regret of querying
+/// every cell once, which is the floor of every comparison on the table. Intervals are 95 %.
 #[derive(Debug, clap::Args)]
 struct LandscapeArguments {
-    /// The folder of the benchmark [default: the bundled one].
+    /// Folder of the benchmark [default: the bundled one].
     #[arg(value_name = "BENCH")]
     benchmark: Option<PathBuf>,
 
-    /// The budget [default: the largest].
+    /// Epochs [default: the largest].
     #[arg(long, value_name = "E")]
     epochs: Option<u16>,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Write a page with pictures to this file.
+    /// Write a page with plots to this file.
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
 
@@ -57,7 +57,7 @@ struct LandscapeArguments {
     #[arg(long, requires = "out")]
     force: bool,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: ObjectFormat,
 }

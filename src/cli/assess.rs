@@ -1,4 +1,4 @@
-//! `nasbench assess`: how good models are by the number of cells that they learn from.
+//! `nasbench assess`: learning curves of models by the number of training cells.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -21,36 +21,36 @@ use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
 
-/// The numbers of cells that publications assess with.
+/// Training-set sizes in publications.
 const SIZES: &[usize] = &[100, 172, 424, 1_000, 4_236];
-/// What is said of numbers that order the cells with nothing fitted.
+/// The note on values that rank the cells without a fit.
 const NO_FIT: &str = ", nothing fitted";
 /// The word for every surrogate.
 const ALL: &str = "all";
 
 const HELP: &str = "\
-For each number of cells and each seed, cells are drawn, a model is fitted on them, and others are predicted: no cell is on both sides,
-and the models are asked for the same cells. The table has means over the seeds and, behind ±, the standard deviation between them:
+For each training-set size and each seed, cells are drawn, a model is fitted on them, and others are predicted: no cell is in both
+sets, and all models predict the same cells. The table has means over the seeds and, after ±, their standard deviation:
 
-  kendall_tau       how well the order of the cells is kept (τ-b); tau_of_best among the best 10 % alone
-  spearman          the same by ranks
-  r_squared, rmse   how far the values themselves are right
-  top10_regret      what is lost by measuring only the ten predicted best: how far the best of them is from the best value, which is
-                    the lowest one of times
+  kendall_tau       rank correlation of the order of the cells (τ-b); tau_of_best only in the best 10 %
+  spearman          the same on ranks
+  r_squared, rmse   accuracy of the values themselves
+  top10_regret      the loss from measuring only the ten predicted best: how far the best of them is from the best value, which is
+                    the lowest for times
   crps              the error of the predictions with their deviations, in the unit of the target: smaller is better
   coverage_90, _95  the share of the cells within their 90 % and 95 % intervals
-  miscalibration    how far the shares below the predicted 10 %, 20 % … 90 % are from these, on average
+  miscalibration    mean distance of the shares below the predicted 10 %, 20 % … 90 % from these
 
-The last rows are what any model must beat: the order of the cells by their size alone, FLOPs or parameters in the network of
-NAS-Bench-101, with nothing fitted. Below 0 the smaller cells are better.
+The last rows are the baselines for every model: the cells ranked by size alone, FLOPs or parameters in the NAS-Bench-101
+network, without a fit. Below 0 the smaller cells are better.
 
-`svr` is fitted on at most 3,000 cells, drawn by the seed, whatever the number asked for.
+`svr` is fitted on at most 3,000 cells, drawn by the seed, at any training-set size.
 
-`--warm-from E` also assesses each model with one more feature: what the same cell reached in a training of E epochs, which every
-cell that is predicted must have, too. Without it the models see nothing but the cell. Beside it stands the order by that cheap value
-alone, and what a training of E epochs costs: each cell that is predicted, too, must have been trained so.
+`--warm-from E` also assesses each model with one more feature: the cell's result after a training of E epochs, which every predicted
+cell must have, too. Without it the models see only the cell. The output also has the order by that cheap value alone, and the cost
+of a training of E epochs: predicted cells, too, must be trained so.
 
-On the 20,001 published records that this program is developed with (train on n, predict 10,000 others, mean of 10 seeds):
+On the 20,001 published records used in the development (train on n, predict 10,000 others, mean of 10 seeds):
 
   nasbench assess nb101_20k.csv --column adjacency=adjacency_row_major --column operations=ops \\
     --column validation_accuracy@108=val_acc_108 --model gradient-boosting --train-sizes 100,172,424,1000,4236 --seeds 10
@@ -62,7 +62,7 @@ Examples:
   nasbench assess nb101 --model random-forest,svr --train-sizes 100,1000 --out curves.svg
   nasbench assess nb101 --model gradient-boosting --train-sizes 424 --warm-from 4";
 
-/// Say how well models predict cells that they have not seen, by how many they learn from.
+/// Evaluate how well models predict unseen cells, by the number of training cells.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
@@ -70,48 +70,48 @@ pub(super) struct Arguments {
     #[arg(value_name = "BENCH|CSV")]
     recorded: PathBuf,
 
-    /// The kinds of models: names of `nasbench list surrogates`, with commas between, or `all`.
+    /// Model types: names of `nasbench list surrogates`, separated by commas, or `all`.
     #[arg(long, value_name = "NAME,…|all", value_delimiter = ',', default_value = ALL)]
     model: Vec<String>,
 
-    /// The numbers of cells to learn from, with commas between [default: those of 100, 172, 424, 1000 and 4236 that are at most half
-    /// of the cells, or half of the cells].
+    /// Training-set sizes, separated by commas [default: those of 100, 172, 424, 1000 and 4236 that are at most half of the cells, or half
+    /// of the cells].
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     train_sizes: Vec<usize>,
 
-    /// How often cells are drawn anew.
+    /// Number of random draws.
     #[arg(long, value_name = "N", default_value = "10")]
     seeds: NonZeroUsize,
 
-    /// The most cells that are predicted.
+    /// Maximum number of test cells.
     #[arg(long, value_name = "N", default_value = "10000")]
     held_out: NonZeroUsize,
 
-    /// What is predicted: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
+    /// The target: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
     #[arg(long, value_name = "TARGET[@E]", default_value = "final_validation_accuracy", value_parser = wanted)]
     target: Wanted,
 
-    /// What the models see of a cell: names of `nasbench list encodings`, with commas between.
+    /// Features of a cell: names of `nasbench list encodings`, separated by commas.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values = STANDARD)]
     encoding: Vec<String>,
 
-    /// Also assess the models with what the same cells reached at this budget as a feature.
+    /// Also assess the models with the cells' results at this budget as a feature.
     #[arg(long, value_name = "E")]
     warm_from: Option<u16>,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Draw the curves of Kendall's τ into this file.
+    /// Draw the curves of Kendall's τ to this file.
     #[arg(long, value_name = "FILE.svg")]
     out: Option<PathBuf>,
 
-    /// Overwrite the file of `--out` if it is there already.
+    /// Overwrite the file of `--out` if it already exists.
     #[arg(long, requires = "out")]
     force: bool,
 
-    /// How to print the table; `json` and `csv` have means and deviations in columns of their own.
+    /// Output format; `json` and `csv` have separate columns of means and deviations.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
@@ -195,7 +195,7 @@ fn entries(names: &[String]) -> anyhow::Result<Vec<&'static Entry>> {
     names.iter().map(entry).collect()
 }
 
-/// The numbers of cells to fit on, all of which leave others to predict.
+/// Training-set sizes, each of which leaves cells to predict.
 fn sizes(arguments: &Arguments, lesson: &TrainingSet) -> anyhow::Result<Vec<usize>> {
     let cells = lesson.cells.len();
     let mut sizes = arguments.train_sizes.clone();
@@ -235,10 +235,10 @@ fn curve(
     Ok(curve)
 }
 
-/// How a measure is read.
+/// A named metric.
 type Measure = (&'static str, fn(&Point) -> Option<Summary>);
 
-/// The measures that say how far the order of the cells is right.
+/// The metrics of the order of the cells.
 const ORDER: &[Measure] = &[
     ("kendall_tau", |point| point.measures.kendall_tau),
     ("tau_of_best", |point| point.kendall_tau_of_best),
@@ -246,7 +246,7 @@ const ORDER: &[Measure] = &[
     ("top10_regret", |point| point.measures.top_regret),
 ];
 
-/// Those that say how far the values are.
+/// The metrics of the values.
 const VALUES: &[Measure] = &[
     ("r_squared", |point| point.measures.r_squared),
     ("rmse", |point| point.measures.rmse),
@@ -274,7 +274,7 @@ fn print(curves: &[(String, Vec<Point>)], format: Format) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// All measures, with means and deviations in columns of their own.
+/// All metrics, with means and deviations in separate columns.
 fn exact(curves: &[(String, Vec<Point>)]) -> Table {
     let measures = || ORDER.iter().chain(VALUES);
     let mut columns = ["model", "cells", "held_out"].map(ToOwned::to_owned).to_vec();
@@ -297,7 +297,7 @@ fn points(curves: &[(String, Vec<Point>)]) -> impl Iterator<Item = (&str, &Point
     curves.iter().flat_map(|(name, curve)| curve.iter().map(move |point| (name.as_str(), point)))
 }
 
-/// A mean with its deviation, as people read it.
+/// A mean with its deviation, as text.
 fn text(summary: Option<Summary>) -> String {
     let Some(Summary { mean, standard_deviation, .. }) = summary else { return "–".to_owned() };
     let digits = |value: f64| if value.abs() < 1e3 { format!("{value:.4}") } else { format!("{value:.0}") };

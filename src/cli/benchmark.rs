@@ -1,4 +1,4 @@
-//! The benchmark that a command reads: that of a folder, or the bundled one.
+//! The benchmark that a command reads: a folder, or the bundled one.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use nasbench::table::{Benchmark, SHIPPED};
 
 use super::{Global, note};
 
-/// Opens the benchmark of a folder. The name of the bundled one stands for it where no folder is called so.
+/// Opens the benchmark of a folder. The name of the bundled one works, too, unless a folder has that name.
 pub(super) fn open(given: &Path) -> anyhow::Result<Benchmark> {
     refuse_file_to_import(given)?;
     let benchmark = if is_shipped(given) { Benchmark::shipped() } else { Benchmark::open(given) };
     benchmark.context("could not open the benchmark")
 }
 
-/// Opens the benchmark of a folder, or the bundled one, and says so.
+/// Opens the benchmark of a folder, or the bundled one with a note.
 pub(super) fn open_or_shipped(given: Option<&Path>, global: &Global) -> anyhow::Result<Benchmark> {
     let Some(given) = given else {
         if !global.quiet {
@@ -26,7 +26,7 @@ pub(super) fn open_or_shipped(given: Option<&Path>, global: &Global) -> anyhow::
     open(given)
 }
 
-/// Refuses the name of the bundled benchmark where a folder is written: nobody would find the one or the other.
+/// Refuses the name of the bundled benchmark for a new folder: the name would be ambiguous.
 pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
     if is_shipped(given) {
         bail!(
@@ -37,7 +37,7 @@ pub(super) fn check_not_shipped(given: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says on standard error that a benchmark, if there is one, was begun with another revision of the numerics than this program has.
+/// Warns on standard error if a benchmark was started with another revision of the numerics than this program has.
 pub(super) fn note_numerics(folder: &Path, global: &Global) {
     let Some(begun) = Benchmark::open(folder).ok().and_then(|benchmark| benchmark.numerics()) else { return };
     if begun != NUMERICS && !global.quiet {
@@ -48,7 +48,7 @@ pub(super) fn note_numerics(folder: &Path, global: &Global) {
     }
 }
 
-/// Refuses a file of records that are to be imported first.
+/// Refuses a file of records that must be imported first.
 pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
     let is_of = |known: &str| given.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
     if given.is_file()
@@ -60,7 +60,7 @@ pub(super) fn refuse_file_to_import(given: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a path is the name of the bundled benchmark.
+/// Returns whether a path names the bundled benchmark.
 pub(super) fn is_shipped(given: &Path) -> bool {
     given.as_os_str() == SHIPPED && !given.exists()
 }

@@ -1,4 +1,4 @@
-//! How a command takes cells: by hash, matrix, edges or JSON, the same everywhere.
+//! How all commands take cells: by hash, matrix, edges or JSON.
 
 use std::cell::OnceCell;
 use std::io::BufReader;
@@ -10,51 +10,51 @@ use nasbench::space::{Cell, Enumeration, HashPrefix, ModuleHash, RawGraph, Space
 
 use super::{Global, note};
 
-/// The most bytes of JSON that are read: more is no list of cells but a mistake.
+/// Maximum size of JSON in bytes: larger input is a mistake.
 const MOST_BYTES: u64 = 1 << 30;
-/// The vertices of a small cell: all of them are listed in milliseconds.
+/// Maximum vertices of small cells, which are listed in milliseconds.
 const SMALL: usize = 5;
-/// The most cells that could not be taken that an error names.
+/// Maximum number of invalid cells in an error.
 const MOST_NAMED: usize = 20;
 
-/// The arguments that say which cells are meant: flatten them into those of a command.
+/// The arguments that choose cells: flatten them into those of a command.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("cells").multiple(false))]
 #[command(group = clap::ArgGroup::new("graph").multiple(false))]
 #[group(skip)]
 pub(super) struct Arguments {
-    /// The cell with this official hash; give it again for more cells, or name a file of them as `@FILE`.
+    /// The cell with this official hash; repeatable, or a file of hashes as `@FILE`.
     ///
-    /// The first 8 of its 32 hex digits or more are enough if no other cell's hash begins with them; upper and lower case mean the
-    /// same. A file has one hash on a line; empty lines are passed over.
+    /// The first 8 or more of its 32 hex digits are enough if no other cell's hash begins with them; upper and lower case are equal. A file
+    /// has one hash per line; empty lines are ignored.
     #[arg(long, value_name = "H", value_parser = named_hash, group = "cells", help_heading = "Cells")]
     hash: Vec<NamedHash>,
 
     /// The cell with this matrix, such as `[[0,1],[0,0]]` or `0100`, and the operations of `--ops`.
     ///
-    /// What Python and NumPy print is read, too: `array([[0, 1], [0, 0]])`, `[[0. 1.] [0. 0.]]`.
+    /// Output of Python and NumPy is read, too: `array([[0, 1], [0, 0]])`, `[[0. 1.] [0. 0.]]`.
     #[arg(long, value_name = "M", groups = ["cells", "graph"], requires = "ops", help_heading = "Cells")]
     matrix: Option<String>,
 
     /// The cell with these edges, such as `0-1,0-4,1-4`, and the operations of `--ops`.
     ///
-    /// Vertex 0 is the input, the highest one the output.
+    /// Vertex 0 is the input, the last is the output.
     #[arg(long, value_name = "E", groups = ["cells", "graph"], requires = "ops", help_heading = "Cells")]
     edges: Option<String>,
 
-    /// The operations of `--matrix` or `--edges`, in the order of the vertices and separated by commas.
+    /// The operations of `--matrix` or `--edges`, in the order of the vertices, separated by commas.
     ///
-    /// `input` at the start and `output` at the end may be left out: `input,conv3x3-bn-relu,output` is
-    /// `conv3x3-bn-relu`, and `conv3x3` is short for it. A list of JSON or Python is read, too, and so are the official labels:
-    /// `[-1, 0, -2]`. See `nasbench list operations`. A cell without any has the empty text: `--ops ''`.
+    /// `input` at the start and `output` at the end are optional: `input,conv3x3-bn-relu,output` is `conv3x3-bn-relu`, and `conv3x3` is
+    /// short for it. A JSON or Python list is read, too, and so are the official labels: `[-1, 0, -2]`. See `nasbench list operations`. A
+    /// cell without operations has `--ops ''`.
     #[arg(long, value_name = "O", requires = "graph", help_heading = "Cells")]
     ops: Option<String>,
 
     /// The cells of a JSON file, or of standard input for `-`.
     ///
-    /// One object, a list of them, or JSON lines. An object has `matrix` (rows of 0 and 1) and `ops` (names), or
-    /// `adjacency` and `operations` (the two texts of a record); the JSON that `nasbench query` prints is read, too. A `module_hash`
-    /// must be that of the cell; other keys are named and passed over.
+    /// One object, a list of them, or JSON lines. An object has `matrix` (rows of 0 and 1) and `ops` (names), or `adjacency` and
+    /// `operations` (the two texts of a record); the JSON that `nasbench query` prints is read, too. A `module_hash` must be the cell's
+    /// hash; other keys are noted and ignored.
     #[arg(long, value_name = "FILE", group = "cells", help_heading = "Cells")]
     cell: Option<PathBuf>,
 }
@@ -74,12 +74,12 @@ fn named_hash(text: &str) -> Result<NamedHash, String> {
     }
 }
 
-/// Reads a file of hashes, or the first digits of hashes: one on a line, empty lines between them or not.
+/// Reads a file of hashes, or the first digits of hashes: one per line; empty lines are ignored.
 pub(super) fn hashes_of(file: &Path) -> anyhow::Result<Vec<HashPrefix>> {
     each_hash_of(file)?.into_iter().collect()
 }
 
-/// Reads a file of hashes as [`hashes_of`] does, but for what is wrong with one of the lines, which does not keep from the others.
+/// Reads a file of hashes as [`hashes_of`] does, but an invalid line does not stop the reading of the others.
 fn each_hash_of(file: &Path) -> anyhow::Result<Vec<anyhow::Result<HashPrefix>>> {
     let could_not = || format!("could not read the hashes of `{}`", file.display());
     let text = text_of(file).with_context(could_not)?;
@@ -95,17 +95,17 @@ fn each_hash_of(file: &Path) -> anyhow::Result<Vec<anyhow::Result<HashPrefix>>> 
     Ok(hashes)
 }
 
-/// A cell as it was given.
+/// A cell as given.
 #[derive(Clone, Debug)]
 pub(super) enum Given {
-    /// By its hash, or the first digits of it: no graph is known.
+    /// By its hash or its first digits: no graph is known.
     Hash(HashPrefix),
-    /// By its graph, which may be that of no cell.
+    /// By its graph, which may be invalid.
     Graph(RawGraph),
 }
 
 impl Arguments {
-    /// The file that the cells are in, if they are in one.
+    /// The file of the cells, if there is one.
     pub(super) fn file(&self) -> Option<&Path> {
         let of_hashes = self.hash.iter().find_map(|named| match named {
             NamedHash::File(file) => Some(file.as_path()),
@@ -114,7 +114,7 @@ impl Arguments {
         self.cell.as_deref().or(of_hashes).filter(|file| *file != Path::new("-"))
     }
 
-    /// Reads the cells, in the order in which they were given; none if none were.
+    /// Reads the given cells, in their order; none if none were given.
     pub(super) fn read(&self, global: &Global) -> anyhow::Result<Vec<Given>> {
         if let Some(file) = &self.cell {
             let could_not = || format!("could not read the cells of `{}`", file.display());
@@ -131,7 +131,7 @@ impl Arguments {
         Ok(vec![Given::Graph(sketch)])
     }
 
-    /// The cells of a space that were given; `None` if none were, which means all of them.
+    /// The given cells of a space; `None` if none were given, which means all.
     pub(super) fn of_space(&self, space: Space, global: &Global) -> anyhow::Result<Option<Vec<Cell>>> {
         let resolver = Resolver::new(space);
         let given = self.read(global)?;
@@ -150,7 +150,7 @@ impl Arguments {
         Ok(given)
     }
 
-    /// Reads the cells as [`read`](Self::read) does, but for what is wrong with one of several, which does not keep from the others.
+    /// Reads the cells as [`read`](Self::read) does, but an invalid cell does not stop the reading of the others.
     pub(super) fn read_each(&self, global: &Global) -> anyhow::Result<Vec<anyhow::Result<Given>>> {
         let Some(file) = &self.cell else {
             let is_graph = self.matrix.is_some() || self.edges.is_some();
@@ -163,19 +163,19 @@ impl Arguments {
     }
 }
 
-/// The arguments of a command that answers for many cells.
+/// Arguments of commands for many cells.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct BatchArguments {
     #[command(flatten)]
     pub(super) cells: Arguments,
 
-    /// Answer for the other cells if something is wrong with some; these are named at the end, and the exit code is 1 all the same.
+    /// Continue with the other cells if some are invalid; invalid ones are listed at the end, and the exit code is still 1.
     #[arg(long, requires = "cells", help_heading = "Cells")]
     pub(super) keep_going: bool,
 }
 
-/// What became of many cells: what was found, and what is wrong with the others.
+/// The results for many cells: what was found, and the errors of the others.
 #[derive(Debug)]
 pub(super) struct Batch<T> {
     pub(super) found: Vec<T>,
@@ -183,32 +183,32 @@ pub(super) struct Batch<T> {
 }
 
 impl<T> Batch<T> {
-    /// A batch with which nothing is wrong.
+    /// A batch without errors.
     pub(super) const fn whole(found: Vec<T>) -> Self {
         Self { found, problems: Vec::new() }
     }
 
-    /// Makes something else of everything that was found.
+    /// Maps everything that was found.
     pub(super) fn map<U>(self, make: impl FnMut(T) -> U) -> Batch<U> {
         Batch { found: self.found.into_iter().map(make).collect(), problems: self.problems }
     }
 
-    /// The number of cells that were given.
+    /// The number of given cells.
     pub(super) const fn len(&self) -> usize {
         self.found.len() + self.problems.len()
     }
 
-    /// Whether no cells were given at all.
+    /// Whether no cells were given.
     pub(super) const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What is wrong with each of the others, in words.
+    /// The errors of the others, as text.
     pub(super) fn problems(&self) -> impl Iterator<Item = String> {
         self.problems.iter().map(|error| format!("{error:#}"))
     }
 
-    /// An error that names what is wrong with the cells that were left out.
+    /// An error that lists the problems of the cells left out.
     pub(super) fn conclude(&self) -> anyhow::Result<()> {
         let (count, all) = (self.problems.len(), self.len());
         if count == 0 {
@@ -223,7 +223,7 @@ impl<T> Batch<T> {
 }
 
 impl BatchArguments {
-    /// Finds something for each cell that was given. What is wrong with one ends it, or is kept for the end with `--keep-going`.
+    /// Finds something for each given cell. An error stops it, or is kept for the end with `--keep-going`.
     pub(super) fn resolve<T>(&self, global: &Global, find: impl Fn(&Given) -> anyhow::Result<T>) -> anyhow::Result<Batch<T>> {
         let read_all = || Ok::<_, anyhow::Error>(self.cells.read(global)?.into_iter().map(Ok).collect());
         let given = if self.keep_going { self.cells.read_each(global)? } else { read_all()? };
@@ -244,7 +244,7 @@ impl BatchArguments {
     }
 }
 
-/// The text of a file, or of standard input for `-`; packed by gzip or not, with a byte order mark or not.
+/// The text of a file, or of standard input for `-`; gzip and a byte order mark are optional.
 fn text_of(file: &Path) -> anyhow::Result<String> {
     if file == Path::new("-") {
         return Ok(read_text(std::io::stdin().lock(), MOST_BYTES)?);
@@ -252,7 +252,7 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     Ok(read_text(BufReader::new(fs_err::File::open(file)?), MOST_BYTES)?)
 }
 
-/// Says on standard error which keys of cells were not read.
+/// Notes on standard error which keys were not read.
 fn name_passed_over<'a>(sketches: impl IntoIterator<Item = &'a RawGraph>, global: &Global) {
     let mut keys: Vec<&str> = Vec::new();
     for key in sketches.into_iter().flat_map(RawGraph::passed_over) {
@@ -266,8 +266,7 @@ fn name_passed_over<'a>(sketches: impl IntoIterator<Item = &'a RawGraph>, global
     }
 }
 
-/// Replaces cells by those that are stored, and says on standard error where these number the vertices otherwise; `what` is done
-/// with them.
+/// Replaces cells by the stored ones, and notes on standard error if these number the vertices differently; `what` is done with them.
 pub(super) fn stored(cells: &[Cell], what: &str, global: &Global) -> Vec<Cell> {
     let stored: Vec<_> = cells.iter().map(Cell::representative).collect();
     let renumbered: Vec<_> = cells.iter().zip(&stored).filter(|(given, stored)| given != stored).collect();
@@ -287,7 +286,7 @@ pub(super) fn stored(cells: &[Cell], what: &str, global: &Global) -> Vec<Cell> {
     stored
 }
 
-/// Finds the cells of a space that were given. A hash needs a list of cells: of the small ones, and of all if it is none of theirs.
+/// Finds the given cells of a space. A hash needs a list of cells: the small ones, and all cells if it is not among them.
 pub(super) struct Resolver {
     space: Space,
     small: OnceCell<Enumeration>,

@@ -1,4 +1,4 @@
-//! `nasbench check`: whether a benchmark holds what it promises.
+//! `nasbench check`: whether a benchmark is complete and intact.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,15 @@ use super::steps::Steps;
 use super::{Global, benchmark, note};
 use nasbench::print::thousands;
 
-/// Check that every promised row is there once, and that no file is damaged.
+/// Check that every expected row exists once, and that no file is damaged.
 ///
-/// Every byte is read. A file must have the sum that it states; each value must be one that a training can have; the hash of each
-/// cell is computed again of its matrix and operations, the seed of each training of what the benchmark is; no model may
-/// stand twice, and none be missing. What is promised are all cells of `--space` at the budgets of `--epochs` in so many
-/// `--repeats`; what is not said, the rows imply: every cell that there is, every budget, every repeat but those of fewer than half as
-/// many trainings as the commonest has, which some cells may have alone. Nothing is wrong with rows beyond that. Of rows of verification nothing is promised.
+/// Every byte is read. A file must match its checksum; each value must be possible for a training; the hash of each cell is computed again
+/// from its matrix and operations, and the seed of each training from the benchmark's identity; no model may occur twice or be missing. All
+/// cells of `--space` are expected at all `--epochs` in all `--repeats`; what is not given follows from the rows: every recorded cell,
+/// every budget, and every repeat, except repeats with fewer than half as many trainings as the most common one, which only some cells may
+/// have. More rows are no error. No verification rows are expected.
 ///
-/// A damaged file is named with what is wrong with it, and the others are checked all the same. The exit code is 1 if anything
-/// is wrong.
+/// A damaged file is listed with its problem, and the others are still checked. The exit code is 1 if there is any problem.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
@@ -34,11 +33,11 @@ pub(super) struct Arguments {
     #[arg(value_name = "BENCH")]
     benchmark: PathBuf,
 
-    /// Every cell of this space must be there: one of `nasbench list spaces`, or a TOML file as for `nasbench record`.
+    /// Every cell of this space must exist: one of `nasbench list spaces`, or a TOML file as for `nasbench record`.
     #[arg(long, value_name = "NAME|FILE")]
     space: Option<String>,
 
-    /// Only its cells of at most so many vertices.
+    /// Only cells with at most N vertices.
     #[arg(long, requires = "space", value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
     max_vertices: Option<u8>,
 
@@ -46,41 +45,41 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Vec<u16>,
 
-    /// Every cell must be trained so often at each budget.
+    /// Number of trainings of each cell at each budget.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
     repeats: Option<u16>,
 
-    /// Move damaged shards into the folder `damaged` beside them: recording again trains what stood in them.
+    /// Move damaged shards to the folder `damaged` beside them: recording again trains their models.
     #[arg(long)]
     repair: bool,
 
     #[command(flatten)]
     retrain: retrain::Arguments,
 
-    /// How to print what was found; `json` has all counts, and of the keys that stand twice or are missing the first ones.
+    /// Output format; `json` has all counts, and the first ones of the duplicate and of the missing keys.
     #[arg(long, value_enum, default_value_t)]
     format: ObjectFormat,
 }
 
-/// What was found of a part, and where the damaged shards went.
+/// The findings for a part, and the moved shards.
 struct Checked {
     part: Part,
     findings: Findings,
     moved: Vec<Moved>,
 }
 
-/// A damaged shard, and its name in the folder of damaged ones.
+/// A damaged shard, and its new path in `damaged`.
 struct Moved {
     from: PathBuf,
     to: PathBuf,
 }
 
 const HELP: &str = "\
-`--repair` deletes nothing: whatever can be read of a shard can still be read in `damaged`. A compacted file is never moved: copy \
-it from where it came, or move it away yourself.
+`--repair` deletes nothing: the readable part of a shard is still readable in `damaged`. A compacted file is never moved: restore \
+it from its source, or move it yourself.
 
-`--retrain` says whether the numbers can be had again: rows of the same numerics (its revision, and the vector instructions of the
-processor) come out the same bit for bit, others within the noise of repeats.
+`--retrain` tests whether the results are reproducible: rows of the same numerics (its revision, and the vector instructions of
+the processor) are equal bit for bit, others within the noise of repeats.
 
 Examples:
   nasbench check nasbench-run/benchmark
@@ -142,7 +141,7 @@ fn promise(arguments: &Arguments) -> anyhow::Result<Promise> {
     Ok(Promise { cells, budgets, repeats: arguments.repeats })
 }
 
-/// Says what was found.
+/// Prints the findings.
 fn print(checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Result<()> {
     for Checked { part, findings, moved } in checked {
         print_part(*part, findings, out)?;
@@ -157,7 +156,7 @@ fn print(checked: &[Checked], journals: u64, out: &mut dyn Write) -> anyhow::Res
     Ok(())
 }
 
-/// Says what was found as one JSON object.
+/// Prints the findings as JSON.
 fn print_json(
     benchmark: &Benchmark,
     checked: &[Checked],
@@ -176,7 +175,7 @@ fn print_json(
     Ok(writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?)
 }
 
-/// A path as text. JSON has no other one: bytes that are no text are replaced.
+/// A path as text, for JSON: bytes that are not valid text are replaced.
 fn text(path: &Path) -> String {
     path.display().to_string()
 }
@@ -210,7 +209,7 @@ fn part_as_json(Checked { part, findings, moved }: &Checked) -> Value {
     })
 }
 
-/// Says what was found of a part.
+/// Prints a part's findings.
 fn print_part(part: Part, findings: &Findings, out: &mut dyn Write) -> anyhow::Result<()> {
     let rows_with = |status: &Status| findings.statuses.get(status.name()).copied().unwrap_or(0);
     let statuses: Vec<_> = STATUSES.iter().map(|status| format!("{} {}", thousands(rows_with(status)), status.name())).collect();
@@ -268,7 +267,7 @@ fn more(count: u64, listed: usize, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Moves damaged shards aside. A compacted file stays: it may be the only place of most rows.
+/// Moves damaged shards. A compacted file stays: it may be the only copy of most rows.
 fn repair(benchmark: &Benchmark, part: Part, findings: &Findings) -> anyhow::Result<Vec<Moved>> {
     let folder = benchmark.shards(part);
     let is_shard = |file: &&Path| file.parent() == Some(&folder);
@@ -303,7 +302,7 @@ fn conclude(benchmark: &Benchmark, checked: &[Checked], is_repaired: bool) -> an
     bail!("`{}` is not in order: {}{hint}", benchmark.folder().display(), wrong.join(", "));
 }
 
-/// A count of problems, of which each has a plural of its own.
+/// A count of problems, with singular or plural.
 fn problem(count: u64, what: &str) -> String {
     match (count, what) {
         (1, _) => format!("1 {what}"),

@@ -14,9 +14,9 @@ use nasbench::record::{Slurm, most_array_tasks, set_by_scripts, submission, subm
 use super::outputs::{check_replaceable, has_mark, utf8};
 use super::{benchmark, note, recording};
 
-/// The tasks of an array that Slurm takes unless its configuration says otherwise.
+/// The most tasks in an array that Slurm accepts by default.
 const USUAL_ARRAY_TASKS: u32 = 1_001;
-/// The shares that the cells are cut into unless another number is asked for.
+/// The default number of shares that the cells are split into.
 const SHARDS: u32 = 64;
 
 /// Record a benchmark on a cluster.
@@ -33,48 +33,48 @@ enum Scheduler {
 
 /// Write the job scripts for Slurm, and submit them with `--submit`.
 ///
-/// An array of jobs records, each task one share of the cells in one folder that all nodes see; when all of them are complete, a
-/// dependent job compacts the benchmark and checks it. A task that is lost, preempted or requeued goes on where it was; a
-/// task that reached its time limit does when the array is submitted again: what is recorded is never trained again.
-/// Hundreds of shards serve well, a task for each model does not: Slurm starts some twenty tasks a second.
+/// A job array records: each task trains one share of the cells in one folder that all nodes see. When all are complete, a dependent job
+/// compacts and checks the benchmark. A task that is lost, preempted or requeued continues where it stopped; a task that reached its time
+/// limit does so when the array is submitted again: no recorded model is trained again. Hundreds of shards work well; one task per model
+/// does not: Slurm starts some twenty tasks per second.
 ///
-/// The benchmark is made at once, so that a mistake in the arguments shows here and not in 256 logs. The file system needs
-/// working file locks (NFS 4 has them, Lustre with `-o flock`). `nasbench watch BENCH` shows the recording from anywhere.
+/// The benchmark is created now, so that a mistake in the arguments shows here and not in 256 logs. The file system needs working file
+/// locks (NFS 4, or Lustre with `-o flock`). `nasbench watch BENCH` shows the progress from any node.
 #[derive(Debug, clap::Args)]
 struct SlurmArguments {
     #[command(flatten)]
     recording: recording::Arguments,
 
-    /// How many shares the cells are cut into: tasks of the array. At most as many as there are cells, and as the cluster allows
-    /// [default: 64, or one for each cell if there are fewer].
+    /// Number of shares of the cells, one task of the array for each. At most the number of cells, and what the cluster allows [default:
+    /// 64, or one for each cell if there are fewer].
     #[arg(long, value_name = "N", help_heading = "Cluster")]
     shards: Option<NonZeroU32>,
 
-    /// The most tasks that run at a time [default: as many as the cluster gives].
+    /// Maximum number of tasks at a time [default: what the cluster allows].
     #[arg(long, value_name = "N", help_heading = "Cluster")]
     at_once: Option<NonZeroU32>,
 
-    /// Processors of a task, each of which trains a model at a time.
+    /// Processors of a task; each trains one model at a time.
     #[arg(long, default_value = "1", value_name = "N", help_heading = "Cluster")]
     cpus_per_task: NonZeroU32,
 
-    /// GPUs of a task; see `--device`.
+    /// GPUs per task; see `--device`.
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Cluster")]
     gpus_per_task: u32,
 
-    /// The time limit of a task, as `12:00:00` [default: that of the partition].
+    /// Time limit of a task, as in `12:00:00` [default: the partition's limit].
     #[arg(long, value_name = "TIME", help_heading = "Cluster")]
     time: Option<String>,
 
-    /// Another option of `sbatch`, as `--sbatch=--partition=gpu`; may be given again.
+    /// Another option of `sbatch`, as in `--sbatch=--partition=gpu`; repeatable.
     #[arg(long, value_name = "OPTION", help_heading = "Cluster", allow_hyphen_values = true)]
     sbatch: Vec<String>,
 
-    /// Where the scripts and the logs go [default: beside the benchmark].
+    /// Folder of the scripts and logs [default: beside the benchmark].
     #[arg(long, value_name = "DIR", help_heading = "Cluster")]
     scripts: Option<PathBuf>,
 
-    /// Overwrite scripts that are there already and were not written by this command.
+    /// Overwrite existing scripts that were not written by this command.
     #[arg(long, help_heading = "Cluster")]
     force: bool,
 
@@ -118,7 +118,7 @@ fn slurm(arguments: &SlurmArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses arguments that make no sense on a cluster, or more tasks than there is work or room for.
+/// Refuses arguments that make no sense on a cluster or that the job scripts set themselves.
 fn check(arguments: &SlurmArguments, recording: &Recording<'_>) -> anyhow::Result<()> {
     if arguments.gpus_per_task > 0 && arguments.recording.device == "cpu" {
         bail!(
@@ -165,16 +165,16 @@ fn shards(arguments: &SlurmArguments, recording: &Recording<'_>) -> anyhow::Resu
     Ok(shards)
 }
 
-/// The most tasks of an array, as this machine's Slurm says; `None` if there is no Slurm.
+/// The most tasks of an array, according to the local Slurm; `None` without Slurm.
 fn most_tasks() -> Option<u32> {
     let output = Command::new("scontrol").args(["show", "config"]).output().ok()?;
     most_array_tasks(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Where everything is, from the root.
+/// The absolute paths of all files.
 struct Places {
     benchmark: PathBuf,
-    /// The name of the benchmark, by which the jobs are called.
+    /// The name of the benchmark, from which jobs are named.
     name: String,
     scripts: PathBuf,
     array: PathBuf,
@@ -225,7 +225,7 @@ fn jobs(arguments: &SlurmArguments, recording: &Recording<'_>, shards: NonZeroU3
     })
 }
 
-/// Submits a job, and returns its number.
+/// Submits a job and returns its number.
 fn submit(command: &[String]) -> anyhow::Result<String> {
     let output = Command::new(&command[0]).args(&command[1..]).output();
     let output = output.context("could not run `sbatch`: is this a machine of a Slurm cluster?")?;

@@ -1,4 +1,4 @@
-//! `nasbench compact`: the shards of a recording become one file.
+//! `nasbench compact`: merges the shards of a recording.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use nasbench::table::{Compacted, Part};
 use super::steps::Steps;
 use super::{Global, benchmark};
 
-/// Bring the shards of a recording into one file, sorted and indexed, and remove them.
+/// Merge the shards of a recording into one sorted, indexed file, and remove them.
 ///
-/// A recording leaves a shard for every few hundred models. Compacted they are one file, `records.parquet`: smaller, quicker to
-/// open, and a cell is looked up in milliseconds. Rows of verification become a file of their own in `verified`. Nothing
-/// changes for whoever reads the benchmark, and recording can go on afterwards; compact again then.
+/// A recording writes a shard for every few hundred models. Compaction makes them one file, `records.parquet`: smaller, faster to open,
+/// with a cell look-up in milliseconds. Verification rows get their own file in `verified`. Nothing changes for readers of the benchmark,
+/// and recording can continue afterwards; compact again then.
 ///
-/// No row is ever at risk. The new file is written beside the shards and read back, every value of every row is compared, and only
-/// then are the shards removed. Stop the command at any moment, even by a loss of power: give it again, and it finishes. The
-/// disk must have room for the rows a second time. The command is refused while somebody records into the folder, and if a
-/// file is damaged; `nasbench check` says more then.
+/// No row is ever at risk. The new file is written beside the shards and read back, every value of every row is compared, and only then are
+/// the shards removed. If the command is stopped at any moment, even by a power loss, run it again to finish. The disk must have space for
+/// a second copy of the rows. The command fails during a recording into the folder, and if a file is damaged; `nasbench check` then says
+/// more.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nasbench compact nasbench-run/benchmark")]
 pub(super) struct Arguments {
-    /// The folder of the benchmark.
+    /// Folder of the benchmark.
     #[arg(value_name = "BENCH")]
     benchmark: PathBuf,
 }
@@ -56,7 +56,7 @@ fn line(part: Part, compacted: &Compacted) -> String {
     format!("{}: {} rows of {shards} shard{plural} in one file{twice}; {now} instead of {before}", name(part), thousands(*rows))
 }
 
-/// The name of a part for people.
+/// The printed name of a part.
 pub(super) const fn name(part: Part) -> &'static str {
     match part {
         Part::Recorded => "recorded",

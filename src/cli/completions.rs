@@ -1,4 +1,4 @@
-//! `nasbench completions`: what a shell needs to complete our commands.
+//! `nasbench completions`: shell completions of our commands.
 
 use std::io::Write as _;
 

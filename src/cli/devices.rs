@@ -1,4 +1,4 @@
-//! `nasbench devices`: what can train here, and whether it trains as it should.
+//! `nasbench devices`: the devices found, each tested by a short training.
 
 use anyhow::{Context as _, bail};
 use nasbench::engine::{self, Found, Proof};
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::format::{Format, Table, single};
 use super::{Global, note};
 
-/// List the devices that were found, and prove each by a short training.
+/// List the available devices, and test each with a short training.
 ///
-/// A device trains a small cell for three steps, from the same initial weights and on the same batches as the reference, which is
-/// the processor through burn-flex. It passes if none of its losses differs from the reference's by more than a thousandth. The
-/// images per second are those of this small network, whole training steps of 32 images: a GPU shows its strength with larger
-/// ones. A device that fails is shown with its reason, and the exit code is 1.
+/// A device trains a small cell for three steps, from the same initial weights and on the same batches as the reference, which is the
+/// processor through burn-flex. It passes if none of its losses differs from the reference by more than a thousandth. The images per second
+/// are measured on this small network, in whole training steps of 32 images: a GPU is faster with larger ones. A failed device is shown
+/// with the reason, and the exit code is 1.
 ///
-/// The devices go to `--device` of `nasbench run`. GPUs are found by a build with GPU support: `cargo build --release --features gpu`,
-/// or `--features cuda` for CUDA.
+/// Pass a device to `--device` of `nasbench run`. GPUs are found by a build with GPU support: `cargo build --release --features gpu`, or
+/// `--features cuda` for CUDA.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How to print it; `json` and `csv` tell every loss.
+    /// Output format; `json` and `csv` have all losses.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     printed
 }
 
-/// The line of a device.
+/// A device's row.
 fn row(found: &Found, proof: Result<Proof, engine::Error>) -> [Value; 8] {
     let (device, name) = (found.device.to_string().into(), found.name.clone().into());
     match proof {

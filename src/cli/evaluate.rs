@@ -1,4 +1,4 @@
-//! `nasbench evaluate`: how good a saved model is.
+//! `nasbench evaluate`: metrics of a saved model.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use super::outputs::{check_distinct, check_writable};
 use super::{figures, images};
 
 const HELP: &str = "\
-On the images of its training a model has the figures that were recorded at the end of it, bit for
-bit on the same kind of processor. Whether it has is said.
+On the images of its training a model repeats the metrics recorded at its end, bit for bit on the
+same kind of processor. The output says whether it does.
 
 Examples:
   nasbench evaluate best.safetensors
@@ -28,38 +28,38 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE.safetensors")]
     model: PathBuf,
 
-    /// The images; of others than its own all are used [default: those that the model was trained on].
+    /// The images; of other images than the model's own all are used [default: the model's own].
     ///
-    /// Images whose classes have other names than those of the training, or another order, are refused. Classes of an archive
-    /// have numbers and no names: they must mean the same.
+    /// Images whose classes have other names or another order than in the training are refused. Classes of an archive have numbers but no
+    /// names: they must have the same meaning.
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
 
-    /// Where the images are, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
+    /// Path of the images, unless they are embedded: the folder with the files of the data set, or your own archive or folder.
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 
-    /// Where to evaluate: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`.
+    /// Device: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 
-    /// Write the model here as ONNX, for other programs: `pixels` (0 to 255) in, `logits` out.
+    /// Write the model to this ONNX file: input `pixels` (0 to 255), output `logits`.
     #[arg(long, value_name = "FILE.onnx")]
     export: Option<PathBuf>,
 
-    /// Write test images and the model's logits here, to check the model elsewhere: `pixels`, `labels` and `logits`.
+    /// Write test images and the model's logits to this file, to check other programs: `pixels`, `labels`, `logits`.
     #[arg(long, value_name = "FILE.safetensors")]
     answers: Option<PathBuf>,
 
-    /// The number of test images for `--answers`.
+    /// Number of test images for `--answers`.
     #[arg(long, default_value_t = 100, value_name = "N", requires = "answers")]
     images: usize,
 
-    /// Overwrite files of `--export` and `--answers` that are there already.
+    /// Overwrite existing files of `--export` and `--answers`.
     #[arg(long)]
     force: bool,
 
-    /// How to print the figures; `json` and `csv` have them in one row.
+    /// Output format; `json` and `csv` print one row.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

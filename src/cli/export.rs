@@ -1,4 +1,4 @@
-//! `nasbench export`: the rows of a benchmark for other programs.
+//! `nasbench export`: writes rows for other programs.
 
 use std::ffi::OsStr;
 use std::io::{IsTerminal as _, Write};
@@ -12,10 +12,10 @@ use nasbench::table::Part;
 use super::outputs::check_writable;
 use super::{Global, benchmark, note, progress};
 
-/// Write the rows of a benchmark for other programs: sorted by key, each key once.
+/// Export the rows of a benchmark to other programs, sorted by key, each key once.
 ///
-/// The file appears whole or not at all. A compacted benchmark is streamed; of one in many shards the keys are held in memory,
-/// for `tfrecord` the records.
+/// The file is complete or absent. A compacted benchmark is streamed; if there are many shards the keys are kept in memory, for `tfrecord`
+/// the records.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of the benchmark.
@@ -26,38 +26,38 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     format: Format,
 
-    /// Where to write it; `-` is standard output.
+    /// Output file; `-` is standard output.
     #[arg(long, default_value = "-", value_name = "FILE|-")]
     out: PathBuf,
 
-    /// Write the rows of verification, which are kept apart, instead of the recorded ones.
+    /// Write verification rows, which are stored apart, instead of the recorded ones.
     #[arg(long)]
     verified: bool,
 
-    /// Overwrite a file that is there already.
+    /// Overwrite an existing file.
     #[arg(long)]
     force: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Comma-separated values with a header. Lacks lists (curves are JSON text), the difference between an empty text and null,
-    /// and numbers that are not finite inside of curves (they are null).
+    /// Comma-separated values with a header. Lacks lists (curves are JSON text), the difference between empty text and null, and non-finite
+    /// numbers inside curves (they are null).
     Csv,
-    /// A JSON object a line, all columns in each. Lacks numbers that are not finite: they are null.
+    /// One JSON object per line, with all columns. Lacks non-finite numbers: they are null.
     Jsonl,
-    /// One Parquet file, as a compacted benchmark has it, for DuckDB, pandas and polars. Lacks nothing.
+    /// One Parquet file, as in a compacted benchmark, for DuckDB, pandas and polars. Lacks nothing.
     Parquet,
     /// An Arrow IPC file, also called Feather 2, for pandas, polars and R. Lacks nothing.
     Arrow,
-    /// The format of the official release, which the original program reads. Lacks what that has no fields for: seeds, FLOPs,
-    /// curves, telemetry, status, device, dates, versions, and rows without accuracies, as of trainings that diverged; needs
-    /// `--out FILE` and has no rows of verification.
+    /// The format of the official release, which the original program reads. Lacks all that it has no fields for: seeds, FLOPs, curves,
+    /// telemetry, status, device, dates, versions, and rows without accuracies, as of diverged trainings; needs `--out FILE` and has no
+    /// verification rows.
     Tfrecord,
 }
 
 impl Format {
-    /// The formats that the library writes anywhere; `None` for the official one.
+    /// The library's format; `None` for the official one.
     fn plain(self) -> Option<export::Format> {
         match self {
             Self::Csv => Some(export::Format::Csv),
@@ -110,7 +110,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Refuses what would end badly, before anything is read.
+/// Checks the arguments before anything is read.
 fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> {
     let Arguments { format, out, verified, force, .. } = arguments;
     if *format == Format::Tfrecord && *verified {

@@ -1,4 +1,4 @@
-//! Tables of the measured figures of a model.
+//! Tables of the measured metrics of a model.
 
 use nasbench::train::{Figures, Quality};
 use nasbench::unit::Accuracy;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::format::{Table, single};
 
-/// A row for each measure, a column for each part of the images.
+/// A row for each metric, a column for each split of the images.
 pub(super) fn table(figures: &Figures) -> Table {
     let Figures { train_accuracy, validation, test } = figures;
     let mut table = Table::new(&["", "train", "validation", "test"], &[]);
@@ -20,7 +20,7 @@ pub(super) fn table(figures: &Figures) -> Table {
     table
 }
 
-/// The figures as columns of one row; null where there are none.
+/// The metrics as columns of one row; null if one is missing.
 pub(super) fn columns(figures: Option<&Figures>) -> Vec<(&'static str, Value)> {
     let of = |value: &dyn Fn(&Figures) -> Option<f32>| of_some(figures.and_then(value));
     let accuracy = |accuracy: Accuracy| Some(accuracy.fraction());

@@ -1,4 +1,4 @@
-//! `nasbench fit`: a model of what cells reach.
+//! `nasbench fit`: fits a model of cells.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
 
-/// The number of features that a table names.
+/// The number of features in a table.
 const MOST_NAMED: usize = 20;
 
 const HELP: &str = "\
-A model learns the mean over the repeats of each cell, from the cell and its network alone. A training that diverged counts as an
-accuracy of chance; one that failed teaches nothing, and cells of which all trainings failed are left out and counted.
-The file says what it predicts, which features it needs, of which network, on which cells it was fitted and how sure it is, so that
-`nasbench predict` and `nasbench search --on MODEL` need nothing else. A model of the accuracy holds one of the training time of
-the same budget, too, if that was recorded: a search pays with it.
+A model learns the mean over the repeats of each cell, from the cell and its network alone. A diverged training counts as chance
+accuracy; a failed one is not used, and cells whose trainings all failed are left out and counted. The file stores the target, the
+features, the network, the training cells and the uncertainty, so that `nasbench predict` and `nasbench search --on MODEL` need
+nothing else. An accuracy model also contains a model of the training time at the same budget, if it was recorded: a search pays
+with it.
 
-Intervals are calibrated on cells that a second fit had not seen; they hold for cells of the fitted sizes. Of others a third fit, on
-all but the largest cells, tells by how much they must grow; `nasbench predict` marks those cells.
+Intervals are calibrated on cells that a second fit had not seen; they hold for cells of the fitted sizes. For others a third fit,
+on all but the largest cells, gives a wider interval; `nasbench predict` marks those cells.
 
-With `--warm-from E` a model learns from what a cell reached in a training of E epochs, too. It knows more, but can only predict cells
-of which that is known: `nasbench predict --warm-from` says it, and no search can ask such a model.
+With `--warm-from E` a model also learns from a cell's result after E epochs. It knows more, but can only predict cells with this
+result: `nasbench predict --warm-from` gives it, and no search can use such a model.
 
-The judge says which cells are among the best 20 %, by a few rules that a person can read; they are printed.
+The judge predicts which cells are in the best 20 %, by a few readable rules, which are printed.
 
 Examples:
   nasbench fit nasbench-run/benchmark --model random-forest --out forest.json
@@ -46,7 +46,7 @@ Examples:
   nasbench fit nb101 --model gradient-boosting --warm-from 4 --out warm.json
   nasbench fit cells.csv --column operations=ops --column validation_accuracy@108=val_acc_108 --model svr --out svr.json";
 
-/// Fit a model of what cells reach, and keep it in a file.
+/// Fit a model that predicts cells, and save it in a file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
@@ -58,21 +58,20 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     model: String,
 
-    /// What it learns: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
+    /// The target: `final_validation_accuracy` or `training_time`, at a budget as in `training_time@108`, or at the largest one.
     #[arg(long, value_name = "TARGET[@E]", default_value = "final_validation_accuracy", value_parser = wanted)]
     target: Wanted,
 
-    /// What it sees of a cell: names of `nasbench list encodings`, with commas between [default: statistics,walks,triples,cost;
-    /// for the judge statistics,cost, which a person can read].
+    /// Features of a cell: names of `nasbench list encodings`, separated by commas [default: statistics,walks,triples,cost; for the judge
+    /// statistics,cost, which are readable].
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     encoding: Vec<String>,
 
-    /// The cells to learn from: so many, drawn by the seed, or those whose hashes, or the first 8 digits of them, are in a file, one on a line
-    /// [default: all].
+    /// Training cells: N cells, drawn with the seed, or a file of hashes, or of their first 8 digits, one per line [default: all].
     #[arg(long, value_name = "N|FILE")]
     train: Option<String>,
 
-    /// Learn also from what the same cells reached at this smaller budget: the model then needs that of every cell it predicts.
+    /// Also learn from the cells' results at this smaller budget: the model then needs them for every predicted cell.
     #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
     warm_from: Option<u16>,
 
@@ -80,21 +79,21 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "MODEL")]
     out: PathBuf,
 
-    /// Overwrite the file if it is there already.
+    /// Overwrite the file if it already exists.
     #[arg(long)]
     force: bool,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Also say which features matter: how much worse unseen cells are ordered when the values of one are exchanged between them.
+    /// Also print feature importances: how much worse unseen cells are ranked if the values of one feature are permuted.
     ///
-    /// A second model is fitted for it, on four fifths of the cells.
+    /// This fits a second model, on four fifths of the cells.
     #[arg(long)]
     importances: bool,
 
-    /// How to print the features that matter; only a table leaves the others out.
+    /// Format of the feature importances; only a table omits the less important.
     #[arg(long, value_enum, default_value_t, requires = "importances")]
     format: Format,
 
@@ -140,7 +139,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     print(&model, &set, &arguments.out)
 }
 
-/// Finds a surrogate by its name; the judge is one of those known.
+/// Finds a surrogate by its name; an error also lists the judge.
 fn found(name: &str) -> anyhow::Result<&'static Entry> {
     let found = surrogate::find(name);
     found.map_err(|error| match error {
@@ -237,13 +236,13 @@ fn print(model: &Model, set: &TrainingSet, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many repeats the values are the means of.
+/// The number of repeats of the values.
 fn repeats(set: &TrainingSet) -> String {
     let (fewest, most) = set.repeat_range();
     if fewest == most { most.to_string() } else { format!("{fewest} to {most}") }
 }
 
-/// What is known of how far predictions are off outside the fitted range.
+/// The widening of error bars outside the fitted range, as text.
 fn of_other_sizes(model: &Model) -> String {
     match model.widening {
         Some(widening) => format!("error bars {widening:.2} times as wide, from the largest cells held out"),

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 /// A rule under the header, and no other lines.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-/// The spaces before and behind a column; one more stands between two.
+/// The spaces before and after a column; one more is between two.
 const PADDING: (u16, u16) = (0, 1);
 
-/// The narrowest page that a table is folded for. A terminal that says less does not know.
+/// The minimum width that a table is folded to. A smaller reported width is not trusted.
 const NARROWEST: u16 = 20;
 
-/// How a table is printed.
+/// Format of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     /// For people.
@@ -26,7 +26,7 @@ pub(super) enum Format {
     Csv,
 }
 
-/// How something is printed that is no list of rows.
+/// Output format of something that is not a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ObjectFormat {
     /// For people.
@@ -36,11 +36,11 @@ pub(super) enum ObjectFormat {
     Json,
 }
 
-/// Rows under named columns. Text prints as it is; lists and objects are for JSON, where people see their JSON text.
+/// Rows under named columns. Text is printed as it is; lists and objects as JSON, or as their JSON text in a table.
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Vec<String>,
-    /// Columns that are too much for a page: only JSON and CSV have them.
+    /// Columns that are left out of tables: only JSON and CSV have them.
     details: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
@@ -94,7 +94,7 @@ impl Table {
         Ok(())
     }
 
-    /// Draws what people read, folded to the width of the page if that is known.
+    /// Draws the table, folded to the width of the terminal if it is known.
     fn draw(&self, page: &mut comfy_table::Table) {
         let is_known = page.width().is_some_and(|width| width >= NARROWEST);
         let arrangement = if is_known { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
@@ -109,7 +109,7 @@ impl Table {
     }
 }
 
-/// A value as people read it: fractions with four digits.
+/// A value as table text: fractions with four digits.
 pub(super) fn rounded(value: &Value) -> String {
     match value.as_f64().filter(|_| value.is_f64()) {
         Some(number) if number != 0.0 && !(1e-3..1e9).contains(&number.abs()) => format!("{number:.3e}"),
@@ -118,8 +118,7 @@ pub(super) fn rounded(value: &Value) -> String {
     }
 }
 
-/// A single-precision number with its own digits, not those of the double-precision number that it is equal to. `null` if it is
-/// infinite or no number.
+/// A single-precision number with its own digits, not the digits of the equal double-precision number. `null` if it is infinite or NaN.
 pub(super) fn single(number: f32) -> Value {
     serde_json::Number::from_f64(shortest_decimal(number)).into()
 }

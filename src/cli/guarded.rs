@@ -1,7 +1,6 @@
-//! A command in a process of its own, because a library that overflows its stack ends the process that it is in: the one that waits says
-//! why.
+//! A command in a child process, because a library that overflows its stack aborts the process; the parent reports why.
 //!
-//! The process that works watches itself, so that it ends before the system runs out of memory, and with the one that waits.
+//! The child watches itself, so that it ends before the system runs out of memory, and when the parent ends.
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -14,19 +13,19 @@ use nasbench::train::available_memory;
 use super::memory::{MORE_WERE_REFUSED, address_space, end};
 use nasbench::print::memory_size;
 
-/// How often a process looks at what it takes.
+/// Interval of the memory checks.
 const INTERVAL: Duration = Duration::from_millis(10);
-/// The share of the free memory that a process may take.
+/// The share of free memory that the child may use.
 const SHARE: f64 = 0.9;
-/// What helps against a lack of memory.
+/// The hint if memory is short.
 const HINT: &str =
     "hint: a join of all rows with all rows has the square of their number; join on columns, or aggregate before the join";
 /// What the standard library prints before it aborts.
 const OVERFLOWED_STACK: &str = "has overflowed its stack";
 
-/// Runs this program again with other arguments; what it prints on standard output is printed here.
+/// Runs this program again with other arguments, and prints its standard output.
 ///
-/// `None` if it cannot be started again: then there is nobody to guard the work.
+/// `None` if the child cannot be started: then the work is unguarded.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Option<anyhow::Result<()>> {
     let program = std::env::current_exe().ok()?;
     let mut command = Command::new(program);
@@ -35,7 +34,7 @@ pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Op
     Some(output.map_err(anyhow::Error::from).and_then(|output| ending(&output)))
 }
 
-/// What the end of a process means.
+/// The meaning of an exit status.
 fn ending(output: &Output) -> anyhow::Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
@@ -59,7 +58,7 @@ fn ending(output: &Output) -> anyhow::Result<()> {
     }
 }
 
-/// Ends this process, with a message, when it takes more memory than is free now, or when the process that waits is gone.
+/// Ends this process, with a message, when it uses more memory than is free now, or when the parent is gone.
 pub(super) fn watch(could_not: &'static str) {
     let (Some(free), Some(before)) = (available_memory(), resident()) else { return };
     let waiting = parent();
@@ -80,7 +79,7 @@ pub(super) fn watch(could_not: &'static str) {
     });
 }
 
-/// The bytes of memory that this process takes.
+/// The memory of this process in bytes.
 fn resident() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -93,7 +92,7 @@ fn parent() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// Elsewhere nobody says which process started this one.
+/// On other systems the parent is unknown.
 #[cfg(not(unix))]
 fn parent() -> u32 {
     0

@@ -1,4 +1,4 @@
-//! `nasbench import`: the official release of NAS-Bench-101, or a table of another program, becomes a benchmark.
+//! `nasbench import`: makes a benchmark from the official release of NAS-Bench-101 or another program's table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -20,20 +20,20 @@ use super::{Global, benchmark, note, progress, steps};
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The files of the official release, in the order in which their repeats count; or one file of cells and metrics: CSV, JSON, or
-    /// what `nasbench export` writes. Each may be packed by gzip.
+    /// The files of the official release, in the order of their repeats; or one file of cells and metrics: CSV, JSON, or the output of
+    /// `nasbench export`. Each may be gzipped.
     #[arg(required = true, value_name = "FILE.tfrecord|FILE.csv")]
     files: Vec<PathBuf>,
 
-    /// The folder of the benchmark that is made; it must be new or empty.
+    /// Folder of the new benchmark; it must be new or empty.
     #[arg(long, value_name = "BENCH")]
     out: PathBuf,
 
-    /// Leave out records and rows that are not right, count and list them, instead of stopping at the first.
+    /// Leave out invalid records and rows, count and list them, instead of stopping at the first.
     #[arg(long)]
     keep_going: bool,
 
-    /// What the images of a CSV file are called.
+    /// Name of the data set of a CSV file.
     #[arg(long, default_value = "cifar-10", value_name = "NAME", help_heading = "CSV files")]
     dataset: String,
 
@@ -44,19 +44,19 @@ pub(super) struct Arguments {
 const HELP: &str = "\
 The official release is two files: `nasbench_full.tfrecord` (budgets of 4, 12, 36 and 108 epochs) and \
 `nasbench_only108.tfrecord`. Both checksums of each record are checked, each hash is computed again from its matrix and \
-operations, and each number must be one that a training can have. The sha256 of each file is kept in `benchmark.toml`.
+operations, and each number must be possible for a training. The sha256 of each file is kept in `benchmark.toml`.
 
-What the release lacks is null in the table: seeds, curves, telemetry and provenance.
+Fields that the release lacks are null: seeds, curves, telemetry and provenance.
 
-A CSV file (with commas, semicolons or tabs) or a JSON file has a row for each training, or one for each cell with columns for \
-its budgets; `--column` names the columns. A cell is its matrix and its operations, as digits, as JSON, or as Python and NumPy \
-print them. Accuracies are fractions, times are seconds. A column `status` says how a training ended: ok, diverged or failed. An \
-empty field is no value: a training without a status whose validation accuracy is empty though other values of it are there counts \
-as failed, and a training time that is empty or 0 is unknown, so that no search can pay with it. Columns that are not read are \
-named; `--column keep=NAME` keeps one of numbers as an extra column, which `query --sql` and `export` have, too.
+A CSV file (with commas, semicolons or tabs) or a JSON file has a row for each training, or one for each cell with columns for its \
+budgets; `--column` names the columns. A cell is its matrix and operations, as digits, as JSON, or as Python and NumPy print them. \
+Accuracies are fractions, times are seconds. A column `status` says how a training ended: ok, diverged or failed. An empty field has \
+no value: a training without a status whose validation accuracy is empty but has other values counts as failed, and a training time \
+that is empty or 0 is unknown, so that no search can pay with it. Columns that are not read are listed; `--column keep=NAME` keeps a \
+numeric one as an extra column, also in `query --sql` and `export`.
 
-What `nasbench query` prints as CSV or JSON and what `nasbench export` writes is read without `--column`, and so are cells with \
-`matrix` and `ops`; rows of an export stay as they are. A mean over repeats counts as one repeat.
+CSV or JSON of `nasbench query` and files of `nasbench export` are read without `--column`, as are cells with `matrix` and `ops`; \
+rows of an export are not changed. A mean over repeats counts as one repeat.
 
 Examples:
   nasbench import nasbench_only108.tfrecord --out nb101
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     print(&summary, started.elapsed().into())
 }
 
-/// Imports a file that is none of the official release.
+/// Imports a file that is not official.
 fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Instant) -> anyhow::Result<()> {
     let (columns, protocol) = (arguments.csv.columns()?, arguments.csv.protocol()?);
     let imported = import_table(file, &columns, &protocol, &arguments.dataset, arguments.keep_going, &arguments.out);
@@ -132,7 +132,7 @@ fn import_one(file: &Path, arguments: &Arguments, global: &Global, started: Inst
     Ok(())
 }
 
-/// Says what of a table counts for less than it may seem, on standard error.
+/// Notes on standard error which parts of a table count less.
 fn tell(path: &Path, contents: &Contents, protocol: &str) {
     let path = path.display();
     let (kept, lost): (Vec<_>, Vec<_>) = contents.ignored.iter().partition(|ignored| ignored.obstacle.is_none());
@@ -159,7 +159,7 @@ fn tell(path: &Path, contents: &Contents, protocol: &str) {
     }
 }
 
-/// Lists what was left out, on standard error.
+/// Lists skipped rows on standard error.
 fn list(left_out: &LeftOut) {
     for error in &left_out.listed {
         note(format_args!("left out: {}", chain(error)));

@@ -1,4 +1,4 @@
-//! `nasbench info`: what a benchmark holds, where it comes from, and how far its numbers can be trusted.
+//! `nasbench info`: the contents of a benchmark, its origin, and how reliable its numbers are.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,19 +11,19 @@ use nasbench::table::{Benchmark, Part};
 use super::format::ObjectFormat;
 use super::{Global, benchmark, watch};
 
-/// Say what a benchmark holds, where it comes from, and how far its numbers can be trusted.
+/// Show what a benchmark contains, where it comes from, and how reliable its numbers are.
 ///
-/// How many cells and trained models there are at which budgets; the ranges of the main columns; the best cells; how well
-/// a smaller budget ranks the cells of a larger one, validation accuracy those of test accuracy, and the accuracy halfway
-/// that of the end, over all cells and among the best tenth; how far two trainings of one cell lie apart; what failed; the
-/// data set, protocol, seed, imported files, devices and versions. `--format json` has every digit of all of it.
+/// The number of cells and trained models at each budget; the ranges of the main columns; the best cells; rank correlations of a smaller
+/// budget with a larger one, of validation with test accuracy, and of the halfway with the final accuracy, over all cells and the best
+/// tenth; the differences between two trainings of a cell; failures; the data set, protocol, seed, imported files, devices and versions.
+/// `--format json` has all of it, with all digits.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of the benchmark [default: the bundled one].
     #[arg(value_name = "BENCH")]
     benchmark: Option<PathBuf>,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: ObjectFormat,
 }
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
-/// What is being recorded at this moment; nothing if nothing is.
+/// The recordings in progress; empty if there are none.
 fn recording(benchmark: &Benchmark) -> anyhow::Result<String> {
     let activities = record::activities(benchmark, Part::Recorded).context("could not look at the recording")?;
     Ok(if activities.is_empty() { String::new() } else { format!("\nbeing recorded\n{}", watch::page(benchmark, &activities)) })

@@ -1,4 +1,4 @@
-//! `nasbench list`: the registries, as the library has them.
+//! `nasbench list`: the registries of the library.
 
 use std::io::Write as _;
 
@@ -19,11 +19,11 @@ pub(super) struct Arguments {
     /// What to list.
     what: What,
 
-    /// How to print it; `json` and `csv` tell more than the table.
+    /// Output format; `json` and `csv` have more than the table.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
-    /// With `protocols`: print this one as TOML, to be changed and given to `--protocol`.
+    /// With `protocols`: print this one as TOML, to edit and pass to `--protocol`.
     #[arg(long, value_name = "NAME", conflicts_with = "format")]
     toml: Option<String>,
 }
@@ -38,17 +38,17 @@ enum What {
     Datasets,
     /// Training protocols, in full as JSON; `--toml NAME` prints one as a file for `--protocol`.
     Protocols,
-    /// Kinds of devices; `nasbench devices` finds and proves those of this machine.
+    /// Kinds of devices; `nasbench devices` tests those of this machine.
     Devices,
-    /// Spaces of cells that have a name.
+    /// Named spaces of cells.
     Spaces,
     /// Operations of a cell.
     Operations,
     /// Encodings: cells as rows of numbers.
     Encodings,
-    /// Mutations: what a search changes of a cell at random.
+    /// Mutations: random changes of a cell in a search.
     Mutations,
-    /// Samplers: how a cell is drawn at random.
+    /// Samplers: ways to draw random cells.
     Samplers,
 }
 
@@ -163,7 +163,7 @@ fn encodings() -> Table {
     table
 }
 
-/// Entries that are a name, what it means and who says so.
+/// Entries with a name, a meaning and a source.
 fn named(entries: impl Iterator<Item = [&'static str; 3]>) -> Table {
     let mut table = Table::new(&["name", "about"], &["source"]);
     for entry in entries {

@@ -1,4 +1,4 @@
-//! What happens when there is no memory left: the program says so and ends with exit code 1, where the standard library would abort.
+//! Handles a lack of memory: the program prints a message and ends with exit code 1; the standard library would abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use nasbench::print::memory_size;
 /// The end of the message of [`refused`].
 pub(super) const MORE_WERE_REFUSED: &str = "more were refused";
 
-/// The allocator of the system, but for what happens when it has nothing to give.
+/// The system's allocator, which ends the program if memory runs out.
 struct Ending;
 
 #[global_allocator]
@@ -67,7 +67,7 @@ fn refused(bytes: usize) -> ! {
     end()
 }
 
-/// What takes too much, and how much there is.
+/// What uses the memory, and its limit.
 pub(super) fn excess() -> String {
     match address_space() {
         Some(limit) => format!("it takes more memory than the limit of {} (`ulimit -v`)", memory_size(limit)),
@@ -75,14 +75,14 @@ pub(super) fn excess() -> String {
     }
 }
 
-/// The address space that this process may take, if that is limited.
+/// The address-space limit of this process, if there is one.
 pub(super) fn address_space() -> Option<u64> {
     let limits = fs_err::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Ends the program from wherever it is.
+/// Ends the program from any point.
 #[expect(clippy::exit, reason = "whoever works here cannot be stopped in another way")]
 pub(super) fn end() -> ! {
     std::process::exit(1)

@@ -1,4 +1,4 @@
-//! `nasbench merge`: benchmarks of one identity become one.
+//! `nasbench merge`: merges benchmarks of one identity.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,22 +12,22 @@ use super::steps::Steps;
 use super::{Global, benchmark, note};
 use nasbench::print::thousands;
 
-/// Make one benchmark of several: the same space, data, protocol and seed, recorded in pieces.
+/// Merge benchmarks of the same space, data, protocol and seed that were recorded in parts.
 ///
-/// Each may hold other cells, budgets or repeats: machines that share no disk record a part each, and are merged afterwards. What
-/// is no benchmark of the same is refused, with what differs. A model that stands in several is taken once if its results are the
-/// same, whatever it took; if they are not, the command says which cell, where, and what differs, and makes nothing: one of the
-/// machines computes wrongly, or a file was changed by hand.
+/// Each may hold other cells, budgets or repeats: machines without a shared disk each record a part, and the parts are merged afterwards. A
+/// benchmark of another kind is refused, with the difference. A model in several benchmarks is taken once if its results are equal, apart
+/// from times; if not, the command names the cell, the place and the difference, and writes nothing: a machine computed wrongly, or a file
+/// was edited by hand.
 ///
-/// The new benchmark is compacted. It appears whole or not at all, and the others stay as they are.
+/// The new benchmark is compacted. It is written completely or not at all; the inputs stay.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nasbench merge monday tuesday --out week")]
 pub(super) struct Arguments {
-    /// The folders of the benchmarks.
+    /// Folders of the benchmarks.
     #[arg(required = true, num_args = 2.., value_name = "BENCH")]
     benchmarks: Vec<PathBuf>,
 
-    /// The folder of the benchmark that is made; it must be new or empty.
+    /// Folder of the merged benchmark; it must be new or empty.
     #[arg(long, value_name = "BENCH")]
     out: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! What a person types and reads: one file per command, in the order of the pipeline. The only place that prints.
+//! The command line: one file per command, in the order of the pipeline. Only this module prints.
 //!
 //! Data goes to standard output, everything else to standard error.
 
@@ -54,8 +54,8 @@ use nasbench::print::quoted;
 
 /// Regenerates, searches and verifies tabular benchmarks of neural architecture search.
 ///
-/// A cell of the NAS-Bench-101 space is trained for real, recorded, and never trained again: searches ask the records, or
-/// a surrogate fitted on them. Start with `nasbench run`, which does all of it on a small scale.
+/// A cell of the NAS-Bench-101 space is trained once and recorded, never trained again: searches query the records, or a surrogate fitted
+/// on them. Start with `nasbench run`, which does all steps on a small scale.
 #[derive(Debug, Parser)]
 #[command(name = "nasbench", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -68,11 +68,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// Say more: a line for each trained model, or for each epoch of `nasbench train`.
+    /// Print more: a line for each model, or for each epoch of `nasbench train`.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
 
-    /// Say nothing but the result and errors.
+    /// Print only the result and errors.
     #[arg(short, long, global = true)]
     quiet: bool,
 
@@ -80,14 +80,14 @@ struct Global {
     #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto, value_name = "WHEN")]
     color: clap::ColorChoice,
 
-    /// The command that repeats this one, for reports.
+    /// The command line to repeat, for reports.
     #[arg(skip)]
     repeats: String,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Do the main job: train and record a space, fit surrogates, search, verify the winners, report.
+    /// Run the pipeline: train and record a space, fit surrogates, search, verify winners, report.
     Run(run::Arguments),
     /// Count, list, draw, sample and connect the cells of a space.
     Space(space::Arguments),
@@ -100,12 +100,12 @@ enum Command {
     Compact(compact::Arguments),
     Check(check::Arguments),
     Merge(merge::Arguments),
-    /// Make a benchmark of the official release or of a table: CSV, JSON, Parquet, Arrow.
+    /// Import the official release or a table as a benchmark: CSV, JSON, Parquet, Arrow.
     Import(import::Arguments),
-    /// Look up what cells reached: by hash, matrix or edges, or the best of all.
+    /// Look up results of cells: by hash, matrix or edges, or the best of all.
     Query(query::Arguments),
     Info(info::Arguments),
-    /// Analyse what a table says beyond its rows: its landscape.
+    /// Analyse the landscape of a table.
     Analyse(analyse::Arguments),
     Export(export::Arguments),
     Fit(fit::Arguments),
@@ -114,9 +114,9 @@ enum Command {
     Search(search::Arguments),
     Compare(compare::Arguments),
     Devices(devices::Arguments),
-    /// List what there is to choose from: algorithms, surrogates, datasets, protocols, encodings and more.
+    /// List available algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
-    /// Print the completions of a shell.
+    /// Print shell completions.
     Completions(completions::Arguments),
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn parse() -> Arguments {
     arguments
 }
 
-/// What was typed, as a shell reads it back, without what only says how the result is printed.
+/// The command line, quoted for a shell, without options that only affect the output.
 fn repeats(typed: &[std::ffi::OsString]) -> String {
     let mut words = vec!["nasbench".to_owned()];
     let mut rest = typed.iter().skip(1).map(|word| word.to_string_lossy());
@@ -166,7 +166,7 @@ fn typed_color(typed: &[std::ffi::OsString]) -> clap::ColorChoice {
     }
 }
 
-/// Does what the arguments say.
+/// Runs the chosen command.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     command(arguments)?;
     // What is still waiting would be dropped at the end without a word if it cannot be written.
@@ -202,12 +202,12 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Prints a line to standard error. If that is gone, the work goes on all the same: nothing that was asked for depends on it.
+/// Prints a line to standard error. If that is closed, the work continues: no result depends on it.
 fn note(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Prints an error with its causes, in one line, and gives the exit code.
+/// Prints an error with its causes on one line; returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     // Whoever read our output has enough: `nasbench space list | head -1` is no failure.
     if error.chain().any(is_closed_pipe) {
@@ -223,7 +223,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What a panic means for whoever typed the command; the panic itself said where it happened.
+/// The message for the user after a panic; the panic itself printed where it happened.
 pub(crate) fn fault(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
     let text = panic_text(panic);
     let text = text.lines().next().unwrap_or_default();
@@ -236,8 +236,8 @@ pub(crate) fn fault(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
     anyhow::anyhow!("this is a fault of the program, not of what was asked: `{text}`\nhint: please report it with the command")
 }
 
-/// Whether an error says that nobody reads standard output, whichever library it comes through. One of a file that was asked for, which
-/// may be a pipe, too, has the name of the file instead of the number of the system, and stays an error.
+/// Returns whether an error means that standard output is closed, whichever library it comes from. An error of a requested file, which may
+/// be a pipe, too, has the file's name instead of the system's error number, and stays an error.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     let written = error.downcast_ref::<std::io::Error>().or_else(|| match error.downcast_ref::<csv::Error>()?.kind() {
         csv::ErrorKind::Io(error) => Some(error),

@@ -1,11 +1,11 @@
-//! The files that a command writes: what would end badly is refused before hours of work end at it.
+//! The files that a command writes: files that cannot be written are refused before the work.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::file;
 
-/// Refuses a file that cannot be written, or that is there already.
+/// Refuses a file that cannot be written or already exists.
 pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
     check_place(path)?;
     if !force && fs_err::exists(path)? {
@@ -14,10 +14,10 @@ pub(super) fn check_writable(path: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses to replace a file that is there, unless `is_own` tells from its content that the command wrote it. Also refuses what
-/// [`check_place`] refuses.
+/// Refuses to replace an existing file, unless `is_own` finds in its content that the command wrote it. Also refuses what [`check_place`]
+/// refuses.
 ///
-/// `kind` says what the command writes, as in `the trials of a search`.
+/// `kind` is what the command writes, as in `the trials of a search`.
 pub(super) fn check_replaceable(path: &Path, kind: &str, force: bool, is_own: impl FnOnce(&Path) -> bool) -> anyhow::Result<()> {
     check_place(path)?;
     if force || !fs_err::exists(path)? || is_own(path) {
@@ -26,17 +26,17 @@ pub(super) fn check_replaceable(path: &Path, kind: &str, force: bool, is_own: im
     bail!("`{}` is there already and does not hold {kind}\nhint: another name keeps it, `--force` overwrites it", path.display());
 }
 
-/// Whether a file of text contains a mark that only one command writes. A file that cannot be read does not.
+/// Returns whether a text file contains a mark of one command. False for a file that cannot be read.
 pub(super) fn has_mark(path: &Path, mark: &str) -> bool {
     fs_err::read(path).is_ok_and(|bytes| bytes.windows(mark.len()).any(|window| window == mark.as_bytes()))
 }
 
-/// A path as text, to be written down in a script, a message or a command line, where it would otherwise name something else.
+/// A path as text for a script, a message or a command line, or an error if the path is not valid text.
 pub(super) fn utf8(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("`{}` is not UTF-8: what is written down cannot name it", path.display()))
 }
 
-/// Refuses a place where no file can be written, and one whose name is no text. One that is there may be replaced.
+/// Refuses a path that cannot be written, or that is not text. An existing file may be replaced.
 pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
     // Messages and other commands name the file, which nobody would find under another name.
     utf8(path)?;
@@ -49,7 +49,7 @@ pub(super) fn check_place(path: &Path) -> anyhow::Result<()> {
     file::try_to_write(path).with_context(|| format!("`{}` cannot be written", path.display()))
 }
 
-/// Refuses two arguments that name one file, of which one would destroy the other. Each comes with its name.
+/// Refuses two arguments that name the same file, as one would overwrite the other. Each has its name.
 pub(super) fn check_distinct(arguments: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
     let mut seen: Vec<(&str, PathBuf)> = Vec::new();
     for (name, path) in arguments.iter().filter_map(|(name, path)| Some((*name, (*path)?))) {
@@ -62,7 +62,7 @@ pub(super) fn check_distinct(arguments: &[(&str, Option<&Path>)]) -> anyhow::Res
     Ok(())
 }
 
-/// A file under the one name that it has, however it is spelled; it need not be there.
+/// The canonical path of a file, which need not exist.
 fn place(path: &Path) -> PathBuf {
     let joined = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize().ok().or_else(joined).unwrap_or_else(|| path.to_owned())

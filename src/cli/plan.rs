@@ -1,4 +1,4 @@
-//! `nasbench plan`: what a recording will take, before it runs.
+//! `nasbench plan`: estimates the cost of a recording.
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
@@ -17,13 +17,12 @@ use super::format::{Format, Table};
 use super::recording;
 use super::{Global, note};
 
-/// Say what a recording will take, before anything runs: models, operations, bytes on the disk, time.
+/// Estimate the cost of a recording before it runs: models, operations, disk space, time.
 ///
-/// Takes the same arguments as `nasbench record`. Models and operations are counted exactly, what is recorded already is left out.
-/// Times come from a short calibration: three cells, a cheap one, a middling one and a dear one, are trained for some seconds
-/// each by as many workers as will record, and a line of time against operations is laid through them; how far the line
-/// misses them is said. A machine with other work at the same time is slower. A network of which a step would take longer than that is
-/// trained on smaller batches.
+/// Takes the same arguments as `nasbench record`. Models and operations are counted exactly, without the recorded ones. Times come from a
+/// short calibration: three cells, a cheap, a medium and an expensive one, are each trained for some seconds by as many workers as the
+/// recording has, and a line of time against operations is fitted; its error is printed. Other work on the machine makes it slower. A
+/// network whose step would take longer than that is trained on smaller batches.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -32,15 +31,15 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// Say what it takes on so many machines like this one.
+    /// Estimate the time on N machines like this one.
     #[arg(long, default_value_t = NonZeroU32::MIN, value_name = "N")]
     devices: NonZeroU32,
 
-    /// How long each of the three cells is trained.
+    /// Training time of each of the three cells.
     #[arg(long, default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
     calibrate: u16,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -95,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A row for each budget, and one for all.
+/// A row for each budget, and a total.
 fn budgets(forecast: &Forecast, workers: f64, devices: NonZeroU32) -> Table {
     let columns = ["epochs", "models", "recorded", "operations", "on the disk", "of one worker", "of this machine"];
     let mut table = Table::new(&columns, &["worker_seconds", "seconds_on_devices", "bytes"]);

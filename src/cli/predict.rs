@@ -1,4 +1,4 @@
-//! `nasbench predict`: what a model expects of cells.
+//! `nasbench predict`: predicts cells with a model.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -16,26 +16,25 @@ use super::format::{Format, Table, single};
 use super::recorded::{CsvArguments, Recorded};
 use super::{Global, note};
 
-/// The cells that a table shows unless `--best` says how many.
+/// Cells that a table shows without `--best`.
 const SHOWN: usize = 20;
 
 const HELP: &str = "\
-The deviation is how large an error of a prediction is expected to be: a standard deviation, calibrated on cells that a second fit
-had not seen. It is the same for all cells with a model of one part, as `svr` and `gradient-boosting` are, and differs from cell to
-cell where parts can disagree, as in `random-forest` and `ensemble`. Errors are not normally distributed, so the intervals are not
-multiples of it: 90 of 100 cells of the fitted sizes are between `low_90` and `high_90`, 95 between `low_95` and `high_95`.
+The deviation is the expected size of a prediction's error: a standard deviation, calibrated on cells that a second fit had not
+seen. It is the same for all cells with a single model, such as `svr` and `gradient-boosting`, and differs from cell to cell if
+members can disagree, as in `random-forest` and `ensemble`. Errors are not normally distributed, so the intervals are not multiples
+of it: 90 of 100 cells of the fitted sizes are between `low_90` and `high_90`, 95 between `low_95` and `high_95`.
 
-A cell with more or fewer vertices or edges than any that was fitted on is marked in `outside_fitted_range`. Its error bars are widened as
-a fit without the largest cells tells, if there were enough of them; else they say nothing there.
+A cell with more or fewer vertices or edges than any training cell is marked in `outside_fitted_range`. Its error bars are widened by a
+fit without the largest cells, if there were enough of them; else they are not valid there.
 
 However the vertices are numbered, the stored cell of the hash is predicted.
 
-A model of the accuracy is printed with the training time, if its file has a model of that, and a judge with the share
-of cells that were promising among those that took the same way through its rules.
+For an accuracy model the training time is printed, too, if its file has a model of it; for a judge the share of
+promising cells among the training cells that match the same rule.
 
-All cells of NAS-Bench-101 take some seconds, of the order of ten with larger models. A table shows the best 20 of them; `json` and
-`csv` have all, in the order of the official listing, unless `--best` says otherwise. The best have the highest accuracy, or the
-lowest time.
+All cells of NAS-Bench-101 take some seconds, about ten with larger models. A table shows the best 20 of them; `json` and `csv`
+have all, in the order of the official listing, unless `--best` is given. The best have the highest accuracy, or the lowest time.
 
 Examples:
   nasbench predict forest.json --all --best 10
@@ -43,7 +42,7 @@ Examples:
   nasbench predict forest.json --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3
   nasbench predict forest.json --all --max-vertices 5 --format csv";
 
-/// Predict what cells reach, with a model of `nasbench fit`.
+/// Predict cells with a model of `nasbench fit`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 #[command(group = ArgGroup::new("question").required(true).args(["all", "hash", "matrix", "edges", "cell"]))]
@@ -63,17 +62,17 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: BatchArguments,
 
-    /// Print only so many cells, the best ones, the best first.
+    /// Print only the K best cells, the best first.
     #[arg(long, value_name = "K")]
     best: Option<NonZeroUsize>,
 
-    /// The benchmark or CSV file that has what the cells reached in cheaper trainings, for a model of `nasbench fit --warm-from`.
+    /// Benchmark or CSV file with the cells' results in cheaper trainings, for a model of `nasbench fit --warm-from`.
     ///
-    /// Of `--all` cells those are predicted of which that is known.
+    /// With `--all`, cells without such a result are left out.
     #[arg(long, value_name = "BENCH|CSV")]
     warm_from: Option<PathBuf>,
 
-    /// How to print them; `json` and `csv` have the cells, 95 % intervals and intervals of the time, too.
+    /// Output format; `json` and `csv` also have the cells, 95 % intervals and time intervals.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
@@ -108,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     printed
 }
 
-/// What the cells reached in cheaper trainings, if the model needs that.
+/// The results of cheaper trainings, if the model needs them.
 fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<TrainingSet>> {
     let Some(target) = features.warm() else {
         if let Some(path) = &arguments.warm_from {
@@ -130,13 +129,12 @@ fn warm(arguments: &Arguments, features: &Features) -> anyhow::Result<Option<Tra
 /// The cells to predict.
 struct Asked {
     batch: Batch<Cell>,
-    /// Theirs, if they are known already.
+    /// The hashes, if already known.
     hashes: Option<Vec<ModuleHash>>,
 }
 
 impl Asked {
-    /// Finds what each cell reached in cheaper trainings. Of all cells those are kept of which that is known; of cells that were
-    /// given it must be.
+    /// Finds each cell's result in cheaper trainings. With `--all`, cells without one are left out; given cells must have one.
     fn keep_known(&mut self, arguments: &Arguments, warm: &TrainingSet, global: &Global) -> anyhow::Result<Vec<f32>> {
         let known: HashMap<&ModuleHash, f32> = warm.hashes.iter().zip(warm.values.iter().copied()).collect();
         let hashes = self.hashes.take().unwrap_or_else(|| Cell::hashes(&self.batch.found));
@@ -177,17 +175,17 @@ fn asked(arguments: &Arguments, features: &Features, global: &Global) -> anyhow:
     Ok(Asked { batch, hashes: None })
 }
 
-/// What was predicted, in columns.
+/// The predictions in columns.
 #[derive(Default)]
 struct Predicted {
     columns: Vec<&'static str>,
-    /// Columns that are too much for a page.
+    /// Columns only in JSON and CSV.
     details: Vec<&'static str>,
-    /// Of each cell: by what it is ordered, the values of the columns and those of the details.
+    /// For each cell: the sort key, the values of the columns and those of the details.
     rows: Vec<(f32, Vec<Value>, Vec<Value>)>,
 }
 
-/// Of each quantity: the value, its deviation, the 90 % interval and the 95 % interval.
+/// Per quantity: the value, its deviation, the 90 % interval and the 95 % interval.
 const fn names(quantity: Quantity) -> [&'static str; 6] {
     match quantity {
         Quantity::ValidationAccuracy => ["validation_accuracy", "deviation", "low_90", "high_90", "low_95", "high_95"],
@@ -232,7 +230,7 @@ fn of_judge(judge: &StoredClassifier, cells: &[Cell]) -> Result<Predicted, Error
 }
 
 impl Predicted {
-    /// Marks the cells of other sizes than those of the fit.
+    /// Marks the cells outside the fitted sizes.
     fn mark(&mut self, cells: &[Cell], range: FittedRange) {
         self.columns.push("outside_fitted_range");
         self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row.1.push((!range.contains(cell)).into()));

@@ -15,12 +15,12 @@ use super::note;
 
 /// Ticks of the bar: work is a fraction.
 const TICKS: u64 = 10_000;
-/// The delay of the first line where there is no terminal.
+/// The delay of the first line without a terminal.
 const FIRST_LINE: Duration = Duration::from_mins(1);
-/// The interval of further lines: the log of a recording of days stays short.
+/// The interval of further lines: the log of a long recording stays short.
 const NEXT_LINE: Duration = Duration::from_mins(5);
 
-/// Makes a bar. It is not drawn where standard error is no terminal.
+/// Makes a bar. It is drawn only if standard error is a terminal.
 pub(super) fn bar(quiet: bool, length: Option<u64>, template: &str) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(5) };
     let bar = ProgressBar::with_draw_target(length, target);
@@ -40,12 +40,12 @@ pub(super) fn advance(bar: &ProgressBar, fraction: f64, message: String) {
     bar.set_message(message);
 }
 
-/// Returns the time to go after a fraction of some work, in words.
+/// Returns the remaining time after a fraction of the work.
 pub(super) fn time_left(elapsed: f64, fraction: f64) -> String {
     if fraction > 0.005 { Seconds(elapsed * (1.0 - fraction) / fraction).to_string() } else { "…".to_owned() }
 }
 
-/// Shows how far a run is.
+/// Shows a run's progress.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -92,7 +92,7 @@ impl Progress {
     }
 }
 
-/// Prints a line above a bar, or alone where there is none.
+/// Prints a line above a bar, or alone if there is no bar.
 pub(super) fn say(bar: &ProgressBar, line: &str) {
     if bar.is_hidden() {
         note(line);
@@ -117,9 +117,9 @@ struct State {
     finished: usize,
     work: f64,
     images: f64,
-    /// The model of each worker, and the fraction of it that is done.
+    /// The model of each worker, and its finished fraction.
     at_hand: HashMap<usize, (Portion, f64)>,
-    /// When the lines are printed where there is no terminal.
+    /// When lines are printed if there is no terminal.
     clock: Option<LogClock>,
 }
 
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// A sum over what is finished and the done parts of what is at hand.
+    /// A sum over finished models and finished parts of current ones.
     fn done(&self, finished: f64, of: impl Fn(&Portion) -> f64) -> f64 {
         finished + self.at_hand.values().map(|(portion, fraction)| of(portion) * fraction).sum::<f64>()
     }
@@ -170,7 +170,7 @@ impl State {
         if total > 0.0 { (self.done(self.work, |portion| portion.work) / total).min(1.0) } else { 0.0 }
     }
 
-    /// Returns the line to print where there is no terminal, if one is due.
+    /// Returns the line to print without a terminal, if one is due.
     fn log_line(&mut self, now: Instant) -> Option<String> {
         let (fraction, message) = (self.fraction(), self.message());
         self.clock.as_mut().filter(|_| !message.is_empty())?.line(now, fraction, &message)

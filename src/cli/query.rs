@@ -1,4 +1,4 @@
-//! `nasbench query`: what recorded cells reached.
+//! `nasbench query`: looks up results of cells.
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
@@ -16,38 +16,38 @@ use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{self, Format};
 use super::{Global, benchmark, sql};
 
-/// Up to so many cells are looked up in the files, more in a table that is read whole.
+/// Maximum number of cells looked up in the files; more need the whole table.
 const MOST_LOOKED_UP: usize = 64;
-/// Of so many cells that are missing the nearest recorded ones are named.
+/// Number of missing cells whose nearest recorded cells are listed.
 const MOST_NEIGHBOURS_NAMED: usize = 3;
-/// So many cells that are missing are named at all.
+/// Maximum number of missing cells listed.
 const MOST_MISSING_NAMED: usize = 20;
-/// So many neighbours are named.
+/// Number of neighbours listed.
 const NEIGHBOURS: usize = 3;
-/// No flipped edge leads to more edges than 7 vertices can have.
+/// The largest number of edges between 7 vertices.
 const MOST_EDGES: usize = 21;
 
 const HELP: &str = "\
-Answers stand under the key names of the official program: module_adjacency, module_operations, trainable_parameters,
+Answers have the key names of the official program: module_adjacency, module_operations, trainable_parameters,
 training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
-unless `--seed` asks for it, and nothing is used up.
+without `--seed`, and no budget is spent.
 
-A matrix is its row-major digits, and operations have commas between them, as in every file and in SQL. `--cell` and
-`nasbench import` read that, and lists, too.
+A matrix is its row-major digits, and operations are separated by commas, as in all files and in SQL. `--cell` and
+`nasbench import` read this, and lists.
 
-A training time that nobody measured is empty here, and 0 in the files and in `--sql`. In CSV and JSON, single repeats have a
-`status`: ok, diverged or failed; values of half of a training have the `stop` halfway. `nasbench import` reads what is printed of the
-end of trainings, that of `--sql`, too.
+A training time that was not measured is empty here, but 0 in files and in `--sql`. In CSV and JSON, single repeats have a `status`:
+ok, diverged or failed; values at half of a training have the `stop` halfway. `nasbench import` reads printed final results, also of
+`--sql`.
 
 In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
 and a sign (`seed` 128), and other numbers double precision; a result beyond 64 bits is refused. Nulls come last in `order by`. A
-computed column without a name is called by its text, as in `count(*)`.
+computed column without a name is named by its text, as in `count(*)`.
 
-A cell that is not recorded is named with the recorded cells nearest to it, and the exit code is 1. Of several cells those
-that are recorded are answered.
+A cell that is not recorded is listed with its nearest recorded cells, and the exit code is 1. Recorded cells among
+several are still answered.
 
-Without a folder the bundled benchmark is asked: all cells of at most five vertices, trained on fashion-14
-with 2, 6 and 18 epochs, three times each. `nasbench info` says more of it.
+Without a folder the bundled benchmark is used: all cells of at most five vertices, trained on fashion-14
+with 2, 6 and 18 epochs, three times each. `nasbench info` describes it.
 
 Examples:
   nasbench query --best 10
@@ -67,13 +67,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: BatchArguments,
 
-    /// The best cells instead of given ones: so many, by the mean over their repeats.
+    /// The K best cells instead of given ones, by the mean over their repeats.
     #[arg(long, value_name = "K", conflicts_with_all = ["cells", "repeat", "seed"])]
     best: Option<NonZeroUsize>,
 
-    /// The column by which cells are the best: the highest accuracy, or the lowest time or number of parameters.
+    /// Column that ranks the cells: the highest accuracy, or the lowest time or number of parameters.
     ///
-    /// The names that are printed mean the same at the moment of `--stop`: `training_time` is `final_training_time`.
+    /// Printed names mean the same at the moment of `--stop`: `training_time` is `final_training_time`.
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = columns())]
     by: String,
 
@@ -82,42 +82,42 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "QUERY", conflicts_with_all = ["cells", "epochs", "repeat", "stop", "seed"])]
     sql: Option<String>,
 
-    /// The rows of the answer to `--sql` to print [default: 100 in a table, otherwise all].
+    /// Rows of the `--sql` result to print [default: 100 in a table, otherwise all].
     #[arg(long, value_name = "N", conflicts_with_all = ["cells", "best"])]
     rows: Option<usize>,
 
-    /// Answer `--sql` in this process instead of one of its own.
+    /// Answer `--sql` in this process, not in a child process.
     #[arg(long, hide = true, requires = "sql")]
     unguarded: bool,
 
-    /// The training budget [default: all of a cell; the largest for `--best`].
+    /// Budget in epochs [default: all of a cell; the largest for `--best`].
     #[arg(long, value_name = "E")]
     epochs: Option<u16>,
 
-    /// Which repeats: their mean, all of them, or the one with a number.
+    /// Repeats: their mean, all of them, or one by its number.
     #[arg(long, value_name = "mean|all|N", default_value = "mean", value_parser = which)]
     repeat: Which,
 
-    /// The moment of the training to answer of [default: final; for `--best` that of its column].
+    /// Moment of the training [default: final; for `--best` that of its column].
     #[arg(long, value_enum)]
     stop: Option<Moment>,
 
-    /// Draw one repeat of each cell, as the official program does: each time the same for a seed and a cell.
+    /// Draw one repeat of each cell, as the official program does: always the same for a seed and a cell.
     #[arg(long, value_name = "S", conflicts_with = "repeat")]
     seed: Option<u64>,
 
-    /// How to print it; `json` and `csv` have the cells, too, and all digits.
+    /// Output format; `json` and `csv` also have the cells and all digits.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// The columns of `--by`, those of the end of a training by their printed names, too.
+/// The columns of `--by`; final values also by their printed names.
 fn columns() -> PossibleValuesParser {
     let value = |ranking: &Ranking| PossibleValue::new(ranking.name).alias(ranking.printed_name());
     PossibleValuesParser::new(RANKINGS.iter().map(value))
 }
 
-/// Which repeats of a cell to answer of.
+/// The repeats of an answer.
 #[derive(Clone, Copy, Debug)]
 enum Which {
     All,
@@ -170,9 +170,9 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
     print(&table.best(epochs, by, most)?, stop, Some(by), table.chance(), arguments.format)
 }
 
-/// A cell that was asked for.
+/// A requested cell.
 struct Asked {
-    /// Its hash, or why no recorded cell has the digits that were given.
+    /// Its hash, or why no recorded cell has the given digits.
     hash: Result<ModuleHash, prefix::Error>,
     /// Its graph, if it was given.
     cell: Option<Cell>,
@@ -217,7 +217,7 @@ fn cells(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyho
     if missing.is_empty() { printed } else { Err(refusal(&missing, asked.len(), &whole)?) }
 }
 
-/// The hashes of the cells, and their graphs where those were given.
+/// The hashes of the cells, and their graphs if given.
 fn asked(given: &BatchArguments, whole: &Whole<'_>, global: &Global) -> anyhow::Result<Batch<Asked>> {
     // What is recorded counts, whatever the limits of a space: a cell is refused for them only if it is missing.
     let wide = Space::nas_bench_101().with_max_edges(MOST_EDGES)?.with_operations(&Operation::ALL)?;
@@ -243,13 +243,13 @@ fn asked(given: &BatchArguments, whole: &Whole<'_>, global: &Global) -> anyhow::
     }))
 }
 
-/// What a cell was found by.
+/// A cell's hash or graph.
 enum Found {
     Hash(Result<ModuleHash, prefix::Error>),
     Cell(Cell),
 }
 
-/// Answers for one cell at one budget, or at all that it has.
+/// Answers for one cell at one budget or at all budgets.
 fn answer(
     table: &Table,
     index: usize,
@@ -280,14 +280,14 @@ fn answer(
     }
 }
 
-/// What could not be answered.
+/// A missing answer.
 struct Missing {
     problem: String,
     /// The cell, if it is not recorded at all, with its graph if that was given.
     asked: Option<(ModuleHash, Option<Cell>)>,
 }
 
-/// The table of the whole benchmark, read when the first asks for it.
+/// The table of the whole benchmark, read on first use.
 struct Whole<'a> {
     benchmark: &'a Benchmark,
     table: OnceCell<Table>,
@@ -307,7 +307,7 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Says what is missing, with the nearest recorded cells of the first ones.
+/// An error for missing cells, with the nearest recorded cells.
 fn refusal(missing: &[Missing], asked: usize, whole: &Whole<'_>) -> anyhow::Result<anyhow::Error> {
     let resolver = Resolver::new(Space::nas_bench_101());
     let (mut problems, mut hints) = (Vec::new(), String::new());
@@ -350,7 +350,7 @@ fn nearest(table: &Table, cell: &Cell, hash: ModuleHash) -> String {
     format!("the recorded cells nearest to {hash} are {}", named.collect::<Vec<_>>().join(", "))
 }
 
-/// The measured columns that are means over repeats: their name, and how many repeats each mean is of.
+/// The measured columns that are means over repeats: the name, and the column of their count.
 const MEANS: [(&str, &str); 4] = [
     ("training_time", "training_time_repeats"),
     ("train_accuracy", "train_accuracy_repeats"),
@@ -358,7 +358,7 @@ const MEANS: [(&str, &str); 4] = [
     ("test_accuracy", "test_accuracy_repeats"),
 ];
 
-/// Prints answers. Means are printed with the number of repeats that they are of.
+/// Prints answers. Means are printed with their number of repeats.
 fn print(answers: &[Answer], stop: Stop, by: Option<&Ranking>, chance: f64, format: Format) -> anyhow::Result<()> {
     let mut columns = vec!["module_hash", "epochs", "repeat", "trainable_parameters"];
     columns.extend(MEANS.map(|(name, _)| name));
@@ -413,20 +413,20 @@ fn repeat(answer: &Answer) -> Value {
     answer.repeat.map_or_else(|| "mean".into(), Value::from)
 }
 
-/// How many repeats each of [`MEANS`] is of.
+/// The number of repeats of [`MEANS`].
 fn counted(answer: &Answer, stop: Stop) -> [usize; 4] {
     let Means { training_time, train_accuracy, validation_accuracy, test_accuracy } = answer.at(stop);
     [training_time, train_accuracy, validation_accuracy, test_accuracy].map(|mean| mean.map_or(0, |mean| mean.repeats))
 }
 
-/// What is explained below a table of means.
+/// The notes below a table of means.
 struct Notes {
     has_fewer: bool,
     has_diverged: bool,
 }
 
 impl Notes {
-    /// Which repeat this is of, or of how many it is the mean.
+    /// The repeat, or the number of repeats in the mean.
     fn repeat(&mut self, answer: &Answer) -> String {
         let Answer { repeats, diverged, .. } = answer;
         match (answer.repeat, diverged) {
@@ -442,7 +442,7 @@ impl Notes {
         }
     }
 
-    /// A mean over fewer repeats than there are.
+    /// A mean over fewer repeats than exist.
     fn marked(&mut self, mean: &Value, repeats: usize) -> String {
         self.has_fewer = true;
         format!("{} ({repeats})", format::rounded(mean))

@@ -1,4 +1,4 @@
-//! `nasbench record`: trains the cells of a space and records what came of it.
+//! `nasbench record`: trains the cells of a space and records the results.
 
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -14,16 +14,16 @@ use super::{Global, benchmark, cell, recording, signals};
 
 /// Train the cells of a space, each at each budget in each repeat, and record the results.
 ///
-/// Every model that is finished is on the disk before its worker begins the next: a recording that is cut, even by `kill -9` or
-/// a loss of power, loses at most the models in training, and the same command continues it. So does one with more budgets,
-/// repeats or vertices: what is recorded is never trained again. A long training saves a checkpoint each minute. On SIGTERM
-/// or Ctrl-C every training saves one and the command ends within seconds; a second Ctrl-C ends it at once.
+/// Each finished model is on the disk before its worker starts the next: a recording that is interrupted, even by `kill -9` or a power
+/// loss, loses at most the models in training, and the same command continues it. A command with more budgets, repeats or vertices extends
+/// it: no recorded model is trained again. A long training saves a checkpoint each minute. On SIGTERM or Ctrl-C every training saves one
+/// and the command ends within seconds; a second Ctrl-C ends it at once.
 ///
-/// Cells that are named, as in `--hash @FILE`, are trained alone: that is how some cells of a table are trained more often than others.
+/// If cells are given, as in `--hash @FILE`, only they are trained: in this way some cells of a table get more repeats than others.
 ///
-/// Several processes may record one folder, each its own `--shard`; `nasbench cluster slurm` writes a job for Slurm. `nasbench plan`
-/// says before what it will take, `nasbench watch` shows how far it is, `nasbench info` what is there, and `nasbench compact` makes
-/// one file of all shards.
+/// Several processes may record one folder, each with its own `--shard`; `nasbench cluster slurm` writes a job for Slurm. `nasbench plan`
+/// estimates the cost, `nasbench watch` shows the progress, `nasbench info` the contents, and `nasbench compact` merges all shards into one
+/// file.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// Train models again that could not be trained; their new rows count.
+    /// Train failed models again; their new rows count.
     #[arg(long)]
     retry_failed: bool,
 }

@@ -1,4 +1,4 @@
-//! What a command learns from: the folder of a benchmark, or a table of cells and metrics in a file.
+//! Training data of a command: a benchmark folder, or a file of cells and metrics.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::{benchmark, note};
 
-/// How a CSV file is read: flatten it into the arguments of a command.
+/// Options for CSV files: flatten them into those of a command.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct CsvArguments {
-    /// Which column of a CSV file holds what, as in `--column operations=ops --column validation_accuracy@108=val_acc_108`.
+    /// Column of a field in a CSV file, as in `--column operations=ops --column validation_accuracy@108=val_acc_108`.
     ///
     /// The fields are hash, adjacency, operations, parameters, epochs, repeat, training_time, train_accuracy, validation_accuracy,
-    /// test_accuracy and status; the last five also of one budget, with `@EPOCHS`, in a file of one row for each cell. Columns with
-    /// the names that `nasbench query` and its SQL print need not be named, and neither need `matrix` and `ops`. `keep=NAME` keeps
-    /// another column of numbers as an extra column of the benchmark, and `keep@108=NAME` one that belongs to a budget.
+    /// test_accuracy and status; the last five also for one budget, with `@EPOCHS`, in a file of one row per cell. Columns with the names
+    /// that `nasbench query` and its SQL print need no option, nor do `matrix` and `ops`. `keep=NAME` keeps another numeric column as an
+    /// extra column of the benchmark, and `keep@108=NAME` one for a budget.
     #[arg(long, value_name = "FIELD=NAME", help_heading = "CSV files")]
     pub(super) column: Vec<String>,
 
-    /// What the networks of the cells of a CSV file are: a preset or a TOML file. A benchmark says it itself.
+    /// Protocol of the networks of a CSV file: a preset or a TOML file. A benchmark has its own.
     #[arg(long, default_value = "nas-bench-101", value_name = "NAME|FILE", help_heading = "CSV files")]
     pub(super) protocol: String,
 }
@@ -46,11 +46,11 @@ impl CsvArguments {
     }
 }
 
-/// Records that are open, and the network that they were measured in.
+/// Open records, and the network in which they were measured.
 pub(super) struct Recorded {
     pub(super) table: Table,
     pub(super) skeleton: Skeleton,
-    /// What makes two records the same: the identity of a benchmark, or the digest of a file.
+    /// The identity of a benchmark, or the digest of a file.
     pub(super) identity: String,
     folder: PathBuf,
 }
@@ -92,7 +92,7 @@ impl Recorded {
         Ok(Target { quantity: wanted.quantity, epochs })
     }
 
-    /// Says on standard error how many of the trainings that a target is learned from diverged, if any did.
+    /// Notes on standard error how many of a target's trainings diverged, if any did.
     pub(super) fn note_divergence(&self, target: Target) {
         let divergence = self.table.divergence(target.epochs);
         let Divergence { diverged, trainings } = divergence;
@@ -105,7 +105,7 @@ impl Recorded {
         ));
     }
 
-    /// Says on standard error what the trainings of a smaller budget cost, which are needed of every cell that is predicted.
+    /// Notes on standard error the cost of the trainings of a smaller budget, which every predicted cell needs.
     pub(super) fn note_cost(&self, low: Epochs, full: Epochs) {
         let seconds = |epochs| {
             let lesson = TrainingSet::new(&self.table, Target { quantity: Quantity::TrainingTime, epochs }).ok()?;
@@ -123,7 +123,7 @@ impl Recorded {
         });
     }
 
-    /// Says on standard error of how many cells nothing is learned though they were trained.
+    /// Notes on standard error how many trained cells are left out, and why.
     fn note_left_out(&self, lesson: &TrainingSet) {
         let target = lesson.target;
         let learned: HashSet<_> = lesson.hashes.iter().collect();
@@ -140,8 +140,8 @@ impl Recorded {
         }
     }
 
-    /// What is learned, and what the same cells reached at a smaller budget, if one is given: only cells that have both. Cells that
-    /// are left out are counted on standard error unless `quiet`.
+    /// The training set, and the same cells' results at a smaller budget, if given: only cells that have both. Cells that are left out are
+    /// counted on standard error unless `quiet`.
     pub(super) fn lessons(
         &self,
         target: Target,
@@ -169,7 +169,7 @@ impl Recorded {
         Ok((both, Some(low)))
     }
 
-    /// The features of the cells, which may have the operations that those recorded have.
+    /// The features of the cells, with all recorded operations.
     pub(super) fn features<N: AsRef<str>>(&self, encodings: &[N]) -> anyhow::Result<Features> {
         let mut operations: Vec<Operation> = Space::nas_bench_101().operations().collect();
         let used = self.table.cells().iter().flat_map(|cell| cell.operations());

@@ -1,4 +1,4 @@
-//! What `record`, `plan` and `cluster` have in common: which models a recording has.
+//! Common arguments of `record`, `plan` and `cluster`: the models of a recording.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -19,52 +19,51 @@ use super::outputs::utf8;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Arguments {
-    /// The folder of the benchmark: a new one, or one to be continued.
+    /// Folder of the benchmark: a new one, or one to continue.
     #[arg(value_name = "BENCH")]
     pub(super) benchmark: PathBuf,
 
-    /// Which cells: a space of `nasbench list spaces`, or a TOML file with `max_vertices`, `max_edges` and `operations`, each
-    /// of which may be left out.
+    /// The cells: a space of `nasbench list spaces`, or a TOML file with `max_vertices`, `max_edges` and `operations`, each optional.
     #[arg(long, default_value = SPACES[0].name, value_name = "NAME|FILE")]
     pub(super) space: String,
 
-    /// Of the space only the cells of at most so many vertices.
+    /// Use only cells with at most this many vertices.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
     pub(super) max_vertices: Option<u8>,
 
     #[command(flatten)]
     pub(super) images: images::Arguments,
 
-    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    /// Protocol: a preset of `nasbench list protocols`, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
     pub(super) protocol: String,
 
-    /// The budgets: each cell is trained at each of them, every time from the start [default: the protocol's].
+    /// Budgets in epochs: each cell is trained from scratch at each of them [default: the protocol's].
     #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) epochs: Vec<u16>,
 
-    /// How often each cell is trained at each budget, with other seeds [default: the protocol's].
+    /// Trainings of each cell at each budget, with different seeds [default: the protocol's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..100))]
     pub(super) repeats: Option<u16>,
 
-    /// The source of every random number: each model has a seed of its own, made of this one.
+    /// Seed of all random numbers: the seed of each model is derived from it.
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub(super) seed: u64,
 
-    /// Where to train: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    /// Device: `cpu`, `gpu[:index]` or `reference`; `nasbench devices` lists and tests the available ones.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub(super) device: String,
 
-    /// Models to train at a time on the device, one thread each [default: the number of cores].
+    /// Number of models trained at a time, one thread each [default: the number of cores].
     #[arg(long, visible_alias = "models-per-device", value_name = "N")]
     pub(super) workers: Option<NonZeroUsize>,
 
-    /// Take only the cells of one of N equal shares, K from 0 to N − 1; other processes take the others at the same time, on this
-    /// machine or others that see the folder.
+    /// Train only share K of N equal shares of the cells, K from 0 to N − 1; other processes may train the others at the same time, on any
+    /// machine that sees the folder.
     #[arg(long, default_value = "0/1", value_name = "K/N")]
     pub(super) shard: Share,
 
-    /// Which models first: the dearest (`cost`), cell by cell (`hash`), or by chance (`random`).
+    /// Order of the models: the most expensive first (`cost`), by cell (`hash`), or `random`.
     #[arg(long, value_name = "ORDER", default_value = ORDERS[0].name(), value_parser = PossibleValuesParser::new(ORDERS.iter().map(|order| order.name())))]
     pub(super) order: String,
 }
@@ -109,14 +108,14 @@ impl Arguments {
         })
     }
 
-    /// The arguments that name the cells, as words of another command line.
+    /// The arguments that choose the cells, for another command line.
     pub(super) fn words_of_cells(&self) -> anyhow::Result<Vec<String>> {
         let mut words = vec![format!("--space={}", from_the_root(&self.space)?)];
         words.extend(self.max_vertices.map(|limit| format!("--max-vertices={limit}")));
         Ok(words)
     }
 
-    /// The arguments that name the models and how they are trained, as words of another command line. Files are named from the root.
+    /// The arguments of the models and their training, for another command line. Paths are absolute.
     pub(super) fn words(&self) -> anyhow::Result<Vec<String>> {
         let mut words = self.words_of_cells()?;
         let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
@@ -138,13 +137,13 @@ impl Arguments {
     }
 }
 
-/// The name of a preset as it is, and that of a file from the root.
+/// The name of a preset, or the absolute path of a file.
 fn from_the_root(name: &str) -> anyhow::Result<String> {
     let path = Path::new(name);
     Ok(if path.exists() { utf8(&std::path::absolute(path)?)?.to_owned() } else { name.to_owned() })
 }
 
-/// The space of a name or a file.
+/// A named space or a file's.
 pub(super) fn space(name: &str) -> anyhow::Result<Space> {
     if let Some(entry) = SPACES.iter().find(|entry| entry.name == name) {
         return Ok((entry.build)());

@@ -1,4 +1,4 @@
-//! `nasbench check --retrain`: whether drawn rows come out the same when they are trained again.
+//! `nasbench check --retrain`: trains drawn rows again and compares the results.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Global, images, progress};
 
-/// The most rows that came out otherwise to be listed.
+/// Maximum number of different rows that are listed.
 const LISTED: usize = 5;
 
 #[derive(Debug, clap::Args)]
@@ -24,11 +24,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", help_heading = "Retraining")]
     retrain: Option<NonZeroUsize>,
 
-    /// The seed by which the rows are drawn.
+    /// Seed of the drawn rows.
     #[arg(long, default_value_t = 0, requires = "retrain", value_name = "S", help_heading = "Retraining")]
     retrain_seed: u64,
 
-    /// Where to train: `cpu`, `gpu[:index]` or `reference`.
+    /// Device: `cpu`, `gpu[:index]` or `reference`.
     #[arg(long, default_value = "cpu", requires = "retrain", value_name = "DEVICE", help_heading = "Retraining")]
     device: String,
 
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     images: images::Arguments,
 }
 
-/// What came of rows that were trained again.
+/// The results of retrained rows.
 pub(super) struct Outcome {
     rows: Vec<Retrained>,
     /// The standard deviation over the repeats of a cell, at each budget.
@@ -45,7 +45,7 @@ pub(super) struct Outcome {
     numerics: String,
 }
 
-/// Retrains rows, if that was asked for.
+/// Retrains rows, if requested.
 pub(super) fn run(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyhow::Result<Option<Outcome>> {
     let Some(count) = arguments.retrain else { return Ok(None) };
     let device: Device = arguments.device.parse().context("could not choose the device")?;
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, benchmark: &Benchmark, global: &Global)
 }
 
 impl Outcome {
-    /// Everything as JSON.
+    /// All of it as JSON.
     pub(super) fn json(&self) -> Value {
         let row = |row: &Retrained| {
             json!({
@@ -80,7 +80,7 @@ impl Outcome {
         json!({ "numerics": self.numerics, "rows": self.rows.iter().map(row).collect::<Vec<_>>() })
     }
 
-    /// Refuses rows that this device should have repeated bit for bit and did not.
+    /// Fails if rows that this device should repeat bit for bit were different.
     pub(super) fn conclude(&self) -> anyhow::Result<()> {
         let Self { rows, numerics, .. } = self;
         match rows.iter().filter(|row| !row.is_same && row.numerics.as_ref() == Some(numerics)).count() {
@@ -93,7 +93,7 @@ impl Outcome {
         }
     }
 
-    /// Says what came of the rows.
+    /// Prints the results.
     pub(super) fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let (same, other): (Vec<_>, Vec<_>) = self.rows.iter().partition(|row| row.is_same);
         let all = self.rows.len();
@@ -123,7 +123,7 @@ impl Outcome {
         Ok(())
     }
 
-    /// By how much two repeats of these rows' cells differ.
+    /// The expected difference of two repeats, as text.
     fn expected(&self, rows: &[&Retrained]) -> String {
         // Two trainings differ by the square root of two times the deviation of one.
         let variance = |row: &&Retrained| Some(2.0 * self.noise.get(&row.key.epochs)?.powi(2));

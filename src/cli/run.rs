@@ -1,4 +1,4 @@
-//! `nasbench run`: the main job from end to end.
+//! `nasbench run`: the pipeline from end to end.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -20,35 +20,34 @@ const PAGE: &str = "report.html";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The folder of the run. Give it again and the run continues where it was.
+    /// Folder of the run. Pass it again to continue the run where it was.
     #[arg(long, default_value = "nasbench-run", value_name = "DIR")]
     out: PathBuf,
 
-    /// Overwrite a `report.html` in the folder that no run wrote.
+    /// Overwrite a `report.html` that no run wrote.
     #[arg(long)]
     force: bool,
 
     #[command(flatten)]
     images: images::Arguments,
 
-    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    /// Protocol: a preset of `nasbench list protocols`, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
     protocol: String,
 
-    /// Record all cells of at most N vertices, 3 to 7; the surrogate scores those of one vertex more, or, of more than 10,000,
-    /// searches them.
+    /// Record all cells of at most N vertices, 3 to 7; the surrogate scores the cells of one vertex more, or searches them if over 10,000.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=7))]
     max_vertices: u8,
 
-    /// Where to train: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    /// Device: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` lists and tests the available ones.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 
-    /// Models to train at a time on the device, one thread each [default: the number of cores].
+    /// Number of models trained at a time, one thread each [default: the number of cores].
     #[arg(long, visible_alias = "models-per-device", value_name = "N")]
     workers: Option<NonZeroUsize>,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 }
@@ -71,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What is needed, from what was typed.
+/// The plan, from the arguments.
 fn job(arguments: &Arguments, global: &Global) -> anyhow::Result<Job> {
     // Messages and the report name them.
     for path in [Some(&arguments.out), arguments.images.data_dir.as_ref()].into_iter().flatten() {

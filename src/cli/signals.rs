@@ -1,4 +1,4 @@
-//! How a command that works for long hears that it is to end.
+//! Signals that stop a long-running command.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

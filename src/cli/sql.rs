@@ -1,4 +1,4 @@
-//! The SQL of `nasbench query`: an answer of polars as a table.
+//! The SQL of `nasbench query`: a polars result as a table.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -11,13 +11,13 @@ use nasbench::table::Benchmark;
 use super::format::{Format, Table};
 use super::guarded;
 
-/// The rows that people see if they do not say how many.
+/// The default number of rows in a printed table.
 const ROWS: usize = 100;
 
-/// What goes wrong here, at the start of a message.
+/// How an error message of this module begins.
 const COULD_NOT: &str = "could not answer the SQL";
 
-/// Answers a query and prints the answer as [`print`] does, in a process of its own whose abort is reported.
+/// Answers a query and prints the answer as [`print`] does, in a child process whose abort is reported.
 pub(super) fn print_guarded(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
     let name = format.to_possible_value().context("every format has a name")?;
     let mut arguments: Vec<OsString> = ["query", "--unguarded", "--format", name.get_name()].map(OsString::from).into();
@@ -53,13 +53,13 @@ fn table(frame: Frame) -> Table {
     table
 }
 
-/// Answers a query in the process that guards nothing: the one that [`print_guarded`] starts.
+/// Answers a query in the child process, which [`print_guarded`] starts.
 pub(super) fn print_unguarded(benchmark: &Benchmark, query: &str, rows: Option<usize>, format: Format) -> anyhow::Result<()> {
     guarded::watch(COULD_NOT);
     print(benchmark, query, rows, format)
 }
 
-/// Runs what may panic and says so itself: the message of the panic would come twice.
+/// Runs a closure that may panic and report it: the message would be printed twice.
 fn quietly<T>(run: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -1,4 +1,4 @@
-//! A bar for work on the files of a benchmark: they are read, a new one is written and read back.
+//! A bar for work on the files of a benchmark: reading, writing a new one, reading it back.
 
 use std::sync::Mutex;
 
@@ -7,10 +7,10 @@ use nasbench::table::Step;
 
 use super::progress;
 
-/// The bar of work that is known in percent.
+/// The bar of work in percent.
 pub(super) const TEMPLATE: &str = "{bar:30} {percent:>3} % {msg} · ETA {eta}";
 
-/// Shows how far the work is. Nothing is printed where standard error is no terminal.
+/// Shows the progress. Prints nothing if standard error is not a terminal.
 pub(super) struct Steps {
     bar: ProgressBar,
     last: Mutex<Option<(&'static str, Step)>>,

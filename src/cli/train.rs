@@ -24,27 +24,26 @@ use super::progress::{self, say};
 use super::signals;
 use super::{Global, note};
 
-/// No flipped edge leads to more edges than 7 vertices can have.
+/// The largest number of edges between 7 vertices.
 const MOST_EDGES: usize = 21;
 
 const HELP: &str = "\
 The same cell, protocol, images, epochs and seed give the same model, bit for bit, on one kind of
-processor. Of cells with one hash the stored one is trained, however the vertices are numbered. A
-training whose loss stops being a number has diverged and ends there: its figures are
-empty, no model is saved or exported, and the exit code is 1.
+processor. Of all cells with one hash the stored one is trained, however the vertices are
+numbered. A training whose loss is not finite has diverged, and stops: its metrics are empty, no
+model is saved or exported, and the exit code is 1.
 
-Without a terminal each epoch is a line on standard error; with one, --verbose adds them.
+Each epoch is a line on standard error; on a terminal only with --verbose.
 
-The times and the speed of the result are those of the thread that trains: processor time, whatever
-else the machine does meanwhile. On a GPU, and in all that is said while the training runs, they are
-those of the clock on the wall.
+The times and the speed in the result are CPU time of the training thread, independent of the
+machine's load. On a GPU, and in messages during the training, they are wall-clock time.
 
 Examples:
   nasbench train --edges 0-1,0-2,1-2 --ops conv3x3-bn-relu
   nasbench train --cell best.json --epochs 12 --save best.safetensors --export best.onnx
   nasbench train --cell best.json --epochs 400 --checkpoint long.checkpoint --checkpoint-every 60s";
 
-/// Train the network of one cell, and say how good it is.
+/// Train the network of one cell, and print its metrics.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 #[command(group = clap::ArgGroup::new("trained").required(true).args(["hash", "matrix", "edges", "cell"]))]
@@ -55,52 +54,52 @@ pub(super) struct Arguments {
     #[command(flatten)]
     images: images::Arguments,
 
-    /// How to train: a preset of `nasbench list protocols`, or a TOML file.
+    /// Protocol: a preset of `nasbench list protocols`, or a TOML file.
     #[arg(long, default_value = "quick", value_name = "NAME|FILE")]
     protocol: String,
 
-    /// The training budget [default: the largest one of the protocol].
+    /// Training budget in epochs [default: the protocol's largest].
     #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
-    /// The source of the initial weights, the order of the images and their variation.
+    /// Seed of the initial weights, the order of the images and their augmentation.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// Where to train: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` shows and tests what there is.
+    /// Device: `cpu`, `gpu[:index]`, `cuda[:index]` or `reference`; `nasbench devices` lists and tests the available ones.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 
-    /// Keep the training in this file, and continue from it if it is there: as if it had never been broken off.
+    /// Save checkpoints in this file, and continue from it if it exists, as if the training had never stopped.
     ///
-    /// It stays when the training is over. On SIGTERM or Ctrl-C it is written and the command ends with exit code 1; the same command
-    /// continues, and a second Ctrl-C ends it at once. One of another cell, protocol, data set, seed, budget, kind of device or program
-    /// version is refused, and so is one of a processor with other vector instructions, which computes other bits.
+    /// It is kept after the training. On SIGTERM or Ctrl-C it is written and the command ends with exit code 1; the same command continues,
+    /// and a second Ctrl-C ends it at once. A file of another cell, protocol, data set, seed, budget, kind of device or program version is
+    /// refused, as is one of a processor with other vector instructions, whose results differ.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
-    /// How often to write it: after so many epochs, or after so many seconds with an `s` behind, as in `60s`.
+    /// Interval between checkpoints: a number of epochs, or of seconds with an `s`, as in `60s`.
     #[arg(long, default_value = "1", value_name = "N|Ns", requires = "checkpoint")]
     checkpoint_every: Interval,
 
-    /// Save the trained model here, in the format safetensors: weights, running statistics, and where they come from.
+    /// Save the trained model to this safetensors file: weights, running statistics, and their provenance.
     #[arg(long, value_name = "FILE.safetensors")]
     save: Option<PathBuf>,
 
-    /// Write the trained model here as ONNX, for other programs: `pixels` (0 to 255) in, `logits` out.
+    /// Write the trained model to this ONNX file: input `pixels` (0 to 255), output `logits`.
     #[arg(long, value_name = "FILE.onnx")]
     export: Option<PathBuf>,
 
-    /// Overwrite files of `--save` and `--export` that are there already.
+    /// Overwrite existing files of `--save` and `--export`.
     #[arg(long)]
     force: bool,
 
-    /// How to print the result; `json` and `csv` have it in one row, with more columns.
+    /// Output format; `json` and `csv` print one row, with more columns.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// How often something is done.
+/// An interval of the training.
 #[derive(Clone, Copy, Debug)]
 enum Interval {
     Epochs(usize),
@@ -138,7 +137,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     saved.and(printed)
 }
 
-/// Writes the files that were asked for; of a training that diverged there is nothing to write.
+/// Writes the requested files; a training that diverged has nothing to write.
 fn save(training: &Training<'_>, trained: &Trained, model: &Model, arguments: &Arguments) -> anyhow::Result<()> {
     let files: Vec<_> = arguments.save.iter().chain(&arguments.export).map(|file| format!("`{}`", file.display())).collect();
     match (trained.is_diverged(), &files[..]) {
@@ -157,7 +156,7 @@ fn save(training: &Training<'_>, trained: &Trained, model: &Model, arguments: &A
     Ok(())
 }
 
-/// Refuses files that cannot be written, or that are one, before hours of training end at them.
+/// Refuses files that cannot be written, or that are the same file, before training starts.
 fn check_files(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { cells, images, protocol, checkpoint, save, export, force, .. } = arguments;
     check_distinct(&[
@@ -173,7 +172,7 @@ fn check_files(arguments: &Arguments) -> anyhow::Result<()> {
     save.iter().chain(export).try_for_each(|file| check_writable(file, *force))
 }
 
-/// The cell that was given: of any space whose cells can be built.
+/// The given cell, of any space whose cells can be built.
 fn one_cell(arguments: &Arguments, global: &Global) -> anyhow::Result<Cell> {
     let given = arguments.cells.read(global)?;
     let [one] = &given[..] else { bail!("expected one cell, found {}", given.len()) };
@@ -230,7 +229,7 @@ fn train(training: &Training<'_>, arguments: &Arguments, global: &Global) -> any
     Ok(run.finish())
 }
 
-/// Starts a training, or goes on from its checkpoint.
+/// Starts a training, or continues its checkpoint.
 fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) -> anyhow::Result<Run<'a>> {
     match &arguments.checkpoint {
         Some(file) if fs_err::exists(file)? => {
@@ -246,7 +245,7 @@ fn start<'a>(training: &Training<'a>, arguments: &Arguments, global: &Global) ->
     }
 }
 
-/// Says what will be trained and what it takes.
+/// Prints what will be trained and its cost.
 fn announce(training: &Training<'_>) -> anyhow::Result<()> {
     let (parameters, memory) = (training.cost()?.parameters, memory_size(training.memory()?));
     let (cell, batch) = (training.cell, training.protocol.batch_size);
@@ -254,7 +253,7 @@ fn announce(training: &Training<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Knows when the next checkpoint is to be written.
+/// Decides when the next checkpoint is written.
 struct Due {
     every: Interval,
     epochs: usize,
@@ -286,7 +285,7 @@ struct Display {
     epochs: Epochs,
     started: Instant,
     first: usize,
-    /// The epochs that were told of.
+    /// The reported epochs.
     told: usize,
 }
 
@@ -328,14 +327,14 @@ impl Display {
         )
     }
 
-    /// Images per second on the clock, evaluations included, in words.
+    /// Images per second of elapsed time, with evaluations, as text.
     #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
     fn rate(&self, steps: usize) -> String {
         speed(Seconds::from(self.started.elapsed()).rate_of(((steps - self.first) * self.batch) as f64))
     }
 }
 
-/// Images per second in words, if the time was long enough to tell.
+/// Images per second as text, if enough time has passed.
 fn speed(rate: Option<f64>) -> String {
     rate.map_or_else(|| "unknown images/s".to_owned(), |rate| format!("{rate:.0} images/s"))
 }

@@ -1,4 +1,4 @@
-//! `nasbench watch`: a live page about a recording in other processes.
+//! `nasbench watch`: a live view of a recording by other processes.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,10 +12,10 @@ use nasbench::unit::Seconds;
 
 use super::benchmark;
 
-/// Show how far a recording is that other processes do: done, rate, time to go, the best so far, failures, workers.
+/// Show the progress of a recording by other processes: done, rate, time left, best so far, failures, workers.
 ///
-/// On a terminal the page is drawn anew each second until the recording ends or you press Ctrl-C; elsewhere, or with `--once`, it
-/// is printed once. Watching changes nothing and does not slow the recording. `nasbench info` tells what is recorded.
+/// On a terminal the page is redrawn every second until the recording ends or you press Ctrl-C; elsewhere, or with `--once`, it is printed
+/// once. Watching changes nothing and does not slow the recording. `nasbench info` shows the records.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The folder of the benchmark.

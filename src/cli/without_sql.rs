@@ -1,4 +1,4 @@
-//! What `sql.rs` is in a build without the cargo feature `sql`.
+//! Replaces `sql.rs` in builds without the cargo feature `sql`.
 
 use anyhow::bail;
 use nasbench::table::Benchmark;

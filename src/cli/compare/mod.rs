@@ -1,4 +1,4 @@
-//! `nasbench compare`: many runs of many algorithms, and how sure the differences are.
+//! `nasbench compare`: many runs of several algorithms, with tests of the differences.
 
 mod oracles;
 mod results;
@@ -21,48 +21,48 @@ use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
 use super::{Global, note, progress};
 
-/// The baseline if none is given.
+/// The default baseline.
 const BASELINE: &str = "random";
 
 const HELP: &str = "\
-Every run is a search like those of `nasbench search`, with a seed of its own. Its incumbent is the best cell by what the search
-saw, unless `--returns` says otherwise; its regret is the mean test accuracy of the best cell of the benchmark, less that of the incumbent, over all repeats at the
-full budget. No search sees a test accuracy or a mean, and trainings of few epochs are paid for like any other. Cells of a benchmark
-without test accuracies are judged by their validation accuracy, and the results say so.
+Every run is a search as in `nasbench search`, with its own seed. Its incumbent is the cell with the best observed value, unless
+`--returns` says otherwise; its regret is the mean test accuracy of the best cell of the benchmark, minus that of the incumbent, over all
+repeats at the full budget. No search sees a test accuracy or a mean, and short trainings are paid for like any other. In a benchmark
+without test accuracies cells are evaluated by validation accuracy, and the results say so.
 
 A benchmark that lacks some cells of its space, at one of the budgets that the algorithms use, is a pool: all searches stay within the
-recorded cells. A training that diverged counts as an accuracy of chance where its cell is judged.
+recorded cells. A training that diverged counts as chance accuracy when its cell is evaluated.
 
-For each algorithm there is the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
-many runs at any time had one of the best 0.1 % of the cells as incumbent (a luckier one may have come later), with what that costs
-if a run that failed is followed by another one. For every two algorithms there is the probability that a run of the first one ends
-better, with its interval, Cliff's delta, and the p-value of the Mann-Whitney test, corrected by Holm's procedure. The same is said of
-each algorithm against the baseline alone (`--baseline`, or `random` if it is compared), corrected for those tests only. Small budgets
-are shown with how well they tell the larger ones.
+For each algorithm the report gives the interquartile mean of the final regrets with its 95 % interval (stratified bootstrap), and how
+many runs at any time had one of the best 0.1 % of the cells as incumbent (another may have replaced it later), with the expected cost
+if failed runs are restarted. For every pair it gives the probability that a run of the first algorithm ends better, with its
+interval, Cliff's delta, and the p-value of the Mann-Whitney test, corrected by Holm's procedure; and the same for each algorithm
+against the baseline (`--baseline`, or `random` if it is compared), corrected for those tests only. Small budgets are shown with how
+well they predict larger ones.
 
-A benchmark at a budget is a task. Of several tasks (`--on` may be given many times, and `--epochs` takes many budgets) the
-algorithms are ranked: Friedman's test, Iman and Davenport's, and, of five benchmarks or more, Nemenyi's with its critical difference.
-Of fewer the bootstrap on runs says how much lower the regrets of the first one are. Tasks that are made from one benchmark, as its
-budgets and the models fitted on it, are not independent of each other: the tests take them as one, and are not made of one alone.
+A benchmark at a budget is a task. With several tasks (`--on` is repeatable, and `--epochs` takes several budgets) the algorithms are
+ranked: Friedman's test, Iman and Davenport's, and, with five or more benchmarks, Nemenyi's with its critical difference. With fewer,
+a bootstrap on runs estimates how much lower the regrets of the first one are. Tasks from one benchmark, such as its budgets and
+models fitted on it, are not independent: the tests count them as one, and need more than one.
 
-A model file of `nasbench fit` is a task, too: what it predicts of a cell is the truth then, and `--noise` makes a surrogate benchmark
-of it, which answers as repeats would.
+A model file of `nasbench fit` is a task, too: its prediction for a cell is the ground truth, and `--noise` makes it a surrogate
+benchmark, which answers as repeats would.
 
-Many budgets of a run make one report: the results of each, and the final regrets beside each other. Runs of one number share their
-seed, so that two budgets are not independent.
+Several budgets of a run give one report: the results of each, and the final regrets side by side. Runs with the same number share
+a seed, so two budgets are not independent.
 
-At the end stands a checklist after Lindauer and Hutter (JMLR 2020): what a reader should be told, and what is missing, as a baseline.
+A checklist after Lindauer and Hutter (JMLR 2020) ends the report: what a reader should know, and what is missing, such as a baseline.
 
-The folder of `--out` gets
+Files in `--out`:
   report.html           everything with plots: anytime curves, distributions of the final regrets, the critical difference
   comparison.json       the same for programs, with all options
   trajectories.parquet  every incumbent of every run
   overhead.json         the processor time of the algorithms themselves
   runs.journal          the finished runs
-With many budgets there are files of the runs and trajectories for each, as `runs-30evals.journal`, and `comparison.json` has the last
+With several budgets each has its own files of runs and trajectories, as `runs-30evals.journal`, and `comparison.json` has the last
 budget as its `summary` and the others as its `other_budgets`.
-A comparison that was stopped goes on where it was; more runs, algorithms or tasks are added to those that are there. The same
-benchmark, seed and options give the same bytes on any number of cores, but for `overhead.json` and the order in `runs.journal`.
+A stopped comparison continues where it was; more runs, algorithms or tasks are added to the finished ones. The same benchmark, seed
+and options give the same bytes on any number of cores, except `overhead.json` and the order in `runs.journal`.
 
 Examples:
   nasbench compare --on nb101 --algorithms random,regularized-evolution --budget 200evals --runs 100 --out comparison
@@ -72,71 +72,71 @@ Examples:
   nasbench compare --on boosting.json --noise --algorithms random,regularized-evolution --budget 200evals --out surrogate
   nasbench compare --on nb101 --epochs 4,12,36,108 --on mine --algorithms random,smac --budget 100evals --out many-tasks";
 
-/// Compare search algorithms on the records of a benchmark or on a model of them, with many runs of each.
+/// Compare search algorithms on a benchmark or on a model of it, with many runs of each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// The folder of a benchmark, or a model file; may be given many times.
+    /// The folder of a benchmark, or a model file; repeatable.
     #[arg(long, value_name = "BENCH|MODEL", default_value = SHIPPED)]
     on: Vec<PathBuf>,
 
     #[command(flatten)]
     models: models::Arguments,
 
-    /// The algorithms: names of `nasbench list algorithms`, with commas between. One may stand there many times with other
-    /// options, as in `genetic,genetic:population_size=20:elites=2`.
+    /// The algorithms: names of `nasbench list algorithms`, separated by commas. A name may be repeated with other options, as in
+    /// `genetic,genetic:population_size=20:elites=2`.
     #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', required = true)]
     algorithms: Vec<String>,
 
-    /// An option of an algorithm, wherever it stands, as in `--set genetic.population_size=50`; may be given many times.
+    /// An option for every entry of an algorithm, as in `--set genetic.population_size=50`; repeatable.
     #[arg(long, value_name = "ALGORITHM.KEY=VALUE")]
     set: Vec<String>,
 
-    /// The algorithm that each other one is tested against, as it stands in `--algorithms` [default: `random`, if it is compared].
+    /// The algorithm that each other one is tested against, as in `--algorithms` [default: `random`, if it is compared].
     #[arg(long, value_name = "NAME[:KEY=VALUE]…")]
     baseline: Option<String>,
 
-    /// How often each algorithm is run on each task.
+    /// Runs of each algorithm on each task.
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 
-    /// What each run may spend: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`. A training that begins
-    /// before that is spent is finished and paid for. Many with commas between make a report of all of them.
+    /// Budget of each run: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`. A training that starts before it is
+    /// spent is finished and counted in full. Several, separated by commas, give one report.
     #[arg(long, value_name = "Nevals|Ns,…", value_delimiter = ',', required = true)]
     budget: Vec<Spending>,
 
-    /// What a search gets for a cell that it asks for again: the same rule for all algorithms.
+    /// The answer to a cell that is queried again: the same for all algorithms.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
 
-    /// What a training of a benchmark costs [default: `computed` of a recorded benchmark, `measured` of an imported one].
+    /// Cost of a training of a benchmark [default: `computed` if it was recorded, `measured` if it was imported].
     #[arg(long, value_enum, value_name = "RULE")]
     cost: Option<Cost>,
 
-    /// Which of the cells that it asked for a search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
-    /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
-    /// `posterior`, the one for which a random forest that is fitted on what the search saw predicts most.
+    /// The cell that a search returns: `best-seen`, the cell with the best observed value; `top-k-mean`, the cell with the best mean among
+    /// the 10 best observed, with a tenth of the budget reserved to query them again, or as in `top-k-mean:k=5:share=0.2`; `posterior`, the
+    /// cell with the highest prediction of a random forest fitted on the observed values.
     #[arg(long, default_value_t, value_name = "RULE")]
     returns: Returns,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// The full budget of a training, or many with commas between, each a task of its own [default: the largest one of the
-    /// benchmark]; smaller ones serve the algorithms that use many.
+    /// The full training budget, or several, separated by commas, each a task [default: the largest one of the benchmark]; multi-fidelity
+    /// algorithms use smaller ones, too.
     #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Vec<u16>,
 
-    /// What cells of a benchmark are judged by: the repeats that no search sees, or all of them, the one that was seen among them, as in the
-    /// paper of NAS-Bench-101.
+    /// How cells of a benchmark are evaluated: by the repeats that no search sees, or by all, including the observed one, as in the
+    /// NAS-Bench-101 paper.
     ///
-    /// With `unseen`, searches are shown repeats 0 and 1, or 0 of two, and cells are judged by the others; where some cell has one repeat
-    /// only, that is said, and all count. With `all`, part of a regret is the luck of the run that was seen.
+    /// With `unseen`, searches see repeats 0 and 1, or 0 of two, and cells are evaluated by the others; if some cell has only one repeat,
+    /// all are used, with a note. With `all`, part of a regret is the luck of the observed repeat.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     truth: Which,
 
-    /// The folder for the results; it is made if it is not there.
+    /// Folder of the results; it is created if it is missing.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
@@ -144,18 +144,18 @@ pub(super) struct Arguments {
     #[arg(long)]
     force: bool,
 
-    /// How to print what was found; `json` and `csv` have a row for each algorithm on each task.
+    /// Output format; `json` and `csv` have one row per algorithm and task.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// The repeats that cells are judged by.
+/// The repeats that evaluate a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
-    /// Those that no search sees.
+    /// Repeats no search sees.
     #[default]
     Unseen,
-    /// All of them, the one that was seen among them.
+    /// All repeats, including the observed one.
     All,
 }
 
@@ -214,7 +214,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What was compared with one budget of a run, and what was found.
+/// The plan, runs and summary of one budget.
 struct Compared {
     plan: Plan,
     finished: Finished,
@@ -232,7 +232,7 @@ fn budgets(given: &[Spending]) -> anyhow::Result<Vec<Budget>> {
     Ok(budgets)
 }
 
-/// How long it took, and what each algorithm took of the processor with the last budget.
+/// The elapsed time, and the CPU time of each algorithm with the last budget.
 fn timing(all: &[Compared], wall: Duration) -> String {
     let runs: usize = all.iter().map(|compared| compared.finished.runs.len()).sum();
     let Some(Compared { plan, finished, .. }) = all.last() else { return String::new() };
@@ -259,7 +259,7 @@ fn competitors(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Comp
     algorithms.iter().map(|text| competitor(text, set)).collect()
 }
 
-/// An algorithm as it is typed, with the options that are given to all of its name.
+/// An algorithm as it is typed, with the `--set` options for its name.
 fn competitor(text: &str, set: &[String]) -> anyhow::Result<Competitor> {
     let name = text.split(':').next().unwrap_or(text);
     let entry = search::find(name).context("could not choose the algorithms")?;
@@ -268,7 +268,7 @@ fn competitor(text: &str, set: &[String]) -> anyhow::Result<Competitor> {
     Ok(Competitor::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
 }
 
-/// The algorithm that every other one is tested against, by its place: the one with these options, or else the first of its name.
+/// The index of the baseline: the algorithm with these options, or else the first of its name.
 fn baseline(given: Option<&str>, competitors: &[Competitor], set: &[String]) -> anyhow::Result<Option<usize>> {
     let text = given.unwrap_or(BASELINE);
     let wanted = competitor(text, set).context("could not choose the baseline")?;

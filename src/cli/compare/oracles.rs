@@ -1,4 +1,4 @@
-//! What a comparison asks: benchmarks and models, each at some budgets.
+//! The oracles of a comparison: benchmarks and models, with budgets.
 
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Competitor, GroundTruth, Judging, Task};
@@ -11,7 +11,7 @@ use crate::cli;
 use crate::cli::search::source::Source;
 use crate::cli::search::{models, without_small_budgets};
 
-/// Opens everything that `--on` names.
+/// Opens all sources of `--on`.
 pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<Source>> {
     arguments.on.iter().try_for_each(|on| cli::benchmark::refuse_file_to_import(on))?;
     if !arguments.on.iter().any(|on| on.is_file()) {
@@ -34,7 +34,7 @@ pub(super) fn open(arguments: &Arguments, is_told: bool) -> anyhow::Result<Vec<S
     arguments.on.iter().map(|on| Source::open(on.clone(), &arguments.models, cost)).collect()
 }
 
-/// The tasks: each source at each budget that was asked for.
+/// The tasks: each source at each requested budget.
 pub(super) fn tasks<'a>(
     arguments: &Arguments,
     competitors: &[Competitor],
@@ -63,7 +63,7 @@ fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], truth: W
     }
 }
 
-/// What a task is judged by.
+/// A task's ground truth.
 pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow::Result<GroundTruth<'a>> {
     Ok(match source {
         Source::Table { table, .. } => GroundTruth::of_table(table, &task.setup, judging(table, task.setup.epochs, truth))?,
@@ -71,8 +71,8 @@ pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow
     })
 }
 
-/// Refuses a budget of seconds where nobody knows the training times that it is spent by, and notes which algorithms miss small
-/// budgets of epochs and which benchmarks lack cells.
+/// Refuses a budget of seconds if the training times are unknown, and notes which algorithms lack small budgets of epochs and which
+/// benchmarks lack cells.
 pub(super) fn check(
     competitors: &[Competitor],
     tasks: &[Task],
@@ -106,7 +106,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Which repeats of a table are shown and judged by.
+/// Which repeats are shown, and which evaluate.
 fn judging(table: &Table, epochs: Epochs, truth: Which) -> Judging {
     match truth {
         Which::Unseen => Judging::unseen(table, epochs),

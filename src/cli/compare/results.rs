@@ -1,4 +1,4 @@
-//! The files that a comparison leaves behind.
+//! The result files of a comparison.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -20,14 +20,14 @@ use crate::cli::outputs::{check_replaceable, has_mark};
 pub(super) const RUNS: &str = "runs.journal";
 /// The incumbents of all runs.
 pub(super) const TRAJECTORIES: &str = "trajectories.parquet";
-/// Everything that was found.
+/// All results, as JSON.
 pub(super) const COMPARISON: &str = "comparison.json";
-/// The same for people, with plots.
+/// All results, with plots.
 pub(super) const PAGE: &str = "report.html";
-/// What the algorithms took: the only results that depend on the machine.
+/// The algorithms' CPU time: the only results that depend on the machine.
 pub(super) const OVERHEAD: &str = "overhead.json";
 
-/// The name of a file of one budget: with many budgets it is in the name.
+/// The file name for one budget, which includes it if there are several.
 pub(super) fn named(file: &str, budget: Budget, budgets: usize) -> String {
     match file.split_once('.') {
         Some((name, kind)) if budgets > 1 => format!("{name}-{budget}.{kind}"),
@@ -48,7 +48,7 @@ pub(super) fn check(folder: &Path, force: bool, budgets: &[Budget]) -> anyhow::R
     check(OVERHEAD, "the overhead of a comparison", &|file| has_mark(file, "processor time of the algorithms themselves"))
 }
 
-/// Writes all of them but the finished runs.
+/// Writes all but the finished runs.
 pub(super) fn write(
     arguments: &Arguments,
     global: &Global,
@@ -68,7 +68,7 @@ pub(super) fn write(
     Ok(page.write_page(&arguments.out.join(PAGE))?)
 }
 
-/// The content of the page and of what is printed.
+/// The content of the page and the terminal.
 pub(super) fn page<'a>(global: &Global, all: &'a [Compared], checklist: &'a [Item]) -> Comparison<'a> {
     let plan = &all.last().expect("there is at least one budget").plan;
     let on = match &plan.tasks[..] {
@@ -151,7 +151,7 @@ fn write_json(path: &Path, value: &Value) -> anyhow::Result<()> {
     })
 }
 
-/// The conditions, in words.
+/// The conditions, as text.
 fn setting(all: &[Compared]) -> Vec<(String, String)> {
     let Some(Compared { plan, .. }) = all.last() else { return Vec::new() };
     let budgets: Vec<_> = all.iter().map(|compared| compared.plan.budget.to_string()).collect();

@@ -1,4 +1,4 @@
-//! What a comparison prints.
+//! Output of a comparison.
 
 use std::io::Write;
 
@@ -27,7 +27,7 @@ pub(super) fn print(arguments: &Arguments, global: &Global, all: &[Compared], pa
     Ok(())
 }
 
-/// What is met in a line, and a line for each point that is not.
+/// All met points in one line, and a line for each unmet one.
 fn print_checklist(checklist: &[Item], out: &mut dyn Write) -> anyhow::Result<()> {
     let met: Vec<_> = checklist.iter().filter(|item| item.is_met).map(|item| item.name).collect();
     writeln!(out, "checklist after Lindauer and Hutter, JMLR 2020; {COMPARISON} and {PAGE} say more")?;
@@ -38,7 +38,7 @@ fn print_checklist(checklist: &[Item], out: &mut dyn Write) -> anyhow::Result<()
     Ok(writeln!(out)?)
 }
 
-/// How each algorithm did on each task, for programs: accuracies and regrets are fractions.
+/// Results per algorithm and task as JSON or CSV: accuracies and regrets are fractions.
 fn standings(all: &[Compared]) -> Table {
     let columns = [
         "task",

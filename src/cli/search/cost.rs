@@ -1,23 +1,23 @@
-//! What a training of a benchmark costs a search.
+//! Training costs of a benchmark in a search.
 
 use anyhow::Context as _;
 use nasbench::table::{Benchmark, Costs, Table};
 
 use crate::cli::note;
 
-/// What a training of a benchmark costs.
+/// Training costs of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum Cost {
-    /// The operations of all its passes, at the seconds that one took on average in the recorded trainings: the same for each repeat,
-    /// whatever else the machine did
+    /// The operations of all its passes, times the mean seconds per operation in the recorded trainings: the same for each repeat, whatever
+    /// the load of the machine
     Computed,
-    /// The seconds that were measured
+    /// The measured seconds
     Measured,
 }
 
 impl Cost {
-    /// Computes the costs of a benchmark, unless measured ones are wanted. Where they cannot be computed and were not asked for by name,
-    /// those measured count; a note says so where `is_told`.
+    /// Computes the costs of a benchmark, unless measured ones are wanted. If they cannot be computed and were not requested by name, the
+    /// measured ones are used; a note says so if `is_told`.
     pub(in crate::cli) fn costs(
         wanted: Option<Self>,
         benchmark: &Benchmark,

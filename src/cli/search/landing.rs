@@ -60,7 +60,7 @@ pub(super) fn bar() -> ProgressBar {
 }
 
 impl Landing {
-    /// Receives an event of the measurements, and decides whether they go on.
+    /// Receives a measurement event, and decides whether to continue.
     pub(super) fn observe(&self, event: Event) -> ControlFlow<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -95,7 +95,7 @@ impl Landing {
         write_trials(out, &trials.iter().map(row).collect::<Vec<_>>())
     }
 
-    /// Saves what has landed after the search was ended before its budget was spent; gives the number of trials.
+    /// Saves the trials of a search that ended before its budget was spent; returns the number of trials.
     pub(super) fn save(&self) -> Result<usize, table::Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = state.failure.take() {
@@ -107,7 +107,7 @@ impl Landing {
         Ok(state.trials.len())
     }
 
-    /// Returns the fraction of the budget that is spent.
+    /// Returns the spent fraction of the budget.
     #[expect(clippy::cast_precision_loss, reason = "to be read by people")]
     fn fraction(&self, state: &State) -> f64 {
         let epochs: f64 = state.trials.values().map(|trial| f64::from(trial.proposal.epochs.0)).sum();

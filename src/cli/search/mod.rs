@@ -29,21 +29,21 @@ use landing::Landing;
 use target::Target;
 
 const HELP: &str = "\
-The oracle behind `--on` is the folder of a benchmark: each time a cell is asked, one of its recorded repeats answers, and the
-search pays what that training costs by its operations, or what was measured (`--cost`); a model file of `nasbench run` or `nasbench fit`, which answers for every cell; or the word
-`train`, which trains every cell that is asked for. No search sees a test accuracy.
+The oracle of `--on` is the folder of a benchmark, which answers each query with a recorded repeat of the cell, and the search pays the
+cost of that training, computed from its operations or measured (`--cost`); a model file of `nasbench run` or `nasbench fit`, which
+answers for every cell; or the word `train`, which trains every queried cell. No search sees a test accuracy.
 
 A benchmark that lacks some cells of its space, at one of the budgets that the algorithm uses, is a pool: the search draws, mutates
-and proposes within the recorded cells. What is drawn outside is drawn again; after 256 such draws any recorded cell is taken.
+and proposes within the recorded cells. A draw outside is repeated; after 256 such draws any recorded cell is taken.
 
-With `train`, the trials land in the file of `--out` as they finish: what was measured stays there if the search is ended by Ctrl-C
-or killed.
+With `train`, the trials are written to the file of `--out` as they finish: they are kept if the search is stopped by Ctrl-C or
+killed.
 
-The budget is a number of full trainings, as in `200evals`, where one of fewer epochs counts by its epochs, or what the trainings
-cost in all, as in `3000s`. A training that begins before the budget is spent is finished and counted in full.
+The budget is a number of full trainings, as in `200evals`, where shorter trainings count in proportion to their epochs, or the
+total cost, as in `3000s`. A training that starts before the budget is spent is finished and counted in full.
 
-With `--duplicates never` no cell is asked for twice at one budget of epochs, with `--duplicates average` a cell that is asked for again
-shows the mean of its answers: the rule is the same for all algorithms.
+With `--duplicates never` no cell is queried twice at one budget of epochs; with `--duplicates average` a cell that is queried again
+returns the mean of its answers. The rule is the same for all algorithms.
 
 The same oracle, algorithm, options, budget and seed give the same search. `nasbench list algorithms` shows the algorithms with
 their options and defaults.
@@ -55,7 +55,7 @@ Examples:
   nasbench search --on forest.json --algorithm regularized-evolution --budget 1000evals --noise
   nasbench search --on train --protocol quick --algorithm local-search --budget 60s";
 
-/// Search for a good cell with one algorithm, and say how it went.
+/// Search for a good cell with one algorithm, and report the run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
@@ -66,38 +66,38 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     algorithm: String,
 
-    /// An option of the algorithm, as in `--set population_size=50`; may be given many times.
+    /// An option of the algorithm, as in `--set population_size=50`; repeatable.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// What the search may spend: full trainings, as in `200evals`, or simulated seconds, as in `3000s`. A training that begins
-    /// before that is spent is finished and paid for.
+    /// Budget of the search: full trainings, as in `200evals`, or simulated seconds, as in `3000s`. A training that starts before it is
+    /// spent is finished and counted in full.
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
 
-    /// What the search gets for a cell that it asks for again.
+    /// The answer to a cell that is queried again.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
     duplicates: Duplicates,
 
-    /// What a training of a benchmark costs [default: `computed` of a recorded benchmark, `measured` of an imported one].
+    /// Cost of a training of a benchmark [default: `computed` if it was recorded, `measured` if it was imported].
     #[arg(long, value_enum, value_name = "RULE")]
     cost: Option<Cost>,
 
-    /// Which of the cells that it asked for the search returns: `best-seen`, the one that looked best; `top-k-mean`, of the 10 that looked
-    /// best the one of the best mean, with a tenth of the budget kept for asking for them again, or as in `top-k-mean:k=5:share=0.2`;
-    /// `posterior`, the one for which a random forest that is fitted on what the search saw predicts most.
+    /// The cell that the search returns: `best-seen`, the cell with the best observed value; `top-k-mean`, the cell with the best mean
+    /// among the 10 best observed, with a tenth of the budget reserved to query them again, or as in `top-k-mean:k=5:share=0.2`;
+    /// `posterior`, the cell with the highest prediction of a random forest fitted on the observed values.
     #[arg(long, default_value_t, value_name = "RULE")]
     returns: Returns,
 
-    /// The source of every random number of the search.
+    /// Seed of all random numbers of the search.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// The full budget of a training [default: the largest one of the oracle]; smaller ones serve the algorithms that use many.
+    /// The full training budget [default: the largest one of the oracle]; multi-fidelity algorithms use smaller ones, too.
     #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
     epochs: Option<u16>,
 
-    /// Write all trials to this Parquet file; trials that are there are replaced.
+    /// Write all trials to this Parquet file; existing trials are replaced.
     #[arg(long, value_name = "FILE.parquet")]
     out: Option<PathBuf>,
 
@@ -105,21 +105,21 @@ pub(super) struct Arguments {
     #[arg(long, requires = "out")]
     force: bool,
 
-    /// How to print the trajectory; only `table` draws the winner.
+    /// Format of the trajectory; only `table` draws the winner.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// What a search gets for a cell that it asks for again at the same budget of epochs.
+/// The answer to a cell that is queried again at the same budget of epochs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Duplicates {
-    /// The answer of another training, as the paper of the algorithm has it
+    /// The answer of another training, as in the paper of the algorithm
     #[default]
     Published,
-    /// Nothing: a draw of a cell that was asked for is drawn again, after 256 draws any other cell is taken, and the search ends when all
-    /// were asked for; trainings run one after the other
+    /// No answer: a draw of a queried cell is repeated, after 256 draws any other cell is taken, and the search ends when all cells were
+    /// queried; trainings run one after another
     Never,
-    /// The mean of the answers so far, each of which is paid for; a benchmark shows a repeat again when all were shown
+    /// The mean of all answers so far, each paid for; a benchmark shows a repeat again after all were shown
     Average,
 }
 
@@ -207,7 +207,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Runs the search; what was measured is saved if it is ended before its budget is spent.
+/// Runs the search; the trials are saved if it ends before its budget is spent.
 fn search_with(
     arguments: &Arguments,
     entry: &'static Entry,
@@ -244,7 +244,7 @@ fn search_with(
     Err(anyhow::Error::from(error).context(could_not))
 }
 
-/// Says what an algorithm lacks and where it searches.
+/// Notes what an algorithm lacks, and the pool.
 fn notes(entry: &Entry, target: &Target, setup: &Setup) {
     if entry.misses_small_budgets(setup) {
         note(without_small_budgets(entry.name, &target.on(), setup.epochs));
@@ -254,7 +254,7 @@ fn notes(entry: &Entry, target: &Target, setup: &Setup) {
     }
 }
 
-/// Says what was drawn outside the recorded cells of a pool, or was asked for before, if anything was.
+/// Notes draws outside the recorded cells of a pool, and repeated draws, if there were any.
 pub(super) fn redrawn(redraws: Redraws) -> Option<String> {
     let Redraws { outside, duplicates, uniform } = redraws;
     let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
@@ -266,7 +266,7 @@ pub(super) fn redrawn(redraws: Redraws) -> Option<String> {
     (!drawn.is_empty()).then(|| format!("{} was drawn and drawn again{taken}", drawn.join(&format!(" {other}"))))
 }
 
-/// Says that an algorithm of many budgets has only one.
+/// Notes that a multi-fidelity search has one budget.
 pub(super) fn without_small_budgets(algorithm: &str, on: &str, epochs: Epochs) -> String {
     format!(
         "note: `{algorithm}` is made for many budgets of epochs, and `{on}` has none below {epochs}: it searches with that one only"

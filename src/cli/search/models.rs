@@ -1,4 +1,4 @@
-//! Model files as what a search asks: one of the accuracy, with one of the training time.
+//! Model files as the oracle of a search: an accuracy model with a training-time model.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,35 +15,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::benchmark::refuse_file_to_import;
 
-/// How to ask a model file.
+/// Options of model files.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(in crate::cli) struct Arguments {
-    /// Another model of the training time than the one that the model file of `--on` holds.
+    /// A model of the training time, instead of the one in the model file of `--on`.
     #[arg(long, value_name = "MODEL")]
     pub(in crate::cli) time_model: Option<PathBuf>,
 
-    /// A model of a smaller budget of epochs, for algorithms of several budgets as `hyperband` and `bohb`; may be given again.
+    /// A model for a smaller budget of epochs, for multi-fidelity algorithms such as `hyperband` and `bohb`; repeatable.
     #[arg(long, value_name = "MODEL")]
     pub(in crate::cli) cheaper_model: Vec<PathBuf>,
 
-    /// With a model: answer each time as another repeat would, with the noise that repeats of a cell had, or with this standard
-    /// deviation in percentage points, as in `0.3points`.
+    /// With a model: add noise to each answer, as if it were another repeat: the noise of a cell's repeats, or this standard deviation in
+    /// percentage points, as in `0.3points`.
     #[arg(long, value_name = "Npoints", num_args = 0..=1, default_missing_value = Noise::OF_MODEL)]
     pub(in crate::cli) noise: Option<Noise>,
 
-    /// The largest cells to search where no table says it; a benchmark is searched as far as it is complete.
+    /// Maximum number of vertices if no table gives it; a benchmark is searched as far as it is complete.
     #[arg(long, default_value_t = LARGEST, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7))]
     pub(in crate::cli) max_vertices: u8,
 }
 
-/// The largest cells that are searched if nobody says otherwise.
+/// The default maximum number of vertices that is searched.
 pub(in crate::cli) const LARGEST: u8 = 7;
 
-/// The noise of the answers of a model.
+/// The noise of a model's answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::cli) enum Noise {
-    /// That of the repeats that the model was fitted on.
+    /// The noise of the repeats that the model learned.
     OfModel,
     /// A standard deviation in percentage points.
     Points(f32),
@@ -53,7 +53,7 @@ impl Noise {
     const OF_MODEL: &str = "that of the model";
 }
 
-/// As it is typed behind `--noise`; nothing for that of the model.
+/// The value of `--noise`; empty for the noise of the model.
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,7 +78,7 @@ impl FromStr for Noise {
     }
 }
 
-/// Models of the accuracy and, if there is one, of the time of the same trainings; and those of smaller budgets.
+/// Models of the accuracy and, if known, of the time of the same trainings; and models of smaller budgets.
 pub(in crate::cli) struct Models {
     accuracy: Arc<Model>,
     time: Option<Arc<Model>>,
@@ -88,7 +88,7 @@ pub(in crate::cli) struct Models {
 }
 
 impl Models {
-    /// Reads the model file of the accuracy, and that of the time if it has one of its own.
+    /// Reads the model file of the accuracy, and the model file of the time if given.
     pub(in crate::cli) fn open(path: &Path, arguments: &Arguments) -> anyhow::Result<Self> {
         let accuracy = load(path, Quantity::ValidationAccuracy)?;
         let time = match (&arguments.time_model, accuracy.time()) {
@@ -110,7 +110,7 @@ impl Models {
         Ok(models)
     }
 
-    /// Refuses a budget of seconds for models that do not know what a training costs.
+    /// Refuses a budget of seconds for models that do not know the training cost.
     pub(in crate::cli) fn check_times(&self, path: &Path, budget: Budget) -> anyhow::Result<()> {
         match (&self.time, budget) {
             (None, Budget::SimulatedTime(_)) => bail!(
@@ -123,7 +123,7 @@ impl Models {
         }
     }
 
-    /// Refuses another budget than that of the trainings that they predict.
+    /// Refuses a budget other than that of the predicted trainings.
     pub(in crate::cli) fn check_budget(&self, path: &Path, epochs: Option<Epochs>) -> anyhow::Result<()> {
         let known = self.epochs();
         match epochs.filter(|epochs| *epochs != known) {
@@ -136,12 +136,12 @@ impl Models {
         self.space
     }
 
-    /// The budget of the trainings that they predict.
+    /// The budget of the predicted trainings.
     pub(in crate::cli) fn epochs(&self) -> Epochs {
         self.accuracy.target.epochs
     }
 
-    /// The set-up of a search that asks them.
+    /// The set-up of a search on the models.
     pub(in crate::cli) fn setup(&self) -> Setup {
         let budgets: Vec<_> = self.cheaper.iter().map(|model| model.target.epochs).collect();
         Setup::new(self.space, self.epochs()).with_budgets(&budgets)
@@ -151,7 +151,7 @@ impl Models {
         &self.accuracy
     }
 
-    /// What makes other models of them, in words; of the files and options that they were opened with.
+    /// A description of the files and options that the models depend on, as text.
     pub(in crate::cli) fn identity(&self, path: &Path, arguments: &Arguments) -> anyhow::Result<String> {
         let of_time = arguments.time_model.as_deref().map(sha256).transpose()?;
         let of_time = of_time.map_or_else(String::new, |sha256| format!(", of the time sha256 {sha256}"));
@@ -189,7 +189,7 @@ impl Models {
     }
 }
 
-/// Reads a model of a smaller budget: one of the same cells, that knows what a training costs if the other one does.
+/// Reads a model of a smaller budget: it must have the same cells, and know the training cost if the other one does.
 fn cheaper(path: &Path, of: &Model, is_timed: bool) -> anyhow::Result<Arc<Model>> {
     let model = load(path, Quantity::ValidationAccuracy)?;
     let [smaller, full] = [&model, of].map(|model| model.target.epochs);

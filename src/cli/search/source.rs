@@ -1,4 +1,4 @@
-//! A benchmark or model files, open: what a search and a comparison ask.
+//! An open benchmark or model files, for searches and comparisons.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(in crate::cli) enum Source {
 }
 
 impl Source {
-    /// Opens a file of a model, or else a benchmark. `cost` is what its trainings cost, and whether to tell where that cannot be computed.
+    /// Opens a model file, or else a benchmark. `cost` is the kind of training cost, and whether to note that it cannot be computed.
     pub(in crate::cli) fn open(
         on: PathBuf,
         arguments: &models::Arguments,
@@ -34,13 +34,13 @@ impl Source {
         Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table, costs })
     }
 
-    /// What is asked, as it was typed.
+    /// The source, as it was typed.
     pub(in crate::cli) fn on(&self) -> String {
         let (Self::Table { folder: on, .. } | Self::Models { file: on, .. }) = self;
         on.display().to_string()
     }
 
-    /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
+    /// Refuses a budget of seconds if the training times at some budgets of epochs are unknown.
     pub(in crate::cli) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
         match self {
             Self::Table { folder, table, costs: None, .. } if matches!(budget, Budget::SimulatedTime(_)) => {
@@ -51,7 +51,7 @@ impl Source {
         }
     }
 
-    /// An oracle for one search with the rules of a set-up, which shows only the repeats below a number at one budget of a table.
+    /// An oracle for one search with the rules of a set-up; of a table it shows only the repeats below a number, at one budget.
     pub(in crate::cli) fn oracle(&self, seed: Seed, rules: &Setup, shown: Option<(Epochs, u16)>) -> Box<dyn Oracle + '_> {
         match self {
             Self::Table { table, costs, .. } => Box::new(rules.oracle_on(table, seed).showing(shown).costing(costs.as_ref())),

@@ -1,4 +1,4 @@
-//! What a search asks: a benchmark, models or real training.
+//! The oracle of a search: a benchmark, models or training.
 
 use std::path::Path;
 
@@ -26,18 +26,18 @@ const DEVICE: &str = "cpu";
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Arguments {
-    /// What to ask: the folder of a benchmark, a model file, or the word `train`.
+    /// The oracle: the folder of a benchmark, a model file, or the word `train`.
     #[arg(long, default_value = SHIPPED, value_name = "BENCH|MODEL|train")]
     on: String,
 
     #[command(flatten)]
     models: models::Arguments,
 
-    /// How to train, with `train`: a preset or a TOML file.
+    /// Protocol of `train`: a preset or a TOML file.
     #[arg(long, default_value = PROTOCOL, value_name = "NAME|FILE")]
     protocol: String,
 
-    /// Where to train, with `train`: `cpu`, `gpu[:index]` or `reference`.
+    /// Device of `train`: `cpu`, `gpu[:index]` or `reference`.
     #[arg(long, default_value = DEVICE, value_name = "DEVICE")]
     device: String,
 
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     images: images::Arguments,
 }
 
-/// What is asked, open.
+/// The open oracle.
 pub(super) struct Target {
     setup: Setup,
     kind: Kind,
@@ -57,8 +57,8 @@ enum Kind {
 }
 
 impl Target {
-    /// Opens what an algorithm is to ask. `epochs` is the full budget, if it was given; `cost` is what trainings of a benchmark cost, and
-    /// whether to tell where that cannot be computed.
+    /// Opens the oracle of an algorithm. `epochs` is the full budget, if given; `cost` is the kind of training cost, and whether to note
+    /// that it cannot be computed.
     pub(super) fn open(
         arguments: &Arguments,
         epochs: Option<Epochs>,
@@ -94,7 +94,7 @@ impl Target {
         &self.setup
     }
 
-    /// Refuses a budget of seconds where nobody knows the training times of some budgets of epochs, which it is spent by.
+    /// Refuses a budget of seconds if the training times at some budgets of epochs are unknown.
     pub(super) fn check_budget(&self, budget: Budget, budgets: &[Epochs]) -> anyhow::Result<()> {
         match &self.kind {
             Kind::Source(source) => source.check_budget(budget, budgets),
@@ -102,12 +102,12 @@ impl Target {
         }
     }
 
-    /// Whether each measurement is a training that takes its time.
+    /// Whether each measurement is a real training.
     pub(super) const fn is_training(&self) -> bool {
         matches!(self.kind, Kind::Training { .. })
     }
 
-    /// What answers, as the file of the trials says it.
+    /// The oracle's name in the file of the trials.
     pub(super) fn name(&self) -> String {
         match &self.kind {
             Kind::Source(Source::Table { folder, .. }) => format!("table:{}", folder.display()),
@@ -116,7 +116,7 @@ impl Target {
         }
     }
 
-    /// What is asked, as it was typed.
+    /// The oracle, as it was typed.
     pub(super) fn on(&self) -> String {
         match &self.kind {
             Kind::Source(source) => source.on(),
@@ -124,7 +124,7 @@ impl Target {
         }
     }
 
-    /// The sizes of the cells that the model was fitted on, if a model is asked.
+    /// The sizes of the cells that the model was fitted on, for a model.
     pub(super) fn fitted_range(&self) -> Option<FittedRange> {
         match &self.kind {
             Kind::Source(Source::Models { models, .. }) => Some(models.accuracy().fitted_range),
@@ -132,7 +132,7 @@ impl Target {
         }
     }
 
-    /// An oracle for one search with the rules of a set-up, which tells `observe` what it measures.
+    /// An oracle for one search with the rules of a set-up; it reports measurements to `observe`.
     pub(super) fn oracle<'a>(&'a self, seed: Seed, observe: Observe<'a>, rules: &Setup) -> Box<dyn Oracle + 'a> {
         match &self.kind {
             Kind::Source(source) => Box::new(Observed::new(source.oracle(seed, rules, None), observe)),
@@ -142,7 +142,7 @@ impl Target {
         }
     }
 
-    /// What is recorded of a cell, in words; a search never sees it.
+    /// The records of a cell, as text; a search never sees them.
     pub(super) fn truth(&self, cell: Cell, epochs: Epochs) -> Option<String> {
         let Kind::Source(Source::Table { table, .. }) = &self.kind else { return None };
         let answer = table.query(&cell, epochs, Repeat::Mean).ok()?;
@@ -162,7 +162,7 @@ impl Target {
     }
 }
 
-/// Refuses an option that has no meaning for what is asked.
+/// Refuses an option that has no meaning for the oracle.
 fn check_options(Arguments { on, models, protocol, device, images }: &Arguments, is_benchmark: bool) -> anyhow::Result<()> {
     let (is_training, is_model) = (on == TRAIN, on != TRAIN && !is_benchmark);
     let options = [

@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// How to print it; `json` and `csv` have the cells as the space has them, too: pruned, and with the full names of the operations.
+    /// Output format; `json` and `csv` also have the cells as the space has them: pruned, and with the full names of the operations.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, space: &Space, global: &Global) -> anyh
     }
 }
 
-/// Prints a row for each cell; the number of each counts from 1, as in messages.
+/// Prints a row for each cell, with its number from 1 on, as in messages.
 fn print(checked: &[anyhow::Result<Cell>], format: Format) -> anyhow::Result<()> {
     let mut table = Table::new(&["number", "valid", "hash", "problem"], &["adjacency", "operations"]);
     for (place, cell) in checked.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::cli::format::{Format, Table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

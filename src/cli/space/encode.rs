@@ -7,7 +7,7 @@ use nasbench::space::{Cell, Encoding, Space};
 use crate::cli::Global;
 use crate::cli::cell::{BatchArguments, Resolver};
 
-/// So many cells are encoded at a time.
+/// Number of cells encoded at a time.
 const BATCH: usize = 1_024;
 
 #[derive(Debug, clap::Args)]

@@ -9,16 +9,16 @@ use super::rows::{CellFormat, Rows};
 use crate::cli::format::Format;
 use crate::cli::note;
 
-/// A table for people stops here unless more is asked for.
+/// Default maximum number of rows in a table.
 const PAGE: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How to print it; `hashes` are sorted, the rest stands in the order of the index.
+    /// Output format; `hashes` are sorted, other formats are in the order of the index.
     #[arg(long, value_enum, default_value_t)]
     format: CellFormat,
 
-    /// Print so many cells and no more [default: 20 in a table, all of them otherwise].
+    /// Print at most N cells [default: 20 in a table, otherwise all].
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
 }

@@ -1,4 +1,4 @@
-//! `nasbench space`: the cells that there are, and the ways between them.
+//! `nasbench space`: the cells of a space, and paths between them.
 
 mod check;
 mod count;
@@ -28,44 +28,44 @@ pub(super) struct Arguments {
 enum Command {
     /// Count the cells, by their vertices and by their edges.
     ///
-    /// `unique` counts isomorphic cells once, as NAS-Bench-101 does; `labelled` counts every numbering of the vertices.
+    /// `unique` counts isomorphic cells once, as in NAS-Bench-101; `labelled` counts every numbering of the vertices.
     Count(count::Arguments),
-    /// List the cells, each once: the one that the official enumeration meets first.
+    /// List the cells, isomorphic ones once: the first of the official enumeration.
     ///
-    /// The index is dense and never changes; a smaller space's cells have the same one in a larger space.
+    /// The index is dense and never changes; a cell has the same index in a larger space.
     List(list::Arguments),
-    /// Say of each given cell whether it is one of the space, and if not, why.
+    /// Check whether each given cell is in the space, and if not, why.
     ///
-    /// Every cell is checked, whatever is wrong with those before it, in the order of the official program. The exit code is 1 if any
-    /// is not one of the space.
+    /// Every cell is checked, even after an invalid one, in the order of the official program. The exit code is 1 if any cell is not in the
+    /// space.
     Check(check::Arguments),
     /// Show a cell: a drawing, its hash and index, its channels and its cost.
     Show(show::Arguments),
     /// List the cells one step from a cell, isomorphic ones once.
     ///
-    /// A step flips an edge, changes an operation, or adds or takes away a vertex that has one edge in and one edge out,
-    /// beside what is there or on an edge. Every vertex stays on a path from the input to the output.
+    /// A step flips an edge, changes an operation, or adds or removes a vertex that has one edge in and one edge out, on an edge or beside
+    /// the others. Every vertex stays on a path from the input to the output.
     Neighbours(moves::NeighboursArguments),
     /// Draw cells at random; see `nasbench list samplers`.
     Sample(sample::Arguments),
-    /// Find a shortest path between two cells, in steps as `nasbench space neighbours` lists them.
+    /// Find a shortest path between two cells, in steps of `nasbench space neighbours`.
     ///
     /// Give two cells: `--hash` twice, or a file with two.
     Path(moves::PathArguments),
-    /// Write cells as rows of numbers, in CSV; see `nasbench list encodings`.
+    /// Encode cells as rows of numbers in CSV; see `nasbench list encodings`.
     ///
-    /// Without a cell given: all cells of the space.
+    /// If no cell is given: all of the space.
     Encode(encode::Arguments),
 }
 
-/// Which space is meant.
+/// The space to use.
 #[derive(Debug, clap::Args)]
 struct Limits {
-    /// Cells of at most so many vertices, the input and the output among them.
+    /// Maximum number of vertices, including the input and output.
     #[arg(long, global = true, default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=7), help_heading = "Space")]
     max_vertices: u8,
 
-    /// Cells of at most so many edges.
+    /// Maximum number of edges.
     #[arg(long, global = true, default_value_t = 9, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=21), help_heading = "Space")]
     max_edges: u8,
 
@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
 }
 
-/// Exactly so many cells, or what is missing said.
+/// Returns exactly N cells, or an error.
 fn exactly<const N: usize>(cells: Vec<Cell>) -> anyhow::Result<[Cell; N]> {
     let found = cells.len();
     cells.try_into().map_err(|_| {

@@ -13,7 +13,7 @@ pub(super) struct NeighboursArguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: CellFormat,
 }
@@ -23,7 +23,7 @@ pub(super) struct PathArguments {
     #[command(flatten)]
     cells: cell::Arguments,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: CellFormat,
 }
@@ -53,7 +53,7 @@ pub(super) fn path(arguments: &PathArguments, space: &Space, global: &Global) ->
     rows.finish()
 }
 
-/// The cells that were given, all of them of the space.
+/// The given cells, all of them of the space.
 fn cells(given: &cell::Arguments, space: &Space, global: &Global) -> anyhow::Result<Vec<Cell>> {
     let (given, resolver) = (given.read(global)?, Resolver::new(*space));
     let cell = |(place, one)| {
@@ -63,7 +63,7 @@ fn cells(given: &cell::Arguments, space: &Space, global: &Global) -> anyhow::Res
     given.iter().enumerate().map(cell).collect()
 }
 
-/// What a step changed, as a person would say it.
+/// A description of what a step changed.
 fn change(before: &Cell, after: &Cell) -> &'static str {
     use std::cmp::Ordering::{Equal, Greater, Less};
     match (after.vertices().cmp(&before.vertices()), after.edge_count().cmp(&before.edge_count())) {

@@ -1,4 +1,4 @@
-//! Rows of cells, printed as they come: a whole space is never held as text.
+//! Rows of cells, printed one at a time: a space is never held as text.
 
 use std::io::{BufWriter, Write};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cli::format::{self, Format, Table};
 
-/// How cells are printed: as other rows are, or their hashes alone.
+/// Format of cells: as other rows, or only their hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CellFormat {
     Rows(Format),
@@ -38,7 +38,7 @@ impl ValueEnum for CellFormat {
     }
 }
 
-/// Prints rows: some columns of the command's own, then those that every cell has.
+/// Prints rows: the command's own columns, then the columns of every cell.
 pub(super) struct Rows<W: Write> {
     names: Vec<&'static str>,
     printer: Printer<W>,
@@ -72,7 +72,7 @@ impl<W: Write> Rows<W> {
         Ok(Self { names, printer })
     }
 
-    /// Prints a cell, with a value for each column of the command's own.
+    /// Prints a cell, with values for the command's own columns.
     pub(super) fn push(&mut self, own: impl Into<Vec<Value>>, hash: ModuleHash, cell: &Cell) -> anyhow::Result<()> {
         if let Printer::Hashes(out) = &mut self.printer {
             return Ok(writeln!(out, "{hash}")?);
@@ -99,7 +99,7 @@ impl<W: Write> Rows<W> {
         Ok(())
     }
 
-    /// Prints what is left.
+    /// Prints the rest.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self.printer {
             Printer::Table(table, mut out) => {

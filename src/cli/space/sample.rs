@@ -8,24 +8,24 @@ use nasbench::unit::Seed;
 
 use super::rows::{CellFormat, Rows};
 
-/// So many cells are drawn and hashed at a time.
+/// Number of cells drawn and hashed at a time.
 const BATCH: usize = 4_096;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How to draw.
+    /// The sampler.
     #[arg(long, value_name = "NAME", default_value = SAMPLERS[0].name(), value_parser = PossibleValuesParser::new(SAMPLERS.iter().map(|sampler| sampler.name())))]
     sampler: String,
 
-    /// How many cells to draw; the same cell may come again.
+    /// Number of cells to draw; a cell may be repeated.
     #[arg(long, default_value_t = NonZeroUsize::MIN, value_name = "N")]
     count: NonZeroUsize,
 
-    /// The source of every random number.
+    /// Seed of all random numbers.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
 
-    /// How to print it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: CellFormat,
 }

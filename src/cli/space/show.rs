@@ -20,30 +20,30 @@ pub(super) struct Arguments {
     #[command(flatten)]
     cells: BatchArguments,
 
-    /// Draw the cell into this file, too, as SVG; for one cell only.
+    /// Also draw the cell to this SVG file; for one cell only.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// Overwrite the file of `--svg` if it is there already.
+    /// Overwrite the file of `--svg` if it already exists.
     #[arg(long, requires = "svg")]
     force: bool,
 
-    /// How to print it; only `table` has the drawing.
+    /// Output format; only `table` has the drawing.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// What there is to say of a cell.
+/// The properties of a cell.
 struct Facts {
     cell: Cell,
     hash: ModuleHash,
     index: usize,
     isomorphs: usize,
     neighbours: usize,
-    /// The cell that the official enumeration meets first, by which it is recorded.
+    /// The stored cell: the first of its hash in the official enumeration.
     stored: Cell,
     cost: Cost,
-    /// The channels of the vertices of the first cell of the network, in the order of those that are stored.
+    /// The channels of the vertices in the first cell of the network, in the order of the stored vertices.
     channels: Vec<usize>,
 }
 
