@@ -3,8 +3,8 @@
 //! Data flows one way, and so do the modules, each of which knows only those before it:
 //!
 //! ```text
-//! space ──► network ──► train ──► record ──► table ──► surrogate ──► search ──► verify ──► report
-//! (cells)   (plans)    (models)  (shards)   (rows)     (fits)       (trials)   (retrains)  (page)
+//! space ──► network ──► train ──► table ──► record ──► surrogate ──► search ──► verify ──► report
+//! (cells)   (plans)    (models)  (rows)    (shards)   (fits)       (trials)   (retrains)  (page)
 //! ```
 //!
 //! The keystone is the [`Oracle`](oracle::Oracle): a table, a surrogate and real training all answer the same question, how

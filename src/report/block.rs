@@ -36,7 +36,7 @@ pub(super) struct Section {
 impl Block {
     fn html(&self) -> String {
         match self {
-            Self::Paragraph(text) => paragraph(&capitalised(text)),
+            Self::Paragraph(text) => paragraph(text),
             Self::Table(grid, caption) => grid.html(caption),
             Self::Definitions(lines) => definitions(lines.iter().map(|(name, value)| (name, value))),
             Self::Figures(figures) => side_by_side(figures.iter().cloned()),
@@ -63,9 +63,20 @@ impl Section {
         Self { id: id.to_owned(), heading: heading.to_owned(), blocks }
     }
 
+    /// Begins the heading, paragraphs and captions with capital letters, as a page does.
+    pub(super) fn capitalised(mut self) -> Self {
+        self.heading = capitalised(&self.heading);
+        for block in &mut self.blocks {
+            if let Block::Paragraph(text) | Block::Table(_, text) = block {
+                *text = capitalised(text);
+            }
+        }
+        self
+    }
+
     /// Returns the section as [`document`](super::page::document) takes it.
     pub(super) fn html(&self) -> super::page::Section {
-        super::page::section(&self.id, &capitalised(&self.heading), self.blocks.iter().map(Block::html).collect())
+        super::page::section(&self.id, &self.heading, self.blocks.iter().map(Block::html).collect())
     }
 
     /// Formats the text of the section below an empty line and its heading, tables between empty lines; nothing if it has only what a page

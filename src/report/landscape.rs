@@ -22,7 +22,7 @@ pub fn landscape_page(landscape: &Landscape, title: &str, command: &str) -> Stri
     let pictures = [[plots::accuracy_by_flops, plots::noise_by_decile], [plots::autocorrelation, plots::accuracy_by_distance]];
     let pictures = pictures.map(|pair| Block::Figures(pair.map(|plot| plot(landscape)).into())).into();
     let mut parts = vec![Section::new("pictures", "The landscape", pictures)];
-    parts.extend(sections(landscape));
+    parts.extend(sections(landscape).map(Section::capitalised));
     parts.push(Section::new("repeat", "Repeat this analysis", vec![Block::Command(command.to_owned())]));
     document(title, "", &parts.iter().map(Section::html).collect::<Vec<_>>())
 }

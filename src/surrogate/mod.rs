@@ -500,7 +500,7 @@ mod tests {
         }
         assert_eq!(
             find("oracle").unwrap_err().to_string(),
-            "unknown surrogate `oracle` (known: random-forest, svr, gradient-boosting, ensemble)"
+            "unknown surrogate `oracle` (known: random-forest, svr, gradient-boosting, ensemble, perceptrons)"
         );
     }
 
