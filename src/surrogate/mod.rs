@@ -25,6 +25,7 @@ pub(crate) mod perceptron;
 pub mod quality;
 mod range;
 pub mod rule_classifier;
+mod standard;
 pub mod store;
 #[cfg(feature = "classic-ml")]
 mod svr;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::entry::restore;
-use super::svr::Feature;
+use super::standard::Feature;
 use super::{Entry, Error, Prediction, Rows, Surrogate};
 use crate::space::{Cell, Encoding, Space};
 use crate::statistics::number;

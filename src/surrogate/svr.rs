@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::entry::restore;
+use super::standard::{Feature, Standard};
 use super::{Entry, Error, Prediction, Rows, Surrogate};
-use crate::statistics::{mean, standard_deviation};
 
 /// Rows beyond this many are left out, drawn by the seed: the kernel of the fit is a dense square (72 MB at 3,000 rows), and
 /// its time grows faster than that (28 s at 10,000).
@@ -58,55 +58,6 @@ struct SupportVectors {
     offset: f32,
     /// The standardised support vectors, one feature of all of them after the other.
     support: Vec<f32>,
-}
-
-/// The range and the standardisation of a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Feature {
-    lowest: f32,
-    highest: f32,
-    standard: Standard,
-}
-
-impl Feature {
-    pub(super) fn fit(values: impl Iterator<Item = f32> + Clone) -> Self {
-        let lowest = values.clone().fold(f32::MAX, f32::min);
-        let highest = values.clone().fold(f32::MIN, f32::max);
-        Self { lowest, highest, standard: Standard::fit(values) }
-    }
-
-    pub(super) fn apply(self, value: f32) -> f32 {
-        self.standard.apply(value.max(self.lowest).min(self.highest))
-    }
-}
-
-/// The standardisation of a quantity: (value − centre) · factor.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Standard {
-    centre: f32,
-    /// 0 for what never varied.
-    factor: f32,
-}
-
-impl Standard {
-    #[expect(clippy::cast_possible_truncation, reason = "features and targets have seven digits")]
-    pub(super) fn fit(values: impl Iterator<Item = f32>) -> Self {
-        let values: Vec<f64> = values.map(f64::from).collect();
-        let varies = values.windows(2).any(|pair| pair[0].total_cmp(&pair[1]).is_ne());
-        let deviation = standard_deviation(&values).filter(|_| varies);
-        let factor = deviation.map_or(0.0, f64::recip) as f32;
-        Self { centre: mean(&values).unwrap_or(0.0) as f32, factor: if factor.is_finite() { factor } else { 0.0 } }
-    }
-
-    pub(super) fn apply(self, value: f32) -> f32 {
-        (value - self.centre) * self.factor
-    }
-
-    pub(super) fn undo(self, standardised: f32) -> f32 {
-        if self.factor > 0.0 { self.centre + standardised / self.factor } else { self.centre }
-    }
 }
 
 impl SupportVectors {
