@@ -40,22 +40,19 @@ impl Model {
     ) -> Result<(Self, Rows), Error> {
         let FitOptions { surrogate, features, benchmark, seed } = options;
         let of_cells = features.rows(&set.cells)?;
-        let (features, rows) = match warm {
-            None => (features.clone(), of_cells),
+        let (seen, rows) = match warm {
+            None => (features.clone(), of_cells.clone()),
             Some(warm) => {
                 let values = warm.choose(&set.hashes)?;
                 (features.clone().with_warm(warm.target), of_cells.with_column(&values.values)?)
             }
         };
-        let mut model = set.fit(surrogate, &features, &rows, *seed)?;
+        let mut model = set.fit(surrogate, &seen, &rows, *seed)?;
         if set.target.quantity == Quantity::ValidationAccuracy {
             let times = TrainingSet::new(table, Target { quantity: Quantity::TrainingTime, ..set.target });
             match times.and_then(|times| times.choose(&set.hashes)) {
                 Err(Error::NothingToLearn { .. } | Error::UnknownCell { .. }) => {}
-                times => {
-                    let (times, features) = (times?, &options.features);
-                    model = model.with_time(times.fit(surrogate, features, &features.rows(&times.cells)?, *seed)?)?;
-                }
+                times => model = model.with_time(times?.fit(surrogate, features, &of_cells, *seed)?)?,
             }
         }
         model.benchmark.clone_from(benchmark);

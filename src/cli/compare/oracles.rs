@@ -46,19 +46,20 @@ pub(super) fn tasks<'a>(
         epochs => epochs.iter().map(|epochs| Some(Epochs(*epochs))).collect(),
     };
     let pairs = sources.iter().flat_map(|source| epochs.iter().map(move |epochs| (source, *epochs)));
-    pairs.map(|(source, epochs)| Ok((task(source, epochs, &algorithms, arguments.truth)?, source))).collect()
+    pairs.map(|(source, epochs)| Ok((task(source, epochs, &algorithms, arguments)?, source))).collect()
 }
 
-fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], truth: Which) -> anyhow::Result<Task> {
+fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], arguments: &Arguments) -> anyhow::Result<Task> {
     match source {
         Source::Table { identity, table, costs, .. } => {
-            let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), truth));
+            let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), arguments.truth));
             let task = Task::on_table(table, (&on, identity), epochs, algorithms, judging, costs.as_ref());
             task.with_context(|| format!("could not search `{on}`"))
         }
-        Source::Models { file, identity, models, .. } => {
+        Source::Models { file, models } => {
             models.check_budget(file, epochs)?;
-            Ok(Task::on_models(models.accuracy(), models.setup(), &source.on(), identity.clone()))
+            let identity = models.identity(file, &arguments.models)?;
+            Ok(Task::on_models(models.accuracy(), models.setup(), &source.on(), identity))
         }
     }
 }

@@ -13,8 +13,8 @@ use super::models::{self, Models};
 use crate::cli;
 
 pub(in crate::cli) enum Source {
-    Table { folder: PathBuf, identity: String, table: Table, costs: Option<Costs> },
-    Models { file: PathBuf, identity: String, models: Models },
+    Table { folder: PathBuf, identity: String, table: Box<Table>, costs: Option<Costs> },
+    Models { file: PathBuf, models: Models },
 }
 
 impl Source {
@@ -25,13 +25,12 @@ impl Source {
         (cost, is_told): (Option<Cost>, bool),
     ) -> anyhow::Result<Self> {
         if on.is_file() {
-            let models = Models::open(&on, arguments)?;
-            return Ok(Self::Models { identity: models.identity(&on, arguments)?, file: on, models });
+            return Ok(Self::Models { models: Models::open(&on, arguments)?, file: on });
         }
         let benchmark = cli::benchmark::open(&on)?;
         let table = benchmark.table().context("could not read the benchmark")?;
         let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
-        Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table, costs })
+        Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table: Box::new(table), costs })
     }
 
     /// The source, as it was typed.

@@ -53,7 +53,7 @@ pub(super) struct Target {
 
 enum Kind {
     Source(Source),
-    Training { protocol: Protocol, data: Box<Data>, device: Device },
+    Training { protocol: Box<Protocol>, data: Box<Data>, device: Device },
 }
 
 impl Target {
@@ -192,7 +192,7 @@ fn training(arguments: &Arguments, epochs: Option<Epochs>) -> anyhow::Result<Tar
     let largest = protocol.budgets.last().copied().context("a protocol has budgets")?;
     let space = Space::nas_bench_101().with_max_vertices(arguments.models.max_vertices.into())?;
     let setup = Setup::new(space, epochs.unwrap_or(largest)).with_budgets(&protocol.budgets);
-    Ok(Target { setup, kind: Kind::Training { protocol, data: Box::new(data), device } })
+    Ok(Target { setup, kind: Kind::Training { protocol: Box::new(protocol), data: Box::new(data), device } })
 }
 
 fn protocol(arguments: &Arguments) -> anyhow::Result<(Protocol, Data)> {
