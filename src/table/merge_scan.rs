@@ -93,7 +93,12 @@ impl Sorted {
         Self::open_columns(benchmark, part, columns)
     }
 
-    fn open_columns(benchmark: &Benchmark, part: Part, columns: SchemaRef) -> Result<Self, Error> {
+    /// Opens the rows of a part as [`open`](Self::open) does, with columns of a schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) fn open_columns(benchmark: &Benchmark, part: Part, columns: SchemaRef) -> Result<Self, Error> {
         let identity = benchmark.identity();
         let files = benchmark.files(part)?;
         if let [file] = files.as_slice()

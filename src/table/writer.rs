@@ -65,14 +65,6 @@ pub fn write(file: &Path, records: &[Record], identity: Identity) -> Result<(), 
     })
 }
 
-/// Returns a Parquet file of no rows with these columns, for where there is none.
-pub(crate) fn no_rows(columns: SchemaRef) -> Vec<u8> {
-    let mut file = Vec::new();
-    let writer = ArrowWriter::try_new(&mut file, columns, None).expect("the schema has a form in Parquet");
-    writer.close().expect("memory takes every byte");
-    file
-}
-
 pub(crate) fn properties(identity: Identity) -> WriterProperties {
     metadata(identity).build()
 }

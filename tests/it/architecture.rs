@@ -43,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("csv", &["interchange", "cli"]),
     ("parquet", &["table", "interchange"]),
     ("polars", &["interchange/sql"]),
+    ("polars_expr", &["interchange/sql"]),
     ("polars_plan", &["interchange/sql"]),
     ("sqlparser", &["interchange/sql"]),
     // Formats of files.

@@ -16,6 +16,8 @@ use polars_plan::plans::expr_ir::ExprIR;
 use polars_plan::plans::{AExpr, IRAggExpr, IRFunctionExpr};
 use polars_plan::utils::has_aexpr;
 
+use super::rows::Rows;
+
 /// The operators of arithmetic. Whole numbers are divided towards zero as other engines divide them, and what that leaves has the sign of
 /// the first operand.
 const CHECKED: [Operator; 5] = [Operator::Plus, Operator::Minus, Operator::Multiply, Operator::FloorDivide, Operator::Modulus];
@@ -25,9 +27,12 @@ pub(super) fn checked(plan: LazyFrame) -> PolarsResult<DataFrame> {
     // What is simplified is computed before it can be checked, and what expressions share is made a column, which hides constants.
     let unchanged = OptFlags::SIMPLIFY_EXPR | OptFlags::COMM_SUBEXPR_ELIM;
     let optimizations = plan.get_current_optimizations().difference(unchanged);
-    plan.with_optimizations(optimizations)._collect_post_opt(|_, _, expressions, _| {
+    plan.with_optimizations(optimizations)._collect_post_opt(|_, plans, expressions, _| {
         for index in 0..expressions.len() {
             replace(Node(index), expressions);
+        }
+        for index in 0..plans.len() {
+            Rows::take_condition(plans.get_mut(Node(index)), expressions)?;
         }
         Ok(())
     })

@@ -6,39 +6,30 @@ mod arithmetic;
 mod error;
 mod grouping;
 mod naming;
+mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod typed;
 mod window;
 
 use std::any::Any;
-use std::path::PathBuf;
 
-use polars::io::HiveOptions;
-use polars::prelude::{
-    AnyValue, DataType, LazyFrame, PlRefPath, PlSmallStr, PolarsError, PolarsResult, ScanArgsParquet, ScanSources, SchemaRef,
-    TimeUnit, UnionArgs, UniqueKeepStrategy, by_name, col, concat, lit,
-};
+use polars::prelude::{AnyValue, DataType, LazyFrame, PlSmallStr, PolarsError, PolarsResult, SchemaRef, TimeUnit};
 use polars::sql::SQLContext;
 use serde_json::{Number, Value};
 
 use self::arithmetic::{BEYOND, checked};
 pub use self::error::Error;
+use self::rows::{Rows, table_error};
 use self::statement::{Question, question};
-use self::typed::{seen_type, typed};
 use crate::engine::panic_text;
-use crate::table::reader::{Reader, columns as columns_of};
-use crate::table::writer::no_rows;
-use crate::table::{Benchmark, Part, Status, Timestamp, columns};
+use crate::table::{Benchmark, Part, Timestamp, columns};
 use crate::unit::shortest_decimal;
 
 /// The name of the table with the rows that searches and surrogates see.
 const RECORDS: &str = "records";
 /// The name of the table with the rows of verification.
 const VERIFIED: &str = "verified";
-/// What makes a row unique.
-const KEY: [&str; 3] = ["module_hash", "epochs", "repeat"];
 
 /// The stack of the thread that answers; only what is used of it is ever taken.
 const STACK: usize = 256 << 20;
@@ -119,58 +110,21 @@ fn answer(benchmark: &Benchmark, sql: &str, most: usize) -> Result<(Frame, usize
 struct Table {
     name: &'static str,
     frame: LazyFrame,
-    /// The columns of the files.
+    /// The columns that queries see.
     columns: SchemaRef,
 }
 
 fn tables(benchmark: &Benchmark) -> Result<Vec<Table>, Error> {
-    let mut tables = vec![table(benchmark, RECORDS, Part::Recorded)?];
+    let table = |name, part| {
+        let rows = Rows::open(benchmark, part)?;
+        let broken = |error: PolarsError| Error::Sql { problem: problem(&error) };
+        Ok::<_, Error>(Table { name, columns: rows.schema().map_err(broken)?, frame: rows.scan().map_err(broken)? })
+    };
+    let mut tables = vec![table(RECORDS, Part::Recorded)?];
     if !benchmark.files(Part::Verified)?.is_empty() {
-        tables.push(table(benchmark, VERIFIED, Part::Verified)?);
+        tables.push(table(VERIFIED, Part::Verified)?);
     }
     Ok(tables)
-}
-
-/// Returns the rows of a part, each key once: of rows with one key that is kept which [`Benchmark::read`] keeps.
-fn table(benchmark: &Benchmark, name: &'static str, part: Part) -> Result<Table, Error> {
-    let files = benchmark.files(part)?;
-    let schema = columns_of(&files, benchmark.identity())?;
-    let mut lacks_column = false;
-    for file in &files {
-        let reader = Reader::open_all(file, benchmark.identity())?;
-        lacks_column |= schema.fields().iter().any(|column| reader.metadata.schema().column_with_name(column.name()).is_none());
-    }
-    let broken = |error: PolarsError| Error::Sql { problem: problem(&error) };
-    let mut frame = scan(&files, &no_rows(schema), lacks_column).map_err(broken)?;
-    let columns = frame.collect_schema().map_err(broken)?;
-    if files.len() > 1 {
-        // Rows that yield to others of their key come behind all others.
-        let yields = || col("status").cast(DataType::String).eq(lit(Status::Failed.name()));
-        let ordered =
-            concat([frame.clone().filter(yields().not()), frame.filter(yields())], UnionArgs::default()).map_err(broken)?;
-        frame = ordered.unique_stable(Some(by_name(KEY, true, false)), UniqueKeepStrategy::First);
-    }
-    Ok(Table { name, frame: typed(frame, &columns), columns })
-}
-
-/// `empty` is a file of no rows. `lacks_column`: a file of an older version has not all columns; then they are null.
-fn scan(files: &[PathBuf], empty: &[u8], lacks_column: bool) -> PolarsResult<LazyFrame> {
-    // A path is a path: no letter of it is a pattern, and no folder of it a column.
-    let mut arguments = ScanArgsParquet { glob: false, hive_options: HiveOptions::new_disabled(), ..ScanArgsParquet::default() };
-    let without_rows = |arguments: &ScanArgsParquet| {
-        let sources = ScanSources::Buffers([empty.to_vec().into()].into_iter().collect());
-        LazyFrame::scan_parquet_sources(sources, arguments.clone())
-    };
-    if files.is_empty() {
-        return without_rows(&arguments);
-    }
-    if lacks_column {
-        arguments.schema = Some(without_rows(&arguments)?.collect_schema()?);
-        arguments.allow_missing_columns = true;
-    }
-    let absolute = |file: &PathBuf| PlRefPath::try_from_pathbuf(std::path::absolute(file)?);
-    let paths = files.iter().map(absolute).collect::<PolarsResult<Vec<_>>>()?;
-    LazyFrame::scan_parquet_files(paths.into(), arguments)
 }
 
 fn collect(tables: &[Table], sql: &str, most: usize) -> PolarsResult<(Frame, usize)> {
@@ -194,12 +148,11 @@ fn collect(tables: &[Table], sql: &str, most: usize) -> PolarsResult<(Frame, usi
 fn describe(tables: &[Table], name: &str, most: usize) -> Result<(Frame, usize), Error> {
     let table = tables.iter().find(|table| table.name == name).ok_or_else(|| unknown_table(name, tables))?;
     let documented = columns();
-    let row = |(name, in_file): (&PlSmallStr, &DataType)| {
-        let seen = seen_type(name, in_file);
+    let row = |(name, seen): (&PlSmallStr, &DataType)| {
         let documented = documented.iter().find(|column| column.name == name.as_str());
         vec![
             name.as_str().into(),
-            type_name(seen.as_ref().unwrap_or(in_file)).into(),
+            type_name(seen).into(),
             documented.is_none_or(|column| column.is_nullable).into(),
             documented.map_or("", |column| column.unit).into(),
             documented.map_or("a column that was kept when its table was imported", |column| column.about).into(),
@@ -253,7 +206,10 @@ fn moment(since: i64, unit: TimeUnit, has_zone: bool) -> String {
 
 /// Says in our words what polars says.
 fn explain(error: PolarsError, tables: &[Table]) -> Error {
-    let innermost = innermost(error);
+    let innermost = match innermost(error) {
+        PolarsError::IO { error, .. } => return table_error(error),
+        other => other,
+    };
     let said = innermost.to_string();
     let column = match innermost {
         PolarsError::ColumnNotFound(_) | PolarsError::SchemaFieldNotFound(_) => between(&said, "\"", "\""),

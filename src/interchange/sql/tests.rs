@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::table::Status;
 use crate::table::fixture::{benchmark, records, with_divergence};
 use crate::table::{Record, columns};
 use crate::unit::{Accuracy, Parameters};
