@@ -48,6 +48,8 @@ pub mod file;
 
 pub mod frame;
 
+pub mod front;
+
 pub mod hex;
 
 pub mod unit;
@@ -63,6 +65,8 @@ pub mod oracle;
 pub mod dataset;
 
 pub mod network;
+
+pub mod objective;
 
 pub mod engine;
 

@@ -5,20 +5,50 @@
 
 use std::ops::ControlFlow;
 
-use crate::space::Cell;
+use serde::{Deserialize, Serialize};
+
+use crate::space::{Architecture, Cell, Spec};
 use crate::unit::{Accuracy, Epochs, Seconds};
 
-/// A cell and the budget at which to measure it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Proposal {
+/// An architecture and the budget at which to measure it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Candidate {
     /// What to measure.
-    pub cell: Cell,
+    pub architecture: Architecture,
+    /// The form in which the search has it, with the vertices that lie on no path from input to output; `None` if it is the
+    /// architecture itself. Oracles do not look at it.
+    pub spec: Option<Spec>,
     /// The training budget.
     pub epochs: Epochs,
 }
 
-/// The answer of an oracle to a proposal.
-#[derive(Clone, Copy, Debug, PartialEq)]
+impl Candidate {
+    /// A candidate whose form is the architecture itself.
+    #[must_use]
+    pub const fn new(architecture: Architecture, epochs: Epochs) -> Self {
+        Self { architecture, spec: None, epochs }
+    }
+
+    /// A candidate in the form that a search has it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if its input is not connected to its output.
+    #[must_use]
+    pub fn of_spec(spec: Spec, epochs: Epochs) -> Self {
+        let architecture = spec.prune().expect("a search asks for connected specs");
+        Self { architecture, spec: Some(spec), epochs }
+    }
+
+    /// Returns the form in which the search has it.
+    #[must_use]
+    pub fn spec(&self) -> Spec {
+        self.spec.unwrap_or_else(|| self.architecture.spec())
+    }
+}
+
+/// The answer of an oracle to a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The final validation accuracy; `None` if the training diverged.
     pub validation_accuracy: Option<Accuracy>,
@@ -38,13 +68,13 @@ pub struct Error {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// An event while proposals are measured. Positions count the proposals of an oracle from 0, in the order asked.
+/// An event while candidates are measured. Positions count the candidates of an oracle from 0, in the order asked.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// A part of a measurement is done: a fraction.
     Progressed(usize, f64),
     /// A measurement is finished.
-    Finished(usize, Proposal, Measurement),
+    Finished(usize, Candidate, Measurement),
 }
 
 /// A callback for events, from many threads at once. A break ends the measurements as soon as possible, with [`Interrupted`].
@@ -57,12 +87,18 @@ pub struct Interrupted;
 
 /// Measures cells. It takes many at once, so that a forest scores a batch and trainings run side by side.
 pub trait Oracle {
-    /// Measures the proposals, in their order.
+    /// Measures the candidates, in their order.
     ///
     /// # Errors
     ///
-    /// [`Error`] for the first proposal that could not be measured; a training that diverged is no error.
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error>;
+    /// [`Error`] for the first candidate that could not be measured; a training that diverged is no error.
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, Error>;
+
+    /// Whether it trains what it measures. Trainings that were asked for at once begin at once, and all of them count, also beyond the end
+    /// of a budget; of recorded and predicted ones those beyond it were never asked for.
+    fn is_training(&self) -> bool {
+        false
+    }
 }
 
 /// An oracle whose measurements are observed.
@@ -87,21 +123,29 @@ impl<O: std::fmt::Debug> std::fmt::Debug for Observed<'_, O> {
 }
 
 impl<O: Oracle> Oracle for Observed<'_, O> {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error> {
-        let measurements = self.oracle.measure(proposals)?;
-        for (proposal, measurement) in proposals.iter().zip(&measurements) {
-            let told = (self.observe)(Event::Finished(self.measured, *proposal, *measurement));
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, Error> {
+        let measurements = self.oracle.measure(candidates)?;
+        for (candidate, measurement) in candidates.iter().zip(&measurements) {
+            let told = (self.observe)(Event::Finished(self.measured, *candidate, *measurement));
             self.measured += 1;
             if told.is_break() {
-                return Err(Error { cell: proposal.cell, epochs: proposal.epochs, source: Box::new(Interrupted) });
+                return Err(Error { cell: candidate.architecture, epochs: candidate.epochs, source: Box::new(Interrupted) });
             }
         }
         Ok(measurements)
     }
+
+    fn is_training(&self) -> bool {
+        self.oracle.is_training()
+    }
 }
 
 impl<O: Oracle + ?Sized> Oracle for Box<O> {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, Error> {
-        (**self).measure(proposals)
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, Error> {
+        (**self).measure(candidates)
+    }
+
+    fn is_training(&self) -> bool {
+        (**self).is_training()
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use nasbench::dataset::DATASETS;
 use nasbench::engine::DEVICES;
 use nasbench::network::ENCODINGS;
+use nasbench::objective::{Direction, OBJECTIVES, Objective};
 use nasbench::search::ALGORITHMS;
 use nasbench::space::{MUTATIONS, OPERATIONS, SAMPLERS, SPACES, Space};
 use nasbench::surrogate::{SURROGATES, rule_classifier};
@@ -46,6 +47,8 @@ enum What {
     Operations,
     /// Encodings: cells as rows of numbers.
     Encodings,
+    /// Objectives: what searches minimise or maximise, and what limits are on.
+    Objectives,
     /// Mutations: random changes of a cell in a search.
     Mutations,
     /// Samplers: ways to draw random cells.
@@ -69,6 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         What::Spaces => spaces(),
         What::Operations => operations(),
         What::Encodings => encodings(),
+        What::Objectives => objectives(),
         What::Mutations => named(MUTATIONS.iter().map(|mutation| [mutation.name(), mutation.about(), mutation.source()])),
         What::Samplers => named(SAMPLERS.iter().map(|sampler| [sampler.name(), sampler.about(), sampler.source()])),
     };
@@ -78,11 +82,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn algorithms(format: Format) -> Table {
     // People read a line for each option, programs one for each algorithm.
     let between = if format == Format::Table { "\n" } else { " " };
-    let mut table = Table::new(&["name", "about", "options"], &["source", "defaults"]);
+    let mut table = Table::new(&["name", "objectives", "about", "options"], &["source", "defaults"]);
     for entry in ALGORITHMS {
         let defaults = (entry.defaults)();
         let options: Vec<_> = defaults.as_object().into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
-        table.push([entry.name.into(), entry.about.into(), options.join(between).into(), entry.source.into(), defaults]);
+        let objectives = if entry.needs_several_objectives { "several" } else { "one" };
+        let texts = [entry.name, objectives, entry.about, options.join(between).as_str(), entry.source].map(Value::from);
+        table.push(texts.into_iter().chain([defaults]).collect::<Vec<_>>());
     }
     table
 }
@@ -143,6 +149,15 @@ fn operations() -> Table {
     let mut table = Table::new(&["name", "about", "label"], &[]);
     for spec in OPERATIONS {
         table.push([Value::from(spec.name), spec.about.into(), spec.operation.label().into()]);
+    }
+    table
+}
+
+fn objectives() -> Table {
+    let mut table = Table::new(&["name", "better", "unit", "about"], &[]);
+    for Objective { name, about, unit, direction, .. } in OBJECTIVES {
+        let better = if *direction == Direction::Minimise { "less" } else { "more" };
+        table.push([*name, better, *unit, *about].map(Value::from));
     }
     table
 }

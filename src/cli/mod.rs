@@ -17,6 +17,7 @@ mod export;
 mod figures;
 mod fit;
 mod format;
+mod goals;
 #[cfg(feature = "sql")]
 mod guarded;
 mod images;

@@ -2,11 +2,14 @@
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use nasbench::compare::{ExactFront, REFERENCE};
+use nasbench::objective::{self, Goals, Limit};
 use nasbench::space::{Cell, ModuleHash, Operation, Space, prefix};
 use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Status, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
@@ -14,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{self, Format};
-use super::{Global, benchmark, sql};
+use super::{Global, benchmark, goals, sql};
 
 /// Maximum number of cells looked up in the files; more need the whole table.
 const MOST_LOOKED_UP: usize = 64;
@@ -58,7 +61,7 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
-#[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "sql"]))]
+#[command(group = clap::ArgGroup::new("question").required(true).args(["hash", "matrix", "edges", "cell", "best", "front", "sql"]))]
 pub(super) struct Arguments {
     /// The folder of a benchmark, such as `nasbench-run/benchmark` [default: the bundled one].
     #[arg(value_name = "BENCH")]
@@ -76,6 +79,15 @@ pub(super) struct Arguments {
     /// Printed names mean the same at the moment of `--stop`: `training_time` is `final_training_time`.
     #[arg(long, value_name = "COLUMN", default_value = RANKINGS[0].name, requires = "best", value_parser = columns())]
     by: String,
+
+    /// The exact Pareto front instead of given cells: of objectives, separated by commas, as in `error,parameters` (`nasbench list
+    /// objectives`). The error is that of validation, by the mean over the repeats of a cell.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["cells", "repeat", "seed", "stop", "best"])]
+    front: Vec<String>,
+
+    /// Limits for `--front`, separated by commas, as in `parameters<=5000,flops<=2e5`.
+    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', requires = "front")]
+    limit: Vec<Limit>,
 
     /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification), as in
     /// `select vertices, avg(final_test_accuracy) from records group by vertices`; `describe records` lists the columns.
@@ -157,6 +169,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         (Some(query), _) if arguments.unguarded => sql::print_unguarded(&benchmark, query, arguments.rows, arguments.format),
         (Some(query), _) => sql::print_guarded(&benchmark, query, arguments.rows, arguments.format),
         (None, Some(most)) => best(arguments, &benchmark, most.get()),
+        (None, None) if !arguments.front.is_empty() => front(arguments, &benchmark),
         (None, None) => cells(arguments, &benchmark, global),
     }
 }
@@ -168,6 +181,34 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
     let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
     let stop = arguments.stop.map(Stop::from).or(by.stop).unwrap_or(Stop::Final);
     print(&table.best(epochs, by, most)?, stop, Some(by), table.chance(), arguments.format)
+}
+
+/// Prints the exact front of some objectives.
+fn front(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
+    let objectives = arguments.front.iter().map(|name| objective::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let goals = Goals::new(objectives.clone(), arguments.limit.clone(), benchmark.skeleton()?)?;
+    let table = benchmark.table().context("could not read the benchmark")?;
+    let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
+    let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
+    let found = ExactFront::new(&table.measurements(epochs)?, goals)?;
+    let names: Vec<_> = objectives.iter().map(|objective| objective.name).collect();
+    let mut rows = format::Table::new(&[&["module_hash"], names.as_slice()].concat(), &["module_adjacency", "module_operations"]);
+    for (cell, values) in &found.cells {
+        let values = objectives.iter().zip(values).map(|(objective, value)| goals::printed(objective, *value));
+        let texts = [cell.adjacency_text(), cell.operations_text()].map(Value::from);
+        rows.push(std::iter::once(cell.hash().to_string().into()).chain(values).chain(texts).collect::<Vec<_>>());
+    }
+    let mut out = std::io::stdout().lock();
+    rows.print(arguments.format, &mut out)?;
+    if arguments.format == Format::Table {
+        let (cells, all, volume) = (found.cells.len(), table.len(), found.hypervolume);
+        writeln!(
+            out,
+            "\n{cells} of {all} cells at {epochs} epochs. Scaled so that the front reaches from 0 to 1 in each objective, its hypervolume to \
+             {REFERENCE} is {volume:.4}."
+        )?;
+    }
+    Ok(())
 }
 
 /// A requested cell.

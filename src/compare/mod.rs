@@ -9,12 +9,14 @@ mod cluster;
 mod conditions;
 mod curve;
 mod deconvolution;
+mod hypervolume;
 mod interval;
 mod judging;
 mod noise;
 mod outcome;
 mod pair;
 mod plan;
+mod problem;
 mod rank;
 mod run;
 mod run_log;
@@ -29,11 +31,13 @@ pub use checklist::{Item, checklist};
 pub use cluster::Clusters;
 pub use curve::{AnytimePoint, ExpectedRunningTime, Path, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
+pub use hypervolume::{ExactFront, FrontScale, REFERENCE};
 pub use interval::{RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use judging::Judging;
 pub use outcome::Outcome;
 pub use pair::Pair;
 pub use plan::{Competitor, Plan, Task};
+pub use problem::{PROBLEMS, Problem};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
@@ -43,7 +47,10 @@ pub use truth::{GroundTruth, Score, full_budget, set_up};
 use std::io;
 use std::path::PathBuf;
 
+use crate::front;
+use crate::objective;
 use crate::search;
+use crate::space::Cell;
 use crate::surrogate;
 use crate::unit::Epochs;
 
@@ -111,6 +118,18 @@ pub enum Error {
         /// The budget.
         epochs: Epochs,
     },
+    /// No cell keeps the limits.
+    #[error("no cell keeps the limits{}", nearest.as_ref().map_or_else(String::new, |(cell, violation)| format!(": `{cell}` comes nearest, and breaks them by {:.1} %", 100.0 * violation)))]
+    Limits {
+        /// The cell that comes nearest, and by how much it breaks them, in parts of their bounds.
+        nearest: Option<(Cell, f64)>,
+    },
+    /// What a cell is worth is not known.
+    #[error(transparent)]
+    Objective(#[from] objective::Error),
+    /// There is no front.
+    #[error(transparent)]
+    Front(#[from] front::Error),
     /// A model cannot judge the cells.
     #[error("could not predict what the cells are worth")]
     Model(#[from] surrogate::Error),

@@ -4,7 +4,8 @@ use rand::RngExt as _;
 use rand::seq::index::sample;
 use rayon::prelude::*;
 
-use super::{Deconvolved, Judging, NoisyMean, Score};
+use super::{Deconvolved, GroundTruth, Judging, NoisyMean, Score};
+use crate::space::Cell;
 use crate::statistics::{Estimate, KnownMean, mean, standard_deviation};
 use crate::table::{Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
@@ -36,17 +37,17 @@ pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Score, scored: &
 /// The number of simulated searches.
 const FLOOR_SEARCHES: u64 = 400;
 
-/// Simulates searches that measure one cell in `part` once, drawn at random, and take the one with the best validation accuracy seen.
-/// Returns their regrets, ascending. One in one is every cell: the floor.
-pub(super) fn regrets_of_one_in(part: usize, records: &Records<'_>, best: f64) -> Vec<f64> {
+/// Simulates searches that measure one cell in `part` once, drawn at random, and take the one with the best validation accuracy seen, or
+/// all on the front of what was seen. Returns their regrets, ascending. One in one is every cell: the floor.
+pub(super) fn regrets_of_one_in(part: usize, records: &Records<'_>, truth: &GroundTruth<'_>) -> Vec<f64> {
     let Records { table, epochs, judging, scored } = records;
     let shown = judging.shown(*epochs).map_or(u16::MAX, |(_, most)| most);
     let answers = |index: usize| -> Vec<f32> {
         let rows = table.repeats(index, *epochs).iter().filter(|row| row.repeat() < shown && row.status() != Status::Failed);
         rows.map(|row| row.at(Stop::Final).validation_accuracy.map_or(0.0, Accuracy::fraction)).collect()
     };
-    let known = scored.iter().map(|(index, score)| (answers(*index), *score));
-    let known: Vec<(Vec<f32>, f64)> = known.filter(|(answers, _)| !answers.is_empty()).collect();
+    let known = scored.iter().map(|(index, score)| (answers(*index), *score, &table.cells()[*index]));
+    let known: Vec<(Vec<f32>, f64, &Cell)> = known.filter(|(answers, ..)| !answers.is_empty()).collect();
     let search = |number: u64| {
         let mut rng = Seed(number).derive("floor").rng();
         let places: Vec<usize> = if part == 1 {
@@ -55,8 +56,11 @@ pub(super) fn regrets_of_one_in(part: usize, records: &Records<'_>, best: f64) -
             sample(&mut rng, known.len(), known.len().div_ceil(part)).into_vec()
         };
         let asked = places.into_iter().map(|place| &known[place]);
-        let seen = asked.map(|(answers, score)| (answers[rng.random_range(0..answers.len())], *score));
-        seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, score)| best - score)
+        let seen = asked.map(|(answers, score, cell)| (answers[rng.random_range(0..answers.len())], *score, *cell));
+        match &truth.front {
+            Some(front) => front.lack_of_seen(seen.map(|(answer, _, cell)| (cell, answer))).ok(),
+            None => seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, score, _)| truth.best() - score),
+        }
     };
     let mut regrets: Vec<f64> = (0..FLOOR_SEARCHES).into_par_iter().filter_map(search).collect();
     regrets.sort_unstable_by(f64::total_cmp);

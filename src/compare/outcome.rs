@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::GroundTruth;
+use super::{Error, GroundTruth};
 use crate::search::{History, Redraws, Trial};
 use crate::table::Incumbent;
 use crate::unit::Seconds;
@@ -27,21 +27,31 @@ pub struct Outcome {
 
 impl Outcome {
     /// Judges a search by the ground truth.
-    pub(super) fn new(history: &History, truth: &GroundTruth<'_>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As [`ExactFront::steps`](super::ExactFront::steps), for several objectives.
+    pub(super) fn new(history: &History, truth: &GroundTruth<'_>) -> Result<Self, Error> {
         let spent: Vec<_> = history.spent().collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let step = |(position, trial): (usize, Trial)| Incumbent {
+        let step = |(position, trial, regret): (usize, Trial, f64)| Incumbent {
             trial: count(position + 1),
             evaluations: spent[position].0,
             time: spent[position].1,
             cell: trial.cell(),
-            epochs: trial.proposal.epochs,
+            epochs: trial.candidate.epochs,
             validation_accuracy: trial.measurement.validation_accuracy,
-            regret: truth.regret(&trial.proposal.cell),
+            regret,
         };
         let (evaluations, time) = spent.last().copied().unwrap_or_default();
-        let steps = history.incumbents().into_iter().map(step).collect();
+        let incumbents: Vec<(usize, Trial, f64)> = if let Some(front) = &truth.front {
+            front.steps(&history.trials)?.into_iter().map(|(at, lack)| (at, history.trials[at], lack)).collect()
+        } else {
+            let regret = |(at, trial): (usize, Trial)| (at, trial, truth.regret(&trial.candidate.architecture));
+            history.incumbents().into_iter().map(regret).collect()
+        };
+        let steps = incumbents.into_iter().map(step).collect();
         let distinct_cells = Some(count(history.distinct_cells()));
-        Self { trials: count(spent.len()), distinct_cells, evaluations, time, steps, redraws: history.redraws }
+        Ok(Self { trials: count(spent.len()), distinct_cells, evaluations, time, steps, redraws: history.redraws })
     }
 }

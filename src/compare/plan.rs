@@ -134,8 +134,15 @@ impl Task {
 
     /// What makes two tasks the same, whatever they are called.
     pub(super) fn identity(&self) -> String {
-        let Setup { space, epochs, budgets, pool, .. } = &self.setup;
+        let Setup { space, epochs, budgets, goals, pool, .. } = &self.setup;
         let mut identity = json!({ "oracle": self.oracle, "space": format!("{space:?}"), "epochs": epochs, "budgets": budgets });
+        // Without them a task is that of before.
+        if goals.objectives().len() > 1 {
+            identity["objectives"] = goals.objectives().iter().map(|objective| objective.name).collect();
+        }
+        if !goals.limits().is_empty() {
+            identity["limits"] = goals.limits().iter().map(ToString::to_string).collect();
+        }
         if let Some(pool) = pool {
             identity["pool"] = json!({ "cells": pool.len(), "digest": pool.digest() });
         }
@@ -206,7 +213,7 @@ impl Plan {
                 return Err(Error::Twice { name: competitor.name() });
             }
             for task in &self.tasks {
-                (competitor.entry.build)(&competitor.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
+                competitor.entry.searcher(&competitor.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
                     Error::Search { name: competitor.name(), task: task.name.clone(), source: Box::new(source) }
                 })?;
             }

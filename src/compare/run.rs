@@ -115,7 +115,7 @@ pub fn run<O: Oracle>(
         let history = search_once(plan, task, competitor, seed, &mut oracle)?;
         let took = Seconds(started.elapsed().as_secs_f64());
         let (task_name, competitor_name) = (tasks[task].clone(), competitors[competitor].clone());
-        let outcome = Outcome::new(&history, truths[task]);
+        let outcome = Outcome::new(&history, truths[task])?;
         let new = LoggedRun { task: task_name, competitor: competitor_name, run, took, outcome };
         kept.append(&new)?;
         finished();
@@ -323,11 +323,11 @@ mod tests {
             let steps: Vec<_> = run.outcome.steps.iter().map(|step| (step.trial as usize - 1, step.cell)).collect();
             assert_eq!(steps, history.incumbents().iter().map(|(at, trial)| (*at, trial.cell())).collect::<Vec<_>>());
             // Trainings of 4 and 12 epochs are paid for like any other.
-            let epochs: u32 = history.trials.iter().map(|trial| u32::from(trial.proposal.epochs.0)).sum();
+            let epochs: u32 = history.trials.iter().map(|trial| u32::from(trial.candidate.epochs.0)).sum();
             assert!((run.outcome.evaluations - f64::from(epochs) / 108.0).abs() < 1e-9);
             let time: f64 = history.trials.iter().map(|trial| trial.measurement.training_time.unwrap().0).sum();
             assert!((run.outcome.time.unwrap().0 - time).abs() < 1e-9);
-            assert!(history.trials.iter().any(|trial| trial.proposal.epochs < Epochs(108)));
+            assert!(history.trials.iter().any(|trial| trial.candidate.epochs < Epochs(108)));
             assert_eq!(run.outcome.distinct_cells.map(|cells| cells as usize), Some(history.distinct_cells()));
             assert!(history.distinct_cells() < history.trials.len(), "winners are trained again with more epochs");
             for step in &run.outcome.steps {

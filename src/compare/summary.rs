@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::aggregate::Aggregate;
 use super::curve::{self, AnytimePoint, ExpectedRunningTime, Path};
+use super::hypervolume::{ExactFront, FrontScale};
 use super::interval::interquartile_mean_interval;
 use super::judging::Judging;
 use super::pair::{Pair, every_two, many_to_one};
@@ -64,6 +65,9 @@ pub struct OnTask {
     pub caveat: Option<String>,
     /// The score of the best cell.
     pub best: f64,
+    /// The exact front, where searches have several objectives: then a regret is the part of its hypervolume that a search lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub front: Option<FrontScale>,
     /// Which repeats searches are shown, and cells are judged by.
     pub judging: Judging,
     /// The interquartile mean regret of asking for every cell once and taking the one that looked best: an algorithm below it was lucky.
@@ -232,9 +236,11 @@ impl OnTask {
 }
 
 fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &GroundTruth<'_>) -> OnTask {
-    let regret_of = |share| truth.best() - truth.threshold(share);
     let floor = interquartile_mean_interval(&[&truth.floor], &mut plan.seed.derive("intervals of the floor").rng());
-    let goal = Goal::above(floor.map_or(0.0, |floor| floor.value), GOALS.map(|share| Goal { share, regret: regret_of(share) }));
+    let goal = Goal::above(
+        floor.map_or(0.0, |floor| floor.value),
+        GOALS.map(|share| Goal { share, regret: truth.regret_within(share) }),
+    );
     let pairs = pairs(plan, task, by_algorithm);
     let each = plan.competitors.par_iter().zip(by_algorithm);
     OnTask {
@@ -242,6 +248,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &GroundT
         judged_by: truth.judged_by,
         caveat: truth.caveat.clone(),
         best: truth.best(),
+        front: truth.front.as_ref().map(ExactFront::scale),
         judging: truth.judging,
         optimum: truth.optimum,
         floor,
@@ -249,7 +256,7 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &GroundT
         divergence: truth.divergence,
         pool: task.setup.pool.as_ref().map(ToString::to_string),
         goal,
-        middle: regret_of(0.5),
+        middle: truth.regret_within(0.5),
         budgets: truth.agreements(&task.setup.budgets),
         algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal.regret)).collect(),
         against_baseline: many_to_one(&pairs, plan.baseline),

@@ -5,13 +5,15 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::noise::{self, Records};
-use super::{Error, Judging};
+use super::{Error, ExactFront, Judging};
+use crate::objective::Goals;
+use crate::oracle::Measurement;
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
 use crate::statistics::{Estimate, RankCorrelation, number};
-use crate::surrogate::Model;
+use crate::surrogate::{Model, Prediction};
 use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table, mean_accuracy};
-use crate::unit::Epochs;
+use crate::unit::{Accuracy, Epochs, Seconds};
 
 /// What the score of a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -145,6 +147,8 @@ pub struct GroundTruth<'a> {
     pub divergence: Divergence,
     /// Why the truth itself is doubtful, in a clause; `None` if it is not.
     pub caveat: Option<String>,
+    /// The exact front, where searches have several objectives: then a regret is the part of its hypervolume that a search lacks.
+    pub front: Option<ExactFront>,
     /// By the fingerprint of the cell, whatever the numbering of its vertices.
     scores: FxHashMap<u64, f64>,
     /// All scores, descending: at least one.
@@ -158,7 +162,7 @@ impl<'a> GroundTruth<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoTruth`] if no such cell has an accuracy.
+    /// [`Error::NoTruth`] if no such cell has an accuracy, [`Error::Limits`] if none keeps the limits.
     ///
     /// # Source
     ///
@@ -170,7 +174,15 @@ impl<'a> GroundTruth<'a> {
         let mean_of = |(index, cell): (usize, &Cell)| {
             Some((index, judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell))?))
         };
-        let means: Vec<(usize, Mean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
+        let mut means: Vec<(usize, Mean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
+        let measured = |index: usize, mean: f64| {
+            let time = || table.answer(index, epochs, judging.judged()).ok()?.end.training_time;
+            (table.cells()[index], measurement(mean, time().map(|time| Seconds(time.value))))
+        };
+        let mut judged: Vec<(Cell, Measurement)> = means.par_iter().map(|(index, mean)| measured(*index, mean.value)).collect();
+        let keeps = keeping(&judged, &setup.goals)?;
+        retain(&mut means, &keeps);
+        retain(&mut judged, &keeps);
         let counts = || means.iter().map(|(_, mean)| mean.repeats);
         let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
         let mut divergence = Divergence::default();
@@ -183,24 +195,48 @@ impl<'a> GroundTruth<'a> {
         let of_cells = scored.iter().map(|(index, score)| (table.cells()[*index].fingerprint(), *score)).collect();
         let sorted = descending(scored.iter().map(|(_, score)| *score).collect(), epochs)?;
         let optimum = noise::optimum(table, epochs, judged_by, &scored);
+        let front = exact_front(&judged, &setup.goals)?;
+        let optimum = optimum.filter(|_| front.is_none());
         let records = Records { table, epochs, judging, scored };
-        let floor = noise::regrets_of_one_in(1, &records, sorted[0]);
-        let (caveat, records) = (None, Some(records));
-        Ok(Self { judged_by, judging, repeats, floor, optimum, divergence, caveat, scores: of_cells, sorted, records })
+        let mut truth = Self {
+            judged_by,
+            judging,
+            repeats,
+            floor: Vec::new(),
+            optimum,
+            divergence,
+            caveat: None,
+            front,
+            scores: of_cells,
+            sorted,
+            records: Some(records),
+        };
+        truth.floor = truth.regrets_of_one_in(1);
+        Ok(truth)
     }
 
     /// Takes what a model predicts of all cells that a search can find, without noise.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none.
+    /// [`Error::Model`] if the model cannot predict one of them, [`Error::NoTruth`] if there are none, [`Error::Limits`] if none keeps
+    /// the limits.
     ///
     /// # Source
     ///
     /// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
-    pub fn of_model(model: &Model, cells: &[Cell]) -> Result<Self, Error> {
+    pub fn of_model(model: &Model, cells: &[Cell], goals: &Goals) -> Result<Self, Error> {
         let predictions = model.predict_all(cells)?;
-        let predicted: Vec<f64> = predictions.iter().map(|prediction| f64::from(prediction.mean.clamp(0.0, 1.0))).collect();
+        let predicted = |(cell, prediction): (&Cell, &Prediction)| {
+            let accuracy = f64::from(prediction.mean.clamp(0.0, 1.0));
+            (*cell, measurement(accuracy, None), accuracy)
+        };
+        let predicted: Vec<(Cell, Measurement, f64)> = cells.iter().zip(&predictions).map(predicted).collect();
+        let mut judged: Vec<(Cell, Measurement)> = predicted.iter().map(|(cell, measurement, _)| (*cell, *measurement)).collect();
+        let mut predicted: Vec<f64> = predicted.into_iter().map(|(_, _, accuracy)| accuracy).collect();
+        let keeps = keeping(&judged, goals)?;
+        retain(&mut judged, &keeps);
+        retain(&mut predicted, &keeps);
         Ok(Self {
             judged_by: Score::PredictedValidationAccuracy,
             judging: Judging::All,
@@ -209,7 +245,8 @@ impl<'a> GroundTruth<'a> {
             optimum: None,
             divergence: Divergence::default(),
             caveat: model.fitted_range.outside(cells),
-            scores: cells.iter().map(Cell::fingerprint).zip(predicted.iter().copied()).collect(),
+            front: exact_front(&judged, goals)?,
+            scores: judged.iter().map(|(cell, _)| cell.fingerprint()).zip(predicted.iter().copied()).collect(),
             sorted: descending(predicted, model.target.epochs)?,
             records: None,
         })
@@ -227,12 +264,16 @@ impl<'a> GroundTruth<'a> {
         self.sorted[0]
     }
 
-    /// Returns the lowest score among a share of the cells, the best ones: at least one.
+    /// Returns the largest regret among a share of the cells, the best ones: at least one. Of an exact front the share itself, of the
+    /// hypervolume.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, clamped to it")]
-    pub fn threshold(&self, share: f64) -> f64 {
+    pub fn regret_within(&self, share: f64) -> f64 {
+        if self.front.is_some() {
+            return share;
+        }
         let count = (share * number(self.sorted.len())).ceil() as usize;
-        self.sorted[count.clamp(1, self.sorted.len()) - 1]
+        self.best() - self.sorted[count.clamp(1, self.sorted.len()) - 1]
     }
 
     /// Returns how far the score of a cell is from that of the best one, an unknown score counting as 0.
@@ -245,7 +286,7 @@ impl<'a> GroundTruth<'a> {
     /// ascending; empty without a table.
     #[must_use]
     pub fn regrets_of_one_in(&self, part: usize) -> Vec<f64> {
-        self.records.as_ref().map_or_else(Vec::new, |records| noise::regrets_of_one_in(part, records, self.best()))
+        self.records.as_ref().map_or_else(Vec::new, |records| noise::regrets_of_one_in(part, records, self))
     }
 
     /// Measures how well one training at each budget ranks the cells of the larger ones; empty without a table.
@@ -268,6 +309,33 @@ impl<'a> GroundTruth<'a> {
         };
         pairs.map(between).collect()
     }
+}
+
+fn measurement(accuracy: f64, training_time: Option<Seconds>) -> Measurement {
+    #[expect(clippy::cast_possible_truncation, reason = "an accuracy in single precision, as searches see it")]
+    let validation_accuracy = Accuracy::from_fraction(accuracy as f32);
+    Measurement { validation_accuracy, training_time }
+}
+
+/// Returns for each cell whether it keeps the limits.
+fn keeping(judged: &[(Cell, Measurement)], goals: &Goals) -> Result<Vec<bool>, Error> {
+    let violation = |(cell, measurement): &(Cell, Measurement)| goals.violation(cell, measurement);
+    let violations: Vec<f64> = judged.par_iter().map(violation).collect::<Result<_, _>>()?;
+    let keeps: Vec<bool> = violations.iter().map(|violation| *violation <= 0.0).collect();
+    if !keeps.contains(&true) && !judged.is_empty() {
+        let nearest = violations.iter().zip(judged).min_by(|one, other| one.0.total_cmp(other.0));
+        return Err(Error::Limits { nearest: nearest.map(|(violation, (cell, _))| (*cell, *violation)) });
+    }
+    Ok(keeps)
+}
+
+fn retain<T>(values: &mut Vec<T>, keeps: &[bool]) {
+    let mut keeps = keeps.iter();
+    values.retain(|_| keeps.next().is_some_and(|keeps| *keeps));
+}
+
+fn exact_front(judged: &[(Cell, Measurement)], goals: &Goals) -> Result<Option<ExactFront>, Error> {
+    (goals.objectives().len() > 1).then(|| ExactFront::new(judged, goals.clone())).transpose()
 }
 
 /// Sorts scores, the best first.
@@ -383,10 +451,9 @@ mod tests {
     fn a_share_of_the_cells_is_at_least_one() {
         let (table, cells) = fixture::table();
         let truth = GroundTruth::of_table(&table, &fixture::task(108).setup, Judging::All).unwrap();
-        assert!((truth.threshold(0.0) - truth.best()).abs() < 1e-12);
-        assert!((truth.threshold(1e-9) - truth.best()).abs() < 1e-12);
-        let better = |threshold: f64| cells.iter().filter(|cell| truth.score(cell).unwrap() >= threshold).count();
-        assert!(better(truth.threshold(0.1)) >= 10 && better(truth.threshold(1.0)) == cells.len());
+        assert!(truth.regret_within(0.0).abs() < 1e-12 && truth.regret_within(1e-9).abs() < 1e-12);
+        let within = |regret: f64| cells.iter().filter(|cell| truth.regret(cell) <= regret).count();
+        assert!(within(truth.regret_within(0.1)) >= 10 && within(truth.regret_within(1.0)) == cells.len());
     }
 
     #[test]
@@ -408,7 +475,7 @@ mod tests {
     #[test]
     fn the_truth_of_a_model_is_what_it_predicts_however_a_cell_is_numbered() {
         let (model, cells) = fixture::model();
-        let truth = GroundTruth::of_model(&model, &cells).unwrap();
+        let truth = GroundTruth::of_model(&model, &cells, &Goals::default()).unwrap();
         assert_eq!((truth.judged_by, truth.caveat.clone()), (Score::PredictedValidationAccuracy, None));
         let predictions = model.predict_all(&cells).unwrap();
         let best = predictions.iter().map(|prediction| prediction.mean).fold(0.0, f32::max);
@@ -425,10 +492,10 @@ mod tests {
         let larger = fixture::space().with_max_vertices(5).unwrap().cells().unwrap();
         let expected =
             "2441 of 2532 cells are outside the fitted range (2 to 4 vertices and 1 to 6 edges): the model extrapolates there";
-        assert_eq!(GroundTruth::of_model(&model, &larger).unwrap().caveat.unwrap(), expected);
+        assert_eq!(GroundTruth::of_model(&model, &larger, &Goals::default()).unwrap().caveat.unwrap(), expected);
         let unknown = larger.iter().find(|cell| cell.vertices() == 5).unwrap();
         assert!(truth.score(unknown).is_none() && (truth.regret(unknown) - truth.best()).abs() < 1e-12);
         assert!(truth.agreements(&[Epochs(4), Epochs(108)]).is_empty());
-        assert!(matches!(GroundTruth::of_model(&model, &[]), Err(Error::NoTruth { epochs: Epochs(108) })));
+        assert!(matches!(GroundTruth::of_model(&model, &[], &Goals::default()), Err(Error::NoTruth { epochs: Epochs(108) })));
     }
 }

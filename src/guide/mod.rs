@@ -17,5 +17,8 @@ pub mod predict {}
 #[doc = include_str!("compare.md")]
 pub mod compare {}
 
+#[doc = include_str!("objectives.md")]
+pub mod objectives {}
+
 #[doc = include_str!("train.md")]
 pub mod train {}

@@ -22,7 +22,7 @@ use crate::space::{Cell, ModuleHash, Space};
 use crate::table::{self, Benchmark, Manifest, Part, Record, Table, Timestamp};
 use crate::train::Protocol;
 use crate::unit::{Epochs, Seconds, Seed};
-use crate::verify::{self, Candidate, Role, Verification};
+use crate::verify::{self, Contender, Role, Verification};
 use crate::{network, search, space, surrogate, train};
 use searching::Searched;
 
@@ -260,7 +260,7 @@ impl<'a> Run<'a> {
         let cells: Vec<_> = roles.iter().map(|(_, cell)| *cell).collect();
         let predicted = fitted.predict(&cells)?;
         let candidates: Vec<_> =
-            roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Candidate { role, cell, predicted }).collect();
+            roles.into_iter().zip(predicted).map(|((role, cell), predicted)| Contender { role, cell, predicted }).collect();
         let compare = |records: &[Record]| verify::compare(&candidates, records, self.top, self.sources.skeleton.classes);
         let (records, _) = self.record(Part::Verified, &cells, &[self.top], verify::repeats(), observe)?;
         let Some(chosen) = verify::choose(&compare(&records)) else { return Ok(compare(&records)) };

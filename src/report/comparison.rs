@@ -8,7 +8,9 @@ use super::grid::{Grid, tabulate};
 use super::page::document;
 use super::pairs::{against_baseline, equals, fine, pairs, pairs_of};
 use super::plot::{comparison, ranks};
-use crate::compare::{Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Summary};
+use crate::compare::{
+    Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, FrontScale, Item, LEVEL, OnTask, Pair, Summary,
+};
 use crate::print;
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
@@ -105,7 +107,8 @@ fn by_budget(summaries: &[(String, &Summary)]) -> Vec<Block> {
             .right("budget", |(budget, _)| budget)
             .right("interquartile mean", |(_, result)| print::interval(result.interquartile_mean, fine))
             .grid;
-        let caption = "interquartile mean of the final regrets in percentage points, with its 95 % interval";
+        let unit = if task.front.is_some() { "percent of the exact front's hypervolume" } else { "percentage points" };
+        let caption = format!("interquartile mean of the final regrets in {unit}, with its 95 % interval");
         Block::Table(grid, format!("{}: {caption}", task.name))
     };
     let note = "Runs of one number share their seed, so that those of a smaller budget are mostly the beginnings of those of a larger one: \
@@ -142,6 +145,9 @@ fn results(task: &OnTask) -> Vec<Block> {
          is followed by another",
         100.0 * task.goal.share
     );
+    if let Some(front) = &task.front {
+        return fronts(task, front);
+    }
     let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
     let best = format!(
         "The best cell has a {} of {} %{of}. The best {} % of the cells have a regret of at most {} percentage points, the \
@@ -155,6 +161,39 @@ fn results(task: &OnTask) -> Vec<Block> {
             + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
     );
     let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([best]).chain(task.remarks());
+    sentences.map(Block::Paragraph).chain([Block::Table(algorithms(task), caption)]).collect()
+}
+
+/// Reports searches for several objectives.
+fn fronts(task: &OnTask, front: &FrontScale) -> Vec<Block> {
+    let goal = 100.0 * task.goal.share;
+    let caption = format!(
+        "The mean number of different cells that a run asked for; the part of the hypervolume of the exact front that a run lacks, in \
+         percent: interquartile mean with its 95 % interval, median, mean; then how many runs lacked at most {goal} % at any time, and \
+         what that costs if a run that failed is followed by another"
+    );
+    let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
+    let list = |values: &[f64]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let limits = if front.limits.is_empty() { String::new() } else { format!(" with {}", front.limits.join(", ")) };
+    let about = format!(
+        "The exact front of {}{limits} has {} cells, by the {} of each{of}. Scaled so that ({}) becomes 0 and ({}) becomes 1, as values are \
+         minimised, its hypervolume to the reference point {} in each is {:.4}. A search is judged by the front of what it saw, measured \
+         anew by what cells are judged by.{}",
+        front.objectives.join(" × "),
+        front.cells,
+        task.judged_by.name(),
+        list(&front.ideal),
+        list(&front.nadir),
+        front.reference,
+        front.hypervolume,
+        task.floor.map_or_else(String::new, |floor| {
+            let [value, low, high] = [floor.value, floor.low, floor.high].map(fine);
+            format!(
+                " Asking for every cell once and taking the front of what was seen lacks {value} % [{low}, {high}]: this is the floor."
+            )
+        })
+    );
+    let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([about]).chain(task.remarks());
     sentences.map(Block::Paragraph).chain([Block::Table(algorithms(task), caption)]).collect()
 }
 
@@ -345,6 +384,7 @@ mod tests {
             judged_by: Score::MeanTestAccuracy,
             caveat: None,
             best: 0.943,
+            front: None,
             judging: Judging::All,
             optimum: Some(Estimate { value: 0.938, low: 0.936, high: 0.94 }),
             floor: Some(Estimate { value: 0.002, low: 0.0019, high: 0.0021 }),

@@ -182,7 +182,7 @@ impl SearchRun {
 
     /// The number of different cells that it asked about.
     pub(super) fn distinct_cells(&self) -> usize {
-        self.history.trials.iter().map(|trial| trial.proposal.cell.fingerprint()).collect::<HashSet<_>>().len()
+        self.history.trials.iter().map(|trial| trial.candidate.architecture.fingerprint()).collect::<HashSet<_>>().len()
     }
 }
 

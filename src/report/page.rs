@@ -171,13 +171,13 @@ fn searches(report: &Report) -> String {
             },
         ));
     }
-    let abouts = definitions(report.searches.iter().map(|search| (search.history.algorithm, search.about)));
+    let abouts = definitions(report.searches.iter().map(|search| (search.history.algorithm.as_str(), search.about)));
     let best = report.records.best().map(|(_, validation)| validation);
     let figure = figures::trajectories(&report.searches, best).map(|figure| drawn(&figure)).unwrap_or_default();
     let table = tables::searches(&report.searches).html("Searches on the surrogate");
     let found = report.searches.iter().filter_map(|search| {
         let step = *search.steps().last()?;
-        Some(card(step.cell, search.history.algorithm, &format!("predicted {}", step.predicted)))
+        Some(card(step.cell, &search.history.algorithm, &format!("predicted {}", step.predicted)))
     });
     let found = cards("What they found", found);
     format!("<div class=\"pair\">\n{figure}<div>\n{abouts}{found}</div>\n</div>\n{table}")
@@ -342,7 +342,7 @@ mod tests {
         report.surrogates.validation = hostile.to_owned();
         report.surrogates.models[0].0 = hostile;
         report.surrogates.judge = Some(sample::judge(hostile));
-        (report.searches[0].history.algorithm, report.searches[0].about) = (hostile, hostile);
+        (report.searches[0].history.algorithm, report.searches[0].about) = (hostile.to_owned(), hostile);
         report.verification.verdict.as_mut().unwrap().text = hostile.to_owned();
         report.verification.training = hostile.to_owned();
         let page = report.page();

@@ -85,7 +85,7 @@ pub(super) fn surrogates(surrogates: &Surrogates) -> Grid {
 
 pub(super) fn searches(searches: &[SearchRun]) -> Grid {
     tabulate(searches)
-        .left("search", |search| search.history.algorithm)
+        .left("search", |search| search.history.algorithm.as_str())
         .right("evaluations", |search| search.history.trials.len())
         .right("distinct cells", SearchRun::distinct_cells)
         .right("best predicted %", |search| print::accuracy(search.steps().last().map(|step| step.predicted)))

@@ -1,8 +1,8 @@
 //! The archive of the cells that a search has asked about, so that a model-based one asks about new ones only.
 
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 
+use super::SearchRng;
 use super::pool::Region;
 use crate::space::{Sampler, Spec};
 
@@ -25,7 +25,7 @@ impl Archive {
     }
 
     /// Draws a cell that was not seen, and from now on was; `None` if the space seems to have no other.
-    pub(super) fn draw(&mut self, region: &Region, sampler: Sampler, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    pub(super) fn draw(&mut self, region: &Region, sampler: Sampler, rng: &mut SearchRng) -> Option<Spec> {
         region.draw_new(sampler, MOST_DRAWS, rng, |spec| self.insert(spec))
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::pool::Region;
-use super::{Error, Searcher, Setup, Trial, check_option};
-use crate::oracle::Proposal;
+use super::{Error, SearchRng, Searcher, Setup, Trial, check_option};
+use crate::oracle::Candidate;
 use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
@@ -60,8 +59,7 @@ pub(super) struct Brackets {
     rung: usize,
     /// The winners of the rung before that have yet to be asked about.
     waiting: VecDeque<Spec>,
-    /// Those of this rung that were asked about, and then what they reached.
-    asked: VecDeque<Spec>,
+    /// How many of this rung were asked about, and what they reached.
     started: usize,
     reached: Vec<(Spec, f32)>,
 }
@@ -75,8 +73,7 @@ impl Brackets {
     pub(super) fn new(algorithm: &'static str, setup: &Setup, eta: usize, sizes: Sizes) -> Result<Self, Error> {
         check_option(algorithm, "eta", &eta, (2..=1_000).contains(&eta), "2 to 1000")?;
         let rungs = (0..setup.budgets.len()).rev().map(|s| bracket(&setup.budgets, eta, s, sizes)).collect();
-        let (waiting, asked) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { rungs, bracket: 0, rung: 0, waiting, asked, started: 0, reached: Vec::new() })
+        Ok(Self { rungs, bracket: 0, rung: 0, waiting: VecDeque::new(), started: 0, reached: Vec::new() })
     }
 
     /// Keeps the first bracket only, which has all budgets.
@@ -90,26 +87,17 @@ impl Brackets {
     }
 
     /// Proposes what the rung still lacks, at most `room`; `draw` makes new cells for a first rung.
-    pub(super) fn ask(&mut self, room: usize, mut draw: impl FnMut() -> Spec) -> Vec<Proposal> {
+    pub(super) fn ask(&mut self, room: usize, mut draw: impl FnMut() -> Spec) -> Vec<Candidate> {
         let Rung { epochs, size } = self.rung();
         let count = room.min(size - self.started);
         self.started += count;
-        let mut proposals = Vec::with_capacity(count);
-        for _ in 0..count {
-            let spec = if self.rung == 0 { draw() } else { self.waiting.pop_front().expect("as many winners as the rung takes") };
-            self.asked.push_back(spec);
-            proposals.push(Proposal { cell: spec.prune().expect("brackets hold connected specs"), epochs });
-        }
-        proposals
+        let mut spec = || if self.rung == 0 { Some(draw()) } else { self.waiting.pop_front() };
+        (0..count).map_while(|_| spec()).map(|spec| Candidate::of_spec(spec, epochs)).collect()
     }
 
-    /// Takes in what was reached; each trial with the spec that was asked about.
-    pub(super) fn tell(&mut self, trials: &[Trial], mut heard: impl FnMut(Spec, &Trial)) {
-        for trial in trials {
-            let spec = self.asked.pop_front().expect("only what was asked is told");
-            heard(spec, trial);
-            self.reached.push((spec, trial.loss()));
-        }
+    /// Takes in what was reached.
+    pub(super) fn tell(&mut self, trials: &[Trial]) {
+        self.reached.extend(trials.iter().map(|trial| (trial.candidate.spec(), trial.loss())));
         if self.reached.len() == self.rung().size {
             self.advance();
         }
@@ -138,12 +126,13 @@ pub(super) struct RandomBrackets {
 }
 
 impl Searcher for RandomBrackets {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.brackets.ask(room, || self.region.draw(self.sampler, rng))
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
+        Ok(self.brackets.ask(room, || self.region.draw(self.sampler, rng)))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        self.brackets.tell(trials, |_, _| ());
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        self.brackets.tell(trials);
+        Ok(())
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::SearchRng;
 use super::redraws::Redraws;
-use crate::oracle::{Measurement, Proposal};
+use crate::oracle::{Candidate, Measurement};
 use crate::space::Cell;
 use crate::unit::{Accuracy, Epochs};
 
@@ -79,7 +79,7 @@ impl Draws {
 
     /// Takes one of the cells that were not asked for, each with the same chance, and counts it; `None` if there is none, and from then
     /// on the search is over. `all` lists the cells where that has not been done.
-    pub(super) fn any_other(&self, all: impl FnOnce() -> Vec<Cell>, rng: &mut ChaCha8Rng) -> Option<Cell> {
+    pub(super) fn any_other(&self, all: impl FnOnce() -> Vec<Cell>, rng: &mut SearchRng) -> Option<Cell> {
         let State { fingerprints, left, is_exhausted, redraws } = &mut *self.state();
         let left = left.get_or_insert_with(all);
         left.retain(|cell| !fingerprints.contains(&cell.fingerprint()));
@@ -121,15 +121,15 @@ struct Answer {
 }
 
 impl Answers {
-    /// Returns the mean of the answers to a proposal, if it was asked before.
-    pub(super) fn get(&self, proposal: &Proposal) -> Option<Measurement> {
-        self.0.get(&(proposal.cell.fingerprint(), proposal.epochs)).map(|answer| answer.mean)
+    /// Returns the mean of the answers to a candidate, if it was asked before.
+    pub(super) fn get(&self, candidate: &Candidate) -> Option<Measurement> {
+        self.0.get(&(candidate.architecture.fingerprint(), candidate.epochs)).map(|answer| answer.mean)
     }
 
-    /// Adds an answer, and returns the mean of all of the same proposal, with the cost of this one.
-    pub(super) fn averaged(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
+    /// Adds an answer, and returns the mean of all of the same candidate, with the cost of this one.
+    pub(super) fn averaged(&mut self, candidate: &Candidate, measurement: Measurement) -> Measurement {
         let own = measurement.validation_accuracy.map(|accuracy| f64::from(accuracy.fraction()));
-        let entry = self.0.entry((proposal.cell.fingerprint(), proposal.epochs));
+        let entry = self.0.entry((candidate.architecture.fingerprint(), candidate.epochs));
         let is_first = matches!(entry, Entry::Vacant(_));
         let answer = entry.or_insert(Answer { mean: measurement, sum: 0.0, count: 0, has_ended_well: false });
         answer.sum += own.unwrap_or(0.0);
@@ -166,7 +166,7 @@ mod tests {
                 validation_accuracy: fraction.and_then(Accuracy::from_fraction),
                 training_time: Some(Seconds(f64::from(epochs))),
             };
-            let told = answers.averaged(&Proposal { cell: all[cell], epochs: Epochs(epochs) }, measurement);
+            let told = answers.averaged(&Candidate::new(all[cell], Epochs(epochs)), measurement);
             assert_eq!(told.training_time, measurement.training_time, "each training is paid for");
             told.validation_accuracy.map(Accuracy::fraction)
         };

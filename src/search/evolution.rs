@@ -1,12 +1,11 @@
 //! The population that the forms of evolution share: tournaments choose the parents, a rule chooses who dies.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::pool::Region;
-use super::{Error, Searcher, Setup, Trial, check_option};
-use crate::oracle::Proposal;
+use super::{Error, SearchRng, Searcher, Setup, Trial, check_option};
+use crate::oracle::Candidate;
 use crate::space::{Mutation, Sampler, Spec};
 
 /// The options of every form of evolution.
@@ -47,6 +46,13 @@ pub(super) struct Individual {
     pub(super) loss: f32,
 }
 
+impl Individual {
+    /// What was measured.
+    pub(super) fn of(trial: &Trial) -> Self {
+        Self { spec: trial.candidate.spec(), loss: trial.loss() }
+    }
+}
+
 /// The rule of which individual dies when a child is born into a full population.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
@@ -65,14 +71,12 @@ pub(super) struct Evolution {
     /// In the order of birth, from `eldest` on and around.
     population: Vec<Individual>,
     eldest: usize,
-    asked: Vec<Spec>,
 }
 
 impl Evolution {
     pub(super) fn new(algorithm: &'static str, setup: &Setup, options: Options, death: Death) -> Result<Self, Error> {
         options.check(algorithm)?;
-        let (population, asked) = (Vec::new(), Vec::new());
-        Ok(Self { region: setup.region(), options, death, population, eldest: 0, asked })
+        Ok(Self { region: setup.region(), options, death, population: Vec::new(), eldest: 0 })
     }
 
     /// Those alive, the oldest first.
@@ -82,12 +86,12 @@ impl Evolution {
     }
 
     /// The best of a random part of the population; of equals that which was drawn first.
-    pub(super) fn parent(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    pub(super) fn parent(&self, rng: &mut SearchRng) -> Option<Spec> {
         tournament(&self.population, self.options.tournament_size, rng).map(|individual| individual.spec)
     }
 
     /// A mutant of a winner of a tournament.
-    pub(super) fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    pub(super) fn child(&self, rng: &mut SearchRng) -> Option<Spec> {
         self.region.mutate(self.options.mutation, self.parent(rng)?, rng)
     }
 
@@ -100,18 +104,16 @@ impl Evolution {
     pub(super) fn ask_with(
         &mut self,
         room: usize,
-        rng: &mut ChaCha8Rng,
-        breed: impl FnOnce(&Self, &mut ChaCha8Rng) -> Option<Spec>,
-    ) -> Vec<Proposal> {
-        self.asked.clear();
-        if self.is_growing() {
+        rng: &mut SearchRng,
+        breed: impl FnOnce(&Self, &mut SearchRng) -> Option<Spec>,
+    ) -> Vec<Candidate> {
+        let asked: Vec<Spec> = if self.is_growing() {
             let missing = self.options.population_size - self.population.len();
-            self.asked.extend((0..missing.min(room)).map(|_| self.region.draw(self.options.sampler, rng)));
+            (0..missing.min(room)).map(|_| self.region.draw(self.options.sampler, rng)).collect()
         } else {
-            let child = breed(self, rng);
-            self.asked.extend(child);
-        }
-        self.region.propose(&self.asked)
+            breed(self, rng).into_iter().collect()
+        };
+        self.region.candidates(&asked)
     }
 
     fn admit(&mut self, individual: Individual) {
@@ -137,15 +139,15 @@ impl Evolution {
 }
 
 impl Searcher for Evolution {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.ask_with(room, rng, Self::child)
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
+        Ok(self.ask_with(room, rng, Self::child))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        for (place, trial) in trials.iter().enumerate() {
-            let spec = self.asked[place];
-            self.admit(Individual { spec, loss: trial.loss() });
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        for trial in trials {
+            self.admit(Individual::of(trial));
         }
+        Ok(())
     }
 }
 
@@ -153,7 +155,7 @@ impl Searcher for Evolution {
 const SMALL: usize = 32;
 
 /// The best of `size` different individuals drawn at random; of equals that which was drawn first.
-pub(super) fn tournament<'a>(population: &'a [Individual], size: usize, rng: &mut ChaCha8Rng) -> Option<&'a Individual> {
+pub(super) fn tournament<'a>(population: &'a [Individual], size: usize, rng: &mut SearchRng) -> Option<&'a Individual> {
     let better = |best: &'a Individual, other: &'a Individual| if other.loss < best.loss { other } else { best };
     if size >= population.len() {
         return population.iter().reduce(better);

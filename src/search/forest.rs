@@ -2,8 +2,8 @@
 
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha8Rng;
 
+use super::SearchRng;
 use super::count;
 use super::genes::{Genes, Genome};
 use crate::space::OPERATIONS;
@@ -78,7 +78,7 @@ impl Sums {
 
 impl Forest {
     /// Fits trees to the losses of cells, of which there is at least one.
-    pub(super) fn fit(genome: &Genome, cells: &[(Genes, f32)], trees: usize, rng: &mut ChaCha8Rng) -> Self {
+    pub(super) fn fit(genome: &Genome, cells: &[(Genes, f32)], trees: usize, rng: &mut SearchRng) -> Self {
         let mut forest = Self { nodes: Vec::new(), roots: Vec::new() };
         for _ in 0..trees {
             let mut sample: Vec<_> = (0..cells.len()).map(|_| rng.random_range(0..cells.len())).collect();
@@ -88,7 +88,7 @@ impl Forest {
         forest
     }
 
-    fn grow(&mut self, genome: &Genome, cells: &[(Genes, f32)], sample: &mut [usize], rng: &mut ChaCha8Rng) {
+    fn grow(&mut self, genome: &Genome, cells: &[(Genes, f32)], sample: &mut [usize], rng: &mut SearchRng) {
         let mut all = Sums::default();
         for cell in &*sample {
             all.add(cells[*cell].1.into());
@@ -110,16 +110,27 @@ impl Forest {
         self.grow(genome, cells, without, rng);
     }
 
+    /// The mean and the variance of the leaf of a tree.
+    fn leaf(&self, root: usize, genes: &Genes) -> (f64, f64) {
+        let mut place = root;
+        loop {
+            match self.nodes[place] {
+                Node::Split { gene, value, others } => place = if genes[gene] == value { place + 1 } else { others },
+                Node::Leaf { mean, variance } => return (mean, variance),
+            }
+        }
+    }
+
+    /// Draws some of the trees, as a function that the data may well have: what two cells have in common they have there, too.
+    pub(super) fn draw<'a>(&'a self, trees: usize, rng: &mut SearchRng) -> impl Fn(&Genes) -> f64 + use<'a> {
+        let drawn: Vec<usize> = (0..trees.max(1)).map(|_| self.roots[rng.random_range(0..self.roots.len())]).collect();
+        move |genes| drawn.iter().map(|root| self.leaf(*root, genes).0).sum::<f64>() / count(drawn.len())
+    }
+
     pub(super) fn predict(&self, genes: &Genes) -> Prediction {
         let (mut sum, mut squares, mut variances) = (0.0, 0.0, 0.0);
         for root in &self.roots {
-            let mut place = *root;
-            let (mean, variance) = loop {
-                match self.nodes[place] {
-                    Node::Split { gene, value, others } => place = if genes[gene] == value { place + 1 } else { others },
-                    Node::Leaf { mean, variance } => break (mean, variance),
-                }
-            };
+            let (mean, variance) = self.leaf(*root, genes);
             sum += mean;
             squares += mean * mean;
             variances += variance;
@@ -131,7 +142,7 @@ impl Forest {
 }
 
 /// The question that leaves the least scatter, if one leaves less.
-fn split(genome: &Genome, cells: &[(Genes, f32)], sample: &[usize], all: Sums, rng: &mut ChaCha8Rng) -> Option<(usize, u8)> {
+fn split(genome: &Genome, cells: &[(Genes, f32)], sample: &[usize], all: Sums, rng: &mut SearchRng) -> Option<(usize, u8)> {
     if sample.len() < LEAST_TO_SPLIT.max(2 * LEAST_IN_LEAF) || all.scatter() <= 1e-12 * all.squares {
         return None;
     }

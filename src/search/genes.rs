@@ -1,8 +1,8 @@
 //! A spec as a row of genes: one for each edge that the largest matrix may have, then one for each of its operations.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 
+use super::SearchRng;
 use crate::space::{Cell, OPERATIONS, Operation, Space, Spec};
 
 /// The genes of the largest space: 21 edges and 5 operations.
@@ -80,13 +80,13 @@ impl Genome {
 
     /// Draws a value of a gene, each with the same chance.
     #[expect(clippy::cast_possible_truncation, reason = "a gene is below eight")]
-    pub(super) fn draw(&self, gene: usize, rng: &mut ChaCha8Rng) -> u8 {
+    pub(super) fn draw(&self, gene: usize, rng: &mut SearchRng) -> u8 {
         rng.random_range(0..self.choices(gene)) as u8
     }
 }
 
 /// Draws one of `choices` values by its probability.
-pub(super) fn draw_by_chance(chances: &Chances, choices: usize, rng: &mut ChaCha8Rng) -> u8 {
+pub(super) fn draw_by_chance(chances: &Chances, choices: usize, rng: &mut SearchRng) -> u8 {
     let mut left = rng.random_range(0.0..1.0);
     let mut value = 0;
     for chance in &chances[..choices - 1] {

@@ -8,33 +8,38 @@ mod acquisition;
 mod algorithm;
 mod archive;
 mod brackets;
+pub mod conformance;
+mod crossover;
 mod duplicates;
 mod evolution;
 mod forest;
 mod genes;
+mod multi;
 mod parzen;
 mod pool;
 mod redraws;
 mod returned;
 mod rows;
 mod run;
+mod scalarised;
 #[cfg(test)]
 mod tests;
 
 pub use algorithm::ALGORITHMS;
 pub use duplicates::{Draws, Duplicates};
 pub use pool::{MOST_REDRAWS, Pool};
+pub use rand_chacha::ChaCha8Rng as SearchRng;
 pub use redraws::Redraws;
 pub use returned::Returns;
-pub use run::{Budget, History, run};
+pub use run::{Budget, History, run, run_searcher};
 
 use std::cmp::Reverse;
 
-use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::oracle::{self, Measurement, Proposal};
+use crate::objective::{self, Goals};
+use crate::oracle::{self, Candidate, Measurement};
 use crate::space::{self, Cell, Space};
 use crate::table::{self, Table, TableOracle};
 use crate::unit::{Epochs, Seconds, Seed};
@@ -70,14 +75,22 @@ pub enum Error {
         /// The valid range.
         expected: &'static str,
     },
+    /// The algorithm searches for several objectives.
+    #[error("`{algorithm}` searches for several objectives, found `{found}` alone, expected as in `error,parameters`")]
+    OneObjective {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// The only objective.
+        found: &'static str,
+    },
     /// The algorithm proposed more than there was room for.
     #[error("`{algorithm}` proposed {found} cells where {room} were left of the budget")]
     OverBudget {
         /// The algorithm.
-        algorithm: &'static str,
+        algorithm: String,
         /// The evaluations left.
         room: usize,
-        /// The proposals made.
+        /// The candidates asked for.
         found: usize,
     },
     /// A table has nothing to search.
@@ -132,6 +145,17 @@ pub enum Error {
     /// The oracle could not answer.
     #[error(transparent)]
     Oracle(#[from] oracle::Error),
+    /// What a candidate is worth is not known.
+    #[error(transparent)]
+    Objective(#[from] objective::Error),
+    /// The algorithm could not go on.
+    #[error("`{algorithm}` cannot go on")]
+    Searcher {
+        /// The algorithm.
+        algorithm: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 fn known() -> String {
@@ -150,50 +174,78 @@ fn described(budget: Budget) -> String {
     }
 }
 
-/// A proposal and its measurement.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A candidate and its measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// What was asked.
-    pub proposal: Proposal,
+    pub candidate: Candidate,
     /// The answer.
     pub measurement: Measurement,
+    /// By how much it breaks the limits of the search, in parts of their bounds; 0 if it keeps them or there are none.
+    #[serde(default)]
+    pub violation: f32,
 }
 
 impl Trial {
+    /// A trial that keeps all limits.
+    #[must_use]
+    pub const fn new(candidate: Candidate, measurement: Measurement) -> Self {
+        Self { candidate, measurement, violation: 0.0 }
+    }
+
     /// The cell that the answer is of: the [`representative`](Cell::representative) of what was asked.
     #[must_use]
     pub fn cell(&self) -> Cell {
-        self.proposal.cell.representative()
+        self.candidate.architecture.representative()
     }
 
-    /// Returns the validation error, which a search minimises: 1 for a training that diverged.
+    /// Returns what a search minimises: the validation error, 1 for a training that diverged; of a cell that breaks the limits 1
+    /// and the violation, so that it is worse than any that keeps them.
+    ///
+    /// # Source
+    ///
+    /// The rules of feasibility of Deb, Computer Methods in Applied Mechanics and Engineering 186, 2000.
     #[must_use]
     pub fn loss(&self) -> f32 {
+        if self.violation > 0.0 {
+            return 1.0 + self.violation;
+        }
         self.measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.fraction())
     }
 
     /// Returns what two trials of one cell at one budget share.
     fn key(&self) -> (u64, Epochs) {
-        (self.proposal.cell.fingerprint(), self.proposal.epochs)
+        (self.candidate.architecture.fingerprint(), self.candidate.epochs)
     }
 
-    /// Orders trials, the better first: those that diverged last, then more epochs before fewer, then by the loss.
-    fn rank(&self) -> (bool, Reverse<Epochs>, u32) {
+    /// Orders trials, the better first: by the violation of limits, those that diverged last, then more epochs before fewer, then by
+    /// the loss.
+    fn rank(&self) -> (u32, bool, Reverse<Epochs>, u32) {
         // The bits of numbers that are not negative are ordered as the numbers are.
-        (self.measurement.validation_accuracy.is_none(), Reverse(self.proposal.epochs), self.loss().to_bits())
+        let has_diverged = self.measurement.validation_accuracy.is_none();
+        (self.violation.to_bits(), has_diverged, Reverse(self.candidate.epochs), self.loss().to_bits())
     }
 }
 
 /// A search algorithm at work.
 pub trait Searcher {
-    /// Proposes what to measure next: at most `room`; nothing means that the search is over.
+    /// Says what to measure next: at most `room` candidates; none means that the search is over.
     ///
-    /// What is proposed must not depend on the room, only how much of it at once: so a search of a smaller budget is the
+    /// What is asked must not depend on the room, only how much of it at once: so a search of a smaller budget is the
     /// beginning of one of a larger budget.
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal>;
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Searcher`] where it cannot go on, as an external program that has ended.
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error>;
 
-    /// Learns from the last proposals: all of them, in the order asked.
-    fn tell(&mut self, trials: &[Trial]);
+    /// Learns from the last candidates: all of them, in the order asked, but for those at the end that a budget cut off, which nobody
+    /// trained.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error>;
 }
 
 /// The set-up of a search.
@@ -205,6 +257,8 @@ pub struct Setup {
     pub epochs: Epochs,
     /// The budgets that can be asked, ascending, for algorithms that use many; the last one is the full one.
     pub budgets: Vec<Epochs>,
+    /// What is to be reached: the limits hold for every algorithm, and those for several objectives minimise all of them.
+    pub goals: Goals,
     /// The options given, as a JSON object; the rest have the paper's defaults.
     pub options: serde_json::Value,
     /// The cells that can be measured, where those are not all of the space.
@@ -225,6 +279,7 @@ impl Setup {
             space,
             epochs,
             budgets: vec![epochs],
+            goals: Goals::default(),
             options: serde_json::Value::Object(serde_json::Map::new()),
             pool: None,
             duplicates: Duplicates::default(),
@@ -326,13 +381,28 @@ pub struct Entry {
     pub source: &'static str,
     /// Whether it also trains with the budgets below the full one, and so needs some.
     pub uses_small_budgets: bool,
+    /// Whether it searches for several objectives, and so needs more than one.
+    pub needs_several_objectives: bool,
     /// The options with their defaults, as a JSON object.
     pub defaults: fn() -> serde_json::Value,
-    /// Builds it.
+    /// Builds it, as [`searcher`](Self::searcher) does.
     pub build: fn(&Setup) -> Result<Box<dyn Searcher>, Error>,
 }
 
 impl Entry {
+    /// Builds the algorithm for a set-up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OneObjective`] if it needs several and there is one, [`Error::Options`] or [`Error::Option`] for an option that does not
+    /// fit.
+    pub fn searcher(&self, setup: &Setup) -> Result<Box<dyn Searcher>, Error> {
+        if self.needs_several_objectives && setup.goals.objectives().len() < 2 {
+            return Err(Error::OneObjective { algorithm: self.name, found: setup.goals.objectives()[0].name });
+        }
+        (self.build)(setup)
+    }
+
     /// The budgets that it trains with in a set-up.
     #[must_use]
     pub fn budgets<'a>(&self, setup: &'a Setup) -> &'a [Epochs] {

@@ -2,9 +2,9 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
+use super::SearchRng;
 use crate::statistics::distribution::standard_normal;
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 
 use super::count;
 
@@ -37,7 +37,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Any value, each with the same chance before it is rounded.
-    pub(super) fn draw(self, rng: &mut ChaCha8Rng) -> f64 {
+    pub(super) fn draw(self, rng: &mut SearchRng) -> f64 {
         self.rounded(rng.random_range(self.low..self.high))
     }
 
@@ -106,7 +106,7 @@ impl Parzen {
     }
 
     /// Draws a value.
-    pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> f64 {
+    pub(super) fn draw(&self, rng: &mut SearchRng) -> f64 {
         let Range { low, high, .. } = self.range;
         loop {
             let mut left = rng.random_range(0.0..1.0);

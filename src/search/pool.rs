@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 
+use super::SearchRng;
 use super::duplicates::Draws;
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::space::{self, Cell, Mutation, Operation, Sampler, Space, Spec, with_unused_vertices};
 use crate::table::{Status, Table};
 use crate::unit::Epochs;
@@ -141,9 +141,8 @@ impl Region {
     /// # Panics
     ///
     /// Panics if a spec is not connected.
-    pub(super) fn propose<'a>(&self, specs: impl IntoIterator<Item = &'a Spec>) -> Vec<Proposal> {
-        let propose = |spec: &Spec| Proposal { cell: spec.prune().expect("specs are connected"), epochs: self.epochs };
-        specs.into_iter().map(propose).collect()
+    pub(super) fn candidates<'a>(&self, specs: impl IntoIterator<Item = &'a Spec>) -> Vec<Candidate> {
+        specs.into_iter().map(|spec| Candidate::of_spec(*spec, self.epochs)).collect()
     }
 
     /// Returns whether every cell of the space may be drawn.
@@ -188,8 +187,8 @@ impl Region {
     }
 
     /// Draws a cell with a sampler.
-    pub(super) fn draw(&self, sampler: Sampler, rng: &mut ChaCha8Rng) -> Spec {
-        let once = |rng: &mut ChaCha8Rng| match &self.pool {
+    pub(super) fn draw(&self, sampler: Sampler, rng: &mut SearchRng) -> Spec {
+        let once = |rng: &mut SearchRng| match &self.pool {
             // What is accepted of uniform draws is uniform within the pool, too.
             Some(pool) if sampler == Sampler::Uniform => with_unused_vertices(pool.any(rng), &self.space, rng),
             _ => sampler.draw(&self.space, rng),
@@ -208,7 +207,7 @@ impl Region {
         &self,
         sampler: Sampler,
         most: usize,
-        rng: &mut ChaCha8Rng,
+        rng: &mut SearchRng,
         mut is_new: impl FnMut(Spec) -> bool,
     ) -> Option<Spec> {
         for place in 0..most {
@@ -224,7 +223,7 @@ impl Region {
     }
 
     /// Mutates a cell into another one; `None` if there is no other.
-    pub(super) fn mutate(&self, mutation: Mutation, spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    pub(super) fn mutate(&self, mutation: Mutation, spec: Spec, rng: &mut SearchRng) -> Option<Spec> {
         if self.is_whole() {
             return mutation.mutate(&self.space, spec, rng);
         }
@@ -275,7 +274,7 @@ impl Region {
     /// # Panics
     ///
     /// Panics unless there is a pool, or no cell is asked for twice.
-    pub(super) fn any(&self, rng: &mut ChaCha8Rng) -> Spec {
+    pub(super) fn any(&self, rng: &mut SearchRng) -> Spec {
         if self.never_twice {
             return self.any_other(rng).unwrap_or_else(|| Sampler::Uniform.draw(&self.space, rng));
         }
@@ -285,7 +284,7 @@ impl Region {
     }
 
     /// Any of the cells that were not asked for; `None` if there is none.
-    fn any_other(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn any_other(&self, rng: &mut SearchRng) -> Option<Spec> {
         let all = || self.cells(self.space.max_vertices());
         self.draws.any_other(all, rng).map(|cell| with_unused_vertices(cell, &self.space, rng))
     }
@@ -302,7 +301,7 @@ impl Region {
 }
 
 impl Pool {
-    fn any(&self, rng: &mut ChaCha8Rng) -> Cell {
+    fn any(&self, rng: &mut SearchRng) -> Cell {
         self.0.cells[rng.random_range(0..self.len())]
     }
 }

@@ -139,8 +139,8 @@ fn expected_best(
     looked_best: Option<Trial>,
     fit: impl FnOnce(&[(Genes, f32)]) -> Forest,
 ) -> Option<Trial> {
-    let most = looked_best?.proposal.epochs;
-    let of_most: Vec<&Trial> = trials.iter().filter(|trial| trial.proposal.epochs == most).collect();
+    let most = looked_best?.candidate.epochs;
+    let of_most: Vec<&Trial> = trials.iter().filter(|trial| trial.candidate.epochs == most).collect();
     if of_most.len() < FEWEST_TRIALS {
         return looked_best;
     }
@@ -155,7 +155,7 @@ fn expected_best(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::Proposal;
+    use crate::oracle::Candidate;
     use crate::search::tests::fixture;
     use crate::space::Cell;
     use crate::unit::Epochs;
@@ -180,7 +180,7 @@ mod tests {
         let lucky = cells.iter().position(|cell| cell.vertices() == 4 && !is_good(cell)).unwrap();
         let trial = |(place, cell): (usize, &Cell)| {
             let fraction = if place == lucky { 0.8 } else { 0.5 + 0.25 * f32::from(u8::from(is_good(cell))) };
-            fixture::trial(Proposal { cell: *cell, epochs: Epochs(12) }, fraction)
+            fixture::trial(Candidate::new(*cell, Epochs(12)), fraction)
         };
         (cells.iter().enumerate().map(trial).collect(), lucky)
     }

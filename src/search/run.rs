@@ -1,14 +1,15 @@
 //! The only loop of a search: it owns the budget, the seed and the history.
 
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::duplicates::Answers;
-use super::{Draws, Duplicates, Entry, Error, MOST_REDRAWS, Redraws, Returns, Searcher, Setup, Trial, returned};
-use crate::oracle::{Measurement, Oracle, Proposal};
+use super::{Draws, Duplicates, Entry, Error, MOST_REDRAWS, Redraws, Returns, SearchRng, Searcher, Setup, Trial, returned};
+use crate::front::Archive;
+use crate::objective::{Goals, Worth};
+use crate::oracle::{Candidate, Measurement, Oracle};
 use crate::unit::{Epochs, Seconds, Seed};
 
-/// The most proposals at once.
+/// The most candidates at once.
 const LARGEST_BATCH: u16 = 4_096;
 
 /// The budget of a search.
@@ -38,7 +39,7 @@ impl std::fmt::Display for Budget {
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
     /// The name of the algorithm.
-    pub algorithm: &'static str,
+    pub algorithm: String,
     /// The seed of the search.
     pub seed: Seed,
     /// The full budget of a training: what counts as one evaluation.
@@ -58,7 +59,7 @@ impl History {
     /// Whether the search ended before it had spent its budget: its algorithm had nothing more to ask.
     #[must_use]
     pub fn is_short_of(&self, budget: Budget) -> bool {
-        let epochs: u64 = self.trials.iter().map(|trial| u64::from(trial.proposal.epochs.0.max(1))).sum();
+        let epochs: u64 = self.trials.iter().map(|trial| u64::from(trial.candidate.epochs.0.max(1))).sum();
         match (budget, self.spent().last()) {
             (Budget::Evaluations(evaluations), _) => epochs < (evaluations as u64).saturating_mul(self.epochs.0.max(1).into()),
             (Budget::SimulatedTime(budget), Some((_, time))) => time.is_some_and(|time| time < budget),
@@ -111,10 +112,29 @@ impl History {
         incumbents
     }
 
+    /// Returns the trials of the full budget that no other one dominates, with the values of the objectives as a search minimises them.
+    /// Of equal ones the first one stands for all; one that breaks a limit is never there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Objective`] if what a trial is worth is not known.
+    pub fn front(&self, goals: &Goals) -> Result<Vec<(Vec<f64>, Trial)>, Error> {
+        let mut archive = Archive::default();
+        for trial in self.trials.iter().filter(|trial| trial.candidate.epochs == self.epochs) {
+            let Worth { values, violation } = goals.worth(&trial.candidate.architecture, &trial.measurement)?;
+            if violation <= 0.0 {
+                archive.insert(values, *trial);
+            }
+        }
+        let mut front = archive.points().to_vec();
+        front.sort_by(|one, other| one.0[0].total_cmp(&other.0[0]));
+        Ok(front)
+    }
+
     /// The number of different cells that were asked for, at any budget.
     #[must_use]
     pub fn distinct_cells(&self) -> usize {
-        self.trials.iter().map(|trial| trial.proposal.cell.fingerprint()).collect::<FxHashSet<_>>().len()
+        self.trials.iter().map(|trial| trial.candidate.architecture.fingerprint()).collect::<FxHashSet<_>>().len()
     }
 
     /// The trials, best first, each cell once: with its first trial of the most epochs, or, where answers are averaged, with its last
@@ -132,7 +152,7 @@ impl History {
         };
         trials.sort_by_key(Trial::rank);
         let mut seen = FxHashSet::default();
-        trials.retain(|trial| seen.insert(trial.proposal.cell.fingerprint()));
+        trials.retain(|trial| seen.insert(trial.candidate.architecture.fingerprint()));
         trials
     }
 
@@ -143,7 +163,7 @@ impl History {
         let mut time = Some(Seconds::default());
         let mut epochs = 0_u64;
         self.trials.iter().map(move |trial| {
-            epochs += u64::from(trial.proposal.epochs.0);
+            epochs += u64::from(trial.candidate.epochs.0);
             time = time.zip(trial.measurement.training_time).map(|(spent, cost)| Seconds(spent.0 + cost.0));
             #[expect(clippy::cast_precision_loss, reason = "a sum of epochs is far below 2^53")]
             let evaluations = epochs as f64 / full;
@@ -162,22 +182,75 @@ impl History {
 /// [`Error`] if the options do not fit, the budget does not pay for a training, the oracle cannot answer, or the algorithm
 /// breaks its contract.
 pub fn run(entry: &Entry, setup: &Setup, oracle: &mut dyn Oracle, budget: Budget, seed: Seed) -> Result<History, Error> {
-    let draws = Draws::default();
-    let searcher = (entry.build)(&Setup { draws: draws.clone(), ..setup.clone() })?;
+    let setup = Setup { draws: Draws::default(), ..setup.clone() };
+    let mut searcher = entry.searcher(&setup)?;
+    run_searcher(entry.name, searcher.as_mut(), &setup, oracle, budget, seed)
+}
+
+/// Runs a search algorithm as [`run`] does: one that is in no list, as a program may have its own.
+///
+/// The options of the set-up are the business of whoever made it. Where no cell is to be asked for twice, it is told again what it asks
+/// again.
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Example
+///
+/// ```
+/// use nasbench::oracle::Candidate;
+/// use nasbench::search::{Budget, Error, SearchRng, Searcher, Setup, Trial, run_searcher};
+/// use nasbench::space::{Sampler, Space};
+/// use nasbench::table::{Benchmark, TableOracle};
+/// use nasbench::unit::{Epochs, Seed};
+///
+/// /// Keeps drawing.
+/// struct Draw(Setup);
+///
+/// impl Searcher for Draw {
+///     fn ask(&mut self, _: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
+///         let spec = Sampler::Official.draw(&self.0.space, rng);
+///         Ok(vec![Candidate::of_spec(spec, self.0.epochs)])
+///     }
+///
+///     fn tell(&mut self, _: &[Trial]) -> Result<(), Error> {
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let table = Benchmark::open("tests/data/tiny-benchmark")?.table()?;
+/// let setup = Setup::new(Space::nas_bench_101().with_max_vertices(3)?, Epochs(2));
+/// let mut oracle = TableOracle::new(&table, Seed(1));
+/// let history = run_searcher("draw", &mut Draw(setup.clone()), &setup, &mut oracle, Budget::Evaluations(5), Seed(1))?;
+/// assert_eq!(history.trials.len(), 5);
+/// # Ok(())
+/// # }
+/// ```
+pub fn run_searcher(
+    name: &str,
+    searcher: &mut dyn Searcher,
+    setup: &Setup,
+    oracle: &mut dyn Oracle,
+    budget: Budget,
+    seed: Seed,
+) -> Result<History, Error> {
     let ledger = BudgetLedger::new(for_search(setup.returns, budget), setup.epochs)?;
     let trials: Vec<Trial> = Vec::with_capacity(ledger.room());
-    let (rng, answers) = (seed.derive(entry.name).rng(), Answers::default());
-    let mut search = Search { entry, setup, searcher, rng, ledger, draws, answers, trials };
+    let (rng, answers) = (seed.derive(name).rng(), Answers::default());
+    let mut search = Search { name, setup, searcher, rng, ledger, answers, trials };
     while search.step(oracle)? {}
-    let Search { trials, draws, mut ledger, mut answers, .. } = search;
-    let redraws = draws.redraws();
+    let Search { trials, mut ledger, mut answers, .. } = search;
+    let redraws = setup.draws.redraws();
     let duplicates = setup.duplicates;
-    let mut history = History { algorithm: entry.name, seed, epochs: setup.epochs, trials, redraws, duplicates, chosen: None };
+    let mut history =
+        History { algorithm: name.to_owned(), seed, epochs: setup.epochs, trials, redraws, duplicates, chosen: None };
     match setup.returns {
         Returns::BestSeen => {}
         Returns::TopKMean { k, .. } => {
             ledger.budget = budget;
-            ask_again(&mut history, k, &mut answers, &mut ledger, oracle)?;
+            ask_again(&mut history, (k, &setup.goals), &mut answers, &mut ledger, oracle)?;
         }
         Returns::Posterior => {
             history.chosen = Some(returned::posterior(&history.trials, &history.incumbents(), &setup.space, seed));
@@ -208,32 +281,33 @@ fn for_search(returns: Returns, budget: Budget) -> Budget {
 /// Asks for the best of a search again, in turn, until the budget is spent, and makes the one of the best mean the last incumbent.
 fn ask_again(
     history: &mut History,
-    k: usize,
+    (k, goals): (usize, &Goals),
     answers: &mut Answers,
     ledger: &mut BudgetLedger,
     oracle: &mut dyn Oracle,
 ) -> Result<(), Error> {
     let mut ended_well = history.ranking();
     ended_well.retain(|trial| trial.measurement.validation_accuracy.is_some());
-    let Some(most) = ended_well.first().map(|trial| trial.proposal.epochs) else { return Ok(()) };
-    let proposals = ended_well.iter().map(|trial| trial.proposal);
-    let top: Vec<Proposal> = proposals.filter(|proposal| proposal.epochs == most).take(k).collect();
+    let Some(most) = ended_well.first().map(|trial| trial.candidate.epochs) else { return Ok(()) };
+    let candidates = ended_well.iter().map(|trial| trial.candidate);
+    let top: Vec<Candidate> = candidates.filter(|candidate| candidate.epochs == most).take(k).collect();
     let mut incumbents = history.incumbents();
     let mut means: Vec<Option<Trial>> = vec![None; top.len()];
     let mut next = 0;
     while ledger.room() > 0 && !top.is_empty() {
         let end = (next + ledger.room()).min(top.len());
-        let measurements = oracle.measure(&top[next..end])?;
+        let (measurements, counts_all) = (oracle.measure(&top[next..end])?, oracle.is_training());
         for (place, measurement) in (next..end).zip(measurements) {
-            // What was guessed to be affordable may not be, as in the search itself.
-            if ledger.room() > 0 {
-                let proposal = top[place];
-                let mean = Trial { proposal, measurement: answers.averaged(&proposal, measurement) };
-                let trial = if history.duplicates == Duplicates::Average { mean } else { Trial { proposal, measurement } };
-                ledger.pay(&trial)?;
-                history.trials.push(trial);
-                means[place] = Some(mean);
+            if !counts_all && ledger.room() == 0 {
+                break;
             }
+            let candidate = top[place];
+            let mean = trial(goals, candidate, answers.averaged(&candidate, measurement))?;
+            let is_averaged = history.duplicates == Duplicates::Average;
+            let trial = if is_averaged { mean } else { trial(goals, candidate, measurement)? };
+            ledger.pay(&trial)?;
+            history.trials.push(trial);
+            means[place] = Some(mean);
         }
         next = end % top.len();
     }
@@ -243,14 +317,20 @@ fn ask_again(
     Ok(())
 }
 
+/// Makes a trial that knows whether it keeps the limits.
+fn trial(goals: &Goals, candidate: Candidate, measurement: Measurement) -> Result<Trial, Error> {
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a bound")]
+    let violation = goals.violation(&candidate.architecture, &measurement)? as f32;
+    Ok(Trial { candidate, measurement, violation })
+}
+
 /// A search that is going on.
 struct Search<'a> {
-    entry: &'a Entry,
+    name: &'a str,
     setup: &'a Setup,
-    searcher: Box<dyn Searcher>,
-    rng: ChaCha8Rng,
+    searcher: &'a mut dyn Searcher,
+    rng: SearchRng,
     ledger: BudgetLedger,
-    draws: Draws,
     /// The answers of the oracle, where they are needed.
     answers: Answers,
     trials: Vec<Trial>,
@@ -262,32 +342,31 @@ impl Search<'_> {
         if self.ledger.room() == 0 {
             return Ok(false);
         }
-        let proposals = self.ask()?;
-        if proposals.is_empty() {
+        let candidates = self.ask()?;
+        if candidates.is_empty() {
             return Ok(false);
         }
-        let measurements = oracle.measure(&proposals)?;
         let told = self.trials.len();
-        for (proposal, measurement) in proposals.into_iter().zip(measurements) {
-            // What was guessed to be affordable may not be: then the rest was never asked.
-            if self.ledger.room() > 0 {
-                let measurement = self.heard(&proposal, measurement);
-                let trial = Trial { proposal, measurement };
+        let (measurements, counts_all) = (oracle.measure(&candidates)?, oracle.is_training());
+        for (candidate, measurement) in candidates.iter().zip(measurements) {
+            // What was guessed to be affordable may not be: then the rest was never asked for.
+            if counts_all || self.ledger.room() > 0 {
+                let trial = trial(&self.setup.goals, *candidate, self.heard(candidate, measurement))?;
                 self.ledger.pay(&trial)?;
                 self.trials.push(trial);
             }
         }
-        self.searcher.tell(&self.trials[told..]);
+        self.searcher.tell(&self.trials[told..])?;
         Ok(true)
     }
 
     /// Returns the measurement that the search sees for an answer of the oracle.
-    fn heard(&mut self, proposal: &Proposal, measurement: Measurement) -> Measurement {
+    fn heard(&mut self, candidate: &Candidate, measurement: Measurement) -> Measurement {
         if self.setup.duplicates == Duplicates::Never {
-            self.draws.insert(&proposal.cell);
+            self.setup.draws.insert(&candidate.architecture);
         }
         let is_needed = !self.setup.duplicates.is_published() || matches!(self.setup.returns, Returns::TopKMean { .. });
-        let mean = if is_needed { self.answers.averaged(proposal, measurement) } else { measurement };
+        let mean = if is_needed { self.answers.averaged(candidate, measurement) } else { measurement };
         if self.setup.duplicates == Duplicates::Average { mean } else { measurement }
     }
 
@@ -295,26 +374,28 @@ impl Search<'_> {
     ///
     /// Where no cell is asked for twice, cells are asked for one at a time, so that each draw knows of all before. What an algorithm
     /// proposes again all the same, without drawing it, it is told again, at no cost and a limited number of times.
-    fn ask(&mut self) -> Result<Vec<Proposal>, Error> {
+    fn ask(&mut self) -> Result<Vec<Candidate>, Error> {
         if self.setup.duplicates != Duplicates::Never {
-            return self.proposals(self.ledger.room());
+            return self.candidates(self.ledger.room());
         }
         for _ in 0..=MOST_REDRAWS {
-            let proposals = self.proposals(1)?;
-            let Some(proposal) = proposals.first().copied().filter(|_| !self.draws.is_exhausted()) else { return Ok(Vec::new()) };
-            let Some(measurement) = self.answers.get(&proposal) else { return Ok(proposals) };
-            self.draws.count(|redraws| redraws.duplicates += 1);
-            self.searcher.tell(&[Trial { proposal, measurement }]);
+            let candidates = self.candidates(1)?;
+            let Some(candidate) = candidates.first().copied().filter(|_| !self.setup.draws.is_exhausted()) else {
+                return Ok(Vec::new());
+            };
+            let Some(measurement) = self.answers.get(&candidate) else { return Ok(candidates) };
+            self.setup.draws.count(|redraws| redraws.duplicates += 1);
+            self.searcher.tell(&[trial(&self.setup.goals, candidate, measurement)?])?;
         }
         Ok(Vec::new())
     }
 
-    fn proposals(&mut self, room: usize) -> Result<Vec<Proposal>, Error> {
-        let proposals = self.searcher.ask(room, &mut self.rng);
-        if proposals.len() > room {
-            return Err(Error::OverBudget { algorithm: self.entry.name, room, found: proposals.len() });
+    fn candidates(&mut self, room: usize) -> Result<Vec<Candidate>, Error> {
+        let candidates = self.searcher.ask(room, &mut self.rng)?;
+        if candidates.len() > room {
+            return Err(Error::OverBudget { algorithm: self.name.to_owned(), room, found: candidates.len() });
         }
-        Ok(proposals)
+        Ok(candidates)
     }
 }
 
@@ -362,7 +443,7 @@ impl BudgetLedger {
     }
 
     fn pay(&mut self, trial: &Trial) -> Result<(), Error> {
-        let Proposal { cell, epochs } = trial.proposal;
+        let Candidate { architecture: cell, epochs, .. } = trial.candidate;
         if let Budget::SimulatedTime(budget) = self.budget {
             let cost = trial.measurement.training_time.ok_or(Error::UnknownTime { cell, epochs })?;
             if cost.0.is_nan() || cost.0 <= 0.0 {
@@ -390,18 +471,18 @@ mod tests {
             2 => Cell::from_texts("0100", "input,output"),
             _ => Cell::from_texts("010001000", "input,maxpool3x3,output"),
         };
-        Trial {
-            proposal: Proposal { cell: cell.unwrap(), epochs: Epochs(epochs) },
-            measurement: Measurement {
+        Trial::new(
+            Candidate::new(cell.unwrap(), Epochs(epochs)),
+            Measurement {
                 validation_accuracy: fraction.and_then(Accuracy::from_fraction),
                 training_time: Some(Seconds(f64::from(epochs))),
             },
-        }
+        )
     }
 
     fn history(trials: Vec<Trial>) -> History {
         let (redraws, duplicates) = (Redraws::default(), Duplicates::default());
-        History { algorithm: "toy", seed: Seed(0), epochs: Epochs(108), trials, redraws, duplicates, chosen: None }
+        History { algorithm: "toy".to_owned(), seed: Seed(0), epochs: Epochs(108), trials, redraws, duplicates, chosen: None }
     }
 
     #[test]
@@ -412,7 +493,7 @@ mod tests {
         let positions: Vec<_> = history.incumbents().into_iter().map(|(position, _)| position).collect();
         assert_eq!(positions, [0, 1, 3]);
         let ranking: Vec<_> =
-            history.ranking().iter().map(|trial| (trial.proposal.epochs.0, trial.proposal.cell.vertices())).collect();
+            history.ranking().iter().map(|trial| (trial.candidate.epochs.0, trial.candidate.architecture.vertices())).collect();
         assert_eq!(ranking, [(12, 3), (4, 2)]);
     }
 
@@ -430,7 +511,7 @@ mod tests {
         let history = History { duplicates: Duplicates::Average, ..published.clone() };
         let found = |history: &History| -> Vec<(usize, usize, f32)> {
             let incumbents = history.incumbents().into_iter();
-            incumbents.map(|(at, trial)| (at, trial.proposal.cell.vertices(), 1.0 - trial.loss())).collect()
+            incumbents.map(|(at, trial)| (at, trial.candidate.architecture.vertices(), 1.0 - trial.loss())).collect()
         };
         // The cell of three vertices falls to .625, so that the other one is the best again; that rises, and then falls below .5.
         assert_eq!(found(&history), [(0, 2, 0.75), (1, 3, 0.875), (2, 2, 0.75), (3, 2, 0.8125), (5, 3, 0.5)]);

@@ -14,16 +14,11 @@ use super::{Error, Operation, Spec};
 /// It reads like a spec, through [`Deref`]. Two equal cells are the same labelled graph; isomorphic cells share a
 /// [`hash`](Self::hash). It is serialized as the two texts of a record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Texts", into = "Texts")]
+#[serde(try_from = "Spec", into = "Spec")]
 pub struct Cell(Spec);
 
-/// A cell as [`Cell::from_texts`] reads it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Texts {
-    adjacency: String,
-    operations: String,
-}
+/// What a search asks about and an oracle measures. The only space so far is that of cells.
+pub type Architecture = Cell;
 
 impl Cell {
     /// Wraps a spec of which every vertex is on a path from the input to the output.
@@ -78,17 +73,17 @@ impl Cell {
     }
 }
 
-impl TryFrom<Texts> for Cell {
+impl TryFrom<Spec> for Cell {
     type Error = Error;
 
-    fn try_from(texts: Texts) -> Result<Self, Error> {
-        Self::from_texts(&texts.adjacency, &texts.operations)
+    fn try_from(spec: Spec) -> Result<Self, Error> {
+        spec.prune()
     }
 }
 
-impl From<Cell> for Texts {
+impl From<Cell> for Spec {
     fn from(cell: Cell) -> Self {
-        Self { adjacency: cell.adjacency_text(), operations: cell.operations_text() }
+        cell.0
     }
 }
 

@@ -32,7 +32,7 @@ mod sample;
 mod spec;
 mod walk;
 
-pub use cell::Cell;
+pub use cell::{Architecture, Cell};
 pub use distance::distance;
 pub use encoding::{ENCODINGS, Encoding};
 pub use enumerate::Enumeration;

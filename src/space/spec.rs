@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::operation::{INPUT, OUTPUT};
 use super::{Cell, Error, Operation};
 
@@ -16,8 +18,33 @@ const VERTICES_SHIFT: u32 = EDGE_BITS + OPERATION_BITS * 7;
 ///
 /// Vertex 0 is the input, the last one the output. Vertices may dangle; [`prune`](Self::prune) makes the [`Cell`] of it.
 /// Packed into 64 bits: edge x→y is bit `x + y(y−1)/2`, three bits per operation follow, then the number of vertices.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// It is serialized as the two texts of a record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Texts", into = "Texts")]
 pub struct Spec(u64);
+
+/// A spec as [`Spec::from_texts`] reads it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Texts {
+    adjacency: String,
+    operations: String,
+}
+
+impl TryFrom<Texts> for Spec {
+    type Error = Error;
+
+    fn try_from(texts: Texts) -> Result<Self, Error> {
+        Self::from_texts(&texts.adjacency, &texts.operations)
+    }
+}
+
+impl From<Spec> for Texts {
+    fn from(spec: Spec) -> Self {
+        Self { adjacency: spec.adjacency_text(), operations: spec.operations_text() }
+    }
+}
 
 /// The bit of edge `x`→`y` in the order of the official enumeration.
 pub(super) const fn edge_bit(x: usize, y: usize) -> u64 {

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Error, Model, Noise, Prediction, Quantity, Target};
-use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::oracle::{self, Candidate, Measurement, Oracle};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
 /// Answers with the predictions of two models per budget: one of the accuracy, one of the training time.
 ///
-/// A proposal is predicted once: asked again, or as an isomorphic cell, it has the same answer, unless the oracle has noise.
+/// A candidate is predicted once: asked again, or as an isomorphic cell, it has the same answer, unless the oracle has noise.
 /// Accuracies are clamped to 0..=1. A training never costs less than the cheapest that the model was fitted on, so that no search
 /// measures for nothing.
 #[derive(Default)]
 pub struct SurrogateOracle {
     budgets: BTreeMap<Epochs, Models>,
     /// The answers so far, of representatives.
-    known: HashMap<Proposal, Measurement>,
+    known: HashMap<Candidate, Measurement>,
     noise: Option<Varied>,
     /// How often a cell was asked at a budget, whatever the numbering of its vertices.
     asked: HashMap<(u64, Epochs), u32>,
@@ -78,7 +78,7 @@ impl SurrogateOracle {
             }
         }
         self.budgets.insert(epochs, Models { accuracy, time });
-        self.known.retain(|proposal, _| proposal.epochs != epochs);
+        self.known.retain(|candidate, _| candidate.epochs != epochs);
         Ok(self)
     }
 
@@ -108,15 +108,15 @@ impl SurrogateOracle {
         Self { noise: Some(Varied { seed, given: Some(Noise::constant(deviation)) }), ..self }
     }
 
-    /// The next answer for a proposal that is known.
-    fn answer(&mut self, proposal: Proposal) -> Measurement {
-        let known = self.known[&proposal];
+    /// The next answer for a candidate that is known.
+    fn answer(&mut self, candidate: Candidate) -> Measurement {
+        let known = self.known[&candidate];
         let Some(Varied { seed, given }) = &self.noise else { return known };
-        let fingerprint = proposal.cell.fingerprint();
-        let asked = self.asked.entry((fingerprint, proposal.epochs)).or_default();
-        let mut rng = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", proposal.epochs)).rng();
+        let fingerprint = candidate.architecture.fingerprint();
+        let asked = self.asked.entry((fingerprint, candidate.epochs)).or_default();
+        let mut rng = seed.derive(&format!("noise of {fingerprint} at {} epochs, repeat {asked}", candidate.epochs)).rng();
         *asked += 1;
-        let noise = given.as_ref().or_else(|| self.budgets[&proposal.epochs].accuracy.noise.as_ref());
+        let noise = given.as_ref().or_else(|| self.budgets[&candidate.epochs].accuracy.noise.as_ref());
         let mut varied = |accuracy: Accuracy| {
             let distance = noise.map_or(0.0, |noise| noise.draw(accuracy.fraction(), &mut rng));
             Accuracy::from_fraction((accuracy.fraction() + distance).clamp(0.0, 1.0))
@@ -129,33 +129,33 @@ impl SurrogateOracle {
         self.budgets.keys().copied()
     }
 
-    /// Predicts new proposals of one budget.
-    fn predict(&mut self, proposals: &[Proposal]) -> Result<(), oracle::Error> {
-        let Some(first) = proposals.first() else {
+    /// Predicts new candidates of one budget.
+    fn predict(&mut self, candidates: &[Candidate]) -> Result<(), oracle::Error> {
+        let Some(first) = candidates.first() else {
             return Ok(());
         };
         let Some(models) = self.budgets.get(&first.epochs) else {
             let known = self.budgets.keys().copied().collect();
             return Err(refused(*first, Error::Budget { epochs: first.epochs, known }));
         };
-        let cells: Vec<_> = proposals.iter().map(|proposal| proposal.cell).collect();
+        let cells: Vec<_> = candidates.iter().map(|candidate| candidate.architecture).collect();
         let predicted = match &models.time {
             Some(time) => models.accuracy.predict_all_with(time, &cells).map(|[accuracies, times]| (accuracies, Some(times))),
             None => models.accuracy.predict_all(&cells).map(|accuracies| (accuracies, None)),
         };
         let (accuracies, times) = predicted.map_err(|source| refused(*first, source))?;
         let shortest = models.time.as_ref().map_or(0.0, |time| time.range.0);
-        for (position, (proposal, accuracy)) in proposals.iter().zip(accuracies).enumerate() {
+        for (position, (candidate, accuracy)) in candidates.iter().zip(accuracies).enumerate() {
             let time = times.as_ref().map(|times| times[position]);
-            let measurement = measurement(accuracy, time, shortest).map_err(|source| refused(*proposal, source))?;
-            self.known.insert(*proposal, measurement);
+            let measurement = measurement(accuracy, time, shortest).map_err(|source| refused(*candidate, source))?;
+            self.known.insert(*candidate, measurement);
         }
         Ok(())
     }
 }
 
-fn refused(proposal: Proposal, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> oracle::Error {
-    oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: source.into() }
+fn refused(candidate: Candidate, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> oracle::Error {
+    oracle::Error { cell: candidate.architecture, epochs: candidate.epochs, source: source.into() }
 }
 
 fn measurement(accuracy: Prediction, time: Option<Prediction>, shortest: f32) -> Result<Measurement, Error> {
@@ -169,20 +169,20 @@ fn measurement(accuracy: Prediction, time: Option<Prediction>, shortest: f32) ->
 }
 
 impl Oracle for SurrogateOracle {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
-        let of_stored = |proposal: &Proposal| Proposal { cell: proposal.cell.representative(), ..*proposal };
-        let proposals: Vec<_> = proposals.iter().map(of_stored).collect();
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
+        let of_stored = |candidate: &Candidate| Candidate::new(candidate.architecture.representative(), candidate.epochs);
+        let candidates: Vec<_> = candidates.iter().map(of_stored).collect();
         let mut met = HashSet::new();
-        let mut new: BTreeMap<Epochs, Vec<Proposal>> = BTreeMap::new();
-        for proposal in &proposals {
-            if !self.known.contains_key(proposal) && met.insert(*proposal) {
-                new.entry(proposal.epochs).or_default().push(*proposal);
+        let mut new: BTreeMap<Epochs, Vec<Candidate>> = BTreeMap::new();
+        for candidate in &candidates {
+            if !self.known.contains_key(candidate) && met.insert(*candidate) {
+                new.entry(candidate.epochs).or_default().push(*candidate);
             }
         }
-        for proposals in new.values() {
-            self.predict(proposals)?;
+        for candidates in new.values() {
+            self.predict(candidates)?;
         }
-        Ok(proposals.into_iter().map(|proposal| self.answer(proposal)).collect())
+        Ok(candidates.into_iter().map(|candidate| self.answer(candidate)).collect())
     }
 }
 
@@ -206,16 +206,16 @@ mod tests {
         SurrogateOracle::new().with_models(accuracy, time).unwrap()
     }
 
-    fn proposals(epochs: u16) -> Vec<Proposal> {
-        cells(80).into_iter().map(|cell| Proposal { cell, epochs: Epochs(epochs) }).collect()
+    fn candidates(epochs: u16) -> Vec<Candidate> {
+        cells(80).into_iter().map(|cell| Candidate::new(cell, Epochs(epochs))).collect()
     }
 
     #[test]
-    fn a_batch_has_the_answers_of_its_proposals_one_by_one() {
-        let batch = oracle(1.0).measure(&proposals(12)).unwrap();
+    fn a_batch_has_the_answers_of_its_candidates_one_by_one() {
+        let batch = oracle(1.0).measure(&candidates(12)).unwrap();
         let mut single = oracle(1.0);
-        for (proposal, expected) in proposals(12).iter().zip(&batch) {
-            assert_eq!(single.measure(&[*proposal]).unwrap(), [*expected]);
+        for (candidate, expected) in candidates(12).iter().zip(&batch) {
+            assert_eq!(single.measure(&[*candidate]).unwrap(), [*expected]);
         }
         assert!(batch.iter().all(|measurement| measurement.training_time.unwrap().0 > 0.0));
     }
@@ -228,7 +228,7 @@ mod tests {
             let oracle = SurrogateOracle::new();
             oracle.with_models(accuracy, model(Quantity::TrainingTime, 12, 100.0)).unwrap().with_noise(Seed(seed)).unwrap()
         };
-        let often = vec![proposals(12)[5]; 2_000];
+        let often = vec![candidates(12)[5]; 2_000];
         let answers = noisy(1).measure(&often).unwrap();
         let fractions: Vec<f64> = answers.iter().map(|answer| answer.validation_accuracy.unwrap().fraction().into()).collect();
         let quiet = oracle(1.0).measure(&often[..1]).unwrap()[0];
@@ -239,8 +239,8 @@ mod tests {
         assert_eq!(noisy(1).measure(&often).unwrap(), answers);
         assert_ne!(noisy(2).measure(&often).unwrap(), answers);
         let (mut whole, mut parts) = (noisy(3), noisy(3));
-        let together = whole.measure(&proposals(12)).unwrap();
-        let apart: Vec<_> = proposals(12).iter().map(|proposal| parts.measure(&[*proposal]).unwrap()[0]).collect();
+        let together = whole.measure(&candidates(12)).unwrap();
+        let apart: Vec<_> = candidates(12).iter().map(|candidate| parts.measure(&[*candidate]).unwrap()[0]).collect();
         assert_eq!(together, apart);
         // A deviation of one's own needs none of the model.
         let mut own = oracle(1.0).with_noise_of(Seed(1), 0.003);
@@ -253,28 +253,28 @@ mod tests {
 
     #[test]
     fn a_model_of_the_accuracy_alone_answers_without_times() {
-        let both = oracle(1.0).measure(&proposals(12)).unwrap();
+        let both = oracle(1.0).measure(&candidates(12)).unwrap();
         let alone = SurrogateOracle::new();
         let mut alone = alone.with_accuracy(model(Quantity::ValidationAccuracy, 12, 1.0)).unwrap();
         let untimed: Vec<_> = both.into_iter().map(|both| Measurement { training_time: None, ..both }).collect();
-        assert_eq!(alone.measure(&proposals(12)).unwrap(), untimed);
+        assert_eq!(alone.measure(&candidates(12)).unwrap(), untimed);
         assert!(SurrogateOracle::new().with_accuracy(model(Quantity::TrainingTime, 12, 1.0)).is_err());
     }
 
     #[test]
     fn a_cell_is_predicted_once() {
         let mut oracle = oracle(1.0);
-        let twice: Vec<_> = proposals(12).into_iter().chain(proposals(12)).collect();
+        let twice: Vec<_> = candidates(12).into_iter().chain(candidates(12)).collect();
         let answers = oracle.measure(&twice).unwrap();
         assert_eq!(answers[..80], answers[80..]);
-        assert_eq!(oracle.measure(&proposals(12)).unwrap(), answers[..80]);
+        assert_eq!(oracle.measure(&candidates(12)).unwrap(), answers[..80]);
         assert_eq!(oracle.known.len(), 80);
     }
 
     #[test]
     fn accuracies_stay_fractions() {
         let mut oracle = oracle(5.0);
-        let answers = oracle.measure(&proposals(12)).unwrap();
+        let answers = oracle.measure(&candidates(12)).unwrap();
         assert!(answers.iter().any(|answer| answer.validation_accuracy == Accuracy::from_fraction(1.0)));
         assert!(answers.iter().all(|answer| answer.validation_accuracy.is_some()));
     }
@@ -292,9 +292,9 @@ mod tests {
     #[test]
     fn failures_name_the_cell_and_the_cause() {
         let identity = Cell::from_texts("010001000", "input,identity,output").unwrap();
-        let error = oracle(1.0).measure(&[Proposal { cell: identity, epochs: Epochs(12) }]).unwrap_err();
+        let error = oracle(1.0).measure(&[Candidate::new(identity, Epochs(12))]).unwrap_err();
         assert_eq!((error.cell, error.source.to_string().as_str()), (identity, "could not encode 0-1,1-2 identity"));
-        let error = oracle(1.0).measure(&proposals(36)).unwrap_err();
+        let error = oracle(1.0).measure(&candidates(36)).unwrap_err();
         assert_eq!(error.source.to_string(), "no model predicts 36 epochs (known: 12)");
     }
 

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Costs, Status, Stop, Table};
-use crate::oracle::{self, Measurement, Oracle, Proposal};
+use crate::oracle::{self, Candidate, Measurement, Oracle};
 use crate::space::ModuleHash;
 use crate::unit::{Epochs, Seed};
 
@@ -64,29 +64,29 @@ impl<'a> TableOracle<'a> {
         Self { in_turn: true, ..self }
     }
 
-    fn answer(&mut self, proposal: &Proposal) -> Result<Measurement, oracle::Error> {
-        let refused = |source| oracle::Error { cell: proposal.cell, epochs: proposal.epochs, source: Box::new(source) };
-        let missing = |epochs| super::Error::NotRecorded { hash: proposal.cell.hash(), epochs };
-        let index = self.table.index_of(&proposal.cell).ok_or_else(|| refused(missing(None)))?;
-        let mut rows = self.table.repeats(index, proposal.epochs);
-        if let Some((_, most)) = self.shown.filter(|(epochs, _)| *epochs == proposal.epochs) {
+    fn answer(&mut self, candidate: &Candidate) -> Result<Measurement, oracle::Error> {
+        let refused = |source| oracle::Error { cell: candidate.architecture, epochs: candidate.epochs, source: Box::new(source) };
+        let missing = |epochs| super::Error::NotRecorded { hash: candidate.architecture.hash(), epochs };
+        let index = self.table.index_of(&candidate.architecture).ok_or_else(|| refused(missing(None)))?;
+        let mut rows = self.table.repeats(index, candidate.epochs);
+        if let Some((_, most)) = self.shown.filter(|(epochs, _)| *epochs == candidate.epochs) {
             rows = &rows[..rows.partition_point(|row| row.repeat() < most)];
         }
         if rows.is_empty() {
-            self.table.check_budget(proposal.epochs).map_err(refused)?;
-            return Err(refused(missing(Some(proposal.epochs))));
+            self.table.check_budget(candidate.epochs).map_err(refused)?;
+            return Err(refused(missing(Some(candidate.epochs))));
         }
         // A training that failed says nothing of its cell.
         let mut answers = rows.iter().filter(|row| row.status() != Status::Failed);
         let row = match answers.clone().count() {
-            0 => return Err(refused(missing(Some(proposal.epochs)))),
+            0 => return Err(refused(missing(Some(candidate.epochs)))),
             1 => answers.next(),
-            count => answers.nth(self.draw(index, proposal.epochs, count)),
+            count => answers.nth(self.draw(index, candidate.epochs, count)),
         };
         let row = row.expect("one of those that were counted");
         let end = row.at(Stop::Final);
         let measured = end.training_time.measured();
-        let training_time = self.costs.map_or(measured, |costs| Some(costs.seconds(index, proposal.epochs)));
+        let training_time = self.costs.map_or(measured, |costs| Some(costs.seconds(index, candidate.epochs)));
         Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time })
     }
 
@@ -131,8 +131,8 @@ const fn mix(number: u64) -> u64 {
 }
 
 impl Oracle for TableOracle<'_> {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
-        proposals.iter().map(|proposal| self.answer(proposal)).collect()
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
+        candidates.iter().map(|candidate| self.answer(candidate)).collect()
     }
 }
 
@@ -157,8 +157,8 @@ mod tests {
     }
 
     fn fractions(oracle: &mut TableOracle<'_>, cell: Cell, times: usize) -> Vec<f32> {
-        let proposals = vec![Proposal { cell, epochs: Epochs(4) }; times];
-        let measurements = oracle.measure(&proposals).unwrap();
+        let candidates = vec![Candidate::new(cell, Epochs(4)); times];
+        let measurements = oracle.measure(&candidates).unwrap();
         measurements.iter().map(|measurement| measurement.validation_accuracy.unwrap().fraction()).collect()
     }
 
@@ -217,10 +217,10 @@ mod tests {
         let fine = Record { end, ..record(1, Status::Ok) };
         let table = Table::from_records(&[record(0, Status::Failed), fine, record(2, Status::Failed)]);
         assert!(fractions(&mut TableOracle::new(&table, Seed(1)), cells[0], 20).iter().all(|fraction| *fraction > 0.8));
-        let proposal = Proposal { cell: cells[0], epochs: Epochs(4) };
+        let candidate = Candidate::new(cells[0], Epochs(4));
         let measured = |status| {
             let table = Table::from_records(&[record(0, status)]);
-            TableOracle::new(&table, Seed(1)).measure(&[proposal]).map(|measured| measured[0].validation_accuracy)
+            TableOracle::new(&table, Seed(1)).measure(&[candidate]).map(|measured| measured[0].validation_accuracy)
         };
         assert_eq!(measured(Status::Diverged).unwrap(), None);
         let message = measured(Status::Failed).unwrap_err().source.to_string();
@@ -231,7 +231,7 @@ mod tests {
     fn a_time_that_nobody_measured_is_none() {
         let (_, cells) = table();
         let table = Table::from_records(&[Record::blank(cells[0], Epochs(4), 0)]);
-        let answers = TableOracle::new(&table, Seed(1)).measure(&[Proposal { cell: cells[0], epochs: Epochs(4) }]).unwrap();
+        let answers = TableOracle::new(&table, Seed(1)).measure(&[Candidate::new(cells[0], Epochs(4))]).unwrap();
         assert_eq!(answers[0].training_time, None);
     }
 
@@ -240,10 +240,10 @@ mod tests {
         let (table, cells) = table();
         let mut oracle = TableOracle::new(&table, Seed(1));
         let larger = Space::nas_bench_101().with_max_vertices(5).unwrap().cells().unwrap()[200];
-        let error = oracle.measure(&[Proposal { cell: larger, epochs: Epochs(4) }]).unwrap_err();
+        let error = oracle.measure(&[Candidate::new(larger, Epochs(4))]).unwrap_err();
         assert_eq!(error.cell, larger);
         assert!(error.source.to_string().ends_with("is not recorded"), "{}", error.source);
-        let error = oracle.measure(&[Proposal { cell: cells[0], epochs: Epochs(108) }]).unwrap_err();
+        let error = oracle.measure(&[Candidate::new(cells[0], Epochs(108))]).unwrap_err();
         assert!(error.source.to_string().contains("108"), "{}", error.source);
     }
 }

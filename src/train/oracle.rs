@@ -7,14 +7,14 @@ use rustc_hash::FxHashMap;
 
 use super::{Data, Progress, Protocol, Training};
 use crate::engine::Device;
-use crate::oracle::{self, Event, Interrupted, Measurement, Observe, Oracle, Proposal};
+use crate::oracle::{self, Candidate, Event, Interrupted, Measurement, Observe, Oracle};
 use crate::statistics::number;
 use crate::unit::Seed;
 
 /// Why a training gave no measurement.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Trains every proposal anew, as many side by side as there are threads; a cell that is asked again is trained from other
+/// Trains every candidate anew, as many side by side as there are threads; a cell that is asked again is trained from other
 /// initial weights.
 ///
 /// The accuracies are a function of the seed, the cell, the budget and how often that was asked before. The times are
@@ -27,7 +27,7 @@ pub struct TrainingOracle<'a> {
     /// How often a cell was asked at a budget.
     asked: FxHashMap<(u64, u16), u32>,
     observe: Observe<'a>,
-    /// The proposals that were asked before.
+    /// The candidates that were asked before.
     proposed: usize,
 }
 
@@ -59,8 +59,8 @@ impl<'a> TrainingOracle<'a> {
         Self { observe, ..self }
     }
 
-    fn train(&self, proposal: &Proposal, position: usize, seed: Seed) -> Result<Measurement, Cause> {
-        let Proposal { cell, epochs } = proposal;
+    fn train(&self, candidate: &Candidate, position: usize, seed: Seed) -> Result<Measurement, Cause> {
+        let Candidate { architecture: cell, epochs, .. } = candidate;
         let training = Training { cell, epochs: *epochs, seed, protocol: self.protocol, data: self.data, device: self.device };
         let mut run = training.start()?;
         while let Some(Progress { steps, of, .. }) = run.advance()? {
@@ -70,7 +70,7 @@ impl<'a> TrainingOracle<'a> {
         }
         let end = run.finish().0.end;
         let measurement = Measurement { validation_accuracy: end.validation_accuracy, training_time: Some(end.training_time) };
-        match (self.observe)(Event::Finished(position, *proposal, measurement)) {
+        match (self.observe)(Event::Finished(position, *candidate, measurement)) {
             ControlFlow::Continue(()) => Ok(measurement),
             ControlFlow::Break(()) => Err(Interrupted.into()),
         }
@@ -78,22 +78,26 @@ impl<'a> TrainingOracle<'a> {
 }
 
 impl Oracle for TrainingOracle<'_> {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
-        let mut seeds = Vec::with_capacity(proposals.len());
-        for Proposal { cell, epochs } in proposals {
+    fn is_training(&self) -> bool {
+        true
+    }
+
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
+        let mut seeds = Vec::with_capacity(candidates.len());
+        for Candidate { architecture: cell, epochs, .. } in candidates {
             let asked = self.asked.entry((cell.fingerprint(), epochs.0)).or_insert(0);
             seeds.push(self.seed.derive(&format!("{} at {epochs} epochs, {asked}", cell.hash())));
             *asked += 1;
         }
-        let refused = |proposal: &Proposal, source: Cause| {
-            let Proposal { cell, epochs } = *proposal;
+        let refused = |candidate: &Candidate, source: Cause| {
+            let Candidate { architecture: cell, epochs, .. } = *candidate;
             oracle::Error { cell, epochs, source }
         };
         let first = self.proposed;
-        self.proposed += proposals.len();
-        let measure = |(place, (proposal, seed)): (usize, (&Proposal, Seed))| {
-            self.train(proposal, first + place, seed).map_err(|error| refused(proposal, error))
+        self.proposed += candidates.len();
+        let measure = |(place, (candidate, seed)): (usize, (&Candidate, Seed))| {
+            self.train(candidate, first + place, seed).map_err(|error| refused(candidate, error))
         };
-        proposals.par_iter().zip(seeds).enumerate().map(measure).collect()
+        candidates.par_iter().zip(seeds).enumerate().map(measure).collect()
     }
 }

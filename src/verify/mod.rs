@@ -34,7 +34,7 @@ pub const fn further_repeats() -> Range<u16> {
 
 /// A cell to be retrained, with its prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
+pub struct Contender {
     /// Why it is retrained.
     pub role: Role,
     /// The cell.
@@ -81,19 +81,19 @@ pub fn choose(verification: &Verification) -> Option<Cell> {
     verification.best_winner().map(|(place, _)| verification.cells[place].cell)
 }
 
-/// Compares the measured accuracies of candidates with the predicted ones.
+/// Compares the measured accuracies of contenders with the predicted ones.
 ///
 /// `records` are rows of verification; those of other cells or another budget are left out. A training that diverged counts as an
 /// accuracy of chance, 1 over the number of `classes`.
 #[must_use]
-pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, classes: usize) -> Verification {
+pub fn compare(contenders: &[Contender], records: &[Record], epochs: Epochs, classes: usize) -> Verification {
     let of_cell = |cell: Cell, repeats: Range<u16>| -> Vec<&Record> {
         let hash = cell.hash();
         let wanted = |record: &&Record| record.hash == hash && record.epochs == epochs && repeats.contains(&record.repeat);
         records.iter().filter(wanted).collect()
     };
-    let verified = |candidate: &Candidate| verified(candidate, &of_cell(candidate.cell, repeats()), classes);
-    let mut cells: Vec<_> = candidates.iter().map(verified).collect();
+    let verified = |contender: &Contender| verified(contender, &of_cell(contender.cell, repeats()), classes);
+    let mut cells: Vec<_> = contenders.iter().map(verified).collect();
     let noise = verdict::noise(&cells);
     for cell in &mut cells {
         cell.difference = noise.and_then(|noise| verdict::difference(cell, noise));
@@ -115,14 +115,14 @@ pub fn compare(candidates: &[Candidate], records: &[Record], epochs: Epochs, cla
     verification
 }
 
-fn verified(candidate: &Candidate, records: &[&Record], classes: usize) -> Verified {
+fn verified(contender: &Contender, records: &[&Record], classes: usize) -> Verified {
     let validation = judged_records(records, |end| end.validation_accuracy, classes);
     let fractions: Vec<_> = validation.iter().map(|accuracy| f64::from(accuracy.fraction())).collect();
     Verified {
-        role: candidate.role,
-        cell: candidate.cell,
+        role: contender.role,
+        cell: contender.cell,
         parameters: records.first().map_or(Parameters(0), |record| record.parameters),
-        predicted: candidate.predicted,
+        predicted: contender.predicted,
         measured: Accuracy::mean(&validation),
         deviation: standard_deviation(&fractions),
         seeds: validation.len(),
@@ -300,32 +300,32 @@ mod tests {
         Space::nas_bench_101().with_max_vertices(4).unwrap().cells().unwrap()
     }
 
-    /// Three rows around a mean for each candidate.
-    fn rows(candidates: &[Candidate], means: &[f32]) -> Vec<Record> {
-        let row = |(candidate, mean): (&Candidate, &f32), repeat: u16| {
+    /// Three rows around a mean for each contender.
+    fn rows(contenders: &[Contender], means: &[f32]) -> Vec<Record> {
+        let row = |(contender, mean): (&Contender, &f32), repeat: u16| {
             let end =
                 Evaluation { validation_accuracy: accuracy(mean + 0.01 * (f32::from(repeat) - 101.0)), ..Evaluation::default() };
             let curves = Curves { validation_accuracy: vec![0.2, *mean], ..Curves::default() };
-            Record { end, curves, ..Record::blank(candidate.cell, EPOCHS, repeat) }
+            Record { end, curves, ..Record::blank(contender.cell, EPOCHS, repeat) }
         };
-        candidates.iter().zip(means).flat_map(|pair| repeats().map(move |repeat| row(pair, repeat))).collect()
+        contenders.iter().zip(means).flat_map(|pair| repeats().map(move |repeat| row(pair, repeat))).collect()
     }
 
-    fn candidates() -> Vec<Candidate> {
+    fn contenders() -> Vec<Contender> {
         let roles = [Role::Winner; 3].into_iter().chain([Role::BestRecorded]).chain([Role::Control; 2]);
         let predicted = [0.85, 0.84, 0.83, 0.83, 0.7, 0.6];
-        let candidate = |((role, predicted), cell)| Candidate { role, cell, predicted: accuracy(predicted) };
-        roles.zip(predicted).zip(cells()).map(candidate).collect()
+        let contender = |((role, predicted), cell)| Contender { role, cell, predicted: accuracy(predicted) };
+        roles.zip(predicted).zip(cells()).map(contender).collect()
     }
 
     /// What comes of trainings whose means are those, and of further ones of the first cell, of .8.
     fn compared(means: &[f32]) -> Verification {
-        let candidates = candidates();
-        let mut records = rows(&candidates, means);
+        let contenders = contenders();
+        let mut records = rows(&contenders, means);
         let further: Vec<_> =
-            rows(&candidates[..1], &[0.8]).into_iter().map(|row| Record { repeat: row.repeat + SEEDS, ..row }).collect();
+            rows(&contenders[..1], &[0.8]).into_iter().map(|row| Record { repeat: row.repeat + SEEDS, ..row }).collect();
         records.extend(further);
-        compare(&candidates, &records, EPOCHS, 10)
+        compare(&contenders, &records, EPOCHS, 10)
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn the_best_winner_is_judged_by_trainings_that_it_was_not_chosen_by() {
         let found = compared(&[0.86, 0.84, 0.82, 0.81, 0.7, 0.65]);
-        assert_eq!(choose(&found), Some(candidates()[0].cell));
+        assert_eq!(choose(&found), Some(contenders()[0].cell));
         let chosen = found.chosen.unwrap();
         assert_eq!((chosen.place, chosen.seeds), (0, 3));
         assert!((chosen.measured - 0.8).abs() < 1e-6);
@@ -382,10 +382,10 @@ mod tests {
 
     #[test]
     fn rows_of_recording_and_missing_rows_count_for_nothing() {
-        let candidates = candidates();
+        let contenders = contenders();
         let recorded: Vec<_> =
-            rows(&candidates, &[0.8; 6]).into_iter().map(|row| Record { repeat: row.repeat - 100, ..row }).collect();
-        let found = compare(&candidates, &recorded, EPOCHS, 10);
+            rows(&contenders, &[0.8; 6]).into_iter().map(|row| Record { repeat: row.repeat - 100, ..row }).collect();
+        let found = compare(&contenders, &recorded, EPOCHS, 10);
         assert!(found.verdict.is_none() && found.chosen.is_none() && found.differences.is_empty());
         assert_eq!(choose(&found), None);
         assert!(found.cells.iter().all(|cell| cell.measured.is_none() && cell.seeds == 0));
@@ -393,10 +393,10 @@ mod tests {
 
     #[test]
     fn a_training_that_diverged_counts_as_chance() {
-        let candidates = candidates();
-        let mut records = rows(&candidates, &[0.8; 6]);
+        let contenders = contenders();
+        let mut records = rows(&contenders, &[0.8; 6]);
         records[0] = Record { status: Status::Diverged, end: Evaluation::default(), ..records[0].clone() };
-        let found = compare(&candidates, &records, EPOCHS, 10);
+        let found = compare(&contenders, &records, EPOCHS, 10);
         // 0.1, 0.80 and 0.81.
         assert!((found.cells[0].measured.unwrap().fraction() - 0.57).abs() < 1e-6);
         assert_eq!(found.cells[0].seeds, 3);

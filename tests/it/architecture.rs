@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. A file imports only from its own floor and those before it.
 const FLOORS: &[&[&str]] = &[
-    &["file", "frame", "hex", "unit", "statistics"],
+    &["file", "frame", "front", "hex", "unit", "statistics"],
     &["space"],
     &["oracle", "print"],
     &["dataset"],
     &["network"],
+    &["objective"],
     &["engine"],
     &["train"],
     &["table"],

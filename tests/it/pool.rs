@@ -22,15 +22,15 @@ fn without_one_cell_of_five_vertices_the_others_are_still_searched() {
     assert_eq!((setup.space.max_vertices(), setup.epochs), (5, Epochs(18)));
     setup.options = serde_json::json!({ "sampler": "uniform" });
     let history = search::run(random, &setup, &mut TableOracle::new(&table, Seed(1)), Budget::Evaluations(400), Seed(1)).unwrap();
-    let of_five = history.trials.iter().filter(|trial| trial.proposal.cell.vertices() == 5).count();
+    let of_five = history.trials.iter().filter(|trial| trial.candidate.architecture.vertices() == 5).count();
     // 2,441 of the 2,532 cells have five vertices.
     assert!(of_five > 360, "{of_five} of 400");
-    assert!(history.trials.iter().all(|trial| !trial.proposal.cell.is_isomorphic_to(&missing)));
+    assert!(history.trials.iter().all(|trial| !trial.candidate.architecture.is_isomorphic_to(&missing)));
 
     let truth =
         GroundTruth::of_table(&table, &compare::set_up(&table, None, &[random], Judging::All).unwrap(), Judging::All).unwrap();
     assert_eq!(truth.score(&missing), None);
-    assert!(truth.regret(&history.incumbents().last().unwrap().1.proposal.cell) < 0.05);
+    assert!(truth.regret(&history.incumbents().last().unwrap().1.candidate.architecture) < 0.05);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::outputs::utf8;
 use super::search::cost::Cost;
 use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
-use super::{Global, note, progress};
+use super::{Global, goals, note, progress};
 
 /// The default baseline.
 const BASELINE: &str = "random";
@@ -104,6 +104,9 @@ pub(super) struct Arguments {
     /// spent is finished and counted in full. Several, separated by commas, give one report.
     #[arg(long, value_name = "Nevals|Ns,…", value_delimiter = ',', required = true)]
     budget: Vec<Spending>,
+
+    #[command(flatten)]
+    goals: goals::Arguments,
 
     /// The answer to a cell that is queried again: the same for all algorithms.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use nasbench::compare::{self, Competitor, GroundTruth, Judging, Task};
-use nasbench::search::{Budget, Entry};
+use nasbench::search::{Budget, Entry, Setup};
 use nasbench::table::Table;
 use nasbench::unit::Epochs;
 
@@ -50,25 +50,27 @@ pub(super) fn tasks<'a>(
 }
 
 fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], arguments: &Arguments) -> anyhow::Result<Task> {
-    match source {
+    let goals = arguments.goals.goals(source.skeleton())?;
+    let task = match source {
         Source::Table { identity, table, costs, .. } => {
             let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), arguments.truth));
             let task = Task::on_table(table, (&on, identity), epochs, algorithms, judging, costs.as_ref());
-            task.with_context(|| format!("could not search `{on}`"))
+            task.with_context(|| format!("could not search `{on}`"))?
         }
         Source::Models { file, models } => {
             models.check_budget(file, epochs)?;
             let identity = models.identity(file, &arguments.models)?;
-            Ok(Task::on_models(models.accuracy(), models.setup(), &source.on(), identity))
+            Task::on_models(models.accuracy(), models.setup(), &source.on(), identity)
         }
-    }
+    };
+    Ok(Task { setup: Setup { goals, ..task.setup }, ..task })
 }
 
 /// A task's ground truth.
 pub(super) fn truth<'a>(source: &'a Source, task: &Task, truth: Which) -> anyhow::Result<GroundTruth<'a>> {
     Ok(match source {
         Source::Table { table, .. } => GroundTruth::of_table(table, &task.setup, judging(table, task.setup.epochs, truth))?,
-        Source::Models { models, .. } => GroundTruth::of_model(models.accuracy(), &models.space().cells()?)?,
+        Source::Models { models, .. } => GroundTruth::of_model(models.accuracy(), &models.space().cells()?, &task.setup.goals)?,
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use nasbench::oracle::{Event, Measurement, Proposal};
+use nasbench::oracle::{Candidate, Event, Measurement};
 use nasbench::search::{Budget, Trial};
 use nasbench::table::{self, write_trials};
 use nasbench::unit::{Epochs, Seed};
@@ -67,7 +67,7 @@ impl Landing {
             Event::Progressed(position, fraction) => {
                 state.begun.insert(position, fraction);
             }
-            Event::Finished(position, proposal, measurement) => self.land(&mut state, position, proposal, measurement),
+            Event::Finished(position, candidate, measurement) => self.land(&mut state, position, candidate, measurement),
         }
         if let Some(bar) = &self.bar {
             self.show(&mut state, bar);
@@ -76,9 +76,9 @@ impl Landing {
         if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn land(&self, state: &mut State, position: usize, proposal: Proposal, measurement: Measurement) {
+    fn land(&self, state: &mut State, position: usize, candidate: Candidate, measurement: Measurement) {
         state.begun.remove(&position);
-        state.trials.insert(position, Trial { proposal, measurement });
+        state.trials.insert(position, Trial::new(candidate, measurement));
         // What takes no time needs not land one by one.
         let is_due = state.written.unwrap_or(state.started).elapsed() >= WRITTEN_EVERY;
         if let (Some(out), true) = (&self.out, is_due) {
@@ -110,7 +110,7 @@ impl Landing {
     /// Returns the spent fraction of the budget.
     #[expect(clippy::cast_precision_loss, reason = "to be read by people")]
     fn fraction(&self, state: &State) -> f64 {
-        let epochs: f64 = state.trials.values().map(|trial| f64::from(trial.proposal.epochs.0)).sum();
+        let epochs: f64 = state.trials.values().map(|trial| f64::from(trial.candidate.epochs.0)).sum();
         let evaluations = epochs / f64::from(self.epochs.0.max(1));
         let begun: f64 = state.begun.values().sum();
         let spent = match self.budget {
@@ -150,9 +150,9 @@ mod tests {
 
     fn finished(position: usize) -> Event {
         let cell = Cell::from_texts("0100", "input,output").unwrap();
-        let proposal = Proposal { cell, epochs: Epochs(2) };
+        let candidate = Candidate::new(cell, Epochs(2));
         let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(0.5), training_time: Some(Seconds(3.0)) };
-        Event::Finished(position, proposal, measurement)
+        Event::Finished(position, candidate, measurement)
     }
 
     fn landing(out: PathBuf, budget: Budget) -> Landing {

@@ -14,16 +14,16 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use nasbench::report;
 use nasbench::search::{self, Budget, Entry, History, Redraws, Returns, Setup, Trial};
 use nasbench::space::Cell;
 use nasbench::table::{holds_trials, write_trials};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
+use nasbench::{front, report};
 use serde_json::Value;
 
 use super::format::{Format, Table};
 use super::outputs::check_replaceable;
-use super::{Global, note, signals};
+use super::{Global, goals, note, signals};
 use cost::Cost;
 use landing::Landing;
 use target::Target;
@@ -74,6 +74,9 @@ pub(super) struct Arguments {
     /// spent is finished and counted in full.
     #[arg(long, value_name = "Nevals|Ns")]
     budget: Spending,
+
+    #[command(flatten)]
+    goals: goals::Arguments,
 
     /// The answer to a cell that is queried again.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
@@ -173,9 +176,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let cost = (arguments.cost, is_of_time && !global.quiet);
     let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry, cost)?;
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
-    let setup = Setup { options, duplicates, returns, ..target.setup().clone() };
+    let goals = arguments.goals.goals(target.skeleton()?)?;
+    let setup = Setup { options, duplicates, returns, goals, ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.
-    (entry.build)(&setup).context("could not set up the search")?;
+    entry.searcher(&setup).context("could not set up the search")?;
     target.check_budget(budget, entry.budgets(&setup))?;
     if !global.quiet {
         notes(entry, &target, &setup);
@@ -187,7 +191,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         let name = target.name();
         write_trials(file, &history.rows(&name)).context("could not write the trials")?;
     }
-    print(&history, entry, &target, arguments.format)?;
+    if setup.goals.objectives().len() > 1 {
+        print_front(&history, entry, &setup, arguments.format)?;
+    } else {
+        print(&history, entry, &target, arguments.format)?;
+    }
     if !global.quiet {
         let cells: Vec<_> = history.ranking().iter().map(Trial::cell).collect();
         if let Some(outside) = target.fitted_range().and_then(|range| range.outside(&cells)) {
@@ -288,6 +296,35 @@ pub(super) fn options(set: &[String]) -> anyhow::Result<Value> {
     Ok(options.into())
 }
 
+/// Prints the front of what the search saw, and names its knee.
+fn print_front(history: &History, entry: &Entry, setup: &Setup, format: Format) -> anyhow::Result<()> {
+    let front = history.front(&setup.goals)?;
+    let objectives = setup.goals.objectives();
+    let names: Vec<_> = objectives.iter().map(|objective| objective.name).collect();
+    let mut columns = names.clone();
+    columns.push("module_hash");
+    let mut table = Table::new(&columns, &["module_adjacency", "module_operations", "epochs"]);
+    for (values, trial) in &front {
+        let cell = trial.cell();
+        let values = objectives.iter().zip(values).map(|(objective, value)| goals::printed(objective, *value));
+        let cell_columns = [cell.hash().to_string(), cell.adjacency_text(), cell.operations_text()].map(Value::from);
+        table.push(values.chain(cell_columns).chain([trial.candidate.epochs.0.into()]).collect::<Vec<_>>());
+    }
+    let mut out = std::io::stdout().lock();
+    table.print(format, &mut out)?;
+    if format != Format::Table {
+        return Ok(());
+    }
+    let (trials, cells) = (history.trials.len(), history.distinct_cells());
+    writeln!(out, "\n{}: {trials} trials of {cells} cells, {} of them on the front", entry.name, front.len())?;
+    let points: Vec<&[f64]> = front.iter().map(|(values, _)| values.as_slice()).collect();
+    if let Ok(knee) = front::knee(&points) {
+        let cell = front[knee].1.cell();
+        writeln!(out, "\nThe knee of the front, where it bends most:\n\n{}", report::text_of(cell).trim_end())?;
+    }
+    Ok(())
+}
+
 /// Prints the incumbents, and draws the last one.
 fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> anyhow::Result<()> {
     let incumbents = history.incumbents();
@@ -302,7 +339,7 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
             Value::from(position + 1),
             evaluations.into(),
             time.map(|time| time.0).into(),
-            trial.proposal.epochs.0.into(),
+            trial.candidate.epochs.0.into(),
             trial.measurement.validation_accuracy.map(Accuracy::decimal).into(),
             cell.hash().to_string().into(),
             cell.adjacency_text().into(),
@@ -325,11 +362,11 @@ fn print(history: &History, entry: &Entry, target: &Target, format: Format) -> a
         vec![("hash", cell.hash().to_string()), ("adjacency", cell.adjacency_text()), ("operations", cell.operations_text())];
     let seen =
         winner.measurement.validation_accuracy.map_or_else(|| "none: it diverged".to_owned(), |accuracy| accuracy.to_string());
-    lines.push(("validation", format!("{seen} in the search, at {} epochs", winner.proposal.epochs)));
+    lines.push(("validation", format!("{seen} in the search, at {} epochs", winner.candidate.epochs)));
     if let Some(range) = target.fitted_range().filter(|range| !range.contains(&cell)) {
         lines.push(("outside", format!("the model was fitted on cells of {range}, and extrapolates here")));
     }
-    lines.extend(target.truth(cell, winner.proposal.epochs).map(|truth| ("recorded", truth)));
+    lines.extend(target.truth(cell, winner.candidate.epochs).map(|truth| ("recorded", truth)));
     for (name, value) in lines {
         writeln!(out, "{name:<12}{value}")?;
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use nasbench::network::Skeleton;
 use nasbench::oracle::Oracle;
 use nasbench::search::{Budget, Setup};
 use nasbench::table::{Costs, Table};
@@ -13,7 +14,7 @@ use super::models::{self, Models};
 use crate::cli;
 
 pub(in crate::cli) enum Source {
-    Table { folder: PathBuf, identity: String, table: Box<Table>, costs: Option<Costs> },
+    Table { folder: PathBuf, identity: String, table: Box<Table>, costs: Option<Costs>, skeleton: Skeleton },
     Models { file: PathBuf, models: Models },
 }
 
@@ -30,13 +31,22 @@ impl Source {
         let benchmark = cli::benchmark::open(&on)?;
         let table = benchmark.table().context("could not read the benchmark")?;
         let costs = Cost::costs(cost, &benchmark, &table, is_told)?;
-        Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table: Box::new(table), costs })
+        let skeleton = benchmark.skeleton().context("could not read the benchmark")?;
+        Ok(Self::Table { folder: on, identity: benchmark.identity().to_string(), table: Box::new(table), costs, skeleton })
     }
 
     /// The source, as it was typed.
     pub(in crate::cli) fn on(&self) -> String {
         let (Self::Table { folder: on, .. } | Self::Models { file: on, .. }) = self;
         on.display().to_string()
+    }
+
+    /// What makes networks of its cells.
+    pub(in crate::cli) fn skeleton(&self) -> Skeleton {
+        match self {
+            Self::Table { skeleton, .. } => *skeleton,
+            Self::Models { models, .. } => *models.accuracy().features.skeleton(),
+        }
     }
 
     /// Refuses a budget of seconds if the training times at some budgets of epochs are unknown.

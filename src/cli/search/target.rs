@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use nasbench::engine::Device;
+use nasbench::network::Skeleton;
 use nasbench::oracle::{Observe, Observed, Oracle};
 use nasbench::search::{Budget, Entry, Setup};
 use nasbench::space::{Cell, Space};
@@ -92,6 +93,14 @@ impl Target {
     /// Where to search, and with which budgets of epochs.
     pub(super) const fn setup(&self) -> &Setup {
         &self.setup
+    }
+
+    /// What makes networks of its cells.
+    pub(super) fn skeleton(&self) -> anyhow::Result<Skeleton> {
+        match &self.kind {
+            Kind::Source(source) => Ok(source.skeleton()),
+            Kind::Training { protocol, .. } => protocol.skeleton().context("a protocol of a data set has a skeleton"),
+        }
     }
 
     /// Refuses a budget of seconds if the training times at some budgets of epochs are unknown.

@@ -88,7 +88,9 @@ impl Rows {
             && let Some(rows) = function.as_any().downcast_ref::<Self>()
             && let Some(condition) = predicate.take()
         {
-            let columns = aexpr_to_leaf_names(condition.node(), expressions);
+            let mut columns = aexpr_to_leaf_names(condition.node(), expressions);
+            columns.sort_unstable();
+            columns.dedup();
             let mut state = ExpressionConversionState::new(true);
             let expression = create_physical_expr(&condition, expressions, &rows.schema()?, &mut state)?;
             *function = Arc::new(Self { condition: Some(Condition { expression, columns }), ..rows.clone() });
@@ -246,7 +248,7 @@ fn series(name: &str, array: &ArrayRef) -> PolarsResult<Series> {
                 lists.values().len(),
                 DataType::Float64,
             );
-            for list in lists.iter() {
+            for list in lists {
                 match list {
                     Some(list) => {
                         let numbers = list.as_primitive::<Float32Type>().iter().map(|number| number.map(shortest_decimal));

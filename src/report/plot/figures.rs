@@ -109,7 +109,7 @@ pub(in crate::report) fn verified(report: &Report) -> Option<Figure> {
 /// The best predicted accuracy so far against the number of evaluations, one line for each search.
 pub(in crate::report) fn trajectories(searches: &[SearchRun], best_recorded: Option<Accuracy>) -> Option<Figure> {
     let runs = searches.iter().map(|search| {
-        let name = search.history.algorithm;
+        let name = &search.history.algorithm;
         let tip = |step: &Step| format!("{name}: {} after {} evaluations", step.predicted, step.evaluation);
         let point = |step| Point { tip: tip(&step), ..Point::at(number(step.evaluation), percent(step.predicted)) };
         (name, number(search.history.trials.len()), search.steps().into_iter().map(point).collect::<Vec<_>>())

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::dataset::Sizes;
 use crate::engine::Device;
-use crate::oracle::{Measurement, Proposal};
+use crate::oracle::{Candidate, Measurement};
 use crate::report::{Header, Prediction, RecordedCell, Records, RepeatAgreement, Report, RowCount, SearchRun, Stage, Surrogates};
 use crate::search::{Duplicates, History, Redraws, Trial};
 use crate::space::{Cell, Operation, Sampler, Space};
@@ -198,10 +198,10 @@ fn search(algorithm: &'static str, about: &'static str, rng: &mut ChaCha8Rng) ->
     let mut trial = || {
         let cell = space.cell(&Sampler::Official.draw(&space, rng)).unwrap();
         let validation_accuracy = accuracy(worth(cell) + noise(rng, 0.002));
-        Trial { proposal: Proposal { cell, epochs }, measurement: Measurement { validation_accuracy, training_time: None } }
+        Trial::new(Candidate::new(cell, epochs), Measurement { validation_accuracy, training_time: None })
     };
     let trials = (0..300).map(|_| trial()).collect();
-    let history = History { algorithm, seed: Seed(0), epochs, trials, redraws, duplicates, chosen: None };
+    let history = History { algorithm: algorithm.to_owned(), seed: Seed(0), epochs, trials, redraws, duplicates, chosen: None };
     SearchRun { history, about, wall: Seconds(0.187) }
 }
 

@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::archive::Archive;
 use crate::search::evolution::Individual;
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{ENCODINGS, Encoding, Mutation, Sampler, Spec};
 use crate::statistics::distribution::standard_normal;
 use crate::surrogate::perceptron::{Ensemble, Estimate, Sparse, Training, encoded};
@@ -20,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
             sampling",
     source: "White et al., BANANAS, AAAI 2021, and the program naszilla, whose defaults it has",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Bananas::new(setup)?)),
 };
@@ -40,7 +40,7 @@ enum Exploration {
 }
 
 impl Exploration {
-    fn number(self, Estimate { mean, std }: Estimate, rng: &mut ChaCha8Rng) -> f64 {
+    fn number(self, Estimate { mean, std }: Estimate, rng: &mut SearchRng) -> f64 {
         match self {
             Self::Thompson => mean + std * standard_normal(rng),
             Self::ConfidenceBound => mean - 0.5 * std,
@@ -123,8 +123,6 @@ struct Bananas {
     rows: Vec<Sparse>,
     /// Cells that are chosen, but not proposed yet.
     waiting: VecDeque<Spec>,
-    /// Cells that are proposed, but not measured yet.
-    asked: VecDeque<Spec>,
 }
 
 impl Bananas {
@@ -139,7 +137,6 @@ impl Bananas {
             measured: Vec::new(),
             rows: Vec::new(),
             waiting: VecDeque::new(),
-            asked: VecDeque::new(),
         })
     }
 
@@ -148,7 +145,7 @@ impl Bananas {
     }
 
     /// Chooses the next batch.
-    fn choose(&mut self, rng: &mut ChaCha8Rng) {
+    fn choose(&mut self, rng: &mut SearchRng) {
         if self.measured.is_empty() {
             for _ in 0..self.options.startup {
                 self.waiting.extend(self.seen.draw(&self.region, self.options.sampler, rng));
@@ -173,7 +170,7 @@ impl Bananas {
     }
 
     /// New mutants of the best cells, each once.
-    fn mutants(&self, rng: &mut ChaCha8Rng) -> Vec<Spec> {
+    fn mutants(&self, rng: &mut SearchRng) -> Vec<Spec> {
         let Options { candidates, parents, mutation, .. } = self.options;
         let mut best: Vec<_> = self.measured.iter().collect();
         best.sort_by(|one, other| one.loss.total_cmp(&other.loss));
@@ -193,22 +190,20 @@ impl Bananas {
 }
 
 impl Searcher for Bananas {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         if self.waiting.is_empty() {
             self.choose(rng);
         }
         let next: Vec<_> = self.waiting.drain(..room.min(self.waiting.len())).collect();
-        let proposals = self.region.propose(&next);
-        self.asked.extend(next);
-        proposals
+        Ok(self.region.candidates(&next))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
-            let spec = self.asked.pop_front().expect("only what was asked is told");
-            self.rows.push(self.encoded(spec));
-            self.measured.push(Individual { spec, loss: trial.loss() });
+            self.rows.push(self.encoded(trial.candidate.spec()));
+            self.measured.push(Individual::of(trial));
         }
+        Ok(())
     }
 }
 
@@ -245,17 +240,17 @@ mod tests {
         let mut rng = Seed(2).rng();
         let mut cells = std::collections::HashSet::new();
         for batch in 0_u8..5 {
-            let proposals = search.ask(100, &mut rng);
-            assert_eq!(proposals.len(), 10);
-            assert!(proposals.iter().all(|proposal| cells.insert(proposal.cell.fingerprint())));
+            let asked = search.ask(100, &mut rng).unwrap();
+            assert_eq!(asked.len(), 10);
+            assert!(asked.iter().all(|candidate| cells.insert(candidate.architecture.fingerprint())));
             if batch > 0 {
                 let mut best = search.measured.clone();
                 best.sort_by(|one, other| one.loss.total_cmp(&other.loss));
                 let flips = |spec: &Spec, best: &Individual| (spec.edge_bits() ^ best.spec.edge_bits()).count_ones();
                 let is_near = |spec: &Spec| best[..PATIENCE].iter().any(|best| flips(spec, best) <= 6);
-                assert!(search.asked.iter().all(is_near), "one flip is expected");
+                assert!(asked.iter().all(|candidate| is_near(&candidate.spec())), "one flip is expected");
             }
-            tell(&mut search, &proposals, |place| (place + f32::from(batch)) / 20.0);
+            tell(&mut search, &asked, |place| (place + f32::from(batch)) / 20.0);
         }
         assert_eq!(search.rows.len(), 50);
     }

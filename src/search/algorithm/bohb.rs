@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::brackets::{Brackets, Sizes};
 use crate::search::genes::{Genes, Genome, MOST};
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, count, defaults_of};
 use crate::space::{Sampler, Spec};
 use crate::unit::Epochs;
 
@@ -20,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Falkner et al., ICML 2018, and the program HpBandSter; no random cells, 4 samples and bandwidths of at least 0.3 \
              as in Ying et al., ICML 2019, S2.2",
     uses_small_budgets: true,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Bohb::new(setup)?)),
 };
@@ -115,7 +115,7 @@ impl Bohb {
 
 impl Model {
     /// The best of some cells of the space drawn from the density of the good ones.
-    fn propose(&self, region: &Region, genome: &Genome, samples: usize, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn propose(&self, region: &Region, genome: &Genome, samples: usize, rng: &mut SearchRng) -> Option<Spec> {
         let draw = |_| self.good.draw(genome, rng);
         let is_cell = |genes: &Genes| {
             let spec = genome.spec(genes);
@@ -171,7 +171,7 @@ impl Density {
 
     /// Draws around one of the cells: a gene keeps its value with the chance of 1 less its bandwidth, else it takes any, as in
     /// HpBandSter.
-    fn draw(&self, genome: &Genome, rng: &mut ChaCha8Rng) -> Genes {
+    fn draw(&self, genome: &Genome, rng: &mut SearchRng) -> Genes {
         let mut genes = self.cells[rng.random_range(0..self.cells.len())];
         for (gene, value) in genes[..genome.len()].iter_mut().enumerate() {
             if rng.random_range(0.0..1.0) < self.bandwidths[gene] {
@@ -183,10 +183,10 @@ impl Density {
 }
 
 impl Searcher for Bohb {
-    fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, _: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let Self { region, options, genome, brackets, model, .. } = self;
         // One at a time: what was told last may change the model.
-        brackets.ask(1, || {
+        Ok(brackets.ask(1, || {
             let is_random = options.random_fraction >= 1.0
                 || model.is_none()
                 || options.random_fraction > 0.0 && rng.random_range(0.0..1.0) < options.random_fraction;
@@ -195,17 +195,19 @@ impl Searcher for Bohb {
                 _ => None,
             };
             proposed.unwrap_or_else(|| region.draw(options.sampler, rng))
-        })
+        }))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         let Self { brackets, genome, observed, .. } = self;
-        brackets.tell(trials, |spec, trial| {
-            observed.entry(trial.proposal.epochs).or_default().push((genome.of_spec(spec), trial.loss()));
-        });
-        if let Some(trial) = trials.last() {
-            self.fit(trial.proposal.epochs);
+        brackets.tell(trials);
+        for trial in trials {
+            observed.entry(trial.candidate.epochs).or_default().push((genome.of_spec(trial.candidate.spec()), trial.loss()));
         }
+        if let Some(trial) = trials.last() {
+            self.fit(trial.candidate.epochs);
+        }
+        Ok(())
     }
 }
 
@@ -221,9 +223,9 @@ mod tests {
         Setup::new(Space::nas_bench_101(), Epochs(108)).with_budgets(&[4, 12, 36].map(Epochs))
     }
 
-    fn accuracy(proposal: &Proposal) -> f32 {
-        let good = proposal.cell.operations().filter(|operation| operation.label() == 0).count();
-        f32::from(u8::try_from(good).unwrap()) / 10.0 + f32::from(proposal.epochs.0) / 1_000.0
+    fn accuracy(candidate: &Candidate) -> f32 {
+        let good = candidate.architecture.operations().filter(|operation| operation.label() == 0).count();
+        f32::from(u8::try_from(good).unwrap()) / 10.0 + f32::from(candidate.epochs.0) / 1_000.0
     }
 
     #[test]
@@ -234,11 +236,11 @@ mod tests {
         let mut hyperband = (find("hyperband").unwrap().build)(&setup()).unwrap();
         let mut generators = [Seed(1).rng(), Seed(1).rng()];
         for _ in 0..300 {
-            let proposals = bohb.ask(1, &mut generators[0]);
-            assert_eq!(proposals, hyperband.ask(1, &mut generators[1]));
-            let accuracy = accuracy(&proposals[0]);
-            tell(&mut bohb, &proposals, |_| accuracy);
-            tell(hyperband.as_mut(), &proposals, |_| accuracy);
+            let candidates = bohb.ask(1, &mut generators[0]).unwrap();
+            assert_eq!(candidates, hyperband.ask(1, &mut generators[1]).unwrap());
+            let accuracy = accuracy(&candidates[0]);
+            tell(&mut bohb, &candidates, |_| accuracy);
+            tell(hyperband.as_mut(), &candidates, |_| accuracy);
         }
         assert!(bohb.model.is_some());
     }
@@ -290,13 +292,13 @@ mod tests {
             let mut rng = Seed(3).rng();
             let mut sum = 0.0;
             for trial in 0..600 {
-                let proposals = bohb.ask(1, &mut rng);
-                let accuracy = accuracy(&proposals[0]);
-                tell(&mut bohb, &proposals, |_| accuracy);
+                let candidates = bohb.ask(1, &mut rng).unwrap();
+                let accuracy = accuracy(&candidates[0]);
+                tell(&mut bohb, &candidates, |_| accuracy);
                 let enough = |epochs| bohb.observed.get(&Epochs(epochs)).is_some_and(|cells: &Vec<_>| cells.len() >= 54);
                 let largest = [108, 36, 12, 4].into_iter().find(|epochs| enough(*epochs));
                 assert_eq!(bohb.model.as_ref().map(|model| model.epochs.0), largest, "after {trial}");
-                if trial > 300 && proposals[0].epochs == Epochs(4) {
+                if trial > 300 && candidates[0].epochs == Epochs(4) {
                     sum += accuracy;
                 }
             }
@@ -310,10 +312,10 @@ mod tests {
     struct Toy;
 
     impl crate::oracle::Oracle for Toy {
-        fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<crate::oracle::Measurement>, crate::oracle::Error> {
-            Ok(proposals
+        fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<crate::oracle::Measurement>, crate::oracle::Error> {
+            Ok(candidates
                 .iter()
-                .map(|proposal| crate::search::tests::fixture::trial(*proposal, accuracy(proposal)).measurement)
+                .map(|candidate| crate::search::tests::fixture::trial(*candidate, accuracy(candidate)).measurement)
                 .collect())
         }
     }

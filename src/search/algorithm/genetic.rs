@@ -1,15 +1,15 @@
 //! A genetic algorithm: generations whose children take each gene of one of two parents.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
+use crate::search::crossover::{repaired, uniform};
 use crate::search::evolution::{Individual, tournament};
 use crate::search::genes::{Genes, Genome};
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
-use crate::space::{Mutation, Sampler, Space, Spec};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::space::{Mutation, Sampler, Spec};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "genetic",
@@ -17,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
             what it was made of",
     source: "Goldberg, Genetic Algorithms, 1989; uniform crossover: Syswerda, ICGA 1989; rates 0.5 and 0.2 as in the example of the program DEAP",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Genetic::new(setup)?)),
 };
@@ -85,20 +86,18 @@ struct Genetic {
     parents: Vec<Individual>,
     /// The generation that is being measured: its elites are known already.
     born: Vec<Individual>,
-    asked: Vec<Spec>,
 }
 
 impl Genetic {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let options: Options = setup.options(ENTRY.name)?;
         options.check()?;
-        let (parents, born, asked) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { region: setup.region(), options, genome: Genome::new(&setup.space), parents, born, asked })
+        let (parents, born) = (Vec::new(), Vec::new());
+        Ok(Self { region: setup.region(), options, genome: Genome::new(&setup.space), parents, born })
     }
 
-    fn child(&self, rng: &mut ChaCha8Rng) -> Option<Spec> {
-        let parent =
-            |rng: &mut ChaCha8Rng| tournament(&self.parents, self.options.tournament_size, rng).map(|winner| winner.spec);
+    fn child(&self, rng: &mut SearchRng) -> Option<Spec> {
+        let parent = |rng: &mut SearchRng| tournament(&self.parents, self.options.tournament_size, rng).map(|winner| winner.spec);
         let one = parent(rng)?;
         if rng.random_range(0.0..1.0) < self.options.crossover_rate {
             let other = parent(rng)?;
@@ -126,16 +125,10 @@ impl Genetic {
 }
 
 /// Puts the genes of two parents together.
-fn cross(crossover: Crossover, genome: &Genome, [one, other]: [Genes; 2], rng: &mut ChaCha8Rng) -> Genes {
+fn cross(crossover: Crossover, genome: &Genome, [one, other]: [Genes; 2], rng: &mut SearchRng) -> Genes {
     let mut child = one;
     match crossover {
-        Crossover::Uniform => {
-            for (gene, other) in child[..genome.len()].iter_mut().zip(other) {
-                if rng.random_range(0..2) == 1 {
-                    *gene = other;
-                }
-            }
-        }
+        Crossover::Uniform => child = uniform(genome, [one, other], rng),
         Crossover::OnePoint => {
             let point = rng.random_range(0..genome.len());
             child[point..].copy_from_slice(&other[point..]);
@@ -144,37 +137,23 @@ fn cross(crossover: Crossover, genome: &Genome, [one, other]: [Genes; 2], rng: &
     child
 }
 
-/// Takes away edges of the cell at random until there are few enough; `None` if the input does not reach the output then.
-fn repaired(space: &Space, mut spec: Spec, rng: &mut ChaCha8Rng) -> Option<Spec> {
-    while space.cell(&spec).is_err() {
-        let cell = spec.prune().ok().filter(|cell| cell.edge_count() > space.max_edges())?;
-        let edges = spec.edge_count();
-        let (x, y) = spec.edges().nth(rng.random_range(0..edges))?;
-        let without = spec.with_flipped_edge(x, y);
-        // An edge that everything hangs on stays; there are others while there are more than a way needs.
-        if without.prune().is_ok() || cell.edge_count() < space.max_vertices() {
-            spec = without;
-        }
-    }
-    Some(spec)
-}
-
 impl Searcher for Genetic {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         if self.born.len() == self.options.population_size {
             self.turn();
         }
         let count = room.min(self.options.population_size - self.born.len());
-        self.asked.clear();
+        let mut asked = Vec::new();
         for _ in 0..count {
             let spec = if self.parents.is_empty() { Some(self.region.draw(self.options.sampler, rng)) } else { self.child(rng) };
-            self.asked.extend(spec);
+            asked.extend(spec);
         }
-        self.region.propose(&self.asked)
+        Ok(self.region.candidates(&asked))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        self.born.extend(self.asked.iter().zip(trials).map(|(spec, trial)| Individual { spec: *spec, loss: trial.loss() }));
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        self.born.extend(trials.iter().map(Individual::of));
+        Ok(())
     }
 }
 
@@ -182,6 +161,7 @@ impl Searcher for Genetic {
 mod tests {
     use super::*;
     use crate::search::tests::fixture::tell;
+    use crate::space::Space;
     use crate::unit::{Epochs, Seed};
 
     fn genetic(options: serde_json::Value) -> Genetic {
@@ -211,29 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn a_repair_only_takes_edges_away() {
-        let space = Space::nas_bench_101();
-        let genome = Genome::new(&space);
-        let mut rng = Seed(2).rng();
-        let mut repairs = 0;
-        for _ in 0..500 {
-            let mut genes = [0; crate::search::genes::MOST];
-            for (gene, value) in genes[..genome.len()].iter_mut().enumerate() {
-                *value = genome.draw(gene, &mut rng);
-            }
-            let spec = genome.spec(&genes);
-            if let Some(repaired) = repaired(&space, spec, &mut rng) {
-                assert!(space.cell(&repaired).is_ok());
-                assert_eq!(repaired.edge_bits() & !spec.edge_bits(), 0);
-                repairs += usize::from(repaired != spec);
-            }
-        }
-        assert!(repairs > 50, "{repairs}");
-        let complete = Spec::from_bits((1 << 21) - 1, &[crate::space::Operation::Conv3x3; 5]);
-        assert!((0..100).filter(|_| repaired(&space, complete, &mut rng).is_some()).count() > 90);
-    }
-
-    #[test]
     fn the_best_lives_on_and_a_generation_keeps_its_size() {
         let mut search = genetic(serde_json::json!({ "population_size": 8, "elites": 2 }));
         let mut rng = Seed(3).rng();
@@ -242,10 +199,10 @@ mod tests {
             let mut asked = 0;
             let size = if generation == 0 { 8 } else { 6 };
             while asked < size {
-                let proposals = search.ask(5, &mut rng);
-                let losses = tell(&mut search, &proposals, |place| (place + f32::from(generation) * 0.37).fract());
+                let candidates = search.ask(5, &mut rng).unwrap();
+                let losses = tell(&mut search, &candidates, |place| (place + f32::from(generation) * 0.37).fract());
                 best = losses.into_iter().fold(best, f32::min);
-                asked += proposals.len();
+                asked += candidates.len();
             }
             assert_eq!((asked, search.born.len()), (size, 8));
             let alive = search.born.iter().map(|individual| individual.loss).fold(f32::INFINITY, f32::min);
@@ -257,11 +214,10 @@ mod tests {
     fn without_crossover_each_child_is_a_mutant_of_one_parent() {
         let mut search = genetic(serde_json::json!({ "population_size": 8, "crossover_rate": 0.0 }));
         let mut rng = Seed(4).rng();
-        let proposals = search.ask(100, &mut rng);
-        tell(&mut search, &proposals, |place| place / 10.0);
-        search.ask(100, &mut rng);
-        for child in &search.asked {
-            assert!(search.parents.iter().any(|parent| search.region.neighbours(parent.spec).any(|other| other == *child)));
+        let candidates = search.ask(100, &mut rng).unwrap();
+        tell(&mut search, &candidates, |place| place / 10.0);
+        for child in search.ask(100, &mut rng).unwrap() {
+            assert!(search.parents.iter().any(|parent| search.region.neighbours(parent.spec).any(|other| other == child.spec())));
         }
     }
 }

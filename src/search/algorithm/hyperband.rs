@@ -11,6 +11,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "successive halving in turn from each budget on; each rung is trained anew",
     source: "Li et al., JMLR 18(185), 2018; brackets as in HpBandSter and Ying et al., ICML 2019, or of the paper (`li-2018`)",
     uses_small_budgets: true,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(build(setup)?)),
 };
@@ -40,7 +41,7 @@ fn build(setup: &Setup) -> Result<RandomBrackets, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::Proposal;
+    use crate::oracle::Candidate;
     use crate::search::Searcher as _;
     use crate::search::tests::fixture::tell;
     use crate::space::Space;
@@ -54,9 +55,9 @@ mod tests {
             let mut search = build(&setup).unwrap();
             let mut rng = Seed(1).rng();
             let next = |_| {
-                let proposals = search.ask(1_000, &mut rng);
-                tell(&mut search, &proposals, |place| place / 100.0);
-                (proposals[0].epochs.0, proposals.len())
+                let candidates = search.ask(1_000, &mut rng).unwrap();
+                tell(&mut search, &candidates, |place| place / 100.0);
+                (candidates[0].epochs.0, candidates.len())
             };
             (0..11).map(next).collect::<Vec<_>>()
         };
@@ -72,8 +73,8 @@ mod tests {
     fn of_one_budget_it_is_random_search() {
         let setup = Setup::new(Space::nas_bench_101(), Epochs(108));
         let mut search = build(&setup).unwrap();
-        let proposals = search.ask(10, &mut Seed(1).rng());
-        let drawn = Sampler::Official.draw(&setup.space, &mut Seed(1).rng()).prune().unwrap();
-        assert_eq!(proposals, [Proposal { cell: drawn, epochs: Epochs(108) }]);
+        let candidates = search.ask(10, &mut Seed(1).rng()).unwrap();
+        let drawn = Sampler::Official.draw(&setup.space, &mut Seed(1).rng());
+        assert_eq!(candidates, [Candidate::of_spec(drawn, Epochs(108))]);
     }
 }

@@ -1,11 +1,10 @@
 //! Largest first: the baseline that learns nothing. Where size decides, an algorithm that does not beat it found out nothing.
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Size;
-use crate::oracle::Proposal;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::oracle::Candidate;
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, defaults_of};
 use crate::space::Cell;
 use crate::unit::Epochs;
 
@@ -14,11 +13,12 @@ pub(super) const ENTRY: Entry = Entry {
     about: "every cell once, the largest first, by FLOPs, parameters, depth or the number of 3×3 convolutions: what size alone finds",
     source: "a baseline; zero-cost proxies are judged against it, as by White et al., \"A deeper look at zero-cost proxies\", ICLR blog 2022",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(LargestFirst::new(setup)?)),
 };
 
-/// The most proposals at once, so that an oracle can work on many.
+/// The most candidates at once, so that an oracle can work on many.
 const BATCH: usize = 64;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -46,17 +46,15 @@ impl LargestFirst {
 }
 
 impl Searcher for LargestFirst {
-    fn ask(&mut self, room: usize, _: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, _: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let count = room.min(BATCH).min(self.left.len());
-        self.left
-            .split_off(self.left.len() - count)
-            .into_iter()
-            .rev()
-            .map(|cell| Proposal { cell, epochs: self.epochs })
-            .collect()
+        let next = self.left.split_off(self.left.len() - count).into_iter().rev();
+        Ok(next.map(|cell| Candidate::new(cell, self.epochs)).collect())
     }
 
-    fn tell(&mut self, _: &[Trial]) {}
+    fn tell(&mut self, _: &[Trial]) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -74,9 +72,9 @@ mod tests {
         let mut search = LargestFirst::new(&setup).unwrap();
         let mut asked = Vec::new();
         loop {
-            let some = search.ask(100, &mut Seed(1).rng());
+            let some = search.ask(100, &mut Seed(1).rng()).unwrap();
             if some.is_empty() {
-                return asked.into_iter().map(|proposal: Proposal| proposal.cell).collect();
+                return asked.into_iter().map(|candidate: Candidate| candidate.architecture).collect();
             }
             asked.extend(some);
         }

@@ -1,14 +1,13 @@
 //! Local search: from the best of a few random cells downhill, one edit at a time, and again from others.
 
 use rand::seq::SliceRandom as _;
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::evolution::Individual;
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Sampler, Spec};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -16,6 +15,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "goes to better neighbours of the best of 10 random cells, and starts again where there is none",
     source: "White et al., Local search is state of the art for NAS benchmarks, 2020, and its program naszilla",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(LocalSearch::new(setup)?)),
 };
@@ -47,7 +47,6 @@ struct LocalSearch {
     /// The loss of each cell by its fingerprint; of those just asked about it is infinite.
     known: FxHashMap<u64, f32>,
     phase: Phase,
-    asked: Vec<Spec>,
 }
 
 #[derive(Debug)]
@@ -64,35 +63,35 @@ impl LocalSearch {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let options: Options = setup.options(ENTRY.name)?;
         check_option(ENTRY.name, "starts", &options.starts, options.starts > 0, "at least 1")?;
-        let (known, asked) = (FxHashMap::default(), Vec::new());
-        Ok(Self { region: setup.region(), options, known, phase: START, asked })
+        Ok(Self { region: setup.region(), options, known: FxHashMap::default(), phase: START })
     }
 
     /// Draws a spec of a new cell.
-    fn draw(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn draw(&mut self, rng: &mut SearchRng) -> Option<Spec> {
         let Self { region, options, known, .. } = self;
         region.draw_new(options.sampler, MOST_DRAWS, rng, |spec| is_new(known, spec))
     }
 
-    fn descent_from(&self, here: Individual, rng: &mut ChaCha8Rng) -> Phase {
+    fn descent_from(&self, here: Individual, rng: &mut SearchRng) -> Phase {
         let mut left: Vec<_> = self.region.neighbours(here.spec).collect();
         left.shuffle(rng);
         Phase::Descent { here, left, best: None }
     }
 
-    /// Asks for what the phase needs, or changes the phase; `None` if the search is over.
-    fn step(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Option<()> {
+    /// Returns what the phase needs; nothing where the phase changed, `None` if the search is over.
+    fn step(&mut self, room: usize, rng: &mut SearchRng) -> Option<Vec<Spec>> {
+        let mut asked = Vec::new();
         match &mut self.phase {
             Phase::Start { drawn, best } => {
                 let (missing, best) = (self.options.starts - *drawn, *best);
                 for _ in 0..missing.min(room) {
                     let Some(spec) = self.draw(rng) else { break };
-                    self.asked.push(spec);
+                    asked.push(spec);
                 }
                 if let Phase::Start { drawn, .. } = &mut self.phase {
-                    *drawn += self.asked.len();
+                    *drawn += asked.len();
                 }
-                if self.asked.is_empty() {
+                if asked.is_empty() {
                     self.phase = self.descent_from(best?, rng);
                 }
             }
@@ -100,23 +99,22 @@ impl LocalSearch {
                 let whole = self.options.whole_neighbourhood;
                 let (here, most) = (*here, if whole { room } else { 1 });
                 let is_better = |best: &Individual| best.loss < here.loss;
-                while self.asked.len() < most && (whole || !best.as_ref().is_some_and(is_better)) {
+                while asked.len() < most && (whole || !best.as_ref().is_some_and(is_better)) {
                     let Some(spec) = left.pop() else { break };
                     match self.known.get(&fingerprint(spec)) {
                         Some(loss) => improve(best, Individual { spec, loss: *loss }),
-                        None => self.asked.push(spec),
+                        None => asked.push(spec),
                     }
                 }
                 let best = *best;
-                let asked = std::mem::take(&mut self.asked);
-                self.asked = asked.into_iter().filter(|spec| is_new(&mut self.known, *spec)).collect();
-                if self.asked.is_empty() {
+                asked.retain(|spec| is_new(&mut self.known, *spec));
+                if asked.is_empty() {
                     let better = best.filter(is_better);
                     self.phase = better.map_or(START, |better| self.descent_from(better, rng));
                 }
             }
         }
-        Some(())
+        Some(asked)
     }
 }
 
@@ -138,24 +136,24 @@ fn improve(best: &mut Option<Individual>, other: Individual) {
 }
 
 impl Searcher for LocalSearch {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.asked.clear();
-        while self.asked.is_empty() {
-            if self.step(room, rng).is_none() {
-                return Vec::new();
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
+        while let Some(asked) = self.step(room, rng) {
+            if !asked.is_empty() {
+                return Ok(self.region.candidates(&asked));
             }
         }
-        self.region.propose(&self.asked)
+        Ok(Vec::new())
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        for (spec, trial) in self.asked.iter().zip(trials) {
-            let individual = Individual { spec: *spec, loss: trial.loss() };
-            self.known.insert(trial.proposal.cell.fingerprint(), individual.loss);
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        for trial in trials {
+            let individual = Individual::of(trial);
+            self.known.insert(trial.candidate.architecture.fingerprint(), individual.loss);
             match &mut self.phase {
                 Phase::Start { best, .. } | Phase::Descent { best, .. } => improve(best, individual),
             }
         }
+        Ok(())
     }
 }
 
@@ -183,19 +181,14 @@ mod tests {
         let mut rng = Seed(1).rng();
         let (mut minima, mut asked) = (Vec::new(), Vec::new());
         while asked.len() < most {
-            search.asked.clear();
-            while search.asked.is_empty() {
-                let here = if let Phase::Descent { here, .. } = &search.phase { Some(here.spec) } else { None };
-                if search.step(room, &mut rng).is_none() {
-                    return (minima, asked);
-                }
-                minima.extend(here.filter(|_| matches!(search.phase, Phase::Start { .. })));
-            }
-            let cells: Vec<_> = search.asked.iter().map(|spec| spec.prune().unwrap()).collect();
+            let here = if let Phase::Descent { here, .. } = &search.phase { Some(here.spec) } else { None };
+            let Some(next) = search.step(room, &mut rng) else { return (minima, asked) };
+            minima.extend(here.filter(|_| matches!(search.phase, Phase::Start { .. })));
+            let candidates = search.region.candidates(&next);
             let trials: Vec<_> =
-                cells.iter().map(|cell| trial(Proposal { cell: *cell, epochs: Epochs(4) }, accuracy(cell))).collect();
-            asked.extend(cells);
-            search.tell(&trials);
+                candidates.iter().map(|candidate| trial(*candidate, accuracy(&candidate.architecture))).collect();
+            asked.extend(candidates.iter().map(|candidate| candidate.architecture));
+            search.tell(&trials).unwrap();
         }
         (minima, asked)
     }

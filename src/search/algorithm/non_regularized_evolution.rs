@@ -9,6 +9,7 @@ pub(super) const ENTRY: Entry = Entry {
             a mutant is never the same cell as its parent; a budget below population_size is random search",
     source: "Real et al., AAAI 2019, and Ying et al., ICML 2019, whose population 100, tournaments of 10 and one edit it has",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(build(setup)?)),
 };
@@ -33,10 +34,10 @@ mod tests {
         let mut rng = Seed(3).rng();
         let mut losses = Vec::new();
         for step in 0_u16..60 {
-            let proposals = evolution.ask(7, &mut rng);
+            let candidates = evolution.ask(7, &mut rng).unwrap();
             // Numbers that jump about, so that children are better and worse.
             let accuracy = |place: f32| (place + f32::from(step)).mul_add(0.618, 0.0).fract();
-            losses.extend(tell(&mut evolution, &proposals, accuracy));
+            losses.extend(tell(&mut evolution, &candidates, accuracy));
             losses.sort_by(f32::total_cmp);
             losses.truncate(10);
             let mut alive: Vec<_> = evolution.alive().map(|individual| individual.loss).collect();
@@ -51,11 +52,11 @@ mod tests {
         setup.options = serde_json::json!({ "population_size": 3, "tournament_size": 1 });
         let mut evolution = build(&setup).unwrap();
         let mut rng = Seed(4).rng();
-        let proposals = evolution.ask(3, &mut rng);
-        tell(&mut evolution, &proposals, |_| 0.5);
-        let child = evolution.ask(3, &mut rng);
+        let candidates = evolution.ask(3, &mut rng).unwrap();
+        tell(&mut evolution, &candidates, |_| 0.5);
+        let child = evolution.ask(3, &mut rng).unwrap();
         tell(&mut evolution, &child, |_| 0.5);
         let cells: Vec<_> = evolution.alive().map(|individual| individual.spec.prune().unwrap()).collect();
-        assert_eq!(cells, [proposals[1].cell, proposals[2].cell, child[0].cell]);
+        assert_eq!(cells, [candidates[1].architecture, candidates[2].architecture, child[0].architecture]);
     }
 }

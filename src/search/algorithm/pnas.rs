@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Cell, ENCODINGS, Encoding, Operation, Space, Spec};
 use crate::surrogate::perceptron::{Ensemble, Sparse, Training, encoded};
 use crate::unit::Epochs;
@@ -20,6 +19,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Liu et al., Progressive neural architecture search, ECCV 2018: beams of 256, an ensemble of 5 perceptrons; vertices are \
              its blocks",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Pnas::new(setup)?)),
 };
@@ -96,7 +96,7 @@ impl Pnas {
     }
 
     /// Chooses the cells of the next level.
-    fn grow(&mut self, rng: &mut ChaCha8Rng) {
+    fn grow(&mut self, rng: &mut SearchRng) {
         if self.level == self.region.space().max_vertices() || self.losses.is_empty() {
             return;
         }
@@ -174,23 +174,24 @@ fn expansions(space: &Space, cell: Cell, mut visit: impl FnMut(Cell)) {
 }
 
 impl Searcher for Pnas {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         if self.waiting.is_empty() {
             self.grow(rng);
         }
-        let propose = |cell| Proposal { cell, epochs: self.epochs };
-        self.waiting.drain(..room.min(self.waiting.len())).map(propose).collect()
+        let propose = |cell| Candidate::new(cell, self.epochs);
+        Ok(self.waiting.drain(..room.min(self.waiting.len())).map(propose).collect())
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
-            let cell = trial.proposal.cell;
+            let cell = trial.candidate.architecture;
             self.rows.push(self.encoded(cell));
             self.losses.push(trial.loss());
             if cell.vertices() == self.level {
                 self.grown_from.push(cell);
             }
         }
+        Ok(())
     }
 }
 
@@ -211,13 +212,13 @@ mod tests {
         let mut rng = Seed(1).rng();
         let mut levels = vec![Vec::new(); max_vertices + 1];
         loop {
-            let proposals = search.ask(50, &mut rng);
-            if proposals.is_empty() {
+            let asked = search.ask(50, &mut rng).unwrap();
+            if asked.is_empty() {
                 return levels;
             }
-            for proposal in &proposals {
-                tell(&mut search, &[*proposal], |_| accuracy(&proposal.cell));
-                levels[proposal.cell.vertices()].push(proposal.cell);
+            for candidate in &asked {
+                tell(&mut search, &[*candidate], |_| accuracy(&candidate.architecture));
+                levels[candidate.architecture.vertices()].push(candidate.architecture);
             }
         }
     }
@@ -253,13 +254,13 @@ mod tests {
             if search.waiting.is_empty() && search.level < max_vertices {
                 search.waiting = most_promising(search.larger(), beam, &loss).into();
             }
-            let proposals = search.ask(usize::MAX, &mut rng);
-            if proposals.is_empty() {
+            let asked = search.ask(usize::MAX, &mut rng).unwrap();
+            if asked.is_empty() {
                 return levels;
             }
-            tell(&mut search, &proposals, |_| 0.5);
+            tell(&mut search, &asked, |_| 0.5);
             levels[search.level]
-                .extend(proposals.iter().map(|proposal| proposal.cell).filter(|cell| cell.vertices() == search.level));
+                .extend(asked.iter().map(|candidate| candidate.architecture).filter(|cell| cell.vertices() == search.level));
         }
     }
 

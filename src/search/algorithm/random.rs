@@ -1,12 +1,11 @@
 //! Random search: the baseline that every algorithm must beat.
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::archive::Archive;
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, defaults_of};
 use crate::space::Sampler;
 use crate::unit::Epochs;
 
@@ -15,11 +14,12 @@ pub(super) const ENTRY: Entry = Entry {
     about: "random cells, as a sampler draws them: independent ones, or with replacement=false each cell once",
     source: "Bergstra & Bengio, JMLR 13, 2012; in this space: Ying et al., ICML 2019, supplement S2",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Random::new(setup)?)),
 };
 
-/// The most proposals at once, so that an oracle can work on many.
+/// The most candidates at once, so that an oracle can work on many.
 const BATCH: usize = 64;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,19 +59,21 @@ impl Random {
 }
 
 impl Searcher for Random {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let draw = |_| {
             let spec = match &mut self.seen {
                 Some(seen) => seen.draw(&self.region, self.sampler, rng)?,
                 None => self.region.draw(self.sampler, rng),
             };
             let cell = spec.prune().expect("a sampler draws connected specs");
-            Some(Proposal { cell, epochs: self.epochs })
+            Some(Candidate::new(cell, self.epochs))
         };
-        (0..room.min(BATCH)).map_while(draw).collect()
+        Ok((0..room.min(BATCH)).map_while(draw).collect())
     }
 
-    fn tell(&mut self, _: &[Trial]) {}
+    fn tell(&mut self, _: &[Trial]) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -87,10 +89,10 @@ mod tests {
         setup.options = serde_json::json!({ "sampler": sampler });
         let mut search = Random::new(&setup).unwrap();
         let mut rng = Seed(1).rng();
-        let proposals: Vec<_> = (0..50).flat_map(|_| search.ask(100, &mut rng)).collect();
-        assert_eq!(proposals.len(), 50 * BATCH);
-        let edges: usize = proposals.iter().map(|proposal| proposal.cell.edge_count()).sum();
-        count(edges) / count(proposals.len())
+        let candidates: Vec<_> = (0..50).flat_map(|_| search.ask(100, &mut rng).unwrap()).collect();
+        assert_eq!(candidates.len(), 50 * BATCH);
+        let edges: usize = candidates.iter().map(|candidate| candidate.architecture.edge_count()).sum();
+        count(edges) / count(candidates.len())
     }
 
     #[test]
@@ -99,7 +101,10 @@ mod tests {
         setup.options = serde_json::json!({ "sampler": "uniform", "replacement": false });
         let mut search = Random::new(&setup).unwrap();
         let mut rng = Seed(1).rng();
-        let asked: Vec<_> = (0..3).flat_map(|_| search.ask(64, &mut rng)).map(|proposal| proposal.cell.fingerprint()).collect();
+        let asked: Vec<_> = (0..3)
+            .flat_map(|_| search.ask(64, &mut rng).unwrap())
+            .map(|candidate| candidate.architecture.fingerprint())
+            .collect();
         assert_eq!(asked.len(), 91);
         assert_eq!(asked.iter().collect::<std::collections::BTreeSet<_>>().len(), 91);
     }

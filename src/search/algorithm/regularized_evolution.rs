@@ -9,6 +9,7 @@ pub(super) const ENTRY: Entry = Entry {
             a mutant is never the same cell as its parent; a budget below population_size is random search",
     source: "Real et al., AAAI 2019; population 100, tournaments of 10 and one edit as in Ying et al., ICML 2019, S2.2",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(build(setup)?)),
 };
@@ -35,17 +36,17 @@ mod tests {
     fn the_population_keeps_its_size_and_the_oldest_dies() {
         let mut evolution = evolution(10, 3);
         let mut rng = Seed(1).rng();
-        let proposals = evolution.ask(100, &mut rng);
-        assert_eq!(proposals.len(), 10);
-        tell(&mut evolution, &proposals, |place| 0.9 - place / 100.0);
+        let candidates = evolution.ask(100, &mut rng).unwrap();
+        assert_eq!(candidates.len(), 10);
+        tell(&mut evolution, &candidates, |place| 0.9 - place / 100.0);
         for _ in 0..25 {
             let before: Vec<_> = evolution.alive().copied().collect();
-            let proposals = evolution.ask(100, &mut rng);
-            assert_eq!(proposals.len(), 1);
-            tell(&mut evolution, &proposals, |_| 0.5);
+            let candidates = evolution.ask(100, &mut rng).unwrap();
+            assert_eq!(candidates.len(), 1);
+            tell(&mut evolution, &candidates, |_| 0.5);
             let after: Vec<_> = evolution.alive().copied().collect();
             assert_eq!(before[1..], after[..9], "all but the oldest stay, in their order");
-            assert_eq!(after[9].spec.prune().unwrap(), proposals[0].cell);
+            assert_eq!(after[9].spec.prune().unwrap(), candidates[0].architecture);
         }
     }
 
@@ -53,8 +54,8 @@ mod tests {
     fn a_tournament_of_everyone_picks_the_best() {
         let mut evolution = evolution(10, 10);
         let mut rng = Seed(2).rng();
-        let proposals = evolution.ask(100, &mut rng);
-        tell(&mut evolution, &proposals, |place| 0.9 - place / 100.0);
+        let candidates = evolution.ask(100, &mut rng).unwrap();
+        tell(&mut evolution, &candidates, |place| 0.9 - place / 100.0);
         let best = evolution.alive().next().unwrap().spec;
         for _ in 0..20 {
             let child = evolution.child(&mut rng).unwrap();

@@ -1,12 +1,11 @@
 //! REINFORCE: a policy that chooses each edge and each operation on its own, and is pushed towards what was rewarded.
 
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::genes::{CHOICES, Chances, Genes, Genome, MOST, draw_by_chance};
 use crate::search::pool::{MOST_REDRAWS, Region};
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::unit::Epochs;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -14,6 +13,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "policy gradient on a logit for each choice of each edge and operation; the baseline is a moving average",
     source: "Williams, Machine Learning 8, 1992; the softmax policy of Ying et al., ICML 2019, S2.2, learning rate 0.5",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Reinforce::new(setup)?)),
 };
@@ -49,7 +49,6 @@ struct Reinforce {
     /// The chances that the logits give.
     policy: [Chances; MOST],
     baseline: Baseline,
-    asked: Genes,
 }
 
 impl Reinforce {
@@ -65,15 +64,15 @@ impl Reinforce {
         for (gene, chances) in policy[..genome.len()].iter_mut().enumerate() {
             *chances = softmax(&logits[gene], genome.choices(gene));
         }
-        let (baseline, asked) = (Baseline { average: 0.0, bias: 1.0 }, [0; MOST]);
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline, asked })
+        let baseline = Baseline { average: 0.0, bias: 1.0 };
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline })
     }
 
-    fn reward(&mut self, reward: f64) {
+    fn reward(&mut self, genes: &Genes, reward: f64) {
         let advantage = reward - self.baseline.update(reward, self.options.momentum);
-        for gene in 0..self.genome.len() {
+        for (gene, drawn) in genes.iter().enumerate().take(self.genome.len()) {
             let (chances, choices) = (&mut self.policy[gene], self.genome.choices(gene));
-            let gradient = gradient(chances, self.asked[gene].into(), advantage);
+            let gradient = gradient(chances, (*drawn).into(), advantage);
             for (logit, slope) in self.logits[gene][..choices].iter_mut().zip(gradient) {
                 *logit += self.options.learning_rate * slope;
             }
@@ -116,32 +115,33 @@ impl Baseline {
 }
 
 impl Searcher for Reinforce {
-    fn ask(&mut self, _: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, _: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let mut outside = 0;
+        let mut genes = [0; MOST];
         for _ in 0..MOST_DRAWS {
             for (gene, chances) in self.policy[..self.genome.len()].iter().enumerate() {
-                self.asked[gene] = draw_by_chance(chances, self.genome.choices(gene), rng);
+                genes[gene] = draw_by_chance(chances, self.genome.choices(gene), rng);
             }
-            let mut spec = self.genome.spec(&self.asked);
+            let mut spec = self.genome.spec(&genes);
             outside += usize::from(self.region.is_redrawn(&spec));
             if outside == MOST_REDRAWS {
                 spec = self.region.any(rng);
-                self.asked = self.genome.of_spec(spec);
             }
-            if let Some(cell) = self.region.cell(&spec) {
-                return vec![Proposal { cell, epochs: self.epochs }];
+            if let Some(architecture) = self.region.cell(&spec) {
+                return Ok(vec![Candidate { architecture, spec: Some(spec), epochs: self.epochs }]);
             }
         }
-        Vec::new()
+        Ok(Vec::new())
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
             let reward = 1.0 - f64::from(trial.loss());
             if reward > LEAST_REWARD {
-                self.reward(reward);
+                self.reward(&self.genome.of_spec(trial.candidate.spec()), reward);
             }
         }
+        Ok(())
     }
 }
 
@@ -156,10 +156,10 @@ mod tests {
         Reinforce::new(&Setup::new(Space::nas_bench_101(), Epochs(108))).unwrap()
     }
 
-    fn step(search: &mut Reinforce, rng: &mut ChaCha8Rng, accuracy: impl Fn(&Proposal) -> f32) {
-        let proposals = search.ask(1, rng);
-        let accuracy = accuracy(&proposals[0]);
-        tell(search, &proposals, |_| accuracy);
+    fn step(search: &mut Reinforce, rng: &mut SearchRng, accuracy: impl Fn(&Candidate) -> f32) {
+        let candidates = search.ask(1, rng).unwrap();
+        let accuracy = accuracy(&candidates[0]);
+        tell(search, &candidates, |_| accuracy);
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
                 let good = cell.operations().filter(|operation| operation.label() == 0).count();
                 f32::from(u8::try_from(good).unwrap()) / 5.0
             };
-            step(&mut search, &mut rng, |proposal| 0.1 + 0.8 * share(&proposal.cell));
+            step(&mut search, &mut rng, |candidate| 0.1 + 0.8 * share(&candidate.architecture));
         }
         let chances: Vec<_> = search.policy[21..26].iter().map(|values| values[0]).collect();
         assert!(chances.iter().filter(|chance| **chance > 0.9).count() >= 4, "{chances:?}");

@@ -1,12 +1,11 @@
 //! Screened evolution: a model fitted on what was measured so far lets only promising children be measured.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::evolution::{self, Death, Evolution};
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Cell, Mutation, Sampler, Spec};
 use crate::surrogate::{self, Features, Rows, RuleClassifier, Surrogate, rule_classifier};
 use crate::unit::Seed;
@@ -18,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Real et al., AAAI 2019, with a screen of our own: the decision tree of Breiman et al., 1984, or the regression of \
              Drucker et al., 1997",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(ScreenedEvolution::new(setup)?)),
 };
@@ -126,25 +126,26 @@ impl Screen {
 }
 
 impl Searcher for ScreenedEvolution {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let measured = self.accuracies.len();
         if measured >= self.options.population_size && (self.fitted == 0 || measured >= self.fitted + self.options.refit) {
             self.fit(Seed(rng.random()));
         }
         let Self { evolution, screen, options, features, .. } = self;
-        evolution.ask_with(room, rng, |evolution, rng| {
+        Ok(evolution.ask_with(room, rng, |evolution, rng| {
             let count = if matches!(screen, Screen::None) { 1 } else { options.candidates };
             let children: Vec<_> = (0..count).map_while(|_| evolution.child(rng)).collect();
             screen.choose(features, &children)
-        })
+        }))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        self.evolution.tell(trials);
-        let cells: Vec<Cell> = trials.iter().map(|trial| trial.proposal.cell).collect();
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        self.evolution.tell(trials)?;
+        let cells: Vec<Cell> = trials.iter().map(|trial| trial.candidate.architecture).collect();
         let rows = self.features.rows(&cells).expect("cells lie in the space");
         rows.iter().for_each(|row| self.rows.push(row).expect("encodings are finite"));
         self.accuracies.extend(trials.iter().map(|trial| 1.0 - trial.loss()));
+        Ok(())
     }
 }
 
@@ -175,10 +176,10 @@ mod tests {
             let mut rng = Seed(1).rng();
             let mut sum = 0.0;
             for step in 0_u8..160 {
-                let proposals = search.ask(1, &mut rng);
-                let accuracy = accuracy(&proposals[0].cell);
+                let asked = search.ask(1, &mut rng).unwrap();
+                let accuracy = accuracy(&asked[0].architecture);
                 sum += if step >= 60 { accuracy } else { 0.0 };
-                search.tell(&[trial(proposals[0], accuracy)]);
+                search.tell(&[trial(asked[0], accuracy)]).unwrap();
             }
             assert_eq!((search.rows.len(), search.fitted), (160, 140));
             sum / 100.0
@@ -194,9 +195,9 @@ mod tests {
         let mut search = screened(serde_json::json!({ "population_size": 20, "tournament_size": 2 }));
         let mut rng = Seed(2).rng();
         for _ in 0..60 {
-            let proposals = search.ask(30, &mut rng);
-            assert!(!proposals.is_empty());
-            tell(&mut search, &proposals, |_| 0.5);
+            let asked = search.ask(30, &mut rng).unwrap();
+            assert!(!asked.is_empty());
+            tell(&mut search, &asked, |_| 0.5);
         }
         assert!(matches!(search.screen, Screen::None));
     }

@@ -1,16 +1,15 @@
 //! SMAC: a random forest says what to expect of a cell and how sure that is; the most promising one is measured.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::acquisition::expected_improvement;
 use crate::search::archive::Archive;
 use crate::search::forest::Forest;
 use crate::search::genes::{Genes, Genome};
 use crate::search::pool::Region;
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::space::{Sampler, Spec};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -19,6 +18,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Hutter, Hoos & Leyton-Brown, LION 2011; 5 trees, one training per cell and a third at random as in Ying et al., \
              ICML 2019, S2.2",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Smac::new(setup)?)),
 };
@@ -55,7 +55,6 @@ struct Smac {
     seen: Archive,
     observed: Vec<(Genes, f32)>,
     started: usize,
-    asked: Vec<Spec>,
 }
 
 impl Smac {
@@ -75,12 +74,11 @@ impl Smac {
             seen: Archive::default(),
             observed: Vec::new(),
             started: 0,
-            asked: Vec::new(),
         })
     }
 
     /// The new cell of the highest expected improvement that was met.
-    fn promising(&mut self, rng: &mut ChaCha8Rng) -> Option<Spec> {
+    fn promising(&mut self, rng: &mut SearchRng) -> Option<Spec> {
         let forest = Forest::fit(&self.genome, &self.observed, self.options.trees, rng);
         let best = self.observed.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
         let improvement = |spec: Spec| {
@@ -117,27 +115,28 @@ impl Smac {
 }
 
 impl Searcher for Smac {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
-        self.asked.clear();
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
+        let mut asked = Vec::new();
         let missing = self.options.startup - self.started;
         if missing > 0 {
             for _ in 0..missing.min(room) {
-                self.asked.extend(self.seen.draw(&self.region, self.options.sampler, rng));
+                asked.extend(self.seen.draw(&self.region, self.options.sampler, rng));
             }
             self.started += missing.min(room);
         }
-        if self.asked.is_empty() {
+        if asked.is_empty() {
             let is_random = self.observed.is_empty() || rng.random_range(0.0..1.0) < self.options.random_fraction;
             let promising = if is_random { None } else { self.promising(rng) };
             let proposed = promising.or_else(|| self.seen.draw(&self.region, self.options.sampler, rng));
-            self.asked.extend(proposed);
+            asked.extend(proposed);
         }
-        self.region.propose(&self.asked)
+        Ok(self.region.candidates(&asked))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
-        let observed = self.asked.iter().zip(trials).map(|(spec, trial)| (self.genome.of_spec(*spec), trial.loss()));
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
+        let observed = trials.iter().map(|trial| (self.genome.of_spec(trial.candidate.spec()), trial.loss()));
         self.observed.extend(observed);
+        Ok(())
     }
 }
 
@@ -161,7 +160,7 @@ mod tests {
             // Whether the cell is to be a random one is drawn first.
             before.random_range(0.0..1.0_f64);
             let (observed, is_fitted) = (search.observed.clone(), search.started == 10);
-            let proposals = search.ask(1, &mut rng);
+            let asked = search.ask(1, &mut rng).unwrap();
             if is_fitted {
                 let forest = Forest::fit(&search.genome, &observed, 5, &mut before);
                 let best = observed.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
@@ -169,15 +168,15 @@ mod tests {
                     let prediction = forest.predict(&search.genome.of_spec(spec));
                     expected_improvement(prediction.mean, prediction.variance.sqrt(), best.into())
                 };
-                let chosen = improvement(search.asked[0]);
+                let chosen = improvement(asked[0].spec());
                 let mut other = Seed(9).rng();
                 for _ in 0..500 {
                     let spec = search.options.sampler.draw(&space, &mut other);
                     assert!(search.seen.contains(spec) || improvement(spec) <= chosen + 0.005, "step {step}");
                 }
             }
-            let accuracy = f32::from(u8::try_from(proposals[0].cell.edge_count()).unwrap()) / 10.0;
-            tell(&mut search, &proposals, |_| accuracy);
+            let accuracy = f32::from(u8::try_from(asked[0].architecture.edge_count()).unwrap()) / 10.0;
+            tell(&mut search, &asked, |_| accuracy);
         }
     }
 
@@ -188,12 +187,12 @@ mod tests {
         let mut rng = Seed(2).rng();
         let mut cells = std::collections::HashSet::new();
         loop {
-            let proposals = search.ask(3, &mut rng);
-            if proposals.is_empty() {
+            let asked = search.ask(3, &mut rng).unwrap();
+            if asked.is_empty() {
                 break;
             }
-            assert!(proposals.iter().all(|proposal| cells.insert(proposal.cell.fingerprint())));
-            tell(&mut search, &proposals, |place| place / 10.0);
+            assert!(asked.iter().all(|candidate| cells.insert(candidate.architecture.fingerprint())));
+            tell(&mut search, &asked, |place| place / 10.0);
         }
         assert_eq!(cells.len(), 7);
     }

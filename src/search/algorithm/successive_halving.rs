@@ -11,6 +11,7 @@ pub(super) const ENTRY: Entry = Entry {
     about: "trains many random cells shortly and goes on with the best, over and over; each rung is trained anew",
     source: "Jamieson & Talwalkar, AISTATS 2016; 27, 9, 3, 1 cells at four budgets, as the first bracket of Hyperband",
     uses_small_budgets: true,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(build(setup)?)),
 };
@@ -53,12 +54,12 @@ mod tests {
             for (epochs, size) in [(4, 27), (12, 9), (36, 3), (108, 1), (4, 27)] {
                 let mut reached = Vec::new();
                 while reached.len() < size {
-                    let proposals = search.ask(room, &mut rng);
-                    assert!(!proposals.is_empty() && proposals.len() <= room);
+                    let candidates = search.ask(room, &mut rng).unwrap();
+                    assert!(!candidates.is_empty() && candidates.len() <= room);
                     let first = f32::from(u16::try_from(reached.len()).unwrap());
-                    let losses = tell(&mut search, &proposals, |place| (0.618 * (first + place)).fract());
-                    assert!(proposals.iter().all(|proposal| proposal.epochs == Epochs(epochs)));
-                    reached.extend(proposals.iter().map(|proposal| proposal.cell).zip(losses));
+                    let losses = tell(&mut search, &candidates, |place| (0.618 * (first + place)).fract());
+                    assert!(candidates.iter().all(|candidate| candidate.epochs == Epochs(epochs)));
+                    reached.extend(candidates.iter().map(|candidate| candidate.architecture).zip(losses));
                 }
                 assert_eq!(reached.len(), size);
                 if epochs > 4 {

@@ -1,14 +1,13 @@
 //! The tree-structured Parzen estimator: each gene on its own takes the value that good cells have more often than bad ones.
 
 use rand::RngExt as _;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::oracle::Proposal;
+use crate::oracle::Candidate;
 use crate::search::genes::{Chances, Genes, Genome, MOST, draw_by_chance};
 use crate::search::parzen::{Parzen, REMEMBERED, Range, weight};
 use crate::search::pool::{MOST_REDRAWS, Region};
-use crate::search::{Entry, Error, Searcher, Setup, Trial, check_option, count, defaults_of};
+use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, count, defaults_of};
 use crate::space::{Sampler, Spec};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -18,6 +17,7 @@ pub(super) const ENTRY: Entry = Entry {
     source: "Bergstra et al., NeurIPS 2011; densities and defaults as in the program hyperopt; both encodings: Ying et al., ICML \
              2019, S3",
     uses_small_budgets: false,
+    needs_several_objectives: false,
     defaults: defaults_of::<Options>,
     build: |setup| Ok(Box::new(Tpe::new(setup)?)),
 };
@@ -75,6 +75,7 @@ struct Tpe {
     started: usize,
     /// In the order of the search.
     observed: Vec<(Point, f32)>,
+    /// What was asked for: the numbers of the continuous encoding cannot be told from a cell.
     asked: Vec<Point>,
 }
 
@@ -112,7 +113,7 @@ impl Tpe {
     }
 
     /// Takes for each gene and each number the best of some values drawn as good cells have it.
-    fn propose(&self, rng: &mut ChaCha8Rng) -> Point {
+    fn propose(&self, rng: &mut SearchRng) -> Point {
         let good = good(&self.observed, self.options.gamma);
         let densities = [true, false].map(|wanted| self.densities(&good, wanted));
         let mut genes = [0; MOST];
@@ -147,7 +148,7 @@ impl Tpe {
     }
 
     /// A random point, whose cell is in the space.
-    fn random(&self, rng: &mut ChaCha8Rng) -> Point {
+    fn random(&self, rng: &mut SearchRng) -> Point {
         match self.options.encoding {
             Encoding::Bits => {
                 let spec = self.region.draw(self.options.sampler, rng);
@@ -158,7 +159,7 @@ impl Tpe {
     }
 
     /// A random point of which numbers tell the edges.
-    fn random_numbers(&self, rng: &mut ChaCha8Rng) -> Point {
+    fn random_numbers(&self, rng: &mut SearchRng) -> Point {
         let mut outside = 0;
         loop {
             let mut genes = [0; MOST];
@@ -177,7 +178,7 @@ impl Tpe {
     }
 
     /// A point of the cell of a spec, of which numbers tell the edges: higher ones for edges that are there.
-    fn numbered(&self, spec: Spec, rng: &mut ChaCha8Rng) -> Point {
+    fn numbered(&self, spec: Spec, rng: &mut SearchRng) -> Point {
         let cell = spec.prune().expect("specs are connected");
         let genes = self.genome.of_spec(cell.padded(self.region.space().max_vertices()));
         let higher = |gene: &u8| rng.random_range(0.0..0.5) + 0.5 * f64::from(*gene);
@@ -249,7 +250,7 @@ fn good(observed: &[(Point, f32)], gamma: f64) -> Vec<bool> {
 }
 
 impl Searcher for Tpe {
-    fn ask(&mut self, room: usize, rng: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         let missing = self.options.startup - self.started;
         if missing > 0 {
             self.asked = (0..missing.min(room)).map(|_| self.random(rng)).collect();
@@ -270,11 +271,12 @@ impl Searcher for Tpe {
             self.asked = vec![found.unwrap_or_else(|| self.random(rng))];
         }
         let specs: Vec<Spec> = self.asked.iter().map(|point| self.genome.spec(&point.genes)).collect();
-        self.region.propose(&specs)
+        Ok(self.region.candidates(&specs))
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         self.observed.extend(self.asked.drain(..).zip(trials).map(|(point, trial)| (point, trial.loss())));
+        Ok(())
     }
 }
 
@@ -390,9 +392,9 @@ mod tests {
             let mut search = continuous(space);
             let mut rng = Seed(3).rng();
             for _ in 0..30 {
-                let proposals = search.ask(4, &mut rng);
-                assert!(!proposals.is_empty() && proposals.iter().all(|proposal| space.check(proposal.cell).is_ok()));
-                crate::search::tests::fixture::tell(&mut search, &proposals, |place| 0.5 + place / 10.0);
+                let asked = search.ask(4, &mut rng).unwrap();
+                assert!(!asked.is_empty() && asked.iter().all(|candidate| space.check(candidate.architecture).is_ok()));
+                crate::search::tests::fixture::tell(&mut search, &asked, |place| 0.5 + place / 10.0);
             }
             let numbers = search.observed.iter().map(|(point, _)| point.numbers.clone());
             let is_fine =

@@ -2,12 +2,11 @@
 
 use std::sync::OnceLock;
 
-use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
-use crate::oracle::{self, Measurement, Oracle, Proposal};
-use crate::search::{Budget, Setup, count, find, run};
+use crate::oracle::{self, Candidate, Measurement, Oracle};
+use crate::search::{Budget, SearchRng, Setup, count, find, run};
 use crate::space::{Cell, Operation, Space, Spec, distance};
 use crate::statistics::distribution::standard_normal;
 use crate::statistics::{mean, standard_deviation};
@@ -21,18 +20,18 @@ struct Landscape<'a> {
 
 struct Measured<'a> {
     landscape: &'a Landscape<'a>,
-    rng: ChaCha8Rng,
+    rng: SearchRng,
 }
 
 impl Oracle for Measured<'_> {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
-        let measure = |proposal: &Proposal| {
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
+        let measure = |candidate: &Candidate| {
             let error = self.landscape.deviation * standard_normal(&mut self.rng);
             #[expect(clippy::cast_possible_truncation, reason = "accuracies have single precision")]
-            let fraction = ((self.landscape.worth)(&proposal.cell) + error).clamp(0.0, 1.0) as f32;
+            let fraction = ((self.landscape.worth)(&candidate.architecture) + error).clamp(0.0, 1.0) as f32;
             Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }
         };
-        Ok(proposals.iter().map(measure).collect())
+        Ok(candidates.iter().map(measure).collect())
     }
 }
 
@@ -45,7 +44,7 @@ impl Landscape<'_> {
             let mut oracle = Measured { landscape: self, rng: Seed(seed).derive("noise").rng() };
             let entry = find(algorithm).unwrap();
             let history = run(entry, &setup, &mut oracle, Budget::Evaluations(evaluations), Seed(seed)).unwrap();
-            (self.worth)(&history.incumbents().last().unwrap().1.proposal.cell)
+            (self.worth)(&history.incumbents().last().unwrap().1.candidate.architecture)
         };
         (0..runs).map(end).collect()
     }

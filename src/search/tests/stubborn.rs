@@ -1,9 +1,7 @@
 //! An algorithm that draws nothing and proposes the same few cells whatever it is told, and what the rules of a run make of it.
 
-use rand_chacha::ChaCha8Rng;
-
-use crate::oracle::{self, Measurement, Oracle, Proposal};
-use crate::search::{Budget, Duplicates, Entry, History, Redraws, Returns, Searcher, Setup, Trial, run};
+use crate::oracle::{self, Candidate, Measurement, Oracle};
+use crate::search::{Budget, Duplicates, Entry, Error, History, Redraws, Returns, SearchRng, Searcher, Setup, Trial, run};
 use crate::space::{Cell, Space};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
 
@@ -15,16 +13,17 @@ struct Stubborn {
 }
 
 impl Searcher for Stubborn {
-    fn ask(&mut self, _: usize, _: &mut ChaCha8Rng) -> Vec<Proposal> {
+    fn ask(&mut self, _: usize, _: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         assert_eq!(self.asked, self.told, "what was asked is told before more is asked");
         let texts = [("0100", "input,output"), ("010001000", "input,maxpool3x3,output")][self.asked % 2];
         let cell = Cell::from_texts(texts.0, texts.1).unwrap();
         self.asked += 1;
-        vec![Proposal { cell, epochs: Epochs(108) }]
+        Ok(vec![Candidate::new(cell, Epochs(108))])
     }
 
-    fn tell(&mut self, trials: &[Trial]) {
+    fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         self.told += trials.len();
+        Ok(())
     }
 }
 
@@ -32,12 +31,12 @@ impl Searcher for Stubborn {
 struct Halving(f32);
 
 impl Oracle for Halving {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
         let answer = |_| {
             self.0 /= 2.0;
             Measurement { validation_accuracy: Accuracy::from_fraction(self.0), training_time: Some(Seconds(1.0)) }
         };
-        Ok(proposals.iter().map(answer).collect())
+        Ok(candidates.iter().map(answer).collect())
     }
 }
 
@@ -47,6 +46,7 @@ fn stubborn() -> Entry {
         about: "",
         source: "",
         uses_small_budgets: false,
+        needs_several_objectives: false,
         defaults: || serde_json::json!({}),
         build: |_| Ok(Box::new(Stubborn::default())),
     }
@@ -72,14 +72,14 @@ fn an_algorithm_that_draws_nothing_has_the_same_rules() {
 struct LuckyOnce(bool);
 
 impl Oracle for LuckyOnce {
-    fn measure(&mut self, proposals: &[Proposal]) -> Result<Vec<Measurement>, oracle::Error> {
-        let mut answer = |proposal: &Proposal| {
-            let is_lucky = proposal.cell.vertices() == 2 && std::mem::take(&mut self.0);
-            let usual = if proposal.cell.vertices() == 3 { 0.75 } else { 0.5 };
+    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
+        let mut answer = |candidate: &Candidate| {
+            let is_lucky = candidate.architecture.vertices() == 2 && std::mem::take(&mut self.0);
+            let usual = if candidate.architecture.vertices() == 3 { 0.75 } else { 0.5 };
             let fraction = if is_lucky { 0.875 } else { usual };
             Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }
         };
-        Ok(proposals.iter().map(&mut answer).collect())
+        Ok(candidates.iter().map(&mut answer).collect())
     }
 }
 
@@ -93,14 +93,14 @@ fn the_best_are_asked_for_again_with_what_was_kept_of_the_budget() {
             let history = run(&entry, &setup, &mut LuckyOnce(true), budget, Seed(1)).unwrap();
             assert_eq!(history.trials.len(), 10, "{duplicates} with {budget}");
             let (position, returned) = *history.incumbents().last().unwrap();
-            assert_eq!((position, returned.proposal.cell.vertices()), (9, 3), "{duplicates} with {budget}");
+            assert_eq!((position, returned.candidate.architecture.vertices()), (9, 3), "{duplicates} with {budget}");
             assert_eq!(returned.measurement.validation_accuracy.map(Accuracy::fraction), Some(0.75));
-            let last: Vec<_> = history.trials[6..].iter().map(|trial| trial.proposal.cell.vertices()).collect();
+            let last: Vec<_> = history.trials[6..].iter().map(|trial| trial.candidate.architecture.vertices()).collect();
             let in_turn = if duplicates == Duplicates::Average { [3, 2, 3, 2] } else { [2, 3, 2, 3] };
             assert_eq!(last, in_turn, "the best first, and both in turn");
         }
     }
     let best_seen = Setup::new(Space::nas_bench_101(), Epochs(108));
     let history = run(&entry, &best_seen, &mut LuckyOnce(true), Budget::Evaluations(10), Seed(1)).unwrap();
-    assert_eq!(history.incumbents().last().map(|(at, best)| (*at, best.proposal.cell.vertices())), Some((0, 2)));
+    assert_eq!(history.incumbents().last().map(|(at, best)| (*at, best.candidate.architecture.vertices())), Some((0, 2)));
 }

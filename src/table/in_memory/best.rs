@@ -3,9 +3,11 @@
 use rayon::prelude::*;
 
 use super::{Answer, Repeat, Stop, Table};
+use crate::oracle::Measurement;
+use crate::space::Cell;
 use crate::table::Error;
 use crate::table::in_memory::Mean;
-use crate::unit::Epochs;
+use crate::unit::{Accuracy, Epochs, Seconds};
 
 /// A column by which cells can be ranked.
 #[derive(Clone, Copy, Debug)]
@@ -103,5 +105,23 @@ impl Table {
         }
         ranked.sort_unstable_by(order);
         Ok(ranked.into_iter().filter_map(|(_, index)| answer(index)).collect())
+    }
+
+    /// Returns the cells with their mean validation accuracies and training times at a budget, over all repeats; a mean that is not known
+    /// of a cell is `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_budget`](Self::check_budget) for a budget that nothing was trained at.
+    pub fn measurements(&self, epochs: Epochs) -> Result<Vec<(Cell, Measurement)>, Error> {
+        self.check_budget(epochs)?;
+        let measured = |index: usize| {
+            let answer = self.answer(index, epochs, Repeat::Mean).ok()?;
+            #[expect(clippy::cast_possible_truncation, reason = "accuracies are single precision")]
+            let accuracy = answer.end.validation_accuracy.and_then(|mean| Accuracy::from_fraction(mean.value as f32));
+            let training_time = answer.end.training_time.map(|mean| Seconds(mean.value));
+            Some((answer.cell, Measurement { validation_accuracy: accuracy, training_time }))
+        };
+        Ok((0..self.len()).into_par_iter().filter_map(measured).collect())
     }
 }

@@ -1,0 +1,50 @@
+//! What a search is to reach: objectives and limits.
+
+use anyhow::{Context as _, bail};
+use nasbench::compare::{PROBLEMS, Problem};
+use nasbench::network::Skeleton;
+use nasbench::objective::{self, ERROR, Goals, Limit, Objective};
+use serde_json::Value;
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// Objectives, separated by commas: names of `nasbench list objectives`. The first one is `error`, which algorithms for one objective
+    /// minimise.
+    #[arg(long, default_value = ERROR, value_name = "NAME,…", value_delimiter = ',')]
+    objectives: Vec<String>,
+
+    /// A named problem instead of objectives, with its published scale: `c10-mop1` or `c10-mop2` of EvoXBench, for an imported
+    /// NAS-Bench-101.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["objectives", "limit"])]
+    problem: Option<String>,
+
+    /// Limits on objectives, separated by commas, as in `parameters<=5000,flops<=2e5`. A cell that breaks them is worse than any that
+    /// keeps them, for every algorithm (Deb's feasibility rules).
+    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',')]
+    limit: Vec<Limit>,
+}
+
+/// A value of an objective as it is printed, in its unit: whole numbers as such. `minimised` is what searches see.
+pub(super) fn printed(objective: &Objective, minimised: f64) -> Value {
+    let value = objective.minimised(minimised);
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+    if value.fract() == 0.0 && value.abs() < 9e15 { Value::from(value as i64) } else { Value::from(value) }
+}
+
+impl Arguments {
+    /// The objectives and limits for the networks of a skeleton.
+    pub(super) fn goals(&self, skeleton: Skeleton) -> anyhow::Result<Goals> {
+        if let Some(name) = &self.problem {
+            let known = || PROBLEMS.iter().map(|problem| problem.name).collect::<Vec<_>>().join(", ");
+            let problem = Problem::find(name).with_context(|| format!("unknown problem `{name}` (known: {})", known()))?;
+            return problem.goals(skeleton).context("could not choose the objectives");
+        }
+        if self.objectives[0] != ERROR {
+            bail!("`--objectives` begins with `{}`, expected `{ERROR}`", self.objectives[0]);
+        }
+        let objectives = self.objectives.iter().map(|name| objective::find(name));
+        let objectives = objectives.collect::<Result<_, _>>().context("could not choose the objectives")?;
+        Goals::new(objectives, self.limit.clone(), skeleton).context("could not choose the objectives")
+    }
+}

@@ -1,0 +1,234 @@
+//! Searches for several objectives: the exact front of a table, and how much of its hypervolume a search has found.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use super::Error;
+use crate::front::{Archive, Normalisation, hypervolume, non_dominated};
+use crate::objective::{ERROR, Goals, Scale, Worth};
+use crate::oracle::Measurement;
+use crate::search::Trial;
+use crate::space::Cell;
+
+/// The reference point in each objective unless it is given, where the exact front lies between 0 and 1: a little beyond its worst value, so that the ends
+/// of a front count, too.
+pub const REFERENCE: f64 = 1.1;
+
+/// The exact front of the cells of a table, by what cells are judged by.
+#[derive(Clone, Debug)]
+pub struct ExactFront {
+    /// What is minimised, and the limits.
+    pub goals: Goals,
+    /// The cells of the front, each with the values of the objectives as searches minimise them: those of an objective to maximise have
+    /// the other sign. By the first value, ascending.
+    pub cells: Vec<(Cell, Vec<f64>)>,
+    /// The scale of hypervolumes: if it is not given, the best and the worst values of the front become 0 and 1.
+    pub scale: Scale,
+    /// The hypervolume of the front on this scale.
+    pub hypervolume: f64,
+    /// The values of each cell that keeps the limits, by its fingerprint.
+    values: FxHashMap<u64, Vec<f64>>,
+}
+
+/// The scale and the size of an exact front: with them a hypervolume can be compared with that of others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FrontScale {
+    /// The names of the objectives.
+    pub objectives: Vec<&'static str>,
+    /// The limits, as they are typed.
+    pub limits: Vec<String>,
+    /// The cells of the front.
+    pub cells: usize,
+    /// The best values, as searches minimise them.
+    pub ideal: Vec<f64>,
+    /// The worst values.
+    pub nadir: Vec<f64>,
+    /// The reference point in each objective, where `ideal` is 0 and `nadir` is 1.
+    pub reference: f64,
+    /// The hypervolume of the front.
+    pub hypervolume: f64,
+}
+
+impl ExactFront {
+    /// Finds the front of some cells with what they are judged by.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Objective`] if a value is not known of a cell, [`Error::Limits`] if none keeps the limits, [`Error::Front`] for more
+    /// objectives than an exact hypervolume can have.
+    pub fn new(cells: &[(Cell, Measurement)], goals: Goals) -> Result<Self, Error> {
+        let worths: Vec<Worth> =
+            cells.par_iter().map(|(cell, measurement)| goals.worth(cell, measurement)).collect::<Result<_, _>>()?;
+        let feasible: Vec<usize> = (0..cells.len()).filter(|place| worths[*place].violation <= 0.0).collect();
+        let values: Vec<&[f64]> = feasible.iter().map(|place| worths[*place].values.as_slice()).collect();
+        if feasible.is_empty() {
+            let nearest = (0..cells.len()).min_by(|one, other| worths[*one].violation.total_cmp(&worths[*other].violation));
+            return Err(Error::Limits { nearest: nearest.map(|place| (cells[place].0, worths[place].violation)) });
+        }
+        let mut front = non_dominated(&values)?;
+        front.sort_by(|one, other| values[*one][0].total_cmp(&values[*other][0]));
+        let of_front: Vec<&[f64]> = front.iter().map(|place| values[*place]).collect();
+        let scale = if let Some(scale) = goals.scale() {
+            scale.clone()
+        } else {
+            let Normalisation { ideal, nadir } = Normalisation::of(&of_front)?;
+            Scale { ideal, nadir, reference: REFERENCE }
+        };
+        let hypervolume = scaled_hypervolume(&of_front, &scale)?;
+        let known = feasible.iter().zip(&values).map(|(place, values)| (cells[*place].0.fingerprint(), values.to_vec()));
+        let known = known.collect();
+        let cells = front.iter().map(|place| (cells[feasible[*place]].0, values[*place].to_vec())).collect();
+        Ok(Self { goals, cells, scale, hypervolume, values: known })
+    }
+
+    /// Returns which part of the hypervolume some cells lack, by what they are judged by: 0 for the whole front, 1 for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Front`] for more objectives than an exact hypervolume can have.
+    pub fn lack(&self, fingerprints: impl IntoIterator<Item = u64>) -> Result<f64, Error> {
+        let found: Vec<&Vec<f64>> = fingerprints.into_iter().filter_map(|cell| self.values.get(&cell)).collect();
+        let reached = scaled_hypervolume(&found, &self.scale)?;
+        Ok((1.0 - reached / self.hypervolume).max(0.0))
+    }
+
+    /// Returns what a search had found after each trial that changed its archive: the position of the trial, and which part of the
+    /// hypervolume the archive lacks.
+    ///
+    /// The archive holds what no other trial of the full budget dominates by what the search saw; it is judged by what cells are judged by.
+    ///
+    /// # Errors
+    ///
+    /// As [`lack`](Self::lack), and [`Error::Objective`] if a value is not known of a trial.
+    pub fn steps(&self, trials: &[Trial]) -> Result<Vec<(usize, f64)>, Error> {
+        let full = trials.iter().map(|trial| trial.candidate.epochs).max();
+        let mut archive = Archive::default();
+        let mut steps = Vec::new();
+        for (position, trial) in trials.iter().enumerate() {
+            let Worth { values, violation } = self.goals.worth(&trial.candidate.architecture, &trial.measurement)?;
+            let counts = Some(trial.candidate.epochs) == full && violation <= 0.0;
+            let is_new = counts && archive.insert(values, trial.candidate.architecture.fingerprint());
+            if is_new || position == 0 {
+                steps.push((position, self.lack(archive.points().iter().map(|(_, cell)| *cell))?));
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Returns which part of the hypervolume is lacking of the front of cells of which an accuracy was seen; all else is known of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`lack`](Self::lack).
+    pub(super) fn lack_of_seen<'a>(&self, seen: impl Iterator<Item = (&'a Cell, f32)>) -> Result<f64, Error> {
+        let error = self.goals.objectives().iter().position(|objective| objective.name == ERROR);
+        let mut archive = Archive::default();
+        for (cell, accuracy) in seen {
+            let fingerprint = cell.fingerprint();
+            let Some(values) = self.values.get(&fingerprint) else { continue };
+            let mut values = values.clone();
+            if let Some(error) = error {
+                values[error] = 1.0 - f64::from(accuracy);
+            }
+            archive.insert(values, fingerprint);
+        }
+        self.lack(archive.points().iter().map(|(_, cell)| *cell))
+    }
+
+    /// Describes the front.
+    #[must_use]
+    pub fn scale(&self) -> FrontScale {
+        FrontScale {
+            objectives: self.goals.objectives().iter().map(|objective| objective.name).collect(),
+            limits: self.goals.limits().iter().map(ToString::to_string).collect(),
+            cells: self.cells.len(),
+            ideal: self.scale.ideal.clone(),
+            nadir: self.scale.nadir.clone(),
+            reference: self.scale.reference,
+            hypervolume: self.hypervolume,
+        }
+    }
+}
+
+fn scaled_hypervolume<P: AsRef<[f64]>>(points: &[P], scale: &Scale) -> Result<f64, Error> {
+    let Scale { ideal, nadir, reference } = scale;
+    let normalisation = Normalisation { ideal: ideal.clone(), nadir: nadir.clone() };
+    let points: Vec<Vec<f64>> = points.iter().map(|point| normalisation.apply(point.as_ref())).collect();
+    Ok(hypervolume(&points, &vec![*reference; ideal.len()])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Skeleton;
+    use crate::objective::find;
+    use crate::oracle::Candidate;
+    use crate::unit::{Accuracy, Epochs};
+
+    /// The front of three cells, whose parameters grow: an identity, a pooling, a convolution.
+    fn front(accuracies: [f32; 3], limits: &[&str]) -> (Result<ExactFront, Error>, Vec<(Cell, Measurement)>) {
+        let objectives = vec![find("error").unwrap(), find("parameters").unwrap()];
+        let limits = limits.iter().map(|limit| limit.parse().unwrap()).collect();
+        let goals = Goals::new(objectives, limits, Skeleton::nas_bench_101()).unwrap();
+        let texts = [
+            ("0100", "input,output"),
+            ("010001000", "input,conv1x1-bn-relu,output"),
+            ("010001000", "input,conv3x3-bn-relu,output"),
+        ];
+        let cells = texts.iter().zip(accuracies).map(|((adjacency, operations), accuracy)| {
+            let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(accuracy), training_time: None };
+            (Cell::from_texts(adjacency, operations).unwrap(), measurement)
+        });
+        let cells: Vec<_> = cells.collect();
+        (ExactFront::new(&cells, goals), cells)
+    }
+
+    fn trial((cell, measurement): (Cell, Measurement), epochs: u16) -> Trial {
+        Trial::new(Candidate::new(cell, Epochs(epochs)), measurement)
+    }
+
+    #[test]
+    fn the_part_that_is_lacking_is_that_of_areas_by_hand() {
+        let (front, cells) = front([0.5, 0.75, 0.875], &[]);
+        let front = front.unwrap();
+        assert_eq!(front.cells.iter().map(|(cell, _)| *cell).collect::<Vec<_>>(), [cells[2].0, cells[1].0, cells[0].0]);
+        let parameters: Vec<f64> = front.cells.iter().map(|(_, values)| values[1]).collect();
+        // Scaled: the errors are 0, 1/3 and 1, the parameters 1, p and 0.
+        let p = (parameters[1] - parameters[2]) / (parameters[0] - parameters[2]);
+        let middle = |error: f64| (1.1 - error) * (1.1 - p);
+        let whole = 1.1 * 0.1 + (1.1 - 1.0 / 3.0) * (1.0 - p) + 0.1 * p;
+        assert!((front.hypervolume - whole).abs() < 1e-12, "{} and {whole}", front.hypervolume);
+        let lack = |which: &[usize]| front.lack(which.iter().map(|place| cells[*place].0.fingerprint())).unwrap();
+        assert!((lack(&[1]) - (1.0 - middle(1.0 / 3.0) / whole)).abs() < 1e-12);
+        assert_eq!((lack(&[]), lack(&[0, 1, 2])), (1.0, 0.0));
+    }
+
+    #[test]
+    fn a_search_is_judged_by_the_truth_of_the_front_that_it_saw() {
+        let (front, cells) = front([0.5, 0.75, 0.875], &[]);
+        let front = front.unwrap();
+        let seen = |place: usize, accuracy: f32, epochs: u16| {
+            let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(accuracy), training_time: None };
+            trial((cells[place].0, measurement), epochs)
+        };
+        // One of a small budget, which counts for nothing; then the middle one, a worse run of it, the largest one that looks worse than
+        // the middle one, and the smallest one.
+        let trials = [seen(2, 0.9, 4), seen(1, 0.7, 108), seen(1, 0.6, 108), seen(2, 0.65, 108), seen(0, 0.1, 108)];
+        let steps = front.steps(&trials).unwrap();
+        let lack = |which: &[usize]| front.lack(which.iter().map(|place| cells[*place].0.fingerprint())).unwrap();
+        assert_eq!(steps, [(0, 1.0), (1, lack(&[1])), (4, lack(&[0, 1]))]);
+    }
+
+    #[test]
+    fn limits_leave_the_front_of_what_keeps_them() {
+        let (limited, cells) = front([0.5, 0.75, 0.875], &["parameters<=3000000"]);
+        let limited = limited.unwrap();
+        assert_eq!(limited.cells.iter().map(|(cell, _)| *cell).collect::<Vec<_>>(), [cells[1].0, cells[0].0]);
+        // What breaks a limit is never on the front of a search.
+        let steps = limited.steps(&[trial(cells[2], 108), trial(cells[0], 108), trial(cells[1], 108)]).unwrap();
+        assert_eq!(steps.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!((steps[0].1, steps[2].1), (1.0, 0.0));
+        assert!(matches!(front([0.5; 3], &["parameters<=3"]).0, Err(Error::Limits { nearest: Some(_) })));
+    }
+}
