@@ -29,7 +29,11 @@ pub(super) struct Arguments {
 pub(super) fn printed(objective: &Objective, minimised: f64) -> Value {
     let value = objective.minimised(minimised);
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
-    if value.fract() == 0.0 && value.abs() < 9e15 { Value::from(value as i64) } else { Value::from(value) }
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return Value::from(value as i64);
+    }
+    // An error is 1 less a number of seven digits: what its subtraction leaves behind them means nothing.
+    Value::from(format!("{value:.9e}").parse().unwrap_or(value))
 }
 
 impl Arguments {

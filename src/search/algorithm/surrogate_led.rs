@@ -160,7 +160,9 @@ impl SurrogateLed {
         let mut reached: Vec<Vec<f64>> = archive.points().iter().map(|(values, _)| values.clone()).collect();
         let scale = Normalisation::of(&reached).ok();
         let scaled = |values: &[f64]| scale.as_ref().map_or_else(|| values.to_vec(), |scale| scale.apply(values));
-        reached.iter_mut().for_each(|values| *values = scaled(values));
+        for values in &mut reached {
+            *values = scaled(values);
+        }
         let forest = |(place, objective): (usize, &&Objective)| match objective.source {
             Source::Exact(_) => None,
             #[expect(clippy::cast_possible_truncation, reason = "forests take single precision")]
@@ -172,16 +174,17 @@ impl SurrogateLed {
         let forests: Vec<_> = self.goals.objectives().iter().enumerate().map(forest).collect();
         let reference = vec![REFERENCE; forests.len()];
         while self.waiting.len() < self.options.batch && !prospects.is_empty() {
-            let draws: Vec<_> = forests
+            let functions: Vec<_> = forests
                 .iter()
                 .map(|forest| forest.as_ref().map(|forest| forest.draw(self.options.trees.div_ceil(4), rng)))
                 .collect();
-            let value = |prospect: &Prospect, place: usize| match &draws[place] {
-                Some(draw) => draw(&prospect.genes),
+            let value = |prospect: &Prospect, place: usize| match &functions[place] {
+                Some(function) => function(&prospect.genes),
                 None => prospect.values[place].unwrap_or(f64::MAX),
             };
-            let drawn = |prospect: &Prospect| scaled(&(0..draws.len()).map(|place| value(prospect, place)).collect::<Vec<_>>());
-            let drawn: Vec<Vec<f64>> = prospects.iter().map(drawn).collect();
+            let values =
+                |prospect: &Prospect| scaled(&(0..functions.len()).map(|place| value(prospect, place)).collect::<Vec<_>>());
+            let drawn: Vec<Vec<f64>> = prospects.iter().map(values).collect();
             let mut best: Option<(f64, usize)> = None;
             for place in non_dominated(&drawn).map_err(failed)? {
                 let volume = hypervolume(&[reached.as_slice(), &drawn[place..=place]].concat(), &reference).map_err(failed)?;
