@@ -95,7 +95,7 @@ impl Objective {
     }
 }
 
-/// The name of the objective that every search minimises, if it is told nothing else.
+/// The name of the default objective.
 pub const ERROR: &str = "error";
 
 /// Every objective.
@@ -396,6 +396,12 @@ impl Goals {
         let values = values.collect::<Result<_, Error>>()?;
         let violations = self.limits.iter().map(|limit| Ok(limit.violation(value(limit.objective)?)));
         Ok(Worth { values, violation: violations.sum::<Result<_, Error>>()? })
+    }
+
+    /// Whether there is one objective and no limit.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.objectives.len() == 1 && self.limits.is_empty()
     }
 
     /// Returns the sum of the violations of the limits alone; 0 if all are kept.

@@ -11,8 +11,8 @@ use crate::oracle::Measurement;
 use crate::search::Trial;
 use crate::space::Cell;
 
-/// The reference point in each objective unless it is given, where the exact front lies between 0 and 1: a little beyond its worst value, so that the ends
-/// of a front count, too.
+/// The reference point in each objective unless it is given, where the exact front lies between 0 and 1: a little beyond its worst value,
+/// so that the ends of a front count, too.
 pub const REFERENCE: f64 = 1.1;
 
 /// The exact front of the cells of a table, by what cells are judged by.
@@ -63,8 +63,8 @@ impl ExactFront {
         let feasible: Vec<usize> = (0..cells.len()).filter(|place| worths[*place].violation <= 0.0).collect();
         let values: Vec<&[f64]> = feasible.iter().map(|place| worths[*place].values.as_slice()).collect();
         if feasible.is_empty() {
-            let nearest = (0..cells.len()).min_by(|one, other| worths[*one].violation.total_cmp(&worths[*other].violation));
-            return Err(Error::Limits { nearest: nearest.map(|place| (cells[place].0, worths[place].violation)) });
+            let violations: Vec<f64> = worths.iter().map(|worth| worth.violation).collect();
+            return Err(none_keeps_the_limits(cells, &violations));
         }
         let mut front = non_dominated(&values)?;
         front.sort_by(|one, other| values[*one][0].total_cmp(&values[*other][0]));
@@ -149,6 +149,12 @@ impl ExactFront {
             hypervolume: self.hypervolume,
         }
     }
+}
+
+/// Returns the error that names the cell which comes nearest to keeping the limits.
+pub(super) fn none_keeps_the_limits(cells: &[(Cell, Measurement)], violations: &[f64]) -> Error {
+    let nearest = violations.iter().zip(cells).min_by(|one, other| one.0.total_cmp(other.0));
+    Error::Limits { nearest: nearest.map(|(violation, (cell, _))| (*cell, *violation)) }
 }
 
 fn scaled_hypervolume<P: AsRef<[f64]>>(points: &[P], scale: &Scale) -> Result<f64, Error> {

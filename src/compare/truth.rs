@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use super::hypervolume::none_keeps_the_limits;
 use super::noise::{self, Records};
 use super::{Error, ExactFront, Judging};
 use crate::objective::Goals;
@@ -179,10 +180,12 @@ impl<'a> GroundTruth<'a> {
             let time = || table.answer(index, epochs, judging.judged()).ok()?.end.training_time;
             (table.cells()[index], measurement(mean, time().map(|time| Seconds(time.value))))
         };
-        let mut judged: Vec<(Cell, Measurement)> = means.par_iter().map(|(index, mean)| measured(*index, mean.value)).collect();
-        let keeps = keeping(&judged, &setup.goals)?;
-        retain(&mut means, &keeps);
-        retain(&mut judged, &keeps);
+        let front = if setup.goals.is_plain() {
+            None
+        } else {
+            let judged = means.par_iter().map(|(index, mean)| measured(*index, mean.value)).collect();
+            front_within(judged, &mut means, &setup.goals)?
+        };
         let counts = || means.iter().map(|(_, mean)| mean.repeats);
         let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
         let mut divergence = Divergence::default();
@@ -194,9 +197,7 @@ impl<'a> GroundTruth<'a> {
         let scored: Vec<(usize, f64)> = means.into_iter().map(|(index, mean)| (index, mean.value)).collect();
         let of_cells = scored.iter().map(|(index, score)| (table.cells()[*index].fingerprint(), *score)).collect();
         let sorted = descending(scored.iter().map(|(_, score)| *score).collect(), epochs)?;
-        let optimum = noise::optimum(table, epochs, judged_by, &scored);
-        let front = exact_front(&judged, &setup.goals)?;
-        let optimum = optimum.filter(|_| front.is_none());
+        let optimum = if front.is_none() { noise::optimum(table, epochs, judged_by, &scored) } else { None };
         let records = Records { table, epochs, judging, scored };
         let mut truth = Self {
             judged_by,
@@ -227,16 +228,14 @@ impl<'a> GroundTruth<'a> {
     /// Zela, Siems, Zimmer, Lukasik, Keuper & Hutter, "Surrogate NAS benchmarks", ICLR 2022, section 5.
     pub fn of_model(model: &Model, cells: &[Cell], goals: &Goals) -> Result<Self, Error> {
         let predictions = model.predict_all(cells)?;
-        let predicted = |(cell, prediction): (&Cell, &Prediction)| {
-            let accuracy = f64::from(prediction.mean.clamp(0.0, 1.0));
-            (*cell, measurement(accuracy, None), accuracy)
+        let predicted = |(cell, prediction): (&Cell, &Prediction)| (*cell, f64::from(prediction.mean.clamp(0.0, 1.0)));
+        let mut predicted: Vec<(Cell, f64)> = cells.iter().zip(&predictions).map(predicted).collect();
+        let front = if goals.is_plain() {
+            None
+        } else {
+            let judged = predicted.iter().map(|(cell, accuracy)| (*cell, measurement(*accuracy, None))).collect();
+            front_within(judged, &mut predicted, goals)?
         };
-        let predicted: Vec<(Cell, Measurement, f64)> = cells.iter().zip(&predictions).map(predicted).collect();
-        let mut judged: Vec<(Cell, Measurement)> = predicted.iter().map(|(cell, measurement, _)| (*cell, *measurement)).collect();
-        let mut predicted: Vec<f64> = predicted.into_iter().map(|(_, _, accuracy)| accuracy).collect();
-        let keeps = keeping(&judged, goals)?;
-        retain(&mut judged, &keeps);
-        retain(&mut predicted, &keeps);
         Ok(Self {
             judged_by: Score::PredictedValidationAccuracy,
             judging: Judging::All,
@@ -245,9 +244,9 @@ impl<'a> GroundTruth<'a> {
             optimum: None,
             divergence: Divergence::default(),
             caveat: model.fitted_range.outside(cells),
-            front: exact_front(&judged, goals)?,
-            scores: judged.iter().map(|(cell, _)| cell.fingerprint()).zip(predicted.iter().copied()).collect(),
-            sorted: descending(predicted, model.target.epochs)?,
+            front,
+            scores: predicted.iter().map(|(cell, accuracy)| (cell.fingerprint(), *accuracy)).collect(),
+            sorted: descending(predicted.into_iter().map(|(_, accuracy)| accuracy).collect(), model.target.epochs)?,
             records: None,
         })
     }
@@ -317,25 +316,22 @@ fn measurement(accuracy: f64, training_time: Option<Seconds>) -> Measurement {
     Measurement { validation_accuracy, training_time }
 }
 
-/// Returns for each cell whether it keeps the limits.
-fn keeping(judged: &[(Cell, Measurement)], goals: &Goals) -> Result<Vec<bool>, Error> {
+/// Leaves the cells that keep the limits, and finds their front if there are several objectives. `others` are values of the same cells.
+fn front_within<T>(
+    mut judged: Vec<(Cell, Measurement)>,
+    others: &mut Vec<T>,
+    goals: &Goals,
+) -> Result<Option<ExactFront>, Error> {
     let violation = |(cell, measurement): &(Cell, Measurement)| goals.violation(cell, measurement);
     let violations: Vec<f64> = judged.par_iter().map(violation).collect::<Result<_, _>>()?;
-    let keeps: Vec<bool> = violations.iter().map(|violation| *violation <= 0.0).collect();
-    if !keeps.contains(&true) && !judged.is_empty() {
-        let nearest = violations.iter().zip(judged).min_by(|one, other| one.0.total_cmp(other.0));
-        return Err(Error::Limits { nearest: nearest.map(|(violation, (cell, _))| (*cell, *violation)) });
+    if !judged.is_empty() && violations.iter().all(|violation| *violation > 0.0) {
+        return Err(none_keeps_the_limits(&judged, &violations));
     }
-    Ok(keeps)
-}
-
-fn retain<T>(values: &mut Vec<T>, keeps: &[bool]) {
-    let mut keeps = keeps.iter();
-    values.retain(|_| keeps.next().is_some_and(|keeps| *keeps));
-}
-
-fn exact_front(judged: &[(Cell, Measurement)], goals: &Goals) -> Result<Option<ExactFront>, Error> {
-    (goals.objectives().len() > 1).then(|| ExactFront::new(judged, goals.clone())).transpose()
+    let mut keeps = violations.iter().map(|violation| *violation <= 0.0);
+    others.retain(|_| keeps.next() == Some(true));
+    let mut keeps = violations.iter().map(|violation| *violation <= 0.0);
+    judged.retain(|_| keeps.next() == Some(true));
+    (goals.objectives().len() > 1).then(|| ExactFront::new(&judged, goals.clone())).transpose()
 }
 
 /// Sorts scores, the best first.

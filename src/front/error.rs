@@ -70,7 +70,7 @@ pub enum Error {
     },
 }
 
-/// Returns an error unless every point has so many `objectives`, all finite.
+/// Returns an error unless every point has this number of `objectives`, all finite.
 pub(super) fn check<P: AsRef<[f64]>>(kind: &'static str, points: &[P], objectives: usize) -> Result<(), Error> {
     for (index, point) in points.iter().enumerate() {
         let point = point.as_ref();

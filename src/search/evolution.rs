@@ -48,7 +48,7 @@ pub(super) struct Individual {
 
 impl Individual {
     /// What was measured.
-    pub(super) fn of(trial: &Trial) -> Self {
+    pub(super) fn from_trial(trial: &Trial) -> Self {
         Self { spec: trial.candidate.spec(), loss: trial.loss() }
     }
 }
@@ -145,7 +145,7 @@ impl Searcher for Evolution {
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
-            self.admit(Individual::of(trial));
+            self.admit(Individual::from_trial(trial));
         }
         Ok(())
     }

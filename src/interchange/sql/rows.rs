@@ -114,13 +114,17 @@ impl Rows {
                 return stacked(reader.columns(), of_groups(&reader, |_, group| reader.group(group, group.rows.max(1)))?);
             };
             // First what says which rows are kept, then those alone. Conditions may be deep, and only this thread has the stack.
-            let judge = Reader::open(file, identity, &self.named(judged))?;
-            let judged = of_groups(&judge, |_, group| judge.group(group, group.rows.max(1)))?;
+            let judge = reader.clone().with_columns(&self.named(judged))?;
+            let rows = of_groups(&judge, |_, group| judge.group(group, group.rows.max(1)))?;
+            if !names.is_empty() && names.iter().all(|name| judged.contains(name)) {
+                let kept = rows.iter().map(|rows| rows.filter(&condition.keeps(rows)?)).collect::<PolarsResult<_>>()?;
+                return stacked(judge.columns(), kept)?.select(names.iter().cloned());
+            }
             let selection = |rows: &DataFrame| -> PolarsResult<RowSelection> {
                 let kept = condition.keeps(rows)?.iter().map(|kept| Some(kept == Some(true))).collect::<BooleanArray>();
                 Ok(RowSelection::from_filters(&[kept]))
             };
-            let selections = judged.iter().map(selection).collect::<PolarsResult<Vec<_>>>()?;
+            let selections = rows.iter().map(selection).collect::<PolarsResult<Vec<_>>>()?;
             return stacked(
                 reader.columns(),
                 of_groups(&reader, |index, group| reader.selected(Some(group), selections[index].clone()))?,

@@ -1,15 +1,15 @@
 //! Multi-objective ant colony: ants choose each gene by the pheromone of every objective, weighted at random.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{Known, roulette};
-use crate::search::multi::options::{check, check_probability, check_size};
+use crate::search::multi::options::{check_probability, check_size};
 use crate::search::multi::survival::GridArchive;
 use crate::search::multi::variation::draw_valid;
-use crate::search::multi::{Algorithm, Genome, Individual, InvalidOption, count};
+use crate::search::multi::{Algorithm, Genome, Individual, count};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ant-colony",
@@ -68,12 +68,12 @@ impl<G: Genome> AntColony<G> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(genome: G, options: Options) -> Result<Self, InvalidOption> {
-        check_size("ants", options.ants)?;
-        check_size("archive_size", options.archive_size)?;
-        check("divisions", &options.divisions, options.divisions > 0, "at least 1")?;
-        check_probability("evaporation", options.evaporation)?;
-        check_probability("floor", options.floor)?;
+    pub(crate) fn new(genome: G, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "ants", options.ants)?;
+        check_size(ENTRY.name, "archive_size", options.archive_size)?;
+        check_option(ENTRY.name, "divisions", &options.divisions, options.divisions > 0, "at least 1")?;
+        check_probability(ENTRY.name, "evaporation", options.evaporation)?;
+        check_probability(ENTRY.name, "floor", options.floor)?;
         let archive = GridArchive::new(options.archive_size, options.divisions);
         Ok(Self { genome, options, archive, pheromones: Vec::new() })
     }

@@ -201,7 +201,7 @@ impl Searcher for Bananas {
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
             self.rows.push(self.encoded(trial.candidate.spec()));
-            self.measured.push(Individual::of(trial));
+            self.measured.push(Individual::from_trial(trial));
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
 //! Multi-objective artificial bee colony: food sources that bees improve, and abandon after many failures.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{Known, roulette};
-use crate::search::multi::options::{check, check_size};
+use crate::search::multi::options::check_size;
 use crate::search::multi::survival::GridArchive;
 use crate::search::multi::variation::draw_valid;
-use crate::search::multi::{Algorithm, Genome, Individual, InvalidOption, count, domination_ranks};
+use crate::search::multi::{Algorithm, Genome, Individual, count, domination_ranks};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "bee-colony",
@@ -85,11 +85,11 @@ impl<G: Genome> BeeColony<G> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(genome: G, options: Options) -> Result<Self, InvalidOption> {
-        check_size("sources", options.sources)?;
-        check("limit", &options.limit, options.limit > 0, "at least 1")?;
-        check_size("archive_size", options.archive_size)?;
-        check("divisions", &options.divisions, options.divisions > 0, "at least 1")?;
+    pub(crate) fn new(genome: G, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "sources", options.sources)?;
+        check_option(ENTRY.name, "limit", &options.limit, options.limit > 0, "at least 1")?;
+        check_size(ENTRY.name, "archive_size", options.archive_size)?;
+        check_option(ENTRY.name, "divisions", &options.divisions, options.divisions > 0, "at least 1")?;
         let archive = GridArchive::new(options.archive_size, options.divisions);
         Ok(Self { genome, options, archive, sources: Vec::new(), phase: Phase::Onlooker, visited: Vec::new() })
     }

@@ -64,7 +64,7 @@ impl Scalarisation for EpsilonConstraint {
     }
 }
 
-/// The most problems: so many mutants are made at once.
+/// The maximum number of problems: one mutant of each is made at once.
 const MOST_PROBLEMS: usize = 10_000;
 
 fn build(setup: &Setup) -> Result<Scalarised<EpsilonConstraint>, Error> {

@@ -152,7 +152,7 @@ impl Searcher for Genetic {
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
-        self.born.extend(trials.iter().map(Individual::of));
+        self.born.extend(trials.iter().map(Individual::from_trial));
         Ok(())
     }
 }

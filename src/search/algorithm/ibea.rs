@@ -1,13 +1,13 @@
 //! IBEA: survival by a binary quality indicator.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{offspring, tournament};
-use crate::search::multi::options::{check, check_size};
+use crate::search::multi::options::check_size;
 use crate::search::multi::survival::{Fitness, Indicator, IndicatorSettings, select_by_indicator};
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation};
+use crate::search::multi::{Algorithm, Individual, Variation};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "ibea",
@@ -66,11 +66,11 @@ impl<V: Variation> Ibea<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, options: Options) -> Result<Self, InvalidOption> {
+    pub(crate) fn new(variation: V, options: Options) -> Result<Self, Error> {
         let Options { population_size, kappa, reference, .. } = options;
-        check_size("population_size", population_size)?;
-        check("kappa", &kappa, kappa.is_finite() && kappa > 0.0, "more than 0")?;
-        check("reference", &reference, reference.is_finite() && reference >= 1.0, "at least 1")?;
+        check_size(ENTRY.name, "population_size", population_size)?;
+        check_option(ENTRY.name, "kappa", &kappa, kappa.is_finite() && kappa > 0.0, "more than 0")?;
+        check_option(ENTRY.name, "reference", &reference, reference.is_finite() && reference >= 1.0, "at least 1")?;
         Ok(Self { variation, options, population: Vec::new(), fitness: Vec::new() })
     }
 }

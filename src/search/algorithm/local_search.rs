@@ -147,7 +147,7 @@ impl Searcher for LocalSearch {
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
         for trial in trials {
-            let individual = Individual::of(trial);
+            let individual = Individual::from_trial(trial);
             self.known.insert(trial.candidate.architecture.fingerprint(), individual.loss);
             match &mut self.phase {
                 Phase::Start { best, .. } | Phase::Descent { best, .. } => improve(best, individual),

@@ -1,7 +1,7 @@
 //! MOEA/D: one subproblem for each weight vector, and parents from subproblems nearby.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::search::multi::front::{fronts, penalty_boundary_intersection, tchebycheff};
 use crate::search::multi::individual::{bounds, distance};
 use crate::search::multi::mating::Known;
-use crate::search::multi::options::{check, check_probability, check_size};
+use crate::search::multi::options::{check_probability, check_size};
 use crate::search::multi::survival::even_directions;
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation};
+use crate::search::multi::{Algorithm, Individual, Variation};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "moea-d",
@@ -104,17 +104,17 @@ impl<V: Variation> MoeaD<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, objectives: usize, options: Options) -> Result<Self, InvalidOption> {
+    pub(crate) fn new(variation: V, objectives: usize, options: Options) -> Result<Self, Error> {
         let size = options.population_size;
-        check("objectives", &objectives, objectives >= 2, "at least 2")?;
-        check_size("population_size", size)?;
-        check("population_size", &size, size >= objectives, "at least the number of objectives")?;
+        check_option(ENTRY.name, "objectives", &objectives, objectives >= 2, "at least 2")?;
+        check_size(ENTRY.name, "population_size", size)?;
+        check_option(ENTRY.name, "population_size", &size, size >= objectives, "at least the number of objectives")?;
         let mut weights = even_directions(objectives, size);
         let fits = (2..=weights.len()).contains(&options.neighbours);
-        check("neighbours", &options.neighbours, fits, "2 to the number of weight vectors")?;
-        check_probability("neighbour_mating_rate", options.neighbour_mating_rate)?;
-        check("theta", &options.theta, options.theta.is_finite() && options.theta >= 0.0, "at least 0")?;
-        check("most_replaced", &options.most_replaced, options.most_replaced > 0, "at least 1")?;
+        check_option(ENTRY.name, "neighbours", &options.neighbours, fits, "2 to the number of weight vectors")?;
+        check_probability(ENTRY.name, "neighbour_mating_rate", options.neighbour_mating_rate)?;
+        check_option(ENTRY.name, "theta", &options.theta, options.theta.is_finite() && options.theta >= 0.0, "at least 0")?;
+        check_option(ENTRY.name, "most_replaced", &options.most_replaced, options.most_replaced > 0, "at least 1")?;
         for weight in weights.iter_mut().flatten() {
             *weight = weight.max(LEAST_WEIGHT);
         }

@@ -1,7 +1,7 @@
 //! MOGA: fitness by the number of dominators, shared among individuals that are near each other.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, defaults_of};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use crate::search::multi::individual::{distance, normalised};
 use crate::search::multi::mating::offspring;
 use crate::search::multi::options::check_size;
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation, count, domination_ranks};
+use crate::search::multi::{Algorithm, Individual, Variation, count, domination_ranks};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "moga",
@@ -57,8 +57,8 @@ impl<V: Variation> Moga<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, options: Options) -> Result<Self, InvalidOption> {
-        check_size("population_size", options.population_size)?;
+    pub(crate) fn new(variation: V, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "population_size", options.population_size)?;
         Ok(Self { variation, options, population: Vec::new() })
     }
 }

@@ -1,14 +1,14 @@
 //! MOPSO: particles that fly towards the best they have found and towards leaders from sparse boxes of the archive.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{Known, roulette};
-use crate::search::multi::options::{check, check_size};
+use crate::search::multi::options::check_size;
 use crate::search::multi::survival::GridArchive;
-use crate::search::multi::{Algorithm, Flight, Individual, InvalidOption, Pull, count};
+use crate::search::multi::{Algorithm, Flight, Individual, Pull, count};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "mopso",
@@ -83,13 +83,13 @@ impl<F: Flight> Mopso<F> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(flight: F, options: Options) -> Result<Self, InvalidOption> {
-        check_size("swarm_size", options.swarm_size)?;
-        check_size("archive_size", options.archive_size)?;
-        check("divisions", &options.divisions, options.divisions > 0, "at least 1")?;
-        check("inertia", &options.inertia, (0.0..1.0).contains(&options.inertia), "0 to less than 1")?;
+    pub(crate) fn new(flight: F, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "swarm_size", options.swarm_size)?;
+        check_size(ENTRY.name, "archive_size", options.archive_size)?;
+        check_option(ENTRY.name, "divisions", &options.divisions, options.divisions > 0, "at least 1")?;
+        check_option(ENTRY.name, "inertia", &options.inertia, (0.0..1.0).contains(&options.inertia), "0 to less than 1")?;
         let fits = options.acceleration.is_finite() && options.acceleration > 0.0;
-        check("acceleration", &options.acceleration, fits, "more than 0")?;
+        check_option(ENTRY.name, "acceleration", &options.acceleration, fits, "more than 0")?;
         let archive = GridArchive::new(options.archive_size, options.divisions);
         Ok(Self { flight, options, particles: Vec::new(), archive, steps: 0 })
     }

@@ -1,13 +1,13 @@
 //! NSGA-II: survival of the best fronts, and among equals of the least crowded.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, defaults_of};
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{offspring, tournament};
 use crate::search::multi::options::check_size;
 use crate::search::multi::survival::{Standing, select_by_rank_and_crowding, standings};
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation};
+use crate::search::multi::{Algorithm, Individual, Variation};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "nsga-2",
@@ -55,8 +55,8 @@ impl<V: Variation> Nsga2<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, options: Options) -> Result<Self, InvalidOption> {
-        check_size("population_size", options.population_size)?;
+    pub(crate) fn new(variation: V, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "population_size", options.population_size)?;
         Ok(Self { variation, options, population: Vec::new(), standings: Vec::new() })
     }
 }

@@ -1,13 +1,13 @@
 //! NSGA-III: survival of the best fronts, and among equals of those near reference directions with few others.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{offspring, tournament};
-use crate::search::multi::options::{check, check_size};
+use crate::search::multi::options::check_size;
 use crate::search::multi::survival::{ReferenceDirections, even_directions};
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation};
+use crate::search::multi::{Algorithm, Individual, Variation};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "nsga-3",
@@ -55,11 +55,11 @@ impl<V: Variation> Nsga3<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, objectives: usize, options: Options) -> Result<Self, InvalidOption> {
+    pub(crate) fn new(variation: V, objectives: usize, options: Options) -> Result<Self, Error> {
         let size = options.population_size;
-        check("objectives", &objectives, objectives >= 2, "at least 2")?;
-        check_size("population_size", size)?;
-        check("population_size", &size, size >= objectives, "at least the number of objectives")?;
+        check_option(ENTRY.name, "objectives", &objectives, objectives >= 2, "at least 2")?;
+        check_size(ENTRY.name, "population_size", size)?;
+        check_option(ENTRY.name, "population_size", &size, size >= objectives, "at least the number of objectives")?;
         let directions = ReferenceDirections::new(even_directions(objectives, size));
         Ok(Self { variation, options, directions, population: Vec::new() })
     }

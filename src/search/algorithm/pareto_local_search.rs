@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::Known;
-use crate::search::multi::options::check;
 use crate::search::multi::survival::GridArchive;
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Neighbourhood};
+use crate::search::multi::{Algorithm, Individual, Neighbourhood};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "pareto-local-search",
@@ -60,8 +59,8 @@ impl<V: Neighbourhood> ParetoLocalSearch<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, options: Options) -> Result<Self, InvalidOption> {
-        check("initial_size", &options.initial_size, options.initial_size > 0, "at least 1")?;
+    pub(crate) fn new(variation: V, options: Options) -> Result<Self, Error> {
+        check_option(ENTRY.name, "initial_size", &options.initial_size, options.initial_size > 0, "at least 1")?;
         let known = Known::new([], options.remove_duplicates);
         Ok(Self { variation, options, known, archive: GridArchive::unlimited(), explored: HashSet::new() })
     }

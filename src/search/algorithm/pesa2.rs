@@ -1,14 +1,14 @@
 //! PESA-II: parents are taken from the boxes of the archive's grid that hold few individuals.
 
 use crate::search::multi::start;
-use crate::search::{Entry, SearchRng, defaults_of};
+use crate::search::{Entry, Error, SearchRng, check_option, defaults_of};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::search::multi::mating::{offspring, tournament};
-use crate::search::multi::options::{check, check_size};
+use crate::search::multi::options::check_size;
 use crate::search::multi::survival::GridArchive;
-use crate::search::multi::{Algorithm, Individual, InvalidOption, Variation};
+use crate::search::multi::{Algorithm, Individual, Variation};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "pesa-2",
@@ -58,10 +58,10 @@ impl<V: Variation> Pesa2<V> {
     /// # Errors
     ///
     /// The option that is not in its valid range.
-    pub(crate) fn new(variation: V, options: Options) -> Result<Self, InvalidOption> {
-        check_size("population_size", options.population_size)?;
-        check_size("archive_size", options.archive_size)?;
-        check("divisions", &options.divisions, options.divisions > 0, "at least 1")?;
+    pub(crate) fn new(variation: V, options: Options) -> Result<Self, Error> {
+        check_size(ENTRY.name, "population_size", options.population_size)?;
+        check_size(ENTRY.name, "archive_size", options.archive_size)?;
+        check_option(ENTRY.name, "divisions", &options.divisions, options.divisions > 0, "at least 1")?;
         let archive = GridArchive::new(options.archive_size, options.divisions);
         Ok(Self { variation, options, archive })
     }

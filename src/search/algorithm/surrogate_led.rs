@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(SurrogateLed::new(setup)?)),
 };
 
-/// Spaces of up to so many cells are predicted whole.
+/// The maximum number of cells of a space that is predicted whole.
 const WHOLE: u64 = 20_000;
 /// Where the front so far reaches from 0 to 1, the point up to which hypervolume counts.
 const REFERENCE: f64 = 1.1;

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Algorithm, Evolver, Genome, Individual, InvalidOption, Neighbourhood, Variation};
+use super::{Algorithm, Evolver, Genome, Individual, Neighbourhood, Variation};
 use crate::objective::Goals;
 use crate::oracle::Candidate;
 use crate::search::crossover::{repaired, uniform};
@@ -84,12 +84,10 @@ struct OnCells {
 pub(crate) fn start<O: DeserializeOwned, A: Algorithm<Spec> + 'static>(
     algorithm: &'static str,
     setup: &Setup,
-    make: impl FnOnce(Cells, usize, O) -> Result<A, InvalidOption>,
+    make: impl FnOnce(Cells, usize, O) -> Result<A, Error>,
 ) -> Result<Box<dyn Searcher>, Error> {
     let options: O = setup.options(algorithm)?;
-    let started = make(Cells::new(setup), setup.goals.objectives().len(), options);
-    let refused = |InvalidOption { option, found, expected }| Error::Option { algorithm, option, found, expected };
-    let evolver = Evolver::new(started.map_err(refused)?);
+    let evolver = Evolver::new(make(Cells::new(setup), setup.goals.objectives().len(), options)?);
     Ok(Box::new(OnCells { region: setup.region(), goals: setup.goals.clone(), evolver }))
 }
 

@@ -58,7 +58,7 @@ impl<S> Evolver<S> {
     ///
     /// # Panics
     ///
-    /// If more is told than was asked.
+    /// If it gets more than was asked for.
     pub(crate) fn tell(&mut self, measured: Vec<Individual<S>>) {
         self.unmeasured = self.unmeasured.checked_sub(measured.len()).expect("no more is told than was asked");
         self.measured.extend(measured);

@@ -18,7 +18,6 @@ pub(super) mod variation;
 pub(super) use cells::start;
 pub(super) use evolver::{Algorithm, Evolver};
 pub(super) use individual::{Individual, domination_ranks};
-pub(super) use options::InvalidOption;
 pub(super) use variation::{Flight, Genome, Neighbourhood, Pull, Variation};
 
 pub(super) use super::count;

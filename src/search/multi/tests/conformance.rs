@@ -7,6 +7,7 @@ use rand::SeedableRng as _;
 
 use super::digits::{Digits, constrained, leading_ones_trailing_zeros, run};
 use super::random::{self, Random};
+use crate::search::Error;
 use crate::search::algorithm::ant_colony::AntColony;
 use crate::search::algorithm::bee_colony::BeeColony;
 use crate::search::algorithm::ibea::Ibea;
@@ -20,7 +21,7 @@ use crate::search::algorithm::pesa2::Pesa2;
 use crate::search::algorithm::{ant_colony, bee_colony, ibea, moead, moga, mopso, nsga2, nsga3, pareto_local_search, pesa2};
 use crate::search::multi::front::hypervolume;
 use crate::search::multi::survival::{GridArchive, Indicator};
-use crate::search::multi::{Evolver, Individual, InvalidOption, Variation};
+use crate::search::multi::{Evolver, Individual, Variation};
 
 type Genes = Vec<usize>;
 
@@ -32,7 +33,7 @@ struct Shape {
     remove_duplicates: bool,
 }
 
-type Build = fn(Digits, Shape) -> Result<Evolver<Genes>, InvalidOption>;
+type Build = fn(Digits, Shape) -> Result<Evolver<Genes>, Error>;
 
 /// Every algorithm, for two objectives.
 const ALGORITHMS: [(&str, Build); 13] = [
