@@ -6,6 +6,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use nasbench::network::Skeleton;
+use nasbench::objective::{Goals, find};
 use nasbench::search::{self, ALGORITHMS, Budget, Setup};
 use nasbench::space::Space;
 use nasbench::table::{Record, Table, TableOracle};
@@ -34,6 +36,12 @@ fn table(space: &Space, budgets: &[Epochs], repeats: u16) -> Table {
     Table::from_records(&records)
 }
 
+/// The error and the parameters.
+fn goals() -> Goals {
+    let objectives = ["error", "parameters"].map(|name| find(name).expect("a name of the list"));
+    Goals::new(objectives.into(), Vec::new(), Skeleton::nas_bench_101()).expect("objectives, each once")
+}
+
 fn searches(criterion: &mut Criterion) {
     let small = Space::nas_bench_101().with_max_vertices(5).expect("a limit of the space");
     let tables =
@@ -42,10 +50,14 @@ fn searches(criterion: &mut Criterion) {
     group.sample_size(10);
     for entry in ALGORITHMS {
         let (space, table) = &tables[usize::from(["successive-halving", "hyperband", "bohb"].contains(&entry.name))];
-        let setup = Setup::new(*space, BUDGETS[3]).with_budgets(table.budgets());
+        let mut setup = Setup::new(*space, BUDGETS[3]).with_budgets(table.budgets());
+        if entry.needs_several_objectives {
+            setup.goals = goals();
+        }
         let evaluations = match entry.name {
             "bananas" => 150,
-            "smac" => 300,
+            "smac" | "surrogate-led" => 300,
+            "nsga-2" => 10_000,
             _ => 1_000,
         };
         group.bench_function(BenchmarkId::new(entry.name, evaluations), |bencher| {

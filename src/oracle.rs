@@ -54,6 +54,17 @@ pub struct Measurement {
     pub validation_accuracy: Option<Accuracy>,
     /// The cost of the training, measured or predicted; `None` if it is not known.
     pub training_time: Option<Seconds>,
+    /// The share of the weights that end near zero; only a training tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_sparsity: Option<f32>,
+}
+
+impl Measurement {
+    /// What a table or a model knows: an accuracy and a time.
+    #[must_use]
+    pub const fn new(validation_accuracy: Option<Accuracy>, training_time: Option<Seconds>) -> Self {
+        Self { validation_accuracy, training_time, weight_sparsity: None }
+    }
 }
 
 /// An oracle could not answer.

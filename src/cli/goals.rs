@@ -1,10 +1,15 @@
 //! What a search is to reach: objectives and limits.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
 use nasbench::compare::{PROBLEMS, Problem};
 use nasbench::network::Skeleton;
 use nasbench::objective::{self, ERROR, Goals, Limit, Objective};
+use nasbench::table::Identity;
 use serde_json::Value;
+
+use super::latency;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -23,6 +28,32 @@ pub(super) struct Arguments {
     /// keeps them, for every algorithm (Deb's feasibility rules).
     #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',')]
     limit: Vec<Limit>,
+
+    #[command(flatten)]
+    latency: latency::File,
+}
+
+/// How hypervolumes are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Hypervolume {
+    /// Exactly, of at most 6 objectives.
+    #[default]
+    Exact,
+    /// Estimated from 10,000 points drawn within it, of any number of objectives.
+    MonteCarlo,
+}
+
+impl Hypervolume {
+    /// The goals with hypervolumes that are computed so.
+    pub(super) fn of(self, goals: Goals) -> anyhow::Result<Goals> {
+        match (self, goals.objectives()) {
+            (Self::Exact, _) => Ok(goals),
+            (Self::MonteCarlo, [one]) => {
+                bail!("`--hypervolume monte-carlo` is for several objectives, found `{}` alone", one.name)
+            }
+            (Self::MonteCarlo, _) => Ok(goals.with_sampled_hypervolume()),
+        }
+    }
 }
 
 /// A value of an objective as it is printed, in its unit: whole numbers as such. `minimised` is what searches see.
@@ -37,8 +68,12 @@ pub(super) fn printed(objective: &Objective, minimised: f64) -> Value {
 }
 
 impl Arguments {
-    /// The objectives and limits for the networks of a skeleton.
-    pub(super) fn goals(&self, skeleton: Skeleton) -> anyhow::Result<Goals> {
+    /// The objectives and limits for the networks of a skeleton, with the latencies that a benchmark has beside its rows.
+    pub(super) fn goals(&self, skeleton: Skeleton, folder: Option<&Path>, benchmark: Option<Identity>) -> anyhow::Result<Goals> {
+        self.latency.of(self.without_latencies(skeleton)?, folder, benchmark)
+    }
+
+    fn without_latencies(&self, skeleton: Skeleton) -> anyhow::Result<Goals> {
         if let Some(name) = &self.problem {
             let known = || PROBLEMS.iter().map(|problem| problem.name).collect::<Vec<_>>().join(", ");
             let problem = Problem::find(name).with_context(|| format!("unknown problem `{name}` (known: {})", known()))?;

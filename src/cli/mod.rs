@@ -14,6 +14,7 @@ mod completions;
 mod devices;
 mod evaluate;
 mod export;
+mod external;
 mod figures;
 mod fit;
 mod format;
@@ -23,6 +24,7 @@ mod guarded;
 mod images;
 mod import;
 mod info;
+mod latency;
 mod list;
 mod memory;
 mod merge;
@@ -108,6 +110,7 @@ enum Command {
     Info(info::Arguments),
     /// Analyse the landscape of a table.
     Analyse(analyse::Arguments),
+    Latency(latency::Arguments),
     Export(export::Arguments),
     Fit(fit::Arguments),
     Predict(predict::Arguments),
@@ -191,6 +194,7 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Query(query) => query::run(query, &arguments.global),
         Command::Info(info) => info::run(info, &arguments.global),
         Command::Analyse(analyse) => analyse::run(analyse, &arguments.global),
+        Command::Latency(latency) => latency::run(latency, &arguments.global),
         Command::Export(export) => export::run(export, &arguments.global),
         Command::Fit(fit) => fit::run(fit, &arguments.global),
         Command::Predict(predict) => predict::run(predict, &arguments.global),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{self, Format};
-use super::{Global, benchmark, goals, sql};
+use super::{Global, benchmark, goals, latency, sql};
 
 /// Maximum number of cells looked up in the files; more need the whole table.
 const MOST_LOOKED_UP: usize = 64;
@@ -88,6 +88,14 @@ pub(super) struct Arguments {
     /// Limits for `--front`, separated by commas, as in `parameters<=5000,flops<=2e5`.
     #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', requires = "front")]
     limit: Vec<Limit>,
+
+    /// How the hypervolume of `--front` is computed.
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", requires = "front")]
+    hypervolume: goals::Hypervolume,
+
+    /// File of latencies for `--front`, as `nasbench latency` writes it [default: `latency.parquet` of the benchmark].
+    #[arg(long, value_name = "FILE", requires = "front")]
+    latency: Option<PathBuf>,
 
     /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification), as in
     /// `select vertices, avg(final_test_accuracy) from records group by vertices`; `describe records` lists the columns.
@@ -187,6 +195,8 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
 fn front(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
     let objectives = arguments.front.iter().map(|name| objective::find(name)).collect::<Result<Vec<_>, _>>()?;
     let goals = Goals::new(objectives.clone(), arguments.limit.clone(), benchmark.skeleton()?)?;
+    let file = latency::File { latency: arguments.latency.clone() };
+    let goals = file.of(arguments.hypervolume.of(goals)?, Some(benchmark.folder()), Some(benchmark.identity()))?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
     let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;

@@ -27,6 +27,8 @@ pub struct NoisyMean {
 #[derive(Clone, Debug)]
 pub struct Deconvolved {
     points: Vec<f64>,
+    /// The standard deviation of one repeat of each point.
+    deviations: Vec<f64>,
     weights: Vec<f64>,
     bins: Vec<Bin>,
 }
@@ -40,42 +42,40 @@ struct Bin {
 }
 
 impl Deconvolved {
-    /// Finds the distribution on a grid under which the means are the most likely, the noise being normal with a known variance of one
-    /// repeat. `None` of no means, or where some value is not finite.
+    /// Finds the distribution on a grid under which the means are the most likely, the noise being normal with a known standard deviation
+    /// of one repeat, which may depend on the true value. `None` of no means, or where some value is not finite.
     ///
     /// # Source
     ///
     /// Kiefer & Wolfowitz, Annals of Mathematical Statistics 27, 1956 (the estimator); Laird, JASA 73, 1978 (by expectation
     /// maximisation); Efron, "Empirical Bayes deconvolution estimates", Biometrika 103, 2016 (what it is for).
     #[must_use]
-    pub fn new(means: &[NoisyMean], variance: f64) -> Option<Self> {
+    pub fn new(means: &[NoisyMean], deviation: impl Fn(f64) -> f64) -> Option<Self> {
         let values = || means.iter().map(|mean| mean.value);
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        if !(least.is_finite() && most.is_finite() && variance.is_finite() && variance >= 0.0) {
+        if !(least.is_finite() && most.is_finite()) {
             return None;
         }
         let at = |place: usize, parts: usize| least + (most - least) * (number(place) + 0.5) / number(parts);
         let points: Vec<f64> = (0..POINTS).map(|place| at(place, POINTS)).collect();
+        let deviations: Vec<f64> = points.iter().map(|point| deviation(*point)).collect();
+        if !deviations.iter().all(|deviation| deviation.is_finite() && *deviation >= 0.0) {
+            return None;
+        }
         let mut repeats: Vec<usize> = means.iter().map(|mean| mean.repeats.max(1)).collect();
         repeats.sort_unstable();
         repeats.dedup();
-        // Without any noise the grid itself is how far a mean is known.
-        let finest = ((most - least) / number(POINTS)).max(f64::MIN_POSITIVE);
         let bins = repeats.into_iter().flat_map(|repeats| {
-            let deviation = (variance / number(repeats)).sqrt().max(finest);
             let mut counts = vec![0; BINS];
             for mean in means.iter().filter(|mean| mean.repeats.max(1) == repeats) {
                 counts[bin_of(mean.value, least, most)] += 1;
             }
-            let likelihoods = |bin: usize| {
-                let density = |point: &f64| (-0.5 * ((at(bin, BINS) - point) / deviation).powi(2)).exp();
-                points.iter().map(density).collect()
-            };
+            let likelihoods = |bin: usize| likelihoods(&points, &deviations, NoisyMean { value: at(bin, BINS), repeats });
             let filled = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
             filled.map(|(bin, count)| Bin { count, likelihoods: likelihoods(bin) }).collect::<Vec<_>>()
         });
         let bins: Vec<Bin> = bins.collect();
-        let mut found = Self { weights: vec![1.0 / number(POINTS); POINTS], points, bins };
+        let mut found = Self { weights: vec![1.0 / number(POINTS); POINTS], points, deviations, bins };
         for _ in 0..STEPS {
             found.improve(number(means.len()));
         }
@@ -100,6 +100,13 @@ impl Deconvolved {
     #[must_use]
     pub fn mean(&self) -> f64 {
         self.points.iter().zip(&self.weights).map(|(point, weight)| point * weight).sum()
+    }
+
+    /// The mean of what the true value behind a mean can be.
+    #[must_use]
+    pub fn posterior_mean(&self, mean: NoisyMean) -> f64 {
+        let bin = Bin { count: 1, likelihoods: likelihoods(&self.points, &self.deviations, mean) };
+        self.points.iter().zip(bin.posterior(&self.weights)).map(|(point, share)| point * share).sum()
     }
 
     /// The largest true value behind the means, with the interval in which it is with a probability of 95 %.
@@ -131,6 +138,17 @@ impl Deconvolved {
         // The median, and not the mean, lies between the bounds whatever the form of the distribution.
         Estimate { value: drawn[DRAWS / 2], low: drawn[DRAWS / 40], high: drawn[DRAWS - 1 - DRAWS / 40] }
     }
+}
+
+/// How likely each point makes a mean.
+fn likelihoods(points: &[f64], deviations: &[f64], mean: NoisyMean) -> Vec<f64> {
+    // Without any noise the grid itself is how far a mean is known.
+    let finest = points.get(1).map_or(0.0, |second| second - points[0]).max(f64::MIN_POSITIVE);
+    let density = |(point, deviation): (&f64, &f64)| {
+        let deviation = (deviation / number(mean.repeats.max(1)).sqrt()).max(finest);
+        (-0.5 * ((mean.value - point) / deviation).powi(2)).exp() / deviation
+    };
+    points.iter().zip(deviations).map(density).collect()
 }
 
 impl Bin {
@@ -166,7 +184,7 @@ mod tests {
                 repeats,
             };
             let means: Vec<_> = truths.iter().map(|truth| observed(truth, &mut rng)).collect();
-            let found = Deconvolved::new(&means, noise * noise).unwrap();
+            let found = Deconvolved::new(&means, |_| noise).unwrap();
             let mean = truths.iter().sum::<f64>() / 2_500.0;
             let deviation = (truths.iter().map(|truth| (truth - mean).powi(2)).sum::<f64>() / 2_499.0).sqrt();
             let best = truths.iter().copied().fold(0.0, f64::max);
@@ -181,13 +199,41 @@ mod tests {
     }
 
     #[test]
+    fn a_lucky_training_counts_for_what_it_tells() {
+        let mut rng = Seed(2).rng();
+        let truths: Vec<f64> = (0..2_500).map(|_| 0.85 - 0.1 * rng.random::<f64>()).collect();
+        // The better a thing, the less its trainings differ; the best tenth was trained more often.
+        let noise = |truth: f64| 0.006 + 0.05 * (0.85 - truth);
+        let of = |truth: &f64, rng: &mut ChaCha8Rng| {
+            let repeats = if *truth > 0.84 { 13 } else { 1 };
+            NoisyMean { value: truth + noise(*truth) * standard_normal(rng) / number(repeats).sqrt(), repeats }
+        };
+        let means: Vec<_> = truths.iter().map(|truth| of(truth, &mut rng)).collect();
+        let found = Deconvolved::new(&means, noise).unwrap();
+        let shrunk: Vec<f64> = means.iter().map(|mean| found.posterior_mean(*mean)).collect();
+        let error = |values: &mut dyn Iterator<Item = f64>| {
+            values.zip(&truths).map(|(value, truth)| (value - truth).powi(2)).sum::<f64>()
+        };
+        let (before, after) = (error(&mut means.iter().map(|mean| mean.value)), error(&mut shrunk.iter().copied()));
+        assert!(after < before, "{after} and {before}");
+        // The best mean is one of a single training that was lucky; the best of the shrunk ones is no luckier than it is known.
+        let best = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
+        let [truth, lucky, shrunk] = [
+            best(&mut truths.iter().copied()),
+            best(&mut means.iter().map(|mean| mean.value)),
+            best(&mut shrunk.iter().copied()),
+        ];
+        assert!(lucky - truth > 0.004 && (shrunk - truth).abs() < 0.002, "{truth}, {lucky}, {shrunk}");
+    }
+
+    #[test]
     fn without_noise_the_largest_mean_is_the_optimum() {
         let means: Vec<_> = (0..100_u8).map(|place| NoisyMean { value: f64::from(place) / 100.0, repeats: 1 }).collect();
-        let found = Deconvolved::new(&means, 0.0).unwrap();
+        let found = Deconvolved::new(&means, |_| 0.0).unwrap();
         let optimum = found.optimum(&mut Seed(1).rng());
         assert!((optimum.value - 0.99).abs() < 0.01 && (found.mean() - 0.495).abs() < 0.01, "{optimum:?} {}", found.mean());
-        assert!(Deconvolved::new(&[], 1.0).is_none());
-        let one = Deconvolved::new(&[NoisyMean { value: 0.5, repeats: 1 }], 0.1).unwrap();
+        assert!(Deconvolved::new(&[], |_| 1.0).is_none() && Deconvolved::new(&means, |_| f64::NAN).is_none());
+        let one = Deconvolved::new(&[NoisyMean { value: 0.5, repeats: 1 }], |_| 0.1).unwrap();
         assert!((one.mean() - 0.5).abs() < 1e-9);
     }
 }

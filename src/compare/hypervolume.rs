@@ -4,16 +4,20 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::Error;
-use crate::front::{Archive, Normalisation, hypervolume, non_dominated};
+use super::{Error, Problem, Published};
+use crate::front::{Archive, MAX_EXACT_OBJECTIVES, Normalisation, SampledHypervolume, hypervolume, non_dominated};
 use crate::objective::{ERROR, Goals, Scale, Worth};
 use crate::oracle::Measurement;
 use crate::search::Trial;
 use crate::space::Cell;
+use crate::unit::Seed;
 
 /// The reference point in each objective unless it is given, where the exact front lies between 0 and 1: a little beyond its worst value,
 /// so that the ends of a front count, too.
 pub const REFERENCE: f64 = 1.1;
+
+/// How many points an estimated hypervolume is drawn from.
+const SAMPLES: u32 = 10_000;
 
 /// The exact front of the cells of a table, by what cells are judged by.
 #[derive(Clone, Debug)]
@@ -27,19 +31,19 @@ pub struct ExactFront {
     pub scale: Scale,
     /// The hypervolume of the front on this scale.
     pub hypervolume: f64,
+    /// The points that stand for it, if it is estimated.
+    sampled: Option<SampledHypervolume>,
     /// The values of each cell that keeps the limits, by its fingerprint.
     values: FxHashMap<u64, Vec<f64>>,
 }
 
-/// The scale and the size of an exact front: with them a hypervolume can be compared with that of others.
+/// An exact front with its scale: with them the hypervolumes of searches can be compared with those of others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrontScale {
     /// The names of the objectives.
     pub objectives: Vec<&'static str>,
-    /// The limits, as they are typed.
-    pub limits: Vec<String>,
-    /// The cells of the front.
-    pub cells: usize,
+    /// The values of the cells of the front as searches minimise them, by the first value, ascending.
+    pub front: Vec<Vec<f64>>,
     /// The best values, as searches minimise them.
     pub ideal: Vec<f64>,
     /// The worst values.
@@ -48,6 +52,20 @@ pub struct FrontScale {
     pub reference: f64,
     /// The hypervolume of the front.
     pub hypervolume: f64,
+    /// Its standard error, if it is estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+    /// What others published of this problem; none unless it is one that others have run.
+    pub published: &'static [Published],
+}
+
+/// What a search for several objectives found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Followed {
+    /// The positions of the trials that changed the archive, and which part of the hypervolume it lacked after each.
+    pub steps: Vec<(usize, f64)>,
+    /// The cells of the archive after all trials.
+    pub archive: Vec<Cell>,
 }
 
 impl ExactFront {
@@ -55,9 +73,13 @@ impl ExactFront {
     ///
     /// # Errors
     ///
-    /// [`Error::Objective`] if a value is not known of a cell, [`Error::Limits`] if none keeps the limits, [`Error::Front`] for more
-    /// objectives than an exact hypervolume can have.
+    /// [`Error::Objective`] if a value is not known of a cell, [`Error::Limits`] if none keeps the limits, [`Error::ExactHypervolume`] for
+    /// more objectives than an exact hypervolume can have.
     pub fn new(cells: &[(Cell, Measurement)], goals: Goals) -> Result<Self, Error> {
+        let objectives = goals.objectives().len();
+        if objectives > MAX_EXACT_OBJECTIVES && !goals.is_hypervolume_sampled() {
+            return Err(Error::ExactHypervolume { found: objectives });
+        }
         let worths: Vec<Worth> =
             cells.par_iter().map(|(cell, measurement)| goals.worth(cell, measurement)).collect::<Result<_, _>>()?;
         let feasible: Vec<usize> = (0..cells.len()).filter(|place| worths[*place].violation <= 0.0).collect();
@@ -75,45 +97,68 @@ impl ExactFront {
             let Normalisation { ideal, nadir } = Normalisation::of(&of_front)?;
             Scale { ideal, nadir, reference: REFERENCE }
         };
-        let hypervolume = scaled_hypervolume(&of_front, &scale)?;
+        let (reference, mut rng) = (vec![scale.reference; objectives], Seed(0).derive("hypervolume").rng());
+        let sampled = goals.is_hypervolume_sampled();
+        let sampled = sampled.then(|| SampledHypervolume::new(&scaled(&of_front, &scale), &reference, SAMPLES, &mut rng));
+        let sampled = sampled.transpose()?;
+        let exact = || hypervolume(&scaled(&of_front, &scale), &reference);
+        let hypervolume = sampled.as_ref().map_or_else(exact, |sampled| Ok(sampled.value))?;
         let known = feasible.iter().zip(&values).map(|(place, values)| (cells[*place].0.fingerprint(), values.to_vec()));
         let known = known.collect();
         let cells = front.iter().map(|place| (cells[feasible[*place]].0, values[*place].to_vec())).collect();
-        Ok(Self { goals, cells, scale, hypervolume, values: known })
+        Ok(Self { goals, cells, scale, hypervolume, sampled, values: known })
     }
 
     /// Returns which part of the hypervolume some cells lack, by what they are judged by: 0 for the whole front, 1 for nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Front`] for more objectives than an exact hypervolume can have.
+    /// [`Error::Front`] for values that are not finite.
     pub fn lack(&self, fingerprints: impl IntoIterator<Item = u64>) -> Result<f64, Error> {
         let found: Vec<&Vec<f64>> = fingerprints.into_iter().filter_map(|cell| self.values.get(&cell)).collect();
-        let reached = scaled_hypervolume(&found, &self.scale)?;
-        Ok((1.0 - reached / self.hypervolume).max(0.0))
+        let found = scaled(&found, &self.scale);
+        let reached = match &self.sampled {
+            Some(sampled) => sampled.share(&found),
+            None => hypervolume(&found, &vec![self.scale.reference; self.scale.ideal.len()])? / self.hypervolume,
+        };
+        Ok((1.0 - reached).max(0.0))
     }
 
-    /// Returns what a search had found after each trial that changed its archive: the position of the trial, and which part of the
-    /// hypervolume the archive lacks.
+    /// Returns the values of the objectives by which cells are judged, as searches minimise them; those of cells that break the limits, or
+    /// are not known, are left out.
+    pub fn values_of<'a>(&self, cells: impl IntoIterator<Item = &'a Cell>) -> Vec<&[f64]> {
+        cells.into_iter().filter_map(|cell| self.values.get(&cell.fingerprint())).map(Vec::as_slice).collect()
+    }
+
+    /// Returns values on the scale of hypervolumes, where those of the front are between 0 and 1 unless another scale is given.
+    ///
+    /// # Shapes
+    ///
+    /// - `values`, returns: `[cells, objectives]`
+    pub(super) fn scaled<P: AsRef<[f64]>>(&self, values: &[P]) -> Vec<Vec<f64>> {
+        scaled(values, &self.scale)
+    }
+
+    /// Follows the archive of a search.
     ///
     /// The archive holds what no other trial of the full budget dominates by what the search saw; it is judged by what cells are judged by.
     ///
     /// # Errors
     ///
     /// As [`lack`](Self::lack), and [`Error::Objective`] if a value is not known of a trial.
-    pub fn steps(&self, trials: &[Trial]) -> Result<Vec<(usize, f64)>, Error> {
+    pub fn follow(&self, trials: &[Trial]) -> Result<Followed, Error> {
         let full = trials.iter().map(|trial| trial.candidate.epochs).max();
         let mut archive = Archive::default();
         let mut steps = Vec::new();
         for (position, trial) in trials.iter().enumerate() {
             let Worth { values, violation } = self.goals.worth(&trial.candidate.architecture, &trial.measurement)?;
             let counts = Some(trial.candidate.epochs) == full && violation <= 0.0;
-            let is_new = counts && archive.insert(values, trial.candidate.architecture.fingerprint());
+            let is_new = counts && archive.insert(values, trial.cell());
             if is_new || position == 0 {
-                steps.push((position, self.lack(archive.points().iter().map(|(_, cell)| *cell))?));
+                steps.push((position, self.lack(archive.points().iter().map(|(_, cell)| cell.fingerprint()))?));
             }
         }
-        Ok(steps)
+        Ok(Followed { steps, archive: archive.points().iter().map(|(_, cell)| *cell).collect() })
     }
 
     /// Returns which part of the hypervolume is lacking of the front of cells of which an accuracy was seen; all else is known of them.
@@ -141,12 +186,13 @@ impl ExactFront {
     pub fn scale(&self) -> FrontScale {
         FrontScale {
             objectives: self.goals.objectives().iter().map(|objective| objective.name).collect(),
-            limits: self.goals.limits().iter().map(ToString::to_string).collect(),
-            cells: self.cells.len(),
+            front: self.cells.iter().map(|(_, values)| values.clone()).collect(),
             ideal: self.scale.ideal.clone(),
             nadir: self.scale.nadir.clone(),
             reference: self.scale.reference,
             hypervolume: self.hypervolume,
+            standard_error: self.sampled.as_ref().map(|sampled| sampled.standard_error),
+            published: Problem::of(&self.goals).map_or(&[], |problem| problem.published),
         }
     }
 }
@@ -157,23 +203,24 @@ pub(super) fn none_keeps_the_limits(cells: &[(Cell, Measurement)], violations: &
     Error::Limits { nearest: nearest.map(|(violation, (cell, _))| (*cell, *violation)) }
 }
 
-fn scaled_hypervolume<P: AsRef<[f64]>>(points: &[P], scale: &Scale) -> Result<f64, Error> {
-    let Scale { ideal, nadir, reference } = scale;
-    let normalisation = Normalisation { ideal: ideal.clone(), nadir: nadir.clone() };
-    let points: Vec<Vec<f64>> = points.iter().map(|point| normalisation.apply(point.as_ref())).collect();
-    Ok(hypervolume(&points, &vec![*reference; ideal.len()])?)
+fn scaled<P: AsRef<[f64]>>(points: &[P], scale: &Scale) -> Vec<Vec<f64>> {
+    let normalisation = Normalisation { ideal: scale.ideal.clone(), nadir: scale.nadir.clone() };
+    points.iter().map(|point| normalisation.apply(point.as_ref())).collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::network::Skeleton;
-    use crate::objective::find;
+    use crate::objective::{OBJECTIVES, find};
     use crate::oracle::Candidate;
     use crate::unit::{Accuracy, Epochs};
 
     /// The front of three cells, whose parameters grow: an identity, a pooling, a convolution.
-    fn front(accuracies: [f32; 3], limits: &[&str]) -> (Result<ExactFront, Error>, Vec<(Cell, Measurement)>) {
+    pub(in crate::compare) fn front(
+        accuracies: [f32; 3],
+        limits: &[&str],
+    ) -> (Result<ExactFront, Error>, Vec<(Cell, Measurement)>) {
         let objectives = vec![find("error").unwrap(), find("parameters").unwrap()];
         let limits = limits.iter().map(|limit| limit.parse().unwrap()).collect();
         let goals = Goals::new(objectives, limits, Skeleton::nas_bench_101()).unwrap();
@@ -183,7 +230,7 @@ mod tests {
             ("010001000", "input,conv3x3-bn-relu,output"),
         ];
         let cells = texts.iter().zip(accuracies).map(|((adjacency, operations), accuracy)| {
-            let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(accuracy), training_time: None };
+            let measurement = Measurement::new(Accuracy::from_fraction(accuracy), None);
             (Cell::from_texts(adjacency, operations).unwrap(), measurement)
         });
         let cells: Vec<_> = cells.collect();
@@ -215,15 +262,37 @@ mod tests {
         let (front, cells) = front([0.5, 0.75, 0.875], &[]);
         let front = front.unwrap();
         let seen = |place: usize, accuracy: f32, epochs: u16| {
-            let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(accuracy), training_time: None };
+            let measurement = Measurement::new(Accuracy::from_fraction(accuracy), None);
             trial((cells[place].0, measurement), epochs)
         };
         // One of a small budget, which counts for nothing; then the middle one, a worse run of it, the largest one that looks worse than
         // the middle one, and the smallest one.
         let trials = [seen(2, 0.9, 4), seen(1, 0.7, 108), seen(1, 0.6, 108), seen(2, 0.65, 108), seen(0, 0.1, 108)];
-        let steps = front.steps(&trials).unwrap();
+        let Followed { steps, archive: found } = front.follow(&trials).unwrap();
+        assert_eq!(found, [cells[1].0, cells[0].0]);
+        assert_eq!(front.values_of(&found), [1, 0].map(|place| front.values[&cells[place].0.fingerprint()].as_slice()));
         let lack = |which: &[usize]| front.lack(which.iter().map(|place| cells[*place].0.fingerprint())).unwrap();
         assert_eq!(steps, [(0, 1.0), (1, lack(&[1])), (4, lack(&[0, 1]))]);
+    }
+
+    #[test]
+    fn an_estimated_hypervolume_is_near_the_exact_one_and_takes_any_number_of_objectives() {
+        let (exact, cells) = front([0.5, 0.75, 0.875], &[]);
+        let exact = exact.unwrap();
+        let sampled = ExactFront::new(&cells, exact.goals.clone().with_sampled_hypervolume()).unwrap();
+        let error = sampled.scale().standard_error.unwrap();
+        assert!((sampled.hypervolume - exact.hypervolume).abs() < 4.0 * error && error < 0.01, "{error}");
+        for which in [&[1][..], &[0, 2], &[0, 1, 2], &[]] {
+            let lack = |front: &ExactFront| front.lack(which.iter().map(|place| cells[*place].0.fingerprint())).unwrap();
+            assert!((lack(&sampled) - lack(&exact)).abs() < 0.02, "{which:?}");
+        }
+        let known = Measurement { training_time: Some(crate::unit::Seconds(1.0)), ..cells[0].1 };
+        let cells: Vec<_> = cells.iter().map(|(cell, _)| (*cell, known)).collect();
+        let all = Goals::new(OBJECTIVES[..7].iter().collect(), Vec::new(), Skeleton::nas_bench_101()).unwrap();
+        let message = ExactFront::new(&cells, all.clone()).unwrap_err().to_string();
+        assert!(message.starts_with("an exact hypervolume of 7 objectives takes too long, expected at most 6"), "{message}");
+        let front = ExactFront::new(&cells, all.with_sampled_hypervolume()).unwrap();
+        assert!(front.lack(front.cells.iter().map(|(cell, _)| cell.fingerprint())).unwrap() < 1e-12);
     }
 
     #[test]
@@ -232,7 +301,7 @@ mod tests {
         let limited = limited.unwrap();
         assert_eq!(limited.cells.iter().map(|(cell, _)| *cell).collect::<Vec<_>>(), [cells[1].0, cells[0].0]);
         // What breaks a limit is never on the front of a search.
-        let steps = limited.steps(&[trial(cells[2], 108), trial(cells[0], 108), trial(cells[1], 108)]).unwrap();
+        let Followed { steps, .. } = limited.follow(&[trial(cells[2], 108), trial(cells[0], 108), trial(cells[1], 108)]).unwrap();
         assert_eq!(steps.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!((steps[0].1, steps[2].1), (1.0, 0.0));
         assert!(matches!(front([0.5; 3], &["parameters<=3"]).0, Err(Error::Limits { nearest: Some(_) })));

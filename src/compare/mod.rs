@@ -9,6 +9,7 @@ mod cluster;
 mod conditions;
 mod curve;
 mod deconvolution;
+mod found;
 mod hypervolume;
 mod interval;
 mod judging;
@@ -31,13 +32,14 @@ pub use checklist::{Item, checklist};
 pub use cluster::Clusters;
 pub use curve::{AnytimePoint, ExpectedRunningTime, Path, anytime, distribution, logarithmic_grid, reached, value_at};
 pub use deconvolution::{Deconvolved, NoisyMean};
-pub use hypervolume::{ExactFront, FrontScale, REFERENCE};
+pub use found::{Attainment, FoundFronts};
+pub use hypervolume::{ExactFront, Followed, FrontScale, REFERENCE};
 pub use interval::{RESAMPLES, Resampled, interquartile_mean, interquartile_mean_interval, probability_larger_interval};
 pub use judging::Judging;
 pub use outcome::Outcome;
 pub use pair::Pair;
 pub use plan::{Competitor, Plan, Task};
-pub use problem::{PROBLEMS, Problem};
+pub use problem::{PROBLEMS, Problem, Published};
 pub use rank::{FEWEST_TASKS, LEVEL, Ranks, rank};
 pub use run::{Finished, Overhead, Run, run};
 pub use significance::{Test, cliffs_delta, holm, mann_whitney, probability_larger, wilcoxon_signed_rank};
@@ -47,7 +49,7 @@ pub use truth::{GroundTruth, Score, full_budget, set_up};
 use std::io;
 use std::path::PathBuf;
 
-use crate::front;
+use crate::front::{self, MAX_EXACT_OBJECTIVES};
 use crate::objective;
 use crate::search;
 use crate::space::Cell;
@@ -112,6 +114,17 @@ pub enum Error {
         /// Why not.
         source: Box<search::Error>,
     },
+    /// Searches could not go on, as a program outside that ended; all others are finished and kept.
+    #[error("{failed} of {of} runs failed; the others are kept, and the same command runs only these again")]
+    Failed {
+        /// How many.
+        failed: usize,
+        /// How many were to be made.
+        of: usize,
+        /// What the first one met.
+        #[source]
+        first: Box<Self>,
+    },
     /// No cell has a score.
     #[error("no cell of the space has a test accuracy at {epochs} epochs, expected some to tell the regret by")]
     NoTruth {
@@ -127,6 +140,15 @@ pub enum Error {
     /// What a cell is worth is not known.
     #[error(transparent)]
     Objective(#[from] objective::Error),
+    /// There are more objectives than an exact hypervolume can have.
+    #[error(
+        "an exact hypervolume of {found} objectives takes too long, expected at most {MAX_EXACT_OBJECTIVES}\n\
+         hint: `--hypervolume monte-carlo` estimates it (`Goals::with_sampled_hypervolume`)"
+    )]
+    ExactHypervolume {
+        /// How many there are.
+        found: usize,
+    },
     /// There is no front.
     #[error(transparent)]
     Front(#[from] front::Error),

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::{Deconvolved, GroundTruth, Judging, NoisyMean, Score};
 use crate::space::Cell;
-use crate::statistics::{Estimate, KnownMean, mean, standard_deviation};
-use crate::table::{Status, Stop, Table};
+use crate::statistics::{Estimate, mean};
+use crate::surrogate::Noise;
+use crate::table::{Mean, Status, Stop, Table};
 use crate::unit::{Accuracy, Epochs, Seed};
 
 /// The records of a table behind a ground truth.
@@ -22,16 +23,39 @@ pub(super) struct Records<'a> {
 
 /// Estimates the best true score of some cells from all their repeats; `None` if no cell has two.
 pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Score, scored: &[(usize, f64)]) -> Option<Estimate> {
-    let of_cell = |(index, _): &(usize, f64)| match judged_by {
-        Score::MeanTestAccuracy => table.judged_test_accuracies(*index, epochs),
-        Score::MeanValidationAccuracy | Score::PredictedValidationAccuracy => table.judged_accuracies(*index, epochs),
-    };
-    let cells: Vec<Vec<f64>> = scored.par_iter().map(of_cell).collect();
-    let noise = KnownMean::pooled(cells.iter().filter_map(|values| Some((standard_deviation(values)?, values.len()))))?;
-    let means = cells.iter().filter_map(|values| Some(NoisyMean { value: mean(values)?, repeats: values.len() }));
-    let means: Vec<NoisyMean> = means.collect();
-    let deconvolved = Deconvolved::new(&means, noise.variance)?;
+    let cells: Vec<Vec<f64>> = scored.par_iter().map(|(index, _)| repeats(table, epochs, judged_by, *index)).collect();
+    let means: Vec<NoisyMean> = cells.iter().map(|values| noisy_mean(values)).collect();
+    let deconvolved = Deconvolved::new(&means, deviation(&cells)?)?;
     Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
+}
+
+/// Moves the means of some repeats of cells to where their true scores lie on average, given all of them: a mean of few repeats further
+/// than one of many. `None` if no cell has two repeats.
+pub(super) fn shrunk(table: &Table, epochs: Epochs, judged_by: Score, means: &[(usize, Mean)]) -> Option<Vec<f64>> {
+    let cells: Vec<Vec<f64>> = means.par_iter().map(|(index, _)| repeats(table, epochs, judged_by, *index)).collect();
+    let means: Vec<NoisyMean> = means.iter().map(|(_, mean)| NoisyMean { value: mean.value, repeats: mean.repeats }).collect();
+    let deconvolved = Deconvolved::new(&means, deviation(&cells)?)?;
+    Some(means.par_iter().map(|mean| deconvolved.posterior_mean(*mean)).collect())
+}
+
+/// Returns the judged scores of all repeats of a cell.
+fn repeats(table: &Table, epochs: Epochs, judged_by: Score, index: usize) -> Vec<f64> {
+    match judged_by {
+        Score::MeanTestAccuracy => table.judged_test_accuracies(index, epochs),
+        Score::MeanValidationAccuracy | Score::PredictedValidationAccuracy => table.judged_accuracies(index, epochs),
+    }
+}
+
+fn noisy_mean(values: &[f64]) -> NoisyMean {
+    NoisyMean { value: mean(values).unwrap_or(f64::NAN), repeats: values.len() }
+}
+
+/// Returns the standard deviation of one repeat, by the true score. `None` if no cell has two repeats.
+#[expect(clippy::cast_possible_truncation, reason = "noise needs no more than seven digits")]
+fn deviation(cells: &[Vec<f64>]) -> Option<impl Fn(f64) -> f64 + use<>> {
+    let means: Vec<f32> = cells.iter().map(|values| noisy_mean(values).value as f32).collect();
+    let noise = Noise::of_repeats(&means, cells)?;
+    Some(move |score: f64| f64::from(noise.deviation(score as f32)))
 }
 
 /// The number of simulated searches.

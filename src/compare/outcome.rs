@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, GroundTruth};
+use super::{Error, Followed, GroundTruth};
 use crate::search::{History, Redraws, Trial};
+use crate::space::Cell;
 use crate::table::Incumbent;
 use crate::unit::Seconds;
 
@@ -21,6 +22,9 @@ pub struct Outcome {
     pub time: Option<Seconds>,
     /// The incumbents, in order; never none.
     pub steps: Vec<Incumbent>,
+    /// The cells of the front that the search saw at its end, if it had several objectives; none if an earlier version made the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<Cell>,
     /// What was drawn outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
 }
@@ -30,7 +34,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// As [`ExactFront::steps`](super::ExactFront::steps), for several objectives.
+    /// As [`ExactFront::follow`](super::ExactFront::follow), for several objectives.
     pub(super) fn new(history: &History, truth: &GroundTruth<'_>) -> Result<Self, Error> {
         let spent: Vec<_> = history.spent().collect();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -44,14 +48,14 @@ impl Outcome {
             regret,
         };
         let (evaluations, time) = spent.last().copied().unwrap_or_default();
-        let incumbents: Vec<(usize, Trial, f64)> = if let Some(front) = &truth.front {
-            front.steps(&history.trials)?.into_iter().map(|(at, lack)| (at, history.trials[at], lack)).collect()
+        let (steps, front): (Vec<_>, _) = if let Some(front) = &truth.front {
+            let Followed { steps, archive } = front.follow(&history.trials)?;
+            (steps.into_iter().map(|(at, lack)| step((at, history.trials[at], lack))).collect(), archive)
         } else {
-            let regret = |(at, trial): (usize, Trial)| (at, trial, truth.regret(&trial.candidate.architecture));
-            history.incumbents().into_iter().map(regret).collect()
+            let regret = |(at, trial): (usize, Trial)| step((at, trial, truth.regret(&trial.candidate.architecture)));
+            (history.incumbents().into_iter().map(regret).collect(), Vec::new())
         };
-        let steps = incumbents.into_iter().map(step).collect();
         let distinct_cells = Some(count(history.distinct_cells()));
-        Ok(Self { trials: count(spent.len()), distinct_cells, evaluations, time, steps, redraws: history.redraws })
+        Ok(Self { trials: count(spent.len()), distinct_cells, evaluations, time, steps, front, redraws: history.redraws })
     }
 }

@@ -14,6 +14,7 @@ use crate::unit::{Epochs, Seed};
 pub struct Competitor {
     pub(super) entry: &'static Entry,
     given: serde_json::Map<String, Value>,
+    label: Option<String>,
 }
 
 /// Two are equal if they run the same search, however their options were given.
@@ -31,9 +32,15 @@ impl Competitor {
     /// [`Error::Options`] if the options are no object. Whether they fit is known when the comparison begins.
     pub fn new(entry: &'static Entry, options: &Value) -> Result<Self, Error> {
         match options {
-            Value::Object(given) => Ok(Self { entry, given: given.clone() }),
+            Value::Object(given) => Ok(Self { entry, given: given.clone(), label: None }),
             _ => Err(Error::Options { algorithm: entry.name, found: options.clone() }),
         }
+    }
+
+    /// The same with a name of its own, as a search in another program has.
+    #[must_use]
+    pub fn named(self, label: String) -> Self {
+        Self { label: Some(label), ..self }
     }
 
     /// The algorithm.
@@ -42,9 +49,12 @@ impl Competitor {
         self.entry
     }
 
-    /// The algorithm, and the options that were given: `random`, or `random (sampler=uniform)`.
+    /// Its own name, or the algorithm and the options that were given: `random`, or `random (sampler=uniform)`.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(label) = &self.label {
+            return label.clone();
+        }
         if self.given.is_empty() {
             return self.entry.name.to_owned();
         }
@@ -142,6 +152,15 @@ impl Task {
         }
         if !goals.limits().is_empty() {
             identity["limits"] = goals.limits().iter().map(ToString::to_string).collect();
+        }
+        if let Some(scale) = goals.scale() {
+            identity["scale"] = json!([scale.ideal, scale.nadir, scale.reference]);
+        }
+        if goals.is_hypervolume_sampled() {
+            identity["hypervolume"] = json!("sampled");
+        }
+        if let Some(digest) = goals.digest_of_latencies() {
+            identity["latencies"] = json!(digest);
         }
         if let Some(pool) = pool {
             identity["pool"] = json!({ "cells": pool.len(), "digest": pool.digest() });

@@ -77,6 +77,7 @@ pub struct Finished {
 /// # Errors
 ///
 /// [`Error`] for a plan without runs, algorithms that do not fit, a search that fails, or a file that is not this comparison's.
+/// [`Error::Failed`] comes last: the other runs are finished and kept.
 ///
 /// # Panics
 ///
@@ -108,20 +109,34 @@ pub fn run<O: Oracle>(
     for _ in &done {
         finished();
     }
+    // A program outside that fails costs its own run only.
+    let failures = Mutex::new(Vec::new());
     let search = |(task, competitor, run): (usize, usize, u32)| {
         let seed = plan.seed_of(&plan.tasks[task], &plan.competitors[competitor], run);
         let mut oracle = oracle(task, seed);
         let started = ThreadTime::now();
-        let history = search_once(plan, task, competitor, seed, &mut oracle)?;
+        let history = match search_once(plan, task, competitor, seed, &mut oracle) {
+            Err(Error::Search { name, task, source }) if matches!(*source, search::Error::Searcher { .. }) => {
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                failures.push(Error::Search { name, task, source });
+                return Ok(None);
+            }
+            history => history?,
+        };
         let took = Seconds(started.elapsed().as_secs_f64());
         let (task_name, competitor_name) = (tasks[task].clone(), competitors[competitor].clone());
         let outcome = Outcome::new(&history, truths[task])?;
         let new = LoggedRun { task: task_name, competitor: competitor_name, run, took, outcome };
         kept.append(&new)?;
         finished();
-        Ok((task, competitor, new))
+        Ok(Some((task, competitor, new)))
     };
-    done.extend(side_by_side(&missing, search)?);
+    done.extend(side_by_side(&missing, search)?.into_iter().flatten());
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let failed = failures.len();
+    if let Some(first) = failures.into_iter().next() {
+        return Err(Error::Failed { failed, of: missing.len(), first: Box::new(first) });
+    }
     Ok(Finished::new(plan, done))
 }
 

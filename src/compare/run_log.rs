@@ -126,6 +126,7 @@ mod tests {
             evaluations: 0.1 + 0.2,
             time: Some(Seconds(1.0 / 3.0)),
             steps: Vec::new(),
+            front: Vec::new(),
             redraws: Redraws::default(),
         };
         let (task, competitor) = ("a table".to_owned(), "random {}".to_owned());

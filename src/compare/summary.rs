@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::aggregate::Aggregate;
 use super::curve::{self, AnytimePoint, ExpectedRunningTime, Path};
+use super::found::FoundFronts;
 use super::hypervolume::{ExactFront, FrontScale};
 use super::interval::interquartile_mean_interval;
 use super::judging::Judging;
@@ -65,6 +66,9 @@ pub struct OnTask {
     pub caveat: Option<String>,
     /// The score of the best cell.
     pub best: f64,
+    /// The limits that a cell must keep to count, as they are typed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// The exact front, where searches have several objectives: then a regret is the part of its hypervolume that a search lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub front: Option<FrontScale>,
@@ -77,6 +81,8 @@ pub struct OnTask {
     pub optimum: Option<Estimate>,
     /// The number of trainings that the score of a cell is the mean of: the fewest and the most. `None` if it is no mean.
     pub repeats: Option<(usize, usize)>,
+    /// Whether those means are shrunk, as cells have unequally many repeats to judge by.
+    pub is_shrunk: bool,
     /// How many of the trainings of the cells at the full budget diverged; each counts as an accuracy of chance.
     pub divergence: Divergence,
     /// The pool in words, where the table lacks cells of the space. `None` if it has all.
@@ -132,6 +138,9 @@ pub struct AlgorithmResult {
     pub goal_by_time: Option<ExpectedRunningTime>,
     /// What all runs drew outside the pool of a table that lacks cells, or was not to be asked for twice.
     pub redraws: Redraws,
+    /// The fronts that the runs found, where searches have several objectives; `None` if an earlier version made some of the runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fronts: Option<FoundFronts>,
 }
 
 impl Summary {
@@ -189,10 +198,11 @@ impl OnTask {
     pub fn mean_of(&self) -> Option<String> {
         let (fewest, most) = self.repeats?;
         let unseen = if self.judging == Judging::All { "" } else { "unseen " };
+        let shrunk = if self.is_shrunk { ", shrunk" } else { "" };
         Some(match (fewest, most) {
             (1, 1) => format!("of one {unseen}repeat"),
             _ if fewest == most => format!("means of {most} {unseen}repeats"),
-            _ => format!("means of {fewest} to {most} {unseen}repeats"),
+            _ => format!("means of {fewest} to {most} {unseen}repeats{shrunk}"),
         })
     }
 
@@ -209,6 +219,20 @@ impl OnTask {
             };
             self.algorithms.iter().map(of_algorithm).collect::<Vec<_>>().join("; ")
         };
+        if !self.limits.is_empty() {
+            remarks.push(format!(
+                "Only cells with {} count: what breaks a limit is worse than any cell that keeps all, and of two that break some the one \
+                 that breaks them less is better (Deb's rules).",
+                self.limits.join(" and ")
+            ));
+        }
+        if self.is_shrunk {
+            remarks.push(
+                "The cells have unequally many repeats to judge by: each mean is moved to where the true score lies on average, given the \
+                 scores of all cells and the noise of a repeat (empirical Bayes), so that a lucky single repeat counts for what it tells."
+                    .to_owned(),
+            );
+        }
         if let Some(pool) = &self.pool {
             remarks.push(format!(
                 "The benchmark is a pool of {pool}. The searches stay within them: what they draw outside is drawn again, and after \
@@ -248,17 +272,19 @@ fn on_task(plan: &Plan, task: &Task, by_algorithm: &[Vec<&Run>], truth: &GroundT
         judged_by: truth.judged_by,
         caveat: truth.caveat.clone(),
         best: truth.best(),
+        limits: task.setup.goals.limits().iter().map(ToString::to_string).collect(),
         front: truth.front.as_ref().map(ExactFront::scale),
         judging: truth.judging,
         optimum: truth.optimum,
         floor,
         repeats: truth.repeats,
+        is_shrunk: truth.is_shrunk,
         divergence: truth.divergence,
         pool: task.setup.pool.as_ref().map(ToString::to_string),
         goal,
         middle: truth.regret_within(0.5),
         budgets: truth.agreements(&task.setup.budgets),
-        algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, goal.regret)).collect(),
+        algorithms: each.map(|(one, runs)| standing(plan, task, one, runs, (goal.regret, truth))).collect(),
         against_baseline: many_to_one(&pairs, plan.baseline),
         pairs,
     }
@@ -268,7 +294,13 @@ fn final_regrets(runs: &[&Run]) -> Vec<f64> {
     runs.iter().filter_map(|run| run.final_regret()).collect()
 }
 
-fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], goal: f64) -> AlgorithmResult {
+fn standing(
+    plan: &Plan,
+    task: &Task,
+    competitor: &Competitor,
+    runs: &[&Run],
+    (goal, truth): (f64, &GroundTruth<'_>),
+) -> AlgorithmResult {
     let regrets = final_regrets(runs);
     let mean_of = |value: fn(&Run) -> f64| mean(&runs.iter().map(|run| value(run)).collect::<Vec<_>>()).unwrap_or(0.0);
     let mut rng = plan.seed.derive(&format!("interval of {} on {}", competitor.identity(), task.identity())).rng();
@@ -284,6 +316,7 @@ fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], go
     }
     let distinct: Option<Vec<f64>> = runs.iter().map(|run| run.outcome.distinct_cells.map(f64::from)).collect();
     let times: Option<Vec<f64>> = runs.iter().map(|run| Some(run.outcome.time?.0)).collect();
+    let found: Vec<_> = runs.iter().map(|run| run.outcome.front.as_slice()).collect();
     AlgorithmResult {
         name: competitor.name(),
         options: competitor.options(),
@@ -302,6 +335,7 @@ fn standing(plan: &Plan, task: &Task, competitor: &Competitor, runs: &[&Run], go
         goal_by_evaluations: curve::reached(&by_evaluations, goal),
         goal_by_time: by_time.map(|runs| curve::reached(&runs, goal)),
         redraws,
+        fronts: truth.front.as_ref().and_then(|front| FoundFronts::new(front, &found, &regrets, &mut rng)),
     }
 }
 
@@ -412,6 +446,7 @@ mod tests {
                 evaluations: 1.0,
                 time: Some(Seconds(5.0)),
                 steps: vec![step],
+                front: Vec::new(),
                 redraws: Redraws { outside: 5, uniform: 1, ..Redraws::default() },
             };
             Run { task: 0, competitor, run: number, seed, outcome }

@@ -138,6 +138,8 @@ pub struct GroundTruth<'a> {
     pub judging: Judging,
     /// The number of trainings that the score of a cell is the mean of: the fewest and the most of any cell. `None` if it is no mean.
     pub repeats: Option<(usize, usize)>,
+    /// Whether the means are shrunk: where cells have unequally many repeats to judge by, a lucky single one would stand above all means.
+    pub is_shrunk: bool,
     /// The regrets of measuring every cell once and taking the one that looked best: what a search cannot be below but by luck.
     /// Ascending; empty where a search sees the truth itself.
     pub floor: Vec<f64>,
@@ -168,7 +170,8 @@ impl<'a> GroundTruth<'a> {
     /// # Source
     ///
     /// Ying et al., ICML 2019, section 5: the regret of a search is that of the mean test accuracy, over the repeats, of the cell
-    /// with the best validation accuracy seen. There the mean is over all repeats, [`Judging::All`].
+    /// with the best validation accuracy seen. There the mean is over all repeats, [`Judging::All`]. Shrinking: Efron, "Empirical Bayes
+    /// deconvolution estimates", Biometrika 103, 2016.
     pub fn of_table(table: &'a Table, setup: &Setup, judging: Judging) -> Result<Self, Error> {
         let epochs = setup.epochs;
         let judged_by = Score::of_table(table, epochs);
@@ -176,6 +179,12 @@ impl<'a> GroundTruth<'a> {
             Some((index, judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell))?))
         };
         let mut means: Vec<(usize, Mean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
+        let counts = || means.iter().map(|(_, mean)| mean.repeats);
+        let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
+        let is_unequal = judging != Judging::All && repeats.is_some_and(|(fewest, most)| fewest < most);
+        let shrunk = if is_unequal { noise::shrunk(table, epochs, judged_by, &means) } else { None };
+        let is_shrunk = shrunk.is_some();
+        means.iter_mut().zip(shrunk.into_iter().flatten()).for_each(|((_, mean), shrunk)| mean.value = shrunk);
         let measured = |index: usize, mean: f64| {
             let time = || table.answer(index, epochs, judging.judged()).ok()?.end.training_time;
             (table.cells()[index], measurement(mean, time().map(|time| Seconds(time.value))))
@@ -186,8 +195,6 @@ impl<'a> GroundTruth<'a> {
             let judged = means.par_iter().map(|(index, mean)| measured(*index, mean.value)).collect();
             front_within(judged, &mut means, &setup.goals)?
         };
-        let counts = || means.iter().map(|(_, mean)| mean.repeats);
-        let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
         let mut divergence = Divergence::default();
         for (index, _) in &means {
             let rows = table.repeats(*index, epochs);
@@ -203,6 +210,7 @@ impl<'a> GroundTruth<'a> {
             judged_by,
             judging,
             repeats,
+            is_shrunk,
             floor: Vec::new(),
             optimum,
             divergence,
@@ -240,6 +248,7 @@ impl<'a> GroundTruth<'a> {
             judged_by: Score::PredictedValidationAccuracy,
             judging: Judging::All,
             repeats: None,
+            is_shrunk: false,
             floor: Vec::new(),
             optimum: None,
             divergence: Divergence::default(),
@@ -313,7 +322,7 @@ impl<'a> GroundTruth<'a> {
 fn measurement(accuracy: f64, training_time: Option<Seconds>) -> Measurement {
     #[expect(clippy::cast_possible_truncation, reason = "an accuracy in single precision, as searches see it")]
     let validation_accuracy = Accuracy::from_fraction(accuracy as f32);
-    Measurement { validation_accuracy, training_time }
+    Measurement::new(validation_accuracy, training_time)
 }
 
 /// Leaves the cells that keep the limits, and finds their front if there are several objectives. `others` are values of the same cells.
@@ -391,6 +400,37 @@ mod tests {
         assert_eq!(Judging::unseen(&fewer(2), Epochs(108)), Judging::Unseen { shown: 1 });
         assert_eq!(Judging::unseen(&fewer(1), Epochs(108)), Judging::All);
         assert_eq!(Judging::unseen(&table, Epochs(7)), Judging::All);
+    }
+
+    #[test]
+    fn unequally_many_repeats_are_shrunk_and_equally_many_are_means() {
+        // The best tenth by their first two repeats has ten more, the others one.
+        let cells = fixture::space().cells().unwrap();
+        let mut rng = crate::unit::Seed(1).rng();
+        let mut noise = move || 0.02 * crate::statistics::distribution::standard_normal(&mut rng);
+        let truths: Vec<f64> = cells.iter().map(|cell| 0.7 + f64::from(cell.hash().to_bytes()[0]) / 2_560.0).collect();
+        let mut more = Vec::new();
+        for (place, cell) in cells.iter().enumerate() {
+            let repeats = if truths[place] > 0.79 { 13 } else { 3 };
+            #[expect(clippy::cast_possible_truncation, reason = "an accuracy")]
+            more.extend((0..repeats).map(|repeat| {
+                let accuracy = Accuracy::from_fraction((truths[place] + noise()) as f32);
+                let end = Evaluation { validation_accuracy: accuracy, test_accuracy: accuracy, ..Evaluation::default() };
+                Record { end, ..Record::blank(*cell, Epochs(108), repeat) }
+            }));
+        }
+        let (table, setup) = (Table::from_records(&more), fixture::task(108).setup);
+        let truth = GroundTruth::of_table(&table, &setup, Judging::Unseen { shown: 2 }).unwrap();
+        assert_eq!((truth.is_shrunk, truth.repeats), (true, Some((1, 11))));
+        let error = |score: &dyn Fn(usize, &Cell) -> f64| -> f64 {
+            let each = cells.iter().enumerate().filter(|(place, _)| truths[*place] <= 0.79);
+            each.map(|(place, cell)| (score(place, cell) - truths[place]).powi(2)).sum()
+        };
+        let one = |_, cell: &Cell| table.query(cell, Epochs(108), Repeat::One(2)).unwrap().end.test_accuracy.unwrap().value;
+        let shrunk = |_, cell: &Cell| truth.score(cell).unwrap();
+        assert!(error(&shrunk) < error(&one), "{} and {}", error(&shrunk), error(&one));
+        let all = GroundTruth::of_table(&table, &setup, Judging::All).unwrap();
+        assert!(!all.is_shrunk);
     }
 
     #[test]

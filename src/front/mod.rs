@@ -40,6 +40,6 @@ pub use error::Error;
 pub use hypervolume::{MAX_EXACT_OBJECTIVES, check_reference, exclusive_contributions, hypervolume};
 pub use indicator::{additive_epsilon, inverted_generational_distance, inverted_generational_distance_plus};
 pub use knee::knee;
-pub use monte_carlo::{Estimate, hypervolume_monte_carlo};
+pub use monte_carlo::SampledHypervolume;
 pub use normalisation::Normalisation;
 pub use supported::supported;

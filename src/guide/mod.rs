@@ -20,5 +20,8 @@ pub mod compare {}
 #[doc = include_str!("objectives.md")]
 pub mod objectives {}
 
+#[doc = include_str!("external.md")]
+pub mod external {}
+
 #[doc = include_str!("train.md")]
 pub mod train {}

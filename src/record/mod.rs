@@ -9,6 +9,7 @@ mod activity;
 #[cfg(test)]
 mod fixture;
 mod journal;
+mod latency;
 mod lock;
 mod plan;
 mod recorder;
@@ -25,6 +26,7 @@ use crate::engine::panic_text;
 use crate::table::{self, Key};
 
 pub use activity::{Activity, AtWork, Best, activities};
+pub use latency::{Clocking, ClockingError, Through, clock};
 pub use lock::Holder;
 pub use plan::{ORDERS, Order, Task, check_size, plan};
 pub use recorder::{Assignment, Damage, Event, Recorder};

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use super::Error;
 use super::block::{Block, Section, nested};
+use super::fronts;
 use super::grid::{Grid, tabulate};
 use super::page::document;
 use super::pairs::{against_baseline, equals, fine, pairs, pairs_of};
 use super::plot::{comparison, ranks};
-use crate::compare::{
-    Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, FrontScale, Item, LEVEL, OnTask, Pair, Summary,
-};
+use crate::compare::{Aggregate, AlgorithmResult, ExpectedRunningTime, FEWEST_TASKS, Item, LEVEL, OnTask, Pair, Summary};
 use crate::print;
 use crate::statistics::Estimate;
 use crate::table::BetweenBudgets;
@@ -139,15 +138,18 @@ fn parts(task: &OnTask) -> Vec<Section> {
 }
 
 fn results(task: &OnTask) -> Vec<Block> {
+    if let Some(front) = &task.front {
+        let about = fronts::about(task, front);
+        let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([about]).chain(task.remarks());
+        let tables = std::iter::once(Block::Table(algorithms(task), fronts::caption(task)));
+        return sentences.map(Block::Paragraph).chain(tables).chain(fronts::results(task, front)).collect();
+    }
     let caption = format!(
         "The mean number of different cells that a run asked for; regrets in percentage points: interquartile mean with its 95 % interval, median, mean; then how many runs at any time thought \
          one of the best {} % of the cells the best, though a luckier one may have come later, and what that costs if a run that failed \
          is followed by another",
         100.0 * task.goal.share
     );
-    if let Some(front) = &task.front {
-        return fronts(task, front);
-    }
     let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
     let best = format!(
         "The best cell has a {} of {} %{of}. The best {} % of the cells have a regret of at most {} percentage points, the \
@@ -161,39 +163,6 @@ fn results(task: &OnTask) -> Vec<Block> {
             + &task.floor.map_or_else(String::new, |floor| format!(" {}", floor_in_words(&floor)))
     );
     let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([best]).chain(task.remarks());
-    sentences.map(Block::Paragraph).chain([Block::Table(algorithms(task), caption)]).collect()
-}
-
-/// Reports searches for several objectives.
-fn fronts(task: &OnTask, front: &FrontScale) -> Vec<Block> {
-    let goal = 100.0 * task.goal.share;
-    let caption = format!(
-        "The mean number of different cells that a run asked for; the part of the hypervolume of the exact front that a run lacks, in \
-         percent: interquartile mean with its 95 % interval, median, mean; then how many runs lacked at most {goal} % at any time, and \
-         what that costs if a run that failed is followed by another"
-    );
-    let of = task.mean_of().map_or_else(String::new, |of| format!(" ({of})"));
-    let list = |values: &[f64]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let limits = if front.limits.is_empty() { String::new() } else { format!(" with {}", front.limits.join(", ")) };
-    let about = format!(
-        "The exact front of {}{limits} has {} cells, by the {} of each{of}. Scaled so that ({}) becomes 0 and ({}) becomes 1, as values are \
-         minimised, its hypervolume to the reference point {} in each is {:.4}. A search is judged by the front of what it saw, measured \
-         anew by what cells are judged by.{}",
-        front.objectives.join(" × "),
-        front.cells,
-        task.judged_by.name(),
-        list(&front.ideal),
-        list(&front.nadir),
-        front.reference,
-        front.hypervolume,
-        task.floor.map_or_else(String::new, |floor| {
-            let [value, low, high] = [floor.value, floor.low, floor.high].map(fine);
-            format!(
-                " Asking for every cell once and taking the front of what was seen lacks {value} % [{low}, {high}]: this is the floor."
-            )
-        })
-    );
-    let sentences = verdict(&task.algorithms, &task.pairs).into_iter().chain([about]).chain(task.remarks());
     sentences.map(Block::Paragraph).chain([Block::Table(algorithms(task), caption)]).collect()
 }
 
@@ -327,7 +296,7 @@ fn algorithms(task: &OnTask) -> Grid {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::compare::{AnytimePoint, Clusters, Goal, Judging, OverallResult, Score, rank};
     use crate::report::tests::sample;
@@ -364,6 +333,7 @@ mod tests {
             goal_by_evaluations: reached,
             goal_by_time: Some(reached),
             redraws: Redraws::default(),
+            fronts: None,
         }
     }
 
@@ -384,11 +354,13 @@ mod tests {
             judged_by: Score::MeanTestAccuracy,
             caveat: None,
             best: 0.943,
+            limits: Vec::new(),
             front: None,
             judging: Judging::All,
             optimum: Some(Estimate { value: 0.938, low: 0.936, high: 0.94 }),
             floor: Some(Estimate { value: 0.002, low: 0.0019, high: 0.0021 }),
             repeats: Some((3, 3)),
+            is_shrunk: false,
             divergence: Divergence::default(),
             pool: None,
             goal: Goal { share: 0.001, regret: 0.004 },
@@ -413,7 +385,7 @@ mod tests {
         }
     }
 
-    fn summary(names: &[&str], regret: f64) -> Summary {
+    pub(in crate::report) fn summary(names: &[&str], regret: f64) -> Summary {
         Summary { tasks: vec![task(names, regret)], across: None, duplicates: Duplicates::default(), returns: Returns::default() }
     }
 
@@ -447,7 +419,7 @@ mod tests {
         }
     }
 
-    fn page(summary: &Summary) -> String {
+    pub(in crate::report) fn page(summary: &Summary) -> String {
         let setting = vec![("seed".to_owned(), "<7>".to_owned())];
         page_of(vec![("20evals".to_owned(), summary)], setting)
     }

@@ -7,6 +7,7 @@
 mod block;
 mod comparison;
 mod drawing;
+mod fronts;
 mod grid;
 mod info;
 mod landscape;

@@ -20,7 +20,7 @@ use crate::unit::Epochs;
 /// | bracket 4 | 4 | 4 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Sizes {
+pub enum Sizes {
     /// ⌊(R + 1) / (s + 1)⌋ ηˢ, where R + 1 is the number of budgets: the program HpBandSter, with which NAS-Bench-101 was
     /// compared.
     #[default]

@@ -162,10 +162,7 @@ mod tests {
         let all = cells();
         let mut answers = Answers::default();
         let mut told = |cell: usize, epochs: u16, fraction: Option<f32>| {
-            let measurement = Measurement {
-                validation_accuracy: fraction.and_then(Accuracy::from_fraction),
-                training_time: Some(Seconds(f64::from(epochs))),
-            };
+            let measurement = Measurement::new(fraction.and_then(Accuracy::from_fraction), Some(Seconds(f64::from(epochs))));
             let told = answers.averaged(&Candidate::new(all[cell], Epochs(epochs)), measurement);
             assert_eq!(told.training_time, measurement.training_time, "each training is paid for");
             told.validation_accuracy.map(Accuracy::fraction)

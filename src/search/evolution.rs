@@ -11,15 +11,15 @@ use crate::space::{Mutation, Sampler, Spec};
 /// The options of every form of evolution.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Options {
+pub struct Options {
     /// How many are alive.
-    pub(super) population_size: usize,
+    pub population_size: usize,
     /// How many of them compete to be a parent.
-    pub(super) tournament_size: usize,
+    pub tournament_size: usize,
     /// How the first ones are drawn.
-    pub(super) sampler: Sampler,
+    pub sampler: Sampler,
     /// How a parent is changed.
-    pub(super) mutation: Mutation,
+    pub mutation: Mutation,
 }
 
 impl Default for Options {

@@ -1,7 +1,7 @@
 //! Search algorithms: each asks an oracle about cells and learns from the answers.
 //!
-//! A new algorithm is one file in `algorithm/` with an `ENTRY`, its `mod` line and its line in [`ALGORITHMS`]. Its options
-//! are a private struct with `#[serde(default, deny_unknown_fields)]` and the paper's defaults; [`run`](run()) owns the
+//! A new algorithm is one file in `algorithm/` with an `ENTRY`, its `mod` line and its line in the list. Its options
+//! are a struct with `#[serde(default, deny_unknown_fields)]` and the paper's defaults; [`run`](run()) owns the
 //! budget, the seed and the history.
 
 mod acquisition;
@@ -12,6 +12,7 @@ pub mod conformance;
 mod crossover;
 mod duplicates;
 mod evolution;
+pub mod external;
 mod forest;
 mod genes;
 mod multi;
@@ -25,7 +26,7 @@ mod scalarised;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::ALGORITHMS;
+pub use algorithm::{ALGORITHMS, options};
 pub use duplicates::{Draws, Duplicates};
 pub use pool::{MOST_REDRAWS, Pool};
 pub use rand_chacha::ChaCha8Rng as SearchRng;
@@ -323,6 +324,30 @@ impl Setup {
         let oracle = TableOracle::new(table, seed);
         let is_averaged = self.duplicates == Duplicates::Average || matches!(self.returns, Returns::TopKMean { .. });
         if is_averaged { oracle.without_replacement() } else { oracle }
+    }
+
+    /// The same set-up with the options of an algorithm.
+    ///
+    /// # Panics
+    ///
+    /// Panics for options that are no JSON object. Those of our algorithms are.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nasbench::search::{Setup, options::Genetic};
+    /// use nasbench::space::Space;
+    /// use nasbench::unit::Epochs;
+    ///
+    /// let options = Genetic { population_size: 50, ..Genetic::default() };
+    /// let setup = Setup::new(Space::nas_bench_101(), Epochs(108)).with_options(&options);
+    /// assert_eq!(setup.options["population_size"], 50);
+    /// ```
+    #[must_use]
+    pub fn with_options(self, options: &impl Serialize) -> Self {
+        let options = serde_json::to_value(options).expect("options are JSON");
+        assert!(options.is_object(), "options are an object, found `{options}`");
+        Self { options, ..self }
     }
 
     /// Whether a search may propose a cell: one of the space, and of the pool if there is one.

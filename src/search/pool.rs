@@ -94,6 +94,12 @@ impl Pool {
         self.0.in_space
     }
 
+    /// Returns the cells.
+    #[must_use]
+    pub fn cells(&self) -> &[Cell] {
+        &self.0.cells
+    }
+
     /// Returns whether a cell is one of its cells, however its vertices are numbered.
     #[must_use]
     pub fn contains(&self, cell: &Cell) -> bool {

@@ -473,10 +473,7 @@ mod tests {
         };
         Trial::new(
             Candidate::new(cell.unwrap(), Epochs(epochs)),
-            Measurement {
-                validation_accuracy: fraction.and_then(Accuracy::from_fraction),
-                training_time: Some(Seconds(f64::from(epochs))),
-            },
+            Measurement::new(fraction.and_then(Accuracy::from_fraction), Some(Seconds(f64::from(epochs)))),
         )
     }
 

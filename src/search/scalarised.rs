@@ -112,3 +112,50 @@ impl<S: Scalarisation> Searcher for Scalarised<S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::front::non_dominated;
+    use crate::objective::find;
+    use crate::table::Benchmark;
+
+    /// Error and parameters of the cells of the bundled table.
+    pub(in crate::search) struct Bundled {
+        /// The values of each cell, of which the front lies between 0 and 1.
+        pub(in crate::search) points: Vec<Vec<f64>>,
+        /// The cells of the front, each value once.
+        pub(in crate::search) front: BTreeSet<usize>,
+        /// The largest less the smallest value of the front, as whole numbers.
+        pub(in crate::search) ranges: Vec<usize>,
+    }
+
+    pub(in crate::search) fn bundled() -> Bundled {
+        let benchmark = Benchmark::shipped().unwrap();
+        let table = benchmark.table().unwrap();
+        let objectives = ["error", "parameters"].map(|name| find(name).unwrap());
+        let goals = Goals::new(objectives.into(), Vec::new(), benchmark.skeleton().unwrap()).unwrap();
+        let cells = table.measurements(*table.budgets().last().unwrap()).unwrap();
+        let values: Vec<_> = cells.iter().map(|(cell, measured)| goals.worth(cell, measured).unwrap().values).collect();
+        let mut front = non_dominated(&values).unwrap();
+        front.sort_by(|one, other| values[*one].partial_cmp(&values[*other]).unwrap());
+        front.dedup_by(|one, other| values[*one] == values[*other]);
+        let scale = Normalisation::of(&front.iter().map(|place| &values[*place]).collect::<Vec<_>>()).unwrap();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "parameters")]
+        let ranges = scale.ideal.iter().zip(&scale.nadir).map(|(ideal, nadir)| (nadir - ideal) as usize).collect();
+        let points = values.iter().map(|values| scale.apply(values)).collect();
+        Bundled { points, front: front.into_iter().collect(), ranges }
+    }
+
+    /// The best point of each problem; of equal ones the first.
+    pub(in crate::search) fn solved(method: &impl Scalarisation, points: &[Vec<f64>]) -> BTreeSet<usize> {
+        let best = |problem: usize| {
+            let keys = points.iter().map(|point| method.key(problem, point));
+            let better = |one: &(usize, Vec<f64>), other: &(usize, Vec<f64>)| one.1.partial_cmp(&other.1).unwrap();
+            keys.enumerate().min_by(better).unwrap().0
+        };
+        (0..method.problems()).map(best).collect()
+    }
+}

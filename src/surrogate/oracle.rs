@@ -165,7 +165,7 @@ fn measurement(accuracy: Prediction, time: Option<Prediction>, shortest: f32) ->
         return Err(Error::Prediction { quantity: Quantity::TrainingTime, found: time.mean });
     }
     let training_time = time.map(|time| Seconds(time.mean.max(shortest).max(0.0).into()));
-    Ok(Measurement { validation_accuracy: Some(fraction), training_time })
+    Ok(Measurement::new(Some(fraction), training_time))
 }
 
 impl Oracle for SurrogateOracle {

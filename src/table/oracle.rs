@@ -87,7 +87,7 @@ impl<'a> TableOracle<'a> {
         let end = row.at(Stop::Final);
         let measured = end.training_time.measured();
         let training_time = self.costs.map_or(measured, |costs| Some(costs.seconds(index, candidate.epochs)));
-        Ok(Measurement { validation_accuracy: end.validation_accuracy, training_time })
+        Ok(Measurement::new(end.validation_accuracy, training_time))
     }
 
     /// Draws one of some repeats by its position.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Data, Progress, Protocol, Training};
+use super::{Data, Progress, Protocol, Trained, Training, weight_sparsity};
 use crate::engine::Device;
 use crate::oracle::{self, Candidate, Event, Interrupted, Measurement, Observe, Oracle};
 use crate::statistics::number;
@@ -68,8 +68,10 @@ impl<'a> TrainingOracle<'a> {
                 return Err(Interrupted.into());
             }
         }
-        let end = run.finish().0.end;
-        let measurement = Measurement { validation_accuracy: end.validation_accuracy, training_time: Some(end.training_time) };
+        let (Trained { end, .. }, model) = run.finish();
+        let sparsity = weight_sparsity(&training.plan()?, &model.parameters()?);
+        let weight_sparsity = end.validation_accuracy.and(Some(sparsity));
+        let measurement = Measurement { weight_sparsity, ..Measurement::new(end.validation_accuracy, Some(end.training_time)) };
         match (self.observe)(Event::Finished(position, *candidate, measurement)) {
             ControlFlow::Continue(()) => Ok(measurement),
             ControlFlow::Break(()) => Err(Interrupted.into()),

@@ -30,7 +30,7 @@ impl Oracle for Toy {
             #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
             let fraction = candidate.architecture.edge_count() as f32 / 10.0;
             let validation_accuracy = if self.asked.is_multiple_of(10) { None } else { Accuracy::from_fraction(fraction) };
-            Measurement { validation_accuracy, training_time: Some(Seconds(1.0)) }
+            Measurement::new(validation_accuracy, Some(Seconds(1.0)))
         };
         Ok(candidates.iter().map(measure).collect())
     }
@@ -111,10 +111,7 @@ impl Oracle for Smooth {
             let good = candidate.architecture.operations().filter(|operation| operation.name().starts_with("conv3x3")).count();
             #[expect(clippy::cast_precision_loss, reason = "a handful of vertices and edges")]
             let fraction = (good as f32 * 10.0 - candidate.architecture.edge_count() as f32) / 60.0;
-            Measurement {
-                validation_accuracy: Accuracy::from_fraction(fraction.clamp(0.0, 1.0)),
-                training_time: Some(Seconds(1.0)),
-            }
+            Measurement::new(Accuracy::from_fraction(fraction.clamp(0.0, 1.0)), Some(Seconds(1.0)))
         };
         Ok(candidates.iter().map(measure).collect())
     }

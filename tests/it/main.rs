@@ -7,6 +7,7 @@ mod commands;
 mod compare;
 mod conformance;
 mod export;
+mod external;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod import;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use nasbench::compare::{self, Competitor, Finished, GroundTruth, Plan, Summary, Task};
+use nasbench::search::external::EXTERNAL;
 use nasbench::search::{self, Budget, Returns, Setup};
 use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
@@ -19,7 +20,7 @@ use super::outputs::utf8;
 use super::search::cost::Cost;
 use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
-use super::{Global, goals, note, progress};
+use super::{Global, external, goals, note, progress};
 
 /// The default baseline.
 const BASELINE: &str = "random";
@@ -85,8 +86,13 @@ pub(super) struct Arguments {
 
     /// The algorithms: names of `nasbench list algorithms`, separated by commas. A name may be repeated with other options, as in
     /// `genetic,genetic:population_size=20:elites=2`.
-    #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', required_unless_present = "external")]
     algorithms: Vec<String>,
+
+    /// Another program beside the algorithms, in any language, with a name of its own: it reads and writes lines of JSON, as in
+    /// `--external 'mine=python3 search.py'`; repeatable. `--set mine.timeout=5` are the seconds that it has for each answer.
+    #[arg(long, value_name = "NAME=COMMAND")]
+    external: Vec<String>,
 
     /// An option for every entry of an algorithm, as in `--set genetic.population_size=50`; repeatable.
     #[arg(long, value_name = "ALGORITHM.KEY=VALUE")]
@@ -107,6 +113,10 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     goals: goals::Arguments,
+
+    /// How hypervolumes of several objectives are computed.
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    hypervolume: goals::Hypervolume,
 
     /// The answer to a cell that is queried again: the same for all algorithms.
     #[arg(long, value_enum, default_value_t, value_name = "RULE")]
@@ -167,7 +177,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let models = &arguments.models;
     let paths = arguments.on.iter().chain(&models.time_model).chain(&models.cheaper_model).chain([&arguments.out]);
     paths.map(|path| utf8(path)).try_for_each(|path| path.map(drop))?;
-    let competitors = competitors(&arguments.algorithms, &arguments.set)?;
+    let competitors = competitors(&arguments.algorithms, &arguments.external, &arguments.set)?;
     let baseline = baseline(arguments.baseline.as_deref(), &competitors, &arguments.set)?;
     let sources = oracles::open(arguments, !global.quiet)?;
     let (tasks, on): (Vec<Task>, Vec<&Source>) = oracles::tasks(arguments, &competitors, &sources)?.into_iter().unzip();
@@ -250,30 +260,54 @@ fn timing(all: &[Compared], wall: Duration) -> String {
     format!("compared {runs} runs in {wall:.1} s; processor time of a run{with}, the look-ups included: {}", each.join(", "))
 }
 
-/// The algorithms with their options.
-fn competitors(algorithms: &[String], set: &[String]) -> anyhow::Result<Vec<Competitor>> {
-    let name = |text: &str| text.split(':').next().unwrap_or(text).to_owned();
+/// The algorithms with their options, and the other programs.
+fn competitors(algorithms: &[String], others: &[String], set: &[String]) -> anyhow::Result<Vec<Competitor>> {
+    let others = others.iter().map(|text| {
+        let named = text.split_once('=').filter(|(name, _)| !name.is_empty() && !name.contains(['.', ':', ',', ' ']));
+        named.with_context(|| {
+            format!("`--external {text}`: expected a name without `.`, `:`, `,` and spaces, as in `mine=./search`")
+        })
+    });
+    let others: Vec<(&str, &str)> = others.collect::<anyhow::Result<_>>()?;
+    let names = algorithms.iter().map(|text| text.split(':').next().unwrap_or(text)).chain(others.iter().map(|(name, _)| *name));
+    let names: Vec<&str> = names.collect();
     for text in set {
-        let algorithm = text.split_once('.').map(|(algorithm, _)| algorithm);
-        if !algorithms.iter().any(|text| Some(name(text).as_str()) == algorithm) {
+        if !text.split_once('.').is_some_and(|(name, _)| names.contains(&name)) {
             bail!("`--set {text}` is of no algorithm that is compared: expected `--set ALGORITHM.KEY=VALUE`");
         }
     }
-    algorithms.iter().map(|text| competitor(text, set)).collect()
+    for (name, _) in &others {
+        if search::find(name).is_ok() || others.iter().filter(|(other, _)| other == name).count() > 1 {
+            bail!("`--external {name}=…`: the name is taken, expected one that no algorithm and no other program has");
+        }
+    }
+    let other = |(name, command): &(&str, &str)| {
+        let options = external::options(command, options(&of_name(name, set))?)?;
+        Ok(Competitor::new(&EXTERNAL, &options)?.named((*name).to_owned()))
+    };
+    algorithms.iter().map(|text| competitor(text, set)).chain(others.iter().map(other)).collect()
+}
+
+/// The `--set` options of a name.
+fn of_name(name: &str, set: &[String]) -> Vec<String> {
+    set.iter().filter_map(|text| text.strip_prefix(name)?.strip_prefix('.')).map(ToOwned::to_owned).collect()
 }
 
 /// An algorithm as it is typed, with the `--set` options for its name.
 fn competitor(text: &str, set: &[String]) -> anyhow::Result<Competitor> {
     let name = text.split(':').next().unwrap_or(text);
     let entry = search::find(name).context("could not choose the algorithms")?;
-    let everywhere = set.iter().filter_map(|text| text.strip_prefix(name)?.strip_prefix('.'));
-    let given: Vec<String> = everywhere.chain(text.split(':').skip(1)).map(ToOwned::to_owned).collect();
+    let own = text.split(':').skip(1).map(ToOwned::to_owned);
+    let given: Vec<String> = of_name(name, set).into_iter().chain(own).collect();
     Ok(Competitor::new(entry, &options(&given).with_context(|| format!("could not read the options of `{text}`"))?)?)
 }
 
 /// The index of the baseline: the algorithm with these options, or else the first of its name.
 fn baseline(given: Option<&str>, competitors: &[Competitor], set: &[String]) -> anyhow::Result<Option<usize>> {
     let text = given.unwrap_or(BASELINE);
+    if let Some(named) = competitors.iter().position(|other| other.name() == text) {
+        return Ok(Some(named));
+    }
     let wanted = competitor(text, set).context("could not choose the baseline")?;
     let of_name = || competitors.iter().position(|other| other.entry().name == text);
     let found = competitors.iter().position(|other| *other == wanted).or_else(of_name);
@@ -303,19 +337,33 @@ mod tests {
     #[test]
     fn options_go_to_their_algorithm() {
         let set = ["genetic.population_size=50", "random.sampler=uniform"];
-        let found = competitors(&owned(&["random", "genetic", "hyperband"]), &owned(&set)).unwrap();
+        let found = competitors(&owned(&["random", "genetic", "hyperband"]), &[], &owned(&set)).unwrap();
         let names: Vec<_> = found.iter().map(Competitor::name).collect();
         assert_eq!(names, ["random (sampler=uniform)", "genetic (population_size=50)", "hyperband"]);
         let found =
-            competitors(&owned(&["genetic", "genetic:elites=2:population_size=20"]), &owned(&["genetic.crossover_rate=1"]));
+            competitors(&owned(&["genetic", "genetic:elites=2:population_size=20"]), &[], &owned(&["genetic.crossover_rate=1"]));
         let names: Vec<_> = found.unwrap().iter().map(Competitor::name).collect();
         assert_eq!(names, ["genetic (crossover_rate=1)", "genetic (crossover_rate=1, elites=2, population_size=20)"]);
-        assert!(competitors(&owned(&["genetic:elites=2"]), &owned(&["genetic.elites=3"])).is_err());
+        assert!(competitors(&owned(&["genetic:elites=2"]), &[], &owned(&["genetic.elites=3"])).is_err());
         for wrong in ["genetic.population_size=50", "random", "sampler=uniform", "rand.sampler=uniform"] {
-            let error = competitors(&owned(&["random"]), &owned(&[wrong])).unwrap_err().to_string();
+            let error = competitors(&owned(&["random"]), &[], &owned(&[wrong])).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`--set {wrong}` is of no algorithm")), "{error}");
         }
-        assert!(competitors(&owned(&["annealing"]), &[]).is_err());
+        assert!(competitors(&owned(&["annealing"]), &[], &[]).is_err());
+    }
+
+    #[test]
+    fn other_programs_have_names_and_options_of_their_own() {
+        let found = |others: &[&str], set: &[&str]| competitors(&owned(&["random"]), &owned(others), &owned(set));
+        let both = found(&["mine=./search --fast", "yours=./search"], &["mine.timeout=5"]).unwrap();
+        let names: Vec<_> = both.iter().map(Competitor::name).collect();
+        assert_eq!(names, ["random", "mine", "yours"]);
+        assert_eq!(both[1].options()["command"], serde_json::json!(["./search", "--fast"]));
+        assert_eq!([1, 2].map(|place| both[place].options()["timeout"].as_f64()), [Some(5.0), Some(60.0)]);
+        for wrong in [&["./search"][..], &["=./search"], &["a.b=./search"], &["random=./search"], &["mine=a", "mine=b"]] {
+            assert!(found(wrong, &[]).unwrap_err().to_string().starts_with("`--external "), "{wrong:?}");
+        }
+        assert!(found(&["mine=./search"], &["theirs.timeout=5"]).is_err());
     }
 
     #[test]
@@ -328,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_baseline_is_one_of_those_compared() {
-        let compared = competitors(&owned(&["smac", "random:sampler=uniform", "random"]), &[]).unwrap();
+        let compared = competitors(&owned(&["smac", "random:sampler=uniform", "random"]), &[], &[]).unwrap();
         let found = |given| baseline(given, &compared, &[]);
         assert_eq!([None, Some("smac"), Some("random:sampler=uniform")].map(|given| found(given).unwrap()), [2, 0, 1].map(Some));
         let message = found(Some("genetic")).unwrap_err().to_string();
@@ -338,7 +386,7 @@ mod tests {
         assert_eq!(baseline(None, &compared[..2], &[]).unwrap(), Some(1), "the only one of its name");
         // Options for all of a name are those of the baseline, too.
         let set = owned(&["smac.trees=7"]);
-        let compared = competitors(&owned(&["random", "smac"]), &set).unwrap();
+        let compared = competitors(&owned(&["random", "smac"]), &[], &set).unwrap();
         assert_eq!(baseline(Some("smac"), &compared, &set).unwrap(), Some(1));
     }
 }

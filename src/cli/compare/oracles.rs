@@ -50,7 +50,8 @@ pub(super) fn tasks<'a>(
 }
 
 fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], arguments: &Arguments) -> anyhow::Result<Task> {
-    let goals = arguments.goals.goals(source.skeleton())?;
+    let (folder, benchmark) = source.benchmark();
+    let goals = arguments.hypervolume.of(arguments.goals.goals(source.skeleton(), folder, benchmark)?)?;
     let task = match source {
         Source::Table { identity, table, costs, .. } => {
             let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), arguments.truth));

@@ -58,12 +58,16 @@ fn standings(all: &[Compared]) -> Table {
         "simulated_seconds",
         "trials",
         "distinct_cells",
+        "hypervolume",
+        "hypervolume_sd",
+        "igd_plus",
+        "epsilon",
         "options",
     ];
     let mut table = Table::new(&columns, &[]);
     let tasks = all.iter().flat_map(|compared| compared.summary.tasks.iter().map(move |task| (compared.plan.budget, task)));
     for (budget, task, standing) in tasks.flat_map(|(budget, task)| task.algorithms.iter().map(move |one| (budget, task, one))) {
-        let iqm = standing.interquartile_mean;
+        let (iqm, fronts) = (standing.interquartile_mean, standing.fronts.as_ref());
         table.push([
             Value::from(task.name.as_str()),
             budget.to_string().into(),
@@ -82,6 +86,10 @@ fn standings(all: &[Compared]) -> Table {
             standing.simulated_seconds.into(),
             standing.trials.into(),
             standing.distinct_cells.into(),
+            fronts.map(|found| found.hypervolume).into(),
+            fronts.and_then(|found| found.hypervolume_deviation).into(),
+            fronts.and_then(|found| found.igd_plus).map(|estimate| estimate.value).into(),
+            fronts.and_then(|found| found.epsilon).map(|estimate| estimate.value).into(),
             standing.options.clone(),
         ]);
     }

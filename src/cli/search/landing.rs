@@ -151,7 +151,7 @@ mod tests {
     fn finished(position: usize) -> Event {
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let candidate = Candidate::new(cell, Epochs(2));
-        let measurement = Measurement { validation_accuracy: Accuracy::from_fraction(0.5), training_time: Some(Seconds(3.0)) };
+        let measurement = Measurement::new(Accuracy::from_fraction(0.5), Some(Seconds(3.0)));
         Event::Finished(position, candidate, measurement)
     }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use nasbench::search::external::EXTERNAL;
 use nasbench::search::{self, Budget, Entry, History, Redraws, Returns, Setup, Trial};
 use nasbench::space::Cell;
 use nasbench::table::{holds_trials, write_trials};
@@ -23,7 +24,7 @@ use serde_json::Value;
 
 use super::format::{Format, Table};
 use super::outputs::check_replaceable;
-use super::{Global, goals, note, signals};
+use super::{Global, external, goals, note, signals};
 use cost::Cost;
 use landing::Landing;
 use target::Target;
@@ -63,8 +64,13 @@ pub(super) struct Arguments {
     target: target::Arguments,
 
     /// The algorithm: a name of `nasbench list algorithms`.
-    #[arg(long, value_name = "NAME")]
-    algorithm: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "external", conflicts_with = "external")]
+    algorithm: Option<String>,
+
+    /// Another program instead of an algorithm, in any language: it reads and writes lines of JSON, as in `--external 'python3 search.py'`.
+    /// `--set timeout=5` are the seconds that it has for each answer.
+    #[arg(long, value_name = "COMMAND")]
+    external: Option<String>,
 
     /// An option of the algorithm, as in `--set population_size=50`; repeatable.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -169,14 +175,18 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     if let Some(file) = &arguments.out {
         check_replaceable(file, "the trials of a search", arguments.force, holds_trials)?;
     }
-    let entry = search::find(&arguments.algorithm).context("could not choose the algorithm")?;
     let options = options(&arguments.set)?;
+    let (entry, options) = match (&arguments.algorithm, &arguments.external) {
+        (Some(name), _) => (search::find(name).context("could not choose the algorithm")?, options),
+        (None, command) => (&EXTERNAL, external::options(command.as_deref().unwrap_or_default(), options)?),
+    };
     let budget = arguments.budget.0;
     let is_of_time = matches!(budget, Budget::SimulatedTime(_));
     let cost = (arguments.cost, is_of_time && !global.quiet);
     let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry, cost)?;
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
-    let goals = arguments.goals.goals(target.skeleton()?)?;
+    let (folder, benchmark) = target.benchmark();
+    let goals = arguments.goals.goals(target.skeleton()?, folder, benchmark)?;
     let setup = Setup { options, duplicates, returns, goals, ..target.setup().clone() };
     // Options that do not fit are told before anything is trained.
     entry.searcher(&setup).context("could not set up the search")?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use nasbench::network::Skeleton;
 use nasbench::oracle::Oracle;
 use nasbench::search::{Budget, Setup};
-use nasbench::table::{Costs, Table};
+use nasbench::table::{Costs, Identity, Table};
 use nasbench::unit::{Epochs, Seed};
 
 use super::cost::Cost;
@@ -46,6 +46,14 @@ impl Source {
         match self {
             Self::Table { skeleton, .. } => *skeleton,
             Self::Models { models, .. } => *models.accuracy().features.skeleton(),
+        }
+    }
+
+    /// The folder and the identity of the benchmark, or the identity of that of a model.
+    pub(in crate::cli) fn benchmark(&self) -> (Option<&Path>, Option<Identity>) {
+        match self {
+            Self::Table { folder, identity, .. } => (Some(folder), Identity::from_hex(identity)),
+            Self::Models { models, .. } => (None, models.accuracy().benchmark.as_deref().and_then(Identity::from_hex)),
         }
     }
 

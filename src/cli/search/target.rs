@@ -9,7 +9,7 @@ use nasbench::oracle::{Observe, Observed, Oracle};
 use nasbench::search::{Budget, Entry, Setup};
 use nasbench::space::{Cell, Space};
 use nasbench::surrogate::FittedRange;
-use nasbench::table::{Mean, Repeat, SHIPPED};
+use nasbench::table::{Identity, Mean, Repeat, SHIPPED};
 use nasbench::train::{Data, Protocol, TrainingOracle};
 use nasbench::unit::{Epochs, Seed};
 
@@ -100,6 +100,14 @@ impl Target {
         match &self.kind {
             Kind::Source(source) => Ok(source.skeleton()),
             Kind::Training { protocol, .. } => protocol.skeleton().context("a protocol of a data set has a skeleton"),
+        }
+    }
+
+    /// The folder and the identity of the benchmark, if there is one.
+    pub(super) fn benchmark(&self) -> (Option<&Path>, Option<Identity>) {
+        match &self.kind {
+            Kind::Source(source) => source.benchmark(),
+            Kind::Training { .. } => (None, None),
         }
     }
 

@@ -198,7 +198,7 @@ fn search(algorithm: &'static str, about: &'static str, rng: &mut ChaCha8Rng) ->
     let mut trial = || {
         let cell = space.cell(&Sampler::Official.draw(&space, rng)).unwrap();
         let validation_accuracy = accuracy(worth(cell) + noise(rng, 0.002));
-        Trial::new(Candidate::new(cell, epochs), Measurement { validation_accuracy, training_time: None })
+        Trial::new(Candidate::new(cell, epochs), Measurement::new(validation_accuracy, None))
     };
     let trials = (0..300).map(|_| trial()).collect();
     let history = History { algorithm: algorithm.to_owned(), seed: Seed(0), epochs, trials, redraws, duplicates, chosen: None };

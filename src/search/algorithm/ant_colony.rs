@@ -24,19 +24,19 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of the ant colony.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of ants of an iteration.
-    pub(crate) ants: usize,
+    pub ants: usize,
     /// Number of individuals that the archive keeps.
-    pub(crate) archive_size: usize,
+    pub archive_size: usize,
     /// Number of divisions of each objective's range.
-    pub(crate) divisions: usize,
+    pub divisions: usize,
     /// ρ: the part of the pheromone that is replaced in an iteration.
-    pub(crate) evaporation: f64,
+    pub evaporation: f64,
     /// The least pheromone of a value, as a fraction of an even share.
-    pub(crate) floor: f64,
+    pub floor: f64,
     /// Whether an ant that finds a solution of the archive or of another ant searches again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -30,7 +30,7 @@ const PATIENCE: usize = 5;
 /// The acquisition function of the mean and the standard deviation; the candidates of the lowest values are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Exploration {
+pub enum Exploration {
     /// A number drawn from the normal distribution of each: independent Thompson sampling.
     Thompson,
     /// The mean less half the standard deviation.
@@ -49,25 +49,32 @@ impl Exploration {
     }
 }
 
+/// The options of `bananas`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// Cells that are measured before the ensemble is fitted again.
-    batch: usize,
+    pub batch: usize,
     /// The perceptrons of the ensemble.
-    ensemble: usize,
-    training_epochs: usize,
-    learning_rate: f64,
-    encoding: String,
+    pub ensemble: usize,
+    /// Passes over the measured cells when a network is fitted.
+    pub training_epochs: usize,
+    /// The learning rate of the fit.
+    pub learning_rate: f64,
+    /// How a cell becomes numbers.
+    pub encoding: String,
     /// New mutants among which to choose.
-    candidates: usize,
+    pub candidates: usize,
     /// How many of the best cells are mutated.
-    parents: usize,
-    exploration: Exploration,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub parents: usize,
+    /// How predictions of the ensemble are weighed.
+    pub exploration: Exploration,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {

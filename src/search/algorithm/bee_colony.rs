@@ -24,17 +24,17 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of the bee colony.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of food sources: of employed bees, and of onlookers.
-    pub(crate) sources: usize,
+    pub sources: usize,
     /// Number of failures after which a source is abandoned.
-    pub(crate) limit: usize,
+    pub limit: usize,
     /// Number of individuals that the archive keeps.
-    pub(crate) archive_size: usize,
+    pub archive_size: usize,
     /// Number of divisions of each objective's range.
-    pub(crate) divisions: usize,
+    pub divisions: usize,
     /// Whether a bee that gets to a source, to a solution of the archive or to another bee goes on.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -31,18 +31,22 @@ const LEAST_DENSITY: f64 = 1e-32;
 /// The number of draws outside the space after which a cell is drawn at random.
 const MOST_DRAWS: usize = 1_000;
 
+/// The options of `bohb`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// One in `eta` cells goes on to the next rung.
-    eta: usize,
-    brackets: Sizes,
+    pub eta: usize,
+    /// How many cells the brackets begin with.
+    pub brackets: Sizes,
     /// How many cells are drawn for one that is proposed.
-    samples: usize,
+    pub samples: usize,
     /// The share of cells that are drawn at random whatever the model says.
-    random_fraction: f64,
-    least_bandwidth: f64,
-    sampler: Sampler,
+    pub random_fraction: f64,
+    /// The least bandwidth of the density estimators.
+    pub least_bandwidth: f64,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

@@ -17,17 +17,20 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(build(setup)?)),
 };
 
+/// The options of `epsilon-constraint`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// The bounds of each objective, from its best value on the front so far to its worst.
-    levels: usize,
+    pub levels: usize,
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// How many trials compete to be the parent of the next one.
-    tournament_size: usize,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub tournament_size: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {
@@ -60,7 +63,8 @@ impl Scalarisation for EpsilonConstraint {
             rest /= self.levels;
             violation += (value - bound).max(0.0);
         }
-        vec![violation, *first]
+        // The others at the end: of cells with one first value, what another one dominates is no solution.
+        [violation, *first].into_iter().chain(others.iter().copied()).collect()
     }
 }
 
@@ -79,6 +83,7 @@ fn build(setup: &Setup) -> Result<Scalarised<EpsilonConstraint>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::scalarised::tests::{Bundled, bundled, solved};
 
     #[test]
     fn the_bounds_of_the_problems_go_through_the_range() {
@@ -86,8 +91,16 @@ mod tests {
         assert_eq!(method.problems(), 9);
         // Bounds 0.5 and 1 are those of problem 1 + 2 · 3.
         let key = |problem, values: [f64; 3]| method.key(problem, &values);
-        assert_eq!(key(7, [0.25, 0.5, 1.0]), [0.0, 0.25]);
-        assert_eq!(key(7, [0.25, 0.75, 1.5]), [0.75, 0.25]);
-        assert_eq!(key(0, [0.25, 0.75, 1.5]), [2.25, 0.25]);
+        assert_eq!(key(7, [0.25, 0.5, 1.0]), [0.0, 0.25, 0.5, 1.0]);
+        assert_eq!(key(7, [0.25, 0.75, 1.5])[..2], [0.75, 0.25]);
+        assert_eq!(key(0, [0.25, 0.75, 1.5])[..2], [2.25, 0.25]);
+    }
+
+    #[test]
+    fn solved_exactly_it_finds_the_whole_front_of_the_bundled_table() {
+        let Bundled { points, front, ranges } = bundled();
+        // A bound for each number of parameters.
+        let method = EpsilonConstraint { levels: ranges[1] + 1, bounded: 1 };
+        assert_eq!(solved(&method, &points), front);
     }
 }

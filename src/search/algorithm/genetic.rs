@@ -25,27 +25,33 @@ pub(super) const ENTRY: Entry = Entry {
 /// How the genes of two parents are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Crossover {
+pub enum Crossover {
     /// Each gene of either parent with the same chance.
     Uniform,
     /// The genes up to a random place of one, those behind it of the other.
     OnePoint,
 }
 
+/// The options of `genetic`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    population_size: usize,
-    tournament_size: usize,
-    crossover: Crossover,
+pub struct Options {
+    /// How many are alive.
+    pub population_size: usize,
+    /// How many of them compete to be a parent.
+    pub tournament_size: usize,
+    /// How two parents are mixed.
+    pub crossover: Crossover,
     /// The chance that a child has two parents; else it is a mutant of one.
-    crossover_rate: f64,
+    pub crossover_rate: f64,
     /// The chance that a child of two parents is mutated, too.
-    mutation_rate: f64,
+    pub mutation_rate: f64,
     /// How many of the best live on.
-    elites: usize,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub elites: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {

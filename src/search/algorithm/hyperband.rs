@@ -16,14 +16,16 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(build(setup)?)),
 };
 
+/// The options of `hyperband`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// One in `eta` cells goes on to the next rung.
-    eta: usize,
+    pub eta: usize,
     /// The rule of how many cells start in each bracket.
-    brackets: Sizes,
-    sampler: Sampler,
+    pub brackets: Sizes,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

@@ -22,17 +22,17 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of IBEA, by default those of the paper.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of individuals, and of children of a generation.
-    pub(crate) population_size: usize,
+    pub population_size: usize,
     /// The quality indicator.
-    pub(crate) indicator: Indicator,
+    pub indicator: Indicator,
     /// The scale of the indicator's values, as a fraction of the greatest of them.
-    pub(crate) kappa: f64,
+    pub kappa: f64,
     /// The bound of the hypervolume in each objective, where the population goes from 0 to 1.
-    pub(crate) reference: f64,
+    pub reference: f64,
     /// Whether a child that equals another individual is bred again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

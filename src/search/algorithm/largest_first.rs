@@ -21,10 +21,12 @@ pub(super) const ENTRY: Entry = Entry {
 /// The most candidates at once, so that an oracle can work on many.
 const BATCH: usize = 64;
 
+/// The options of `largest-first`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    by: Size,
+pub struct Options {
+    /// What the largest have most of.
+    pub by: Size,
 }
 
 #[derive(Debug)]

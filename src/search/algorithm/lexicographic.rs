@@ -17,17 +17,20 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(build(setup)?)),
 };
 
+/// The options of `lexicographic`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// How far from the best one values count as equal, as a part of the range of the front so far.
-    tolerance: f64,
+    pub tolerance: f64,
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// How many trials compete to be the parent of the next one.
-    tournament_size: usize,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub tournament_size: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {

@@ -23,14 +23,16 @@ pub(super) const ENTRY: Entry = Entry {
 /// The number of draws of known cells after which there is nothing new to draw.
 const MOST_DRAWS: usize = 10_000;
 
+/// The options of `local-search`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// How many random cells a descent starts from the best of.
-    starts: usize,
+    pub starts: usize,
     /// Whether all neighbours are measured before the best is chosen, instead of going to the first better one.
-    whole_neighbourhood: bool,
-    sampler: Sampler,
+    pub whole_neighbourhood: bool,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

@@ -33,36 +33,62 @@ mod weighted_sum;
 
 use super::Entry;
 
-/// Every algorithm.
-pub const ALGORITHMS: &[Entry] = &[
-    random::ENTRY,
-    largest_first::ENTRY,
-    regularized_evolution::ENTRY,
-    non_regularized_evolution::ENTRY,
-    genetic::ENTRY,
-    local_search::ENTRY,
-    reinforce::ENTRY,
-    successive_halving::ENTRY,
-    hyperband::ENTRY,
-    tpe::ENTRY,
-    bohb::ENTRY,
-    smac::ENTRY,
-    bananas::ENTRY,
-    pnas::ENTRY,
+/// Lists the algorithms, each with the name of its options.
+macro_rules! algorithms {
+    ($($(#[$condition:meta])* $file:ident => $options:ident,)+) => {
+        /// Every algorithm.
+        pub const ALGORITHMS: &[Entry] = &[$($(#[$condition])* $file::ENTRY),+];
+
+        /// The options of each algorithm, with the defaults of its paper. [`Setup::with_options`](super::Setup::with_options) takes them.
+        pub mod options {
+            $($(#[$condition])* pub use super::$file::Options as $options;)+
+            pub use super::values::*;
+        }
+    };
+}
+
+algorithms! {
+    random => Random,
+    largest_first => LargestFirst,
+    regularized_evolution => RegularizedEvolution,
+    non_regularized_evolution => NonRegularizedEvolution,
+    genetic => Genetic,
+    local_search => LocalSearch,
+    reinforce => Reinforce,
+    successive_halving => SuccessiveHalving,
+    hyperband => Hyperband,
+    tpe => Tpe,
+    bohb => Bohb,
+    smac => Smac,
+    bananas => Bananas,
+    pnas => Pnas,
     #[cfg(feature = "classic-ml")]
-    screened_evolution::ENTRY,
-    nsga2::ENTRY,
-    nsga3::ENTRY,
-    moead::ENTRY,
-    ibea::ENTRY,
-    pesa2::ENTRY,
-    moga::ENTRY,
-    mopso::ENTRY,
-    ant_colony::ENTRY,
-    bee_colony::ENTRY,
-    pareto_local_search::ENTRY,
-    weighted_sum::ENTRY,
-    epsilon_constraint::ENTRY,
-    lexicographic::ENTRY,
-    surrogate_led::ENTRY,
-];
+    screened_evolution => ScreenedEvolution,
+    nsga2 => Nsga2,
+    nsga3 => Nsga3,
+    moead => MoeaD,
+    ibea => Ibea,
+    pesa2 => Pesa2,
+    moga => Moga,
+    mopso => Mopso,
+    ant_colony => AntColony,
+    bee_colony => BeeColony,
+    pareto_local_search => ParetoLocalSearch,
+    weighted_sum => WeightedSum,
+    epsilon_constraint => EpsilonConstraint,
+    lexicographic => Lexicographic,
+    surrogate_led => SurrogateLed,
+}
+
+/// What options can be.
+mod values {
+    pub use super::bananas::Exploration;
+    pub use super::genetic::Crossover;
+    pub use super::moead::Decomposition;
+    #[cfg(feature = "classic-ml")]
+    pub use super::screened_evolution::Screening;
+    pub use super::tpe::Encoding;
+    pub use crate::network::Size;
+    pub use crate::search::brackets::Sizes;
+    pub use crate::search::multi::survival::Indicator;
+}

@@ -26,7 +26,7 @@ pub(super) const ENTRY: Entry = Entry {
 /// What a subproblem minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Decomposition {
+pub enum Decomposition {
     /// The greatest weighted distance from the ideal point.
     Tchebycheff,
     /// The distance along the weight vector plus `theta` times that from it.
@@ -36,23 +36,23 @@ pub(crate) enum Decomposition {
 /// The options of MOEA/D, by default those of pymoo, but for the normalisation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// The most subproblems: as many even weight vectors as fit.
-    pub(crate) population_size: usize,
+    pub population_size: usize,
     /// T: number of subproblems that count as near, itself included.
-    pub(crate) neighbours: usize,
+    pub neighbours: usize,
     /// δ: the chance that both parents are from the neighbours, not from the whole population.
-    pub(crate) neighbour_mating_rate: f64,
+    pub neighbour_mating_rate: f64,
     /// What a subproblem minimises.
-    pub(crate) decomposition: Decomposition,
+    pub decomposition: Decomposition,
     /// θ of the penalty boundary intersection.
-    pub(crate) theta: f64,
+    pub theta: f64,
     /// The most neighbours that a child replaces. The paper replaces all; Li & Zhang (IEEE TEC 13(2), 2009) at most 2.
-    pub(crate) most_replaced: usize,
+    pub most_replaced: usize,
     /// Whether objectives are divided by their range on the front of the population, as objectives with different units need.
-    pub(crate) normalise: bool,
+    pub normalise: bool,
     /// Whether a child that equals another individual is bred again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -25,11 +25,11 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of MOGA.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of individuals of a generation.
-    pub(crate) population_size: usize,
+    pub population_size: usize,
     /// Whether a child that equals another individual is bred again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -23,22 +23,22 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of MOPSO, by default those of the paper but for the acceleration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of particles.
-    pub(crate) swarm_size: usize,
+    pub swarm_size: usize,
     /// Number of individuals that the archive keeps.
-    pub(crate) archive_size: usize,
+    pub archive_size: usize,
     /// Number of divisions of each objective's range.
-    pub(crate) divisions: usize,
+    pub divisions: usize,
     /// The part of the velocity that is kept.
-    pub(crate) inertia: f64,
+    pub inertia: f64,
     /// The greatest acceleration towards the own best, and towards the leader. The paper has 1, with which a swarm of 100 gets
     /// stuck far from the front of ZDT1 with 30 variables; 2 is Kennedy and Eberhart's, and pymoo's.
-    pub(crate) acceleration: f64,
+    pub acceleration: f64,
     /// Number of steps over which mutation fades: in step t a particle is mutated with the chance (1 − t / this)^10.
-    pub(crate) mutation_steps: usize,
+    pub mutation_steps: usize,
     /// Whether a particle that gets to where another one or the archive has been is mutated.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -22,12 +22,12 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of NSGA-III.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of individuals, and of children of a generation. There are at most as many reference directions: with three
     /// objectives 91 for 92 individuals as in the paper.
-    pub(crate) population_size: usize,
+    pub population_size: usize,
     /// Whether a child that equals another individual is bred again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -24,11 +24,11 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of Pareto local search.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// How many solutions are drawn at the start, and again when no neighbour is left.
-    pub(crate) initial_size: usize,
+    pub initial_size: usize,
     /// Whether a neighbour that was measured before is left out.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -23,15 +23,15 @@ pub(super) const ENTRY: Entry = Entry {
 /// The options of PESA-II, by default those of Platypus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Options {
+pub struct Options {
     /// Number of children of a generation.
-    pub(crate) population_size: usize,
+    pub population_size: usize,
     /// Number of individuals that the archive keeps.
-    pub(crate) archive_size: usize,
+    pub archive_size: usize,
     /// Number of divisions of each objective's range.
-    pub(crate) divisions: usize,
+    pub divisions: usize,
     /// Whether a child that equals another individual is bred again.
-    pub(crate) remove_duplicates: bool,
+    pub remove_duplicates: bool,
 }
 
 impl Default for Options {

@@ -29,15 +29,18 @@ const FIRST_LEVEL: usize = 3;
 /// The encoding that the ensemble sees: the paths of a cell, which mean the same whatever its size.
 const ENCODING: &str = "path";
 
+/// The options of `pnas`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// How many cells of a level are measured.
-    beam: usize,
+    pub beam: usize,
     /// The perceptrons of the ensemble.
-    ensemble: usize,
-    training_epochs: usize,
-    learning_rate: f64,
+    pub ensemble: usize,
+    /// Passes over the measured cells when a network is fitted.
+    pub training_epochs: usize,
+    /// The learning rate of the fit.
+    pub learning_rate: f64,
 }
 
 impl Default for Options {

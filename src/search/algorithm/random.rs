@@ -22,13 +22,15 @@ pub(super) const ENTRY: Entry = Entry {
 /// The most candidates at once, so that an oracle can work on many.
 const BATCH: usize = 64;
 
+/// The options of `random`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    sampler: Sampler,
+pub struct Options {
+    /// How random cells are drawn.
+    pub sampler: Sampler,
     /// Whether a cell may be drawn again. The default is not written down: runs of before this option are those of today.
     #[serde(skip_serializing_if = "is_default")]
-    replacement: bool,
+    pub replacement: bool,
 }
 
 const fn is_default(replacement: &bool) -> bool {

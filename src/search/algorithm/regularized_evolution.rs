@@ -1,6 +1,7 @@
 //! Regularized evolution: tournaments choose the parents, age decides who dies.
 
-use crate::search::evolution::{Death, Evolution, Options};
+pub use crate::search::evolution::Options;
+use crate::search::evolution::{Death, Evolution};
 use crate::search::{Entry, Error, Setup, defaults_of};
 
 pub(super) const ENTRY: Entry = Entry {

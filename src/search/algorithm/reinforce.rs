@@ -23,12 +23,14 @@ const MOST_DRAWS: usize = 100_000;
 /// Rewards up to this do not change the policy.
 const LEAST_REWARD: f64 = 0.001;
 
+/// The options of `reinforce`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    learning_rate: f64,
+pub struct Options {
+    /// The learning rate of the policy.
+    pub learning_rate: f64,
     /// How much of the baseline stays at each step.
-    momentum: f64,
+    pub momentum: f64,
 }
 
 impl Default for Options {

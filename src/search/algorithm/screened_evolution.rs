@@ -31,25 +31,31 @@ const ENCODED: &[&str] = &["statistics", "walks"];
 /// What says how promising a child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Screening {
+pub enum Screening {
     /// The tree of rules that says whether a cell is among the best fifth.
     Judge,
     /// The regression of the accuracy.
     Svr,
 }
 
+/// The options of `screened-evolution`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    population_size: usize,
-    tournament_size: usize,
-    sampler: Sampler,
-    mutation: Mutation,
-    screening: Screening,
+pub struct Options {
+    /// How many are alive.
+    pub population_size: usize,
+    /// How many of them compete to be a parent.
+    pub tournament_size: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
+    /// What screens the children.
+    pub screening: Screening,
     /// How many children are screened for one that is measured.
-    candidates: usize,
+    pub candidates: usize,
     /// After how many cells the screen is fitted again.
-    refit: usize,
+    pub refit: usize,
 }
 
 impl Default for Options {

@@ -26,19 +26,22 @@ pub(super) const ENTRY: Entry = Entry {
 /// A climb takes no more steps.
 const MOST_STEPS: usize = 50;
 
+/// The options of `smac`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// Random cells to begin with.
-    startup: usize,
-    trees: usize,
+    pub startup: usize,
+    /// The trees of the forest.
+    pub trees: usize,
     /// The share of cells that are drawn at random whatever the forest says.
-    random_fraction: f64,
+    pub random_fraction: f64,
     /// How many of the best measured cells the climb to a high expected improvement starts from.
-    starts: usize,
+    pub starts: usize,
     /// How many random cells are looked at besides.
-    candidates: usize,
-    sampler: Sampler,
+    pub candidates: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

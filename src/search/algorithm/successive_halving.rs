@@ -16,12 +16,14 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(build(setup)?)),
 };
 
+/// The options of `successive-halving`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// One in `eta` cells goes on to the next rung.
-    eta: usize,
-    sampler: Sampler,
+    pub eta: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::front::{Archive, Normalisation, hypervolume, non_dominated};
-use crate::objective::{Context, Goals, Objective, Source, Worth};
+use crate::objective::{Goals, Objective, Source, Worth};
 use crate::oracle::Candidate;
 use crate::search::archive::Archive as Seen;
 use crate::search::forest::Forest;
@@ -30,18 +30,22 @@ const WHOLE: u64 = 20_000;
 /// Where the front so far reaches from 0 to 1, the point up to which hypervolume counts.
 const REFERENCE: f64 = 1.1;
 
+/// The options of `surrogate-led`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// Cells that are measured before the forests are fitted again.
-    batch: usize,
-    trees: usize,
+    pub batch: usize,
+    /// The trees of each forest.
+    pub trees: usize,
     /// In a space that is too large to predict all of it: how many mutants of the front are predicted, and as many random cells.
-    candidates: usize,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub candidates: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {
@@ -118,14 +122,14 @@ impl SurrogateLed {
     /// Counts what is known of a cell without a training; `None` if it breaks a limit on what can be counted.
     fn prospect(&self, spec: Spec) -> Result<Option<Prospect>, Error> {
         let cell: Cell = spec.prune()?;
-        let context = Context::new(&cell, self.goals.skeleton()).map_err(crate::objective::Error::from)?;
-        let exact = |source: &Source| if let Source::Exact(value) = source { Some(value(&context)) } else { None };
+        let context = self.goals.context(&cell)?;
+        let known = |objective: &Objective| objective.before_training(&context);
         let limits = self.goals.limits().iter();
-        if limits.filter_map(|limit| Some(limit.violation(exact(&limit.objective.source)?))).any(|violation| violation > 0.0) {
+        if limits.filter_map(|limit| Some(limit.violation(known(limit.objective)?))).any(|violation| violation > 0.0) {
             return Ok(None);
         }
         let values = self.goals.objectives().iter();
-        let values = values.map(|objective| Some(objective.minimised(exact(&objective.source)?))).collect();
+        let values = values.map(|objective| Some(objective.minimised(known(objective)?))).collect();
         Ok(Some(Prospect { spec, genes: self.genome.of_cell(&cell), values }))
     }
 
@@ -164,7 +168,7 @@ impl SurrogateLed {
             *values = scaled(values);
         }
         let forest = |(place, objective): (usize, &&Objective)| match objective.source {
-            Source::Exact(_) => None,
+            Source::Exact(_) | Source::OnDevice(_) => None,
             #[expect(clippy::cast_possible_truncation, reason = "forests take single precision")]
             Source::Measured(_) => {
                 let lessons: Vec<_> = self.known.iter().map(|known| (known.genes, known.worth.values[place] as f32)).collect();

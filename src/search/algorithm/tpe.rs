@@ -28,7 +28,7 @@ const MOST_DRAWS: usize = 200;
 /// The encoding of a cell for the estimators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Encoding {
+pub enum Encoding {
     /// Each edge is there or not.
     Bits,
     /// Each edge has a number from 0 to 1, and one more says how many edges there are: those of the largest numbers. The first
@@ -36,19 +36,22 @@ enum Encoding {
     Continuous,
 }
 
+/// The options of `tpe`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
-    encoding: Encoding,
+pub struct Options {
+    /// How a cell becomes numbers.
+    pub encoding: Encoding,
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// Values drawn for each gene, of which the best is taken.
-    candidates: usize,
+    pub candidates: usize,
     /// ⌈gamma · √n⌉ of n cells are good, but no more than 25.
-    gamma: f64,
+    pub gamma: f64,
     /// The cells that each value of a gene is given before any is measured.
-    prior_weight: f64,
-    sampler: Sampler,
+    pub prior_weight: f64,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
 }
 
 impl Default for Options {

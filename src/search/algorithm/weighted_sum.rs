@@ -18,17 +18,20 @@ pub(super) const ENTRY: Entry = Entry {
     build: |setup| Ok(Box::new(build(setup)?)),
 };
 
+/// The options of `weighted-sum`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Options {
+pub struct Options {
     /// The steps of each weight from 0 to 1.
-    divisions: u32,
+    pub divisions: u32,
     /// Random cells to begin with.
-    startup: usize,
+    pub startup: usize,
     /// How many trials compete to be the parent of the next one.
-    tournament_size: usize,
-    sampler: Sampler,
-    mutation: Mutation,
+    pub tournament_size: usize,
+    /// How random cells are drawn.
+    pub sampler: Sampler,
+    /// How a cell is changed.
+    pub mutation: Mutation,
 }
 
 impl Default for Options {
@@ -59,4 +62,26 @@ fn build(setup: &Setup) -> Result<Scalarised<WeightedSum>, Error> {
     let weights = das_dennis(setup.goals.objectives().len(), divisions)
         .map_err(|source| Error::Searcher { algorithm: ENTRY.name.to_owned(), source: source.into() })?;
     Scalarised::new(ENTRY.name, setup, Common { startup, tournament_size, sampler, mutation }, WeightedSum(weights))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::front::supported;
+    use crate::search::scalarised::tests::{Bundled, bundled, solved};
+
+    #[test]
+    fn solved_exactly_it_finds_supported_points_of_the_bundled_table_only() {
+        let Bundled { points, front, .. } = bundled();
+        let on_the_hull: BTreeSet<usize> = supported(&points).unwrap().into_iter().collect();
+        assert!(on_the_hull.is_subset(&front) && on_the_hull.len() < front.len());
+        // Without the ends of the simplex: a weight of 0 does not tell what differs in one objective alone.
+        let mut weights = das_dennis(2, 2_000).unwrap();
+        weights.retain(|weights| weights.iter().all(|weight| *weight > 0.0));
+        let found = solved(&WeightedSum(weights), &points);
+        assert!(found.is_subset(&on_the_hull), "{found:?} and {on_the_hull:?}");
+        assert!(2 * found.len() > on_the_hull.len(), "{} of {}", found.len(), on_the_hull.len());
+    }
 }

@@ -15,5 +15,5 @@ pub(in crate::search) fn tell(searcher: &mut dyn Searcher, candidates: &[Candida
 /// A trial that reached an accuracy.
 pub(in crate::search) fn trial(candidate: Candidate, accuracy: f32) -> Trial {
     let validation_accuracy = Accuracy::from_fraction(accuracy);
-    Trial::new(candidate, Measurement { validation_accuracy, training_time: Some(Seconds(1.0)) })
+    Trial::new(candidate, Measurement::new(validation_accuracy, Some(Seconds(1.0))))
 }

@@ -29,7 +29,7 @@ impl Oracle for Measured<'_> {
             let error = self.landscape.deviation * standard_normal(&mut self.rng);
             #[expect(clippy::cast_possible_truncation, reason = "accuracies have single precision")]
             let fraction = ((self.landscape.worth)(&candidate.architecture) + error).clamp(0.0, 1.0) as f32;
-            Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }
+            Measurement::new(Accuracy::from_fraction(fraction), Some(Seconds(1.0)))
         };
         Ok(candidates.iter().map(measure).collect())
     }

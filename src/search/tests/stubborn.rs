@@ -34,7 +34,7 @@ impl Oracle for Halving {
     fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
         let answer = |_| {
             self.0 /= 2.0;
-            Measurement { validation_accuracy: Accuracy::from_fraction(self.0), training_time: Some(Seconds(1.0)) }
+            Measurement::new(Accuracy::from_fraction(self.0), Some(Seconds(1.0)))
         };
         Ok(candidates.iter().map(answer).collect())
     }
@@ -77,7 +77,7 @@ impl Oracle for LuckyOnce {
             let is_lucky = candidate.architecture.vertices() == 2 && std::mem::take(&mut self.0);
             let usual = if candidate.architecture.vertices() == 3 { 0.75 } else { 0.5 };
             let fraction = if is_lucky { 0.875 } else { usual };
-            Measurement { validation_accuracy: Accuracy::from_fraction(fraction), training_time: Some(Seconds(1.0)) }
+            Measurement::new(Accuracy::from_fraction(fraction), Some(Seconds(1.0)))
         };
         Ok(candidates.iter().map(&mut answer).collect())
     }

@@ -120,7 +120,7 @@ impl Table {
             #[expect(clippy::cast_possible_truncation, reason = "accuracies are single precision")]
             let accuracy = answer.end.validation_accuracy.and_then(|mean| Accuracy::from_fraction(mean.value as f32));
             let training_time = answer.end.training_time.map(|mean| Seconds(mean.value));
-            Some((answer.cell, Measurement { validation_accuracy: accuracy, training_time }))
+            Some((answer.cell, Measurement::new(accuracy, training_time)))
         };
         Ok((0..self.len()).into_par_iter().filter_map(measured).collect())
     }

@@ -13,7 +13,8 @@ use self::proto::{
 };
 use super::{Error, SavedModel};
 use crate::dataset::ImageShape;
-use crate::engine::Array;
+use crate::dataset::Normalisation;
+use crate::engine::{Array, State};
 use crate::file::replace;
 use crate::network::{Input, Operator, Plan, Step};
 
@@ -27,6 +28,8 @@ const MOST_BYTES: usize = i32::MAX as usize;
 const PIXELS: &str = "pixels";
 const IMAGES: &str = "images";
 const LOGITS: &str = "logits";
+/// Of a network that was not trained: it does not change what it costs.
+const UNTRAINED_EPSILON: f64 = 1e-5;
 
 impl SavedModel {
     /// Writes the model as ONNX, whole or not at all.
@@ -52,8 +55,7 @@ impl SavedModel {
 
     /// The bytes of the file.
     fn to_onnx(&self) -> Vec<u8> {
-        let (image, card) = (self.plan().skeleton().image, self.card());
-        let classes = self.plan().skeleton().classes;
+        let card = self.card();
         let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
         let model = ModelProto {
             ir_version: IR_VERSION,
@@ -62,9 +64,8 @@ impl SavedModel {
             doc_string: format!("{} trained for {} epochs on {}", card.cell, card.epochs, card.dataset),
             graph: Some(GraphProto {
                 name: card.cell.hash().to_string(),
-                input: vec![value(PIXELS, &[image.channels, image.height, image.width])],
-                output: vec![value(LOGITS, &[classes])],
-                ..Writer::new(self).graph()
+                ..Writer::new(self.plan(), self.protocol().update.batch_norm_epsilon)
+                    .graph(self.state(), Some(self.normalisation()))
             }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
             metadata_props: vec![
@@ -81,10 +82,20 @@ impl SavedModel {
     }
 }
 
+/// Returns the bytes of a network that was not trained as ONNX, for what depends on its form alone, such as its speed: input `images`, as
+/// the network sees them, output `logits`.
+#[must_use]
+pub fn untrained_onnx(plan: &Plan, state: &State) -> Vec<u8> {
+    let graph = GraphProto { name: "network".to_owned(), ..Writer::new(plan, UNTRAINED_EPSILON).graph(state, None) };
+    let opset_import = vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }];
+    ModelProto { ir_version: IR_VERSION, graph: Some(graph), opset_import, ..ModelProto::default() }.encode_to_vec()
+}
+
 /// Appends the nodes of a plan.
 struct Writer<'a> {
     plan: &'a Plan,
-    model: &'a SavedModel,
+    /// What is added to the variance in batch normalisation.
+    epsilon: f64,
     nodes: Vec<NodeProto>,
     tensors: Vec<TensorProto>,
     /// The name of each buffer of the plan: 0 is the images, `i + 1` what step `i` writes.
@@ -92,25 +103,34 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(model: &'a SavedModel) -> Self {
-        Self { plan: model.plan(), model, nodes: Vec::new(), tensors: Vec::new(), buffers: vec![IMAGES.to_owned()] }
+    fn new(plan: &'a Plan, epsilon: f64) -> Self {
+        Self { plan, epsilon, nodes: Vec::new(), tensors: Vec::new(), buffers: vec![IMAGES.to_owned()] }
     }
 
-    fn graph(mut self) -> GraphProto {
-        self.tensors.extend(self.model.state().arrays().map(tensor));
-        self.normalise();
+    fn graph(mut self, state: &State, normalisation: Option<&Normalisation>) -> GraphProto {
+        self.tensors.extend(state.arrays().map(tensor));
+        if let Some(normalisation) = normalisation {
+            self.normalise(normalisation);
+        }
+        let image = self.plan.skeleton().image;
+        let input = if normalisation.is_some() { PIXELS } else { IMAGES };
         let last = self.plan.steps().len() - 1;
         for (number, step) in self.plan.steps().iter().enumerate() {
             let output = if number == last { LOGITS.to_owned() } else { step.name.clone() };
             self.step(step, &output);
             self.buffers.push(output);
         }
-        GraphProto { node: self.nodes, initializer: self.tensors, ..GraphProto::default() }
+        GraphProto {
+            node: self.nodes,
+            initializer: self.tensors,
+            input: vec![value(input, &[image.channels, image.height, image.width])],
+            output: vec![value(LOGITS, &[self.plan.skeleton().classes])],
+            ..GraphProto::default()
+        }
     }
 
     /// Makes of pixels what the network sees.
-    fn normalise(&mut self) {
-        let normalisation = self.model.normalisation();
+    fn normalise(&mut self, normalisation: &Normalisation) {
         for (name, values) in [("pixels.mean", normalisation.mean()), ("pixels.deviation", normalisation.deviation())] {
             let array = Array { name: name.to_owned(), shape: vec![values.len(), 1, 1], values: values.to_vec() };
             self.tensors.push(tensor(&array));
@@ -130,7 +150,7 @@ impl<'a> Writer<'a> {
                 self.node("Conv", &[&read[0], &own("kernel")], &convolved, attributes);
                 let inputs = ["convolved", "scale", "offset", "mean", "variance"].map(own);
                 #[expect(clippy::cast_possible_truncation, reason = "ONNX has it in single precision")]
-                let epsilon = self.model.protocol().update.batch_norm_epsilon as f32;
+                let epsilon = self.epsilon as f32;
                 self.node("BatchNormalization", &inputs, &normalised, vec![number("epsilon", epsilon)]);
                 self.node("Relu", &[&normalised], output, Vec::new());
             }

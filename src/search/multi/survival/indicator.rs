@@ -9,7 +9,7 @@ use crate::search::multi::individual::normalised;
 /// How much worse a point is than another: negative only if it dominates the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Indicator {
+pub enum Indicator {
     /// The least number to subtract from each objective of the one so that it weakly dominates the other.
     AdditiveEpsilon,
     /// The volume that the other dominates and the one does not; if the one dominates, minus the difference of the volumes.

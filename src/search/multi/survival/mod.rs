@@ -6,7 +6,8 @@ mod rank_and_crowding;
 mod reference_directions;
 
 pub(crate) use grid_archive::GridArchive;
-pub(crate) use indicator::{Fitness, Indicator, IndicatorSettings, select_by_indicator};
+pub use indicator::Indicator;
+pub(crate) use indicator::{Fitness, IndicatorSettings, select_by_indicator};
 pub(crate) use rank_and_crowding::{Standing, select_by_rank_and_crowding, standings};
 pub(crate) use reference_directions::{ReferenceDirections, even_directions};
 

@@ -2,13 +2,20 @@
 //!
 //! A new objective is one constant and its line in [`OBJECTIVES`].
 
+mod goals;
+mod limit;
+
+pub use goals::{Goals, Scale, Worth};
+pub use limit::Limit;
+
 use std::cell::OnceCell;
-use std::fmt;
-use std::str::FromStr;
+
+use rustc_hash::FxHashMap;
 
 use crate::network::{self, Cost, Plan, Skeleton};
 use crate::oracle::Measurement;
 use crate::space::{Architecture, Operator};
+use crate::unit::Seconds;
 
 /// What is known of an architecture before it is trained.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub struct Context<'a> {
     pub architecture: &'a Architecture,
     /// What its network costs.
     pub cost: Cost,
+    /// How long a forward pass takes, if that was measured.
+    pub latency: Option<Latency>,
     skeleton: &'a Skeleton,
     plan: OnceCell<Plan>,
 }
@@ -29,7 +38,7 @@ impl<'a> Context<'a> {
     /// As [`Plan::compile`].
     pub fn new(architecture: &'a Architecture, skeleton: &'a Skeleton) -> Result<Self, network::Error> {
         let cost = network::cost(architecture, skeleton)?;
-        Ok(Self { architecture, cost, skeleton, plan: OnceCell::new() })
+        Ok(Self { architecture, cost, latency: None, skeleton, plan: OnceCell::new() })
     }
 
     /// Returns the plan of the network, compiled the first time.
@@ -41,6 +50,18 @@ impl<'a> Context<'a> {
         self.plan.get_or_init(|| Plan::compile(self.architecture, self.skeleton).expect("its cost was counted"))
     }
 }
+
+/// How long a forward pass takes on some device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latency {
+    /// Of one image.
+    pub one: Seconds,
+    /// Of a batch, for each of its images.
+    pub in_batch: Seconds,
+}
+
+/// Latencies of architectures, by their fingerprints.
+pub type Latencies = FxHashMap<u64, Latency>;
 
 /// Whether less or more is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +79,8 @@ pub enum Source {
     Measured(fn(&Measurement) -> Option<f64>),
     /// It follows from the architecture and the skeleton.
     Exact(fn(&Context<'_>) -> f64),
+    /// It was measured on a device, once for all; `None` where it is not known.
+    OnDevice(fn(&Context<'_>) -> Option<f64>),
 }
 
 /// Something to minimise or maximise.
@@ -79,9 +102,16 @@ impl Objective {
     /// Returns the value, in its unit; `None` if the measurement does not give it.
     #[must_use]
     pub fn value(&self, context: &Context<'_>, measurement: &Measurement) -> Option<f64> {
+        if let Source::Measured(value) = self.source { value(measurement) } else { self.before_training(context) }
+    }
+
+    /// Returns the value, in its unit, as far as it is known before a training.
+    #[must_use]
+    pub fn before_training(&self, context: &Context<'_>) -> Option<f64> {
         match self.source {
-            Source::Measured(value) => value(measurement),
+            Source::Measured(_) => None,
             Source::Exact(value) => Some(value(context)),
+            Source::OnDevice(value) => value(context),
         }
     }
 
@@ -97,6 +127,7 @@ impl Objective {
 
 /// The name of the default objective.
 pub const ERROR: &str = "error";
+const WEIGHT_SPARSITY: &str = "weight-sparsity";
 
 /// Every objective.
 pub const OBJECTIVES: &[Objective] = &[
@@ -151,6 +182,28 @@ pub const OBJECTIVES: &[Objective] = &[
         unit: "joules",
         direction: Direction::Minimise,
         source: Source::Exact(|context| energy(context.plan())),
+    },
+    Objective {
+        name: WEIGHT_SPARSITY,
+        about: "the share of the weights of kernels and of the dense step that end nearer to zero than a tenth of the root mean square of \
+                their array; only a search that trains (`--on train`) knows it",
+        unit: "fraction",
+        direction: Direction::Maximise,
+        source: Source::Measured(|measurement| measurement.weight_sparsity.map(f64::from)),
+    },
+    Objective {
+        name: "latency",
+        about: "a forward pass of one image on a device, as `nasbench latency` measured it",
+        unit: "seconds",
+        direction: Direction::Minimise,
+        source: Source::OnDevice(|context| context.latency.map(|latency| latency.one.0)),
+    },
+    Objective {
+        name: "batch-latency",
+        about: "a forward pass of a batch on a device, for each of its images, as `nasbench latency` measured it",
+        unit: "seconds",
+        direction: Direction::Minimise,
+        source: Source::OnDevice(|context| context.latency.map(|latency| latency.in_batch.0)),
     },
 ];
 
@@ -218,11 +271,18 @@ pub enum Error {
         /// The objective.
         name: &'static str,
     },
-    /// A measurement lacks the value of an objective.
-    #[error("no value of `{objective}` is known of `{architecture}`")]
+    /// The value of an objective is not known.
+    #[error(
+        "no value of `{}` is known of `{architecture}`{}", objective.name,
+        match objective.source {
+            Source::OnDevice(_) => "\nhint: `nasbench latency` measures it",
+            _ if objective.name == WEIGHT_SPARSITY => "\nhint: a search with `--on train` measures it",
+            _ => "",
+        }
+    )]
     NoValue {
         /// The objective.
-        objective: &'static str,
+        objective: &'static Objective,
         /// The architecture.
         architecture: Architecture,
     },
@@ -246,175 +306,6 @@ pub fn find(name: &str) -> Result<&'static Objective, Error> {
     OBJECTIVES.iter().find(|objective| objective.name == name).ok_or_else(|| Error::Unknown { name: name.to_owned() })
 }
 
-/// A limit on an objective, as in `parameters<=5000`.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// What is limited.
-    pub objective: &'static Objective,
-    /// Whether the bound is the most that is allowed, or the least.
-    pub is_most: bool,
-    /// The bound, in the unit of the objective.
-    pub bound: f64,
-}
-
-impl Limit {
-    /// Returns by how much a value breaks the limit, as a part of the bound; 0 if it keeps it.
-    ///
-    /// Parts of the bounds, so that limits in different units can be added up. A bound of 0 counts as 1.
-    #[must_use]
-    pub fn violation(&self, value: f64) -> f64 {
-        let beyond = if self.is_most { value - self.bound } else { self.bound - value };
-        let size = if self.bound == 0.0 { 1.0 } else { self.bound.abs() };
-        beyond.max(0.0) / size
-    }
-}
-
-impl FromStr for Limit {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Limit { found: text.to_owned() };
-        let (name, is_most, bound) = match (text.split_once("<="), text.split_once(">=")) {
-            (Some((name, bound)), _) => (name, true, bound),
-            (_, Some((name, bound))) => (name, false, bound),
-            _ => return Err(wrong()),
-        };
-        let bound: f64 = bound.trim().parse().map_err(|_| wrong())?;
-        if !bound.is_finite() {
-            return Err(wrong());
-        }
-        Ok(Self { objective: find(name.trim())?, is_most, bound })
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.objective.name, if self.is_most { "<=" } else { ">=" }, self.bound)
-    }
-}
-
-/// What a search is to reach: objectives, the first of which is what a search for one minimises, and limits.
-#[derive(Clone, Debug)]
-pub struct Goals {
-    /// The objectives, each once.
-    objectives: Vec<&'static Objective>,
-    /// The limits.
-    limits: Vec<Limit>,
-    /// What makes networks of architectures.
-    skeleton: Skeleton,
-    /// The scale of hypervolumes; that of the exact front if there is none.
-    scale: Option<Scale>,
-}
-
-/// The scale of hypervolumes: values as they are minimised.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scale {
-    /// The values that become 0.
-    pub ideal: Vec<f64>,
-    /// The values that become 1.
-    pub nadir: Vec<f64>,
-    /// The reference point in each objective, on this scale.
-    pub reference: f64,
-}
-
-/// The lowest error alone, without a limit.
-impl Default for Goals {
-    fn default() -> Self {
-        Self { objectives: vec![&OBJECTIVES[0]], limits: Vec::new(), skeleton: Skeleton::nas_bench_101(), scale: None }
-    }
-}
-
-/// What a candidate is worth.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Worth {
-    /// A value of each objective, all of them to be minimised.
-    pub values: Vec<f64>,
-    /// The sum of the violations of the limits; 0 if all are kept.
-    pub violation: f64,
-}
-
-impl Goals {
-    /// Takes objectives and limits for the networks of a skeleton.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::None`] without an objective, [`Error::Twice`] for one that is there twice.
-    pub fn new(objectives: Vec<&'static Objective>, limits: Vec<Limit>, skeleton: Skeleton) -> Result<Self, Error> {
-        if objectives.is_empty() {
-            return Err(Error::None);
-        }
-        for (place, objective) in objectives.iter().enumerate() {
-            if objectives[..place].iter().any(|other| other.name == objective.name) {
-                return Err(Error::Twice { name: objective.name });
-            }
-        }
-        Ok(Self { objectives, limits, skeleton, scale: None })
-    }
-
-    /// Sets the scale of hypervolumes.
-    #[must_use]
-    pub fn with_scale(self, scale: Scale) -> Self {
-        Self { scale: Some(scale), ..self }
-    }
-
-    /// Returns the scale of hypervolumes, if it is given.
-    #[must_use]
-    pub const fn scale(&self) -> Option<&Scale> {
-        self.scale.as_ref()
-    }
-
-    /// Returns the objectives.
-    #[must_use]
-    pub fn objectives(&self) -> &[&'static Objective] {
-        &self.objectives
-    }
-
-    /// Returns the limits.
-    #[must_use]
-    pub fn limits(&self) -> &[Limit] {
-        &self.limits
-    }
-
-    /// Returns what makes networks of architectures.
-    #[must_use]
-    pub const fn skeleton(&self) -> &Skeleton {
-        &self.skeleton
-    }
-
-    /// Returns what an architecture is worth.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Network`] if it makes no network, [`Error::NoValue`] if the measurement lacks a value.
-    pub fn worth(&self, architecture: &Architecture, measurement: &Measurement) -> Result<Worth, Error> {
-        let context = Context::new(architecture, &self.skeleton)?;
-        let value = |objective: &'static Objective| {
-            let value = objective.value(&context, measurement);
-            value.ok_or(Error::NoValue { objective: objective.name, architecture: *architecture })
-        };
-        let values = self.objectives.iter().map(|objective| Ok(objective.minimised(value(objective)?)));
-        let values = values.collect::<Result<_, Error>>()?;
-        let violations = self.limits.iter().map(|limit| Ok(limit.violation(value(limit.objective)?)));
-        Ok(Worth { values, violation: violations.sum::<Result<_, Error>>()? })
-    }
-
-    /// Whether there is one objective and no limit.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.objectives.len() == 1 && self.limits.is_empty()
-    }
-
-    /// Returns the sum of the violations of the limits alone; 0 if all are kept.
-    ///
-    /// # Errors
-    ///
-    /// As [`worth`](Self::worth).
-    pub fn violation(&self, architecture: &Architecture, measurement: &Measurement) -> Result<f64, Error> {
-        // Most searches have no limits, and need no cost counted.
-        if self.limits.is_empty() { Ok(0.0) } else { Ok(self.worth(architecture, measurement)?.violation) }
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "whole numbers and their halves")]
 mod tests {
@@ -427,8 +318,10 @@ mod tests {
 
     fn values(cell: &Architecture) -> Vec<f64> {
         let (skeleton, accuracy) = (skeleton(), Accuracy::from_fraction(0.75));
-        let measurement = Measurement { validation_accuracy: accuracy, training_time: Some(Seconds(12.0)) };
-        let context = Context::new(cell, &skeleton).unwrap();
+        let measurement = Measurement::new(accuracy, Some(Seconds(12.0)));
+        let latency = Some(Latency { one: Seconds(0.5), in_batch: Seconds(0.25) });
+        let context = Context { latency, ..Context::new(cell, &skeleton).unwrap() };
+        let measurement = Measurement { weight_sparsity: Some(0.5), ..measurement };
         OBJECTIVES.iter().map(|objective| objective.value(&context, &measurement).unwrap()).collect()
     }
 
@@ -439,6 +332,7 @@ mod tests {
         assert_eq!(found[..3], [0.25, 12.0, 882_570.0]);
         // The stem sees 3 pixels; halving maps of strides 1 and 2 adds 1 and 2.
         assert_eq!(found[5], 6.0);
+        assert_eq!(found[7..], [0.5, 0.5, 0.25]);
     }
 
     #[test]
@@ -467,45 +361,10 @@ mod tests {
 
     #[test]
     fn a_training_that_diverged_has_the_whole_error_and_an_unknown_time_is_none() {
-        let measurement = Measurement { validation_accuracy: None, training_time: None };
+        let measurement = Measurement::new(None, None);
         let (skeleton, identity) = (skeleton(), Architecture::from_texts("0100", "input,output").unwrap());
         let context = Context::new(&identity, &skeleton).unwrap();
         let value = |name| find(name).unwrap().value(&context, &measurement);
         assert_eq!((value("error"), value("training-time")), (Some(1.0), None));
-    }
-
-    #[test]
-    fn goals_give_values_to_minimise_and_add_up_violations() {
-        let objectives = ["error", "receptive-field"].map(|name| find(name).unwrap());
-        let limits = ["parameters<=441285", "training-time<=8"].map(|limit| limit.parse().unwrap());
-        let goals = Goals::new(objectives.into(), limits.into(), skeleton()).unwrap();
-        let identity = Architecture::from_texts("0100", "input,output").unwrap();
-        let measured = |seconds: Option<f64>| Measurement {
-            validation_accuracy: Accuracy::from_fraction(0.75),
-            training_time: seconds.map(Seconds),
-        };
-        let worth = goals.worth(&identity, &measured(Some(12.0))).unwrap();
-        assert_eq!(worth, Worth { values: vec![0.25, -6.0], violation: 1.5 });
-        let message = goals.worth(&identity, &measured(None)).unwrap_err().to_string();
-        assert_eq!(message, "no value of `training-time` is known of `0-1`");
-        assert_eq!(Goals::default().violation(&identity, &measured(None)).unwrap(), 0.0);
-        let message = Goals::new(vec![&OBJECTIVES[0]; 2], Vec::new(), skeleton()).unwrap_err().to_string();
-        assert_eq!(message, "the objective `error` is there twice, expected each once");
-        assert!(matches!(Goals::new(Vec::new(), Vec::new(), skeleton()), Err(Error::None)));
-    }
-
-    #[test]
-    fn limits_are_read_and_tell_how_much_they_are_broken() {
-        let limit: Limit = "parameters <= 5e3".parse().unwrap();
-        assert_eq!(limit.to_string(), "parameters<=5000");
-        assert_eq!([4_000.0, 5_000.0, 7_500.0].map(|value| limit.violation(value)), [0.0, 0.0, 0.5]);
-        let limit: Limit = "receptive-field>=20".parse().unwrap();
-        assert_eq!([25.0, 15.0].map(|value| limit.violation(value)), [0.0, 0.25]);
-        for wrong in ["parameters", "parameters<5", "parameters<=many", "flops<=inf"] {
-            let message = wrong.parse::<Limit>().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("`{wrong}` is no limit, expected an objective")), "{message}");
-        }
-        let message = "size<=3".parse::<Limit>().unwrap_err().to_string();
-        assert!(message.starts_with("unknown objective `size` (known: error, training-time, parameters,"), "{message}");
     }
 }
