@@ -36,6 +36,14 @@ pub enum Error {
         /// The type it has, or `no such column`.
         found: String,
     },
+    /// No column has this name.
+    #[error("unknown column `{column}` (known: {})", known.join(", "))]
+    NoColumn {
+        /// The name.
+        column: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
     /// A file holds a column of another version, which would be lost if it were written anew.
     #[error("`{}` has a column `{column}` that this version does not know", file.display())]
     StrangeColumn {

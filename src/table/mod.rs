@@ -3,6 +3,7 @@
 //! A [`Benchmark`] is a folder with `benchmark.toml` and Parquet files. One row, a [`Record`], is one trained model. A new
 //! column is one field of [`Record`] and one entry of the list in `column.rs`. Every Parquet file of ours is written here.
 
+mod batches;
 mod benchmark;
 mod budgets;
 mod check;

@@ -1,0 +1,261 @@
+//! Benchmarks: look-ups, tables, SQL, fronts.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use nasbench::compare::ExactFront;
+use nasbench::interchange::{official, sql};
+use nasbench::objective::{self, Goals};
+use nasbench::space::{self, HashPrefix, ModuleHash, prefix};
+use nasbench::table::{self, Answer, Part, Repeat, SHIPPED, Stop, Table};
+use nasbench::unit::{Epochs, Seed};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use crate::arrow_stream::Arrow;
+use crate::cell::{Cell, given};
+use crate::error::{Kind, Raise as _, raised, said};
+
+/// A benchmark: recorded trainings of cells. It is read when it is first asked, and not again: rows that are recorded later are seen by
+/// one that is opened later.
+#[pyclass(module = "nasbench", frozen)]
+pub(crate) struct Benchmark {
+    pub(crate) benchmark: table::Benchmark,
+    table: OnceLock<Arc<Table>>,
+}
+
+impl Benchmark {
+    pub(crate) fn table_of(&self, py: Python<'_>) -> PyResult<Arc<Table>> {
+        if let Some(table) = self.table.get() {
+            return Ok(Arc::clone(table));
+        }
+        let read = py.detach(|| self.benchmark.table()).raise(Kind::Benchmark)?;
+        Ok(Arc::clone(self.table.get_or_init(|| Arc::new(read))))
+    }
+
+    /// The index of a cell in the table: of a hash, its first digits, or what is a cell.
+    fn index(&self, table: &Table, cell: &Bound<'_, PyAny>) -> PyResult<usize> {
+        if let Ok(text) = cell.cast::<PyString>() {
+            let prefix: HashPrefix = text.to_str()?.parse().map_err(|error: prefix::Error| raised(Kind::Cell, &error))?;
+            let hash: ModuleHash = prefix.find(table.hashes().iter().copied(), "recorded").raise(Kind::NotRecorded)?;
+            let missing = || table::Error::NotRecorded { hash, epochs: None };
+            return table.index_of_hash(hash).ok_or_else(missing).raise(Kind::NotRecorded);
+        }
+        let cell = given(cell, &space::Space::nas_bench_101())?;
+        let missing = || table::Error::NotRecorded { hash: cell.hash(), epochs: None };
+        table.index_of(&cell).ok_or_else(missing).raise(Kind::NotRecorded)
+    }
+}
+
+/// Opens the folder of a benchmark, or the bundled one.
+#[pyfunction]
+#[pyo3(signature = (path=None))]
+pub(crate) fn open(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Benchmark> {
+    let is_bundled = |path: &PathBuf| [SHIPPED, "bundled"].iter().any(|name| path.as_os_str() == *name) && !path.exists();
+    let opened = py.detach(|| match path.filter(|path| !is_bundled(path)) {
+        Some(path) => table::Benchmark::open(path),
+        None => table::Benchmark::shipped(),
+    });
+    Ok(Benchmark { benchmark: opened.raise(Kind::Benchmark)?, table: OnceLock::new() })
+}
+
+/// Imports an official file into a new folder. `progress` is called with the bytes that are read and those of the file.
+#[pyfunction]
+#[pyo3(signature = (file, out, progress=None))]
+pub(crate) fn import_official(py: Python<'_>, file: PathBuf, out: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<()> {
+    let mut last = 0;
+    let mut told = |_, done: u64, all: u64| {
+        // A call of Python for each percent.
+        if let Some(progress) = progress.as_ref().filter(|_| done >= last + all / 100) {
+            last = done;
+            let _ = Python::attach(|py| progress.call1(py, (done, all)));
+        }
+    };
+    py.detach(|| official::import(&[file], &out, false, &mut told)).raise(Kind::Benchmark)?;
+    Ok(())
+}
+
+#[pymethods]
+impl Benchmark {
+    /// The folder.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.benchmark.folder().to_owned()
+    }
+
+    /// What makes the records comparable with those of another benchmark, as 64 hex digits.
+    #[getter]
+    fn identity(&self) -> String {
+        self.benchmark.identity().to_string()
+    }
+
+    /// The budgets in epochs, ascending.
+    #[getter]
+    fn epochs(&self, py: Python<'_>) -> PyResult<Vec<u16>> {
+        Ok(self.table_of(py)?.budgets().iter().map(|epochs| epochs.0).collect())
+    }
+
+    /// The recorded cells.
+    fn cells(&self, py: Python<'_>) -> PyResult<Vec<Cell>> {
+        Ok(self.table_of(py)?.cells().iter().map(|cell| Cell(*cell)).collect())
+    }
+
+    /// The hashes of the recorded cells.
+    fn hashes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.table_of(py)?.hashes().iter().map(ToString::to_string).collect())
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.table_of(py)?.len())
+    }
+
+    fn __contains__(&self, py: Python<'_>, cell: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.index(&*self.table_of(py)?, cell).is_ok())
+    }
+
+    /// Looks up what a cell reached, under the names of the official program. `repeat` is "mean", "random" (with `seed` always the same
+    /// one), "all" for a list, or a number; without `epochs` it is the largest budget.
+    #[pyo3(signature = (cell, epochs=None, repeat=None, stop_halfway=false, seed=0))]
+    fn query<'py>(
+        &self,
+        py: Python<'py>,
+        cell: &Bound<'py, PyAny>,
+        epochs: Option<u16>,
+        repeat: Option<&Bound<'py, PyAny>>,
+        stop_halfway: bool,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table_of(py)?;
+        let epochs = epochs.map(Epochs).or_else(|| table.budgets().last().copied()).unwrap_or_default();
+        table.check_budget(epochs).raise(Kind::NotRecorded)?;
+        let index = self.index(&table, cell)?;
+        let stop = if stop_halfway { Stop::Halfway } else { Stop::Final };
+        let word = repeat.map(|repeat| repeat.extract::<String>());
+        let answer = |repeat| table.answer(index, epochs, repeat).raise(Kind::NotRecorded);
+        match (repeat, word) {
+            (None, _) => Ok(official_dict(py, &answer(Repeat::Mean)?, stop)?.into_any()),
+            (_, Some(Ok(word))) => match word.as_str() {
+                "mean" => Ok(official_dict(py, &answer(Repeat::Mean)?, stop)?.into_any()),
+                "random" => Ok(official_dict(py, &answer(Repeat::Drawn(Seed(seed)))?, stop)?.into_any()),
+                "all" => {
+                    let all = PyList::empty(py);
+                    for row in table.repeats(index, epochs) {
+                        all.append(official_dict(py, &answer(Repeat::One(row.repeat()))?, stop)?)?;
+                    }
+                    Ok(all.into_any())
+                }
+                _ => Err(PyValueError::new_err(format!("repeat is '{word}', expected 'mean', 'random', 'all' or a number"))),
+            },
+            (Some(number), _) => Ok(official_dict(py, &answer(Repeat::One(number.extract()?))?, stop)?.into_any()),
+        }
+    }
+
+    /// All that is recorded of a cell, as the official program gives it: fixed and computed statistics.
+    fn _metrics<'py>(&self, py: Python<'py>, cell: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+        let table = self.table_of(py)?;
+        let index = self.index(&table, cell)?;
+        let computed = PyDict::new(py);
+        let mut fixed = None;
+        for epochs in table.budgets() {
+            let repeats = PyList::empty(py);
+            for row in table.repeats(index, *epochs) {
+                let answer = table.answer(index, *epochs, Repeat::One(row.repeat())).raise(Kind::NotRecorded)?;
+                let one = PyDict::new(py);
+                for stop in [Stop::Halfway, Stop::Final] {
+                    let official = answer.official(stop);
+                    let name = |what: &str| format!("{}_{what}", stop.name());
+                    one.set_item(name("training_time"), official.training_time.map(|time| time.0))?;
+                    one.set_item(name("train_accuracy"), official.train_accuracy.map(|value| value.decimal()))?;
+                    one.set_item(name("validation_accuracy"), official.validation_accuracy.map(|value| value.decimal()))?;
+                    one.set_item(name("test_accuracy"), official.test_accuracy.map(|value| value.decimal()))?;
+                }
+                repeats.append(one)?;
+                fixed.get_or_insert(answer);
+            }
+            computed.set_item(epochs.0, repeats)?;
+        }
+        let answer = fixed.ok_or_else(|| said(Kind::NotRecorded, "nothing is recorded of the cell".to_owned()))?;
+        let official = answer.official(Stop::Final);
+        let fixed = PyDict::new(py);
+        fixed.set_item("module_adjacency", official.module_adjacency)?;
+        fixed.set_item("module_operations", official.module_operations)?;
+        fixed.set_item("trainable_parameters", official.trainable_parameters.0)?;
+        Ok((fixed, computed))
+    }
+
+    /// All rows, or some columns of them, as an Arrow table.
+    #[pyo3(signature = (columns=None))]
+    fn table(&self, py: Python<'_>, columns: Option<Vec<String>>) -> PyResult<Arrow> {
+        let names: Option<Vec<&str>> = columns.as_ref().map(|names| names.iter().map(String::as_str).collect());
+        let read = py.detach(|| self.benchmark.batches(Part::Recorded, names.as_deref()));
+        let (schema, batches) = read.raise(Kind::Benchmark)?;
+        Ok(Arrow { schema, batches })
+    }
+
+    /// Answers a query in SQL over the tables `records` and `verified`: a list of dicts.
+    fn sql<'py>(&self, py: Python<'py>, query: &str) -> PyResult<Bound<'py, PyAny>> {
+        let frame = py.detach(|| sql::query(&self.benchmark, query)).raise(Kind::Benchmark)?;
+        let rows: Vec<_> = frame.rows.into_iter().map(|row| frame.columns.iter().cloned().zip(row).collect::<serde_json::Map<_, _>>()).collect();
+        python_of(py, &serde_json::json!(rows))
+    }
+
+    /// Describes the benchmark: ranges, correlations, noise, and where the numbers come from.
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let summary = py.detach(|| self.benchmark.summary()).raise(Kind::Benchmark)?;
+        python_of(py, &serde_json::to_value(&summary).map_err(|error| said(Kind::Benchmark, error.to_string()))?)
+    }
+
+    /// The exact Pareto front of objectives: pairs of a cell and its values.
+    #[pyo3(signature = (objectives, limits=Vec::new(), epochs=None))]
+    fn front<'py>(
+        &self,
+        py: Python<'py>,
+        objectives: Vec<String>,
+        limits: Vec<String>,
+        epochs: Option<u16>,
+    ) -> PyResult<Vec<(Cell, Bound<'py, PyDict>)>> {
+        let table = self.table_of(py)?;
+        let goals = goals(&objectives, &limits, self.benchmark.skeleton().raise(Kind::Benchmark)?)?;
+        let epochs = epochs.map(Epochs).or_else(|| table.budgets().last().copied()).unwrap_or_default();
+        let measured = table.measurements(epochs).raise(Kind::NotRecorded)?;
+        let front = py.detach(|| ExactFront::new(&measured, goals)).raise(Kind::Search)?;
+        let one = |(cell, values): &(space::Cell, Vec<f64>)| {
+            let named = PyDict::new(py);
+            for (objective, value) in front.goals.objectives().iter().zip(values) {
+                named.set_item(objective.name, objective.minimised(*value))?;
+            }
+            Ok((Cell(*cell), named))
+        };
+        front.cells.iter().map(one).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("nasbench.open('{}')", self.benchmark.folder().display())
+    }
+}
+
+/// Objectives and limits by their names.
+pub(crate) fn goals(objectives: &[String], limits: &[String], skeleton: nasbench::network::Skeleton) -> PyResult<Goals> {
+    let objectives = objectives.iter().map(|name| objective::find(name)).collect::<Result<Vec<_>, _>>().raise(Kind::Search)?;
+    let limits = limits.iter().map(|limit| limit.parse()).collect::<Result<Vec<_>, objective::Error>>().raise(Kind::Search)?;
+    Goals::new(objectives, limits, skeleton).raise(Kind::Search)
+}
+
+fn official_dict<'py>(py: Python<'py>, answer: &Answer, stop: Stop) -> PyResult<Bound<'py, PyDict>> {
+    let official = answer.official(stop);
+    let answered = PyDict::new(py);
+    answered.set_item("module_adjacency", official.module_adjacency)?;
+    answered.set_item("module_operations", official.module_operations)?;
+    answered.set_item("trainable_parameters", official.trainable_parameters.0)?;
+    answered.set_item("training_time", official.training_time.map(|time| time.0))?;
+    answered.set_item("train_accuracy", official.train_accuracy.map(|value| value.decimal()))?;
+    answered.set_item("validation_accuracy", official.validation_accuracy.map(|value| value.decimal()))?;
+    answered.set_item("test_accuracy", official.test_accuracy.map(|value| value.decimal()))?;
+    Ok(answered)
+}
+
+/// A JSON value as Python's own.
+pub(crate) fn python_of<'py>(py: Python<'py>, value: &serde_json::Value) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.getattr("loads")?.call1((value.to_string(),))
+}
