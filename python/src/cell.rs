@@ -1,11 +1,14 @@
 //! Cells.
 
+use std::path::PathBuf;
+
 use nasbench::network::{Plan, Skeleton};
 use nasbench::space::{self, INPUT, OUTPUT, Operation, RawGraph};
 use nasbench::surrogate::Features;
+use nasbench::train::SavedModel;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::error::{Kind, Raise as _, said};
 use crate::space::Space;
@@ -99,18 +102,13 @@ impl Cell {
     /// The steps of its network, as `nasbench.torch` reads them.
     #[pyo3(signature = (**network))]
     fn _plan<'py>(&self, py: Python<'py>, network: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyList>> {
-        let plan = Plan::compile(&self.0, &skeleton(network)?).raise(Kind::Cell)?;
-        let steps = PyList::empty(py);
-        for step in plan.steps() {
-            let one = PyDict::new(py);
-            one.set_item("name", &step.name)?;
-            one.set_item("operator", format!("{:?}", step.operator))?;
-            one.set_item("inputs", step.inputs.iter().map(|input| (input.buffer, input.channels)).collect::<Vec<_>>())?;
-            one.set_item("channels", step.output.channels)?;
-            one.set_item("parameters", step.parameters())?;
-            steps.append(one)?;
-        }
-        Ok(steps)
+        steps(py, &Plan::compile(&self.0, &skeleton(network)?).raise(Kind::Cell)?)
+    }
+
+    /// The network as a `torch.nn.Module`; `nasbench.torch` has more.
+    #[pyo3(signature = (**network))]
+    fn to_torch<'py>(slf: &Bound<'py, Self>, network: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("nasbench.torch")?.getattr("network")?.call((slf,), network)
     }
 
     /// A drawing, for notebooks.
@@ -127,6 +125,40 @@ impl Cell {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Vec<Vec<u8>>, Vec<&'static str>))> {
         Ok((py.import("nasbench")?.getattr("Cell")?, (self.matrix(), self.ops())))
     }
+}
+
+/// The steps of a plan, for `nasbench.torch`.
+fn steps<'py>(py: Python<'py>, plan: &Plan) -> PyResult<Bound<'py, PyList>> {
+    let steps = PyList::empty(py);
+    for step in plan.steps() {
+        let one = PyDict::new(py);
+        one.set_item("name", &step.name)?;
+        one.set_item("operator", format!("{:?}", step.operator))?;
+        one.set_item("inputs", step.inputs.iter().map(|input| (input.buffer, input.channels)).collect::<Vec<_>>())?;
+        one.set_item("channels", step.output.channels)?;
+        steps.append(one)?;
+    }
+    Ok(steps)
+}
+
+/// A saved model, for `nasbench.torch`: the steps of its network, the channels of an image, two numbers of batch normalisation, the arrays with
+/// their shapes, and what the file says of it.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "one private function of Python's takes it apart")]
+pub(crate) fn _saved<'py>(
+    py: Python<'py>,
+    file: PathBuf,
+) -> PyResult<(Bound<'py, PyList>, usize, f64, f64, Bound<'py, PyDict>, String)> {
+    let model = SavedModel::read(&file).raise(Kind::Model)?;
+    let arrays = PyDict::new(py);
+    for array in model.state().arrays() {
+        let bytes: Vec<u8> = array.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        arrays.set_item(&array.name, (&array.shape, PyBytes::new(py, &bytes)))?;
+    }
+    let update = &model.protocol().update;
+    let card = serde_json::to_string(model.card()).map_err(|error| said(Kind::Model, error.to_string()))?;
+    let channels = model.plan().skeleton().image.channels;
+    Ok((steps(py, model.plan())?, channels, update.batch_norm_epsilon, update.batch_norm_momentum, arrays, card))
 }
 
 /// Reads a matrix and operations as a graph, which may be no cell.

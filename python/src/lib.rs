@@ -19,7 +19,7 @@ mod _nasbench {
     #[pymodule_export]
     use super::benchmark::{Benchmark, import_official, open};
     #[pymodule_export]
-    use super::cell::Cell;
+    use super::cell::{_saved, Cell};
     #[pymodule_export]
     use super::compare::{Comparison, compare_all};
     #[pymodule_export]
