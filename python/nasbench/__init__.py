@@ -26,12 +26,16 @@ from nasbench._nasbench import (
     algorithms,
     assess,
     compare,
+    datasets,
     fit,
     import_official,
     open,
+    record,
+    run,
     search,
+    train,
 )
-from nasbench.errors import BenchmarkError, CellError, ModelError, NasbenchError, NotRecordedError, SearchError
+from nasbench.errors import BenchmarkError, CellError, ModelError, NasbenchError, NotRecordedError, SearchError, TrainingError
 
 __all__ = [
     "Arrow",
@@ -49,13 +53,18 @@ __all__ = [
     "Searcher",
     "Setup",
     "Space",
+    "TrainingError",
     "Trial",
     "__version__",
     "algorithms",
     "assess",
     "compare",
+    "datasets",
     "fit",
     "import_official",
     "open",
+    "record",
+    "run",
     "search",
+    "train",
 ]

@@ -210,3 +210,39 @@ def compare(
     truth: str = "unseen",
     progress: Callable[[], object] | None = None,
 ) -> Comparison: ...
+def datasets() -> list[dict[str, str]]: ...
+def train(
+    cell: CellLike,
+    epochs: int | None = None,
+    dataset: str = "fashion-14",
+    data_dir: Path | None = None,
+    protocol: str = "quick",
+    seed: int = 0,
+    device: str = "cpu",
+    save: Path | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any]: ...
+def record(
+    path: Path,
+    space: Space | None = None,
+    cells: Iterable[CellLike] | None = None,
+    epochs: Sequence[int] | None = None,
+    repeats: int | None = None,
+    dataset: str = "fashion-14",
+    data_dir: Path | None = None,
+    protocol: str = "quick",
+    seed: int = 0,
+    device: str = "cpu",
+    workers: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Benchmark: ...
+def run(
+    out: Path,
+    max_vertices: int = 4,
+    dataset: str = "fashion-14",
+    data_dir: Path | None = None,
+    protocol: str = "quick",
+    seed: int = 0,
+    device: str = "cpu",
+    workers: int | None = None,
+) -> str: ...

@@ -1,6 +1,6 @@
 """The exceptions of the package."""
 
-__all__ = ["BenchmarkError", "CellError", "ModelError", "NasbenchError", "NotRecordedError", "SearchError"]
+__all__ = ["BenchmarkError", "CellError", "ModelError", "NasbenchError", "NotRecordedError", "SearchError", "TrainingError"]
 
 
 class NasbenchError(Exception):
@@ -25,3 +25,7 @@ class ModelError(NasbenchError):
 
 class SearchError(NasbenchError):
     """A search or a comparison could not be made."""
+
+
+class TrainingError(NasbenchError):
+    """A training could not be made."""

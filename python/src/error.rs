@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Model,
     /// A search or a comparison could not be made.
     Search,
+    /// A training could not be made.
+    Training,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::Benchmark => "BenchmarkError",
             Self::Model => "ModelError",
             Self::Search => "SearchError",
+            Self::Training => "TrainingError",
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod model;
 mod search;
 mod space;
+mod training;
 
 use pyo3::prelude::*;
 
@@ -28,6 +29,8 @@ mod _nasbench {
     use super::search::{History, Searcher, Setup, Trial, algorithms, check_searcher, search_once};
     #[pymodule_export]
     use super::space::Space;
+    #[pymodule_export]
+    use super::training::{datasets, record, run, train};
     use super::{Bound, PyModule, PyModuleMethods as _, PyResult};
 
     #[pymodule_init]
