@@ -30,6 +30,9 @@ const NEIGHBOURS: usize = 3;
 /// The largest number of edges between 7 vertices.
 const MOST_EDGES: usize = 21;
 
+/// The other questions: clap does not look at what an option requires where that conflicts with one of them.
+const OTHERS: [&str; 3] = ["cells", "best", "sql"];
+
 const HELP: &str = "\
 Answers have the key names of the official program: module_adjacency, module_operations, trainable_parameters,
 training_time (seconds), train_accuracy, validation_accuracy and test_accuracy (fractions). Nothing is drawn at random
@@ -86,15 +89,15 @@ pub(super) struct Arguments {
     front: Vec<String>,
 
     /// Limits for `--front`, separated by commas, as in `parameters<=5000,flops<=2e5`.
-    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', requires = "front")]
+    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', requires = "front", conflicts_with_all = OTHERS)]
     limit: Vec<Limit>,
 
     /// How the hypervolume of `--front` is computed.
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", requires = "front")]
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", requires = "front", conflicts_with_all = OTHERS)]
     hypervolume: goals::Hypervolume,
 
     /// File of latencies for `--front`, as `nasbench latency` writes it [default: `latency.parquet` of the benchmark].
-    #[arg(long, value_name = "FILE", requires = "front")]
+    #[arg(long, value_name = "FILE", requires = "front", conflicts_with_all = OTHERS)]
     latency: Option<PathBuf>,
 
     /// A query in SQL instead of cells, over the tables `records` and `verified` (rows of verification), as in
@@ -212,10 +215,12 @@ fn front(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
     rows.print(arguments.format, &mut out)?;
     if arguments.format == Format::Table {
         let (cells, all, volume) = (found.cells.len(), table.len(), found.hypervolume);
+        let error = found.scale().standard_error;
+        let error = error.map_or_else(String::new, |error| format!(" by samples, with a standard error of {error:.4}"));
         writeln!(
             out,
             "\n{cells} of {all} cells at {epochs} epochs. Scaled so that the front reaches from 0 to 1 in each objective, its hypervolume to \
-             {REFERENCE} is {volume:.4}."
+             {REFERENCE} is {volume:.4}{error}."
         )?;
     }
     Ok(())
