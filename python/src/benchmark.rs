@@ -196,7 +196,8 @@ impl Benchmark {
     /// Answers a query in SQL over the tables `records` and `verified`: a list of dicts.
     fn sql<'py>(&self, py: Python<'py>, query: &str) -> PyResult<Bound<'py, PyAny>> {
         let frame = py.detach(|| sql::query(&self.benchmark, query)).raise(Kind::Benchmark)?;
-        let rows: Vec<_> = frame.rows.into_iter().map(|row| frame.columns.iter().cloned().zip(row).collect::<serde_json::Map<_, _>>()).collect();
+        let rows: Vec<_> =
+            frame.rows.into_iter().map(|row| frame.columns.iter().cloned().zip(row).collect::<serde_json::Map<_, _>>()).collect();
         python_of(py, &serde_json::json!(rows))
     }
 

@@ -171,7 +171,8 @@ fn matrix_text(matrix: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(digits) = matrix.cast::<PyString>() {
         return Ok(digits.to_str()?.to_owned());
     }
-    let listed = if matrix.is_instance_of::<PyList>() || !matrix.hasattr("tolist")? { None } else { Some(matrix.call_method0("tolist")?) };
+    let listed =
+        if matrix.is_instance_of::<PyList>() || !matrix.hasattr("tolist")? { None } else { Some(matrix.call_method0("tolist")?) };
     let mut text = String::with_capacity(128);
     text.push('[');
     for row in listed.as_ref().unwrap_or(matrix).try_iter()? {

@@ -32,7 +32,8 @@ impl Comparison {
 
     /// Writes the page with its plots to a file.
     fn write(&self, path: PathBuf) -> PyResult<()> {
-        std::fs::write(&path, &self.page).map_err(|error| said(Kind::Search, format!("could not write `{}`: {error}", path.display())))
+        std::fs::write(&path, &self.page)
+            .map_err(|error| said(Kind::Search, format!("could not write `{}`: {error}", path.display())))
     }
 
     fn _repr_html_(&self) -> &str {
@@ -86,7 +87,8 @@ pub(crate) fn compare_all(
     let costs = if on.benchmark.manifest().seed.is_some() { Costs::compute(&on.benchmark, &table).ok() } else { None };
     let entries: Vec<_> = competitors.iter().map(Competitor::entry).collect();
     let (folder, identity) = (on.benchmark.folder().display().to_string(), on.benchmark.identity().to_string());
-    let task = Task::on_table(&table, (&folder, &identity), epochs.map(Epochs), &entries, judging, costs.as_ref()).raise(Kind::Search)?;
+    let task = Task::on_table(&table, (&folder, &identity), epochs.map(Epochs), &entries, judging, costs.as_ref())
+        .raise(Kind::Search)?;
     let objectives = objectives.unwrap_or_else(|| vec!["error".to_owned()]);
     let goals = goals(&objectives, &limits, on.benchmark.skeleton().raise(Kind::Benchmark)?)?;
     let task = Task { setup: search::Setup { goals, ..task.setup }, ..task };

@@ -67,7 +67,9 @@ pub(crate) fn assess<'py>(
         surrogate::quality::cross_validate(options.surrogate, &rows, &set.hashes, targets, folds, options.seed)
     });
     let measures = quality.raise(Kind::Model)?.measures;
-    let one = |summary: Option<surrogate::quality::Summary>| summary.map(|summary| json!({ "mean": summary.mean, "deviation": summary.standard_deviation }));
+    let one = |summary: Option<surrogate::quality::Summary>| {
+        summary.map(|summary| json!({ "mean": summary.mean, "deviation": summary.standard_deviation }))
+    };
     let named = json!({
         "kendall_tau": one(measures.kendall_tau),
         "spearman": one(measures.spearman),

@@ -146,9 +146,9 @@ impl History {
 /// The algorithms, with their options, defaults and sources.
 #[pyfunction]
 pub(crate) fn algorithms(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let described = ALGORITHMS.iter().map(|entry| {
-        json!({ "name": entry.name, "about": entry.about, "source": entry.source, "options": (entry.defaults)() })
-    });
+    let described = ALGORITHMS
+        .iter()
+        .map(|entry| json!({ "name": entry.name, "about": entry.about, "source": entry.source, "options": (entry.defaults)() }));
     python_of(py, &described.collect())
 }
 
@@ -258,7 +258,8 @@ pub(crate) fn budget(given: &Bound<'_, PyAny>) -> PyResult<Budget> {
     }
     let text: String = given.extract()?;
     let evaluations = text.strip_suffix("evals").and_then(|number| number.parse().ok()).map(Budget::Evaluations);
-    let seconds = || text.strip_suffix('s').and_then(|number| number.parse().ok()).map(|time| Budget::SimulatedTime(Seconds(time)));
+    let seconds =
+        || text.strip_suffix('s').and_then(|number| number.parse().ok()).map(|time| Budget::SimulatedTime(Seconds(time)));
     let wrong = || PyValueError::new_err(format!("the budget is '{text}', expected a number, or as in '200evals' or '3000s'"));
     evaluations.or_else(seconds).ok_or_else(wrong)
 }
@@ -399,7 +400,10 @@ impl Searcher {
     fn tell(&mut self, accuracies: Vec<Option<f32>>, times: Option<Vec<Option<f64>>>) -> PyResult<()> {
         if accuracies.len() > self.asked.len() || times.as_ref().is_some_and(|times| times.len() != accuracies.len()) {
             let (found, asked) = (accuracies.len(), self.asked.len());
-            return Err(said(Kind::Search, format!("{found} accuracies were told of {asked} cells, each with its time if there are times")));
+            return Err(said(
+                Kind::Search,
+                format!("{found} accuracies were told of {asked} cells, each with its time if there are times"),
+            ));
         }
         let mut trials = Vec::with_capacity(accuracies.len());
         for (place, (candidate, accuracy)) in self.asked.iter().zip(&accuracies).enumerate() {

@@ -39,6 +39,7 @@ mod recording;
 mod retrain;
 mod run;
 mod search;
+mod serve;
 mod signals;
 mod space;
 #[cfg_attr(not(feature = "sql"), path = "without_sql.rs")]
@@ -117,6 +118,7 @@ enum Command {
     Assess(assess::Arguments),
     Search(search::Arguments),
     Compare(compare::Arguments),
+    Serve(serve::Arguments),
     Devices(devices::Arguments),
     /// List available algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
@@ -200,6 +202,7 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Predict(predict) => predict::run(predict, &arguments.global),
         Command::Assess(assess) => assess::run(assess, &arguments.global),
         Command::Search(search) => search::run(search, &arguments.global),
+        Command::Serve(serve) => serve::run(serve, &arguments.global),
         Command::Compare(compare) => compare::run(compare, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),

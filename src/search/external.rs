@@ -33,7 +33,7 @@ pub const EXTERNAL: Entry = Entry {
 };
 
 /// The longest line of an answer: more is no answer, but a program that does not stop.
-const MOST_BYTES: u64 = 16 << 20;
+pub(super) const MOST_BYTES: u64 = 16 << 20;
 /// The most bytes of an answer that an error shows.
 const MOST_SHOWN: usize = 200;
 /// How long a program may take to end after its standard input was closed.
@@ -163,44 +163,50 @@ impl External {
         }
         None
     }
+}
 
-    /// What the program must know before the first question.
-    fn beginning(&self, seed: u32) -> Value {
-        let Setup { space, epochs, budgets, goals, pool, .. } = &self.setup;
-        json!({
-            "type": "start",
-            "protocol": PROTOCOL,
-            "seed": seed,
-            "space": {
-                "name": "nas-bench-101",
-                "max_vertices": space.max_vertices(),
-                "max_edges": space.max_edges(),
-                "operations": space.operations().map(Operation::name).collect::<Vec<_>>(),
-            },
-            "cells": pool.as_ref().map(|pool| pool.cells().iter().map(described).collect::<Vec<_>>()),
-            "epochs": epochs,
-            "budgets": budgets,
-            "objectives": goals.objectives().iter().map(|objective| objective.name).collect::<Vec<_>>(),
-            "limits": goals.limits().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    }
+/// What a program must know before the first question.
+pub(super) fn beginning(setup: &Setup, seed: u32) -> Value {
+    let Setup { space, epochs, budgets, goals, pool, .. } = setup;
+    json!({
+        "type": "start",
+        "protocol": PROTOCOL,
+        "seed": seed,
+        "space": {
+            "name": "nas-bench-101",
+            "max_vertices": space.max_vertices(),
+            "max_edges": space.max_edges(),
+            "operations": space.operations().map(Operation::name).collect::<Vec<_>>(),
+        },
+        "cells": pool.as_ref().map(|pool| pool.cells().iter().map(described).collect::<Vec<_>>()),
+        "epochs": epochs,
+        "budgets": budgets,
+        "objectives": goals.objectives().iter().map(|objective| objective.name).collect::<Vec<_>>(),
+        "limits": goals.limits().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
 
-    fn trial(&self, trial: &Trial) -> Result<Value, Error> {
-        let Trial { candidate, measurement, .. } = trial;
-        let mut told = described(&candidate.architecture);
-        told["epochs"] = json!(candidate.epochs);
-        told["validation_accuracy"] = json!(measurement.validation_accuracy.map(Accuracy::decimal));
-        told["training_time"] = json!(measurement.training_time);
-        let goals = &self.setup.goals;
-        if !goals.is_plain() {
-            let worth = goals.worth(&candidate.architecture, measurement)?;
-            let values = goals.objectives().iter().zip(&worth.values);
-            let values = values.map(|(objective, value)| (objective.name.to_owned(), json!(objective.minimised(*value))));
-            told["objectives"] = Value::Object(values.collect());
-            told["violation"] = json!(worth.violation);
-        }
-        Ok(told)
+/// What a program is told of some trials.
+pub(super) fn told(setup: &Setup, trials: &[Trial]) -> Result<Value, Error> {
+    let trials = trials.iter().map(|trial| trial_of(setup, trial)).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!({ "type": "tell", "trials": trials }))
+}
+
+fn trial_of(setup: &Setup, trial: &Trial) -> Result<Value, Error> {
+    let Trial { candidate, measurement, .. } = trial;
+    let mut told = described(&candidate.architecture);
+    told["epochs"] = json!(candidate.epochs);
+    told["validation_accuracy"] = json!(measurement.validation_accuracy.map(Accuracy::decimal));
+    told["training_time"] = json!(measurement.training_time);
+    let goals = &setup.goals;
+    if !goals.is_plain() {
+        let worth = goals.worth(&candidate.architecture, measurement)?;
+        let values = goals.objectives().iter().zip(&worth.values);
+        let values = values.map(|(objective, value)| (objective.name.to_owned(), json!(objective.minimised(*value))));
+        told["objectives"] = Value::Object(values.collect());
+        told["violation"] = json!(worth.violation);
     }
+    Ok(told)
 }
 
 /// Writes lines to a program, from a thread of its own: one that does not read must not stop the search before its time is over.
@@ -241,7 +247,7 @@ fn listen(output: ChildStdout) -> Receiver<Result<Vec<u8>, ExternalError>> {
 }
 
 /// Reads what a program proposes.
-fn candidates(setup: &Setup, answer: &[u8]) -> Result<Vec<Candidate>, ExternalError> {
+pub(super) fn candidates(setup: &Setup, answer: &[u8]) -> Result<Vec<Candidate>, ExternalError> {
     let wrong = |problem: String| ExternalError::Answer { found: shown(answer), problem };
     let Answer { cells } = serde_json::from_slice(answer)
         .map_err(|error| wrong(format!("expected an object with the list `cells`, as in {{\"cells\":[…]}} ({error})")))?;
@@ -287,7 +293,7 @@ fn shown(answer: &[u8]) -> String {
 }
 
 /// An error with its causes.
-fn sentence(error: &dyn std::error::Error) -> String {
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -304,7 +310,7 @@ fn failed(source: ExternalError) -> Error {
 impl Searcher for External {
     fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
         if !self.is_started {
-            self.say(&self.beginning(rng.random()));
+            self.say(&beginning(&self.setup, rng.random()));
             self.is_started = true;
         }
         self.say(&json!({ "type": "ask", "room": room }));
@@ -313,8 +319,7 @@ impl Searcher for External {
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
-        let trials = trials.iter().map(|trial| self.trial(trial)).collect::<Result<Vec<_>, _>>()?;
-        self.say(&json!({ "type": "tell", "trials": trials }));
+        self.say(&told(&self.setup, trials)?);
         Ok(())
     }
 }
@@ -395,12 +400,11 @@ mod tests {
         let goals = ["error", "parameters"].map(|name| find(name).unwrap());
         let goals = Goals::new(goals.into(), vec!["flops<=1".parse().unwrap()], Skeleton::nas_bench_101()).unwrap();
         let setup = Setup { goals, ..setup("cat") };
-        let external = External::new(&setup).unwrap();
         let history = search(&Setup { goals: Goals::default(), ..setup.clone() }, 1);
         assert!(sentence(&history.unwrap_err()).contains("expected an object with the list `cells`"));
         let cell = Cell::from_texts("0100", "input,output").unwrap();
         let trial = Trial::new(Candidate::new(cell, Epochs(12)), Measurement::new(Accuracy::from_fraction(0.75), None));
-        let told = external.trial(&trial).unwrap();
+        let told = trial_of(&setup, &trial).unwrap();
         assert_eq!(told["objectives"], json!({ "error": 0.25, "parameters": 882_570.0 }));
         assert!(told["violation"].as_f64().unwrap() > 0.0);
     }

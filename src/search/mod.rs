@@ -23,6 +23,7 @@ mod returned;
 mod rows;
 mod run;
 mod scalarised;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use rand_chacha::ChaCha8Rng as SearchRng;
 pub use redraws::Redraws;
 pub use returned::Returns;
 pub use run::{Budget, History, run, run_searcher};
+pub use served::serve;
 
 use std::cmp::Reverse;
 

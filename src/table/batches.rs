@@ -37,7 +37,8 @@ impl Benchmark {
             return Ok((schema, batches));
         };
         let reader = Reader::open(file, identity, &schema)?;
-        let of_group = |group: &Group| reader.group(group, group.rows.max(1))?.map(|batch| Ok(batch?.1)).collect::<Result<Vec<_>, _>>();
+        let of_group =
+            |group: &Group| reader.group(group, group.rows.max(1))?.map(|batch| Ok(batch?.1)).collect::<Result<Vec<_>, _>>();
         let groups = reader.groups();
         let batches: Vec<Vec<RecordBatch>> = groups.par_iter().map(of_group).collect::<Result<_, Error>>()?;
         Ok((Arc::clone(reader.columns()), batches.concat()))
