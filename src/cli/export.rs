@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::file::replace;
-use nasbench::interchange::{self, export, official};
-use nasbench::table::Part;
+use nasbench::interchange::{self, description, export, official};
+use nasbench::table::{Benchmark, Part};
 
 use super::outputs::check_writable;
 use super::{Global, benchmark, note, progress};
@@ -50,6 +50,11 @@ enum Format {
     Parquet,
     /// An Arrow IPC file, also called Feather 2, for pandas, polars and R. Lacks nothing.
     Arrow,
+    /// Croissant's description of a benchmark, JSON-LD that search engines of data sets read: `--out BENCH/metadata.json` puts it beside the
+    /// files that it names.
+    Croissant,
+    /// The card of a data set as Hugging Face has it: `--out BENCH/README.md`.
+    Card,
     /// The format of the official release, which the original program reads. Lacks all that it has no fields for: seeds, FLOPs, curves,
     /// telemetry, status, device, dates, versions, and rows without accuracies, as of diverged trainings; needs `--out FILE` and has no
     /// verification rows.
@@ -57,19 +62,23 @@ enum Format {
 }
 
 impl Format {
-    /// The library's format; `None` for the official one.
+    /// The library's format; `None` for the official one and the descriptions.
     fn plain(self) -> Option<export::Format> {
         match self {
             Self::Csv => Some(export::Format::Csv),
             Self::Jsonl => Some(export::Format::JsonLines),
             Self::Parquet => Some(export::Format::Parquet),
             Self::Arrow => Some(export::Format::Arrow),
-            Self::Tfrecord => None,
+            Self::Tfrecord | Self::Croissant | Self::Card => None,
         }
     }
 
+    const fn is_description(self) -> bool {
+        matches!(self, Self::Croissant | Self::Card)
+    }
+
     const fn is_text(self) -> bool {
-        matches!(self, Self::Csv | Self::Jsonl)
+        matches!(self, Self::Csv | Self::Jsonl) || self.is_description()
     }
 }
 
@@ -78,6 +87,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let to_standard_output = out == OsStr::new("-");
     check(arguments, to_standard_output)?;
     let benchmark = benchmark::open(benchmark)?;
+    if format.is_description() {
+        return describe(arguments, &benchmark, to_standard_output);
+    }
     let part = if *verified { Part::Verified } else { Part::Recorded };
     let bar = progress::bar(global.quiet || to_standard_output, None, "{bar:30} {pos}/{len} rows · ETA {eta}");
     let mut progress = |done, total| {
@@ -110,11 +122,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Writes a description, which has no rows.
+fn describe(arguments: &Arguments, benchmark: &Benchmark, to_standard_output: bool) -> anyhow::Result<()> {
+    let text = match arguments.format {
+        Format::Card => description::card(benchmark),
+        _ => {
+            serde_json::to_string_pretty(&description::croissant(benchmark).context("could not describe the benchmark")?)? + "\n"
+        }
+    };
+    if to_standard_output {
+        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+    }
+    let out = &arguments.out;
+    replace(out, |open| open.write_all(text.as_bytes())).with_context(|| format!("could not write `{}`", out.display()))
+}
+
 /// Checks the arguments before anything is read.
 fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> {
     let Arguments { format, out, verified, force, .. } = arguments;
     if *format == Format::Tfrecord && *verified {
         bail!("the official format has no place for rows of verification\nhint: the other formats have");
+    }
+    if format.is_description() && *verified {
+        bail!("a description is of the recorded rows, and `--verified` of others");
     }
     if *format == Format::Tfrecord && to_standard_output {
         bail!("a file of the official format cannot be written to standard output\nhint: name a file with `--out`");

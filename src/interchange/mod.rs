@@ -3,6 +3,7 @@
 //! [`official`] reads and writes the release of NAS-Bench-101, [`tabular`] reads tables of any program, [`export`] writes rows in
 //! plain formats, and [`sql`] answers questions about them.
 
+pub mod description;
 mod error;
 pub mod export;
 mod left_out;
