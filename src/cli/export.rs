@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::file::replace;
-use nasbench::interchange::{self, description, export, official};
+use nasbench::interchange::{self, description, export, official, syne_tune};
 use nasbench::table::{Benchmark, Part};
 
 use super::outputs::check_writable;
@@ -55,6 +55,9 @@ enum Format {
     Croissant,
     /// The card of a data set as Hugging Face has it: `--out BENCH/README.md`.
     Card,
+    /// A blackbox folder of Syne Tune, which needs `--out DIR`: errors and times of each cell, repeat and budget. Lacks all else, and the repeats
+    /// beyond those that every cell has.
+    SyneTune,
     /// The format of the official release, which the original program reads. Lacks all that it has no fields for: seeds, FLOPs, curves,
     /// telemetry, status, device, dates, versions, and rows without accuracies, as of diverged trainings; needs `--out FILE` and has no
     /// verification rows.
@@ -69,7 +72,7 @@ impl Format {
             Self::Jsonl => Some(export::Format::JsonLines),
             Self::Parquet => Some(export::Format::Parquet),
             Self::Arrow => Some(export::Format::Arrow),
-            Self::Tfrecord | Self::Croissant | Self::Card => None,
+            Self::Tfrecord | Self::Croissant | Self::Card | Self::SyneTune => None,
         }
     }
 
@@ -89,6 +92,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let benchmark = benchmark::open(benchmark)?;
     if format.is_description() {
         return describe(arguments, &benchmark, to_standard_output);
+    }
+    if *format == Format::SyneTune {
+        return blackbox(arguments, &benchmark, global);
     }
     let part = if *verified { Part::Verified } else { Part::Recorded };
     let bar = progress::bar(global.quiet || to_standard_output, None, "{bar:30} {pos}/{len} rows · ETA {eta}");
@@ -122,6 +128,24 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     Ok(())
 }
 
+/// Writes a folder of Syne Tune.
+fn blackbox(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyhow::Result<()> {
+    let out = &arguments.out;
+    if !arguments.force && out.exists() && fs_err::read_dir(out)?.next().is_some() {
+        bail!("`{}` is not empty\nhint: `--force` writes into it", out.display());
+    }
+    let name = arguments.benchmark.file_name().map_or_else(|| "benchmark".into(), OsStr::to_string_lossy);
+    let written = syne_tune::export(benchmark, &name, out).context("could not export the benchmark")?;
+    if !global.quiet {
+        let syne_tune::Blackbox { cells, left_out, repeats } = written;
+        note(format_args!("{cells} cells with {repeats} repeats each are in `{}`", out.display()));
+        if left_out > 0 {
+            note(format_args!("note: {left_out} cells lack a budget, and are left out"));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a description, which has no rows.
 fn describe(arguments: &Arguments, benchmark: &Benchmark, to_standard_output: bool) -> anyhow::Result<()> {
     let text = match arguments.format {
@@ -143,8 +167,11 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     if *format == Format::Tfrecord && *verified {
         bail!("the official format has no place for rows of verification\nhint: the other formats have");
     }
-    if format.is_description() && *verified {
-        bail!("a description is of the recorded rows, and `--verified` of others");
+    if (format.is_description() || *format == Format::SyneTune) && *verified {
+        bail!("the format is of the recorded rows, and `--verified` of others");
+    }
+    if *format == Format::SyneTune {
+        return if to_standard_output { bail!("the format is a folder\nhint: name it with `--out DIR`") } else { Ok(()) };
     }
     if *format == Format::Tfrecord && to_standard_output {
         bail!("a file of the official format cannot be written to standard output\nhint: name a file with `--out`");

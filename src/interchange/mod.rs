@@ -10,6 +10,7 @@ mod left_out;
 pub mod official;
 #[cfg(feature = "sql")]
 pub mod sql;
+pub mod syne_tune;
 pub mod tabular;
 
 pub use error::Error;
