@@ -21,6 +21,7 @@ mod format;
 mod goals;
 #[cfg(feature = "sql")]
 mod guarded;
+mod guide;
 mod images;
 mod import;
 mod info;
@@ -122,6 +123,7 @@ enum Command {
     Devices(devices::Arguments),
     /// List available algorithms, surrogates, datasets, protocols, encodings and more.
     List(list::Arguments),
+    Guide(guide::Arguments),
     /// Print shell completions.
     Completions(completions::Arguments),
 }
@@ -206,6 +208,7 @@ fn command(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Compare(compare) => compare::run(compare, &arguments.global),
         Command::Devices(devices) => devices::run(devices, &arguments.global),
         Command::List(list) => list::run(list),
+        Command::Guide(guide) => guide::run(guide),
         Command::Completions(completions) => completions::run(completions),
     }
 }
