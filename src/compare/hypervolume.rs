@@ -305,7 +305,10 @@ pub(super) mod tests {
         let goals = Goals::new(objectives, Vec::new(), Skeleton::nas_bench_101()).unwrap();
         let goals = goals.with_scale(Scale { ideal: vec![0.0, 0.0], nadir: vec![0.1, 1e6], reference: 1.0 });
         let message = ExactFront::new(&cells, goals).unwrap_err().to_string();
-        assert!(message.starts_with("none of the 3 cells of the exact front is better than the reference point 1 in each"), "{message}");
+        assert!(
+            message.starts_with("none of the 3 cells of the exact front is better than the reference point 1 in each"),
+            "{message}"
+        );
     }
 
     #[test]

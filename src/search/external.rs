@@ -434,7 +434,10 @@ mod tests {
                 "unknown key `speed`, expected `matrix`, `ops`",
             ),
             ("echo '{\"cells\":[{\"matrix\":\"0000\",\"ops\":\"\"}]}'", "`{\\\"cells\\\":[{"),
-            ("read start; read ask; echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\"}]}'; echo more; cat > /dev/null", "without being asked"),
+            (
+                "read start; read ask; echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\"}]}'; echo more; cat > /dev/null",
+                "`more`",
+            ),
             ("yes | tr -d '\\n'", "its answer has more than 16777216 bytes"),
         ] {
             let found = message(script);
