@@ -85,7 +85,7 @@ pub(super) struct Arguments {
 
     /// The exact Pareto front instead of given cells: of objectives, separated by commas, as in `error,parameters` (`nasbench list
     /// objectives`). The error is that of validation, by the mean over the repeats of a cell.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["cells", "repeat", "seed", "stop", "best"])]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["cells", "repeat", "seed", "stop", "best", "rows", "by"])]
     front: Vec<String>,
 
     /// Limits for `--front`, separated by commas, as in `parameters<=5000,flops<=2e5`.

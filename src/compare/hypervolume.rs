@@ -74,7 +74,7 @@ impl ExactFront {
     /// # Errors
     ///
     /// [`Error::Objective`] if a value is not known of a cell, [`Error::Limits`] if none keeps the limits, [`Error::ExactHypervolume`] for
-    /// more objectives than an exact hypervolume can have.
+    /// more objectives than an exact hypervolume can have, [`Error::NoHypervolume`] if a given scale leaves the front without one.
     pub fn new(cells: &[(Cell, Measurement)], goals: Goals) -> Result<Self, Error> {
         let objectives = goals.objectives().len();
         if objectives > MAX_EXACT_OBJECTIVES && !goals.is_hypervolume_sampled() {
@@ -103,6 +103,9 @@ impl ExactFront {
         let sampled = sampled.transpose()?;
         let exact = || hypervolume(&scaled(&of_front, &scale), &reference);
         let hypervolume = sampled.as_ref().map_or_else(exact, |sampled| Ok(sampled.value))?;
+        if hypervolume <= 0.0 {
+            return Err(Error::NoHypervolume { cells: front.len(), reference: scale.reference });
+        }
         let known = feasible.iter().zip(&values).map(|(place, values)| (cells[*place].0.fingerprint(), values.to_vec()));
         let known = known.collect();
         let cells = front.iter().map(|place| (cells[feasible[*place]].0, values[*place].to_vec())).collect();
@@ -293,6 +296,19 @@ pub(super) mod tests {
         assert!(message.starts_with("an exact hypervolume of 7 objectives takes too long, expected at most 6"), "{message}");
         let front = ExactFront::new(&cells, all.with_sampled_hypervolume()).unwrap();
         assert!(front.lack(front.cells.iter().map(|(cell, _)| cell.fingerprint())).unwrap() < 1e-12);
+    }
+
+    #[test]
+    fn a_front_beyond_its_reference_point_is_refused() {
+        let (_, cells) = front([0.5, 0.75, 0.875], &[]);
+        let objectives = vec![find("error").unwrap(), find("parameters").unwrap()];
+        let goals = Goals::new(objectives, Vec::new(), Skeleton::nas_bench_101()).unwrap();
+        let goals = goals.with_scale(Scale { ideal: vec![0.0, 0.0], nadir: vec![0.1, 1e6], reference: 1.0 });
+        let message = ExactFront::new(&cells, goals).unwrap_err().to_string();
+        assert!(
+            message.starts_with("none of the 3 cells of the exact front is better than the reference point 1 in each"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -143,11 +143,22 @@ pub enum Error {
     /// There are more objectives than an exact hypervolume can have.
     #[error(
         "an exact hypervolume of {found} objectives takes too long, expected at most {MAX_EXACT_OBJECTIVES}\n\
-         hint: `--hypervolume monte-carlo` estimates it (`Goals::with_sampled_hypervolume`)"
+         hint: `--hypervolume monte-carlo` estimates it"
     )]
     ExactHypervolume {
         /// How many there are.
         found: usize,
+    },
+    /// The whole front lies beyond the reference point of a scale that was given.
+    #[error(
+        "none of the {cells} cells of the exact front is better than the reference point {reference} in each objective: the front has no \
+         hypervolume on the scale of this problem, which is for another benchmark"
+    )]
+    NoHypervolume {
+        /// The cells of the front.
+        cells: usize,
+        /// The reference point in each objective.
+        reference: f64,
     },
     /// There is no front.
     #[error(transparent)]

@@ -76,6 +76,12 @@ pub enum ExternalError {
         /// How it ended, if that is known.
         status: Option<ExitStatus>,
     },
+    /// It wrote a line that nobody had asked for: its answers and the questions would no longer belong together.
+    #[error("it wrote a line without being asked, expected one line for each question: `{found}`")]
+    Unasked {
+        /// The line, cut if it is long.
+        found: String,
+    },
     /// It did not answer in time.
     #[error("it did not answer within {seconds} s\nhint: `timeout` is the option that gives it more time")]
     Silent {
@@ -128,6 +134,9 @@ impl External {
         check_option(EXTERNAL.name, "timeout", &options.timeout, is_time, "more than 0 seconds, and at most 1e9")?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // What it starts itself is ended with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let started = command.spawn().map_err(|source| ExternalError::Start { program: program.clone(), source });
         let mut child = started.map_err(failed)?;
         let input = child.stdin.take().expect("its input was asked for");
@@ -313,6 +322,12 @@ impl Searcher for External {
             self.say(&beginning(&self.setup, rng.random()));
             self.is_started = true;
         }
+        match self.answers.try_recv() {
+            Ok(Ok(line)) => return Err(failed(ExternalError::Unasked { found: shown(&line) })),
+            Ok(Err(error)) => return Err(failed(error)),
+            // One that has ended is found out below.
+            Err(_) => {}
+        }
         self.say(&json!({ "type": "ask", "room": room }));
         let answer = self.answer().map_err(failed)?;
         candidates(&self.setup, &answer).map_err(failed)
@@ -331,6 +346,9 @@ impl Drop for External {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        // The standard library ends one process, and no group.
+        #[cfg(unix)]
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).stderr(Stdio::null()).status();
     }
 }
 
@@ -420,6 +438,10 @@ mod tests {
                 "unknown key `speed`, expected `matrix`, `ops`",
             ),
             ("echo '{\"cells\":[{\"matrix\":\"0000\",\"ops\":\"\"}]}'", "`{\\\"cells\\\":[{"),
+            (
+                "read start; read ask; echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\"}]}'; echo more; cat > /dev/null",
+                "`more`",
+            ),
             ("yes | tr -d '\\n'", "its answer has more than 16777216 bytes"),
         ] {
             let found = message(script);
@@ -441,6 +463,27 @@ mod tests {
         assert!(message.contains("it did not answer within 0.2 s"), "{message}");
         // It was given its grace, and no more.
         assert!(started.elapsed() < GRACE + Duration::from_secs(20));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_program_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let mut silent = setup(&format!("sleep 600 & echo $! > '{}'; wait", file.display()));
+        silent.options["timeout"] = json!(0.3);
+        search(&silent, 1).unwrap_err();
+        let pid = fs_err::read_to_string(file).unwrap();
+        let started = Instant::now();
+        while std::path::Path::new("/proc").join(pid.trim()).exists() {
+            // One that has ended, but whom nobody has waited for, is no process any more.
+            let status = fs_err::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            if status.contains(") Z ") {
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10), "the process {pid} lives on");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub(super) fn tasks<'a>(
 fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], arguments: &Arguments) -> anyhow::Result<Task> {
     let (folder, benchmark) = source.benchmark();
     let goals = arguments.hypervolume.of(arguments.goals.goals(source.skeleton(), folder, benchmark)?)?;
+    if goals.objectives().len() > 1 && !arguments.returns.is_best_seen() {
+        bail!("`--returns` is for one objective: of several, a search returns its front");
+    }
     let task = match source {
         Source::Table { identity, table, costs, .. } => {
             let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), arguments.truth));

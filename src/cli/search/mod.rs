@@ -188,6 +188,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let (folder, benchmark) = target.benchmark();
     let goals = arguments.goals.goals(target.skeleton()?, folder, benchmark)?;
     let setup = Setup { options, duplicates, returns, goals, ..target.setup().clone() };
+    if setup.goals.objectives().len() > 1 && !returns.is_best_seen() {
+        bail!("`--returns` is for one objective: of several, a search returns its front");
+    }
     // Options that do not fit are told before anything is trained.
     entry.searcher(&setup).context("could not set up the search")?;
     target.check_budget(budget, entry.budgets(&setup))?;
@@ -211,6 +214,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         if let Some(outside) = target.fitted_range().and_then(|range| range.outside(&cells)) {
             note(format_args!("note: {outside}"));
         }
+        if let Some(nearest) = nearest_to_limits(&history) {
+            note(format_args!("note: {nearest}"));
+        }
         if history.is_short_of(budget) {
             let (name, trials) = (entry.name, history.trials.len());
             note(format_args!(
@@ -223,6 +229,16 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         note(format_args!("searched in {:.3} s", wall.as_secs_f64()));
     }
     Ok(())
+}
+
+/// Says which cell comes nearest to the limits, if none keeps them.
+fn nearest_to_limits(history: &History) -> Option<String> {
+    let nearest = history.trials.iter().min_by(|one, other| one.violation.total_cmp(&other.violation))?;
+    let Trial { candidate, violation, .. } = nearest;
+    (*violation > 0.0).then(|| {
+        let cell = candidate.architecture;
+        format!("no cell of this search keeps the limits: `{cell}` comes nearest, and breaks them by {:.1} %", 100.0 * violation)
+    })
 }
 
 /// Runs the search; the trials are saved if it ends before its budget is spent.
