@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the Python package as a wheel, installs it into a fresh environment, and runs its tests and examples there: first with nothing else
-# installed, then with numpy and pyarrow, then with optuna. Says so and ends well where PyPI cannot be reached.
+# installed, then with numpy, pyarrow and pandas, then with optuna and SMAC. Says so and ends well where PyPI cannot be reached.
 #
 #   scripts/check_python.sh [PYTHON]
 #
@@ -30,10 +30,16 @@ tests() {
 }
 echo "== with nothing else installed"
 tests
-echo "== with numpy and pyarrow"
-"${pip[@]}" install numpy pyarrow
+echo "== with numpy, pyarrow and pandas"
+"${pip[@]}" install numpy pyarrow pandas
 tests
 (cd "$folder" && fresh/bin/python "$OLDPWD/python/examples/our_search_in_your_loop.py")
 echo "== with optuna"
 "${pip[@]}" install optuna
 (cd "$folder" && fresh/bin/python "$OLDPWD/python/examples/optuna_search.py")
+echo "== with SMAC"
+if "${pip[@]}" install smac 2> "$folder/pip.txt"; then
+    (cd "$folder" && fresh/bin/python "$OLDPWD/python/examples/smac_search.py")
+else
+    echo "skipped: SMAC cannot be installed here ($(tail -1 "$folder/pip.txt"))"
+fi

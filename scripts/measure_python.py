@@ -31,10 +31,11 @@ def each(what, action, count=2_000):
     return seconds
 
 
-def once(what, code):
+def once(what, code, before=""):
     taken = []
     for _ in range(5):
-        output = subprocess.run([sys.executable, "-c", f"import time\nt = time.perf_counter()\n{code}\nprint(time.perf_counter() - t)"], capture_output=True, text=True, check=True)
+        program = f"{before}import time\nt = time.perf_counter()\n{code}\nprint(time.perf_counter() - t)"
+        output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         taken.append(float(output.stdout))
     print(f"{what}: {1e3 * statistics.median(taken):.1f} ms")
 
@@ -94,7 +95,8 @@ def evolution(query, evaluations=1_000):
 
 
 once("import nasbench", "import nasbench")
-once("import and open the bundled benchmark, first query included", "import nasbench\nnasbench.open().query('043721b9c7fe')")
+once("open the bundled benchmark", "nasbench.open()", "import nasbench\n")
+once("open the bundled benchmark and look up a first cell", "nasbench.open().query('043721b9c7fe')", "import nasbench\n")
 bench = nasbench.open()
 cell = nasbench.Cell(*CHAIN)
 each("a cell from a matrix and names", lambda: nasbench.Cell(*CHAIN))
@@ -117,7 +119,12 @@ def of_bench(matrix, ops):
         return None
 
 
-for name, query in [("nasbench", of_bench), ("plain Python", plain.query)]:
+def of_api(matrix, ops):
+    spec = api.ModelSpec(matrix, ops)
+    return old.query(spec, epochs=epochs)["validation_accuracy"] if old.is_valid(spec) else None
+
+
+for name, query in [("nasbench", of_bench), ("nasbench.api", of_api), ("plain Python", plain.query)]:
     started = time.perf_counter()
     evolution(query)
     print(f"regularized evolution, 1,000 evaluations, its own code in Python, with {name}: {time.perf_counter() - started:.3f} s")
@@ -127,3 +134,15 @@ print(f"the same by nasbench.search: {time.perf_counter() - started:.3f} s")
 started = time.perf_counter()
 table = bench.table()
 print(f"{len(table)} rows as Arrow: {time.perf_counter() - started:.3f} s")
+# A benchmark of 423,624 cells with three repeats, as scripts/make_synthetic.rs makes one: its folder is the argument.
+for folder in sys.argv[1:]:
+    large = nasbench.open(folder)
+    columns = ["epochs", "repeat", "trainable_parameters", "flops", "end_training_time", "end_validation_accuracy", "end_test_accuracy"]
+    known = large.table([]).columns or large.table().columns
+    columns = [name for name in columns if name in known] or known
+    rounds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        frame = large.table(columns).to_pandas()
+        rounds.append(time.perf_counter() - started)
+    print(f"{len(frame)} rows of {len(columns)} columns to pandas: {min(rounds):.3f} s")

@@ -29,12 +29,14 @@ from nasbench._nasbench import (
     datasets,
     fit,
     import_official,
+    import_table,
     open,
     record,
     run,
     search,
     train,
 )
+from nasbench import testing
 from nasbench.errors import BenchmarkError, CellError, ModelError, NasbenchError, NotRecordedError, SearchError, TrainingError
 
 __all__ = [
@@ -62,9 +64,11 @@ __all__ = [
     "datasets",
     "fit",
     "import_official",
+    "import_table",
     "open",
     "record",
     "run",
     "search",
+    "testing",
     "train",
 ]

@@ -12,6 +12,9 @@ import collections.abc
 import copy
 import os
 import random
+import shutil
+import sys
+import tempfile
 
 from nasbench._nasbench import import_official
 from nasbench._nasbench import open as _open
@@ -22,6 +25,11 @@ __all__ = ["ModelSpec", "NASBench", "OutOfDomainError"]
 
 _FILES = (".tfrecord", ".tfrecord.gz")
 
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
 
 class OutOfDomainError(Exception):
     """A spec that is not of the space."""
@@ -30,7 +38,7 @@ class OutOfDomainError(Exception):
 def _folder_for(file):
     """Where the benchmark of an official file is kept: beside it, or else in the user's folder of caches."""
     beside = f"{file}.nasbench"
-    if os.path.isdir(beside) or os.access(os.path.dirname(os.path.abspath(file)), os.W_OK):
+    if os.path.isfile(os.path.join(beside, "benchmark.toml")) or os.access(os.path.dirname(os.path.abspath(file)), os.W_OK):
         return beside
     status = os.stat(file)
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -41,14 +49,43 @@ def _opened(dataset_file):
     file = os.fspath(dataset_file)
     if not file.endswith(_FILES) or os.path.isdir(file):
         return _open(file)
-    folder = _folder_for(file)
-    if not os.path.isdir(folder):
+    folder = _folder_for(file) if os.path.exists(file) else f"{file}.nasbench"
+    manifest = os.path.join(folder, "benchmark.toml")
+    # A file that was written after its benchmark is another one; where it was removed, its benchmark stays.
+    is_there = os.path.isfile(manifest) and (not os.path.exists(file) or os.path.getmtime(manifest) >= os.path.getmtime(file))
+    if not is_there:
         if not os.path.isfile(file):
             raise FileNotFoundError(f"`{file}` is not there")
-        print(f"importing `{file}` into `{folder}`, once; it opens in milliseconds from then on")
-        os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
-        import_official(file, folder)
+        print(f"importing `{file}` into `{folder}`, once; it opens in milliseconds from then on", file=sys.stderr)
+        _import(file, folder)
     return _open(folder)
+
+
+def _import(file, folder):
+    """Imports into a folder of its own, which becomes the right one when it is whole: an import that is broken off leaves none."""
+    parent = os.path.dirname(os.path.abspath(folder))
+    os.makedirs(parent, exist_ok=True)
+    temporary = tempfile.mkdtemp(prefix=f"{os.path.basename(folder)}.", dir=parent)
+    try:
+        whole = os.path.join(temporary, "benchmark")
+        import_official(file, whole)
+        if os.path.isdir(folder):
+            os.rename(folder, os.path.join(temporary, "before"))
+        try:
+            os.rename(whole, folder)
+        except OSError:
+            # Another process was faster.
+            if not os.path.isfile(os.path.join(folder, "benchmark.toml")):
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _official(data):
+    """The matrix as the original has it."""
+    if numpy is not None:
+        data["module_adjacency"] = numpy.array(data["module_adjacency"], numpy.int8)
+    return data
 
 
 class _Statistics(collections.abc.Mapping):
@@ -59,9 +96,12 @@ class _Statistics(collections.abc.Mapping):
 
     def __getitem__(self, module_hash):
         try:
-            return self._benchmark._metrics(module_hash)[self._which]
+            found = self._benchmark._metrics(module_hash)[self._which] if _is_hash(module_hash) else None
         except NotRecordedError:
-            raise KeyError(module_hash) from None
+            found = None
+        if found is None:
+            raise KeyError(module_hash)
+        return _official(found) if self._which == 0 else found
 
     def __iter__(self):
         return iter(self._benchmark.hashes())
@@ -70,7 +110,12 @@ class _Statistics(collections.abc.Mapping):
         return len(self._benchmark)
 
     def __contains__(self, module_hash):
-        return isinstance(module_hash, str) and module_hash in self._benchmark
+        return _is_hash(module_hash) and module_hash in self._benchmark
+
+
+def _is_hash(key):
+    """Whether a key may be a hash: elsewhere the first digits of one will do, in a dict only all of them."""
+    return isinstance(key, str) and len(key) == 32
 
 
 class NASBench:
@@ -90,16 +135,29 @@ class NASBench:
         self.computed_statistics = _Statistics(self.benchmark, 1)
         self.valid_epochs = set(self.benchmark.epochs)
         self.history = {}
+        self._matrices = {}
         self.training_time_spent = 0.0
         self.total_epochs_spent = 0
 
-    def query(self, model_spec, epochs=108, stop_halfway=False):
-        """One training of a spec, drawn from its repeats, and what it cost added to the budget."""
+    def query(self, model_spec, epochs=None, stop_halfway=False):
+        """One training of a spec, drawn from its repeats, and what it cost added to the budget.
+
+        Without `epochs` it is one of 108, or of the largest budget of a benchmark that has no 108.
+        """
+        if epochs is None:
+            epochs = 108 if 108 in self.valid_epochs else max(self.valid_epochs)
         if epochs not in self.valid_epochs:
             raise OutOfDomainError(f"invalid number of epochs, must be one of {sorted(self.valid_epochs)}")
         cell = self._cell(model_spec)
-        rows = self._look_up(cell, epochs, stop_halfway)
-        data = self._random.choice(rows)
+        try:
+            data = self.benchmark._drawn(cell, epochs, stop_halfway, self._random.randrange)
+        except NotRecordedError as error:
+            raise OutOfDomainError(str(error)) from None
+        if numpy is not None:
+            matrix = self._matrices.get(cell)
+            if matrix is None:
+                matrix = self._matrices[cell] = numpy.array(data["module_adjacency"], numpy.int8)
+            data["module_adjacency"] = matrix.copy()
         self.training_time_spent += data["training_time"] or 0.0
         self.total_epochs_spent += epochs // 2 if stop_halfway else epochs
         return data
@@ -127,24 +185,25 @@ class NASBench:
 
     def hash_iterator(self):
         """The hashes of all recorded cells."""
-        return iter(self.benchmark.hashes())
+        return self.fixed_statistics.keys()
 
     def get_metrics_from_hash(self, module_hash):
         """All that is recorded of a hash: fixed statistics, and computed ones by epochs and repeat. They are the caller's own."""
+        if not _is_hash(module_hash):
+            raise KeyError(module_hash)
         try:
-            return self.benchmark._metrics(module_hash)
+            fixed, computed = self.benchmark._metrics(module_hash)
         except NotRecordedError:
             raise KeyError(module_hash) from None
+        return _official(fixed), computed
 
     def get_metrics_from_spec(self, model_spec):
         """All that is recorded of a spec."""
-        return self.benchmark._metrics(self._cell(model_spec))
-
-    def _look_up(self, cell, epochs, stop_halfway):
         try:
-            return self.benchmark.query(cell, epochs, "all", stop_halfway)
+            fixed, computed = self.benchmark._metrics(self._cell(model_spec))
         except NotRecordedError as error:
             raise OutOfDomainError(str(error)) from None
+        return _official(fixed), computed
 
     def _cell(self, model_spec):
         """The cell of a spec; what is wrong with it in the order in which the original looks."""

@@ -5,7 +5,7 @@ import json
 import torch
 from torch import nn
 
-from nasbench._nasbench import _saved
+from nasbench._nasbench import Cell, _saved
 
 __all__ = ["Network", "network", "saved"]
 
@@ -83,9 +83,17 @@ class Network(nn.Module):
         return self
 
 
-def network(cell, image=(3, 32, 32), **changed):
+def network(cell, image=(3, 32, 32), weights=None, **changed):
     """The network of a cell, in PyTorch's own initialisation: by default that of NAS-Bench-101; `channels`, `stacks`, `cells_per_stack`,
-    `classes` and `image` (channels, height, width) make another one of it."""
+    `classes` and `image` (channels, height, width) make another one of it. With `weights`, the file of a saved model, it is that model."""
+    if weights is not None:
+        if changed:
+            raise TypeError(f"a saved model has its own network: `{next(iter(changed))}` cannot be given beside `weights`")
+        found, card = saved(weights)
+        written = Cell(card["cell"]["adjacency"], card["cell"]["operations"])
+        if written != cell:
+            raise ValueError(f"`{weights}` is of another cell: expected {cell.hash}, found {written.hash}")
+        return found
     return Network(cell._plan(image=tuple(image), **changed), image[0])
 
 

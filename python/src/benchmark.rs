@@ -1,7 +1,8 @@
 //! Benchmarks: look-ups, tables, SQL, fronts.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nasbench::compare::ExactFront;
 use nasbench::interchange::{official, sql};
@@ -16,22 +17,47 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::arrow_stream::Arrow;
 use crate::cell::{Cell, given};
 use crate::error::{Kind, Raise as _, raised, said};
+use crate::watch::{Watch, detached};
 
-/// A benchmark: recorded trainings of cells. It is read when it is first asked, and not again: rows that are recorded later are seen by
-/// one that is opened later.
+/// The process that first asked in SQL; 0 before.
+static SQL_OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// A benchmark: recorded trainings of cells.
+///
+/// Look-ups, models and searches read it when they first need it, and not again: rows that are recorded later are seen by one that is opened
+/// later. `table`, `sql` and `info` read its files as they are. Threads may share it.
 #[pyclass(module = "nasbench", frozen)]
 pub(crate) struct Benchmark {
+    folder: PathBuf,
+    /// None once it is closed.
+    open: Mutex<Option<Arc<Open>>>,
+}
+
+/// An open benchmark.
+pub(crate) struct Open {
     pub(crate) benchmark: table::Benchmark,
     table: OnceLock<Arc<Table>>,
 }
 
-impl Benchmark {
-    pub(crate) fn table_of(&self, py: Python<'_>) -> PyResult<Arc<Table>> {
+impl Open {
+    pub(crate) fn table(&self, py: Python<'_>) -> PyResult<Arc<Table>> {
         if let Some(table) = self.table.get() {
             return Ok(Arc::clone(table));
         }
-        let read = py.detach(|| self.benchmark.table()).raise(Kind::Benchmark)?;
+        let read = detached(py, || self.benchmark.table())?.raise(Kind::Benchmark)?;
         Ok(Arc::clone(self.table.get_or_init(|| Arc::new(read))))
+    }
+}
+
+impl Benchmark {
+    /// What is open, or the exception that it is closed.
+    pub(crate) fn opened(&self) -> PyResult<Arc<Open>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        open.ok_or_else(|| said(Kind::Benchmark, format!("the benchmark `{}` is closed", self.folder.display())))
+    }
+
+    pub(crate) fn table_of(&self, py: Python<'_>) -> PyResult<Arc<Table>> {
+        self.opened()?.table(py)
     }
 
     /// The index of a cell in the table: of a hash, its first digits, or what is a cell.
@@ -57,23 +83,28 @@ pub(crate) fn open(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Benchmark>
         Some(path) => table::Benchmark::open(path),
         None => table::Benchmark::shipped(),
     });
-    Ok(Benchmark { benchmark: opened.raise(Kind::Benchmark)?, table: OnceLock::new() })
+    let benchmark = opened.raise(Kind::Benchmark)?;
+    let folder = benchmark.folder().to_owned();
+    Ok(Benchmark { folder, open: Mutex::new(Some(Arc::new(Open { benchmark, table: OnceLock::new() }))) })
 }
 
 /// Imports an official file into a new folder. `progress` is called with the bytes that are read and those of the file.
 #[pyfunction]
 #[pyo3(signature = (file, out, progress=None))]
-pub(crate) fn import_official(py: Python<'_>, file: PathBuf, out: PathBuf, progress: Option<Py<PyAny>>) -> PyResult<()> {
-    let mut last = 0;
-    let mut told = |_, done: u64, all: u64| {
-        // A call of Python for each percent.
-        if let Some(progress) = progress.as_ref().filter(|_| done >= last + all / 100) {
-            last = done;
-            let _ = Python::attach(|py| progress.call1(py, (done, all)));
-        }
-    };
-    py.detach(|| official::import(&[file], &out, false, &mut told)).raise(Kind::Benchmark)?;
-    Ok(())
+pub(crate) fn import_official(py: Python<'_>, file: PathBuf, out: PathBuf, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let watch = Watch::new(py, progress)?;
+    let imported = watch.run(py, || {
+        let mut last = 0;
+        let mut told = |_, done: u64, all: u64| {
+            // A call of Python for each percent.
+            if done >= last + all / 100 {
+                last = done;
+                watch.tell(done, all);
+            }
+        };
+        official::import(&[file], &out, false, &mut told).map(drop)
+    });
+    imported?.raise(Kind::Benchmark)
 }
 
 #[pymethods]
@@ -81,13 +112,33 @@ impl Benchmark {
     /// The folder.
     #[getter]
     fn path(&self) -> PathBuf {
-        self.benchmark.folder().to_owned()
+        self.folder.clone()
+    }
+
+    /// Lets go of all that was read. Whatever is asked afterwards is an error, but what was answered stays.
+    fn close(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Whether it is closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        self.opened().is_err()
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
+        slf.opened()?;
+        Ok(slf)
+    }
+
+    fn __exit__(&self, _class: &Bound<'_, PyAny>, _exception: &Bound<'_, PyAny>, _traceback: &Bound<'_, PyAny>) {
+        self.close();
     }
 
     /// What makes the records comparable with those of another benchmark, as 64 hex digits.
     #[getter]
-    fn identity(&self) -> String {
-        self.benchmark.identity().to_string()
+    fn identity(&self) -> PyResult<String> {
+        Ok(self.opened()?.benchmark.identity().to_string())
     }
 
     /// The budgets in epochs, ascending.
@@ -151,6 +202,28 @@ impl Benchmark {
         }
     }
 
+    /// One repeat under the names of the official program: that with the number which `choose` draws of their number.
+    fn _drawn<'py>(
+        &self,
+        py: Python<'py>,
+        cell: &Bound<'py, PyAny>,
+        epochs: u16,
+        stop_halfway: bool,
+        choose: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let table = self.table_of(py)?;
+        let index = self.index(&table, cell)?;
+        let rows = table.repeats(index, Epochs(epochs));
+        if rows.is_empty() {
+            let missing = table::Error::NotRecorded { hash: table.hashes()[index], epochs: Some(Epochs(epochs)) };
+            return Err(raised(Kind::NotRecorded, &missing));
+        }
+        let place: usize = choose.call1((rows.len(),))?.extract()?;
+        let row = rows.get(place).ok_or_else(|| PyValueError::new_err("a repeat was drawn that is none"))?;
+        let answer = table.answer(index, Epochs(epochs), Repeat::One(row.repeat())).raise(Kind::NotRecorded)?;
+        official_dict(py, &answer, if stop_halfway { Stop::Halfway } else { Stop::Final })
+    }
+
     /// All that is recorded of a cell, as the official program gives it: fixed and computed statistics.
     fn _metrics<'py>(&self, py: Python<'py>, cell: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
         let table = self.table_of(py)?;
@@ -188,23 +261,38 @@ impl Benchmark {
     #[pyo3(signature = (columns=None))]
     fn table(&self, py: Python<'_>, columns: Option<Vec<String>>) -> PyResult<Arrow> {
         let names: Option<Vec<&str>> = columns.as_ref().map(|names| names.iter().map(String::as_str).collect());
-        let read = py.detach(|| self.benchmark.batches(Part::Recorded, names.as_deref()));
+        let open = self.opened()?;
+        let read = detached(py, || open.benchmark.batches(Part::Recorded, names.as_deref()))?;
         let (schema, batches) = read.raise(Kind::Benchmark)?;
         Ok(Arrow { schema, batches })
     }
 
-    /// Answers a query in SQL over the tables `records` and `verified`: a list of dicts.
-    fn sql<'py>(&self, py: Python<'py>, query: &str) -> PyResult<Bound<'py, PyAny>> {
-        let frame = py.detach(|| sql::query(&self.benchmark, query)).raise(Kind::Benchmark)?;
-        let rows: Vec<_> =
-            frame.rows.into_iter().map(|row| frame.columns.iter().cloned().zip(row).collect::<serde_json::Map<_, _>>()).collect();
-        python_of(py, &serde_json::json!(rows))
+    /// Answers a query in SQL over the tables `records` and `verified`, as an Arrow table; its rows are dicts.
+    fn sql(&self, py: Python<'_>, query: &str) -> PyResult<Arrow> {
+        let open = self.opened()?;
+        let own = std::process::id();
+        let owner = SQL_OWNER.compare_exchange(0, own, Ordering::Relaxed, Ordering::Relaxed).unwrap_or_else(|owner| owner);
+        if owner != 0 && owner != own {
+            let problem = "this process was forked from one that had asked in SQL, and has not its threads: \
+                start it with the method 'spawn', or ask in SQL only after the fork";
+            return Err(said(Kind::Benchmark, problem.to_owned()));
+        }
+        let frame = detached(py, || sql::query(&open.benchmark, query))?.raise(Kind::Benchmark)?;
+        Arrow::of_frame(&frame)
     }
 
     /// Describes the benchmark: ranges, correlations, noise, and where the numbers come from.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let summary = py.detach(|| self.benchmark.summary()).raise(Kind::Benchmark)?;
+        let open = self.opened()?;
+        let summary = detached(py, || open.benchmark.summary())?.raise(Kind::Benchmark)?;
         python_of(py, &serde_json::to_value(&summary).map_err(|error| said(Kind::Benchmark, error.to_string()))?)
+    }
+
+    /// Writes the records in a format that other programs read: csv, jsonl, parquet, arrow, croissant, card, naslib, syne-tune (a folder) or
+    /// tfrecord. A file that is there is replaced.
+    #[pyo3(signature = (path, format, progress=None))]
+    fn export(&self, py: Python<'_>, path: PathBuf, format: &str, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        crate::files::written(py, &self.opened()?.benchmark, &path, format, progress)
     }
 
     /// The exact Pareto front of objectives: pairs of a cell and its values.
@@ -216,11 +304,12 @@ impl Benchmark {
         limits: Vec<String>,
         epochs: Option<u16>,
     ) -> PyResult<Vec<(Cell, Bound<'py, PyDict>)>> {
-        let table = self.table_of(py)?;
-        let goals = goals(&objectives, &limits, self.benchmark.skeleton().raise(Kind::Benchmark)?)?;
+        let open = self.opened()?;
+        let table = open.table(py)?;
+        let goals = goals(&objectives, &limits, open.benchmark.skeleton().raise(Kind::Benchmark)?)?;
         let epochs = epochs.map(Epochs).or_else(|| table.budgets().last().copied()).unwrap_or_default();
-        let measured = table.measurements(epochs).raise(Kind::NotRecorded)?;
-        let front = py.detach(|| ExactFront::new(&measured, goals)).raise(Kind::Search)?;
+        let measured = detached(py, || table.measurements(epochs))?.raise(Kind::NotRecorded)?;
+        let front = detached(py, || ExactFront::new(&measured, goals))?.raise(Kind::Search)?;
         let one = |(cell, values): &(space::Cell, Vec<f64>)| {
             let named = PyDict::new(py);
             for (objective, value) in front.goals.objectives().iter().zip(values) {
@@ -232,7 +321,7 @@ impl Benchmark {
     }
 
     fn __repr__(&self) -> String {
-        format!("nasbench.open('{}')", self.benchmark.folder().display())
+        format!("nasbench.open('{}')", self.folder.display())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use nasbench::network::{Plan, Skeleton};
-use nasbench::space::{self, INPUT, OUTPUT, Operation, RawGraph};
+use nasbench::space::{self, INPUT, OUTPUT, Operation, RawGraph, Spec};
 use nasbench::surrogate::Features;
 use nasbench::train::SavedModel;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -12,6 +12,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::error::{Kind, Raise as _, said};
 use crate::space::Space;
+
+/// The most characters of an object that a message shows.
+const MOST_SHOWN: usize = 120;
 
 /// A cell: an acyclic graph with an operation at each vertex, without what lies on no path from input to output.
 ///
@@ -38,9 +41,8 @@ impl Cell {
     #[new]
     #[pyo3(signature = (matrix, ops, space=None))]
     fn new(matrix: &Bound<'_, PyAny>, ops: &Bound<'_, PyAny>, space: Option<&Space>) -> PyResult<Self> {
-        let graph = graph(matrix, ops)?;
         let space = space.map_or_else(space::Space::nas_bench_101, |space| space.0);
-        Ok(Self(graph.cell(&space).raise(Kind::Cell)?))
+        Ok(Self(cell_of(matrix, ops, &space)?))
     }
 
     /// The official hash.
@@ -161,55 +163,132 @@ pub(crate) fn _saved<'py>(
     Ok((steps(py, model.plan())?, channels, update.batch_norm_epsilon, update.batch_norm_momentum, arrays, card))
 }
 
-/// Reads a matrix and operations as a graph, which may be no cell.
-pub(crate) fn graph(matrix: &Bound<'_, PyAny>, ops: &Bound<'_, PyAny>) -> PyResult<RawGraph> {
-    RawGraph::from_matrix(&matrix_text(matrix)?, &ops_text(ops)?).raise(Kind::Cell)
+/// Reads a matrix and operations as a cell of a space.
+fn cell_of(matrix: &Bound<'_, PyAny>, ops: &Bound<'_, PyAny>, space: &space::Space) -> PyResult<space::Cell> {
+    let matrix = if let Ok(digits) = matrix.cast::<PyString>() {
+        digits.to_str()?.to_owned()
+    } else {
+        let rows = rows(matrix)?;
+        // What is as it should be is read at once; of the others the library says what is wrong.
+        if let Some(cell) = spec(&rows, ops).and_then(|spec| space.cell(&spec).ok()) {
+            return Ok(cell);
+        }
+        text(&rows)
+    };
+    RawGraph::from_matrix(&matrix, &ops_text(ops)?).raise(Kind::Cell)?.cell(space).raise(Kind::Cell)
 }
 
-/// A matrix as JSON, or its digits as they are. Arrays of any kind have `tolist`.
-fn matrix_text(matrix: &Bound<'_, PyAny>) -> PyResult<String> {
-    if let Ok(digits) = matrix.cast::<PyString>() {
-        return Ok(digits.to_str()?.to_owned());
+/// A spec of at most seven vertices, if nothing is wrong with it.
+fn spec(rows: &[Vec<u8>], ops: &Bound<'_, PyAny>) -> Option<Spec> {
+    let vertices = rows.len();
+    if !(2..=7).contains(&vertices) || rows.iter().any(|row| row.len() != vertices) {
+        return None;
     }
-    let listed =
-        if matrix.is_instance_of::<PyList>() || !matrix.hasattr("tolist")? { None } else { Some(matrix.call_method0("tolist")?) };
-    let mut text = String::with_capacity(128);
-    text.push('[');
-    for row in listed.as_ref().unwrap_or(matrix).try_iter()? {
-        text.push_str(if text.len() > 1 { ",[" } else { "[" });
-        let mut is_first = true;
-        let row = row?;
-        let row = if row.is_instance_of::<PyList>() || !row.hasattr("tolist")? { row } else { row.call_method0("tolist")? };
-        for value in row.try_iter()? {
-            if !is_first {
-                text.push(',');
+    let mut edges = 0_u64;
+    for (x, row) in rows.iter().enumerate() {
+        for (y, _) in row.iter().enumerate().filter(|(_, value)| **value == 1) {
+            if y <= x {
+                return None;
             }
-            is_first = false;
-            text.push(binary(&value?)?);
+            edges |= 1 << (x + y * (y - 1) / 2);
         }
-        text.push(']');
     }
-    text.push(']');
-    Ok(text)
+    let ops = ops.cast::<PyList>().ok().filter(|ops| ops.len() == vertices)?;
+    let mut operations = [Operation::ALL[0]; 5];
+    for vertex in 0..vertices {
+        let name = ops.get_item(vertex).ok()?;
+        let name = name.cast::<PyString>().ok()?.to_str().ok()?;
+        match vertex {
+            0 if name == INPUT => {}
+            _ if vertex == vertices - 1 && name == OUTPUT => {}
+            _ if vertex == 0 || vertex == vertices - 1 => return None,
+            _ => operations[vertex - 1] = Operation::from_name(name).ok()?,
+        }
+    }
+    Some(Spec::from_bits(edges, &operations[..vertices - 2]))
+}
+
+/// The vertices of a matrix that the input reaches and that reach the output, ascending; None if there is no path.
+///
+/// The errors are those of the original program's specs, and their words.
+#[pyfunction]
+pub(crate) fn _kept(matrix: &Bound<'_, PyAny>, operations: usize) -> PyResult<Option<Vec<usize>>> {
+    let rows = rows(matrix)?;
+    let vertices = rows.len();
+    if rows.iter().any(|row| row.len() != vertices) {
+        return Err(PyValueError::new_err("matrix must be square"));
+    }
+    if operations != vertices {
+        let found = format!("length of ops must match matrix dimensions: {operations} operations, {vertices} vertices");
+        return Err(PyValueError::new_err(found));
+    }
+    if rows.iter().enumerate().any(|(x, row)| row[..=x].contains(&1)) {
+        return Err(PyValueError::new_err("matrix must be upper triangular"));
+    }
+    let Some(last) = vertices.checked_sub(1) else { return Ok(None) };
+    let (mut reached, mut reaching) = (vec![false; vertices], vec![false; vertices]);
+    (reached[0], reaching[last]) = (true, true);
+    for y in 1..vertices {
+        reached[y] = (0..y).any(|x| reached[x] && rows[x][y] == 1);
+    }
+    for x in (0..last).rev() {
+        reaching[x] = (x + 1..vertices).any(|y| reaching[y] && rows[x][y] == 1);
+    }
+    let kept: Vec<usize> = (0..vertices).filter(|vertex| reached[*vertex] && reaching[*vertex]).collect();
+    Ok((kept.len() > 1).then_some(kept))
+}
+
+/// The rows of a matrix of 0 and 1. Arrays of any kind have `tolist`.
+fn rows(matrix: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<u8>>> {
+    let listed = if matrix.is_instance_of::<PyList>() || !matrix.hasattr("tolist")? {
+        matrix.clone()
+    } else {
+        matrix.call_method0("tolist")?
+    };
+    let no_matrix = |_| said(Kind::Cell, format!("the matrix is {}, expected rows of 0 and 1", shown(matrix)));
+    if let Ok(listed) = listed.cast::<PyList>() {
+        return listed.iter().map(|row| values(&row)).collect();
+    }
+    listed.try_iter().map_err(no_matrix)?.map(|row| values(&row?)).collect()
+}
+
+fn values(row: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if let Ok(row) = row.cast::<PyList>() {
+        return row.iter().map(|value| binary(&value)).collect();
+    }
+    let listed = if row.hasattr("tolist")? { row.call_method0("tolist")? } else { row.clone() };
+    let no_row = |_| said(Kind::Cell, format!("a row of the matrix is {}, expected values of 0 and 1", shown(row)));
+    listed.try_iter().map_err(no_row)?.map(|value| binary(&value?)).collect()
 }
 
 /// A value of a matrix: an integer, a truth value, or a float that is 0 or 1.
-fn binary(value: &Bound<'_, PyAny>) -> PyResult<char> {
+fn binary(value: &Bound<'_, PyAny>) -> PyResult<u8> {
     let found = match value.extract::<i64>() {
-        Ok(0) => Some('0'),
-        Ok(1) => Some('1'),
+        Ok(0) => Some(0),
+        Ok(1) => Some(1),
         Ok(_) => None,
         Err(_) => match value.extract::<f64>() {
-            Ok(0.0) => Some('0'),
-            Ok(1.0) => Some('1'),
+            Ok(0.0) => Some(0),
+            Ok(1.0) => Some(1),
             _ => None,
         },
     };
     found.ok_or_else(|| said(Kind::Cell, format!("the matrix has the value {}, expected 0 or 1", shown(value))))
 }
 
+/// Rows as JSON.
+fn text(rows: &[Vec<u8>]) -> String {
+    let row = |row: &Vec<u8>| format!("[{}]", row.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    format!("[{}]", rows.iter().map(row).collect::<Vec<_>>().join(","))
+}
+
 fn shown(value: &Bound<'_, PyAny>) -> String {
-    value.repr().map_or_else(|_| "?".to_owned(), |text| text.to_string())
+    let text = value.repr().map_or_else(|_| "?".to_owned(), |text| text.to_string());
+    // An object may describe itself by a page.
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// The operations with commas; a text is taken as it is.
@@ -265,5 +344,5 @@ pub(crate) fn given(cell: &Bound<'_, PyAny>, space: &space::Space) -> PyResult<s
             return Err(PyTypeError::new_err(format!("{} is no cell, expected {expected}", shown(cell))));
         }
     };
-    graph(&matrix, &ops)?.cell(space).raise(Kind::Cell)
+    cell_of(&matrix, &ops, space)
 }

@@ -13,6 +13,7 @@ use pyo3::types::PyDict;
 use crate::benchmark::{Benchmark, goals, python_of};
 use crate::error::{Kind, Raise as _, raised, said};
 use crate::search::{budget, duplicates, entry, returns, search_error};
+use crate::watch::{Watch, Watched};
 
 /// A finished comparison.
 #[pyclass(module = "nasbench", frozen)]
@@ -36,7 +37,15 @@ impl Comparison {
             .map_err(|error| said(Kind::Search, format!("could not write `{}`: {error}", path.display())))
     }
 
-    fn _repr_html_(&self) -> &str {
+    /// The page in a frame of its own, so that its style is not that of the notebook.
+    fn _repr_html_(&self) -> String {
+        let escaped = self.page.replace('&', "&amp;").replace('"', "&quot;");
+        format!("<iframe srcdoc=\"{escaped}\" style=\"width:100%;height:48em;border:0\" sandbox=\"allow-scripts\"></iframe>")
+    }
+
+    /// The page with its plots, as `write` writes it.
+    #[getter]
+    fn page(&self) -> &str {
         &self.page
     }
 
@@ -66,18 +75,14 @@ pub(crate) fn compare_all(
     duplicates: &str,
     returns: &str,
     truth: &str,
-    progress: Option<Py<PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Comparison> {
-    let bundled;
     let on = match on {
-        Some(on) => on.get(),
-        None => {
-            bundled = crate::benchmark::open(py, None)?;
-            &bundled
-        }
+        Some(on) => on.get().opened()?,
+        None => crate::benchmark::open(py, None)?.opened()?,
     };
     let competitors = algorithms.iter().map(|algorithm| competitor(py, algorithm)).collect::<PyResult<Vec<_>>>()?;
-    let table = on.table_of(py)?;
+    let table = on.table(py)?;
     let full = compare::full_budget(&table, epochs.map(Epochs));
     let judging = match truth {
         "unseen" => Judging::unseen(&table, full),
@@ -97,19 +102,17 @@ pub(crate) fn compare_all(
     let baseline = competitors.iter().position(|competitor| competitor.name() == "random");
     let plan = Plan { competitors, baseline, tasks: vec![task], runs, budget, duplicates, returns, seed: Seed(seed) };
     let folder = tempfile::tempdir().map_err(|error| raised(Kind::Search, &error))?;
-    let finished = || {
-        if let Some(progress) = &progress {
-            let _ = Python::attach(|py| progress.call0(py));
-        }
-    };
-    let compared = py.detach(|| {
+    let watch = Watch::new(py, progress)?;
+    let all = u64::from(runs) * plan.competitors.len() as u64;
+    let finished = || watch.add(1, all);
+    let compared = watch.run(py, || {
         let truth = GroundTruth::of_table(&table, &plan.tasks[0].setup, judging)?;
         let rules = search::Setup { duplicates, returns, ..plan.tasks[0].setup.clone() };
         let shown = judging.shown(rules.epochs);
-        let oracle = |_, seed| rules.oracle_on(&table, seed).showing(shown).costing(costs.as_ref());
+        let oracle = |_, seed| Watched::new(rules.oracle_on(&table, seed).showing(shown).costing(costs.as_ref()), &watch, None);
         let runs = compare::run(&plan, oracle, &[&truth], &folder.path().join("runs"), finished)?;
         Ok(Summary::new(&plan, &runs.runs, &[&truth]))
-    });
+    })?;
     let summary = compared.map_err(error)?;
     let checklist = compare::checklist(&plan, &summary, &[budget]);
     let page = report::Comparison {

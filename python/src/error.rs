@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 /// The exceptions, by their names in `nasbench.errors`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
+    /// Anything else.
+    Nasbench,
     /// A cell is none, or not of the space.
     Cell,
     /// A cell, a budget or a repeat is not recorded.
@@ -25,6 +27,7 @@ pub(crate) enum Kind {
 impl Kind {
     const fn name(self) -> &'static str {
         match self {
+            Self::Nasbench => "NasbenchError",
             Self::Cell => "CellError",
             Self::NotRecorded => "NotRecordedError",
             Self::Benchmark => "BenchmarkError",

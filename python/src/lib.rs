@@ -5,10 +5,12 @@ mod benchmark;
 mod cell;
 mod compare;
 mod error;
+mod files;
 mod model;
 mod search;
 mod space;
 mod training;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -20,9 +22,11 @@ mod _nasbench {
     #[pymodule_export]
     use super::benchmark::{Benchmark, import_official, open};
     #[pymodule_export]
-    use super::cell::{_saved, Cell};
+    use super::cell::{_kept, _saved, Cell};
     #[pymodule_export]
     use super::compare::{Comparison, compare_all};
+    #[pymodule_export]
+    use super::files::import_table;
     #[pymodule_export]
     use super::model::{Model, assess, fit};
     #[pymodule_export]
@@ -30,7 +34,7 @@ mod _nasbench {
     #[pymodule_export]
     use super::space::Space;
     #[pymodule_export]
-    use super::training::{datasets, record, run, train};
+    use super::training::{_answers, datasets, record, run, train};
     use super::{Bound, PyModule, PyModuleMethods as _, PyResult};
 
     #[pymodule_init]

@@ -10,9 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
 
-use crate::benchmark::{Benchmark, python_of};
+use crate::benchmark::{Benchmark, Open, python_of};
 use crate::cell::{Cell, given};
 use crate::error::{Kind, Raise as _};
+use crate::watch::{Watch, detached};
 
 /// A model that was fitted on the records of a benchmark.
 #[pyclass(module = "nasbench", frozen)]
@@ -37,10 +38,10 @@ pub(crate) fn fit(
     features: Option<Vec<String>>,
     seed: u64,
 ) -> PyResult<Model> {
-    let benchmark = benchmark.get();
-    let table = benchmark.table_of(py)?;
-    let (set, options) = prepared(benchmark, &table, (model, epochs, train_size, features), seed)?;
-    let fitted = py.detach(|| surrogate::Model::fit_on(&table, &set, None, &options));
+    let benchmark = benchmark.get().opened()?;
+    let table = benchmark.table(py)?;
+    let (set, options) = prepared(&benchmark, &table, (model, epochs, train_size, features), seed)?;
+    let fitted = Watch::new(py, None)?.run(py, || surrogate::Model::fit_on(&table, &set, None, &options))?;
     Ok(Model(Arc::new(fitted.raise(Kind::Model)?.0)))
 }
 
@@ -58,14 +59,14 @@ pub(crate) fn assess<'py>(
     folds: usize,
     seed: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let benchmark = benchmark.get();
-    let table = benchmark.table_of(py)?;
-    let (set, options) = prepared(benchmark, &table, (model, epochs, train_size, features), seed)?;
-    let quality = py.detach(|| {
+    let benchmark = benchmark.get().opened()?;
+    let table = benchmark.table(py)?;
+    let (set, options) = prepared(&benchmark, &table, (model, epochs, train_size, features), seed)?;
+    let quality = Watch::new(py, None)?.run(py, || {
         let rows = options.features.rows(&set.cells)?;
         let targets = (set.target.quantity, set.values.as_slice());
         surrogate::quality::cross_validate(options.surrogate, &rows, &set.hashes, targets, folds, options.seed)
-    });
+    })?;
     let measures = quality.raise(Kind::Model)?.measures;
     let one = |summary: Option<surrogate::quality::Summary>| {
         summary.map(|summary| json!({ "mean": summary.mean, "deviation": summary.standard_deviation }))
@@ -81,7 +82,7 @@ pub(crate) fn assess<'py>(
 }
 
 fn prepared(
-    benchmark: &Benchmark,
+    benchmark: &Open,
     table: &nasbench::table::Table,
     (model, epochs, train_size, features): (&str, Option<u16>, Option<usize>, Option<Vec<String>>),
     seed: u64,
@@ -120,7 +121,7 @@ impl Model {
     /// Predicts the validation accuracies of cells, as fractions: a mean for each, and a standard deviation where the model has one.
     fn predict<'py>(&self, py: Python<'py>, cells: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
         let cells = cells.iter().map(|cell| given(cell, &space::Space::nas_bench_101())).collect::<PyResult<Vec<_>>>()?;
-        let predictions = py.detach(|| self.0.predict_all(&cells)).raise(Kind::Model)?;
+        let predictions = detached(py, || self.0.predict_all(&cells))?.raise(Kind::Model)?;
         let found = PyDict::new(py);
         found.set_item("mean", predictions.iter().map(|prediction| prediction.mean).collect::<Vec<_>>())?;
         found.set_item("std", predictions.iter().map(|prediction| prediction.std).collect::<Vec<_>>())?;
@@ -131,7 +132,7 @@ impl Model {
     #[pyo3(signature = (cells, count=10))]
     fn best(&self, py: Python<'_>, cells: Vec<Cell>, count: usize) -> PyResult<Vec<(Cell, f32)>> {
         let all: Vec<_> = cells.iter().map(|cell| cell.0).collect();
-        let predictions = py.detach(|| self.0.predict_all(&all)).raise(Kind::Model)?;
+        let predictions = detached(py, || self.0.predict_all(&all))?.raise(Kind::Model)?;
         let mut ranked: Vec<_> = cells.into_iter().zip(predictions.iter().map(|prediction| prediction.mean)).collect();
         ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
         ranked.truncate(count);

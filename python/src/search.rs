@@ -1,7 +1,9 @@
 //! Searches: ours on any oracle, one written in Python in our loop, and ours in a loop of Python's.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
 
 use nasbench::network::Skeleton;
 use nasbench::oracle::{Candidate, Measurement, Oracle};
@@ -19,6 +21,7 @@ use crate::cell::{Cell, given};
 use crate::error::{Kind, Raise as _, raised, said};
 use crate::model::Model;
 use crate::space::Space;
+use crate::watch::{Watch, Watched};
 
 /// What a search is made for.
 #[pyclass(module = "nasbench", frozen)]
@@ -136,6 +139,30 @@ impl History {
 
     fn __len__(&self) -> usize {
         self.history.trials.len()
+    }
+
+    /// The best cells so far as a table with their drawings.
+    fn _repr_html_(&self) -> String {
+        let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let row = |(place, trial): (usize, search::Trial)| {
+            let accuracy = trial.measurement.validation_accuracy;
+            let accuracy =
+                accuracy.map_or_else(|| "diverged".to_owned(), |accuracy| format!("{:.2} %", 100.0 * accuracy.decimal()));
+            let cell = trial.cell();
+            let (hash, drawing) = (cell.hash(), nasbench::report::svg_of(cell));
+            let epochs = trial.candidate.epochs.0;
+            format!(
+                "<tr><td>{}</td><td>{accuracy}</td><td>{epochs}</td><td><code>{hash}</code></td><td>{drawing}</td></tr>",
+                place + 1
+            )
+        };
+        let rows: String = self.history.incumbents().into_iter().map(row).collect();
+        let count = self.history.trials.len();
+        format!(
+            "<table><caption>{count} trials of {}: the best so far</caption><tr><th>trial</th><th>validation accuracy</th>\
+            <th>epochs</th><th>cell</th><th></th></tr>{rows}</table>",
+            escaped(&self.history.algorithm)
+        )
     }
 
     fn __repr__(&self) -> String {
@@ -302,7 +329,7 @@ pub(crate) fn entry(
 
 /// Searches a benchmark or a model.
 #[pyfunction]
-#[pyo3(name = "search", signature = (algorithm, on=None, budget=None, seed=0, epochs=None, objectives=None, limits=Vec::new(), duplicates="published", returns="best-seen", **options))]
+#[pyo3(name = "search", signature = (algorithm, on=None, budget=None, seed=0, epochs=None, objectives=None, limits=Vec::new(), duplicates="published", returns="best-seen", progress=None, **options))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 pub(crate) fn search_once(
     py: Python<'_>,
@@ -315,6 +342,7 @@ pub(crate) fn search_once(
     limits: Vec<String>,
     duplicates: &str,
     returns: &str,
+    progress: Option<&Bound<'_, PyAny>>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<History> {
     let (entry, name, options) = entry(py, algorithm, options)?;
@@ -331,34 +359,66 @@ pub(crate) fn search_once(
         }
     };
     let goals = |skeleton: Skeleton| goals(&objectives, &limits, skeleton);
-    let searched = |setup: search::Setup, oracle: &mut dyn Oracle| {
-        let mut searcher = entry.searcher(&setup)?;
-        search::run_searcher(&name, searcher.as_mut(), &setup, oracle, budget, seed)
+    let watch = Watch::new(py, progress)?;
+    let all = match budget {
+        Budget::Evaluations(evaluations) => evaluations as u64,
+        Budget::SimulatedTime(_) => 0,
     };
+    let searched = |setup: &search::Setup, oracle: &mut dyn Oracle| {
+        let mut searcher = entry.searcher(setup)?;
+        search::run_searcher(&name, searcher.as_mut(), setup, oracle, budget, seed)
+    };
+    let is_ours = entry.name != PYTHON.name;
     if let Ok(benchmark) = on.cast::<Benchmark>() {
-        let benchmark = benchmark.get();
-        let table = benchmark.table_of(py)?;
+        let benchmark = benchmark.get().opened()?;
+        let table = benchmark.table(py)?;
         let goals = goals(benchmark.benchmark.skeleton().raise(Kind::Benchmark)?)?;
         let setup = search::Setup::on_table(&table, epochs.map(Epochs), &[entry], |_| true).raise(Kind::Search)?;
         let setup = search::Setup { options, goals: goals.clone(), duplicates, returns, ..setup };
-        let history = py.detach(|| searched(setup.clone(), &mut setup.oracle_on(&table, seed))).map_err(search_error)?;
-        return Ok(History { history, goals });
+        let work = || searched(&setup, &mut Watched::new(setup.oracle_on(&table, seed), &watch, Some(all)));
+        let history = if is_ours { watch.run(py, work) } else { watch.run_here(py, work) };
+        return Ok(History { history: history?.map_err(search_error)?, goals });
     }
     let model = on.cast::<Model>().map_err(|_| PyTypeError::new_err("`on` is neither a Benchmark nor a Model"))?.get();
     let goals = goals(*model.0.features.skeleton())?;
     let setup = search::Setup::new(model.space(), model.0.target.epochs).with_budgets(&[model.0.target.epochs]);
     let setup = search::Setup { options, goals: goals.clone(), duplicates, returns, ..setup };
     let oracle = SurrogateOracle::new().with_accuracy(std::sync::Arc::clone(&model.0)).raise(Kind::Model)?;
-    let history = py.detach(|| searched(setup, &mut { oracle })).map_err(search_error)?;
-    Ok(History { history, goals })
+    let work = || searched(&setup, &mut Watched::new(oracle, &watch, Some(all)));
+    let history = if is_ours { watch.run(py, work) } else { watch.run_here(py, work) };
+    Ok(History { history: history?.map_err(search_error)?, goals })
+}
+
+/// A question to a searcher on its thread, and where its answer goes.
+enum Request {
+    Ask(usize, Sender<Result<Vec<Candidate>, Error>>),
+    Tell(Vec<search::Trial>, Sender<Result<(), Error>>),
 }
 
 /// One of our searches, for a loop of one's own: `ask` says what to measure, `tell` takes what was measured.
-#[pyclass(module = "nasbench", unsendable)]
+///
+/// It lives on a thread of its own, so that any thread may ask it; but a process that is forked has not that thread.
+#[pyclass(module = "nasbench", frozen)]
 pub(crate) struct Searcher {
-    searcher: Box<dyn search::Searcher>,
-    rng: SearchRng,
-    asked: Vec<Candidate>,
+    requests: Mutex<Sender<Request>>,
+    asked: Mutex<Vec<Candidate>>,
+    process: u32,
+}
+
+impl Searcher {
+    /// Asks the thread.
+    fn answer<T: Send>(&self, py: Python<'_>, request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> PyResult<T> {
+        if self.process != std::process::id() {
+            let problem = "the searcher was made before the process was forked: make it in the process that asks it";
+            return Err(said(Kind::Search, problem.to_owned()));
+        }
+        let (sender, answer) = channel();
+        let sent = self.requests.lock().unwrap_or_else(PoisonError::into_inner).send(request(sender));
+        let answered = py.detach(move || sent.ok().and_then(|()| answer.recv().ok()));
+        answered
+            .ok_or_else(|| said(Kind::Search, "the searcher has ended by a fault of its own".to_owned()))?
+            .map_err(search_error)
+    }
 }
 
 #[pymethods]
@@ -380,50 +440,84 @@ impl Searcher {
         let budgets: Vec<Epochs> = budgets.into_iter().flatten().map(Epochs).collect();
         let options = self::options(py, options)?;
         let setup = search::Setup { options, ..search::Setup::new(space, Epochs(epochs)).with_budgets(&budgets) };
-        let searcher = entry.searcher(&setup).raise(Kind::Search)?;
-        Ok(Self { searcher, rng: Seed(seed).derive(algorithm).rng(), asked: Vec::new() })
+        let mut rng = Seed(seed).derive(algorithm).rng();
+        let (requests, heard) = channel();
+        let (made, is_made) = channel();
+        let serve = move || {
+            let mut searcher = match entry.searcher(&setup) {
+                Ok(searcher) => searcher,
+                Err(error) => return drop(made.send(Err(error))),
+            };
+            let _ = made.send(Ok(()));
+            for request in heard {
+                // Who asked may have left.
+                match request {
+                    Request::Ask(room, answer) => drop(answer.send(searcher.ask(room, &mut rng))),
+                    Request::Tell(trials, answer) => drop(answer.send(searcher.tell(&trials))),
+                }
+            }
+        };
+        thread::Builder::new().name("searcher".to_owned()).spawn(serve).raise(Kind::Search)?;
+        let made = py.detach(move || is_made.recv()).unwrap_or(Ok(()));
+        made.raise(Kind::Search)?;
+        Ok(Self { requests: Mutex::new(requests), asked: Mutex::default(), process: std::process::id() })
     }
 
     /// What to measure next: at most `room` pairs of a cell and its epochs; none if the search is over.
     #[pyo3(signature = (room=1))]
-    fn ask(&mut self, room: usize) -> PyResult<Vec<(Cell, u16)>> {
-        if !self.asked.is_empty() {
-            return Err(said(Kind::Search, format!("{} cells were asked for and not told yet", self.asked.len())));
+    fn ask(&self, py: Python<'_>, room: usize) -> PyResult<Vec<(Cell, u16)>> {
+        let waiting = self.asked.lock().unwrap_or_else(PoisonError::into_inner).len();
+        if waiting > 0 {
+            return Err(said(Kind::Search, format!("{waiting} cells were asked for and not told yet")));
         }
-        self.asked = self.searcher.ask(room, &mut self.rng).map_err(search_error)?;
-        Ok(self.asked.iter().map(|candidate| (Cell(candidate.architecture), candidate.epochs.0)).collect())
+        let asked = self.answer(py, |answer| Request::Ask(room, answer))?;
+        let pairs = asked.iter().map(|candidate| (Cell(candidate.architecture), candidate.epochs.0)).collect();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+        Ok(pairs)
     }
 
     /// Takes what was measured of the cells of the last `ask`, in their order: accuracies as fractions, None where a training diverged; and
     /// the seconds of the trainings, if they are known. What is missing at the end was not measured.
     #[pyo3(signature = (accuracies, times=None))]
-    fn tell(&mut self, accuracies: Vec<Option<f32>>, times: Option<Vec<Option<f64>>>) -> PyResult<()> {
-        if accuracies.len() > self.asked.len() || times.as_ref().is_some_and(|times| times.len() != accuracies.len()) {
-            let (found, asked) = (accuracies.len(), self.asked.len());
-            return Err(said(
-                Kind::Search,
-                format!("{found} accuracies were told of {asked} cells, each with its time if there are times"),
-            ));
-        }
-        let mut trials = Vec::with_capacity(accuracies.len());
-        for (place, (candidate, accuracy)) in self.asked.iter().zip(&accuracies).enumerate() {
-            let fraction = match accuracy {
-                None => None,
-                Some(value) => Some(Accuracy::from_fraction(*value).ok_or_else(|| {
-                    PyValueError::new_err(format!("the accuracy {value} is no fraction, expected 0 to 1, or None"))
-                })?),
-            };
-            let time = times.as_ref().and_then(|times| times[place]).map(Seconds);
-            trials.push(search::Trial::new(*candidate, Measurement::new(fraction, time)));
-        }
-        self.asked.clear();
-        self.searcher.tell(&trials).map_err(search_error)
+    fn tell(&self, py: Python<'_>, accuracies: Vec<Option<f32>>, times: Option<Vec<Option<f64>>>) -> PyResult<()> {
+        let trials = {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let trials = trials(&asked, &accuracies, times.as_deref())?;
+            asked.clear();
+            trials
+        };
+        self.answer(py, |answer| Request::Tell(trials, answer))
     }
+}
+
+/// What was asked with what was measured.
+fn trials(asked: &[Candidate], accuracies: &[Option<f32>], times: Option<&[Option<f64>]>) -> PyResult<Vec<search::Trial>> {
+    if accuracies.len() > asked.len() || times.is_some_and(|times| times.len() != accuracies.len()) {
+        let (found, asked) = (accuracies.len(), asked.len());
+        let problem = format!("{found} accuracies were told of {asked} cells, each with its time if there are times");
+        return Err(said(Kind::Search, problem));
+    }
+    let mut trials = Vec::with_capacity(accuracies.len());
+    for (place, (candidate, accuracy)) in asked.iter().zip(accuracies).enumerate() {
+        let fraction = match accuracy {
+            None => None,
+            Some(value) => Some(Accuracy::from_fraction(*value).ok_or_else(|| {
+                PyValueError::new_err(format!("the accuracy {value} is no fraction, expected 0 to 1, or None"))
+            })?),
+        };
+        let time = times.and_then(|times| times[place]);
+        if let Some(time) = time.filter(|time| !time.is_finite() || *time < 0.0) {
+            return Err(PyValueError::new_err(format!("the time {time} is none, expected seconds, 0 or more, or None")));
+        }
+        trials.push(search::Trial::new(*candidate, Measurement::new(fraction, time.map(Seconds))));
+    }
+    Ok(trials)
 }
 
 /// Holds a searcher to what every one promises: it repeats itself with a seed, keeps its budget and its space, and does not look at its room.
 #[pyfunction]
 pub(crate) fn check_searcher(py: Python<'_>, maker: &Bound<'_, PyAny>) -> PyResult<()> {
     let (_, options) = keep(py, maker)?;
-    py.detach(|| conformance::check(&PYTHON, &options)).map_err(|violation| said(Kind::Search, violation.to_string()))
+    let checked = Watch::new(py, None)?.run_here(py, || conformance::check(&PYTHON, &options))?;
+    checked.map_err(|violation| said(Kind::Search, violation.to_string()))
 }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use crate::cell::Cell;
 use crate::error::{Kind, Raise as _};
+use crate::watch::detached;
 
 /// A space of cells: all that have at most so many vertices and edges, with some operations.
 #[pyclass(module = "nasbench", frozen, from_py_object)]
@@ -45,7 +46,7 @@ impl Space {
 
     /// All its cells, each once: 423,624 for NAS-Bench-101, in a second.
     fn enumerate(&self, py: Python<'_>) -> PyResult<Vec<Cell>> {
-        Ok(py.detach(|| self.0.cells()).raise(Kind::Cell)?.into_iter().map(Cell).collect())
+        Ok(detached(py, || self.0.cells())?.raise(Kind::Cell)?.into_iter().map(Cell).collect())
     }
 
     /// Draws cells with a sampler of `nasbench list samplers`.

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use nasbench::dataset::{self, Dataset};
 use nasbench::engine::Device;
@@ -20,6 +20,7 @@ use crate::benchmark::{Benchmark, open, python_of};
 use crate::cell::given;
 use crate::error::{Kind, Raise as _, raised, said};
 use crate::space::Space;
+use crate::watch::{Watch, detached};
 
 /// What is trained on, and how.
 fn prepared(name: &str, data_dir: Option<PathBuf>, protocol: &str, device: &str) -> PyResult<(Dataset, Protocol, Device)> {
@@ -28,31 +29,6 @@ fn prepared(name: &str, data_dir: Option<PathBuf>, protocol: &str, device: &str)
     let device: Device = device.parse().map_err(|error: nasbench::engine::Error| raised(Kind::Training, &error))?;
     device.check().raise(Kind::Training)?;
     Ok((dataset, protocol, device))
-}
-
-/// Does what takes long on another thread, while this one hears Ctrl-C: then `stop` is set, and the exception raised when the work has ended.
-fn interruptible<T: Send>(py: Python<'_>, stop: &AtomicBool, work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    let mut interrupted = None;
-    let done = py.detach(|| {
-        thread::scope(|scope| {
-            let working = scope.spawn(work);
-            while !working.is_finished() {
-                thread::sleep(Duration::from_millis(20));
-                if interrupted.is_none()
-                    && let Err(exception) = Python::attach(|py| py.check_signals())
-                {
-                    stop.store(true, Ordering::Relaxed);
-                    interrupted = Some(exception);
-                }
-            }
-            working.join()
-        })
-    });
-    match (interrupted, done) {
-        (Some(exception), _) => Err(exception),
-        (None, Ok(done)) => Ok(done),
-        (None, Err(panic)) => Err(said(Kind::Training, nasbench::engine::panic_text(panic.as_ref()))),
-    }
 }
 
 /// Trains a cell for real, and returns what it reached. `progress` is called with the steps that are done and those of the whole training;
@@ -70,7 +46,7 @@ pub(crate) fn train<'py>(
     seed: u64,
     device: &str,
     save: Option<PathBuf>,
-    progress: Option<Py<PyAny>>,
+    progress: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let cell = given(cell, &nasbench::space::Space::nas_bench_101())?;
     let (dataset, protocol, device) = prepared(dataset, data_dir, protocol, device)?;
@@ -78,18 +54,15 @@ pub(crate) fn train<'py>(
     let data = Data::select(&protocol, &dataset).raise(Kind::Training)?;
     let epochs = epochs.map(Epochs).or_else(|| protocol.budgets.last().copied()).unwrap_or_default();
     let training = Training { cell: &cell, epochs, seed: Seed(seed), protocol: &protocol, data: &data, device };
-    let stop = AtomicBool::new(false);
-    let told = |Progress { steps, of, .. }: Progress| {
-        // A call of Python for each percent.
-        if let Some(progress) = progress.as_ref().filter(|_| steps == of || steps % (of / 100).max(1) == 0) {
-            let _ = Python::attach(|py| progress.call1(py, (steps, of)));
-        }
-    };
-    let trained = interruptible(py, &stop, || {
+    let watch = Watch::new(py, progress)?;
+    let trained = watch.run(py, || {
         let mut run = training.start()?;
-        while let Some(progress) = run.advance()? {
-            told(progress);
-            if stop.load(Ordering::Relaxed) {
+        while let Some(Progress { steps, of, .. }) = run.advance()? {
+            // A call of Python for each percent.
+            if steps == of || steps % (of / 100).max(1) == 0 {
+                watch.tell(steps as u64, of as u64);
+            }
+            if watch.is_stopped() {
                 return Ok(None);
             }
         }
@@ -137,7 +110,7 @@ pub(crate) fn record(
     seed: u64,
     device: &str,
     workers: Option<NonZeroUsize>,
-    progress: Option<Py<PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Benchmark> {
     let space = space.map_or_else(nasbench::space::Space::nas_bench_101, |space| space.0);
     let only = cells.map(|cells| cells.iter().map(|cell| given(cell, &space)).collect::<PyResult<Vec<_>>>()).transpose()?;
@@ -148,7 +121,7 @@ pub(crate) fn record(
         protocol.budgets.dedup();
     }
     protocol.repeats = repeats.unwrap_or(protocol.repeats);
-    let stop = AtomicBool::new(false);
+    let watch = Watch::new(py, progress)?;
     let workers = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let folder = path.clone();
     let recording = Recording {
@@ -163,25 +136,22 @@ pub(crate) fn record(
         share: Share::new(0, 1).expect("the whole of one"),
         order: Order::Cost,
         retry_failed: false,
-        stop: Some(&stop),
+        stop: Some(watch.stop()),
     };
-    let finished = std::sync::atomic::AtomicUsize::new(0);
-    let observe = |event: Event<'_>| {
-        if let Event::Model { event: nasbench::record::Event::Finished { .. }, .. } = event {
-            let count = finished.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Some(progress) = &progress {
-                let _ = Python::attach(|py| progress.call1(py, (count,)));
-            }
-        }
+    let all = AtomicU64::new(0);
+    let observe = |event: Event<'_>| match event {
+        Event::Workload(workload) => all.store((workload.models - workload.recorded) as u64, Ordering::Relaxed),
+        Event::Model { event: nasbench::record::Event::Finished(_), .. } => watch.add(1, all.load(Ordering::Relaxed)),
+        _ => {}
     };
-    interruptible(py, &stop, || pipeline::record(&recording, &observe))?.raise(Kind::Training)?;
+    watch.run(py, || pipeline::record(&recording, &observe))?.raise(Kind::Training)?;
     open(py, Some(folder))
 }
 
 /// Does it all on a small scale: trains and records a space, fits surrogates, searches, verifies the winners, and writes `report.html` into
 /// the folder. Returns the report as text.
 #[pyfunction]
-#[pyo3(signature = (out, max_vertices=4, dataset="fashion-14", data_dir=None, protocol="quick", seed=0, device="cpu", workers=None))]
+#[pyo3(signature = (out, max_vertices=4, dataset="fashion-14", data_dir=None, protocol="quick", seed=0, device="cpu", workers=None, progress=None))]
 #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
 pub(crate) fn run(
     py: Python<'_>,
@@ -193,15 +163,35 @@ pub(crate) fn run(
     seed: u64,
     device: &str,
     workers: Option<NonZeroUsize>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     let (dataset, protocol, device) = prepared(dataset, data_dir, protocol, device)?;
     let space = nasbench::space::Space::nas_bench_101().with_max_vertices(max_vertices).raise(Kind::Cell)?;
     let workers = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let command = "nasbench.run(…)".to_owned();
-    let job = Job { out, dataset, protocol, space, device, workers, seed: Seed(seed), command };
-    // The pipeline cannot be stopped but between its stages: a second Ctrl-C ends the process.
-    let report = py.detach(|| pipeline::run(&job, &|_| {})).raise(Kind::Training)?;
+    let watch = Watch::new(py, progress)?;
+    let stop = Some(Arc::clone(watch.stop()));
+    let job = Job { out, dataset, protocol, space, device, workers, seed: Seed(seed), command, stop };
+    let all = AtomicU64::new(0);
+    let observe = |event: Event<'_>| match event {
+        // Models that are recorded, and later those that are verified.
+        Event::Workload(workload) => {
+            all.fetch_add((workload.models - workload.recorded) as u64, Ordering::Relaxed);
+        }
+        Event::Model { event: nasbench::record::Event::Finished(_), .. } => watch.add(1, all.load(Ordering::Relaxed)),
+        _ => {}
+    };
+    let report = watch.run(py, || pipeline::run(&job, &observe))?.raise(Kind::Training)?;
     Ok(report.text())
+}
+
+/// Writes test images of its data set and the logits of a saved model to a file, to check other programs.
+#[pyfunction]
+#[pyo3(signature = (model, out, images=100, data_dir=None))]
+pub(crate) fn _answers(py: Python<'_>, model: PathBuf, out: PathBuf, images: usize, data_dir: Option<PathBuf>) -> PyResult<()> {
+    let model = SavedModel::read(&model).raise(Kind::Model)?;
+    let dataset = dataset::find(&model.card().dataset).and_then(|entry| entry.load(data_dir.as_deref())).raise(Kind::Training)?;
+    detached(py, || model.write_answers(&out, &dataset, images, Device::Cpu))?.raise(Kind::Model)
 }
 
 /// What can be chosen, by the names of `nasbench list`.

@@ -1,10 +1,17 @@
 """The interface of the original program."""
 
 import collections
+import contextlib
 import copy
+import io
+import os
 import random
+import tempfile
 import unittest
+import unittest.mock
 
+import nasbench
+import official_file
 from nasbench import api
 from nasbench.lib import graph_util, model_spec
 
@@ -39,7 +46,7 @@ class Api(unittest.TestCase):
         hashes = list(self.nasbench.hash_iterator())
         self.assertEqual(len(hashes), len(self.nasbench.fixed_statistics))
         fixed, computed = self.nasbench.get_metrics_from_hash(hashes[0])
-        self.assertEqual(fixed, self.nasbench.fixed_statistics[hashes[0]])
+        self.assertEqual(str(fixed), str(self.nasbench.fixed_statistics[hashes[0]]))
         self.assertEqual(computed, self.nasbench.computed_statistics[hashes[0]])
         self.assertEqual(set(fixed), {"module_adjacency", "module_operations", "trainable_parameters"})
         self.assertEqual(set(computed), self.nasbench.valid_epochs)
@@ -100,6 +107,81 @@ class Api(unittest.TestCase):
             if len(population) > 20:
                 population.popleft()
         self.assertGreater(best, population[0][0] - 1e-9)
+
+
+class Files(unittest.TestCase):
+    """A file of the release is imported once into a folder beside it, or into the user's folder of caches."""
+
+    def write(self, folder, cells=None, shift=0.0):
+        cells = cells or nasbench.Space(max_vertices=4).enumerate()
+        records = []
+        for place, cell in enumerate(cells):
+            adjacency = "".join(str(value) for row in cell.matrix for value in row)
+            for repeat in range(3):
+                ends = [(0.0, 0.0, 0.1, 0.1, 0.1), (54.0, 500.0, 0.8, 0.7, 0.7), (108.0, 1000.0 + repeat, 1.0, (place + repeat) / 9984, shift)]
+                records.append((cell.hash, 108, adjacency, ",".join(cell.ops), official_file.metrics(ends, cell.parameters(), 1100.0)))
+        file = os.path.join(folder, "nasbench_only108.tfrecord")
+        official_file.write(file, records)
+        return file
+
+    def opened(self, file, seed=None):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            return api.NASBench(file, seed), said.getvalue()
+
+    def test_a_file_is_imported_once_and_opened_in_milliseconds_after_that(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.write(folder)
+            first, said = self.opened(file, seed=3)
+            self.assertIn("importing", said)
+            self.assertEqual(sorted(os.listdir(folder)), ["nasbench_only108.tfrecord", "nasbench_only108.tfrecord.nasbench"])
+            again, said = self.opened(file, seed=3)
+            self.assertEqual((said, again.valid_epochs), ("", {108}))
+            spec = api.ModelSpec([[0, 1], [0, 0]], [INPUT, OUTPUT])
+            data = [again.query(spec) for _ in range(20)]
+            # With a seed the repeats are those that the original draws, by `random.randint(0, 2)` after `random.seed(3)`.
+            drawn = random.Random(3)
+            self.assertEqual([one["training_time"] for one in data], [1000.0 + drawn.randint(0, 2) for _ in range(20)])
+            self.assertEqual([first.query(spec)["training_time"] for _ in range(20)], [one["training_time"] for one in data])
+            self.assertEqual(data[0]["trainable_parameters"], 882_570)
+            self.assertEqual(data[0]["train_accuracy"], 1.0)
+            with self.assertRaises(api.OutOfDomainError):
+                again.query(spec, epochs=36)
+            self.assertEqual(again.query(spec, 108, True)["training_time"], 500.0)
+
+    def test_a_file_that_changed_is_imported_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.write(folder)
+            self.opened(file)
+            identity = [nasbench.Cell([[0, 1], [0, 0]], [INPUT, OUTPUT])]
+            self.write(folder, identity, shift=0.25)
+            later = os.path.getmtime(f"{file}.nasbench/benchmark.toml") + 10
+            os.utime(file, (later, later))
+            changed, said = self.opened(file)
+            self.assertIn("importing", said)
+            self.assertEqual(len(changed.fixed_statistics), 1)
+            self.assertEqual(changed.query(api.ModelSpec([[0, 1], [0, 0]], [INPUT, OUTPUT]))["test_accuracy"], 0.25)
+
+    def test_a_folder_that_cannot_be_written_is_not(self):
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as caches:
+            file = self.write(folder)
+            with unittest.mock.patch.dict(os.environ, XDG_CACHE_HOME=caches), unittest.mock.patch("os.access", return_value=False):
+                _, said = self.opened(file)
+                self.assertIn(caches, said)
+                _, said = self.opened(file)
+                self.assertEqual(said, "")
+            self.assertEqual(os.listdir(folder), ["nasbench_only108.tfrecord"])
+
+    def test_what_is_broken_leaves_nothing_behind(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.write(folder)
+            with open(file, "r+b") as torn:
+                torn.truncate(os.path.getsize(file) - 10)
+            with self.assertRaises(nasbench.BenchmarkError):
+                self.opened(file)
+            self.assertEqual(os.listdir(folder), ["nasbench_only108.tfrecord"])
+            with self.assertRaises(FileNotFoundError):
+                self.opened(os.path.join(folder, "missing.tfrecord"))
 
 
 class Specs(unittest.TestCase):

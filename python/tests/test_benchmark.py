@@ -1,7 +1,12 @@
 """The bundled benchmark: look-ups, tables, SQL, fronts, models."""
 
+import os
+import shutil
+import signal
 import tempfile
 import threading
+import time
+import traceback
 import unittest
 from pathlib import Path
 
@@ -61,7 +66,12 @@ class LookUps(unittest.TestCase):
             nasbench.open("/nowhere")
 
     def test_sql_and_arrow_say_the_same(self):
-        rows = self.bench.sql("select vertices, count(*) as models from records group by vertices order by vertices")
+        answer = self.bench.sql("select vertices, count(*) as models from records group by vertices order by vertices")
+        rows = answer.to_pylist()
+        self.assertEqual((answer.columns, len(answer), list(answer)), (["vertices", "models"], len(rows), rows))
+        self.assertEqual(self.bench.sql("select vertices from records where vertices > 99").to_pylist(), [])
+        mixed = self.bench.sql("select module_hash, seed, validation_accuracy, curve_train_loss, null as nothing from records limit 3")
+        self.assertEqual([type(value) for value in mixed.to_pylist()[0].values()], [str, int, float, list, type(None)])
         table = self.bench.table(["vertices", "epochs"])
         self.assertEqual(table.columns, ["epochs", "vertices"] if table.columns[0] == "epochs" else ["vertices", "epochs"])
         self.assertEqual(len(table), sum(row["models"] for row in rows))
@@ -76,6 +86,10 @@ class LookUps(unittest.TestCase):
             self.skipTest("pyarrow is not there")
         read = pyarrow.table(self.bench.table())
         self.assertEqual(read.num_rows, len(table))
+        self.assertEqual(pyarrow.table(answer).to_pylist(), rows)
+        self.assertEqual(pyarrow.table(mixed).to_pylist(), mixed.to_pylist())
+        whole = pyarrow.table(self.bench.table())
+        self.assertEqual(whole.num_rows, len(table))
         self.assertEqual(sum(1 for vertices in read["vertices"].to_pylist() if vertices == 5), rows[-1]["models"])
 
     def test_the_front_is_a_front(self):
@@ -96,6 +110,104 @@ class LookUps(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(found, [self.bench.query(CHAIN)] * 8)
+
+    def test_a_closed_benchmark_says_so(self):
+        with nasbench.open() as bench:
+            answer = bench.query(CHAIN)
+            table = bench.table(["vertices"])
+            self.assertFalse(bench.closed)
+        self.assertTrue(bench.closed)
+        bench.close()
+        for asked in (
+            lambda: bench.query(CHAIN),
+            bench.cells,
+            bench.info,
+            bench.table,
+            lambda: bench.sql("select 1"),
+            lambda: bench.front(["error", "parameters"]),
+            lambda: nasbench.search("random", bench, budget=3),
+            lambda: nasbench.fit(bench),
+            lambda: nasbench.compare(["random", "local-search"], bench, budget=3, runs=2),
+            lambda: len(bench),
+            bench.__enter__,
+        ):
+            with self.assertRaisesRegex(nasbench.BenchmarkError, "is closed"):
+                asked()
+        # What was answered stays.
+        self.assertEqual((answer["trainable_parameters"] > 0, len(table) > 0), (True, True))
+        self.assertIn("nasbench.open(", repr(bench))
+
+    def test_a_benchmark_may_change_under_an_open_handle(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench"
+            shutil.copytree(self.bench.path, path)
+            bench = nasbench.open(path)
+            before = bench.query(CHAIN, repeat="all")
+            rows = len(bench.table(["epochs"]))
+            os.remove(path / "records.parquet")
+            # Look-ups have read it; what reads the files says what is not there.
+            self.assertEqual(bench.query(CHAIN, repeat="all"), before)
+            self.assertLess(len(bench.table(["epochs"])), rows)
+            (path / "records.parquet").write_bytes(b"PAR1 nonsense PAR1")
+            with self.assertRaises(nasbench.BenchmarkError):
+                bench.table(["epochs"])
+            with self.assertRaises(nasbench.BenchmarkError):
+                bench.sql("select count(*) from records")
+            self.assertEqual(bench.query(CHAIN, repeat="all"), before)
+            shutil.rmtree(path)
+            for asked in (bench.table, bench.info, lambda: bench.sql("select count(*) from records")):
+                try:
+                    asked()
+                except nasbench.BenchmarkError:
+                    pass
+            self.assertEqual(bench.query(CHAIN, repeat="all"), before)
+            with self.assertRaises(nasbench.BenchmarkError):
+                nasbench.open(path)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_a_forked_process_works_or_says_why_not(self):
+        expected = self.bench.query(CHAIN)
+        best = self.bench.front(["error", "parameters"])[0][0].hash
+        self.bench.sql("select count(*) from records")
+        searcher = nasbench.Searcher("random", nasbench.Space(max_vertices=4))
+
+        def in_child():
+            assert self.bench.query(CHAIN) == expected
+            # What uses many threads has its own ones there.
+            assert self.bench.front(["error", "parameters"])[0][0].hash == best
+            assert len(nasbench.search("random", self.bench, budget=10)) == 10
+            model = nasbench.fit(self.bench, "random-forest", train_size=100)
+            assert len(model.predict(self.bench.cells()[:10])["mean"]) == 10
+            for asked, word in ((lambda: self.bench.sql("select count(*) from records"), "forked"), (searcher.ask, "forked")):
+                try:
+                    asked()
+                except nasbench.NasbenchError as error:
+                    assert word in str(error)
+                else:
+                    raise AssertionError("it should have said that it was forked")
+
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                in_child()
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        waited = time.monotonic()
+        while time.monotonic() < waited + 120:
+            found, status = os.waitpid(child, os.WNOHANG)
+            if found:
+                break
+            time.sleep(0.05)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            self.fail("the forked process hangs")
+        self.assertEqual(status, 0)
+        self.assertEqual(len(searcher.ask()), 1)
 
     def test_models_are_fitted_saved_and_asked(self):
         model = nasbench.fit(self.bench, "random-forest", train_size=300, seed=1)

@@ -1,6 +1,10 @@
 """Searches: ours, one written here, ours in a loop of one's own, and comparisons."""
 
+import os
 import random
+import signal
+import threading
+import time
 import unittest
 
 import nasbench
@@ -109,6 +113,69 @@ class Searches(unittest.TestCase):
         with self.assertRaises(nasbench.SearchError):
             searcher.tell([0.5, 0.5])
 
+    def test_a_searcher_may_be_asked_by_any_thread(self):
+        searcher = nasbench.Searcher("random", nasbench.Space(max_vertices=4), seed=1)
+        found = []
+        for _ in range(4):
+            thread = threading.Thread(target=lambda: (found.extend(searcher.ask()), searcher.tell([0.5])))
+            thread.start()
+            thread.join()
+        self.assertEqual(len(found), 4)
+        for wrong in ([1.5], [-0.1], [float("nan")]):
+            searcher.ask()
+            with self.assertRaises(ValueError):
+                searcher.tell(wrong)
+            searcher.tell([None])
+        searcher.ask()
+        with self.assertRaises(ValueError):
+            searcher.tell([0.5], [-1.0])
+
+    def test_progress_is_told_and_what_it_raises_ends_the_search(self):
+        told = []
+        nasbench.search("random", self.bench, budget=20, progress=lambda done, of: told.append((done, of)))
+        self.assertEqual((told[-1], len(told) >= 1), ((20, 20), True))
+
+        def broken(done, of):
+            raise ZeroDivisionError("by hand")
+
+        for algorithm in ("random", Climber):
+            with self.assertRaisesRegex(ZeroDivisionError, "by hand"):
+                nasbench.search(algorithm, self.bench, budget=2_000, progress=broken)
+        with self.assertRaisesRegex(ZeroDivisionError, "by hand"):
+            nasbench.compare(["random", "local-search"], self.bench, budget=20, runs=3, progress=broken)
+        with self.assertRaisesRegex(TypeError, "progress is 7"):
+            nasbench.search("random", self.bench, budget=5, progress=7)
+        self.assertEqual(len(nasbench.search("random", self.bench, budget=5, progress=True)), 5)
+
+    def test_ctrl_c_ends_a_search_and_a_comparison(self):
+        for work in (
+            lambda: nasbench.search("random", self.bench, budget=100_000_000),
+            lambda: nasbench.compare(["random", "regularized-evolution"], self.bench, budget=100_000, runs=10_000),
+            lambda: nasbench.search(Climber, self.bench, budget=10_000_000),
+        ):
+            timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.start()
+            started = time.monotonic()
+            with self.assertRaises(KeyboardInterrupt):
+                work()
+            self.assertLess(time.monotonic() - started, 30)
+            timer.join()
+
+    def test_a_search_has_a_table_for_notebooks(self):
+        history = nasbench.search("random", self.bench, budget=10)
+        self.assertIn("<table>", history._repr_html_())
+        self.assertIn(history.best.cell.hash, history._repr_html_())
+
+    def test_searches_in_python_run_side_by_side(self):
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(nasbench.search(Climber, self.bench, budget=30, seed=4))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        cells = [[trial.cell for trial in history.trials] for history in found]
+        self.assertEqual(cells, [cells[0]] * 4)
+
     def test_fronts_are_searched(self):
         history = nasbench.search("nsga-2", self.bench, budget=150, seed=1, objectives=["error", "parameters"], population_size=20)
         front = history.front()
@@ -122,13 +189,14 @@ class Searches(unittest.TestCase):
             self.bench,
             budget=30,
             runs=5,
-            progress=lambda: finished.append(1),
+            progress=lambda done, of: finished.append((done, of)),
         )
-        self.assertEqual(len(finished), 15)
+        self.assertEqual(max(finished), (15, 15))
         names = [algorithm["name"] for algorithm in compared.summary["tasks"][0]["algorithms"]]
         self.assertEqual(names, ["random", "regularized-evolution (population_size=10, tournament_size=3)", "mine"])
         self.assertIn("mine", str(compared))
-        self.assertIn("<svg", compared._repr_html_())
+        self.assertTrue(compared._repr_html_().startswith("<iframe"))
+        self.assertIn("<svg", compared.page)
 
     def test_models_are_searched_too(self):
         model = nasbench.fit(self.bench, train_size=200)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use nasbench::file::replace;
-use nasbench::interchange::{self, description, export, official, syne_tune};
+use nasbench::interchange::{self, description, export, naslib, official, syne_tune};
 use nasbench::table::{Benchmark, Part};
 
 use super::outputs::check_writable;
@@ -55,6 +55,9 @@ enum Format {
     Croissant,
     /// The card of a data set as Hugging Face has it: `--out BENCH/README.md`.
     Card,
+    /// One JSON object with the two dicts that NASLib holds of NAS-Bench-101 in a pickle: `fixed_statistics` by hash, `computed_statistics` by
+    /// hash and epochs. Lacks all that these have no fields for, and trainings that failed.
+    Naslib,
     /// A blackbox folder of Syne Tune, which needs `--out DIR`: errors and times of each cell, repeat and budget. Lacks all else, and the repeats
     /// beyond those that every cell has.
     SyneTune,
@@ -72,7 +75,7 @@ impl Format {
             Self::Jsonl => Some(export::Format::JsonLines),
             Self::Parquet => Some(export::Format::Parquet),
             Self::Arrow => Some(export::Format::Arrow),
-            Self::Tfrecord | Self::Croissant | Self::Card | Self::SyneTune => None,
+            Self::Tfrecord | Self::Croissant | Self::Card | Self::Naslib | Self::SyneTune => None,
         }
     }
 
@@ -81,7 +84,7 @@ impl Format {
     }
 
     const fn is_text(self) -> bool {
-        matches!(self, Self::Csv | Self::Jsonl) || self.is_description()
+        matches!(self, Self::Csv | Self::Jsonl | Self::Naslib) || self.is_description()
     }
 }
 
@@ -95,6 +98,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     }
     if *format == Format::SyneTune {
         return blackbox(arguments, &benchmark, global);
+    }
+    if *format == Format::Naslib {
+        return statistics(arguments, &benchmark, to_standard_output, global);
     }
     let part = if *verified { Part::Verified } else { Part::Recorded };
     let bar = progress::bar(global.quiet || to_standard_output, None, "{bar:30} {pos}/{len} rows · ETA {eta}");
@@ -146,6 +152,24 @@ fn blackbox(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> an
     Ok(())
 }
 
+/// Writes what NASLib holds.
+fn statistics(arguments: &Arguments, benchmark: &Benchmark, to_standard_output: bool, global: &Global) -> anyhow::Result<()> {
+    let out = &arguments.out;
+    let cells = if to_standard_output {
+        match naslib::export(benchmark, &mut std::io::BufWriter::new(std::io::stdout().lock())) {
+            Err(interchange::Error::File(cause)) => return Err(cause.into()),
+            cells => cells,
+        }
+    } else {
+        to_file(out, |open| naslib::export(benchmark, &mut std::io::BufWriter::new(open)))
+    };
+    let cells = cells.context("could not export the benchmark")?;
+    if !global.quiet && !to_standard_output {
+        note(format_args!("{cells} cells are in `{}`", out.display()));
+    }
+    Ok(())
+}
+
 /// Writes a description, which has no rows.
 fn describe(arguments: &Arguments, benchmark: &Benchmark, to_standard_output: bool) -> anyhow::Result<()> {
     let text = match arguments.format {
@@ -167,7 +191,7 @@ fn check(arguments: &Arguments, to_standard_output: bool) -> anyhow::Result<()> 
     if *format == Format::Tfrecord && *verified {
         bail!("the official format has no place for rows of verification\nhint: the other formats have");
     }
-    if (format.is_description() || *format == Format::SyneTune) && *verified {
+    if (format.is_description() || matches!(format, Format::Naslib | Format::SyneTune)) && *verified {
         bail!("the format is of the recorded rows, and `--verified` of others");
     }
     if *format == Format::SyneTune {

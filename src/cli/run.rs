@@ -90,5 +90,6 @@ fn job(arguments: &Arguments, global: &Global) -> anyhow::Result<Job> {
         workers,
         seed: Seed(arguments.seed),
         command: global.repeats.clone(),
+        stop: None,
     })
 }

@@ -1,15 +1,22 @@
-//! `nasbench serve`: answers a program that searches by itself.
+//! `nasbench serve`: answers programs that search by themselves.
 
-use std::io::BufReader;
+use std::io::{BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use nasbench::compare::evoxbench;
 use nasbench::search::{Duplicates, Setup, serve};
 use nasbench::unit::{Epochs, Seed};
 
 use super::search::models;
 use super::search::source::Source;
 use super::{Global, goals, note};
+
+/// The most connections at a time; a further one is closed.
+const MOST_CONNECTIONS: usize = 256;
 
 const HELP: &str = "\
 The program writes lines of JSON, as `{\"cells\":[{\"matrix\":\"0100\",\"ops\":[]}]}`, and reads what the cells reached; the first line
@@ -18,7 +25,8 @@ is told.
 
 Examples:
   nasbench serve my-benchmark
-  nasbench serve --socket /tmp/nasbench.socket my-benchmark";
+  nasbench serve --socket /tmp/nasbench.socket my-benchmark
+  nasbench serve --evoxbench 9876 my-benchmark";
 
 /// Answer a program that searches by itself, by lines of JSON.
 #[derive(Debug, clap::Args)]
@@ -28,9 +36,17 @@ pub(super) struct Arguments {
     #[arg(value_name = "BENCH|MODEL")]
     on: Option<PathBuf>,
 
-    /// Listen at this path instead of standard input; each connection has an oracle of its own.
-    #[arg(long, value_name = "PATH")]
+    /// Answer on standard input and output, as without `--socket` and `--evoxbench`.
+    #[arg(long, conflicts_with_all = ["socket", "evoxbench"])]
+    stdio: bool,
+
+    /// Listen at this path instead; each connection has an oracle of its own.
+    #[arg(long, value_name = "PATH", conflicts_with = "evoxbench")]
     socket: Option<PathBuf>,
+
+    /// Answer the questions of EvoXBench about its problem `nb101`, at this TCP port of the loopback address 127.0.0.1; 0 is any free one.
+    #[arg(long, value_name = "PORT")]
+    evoxbench: Option<u16>,
 
     #[command(flatten)]
     models: models::Arguments,
@@ -50,6 +66,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     let on = arguments.on.clone().unwrap_or_else(|| nasbench::table::SHIPPED.into());
     let source = Source::open(on.clone(), &arguments.models, (None, false))?;
+    let seed = Seed(arguments.seed);
+    if let Some(port) = arguments.evoxbench {
+        return listen_for_evoxbench(port, &source, seed, global);
+    }
     let epochs = arguments.epochs.map(Epochs);
     let setup = match &source {
         Source::Models { models, .. } => {
@@ -62,7 +82,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let (folder, benchmark) = source.benchmark();
     let goals = arguments.goals.goals(source.skeleton(), folder, benchmark)?;
     let setup = Setup { goals, duplicates: Duplicates::default(), ..setup };
-    let seed = Seed(arguments.seed);
     let Some(path) = &arguments.socket else {
         let mut oracle = source.oracle(seed, &setup, None);
         return Ok(serve(&setup, oracle.as_mut(), seed, std::io::stdin().lock(), std::io::stdout().lock())?);
@@ -70,30 +89,74 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     listen(path, &source, &setup, seed, global)
 }
 
+/// Answers each connection on a thread of its own, for ever.
+fn answer_all<C: Read + Write + Send>(
+    connections: impl Iterator<Item = std::io::Result<C>>,
+    answer: impl Fn(C) + Sync,
+) -> anyhow::Result<()> {
+    let open = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for connection in connections {
+            let Ok(connection) = connection else {
+                // Too many files are open, or the other side has left already.
+                std::thread::sleep(Duration::from_millis(20));
+                continue;
+            };
+            if open.load(Ordering::Relaxed) >= MOST_CONNECTIONS {
+                continue;
+            }
+            open.fetch_add(1, Ordering::Relaxed);
+            let (answer, open) = (&answer, &open);
+            let started = std::thread::Builder::new().spawn_scoped(scope, move || {
+                answer(connection);
+                open.fetch_sub(1, Ordering::Relaxed);
+            });
+            if started.is_err() {
+                // It is closed, as if it were one too many.
+                open.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    });
+    Ok(())
+}
+
 #[cfg(unix)]
 fn listen(path: &Path, source: &Source, setup: &Setup, seed: Seed, global: &Global) -> anyhow::Result<()> {
-    use std::os::unix::net::UnixListener;
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
 
+    // A server that was killed leaves its socket behind: nobody listens there.
+    let is_socket = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err() {
+        let _ = fs_err::remove_file(path);
+    }
     let listener = UnixListener::bind(path).with_context(|| format!("could not listen at `{}`", path.display()))?;
     if !global.quiet {
         note(format_args!("listening at `{}`; Ctrl-C ends it", path.display()));
     }
-    std::thread::scope(|scope| {
-        for connection in listener.incoming() {
-            let connection = connection.context("could not take a connection")?;
-            scope.spawn(move || {
-                let mut oracle = source.oracle(seed, setup, None);
-                // That the other side has ended is its own affair.
-                let _ = connection
-                    .try_clone()
-                    .and_then(|input| serve(setup, oracle.as_mut(), seed, BufReader::new(input), &connection));
-            });
-        }
-        Ok(())
+    answer_all(listener.incoming(), |connection: UnixStream| {
+        let mut oracle = source.oracle(seed, setup, None);
+        // That the other side has ended is its own affair.
+        let _ = connection.try_clone().and_then(|input| serve(setup, oracle.as_mut(), seed, BufReader::new(input), &connection));
     })
 }
 
 #[cfg(not(unix))]
 fn listen(path: &Path, _: &Source, _: &Setup, _: Seed, _: &Global) -> anyhow::Result<()> {
-    anyhow::bail!("`--socket {}`: this system has no such sockets", path.display())
+    bail!("`--socket {}`: this system has no such sockets", path.display())
+}
+
+/// Answers EvoXBench's questions. They are asked without a password, so that nobody else's machine may ask them.
+fn listen_for_evoxbench(port: u16, source: &Source, seed: Seed, global: &Global) -> anyhow::Result<()> {
+    let Source::Table { table, skeleton, .. } = source else {
+        bail!("`--evoxbench` needs a benchmark, and `{}` is a model", source.on());
+    };
+    let address = (Ipv4Addr::LOCALHOST, port);
+    let listener = TcpListener::bind(address).with_context(|| format!("could not listen at port {port}"))?;
+    if !global.quiet {
+        note(format_args!("listening at {}; Ctrl-C ends it", listener.local_addr().context("could not listen")?));
+    }
+    answer_all(listener.incoming(), |connection: TcpStream| {
+        let _ = connection.try_clone().and_then(|input| evoxbench(table, *skeleton, seed, BufReader::new(input), &connection));
+    })
 }

@@ -7,6 +7,7 @@ pub mod description;
 mod error;
 pub mod export;
 mod left_out;
+pub mod naslib;
 pub mod official;
 #[cfg(feature = "sql")]
 pub mod sql;

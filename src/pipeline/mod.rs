@@ -12,6 +12,8 @@ mod searching;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::dataset::Dataset;
@@ -66,6 +68,9 @@ pub enum Error {
         /// The data set that was given.
         found: String,
     },
+    /// It was stopped. The same job goes on where it was.
+    #[error("the run was stopped: what is recorded stays, and the same run goes on from there")]
+    Stopped,
     /// A file or folder could not be read or written; the message names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
@@ -114,6 +119,8 @@ pub struct Job {
     pub seed: Seed,
     /// The command line, for the report.
     pub command: String,
+    /// A flag that ends the run with [`Error::Stopped`] after the models that are being trained; none if it cannot be stopped.
+    pub stop: Option<Arc<AtomicBool>>,
 }
 
 /// An event of a run, for progress displays.

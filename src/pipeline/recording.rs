@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Error, Event, Observe, Run};
 use crate::dataset::Dataset;
@@ -252,7 +252,13 @@ impl Run<'_> {
         let tasks = self.sources.plan(&self.benchmark, cells, budgets, repeats);
         let mut recorder = Recorder::open(&self.benchmark, part)?;
         let before = recorder.recorded().len();
+        if let Some(stop) = &self.job.stop {
+            recorder = recorder.stopped_by(stop);
+        }
         self.sources.record(&mut recorder, &tasks, self.job.device, self.job.workers, observe)?;
+        if self.job.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(Error::Stopped);
+        }
         let wanted: HashSet<_> = tasks.iter().map(Task::key).collect();
         let mut records = self.benchmark.read(part)?;
         records.retain(|record| wanted.contains(&record.key()));

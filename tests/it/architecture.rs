@@ -82,6 +82,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("either", &[]),
     ("fastrand", &[]),
     ("itertools", &[]),
+    ("serde_spanned", &[]),
+    ("toml_datetime", &[]),
+    ("toml_parser", &[]),
+    ("toml_writer", &[]),
+    ("winnow", &[]),
 ];
 
 /// The crates that any file may name.

@@ -20,4 +20,5 @@ mod pipeline;
 mod pool;
 mod record;
 mod retrain;
+mod serve;
 mod train;

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use nasbench::dataset;
 use nasbench::engine::Device;
 use nasbench::pipeline::{self, Error, Event, Job, Workload};
+use nasbench::record;
 use nasbench::report::Report;
 use nasbench::space::Space;
 use nasbench::table::{Benchmark, Record};
@@ -34,6 +36,7 @@ fn job(out: &Path, workers: usize) -> Job {
         workers: NonZeroUsize::new(workers).unwrap(),
         seed: Seed(1),
         command: "nasbench run".to_owned(),
+        stop: None,
     }
 }
 
@@ -122,6 +125,24 @@ fn a_folder_with_another_benchmark_is_left_alone() {
     // More repeats are the same benchmark, grown.
     let (_, workloads) = run(&job(folder.path(), 2));
     assert_eq!((workloads[0].models, workloads[0].recorded), (7 * 2 * 2, 7 * 2));
+}
+
+#[test]
+fn a_run_that_is_stopped_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Job { stop: Some(Arc::clone(&stop)), ..job(folder.path(), 1) };
+    let finished = AtomicUsize::new(0);
+    let error = pipeline::run(&stopped, &|event| {
+        if matches!(event, Event::Model { event: record::Event::Finished(_), .. })
+            && finished.fetch_add(1, Ordering::Relaxed) == 2
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(matches!(error, Err(Error::Stopped)), "{:?}", error.map(|report| report.text()));
+    let (_, workloads) = run(&job(folder.path(), 1));
+    assert!(workloads[0].recorded >= 3, "{}", workloads[0].recorded);
 }
 
 #[test]

@@ -13,6 +13,8 @@ def gen_is_edge_fn(bits):
     """Returns whether there is an edge from x to y (x below y) by the bits of a number: that of x to y is bit x + y (y - 1) / 2."""
 
     def is_edge(x, y):
+        # The numbers of an array may be too narrow for a mask.
+        x, y = int(x), int(y)
         low, high = (x, y) if x < y else (y, x)
         # With equal ends, and downwards, there is no edge.
         return x < y and bits >> (low + high * (high - 1) // 2) & 1 == 1
@@ -21,7 +23,7 @@ def gen_is_edge_fn(bits):
         if hasattr(x, "shape"):
             import numpy
 
-            return numpy.vectorize(is_edge)(x, y).astype(numpy.int8)
+            return numpy.vectorize(is_edge, otypes=[numpy.int8])(x, y)
         return int(is_edge(x, y))
 
     return is_edge_of_arrays

@@ -1,29 +1,24 @@
 """Model specs as the original `nasbench.lib.model_spec` has them."""
 
-import copy
-
-from nasbench._nasbench import Cell
-from nasbench.errors import CellError
+from nasbench._nasbench import Cell, _kept
 from nasbench.lib import graph_util
 
 __all__ = ["ModelSpec", "is_upper_triangular"]
 
 _OFFICIAL = ["conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"]
+_UNKNOWN = object()
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
 
 
 def _array(matrix):
-    """A matrix as an array of numpy where that is installed, else as lists."""
-    try:
-        import numpy
-    except ImportError:
-        return [list(row) for row in (matrix.tolist() if hasattr(matrix, "tolist") else matrix)]
-    return numpy.array(matrix)
-
-
-def _integer(value):
-    if value not in (0, 1):
-        raise ValueError(f"the matrix has the value {value!r}, expected 0 or 1")
-    return int(value)
+    """A matrix as an array of numpy where that is installed, else as lists; always a copy."""
+    if numpy is not None:
+        return numpy.array(matrix)
+    return [list(row) for row in (matrix.tolist() if hasattr(matrix, "tolist") else matrix)]
 
 
 def is_upper_triangular(matrix):
@@ -39,36 +34,43 @@ class ModelSpec:
     """
 
     def __init__(self, matrix, ops, data_format="channels_last"):
-        rows = matrix.tolist() if hasattr(matrix, "tolist") else [list(row) for row in matrix]
-        size = len(rows)
-        if any(len(row) != size for row in rows):
-            raise ValueError("matrix must be square")
-        if len(ops) != size:
-            raise ValueError(f"length of ops must match matrix dimensions: {len(ops)} operations, {size} vertices")
-        rows = [[_integer(value) for value in row] for row in rows]
-        if not is_upper_triangular(rows):
-            raise ValueError("matrix must be upper triangular")
+        self.original_ops = list(ops)
+        self._kept = _kept(matrix, len(self.original_ops))
         self.original_matrix = _array(matrix)
-        self.original_ops = copy.copy(list(ops))
         self.data_format = data_format
-        kept = self._kept(rows)
-        self.valid_spec = len(kept) > 1
-        self.matrix = _array([[rows[x][y] for y in kept] for x in kept]) if self.valid_spec else None
-        self.ops = [self.original_ops[vertex] for vertex in kept] if self.valid_spec else None
-        self._cell = None
+        self.valid_spec = self._kept is not None
+        self._matrix = self._ops = self._cell = _UNKNOWN
 
-    @staticmethod
-    def _kept(rows):
-        """The vertices that the input reaches and that reach the output."""
-        size = len(rows)
-        reached, reaching = {0}, {size - 1}
-        for y in range(size):
-            if any(rows[x][y] for x in reached if x < y):
-                reached.add(y)
-        for x in reversed(range(size)):
-            if any(rows[x][y] for y in reaching if y > x):
-                reaching.add(x)
-        return sorted(reached & reaching)
+    # Most specs of a search are looked up, and nobody asks what is left of them.
+    @property
+    def matrix(self):
+        """The pruned matrix."""
+        if self._matrix is _UNKNOWN:
+            kept, original = self._kept, self.original_matrix
+            if kept is None:
+                self._matrix = None
+            elif len(kept) == len(self.original_ops):
+                self._matrix = _array(original)
+            elif numpy is not None:
+                self._matrix = original[numpy.ix_(kept, kept)]
+            else:
+                self._matrix = [[original[x][y] for y in kept] for x in kept]
+        return self._matrix
+
+    @matrix.setter
+    def matrix(self, matrix):
+        self._matrix, self._cell = matrix, _UNKNOWN
+
+    @property
+    def ops(self):
+        """The operations of the pruned matrix."""
+        if self._ops is _UNKNOWN:
+            self._ops = None if self._kept is None else [self.original_ops[vertex] for vertex in self._kept]
+        return self._ops
+
+    @ops.setter
+    def ops(self, ops):
+        self._ops, self._cell = ops, _UNKNOWN
 
     def hash_spec(self, canonical_ops):
         """The hash of the pruned graph, with operations numbered as in a list."""
@@ -79,11 +81,15 @@ class ModelSpec:
 
     def cell(self):
         """The spec as a `nasbench.Cell`; None if it is none of NAS-Bench-101's space."""
-        if self._cell is None and self.valid_spec:
+        if self._cell is _UNKNOWN:
             try:
-                self._cell = Cell(self.matrix, self.ops)
-            except CellError:
-                return None
+                if self._matrix is _UNKNOWN and self._ops is _UNKNOWN:
+                    # The same cell, since pruning is done there, too.
+                    self._cell = Cell(self.original_matrix, self.original_ops)
+                else:
+                    self._cell = Cell(self.matrix, self.ops)
+            except (TypeError, ValueError):
+                self._cell = None
         return self._cell
 
     def visualize(self):

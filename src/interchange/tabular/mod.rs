@@ -14,8 +14,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, LeftOut};
-use crate::file::Unpacked;
+use super::{Error, LeftOut, naslib};
+use crate::file::{Unpacked, mark_length};
 use crate::hex;
 use crate::network::{Skeleton, count};
 use crate::space::{Operation, Space};
@@ -140,7 +140,8 @@ impl<'a> Reading<'a> {
 
 /// Reads the records of a file: a row for each training, or one for each cell with columns for its budgets.
 ///
-/// A file may be CSV with commas, semicolons or tabs, JSON (objects, one after the other or in a list), or what
+/// A file may be CSV with commas, semicolons or tabs, JSON (objects, one after the other, in a list or by the hashes of their cells), what
+/// [NASLib](super::naslib) holds, or what
 /// [`export`](super::export) wrote in any format; each may be packed by gzip. A cell is its matrix and its operations, as
 /// [`RawGraph::from_matrix`](crate::space::RawGraph::from_matrix) reads them. An empty field is no value, and neither is a training
 /// time of 0. How a training ended its [status](STATUS) says; where that is empty or not there, a training whose validation accuracy
@@ -184,9 +185,15 @@ fn read(reading: &Reading<'_>) -> Result<(Contents, Imported), Error> {
 }
 
 /// Reads a text: an export, or rows with columns that a person named.
-fn text_contents(reading: &Reading<'_>, kind: Kind, bytes: Vec<u8>) -> Result<Contents, Error> {
+fn text_contents(reading: &Reading<'_>, kind: Kind, mut bytes: Vec<u8>) -> Result<Contents, Error> {
     let file = reading.file;
-    let header = rows::header(&bytes, kind, file)?;
+    let mut header = rows::header(&bytes, kind, file)?;
+    if kind == Kind::Json
+        && let Some(flat) = naslib::rows(&bytes[mark_length(&bytes)..], &header).map_err(|source| Error::unread(file, source))?
+    {
+        bytes = flat;
+        header = rows::header(&bytes, kind, file)?;
+    }
     columns::check_unique(&header, file)?;
     if columns::is_exported(&header) {
         return exported::read_text(reading, &bytes, kind, &header);
