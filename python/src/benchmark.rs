@@ -269,7 +269,7 @@ impl Benchmark {
         let answer = fixed.ok_or_else(|| said(Kind::NotRecorded, "nothing is recorded of the cell".to_owned()))?;
         let official = answer.official(Stop::Final);
         let fixed = PyDict::new(py);
-        fixed.set_item("module_adjacency", official.module_adjacency)?;
+        fixed.set_item("module_adjacency", lists(&official.module_adjacency))?;
         fixed.set_item("module_operations", official.module_operations)?;
         fixed.set_item("trainable_parameters", official.trainable_parameters.0)?;
         Ok((fixed, computed))
@@ -350,10 +350,15 @@ pub(crate) fn goals(objectives: &[String], limits: &[String], skeleton: nasbench
     Goals::new(objectives, limits, skeleton).raise(Kind::Search)
 }
 
+/// Rows as lists of numbers: of bytes Python makes `bytes`.
+fn lists(rows: &[Vec<u8>]) -> Vec<Vec<i32>> {
+    rows.iter().map(|row| row.iter().copied().map(i32::from).collect()).collect()
+}
+
 fn official_dict<'py>(py: Python<'py>, answer: &Answer, stop: Stop) -> PyResult<Bound<'py, PyDict>> {
     let official = answer.official(stop);
     let answered = PyDict::new(py);
-    answered.set_item("module_adjacency", official.module_adjacency)?;
+    answered.set_item("module_adjacency", lists(&official.module_adjacency))?;
     answered.set_item("module_operations", official.module_operations)?;
     answered.set_item("trainable_parameters", official.trainable_parameters.0)?;
     answered.set_item("training_time", official.training_time.map(|time| time.0))?;

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::error::{Kind, Raise as _, said};
 use crate::space::Space;
+use crate::watch::detached;
 
 /// The most characters of an object that a message shows.
 const MOST_SHOWN: usize = 120;
@@ -53,9 +54,9 @@ impl Cell {
 
     /// The matrix, as lists of 0 and 1.
     #[getter]
-    fn matrix(&self) -> Vec<Vec<u8>> {
+    fn matrix(&self) -> Vec<Vec<i32>> {
         let vertices = self.0.vertices();
-        (0..vertices).map(|x| (0..vertices).map(|y| u8::from(self.0.has_edge(x, y))).collect()).collect()
+        (0..vertices).map(|x| (0..vertices).map(|y| i32::from(self.0.has_edge(x, y))).collect()).collect()
     }
 
     /// The operations of all vertices, the input's and the output's included.
@@ -90,15 +91,15 @@ impl Cell {
 
     /// The cells that one edit away are of a space, each once.
     #[pyo3(signature = (space=None))]
-    fn neighbours(&self, space: Option<&Space>) -> Vec<Self> {
+    fn neighbours(&self, py: Python<'_>, space: Option<&Space>) -> PyResult<Vec<Self>> {
         let space = space.map_or_else(space::Space::nas_bench_101, |space| space.0);
-        space.distinct_neighbours(&self.0).into_iter().map(Self).collect()
+        Ok(detached(py, || space.distinct_neighbours(&self.0))?.into_iter().map(Self).collect())
     }
 
     /// The cell as numbers, in an encoding of `nasbench list encodings`.
-    fn encode(&self, encoding: &str) -> PyResult<Vec<f32>> {
+    fn encode(&self, py: Python<'_>, encoding: &str) -> PyResult<Vec<f32>> {
         let features = Features::new(&[encoding], &space::Space::nas_bench_101()).raise(Kind::Model)?;
-        Ok(features.rows(&[self.0]).raise(Kind::Model)?.row(0).to_vec())
+        Ok(detached(py, || features.rows(&[self.0]))?.raise(Kind::Model)?.row(0).to_vec())
     }
 
     /// The steps of its network, as `nasbench.torch` reads them.
@@ -124,7 +125,7 @@ impl Cell {
     }
 
     /// For `pickle` and `copy`.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Vec<Vec<u8>>, Vec<&'static str>))> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Vec<Vec<i32>>, Vec<&'static str>))> {
         Ok((py.import("nasbench")?.getattr("Cell")?, (self.matrix(), self.ops())))
     }
 }

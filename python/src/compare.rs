@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 use crate::benchmark::{Benchmark, goals, python_of};
 use crate::error::{Kind, Raise as _, raised, said};
 use crate::search::{budget, duplicates, entry, returns, search_error};
-use crate::watch::{Watch, Watched};
+use crate::watch::{Watch, Watched, detached};
 
 /// A finished comparison.
 #[pyclass(module = "nasbench", frozen)]
@@ -85,15 +85,16 @@ pub(crate) fn compare_all(
     let table = on.table(py)?;
     let full = compare::full_budget(&table, epochs.map(Epochs));
     let judging = match truth {
-        "unseen" => Judging::unseen(&table, full),
+        "unseen" => detached(py, || Judging::unseen(&table, full))?,
         "all" => Judging::All,
         _ => return Err(pyo3::exceptions::PyValueError::new_err(format!("truth is '{truth}', expected 'unseen' or 'all'"))),
     };
-    let costs = if on.benchmark.manifest().seed.is_some() { Costs::compute(&on.benchmark, &table).ok() } else { None };
+    let costs =
+        if on.benchmark.manifest().seed.is_some() { detached(py, || Costs::compute(&on.benchmark, &table).ok())? } else { None };
     let entries: Vec<_> = competitors.iter().map(Competitor::entry).collect();
     let (folder, identity) = (on.benchmark.folder().display().to_string(), on.benchmark.identity().to_string());
-    let task = Task::on_table(&table, (&folder, &identity), epochs.map(Epochs), &entries, judging, costs.as_ref())
-        .raise(Kind::Search)?;
+    let task = || Task::on_table(&table, (&folder, &identity), epochs.map(Epochs), &entries, judging, costs.as_ref());
+    let task = detached(py, task)?.raise(Kind::Search)?;
     let objectives = objectives.unwrap_or_else(|| vec!["error".to_owned()]);
     let goals = goals(&objectives, &limits, on.benchmark.skeleton().raise(Kind::Benchmark)?)?;
     let task = Task { setup: search::Setup { goals, ..task.setup }, ..task };

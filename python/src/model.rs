@@ -40,7 +40,7 @@ pub(crate) fn fit(
 ) -> PyResult<Model> {
     let benchmark = benchmark.get().opened()?;
     let table = benchmark.table(py)?;
-    let (set, options) = prepared(&benchmark, &table, (model, epochs, train_size, features), seed)?;
+    let (set, options) = detached(py, || prepared(&benchmark, &table, (model, epochs, train_size, features), seed))??;
     let fitted = Watch::new(py, None)?.run(py, || surrogate::Model::fit_on(&table, &set, None, &options))?;
     Ok(Model(Arc::new(fitted.raise(Kind::Model)?.0)))
 }
@@ -61,7 +61,7 @@ pub(crate) fn assess<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let benchmark = benchmark.get().opened()?;
     let table = benchmark.table(py)?;
-    let (set, options) = prepared(&benchmark, &table, (model, epochs, train_size, features), seed)?;
+    let (set, options) = detached(py, || prepared(&benchmark, &table, (model, epochs, train_size, features), seed))??;
     let quality = Watch::new(py, None)?.run(py, || {
         let rows = options.features.rows(&set.cells)?;
         let targets = (set.target.quantity, set.values.as_slice());

@@ -14,6 +14,7 @@ use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::benchmark::{Benchmark, goals, python_of};
@@ -21,7 +22,7 @@ use crate::cell::{Cell, given};
 use crate::error::{Kind, Raise as _, raised, said};
 use crate::model::Model;
 use crate::space::Space;
-use crate::watch::{Watch, Watched};
+use crate::watch::{Watch, Watched, detached, own_threads};
 
 /// What a search is made for.
 #[pyclass(module = "nasbench", frozen)]
@@ -41,6 +42,9 @@ pub(crate) struct Setup {
     /// The recorded cells, if some of the space are missing.
     #[pyo3(get)]
     cells: Option<Vec<Cell>>,
+    /// What an answer to a repeated question is: "published", "average", or "never" if no cell may be asked for twice.
+    #[pyo3(get)]
+    duplicates: &'static str,
 }
 
 impl Setup {
@@ -51,6 +55,11 @@ impl Setup {
             budgets: setup.budgets.iter().map(|epochs| epochs.0).collect(),
             objectives: setup.goals.objectives().iter().map(|objective| objective.name).collect(),
             cells: setup.pool.as_ref().map(|pool| pool.cells().iter().map(|cell| Cell(*cell)).collect()),
+            duplicates: match setup.duplicates {
+                Duplicates::Never => "never",
+                Duplicates::Average => "average",
+                Duplicates::Published => "published",
+            },
         }
     }
 }
@@ -182,6 +191,16 @@ pub(crate) fn algorithms(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 /// What makes searchers of Python, by the keys under which a set-up names them.
 static MAKERS: LazyLock<Mutex<HashMap<String, Py<PyAny>>>> = LazyLock::new(Mutex::default);
 
+/// The key of what is held to the promises of searches, which tries its defaults, too.
+static CHECKED: Mutex<String> = Mutex::new(String::new());
+
+/// The options of a search in Python.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    class: String,
+}
+
 /// A search in Python: its option `class` is a key of the makers.
 pub(crate) static PYTHON: Entry = Entry {
     name: "python",
@@ -189,7 +208,7 @@ pub(crate) static PYTHON: Entry = Entry {
     source: "the class itself",
     uses_small_budgets: false,
     needs_several_objectives: false,
-    defaults: || json!({ "class": "" }),
+    defaults: || json!({ "class": *CHECKED.lock().unwrap_or_else(PoisonError::into_inner) }),
     build: |setup| Ok(Box::new(Written::new(setup)?)),
 };
 
@@ -212,8 +231,9 @@ struct Written {
 impl Written {
     fn new(setup: &search::Setup) -> Result<Self, Error> {
         Python::attach(|py| {
-            let key = setup.options.get("class").and_then(Value::as_str).unwrap_or_default();
-            let maker = MAKERS.lock().unwrap_or_else(PoisonError::into_inner).get(key).map(|maker| maker.clone_ref(py));
+            let options = |source| Error::Options { algorithm: PYTHON.name, source };
+            let Options { class: key } = Options::deserialize(&setup.options).map_err(options)?;
+            let maker = MAKERS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map(|maker| maker.clone_ref(py));
             let maker = maker.ok_or_else(|| failed(said(Kind::Search, format!("no class `{key}` is known"))))?;
             let build = || py.import("nasbench._searcher")?.getattr("build")?.call1((maker, Setup::of(setup)));
             Ok(Self { searcher: build().map_err(failed)?.unbind(), setup: setup.clone(), rng: None })
@@ -373,7 +393,8 @@ pub(crate) fn search_once(
         let benchmark = benchmark.get().opened()?;
         let table = benchmark.table(py)?;
         let goals = goals(benchmark.benchmark.skeleton().raise(Kind::Benchmark)?)?;
-        let setup = search::Setup::on_table(&table, epochs.map(Epochs), &[entry], |_| true).raise(Kind::Search)?;
+        let setup = detached(py, || search::Setup::on_table(&table, epochs.map(Epochs), &[entry], |_| true))?;
+        let setup = setup.raise(Kind::Search)?;
         let setup = search::Setup { options, goals: goals.clone(), duplicates, returns, ..setup };
         let work = || searched(&setup, &mut Watched::new(setup.oracle_on(&table, seed), &watch, Some(all)));
         let history = if is_ours { watch.run(py, work) } else { watch.run_here(py, work) };
@@ -443,7 +464,8 @@ impl Searcher {
         let mut rng = Seed(seed).derive(algorithm).rng();
         let (requests, heard) = channel();
         let (made, is_made) = channel();
-        let serve = move || {
+        let threads = own_threads()?;
+        let answer = move || {
             let mut searcher = match entry.searcher(&setup) {
                 Ok(searcher) => searcher,
                 Err(error) => return drop(made.send(Err(error))),
@@ -456,6 +478,10 @@ impl Searcher {
                     Request::Tell(trials, answer) => drop(answer.send(searcher.tell(&trials))),
                 }
             }
+        };
+        let serve = move || match threads {
+            Some(threads) => threads.install(answer),
+            None => answer(),
         };
         thread::Builder::new().name("searcher".to_owned()).spawn(serve).raise(Kind::Search)?;
         let made = py.detach(move || is_made.recv()).unwrap_or(Ok(()));
@@ -518,6 +544,7 @@ fn trials(asked: &[Candidate], accuracies: &[Option<f32>], times: Option<&[Optio
 #[pyfunction]
 pub(crate) fn check_searcher(py: Python<'_>, maker: &Bound<'_, PyAny>) -> PyResult<()> {
     let (_, options) = keep(py, maker)?;
+    options["class"].as_str().unwrap_or_default().clone_into(&mut CHECKED.lock().unwrap_or_else(PoisonError::into_inner));
     let checked = Watch::new(py, None)?.run_here(py, || conformance::check(&PYTHON, &options))?;
     checked.map_err(|violation| said(Kind::Search, violation.to_string()))
 }

@@ -51,14 +51,16 @@ impl Space {
 
     /// Draws cells with a sampler of `nasbench list samplers`.
     #[pyo3(signature = (count=1, seed=0, sampler="official"))]
-    fn sample(&self, count: usize, seed: u64, sampler: &str) -> PyResult<Vec<Cell>> {
+    fn sample(&self, py: Python<'_>, count: usize, seed: u64, sampler: &str) -> PyResult<Vec<Cell>> {
         let known = nasbench::space::SAMPLERS.iter().find(|known: &&Sampler| known.name() == sampler);
         let Some(sampler) = known else {
             let known: Vec<_> = nasbench::space::SAMPLERS.iter().map(|known| known.name()).collect();
             return Err(crate::error::said(Kind::Cell, format!("unknown sampler `{sampler}` (known: {})", known.join(", "))));
         };
         let mut rng = Seed(seed).rng();
-        (0..count).map(|_| Ok(Cell(self.0.cell(&sampler.draw(&self.0, &mut rng)).raise(Kind::Cell)?))).collect()
+        let drawn =
+            detached(py, || (0..count).map(|_| self.0.cell(&sampler.draw(&self.0, &mut rng))).collect::<Result<Vec<_>, _>>())?;
+        Ok(drawn.raise(Kind::Cell)?.into_iter().map(Cell).collect())
     }
 
     fn __contains__(&self, cell: &Bound<'_, PyAny>) -> PyResult<bool> {

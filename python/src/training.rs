@@ -49,9 +49,9 @@ pub(crate) fn train<'py>(
     progress: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let cell = given(cell, &nasbench::space::Space::nas_bench_101())?;
-    let (dataset, protocol, device) = prepared(dataset, data_dir, protocol, device)?;
+    let (dataset, protocol, device) = detached(py, || prepared(dataset, data_dir, protocol, device))??;
     let protocol = protocol.resolve(&dataset).raise(Kind::Training)?;
-    let data = Data::select(&protocol, &dataset).raise(Kind::Training)?;
+    let data = detached(py, || Data::select(&protocol, &dataset))?.raise(Kind::Training)?;
     let epochs = epochs.map(Epochs).or_else(|| protocol.budgets.last().copied()).unwrap_or_default();
     let training = Training { cell: &cell, epochs, seed: Seed(seed), protocol: &protocol, data: &data, device };
     let watch = Watch::new(py, progress)?;
@@ -114,7 +114,7 @@ pub(crate) fn record(
 ) -> PyResult<Benchmark> {
     let space = space.map_or_else(nasbench::space::Space::nas_bench_101, |space| space.0);
     let only = cells.map(|cells| cells.iter().map(|cell| given(cell, &space)).collect::<PyResult<Vec<_>>>()).transpose()?;
-    let (dataset, mut protocol, device) = prepared(dataset, data_dir, protocol, device)?;
+    let (dataset, mut protocol, device) = detached(py, || prepared(dataset, data_dir, protocol, device))??;
     if let Some(epochs) = epochs {
         protocol.budgets = epochs.into_iter().map(Epochs).collect();
         protocol.budgets.sort_unstable();
@@ -165,7 +165,7 @@ pub(crate) fn run(
     workers: Option<NonZeroUsize>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    let (dataset, protocol, device) = prepared(dataset, data_dir, protocol, device)?;
+    let (dataset, protocol, device) = detached(py, || prepared(dataset, data_dir, protocol, device))??;
     let space = nasbench::space::Space::nas_bench_101().with_max_vertices(max_vertices).raise(Kind::Cell)?;
     let workers = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let command = "nasbench.run(…)".to_owned();

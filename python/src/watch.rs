@@ -53,6 +53,11 @@ fn pool() -> PyResult<Option<Arc<ThreadPool>>> {
     Ok(Some(pool))
 }
 
+/// Threads for one thing alone in a process that was forked; elsewhere there are the shared ones.
+pub(crate) fn own_threads() -> PyResult<Option<ThreadPool>> {
+    pool()?.map(|_| ThreadPoolBuilder::new().build().map_err(|error| raised(Kind::Search, &error))).transpose()
+}
+
 /// Watches work: whether it is to stop, and how far it is.
 pub(crate) struct Watch {
     stop: Arc<AtomicBool>,

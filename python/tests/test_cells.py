@@ -35,6 +35,7 @@ class Cells(unittest.TestCase):
         self.assertEqual(cell.hash, "043721b9c7fe8c5fad811d47d83132ec")
         self.assertEqual(cell.parameters(), 882_570)
         self.assertEqual((cell.vertices, cell.edges, cell.ops), (2, 1, ["input", "output"]))
+        self.assertEqual(cell.matrix, [[0, 1], [0, 0]])
 
     def test_matrices_of_any_kind_are_one_cell(self):
         matrix, ops = CHAIN

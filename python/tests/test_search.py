@@ -29,6 +29,27 @@ class Climber:
                 self.best = trial
 
 
+class Draws:
+    """Random search that keeps all promises: among the recorded cells, and without replacement if that is the rule."""
+
+    def __init__(self, setup):
+        self.setup, self.left = setup, None
+
+    def ask(self, room, rng):
+        is_once = self.setup.duplicates == "never"
+        if self.setup.cells is None and not is_once:
+            return self.setup.space.sample(1, seed=rng.randrange(2**63))
+        if self.left is None:
+            self.left = list(self.setup.cells if self.setup.cells is not None else self.setup.space.enumerate())
+            rng.shuffle(self.left)
+        if is_once:
+            return [self.left.pop()] if self.left else []
+        return [rng.choice(self.left)]
+
+    def tell(self, trials):
+        pass
+
+
 class Searches(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -62,7 +83,6 @@ class Searches(unittest.TestCase):
         again = nasbench.search(Climber, self.bench, budget=40, seed=1)
         self.assertEqual([trial.cell for trial in history.trials], [trial.cell for trial in again.trials])
         self.assertEqual(len(history), 40)
-        testing.check_searcher(Climber)
 
     def test_its_exception_ends_the_run_as_it_was(self):
         class Broken(Climber):
@@ -90,7 +110,26 @@ class Searches(unittest.TestCase):
         with self.assertRaises(TypeError):
             nasbench.search(object, self.bench, budget=10)
 
+    def test_a_searcher_that_keeps_its_promises_passes(self):
+        testing.check_searcher(Draws)
+        nasbench.testing.check_searcher(lambda setup: Draws(setup))
+
     def test_a_searcher_that_does_not_keep_its_promises_is_found(self):
+        class Broken(Draws):
+            def ask(self, room, rng):
+                raise ZeroDivisionError("by hand")
+
+        with self.assertRaises(nasbench.SearchError) as raised:
+            testing.check_searcher(Broken)
+        self.assertIsInstance(raised.exception.__cause__, ZeroDivisionError)
+
+        class Stray(Draws):
+            def ask(self, room, rng):
+                return nasbench.Space().sample(1, seed=rng.randrange(2**63))
+
+        with self.assertRaises(nasbench.SearchError):
+            testing.check_searcher(Stray)
+
         class Forgetful(Climber):
             def ask(self, room, rng):
                 return [random.choice(self.space.sample(50))]

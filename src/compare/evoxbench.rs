@@ -127,7 +127,7 @@ impl Connection<'_> {
             "settings" => {
                 let upper: Vec<u8> = (0..GENES).map(|gene| if gene < EDGES { 1 } else { 2 }).collect();
                 let objectives = problem.front.goals.objectives().len();
-                Ok(Some(json!({ "n_var": GENES, "lb": [0; GENES], "ub": upper, "n_obj": objectives }).to_string()))
+                Ok(Some(json!({ "n_var": GENES, "lb": vec![0; GENES], "ub": upper, "n_obj": objectives }).to_string()))
             }
             other => Err(format!("no such operation `{other}` (known: create, query, sample, pareto_front, settings, delete)")),
         }
@@ -277,7 +277,7 @@ mod tests {
             genes[5] = 1;
             json!(genes)
         };
-        let nothing = json!([0; GENES]);
+        let nothing = json!(vec![0; GENES]);
         let create =
             r#"{"operation":"create","config":{"name":"nb101","args":{"objs":"err&params","normalized_objectives":false}}}"#;
         let query = json!({ "operation": "query", "encoding": [identity, nothing], "true_eval": true });
