@@ -11,9 +11,10 @@ use nasbench::compare::ExactFront;
 use nasbench::interchange::{official, sql};
 use nasbench::objective::{self, Goals};
 use nasbench::space::{self, HashPrefix, ModuleHash, prefix};
-use nasbench::table::{self, Answer, Part, Repeat, SHIPPED, Stop, Table};
-use nasbench::unit::{Epochs, Seed};
+use nasbench::table::{self, Answer, Official, Part, Repeat, SHIPPED, Stop, Table};
+use nasbench::unit::{Accuracy, Epochs, Seed};
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -267,11 +268,7 @@ impl Benchmark {
             computed.set_item(epochs.0, repeats)?;
         }
         let answer = fixed.ok_or_else(|| said(Kind::NotRecorded, "nothing is recorded of the cell".to_owned()))?;
-        let official = answer.official(Stop::Final);
-        let fixed = PyDict::new(py);
-        fixed.set_item("module_adjacency", lists(&official.module_adjacency))?;
-        fixed.set_item("module_operations", official.module_operations)?;
-        fixed.set_item("trainable_parameters", official.trainable_parameters.0)?;
+        let fixed = fixed_dict(py, &answer.official(Stop::Final))?;
         Ok((fixed, computed))
     }
 
@@ -350,21 +347,33 @@ pub(crate) fn goals(objectives: &[String], limits: &[String], skeleton: nasbench
     Goals::new(objectives, limits, skeleton).raise(Kind::Search)
 }
 
-/// Rows as lists of numbers: of bytes Python makes `bytes`.
-fn lists(rows: &[Vec<u8>]) -> Vec<Vec<i32>> {
-    rows.iter().map(|row| row.iter().copied().map(i32::from).collect()).collect()
+/// What does not depend on a training, under the names of the official program.
+fn fixed_dict<'py>(py: Python<'py>, official: &Official) -> PyResult<Bound<'py, PyDict>> {
+    let rows = official.module_adjacency.iter().map(|row| PyList::new(py, row.iter().copied().map(u32::from)));
+    let operations = official.module_operations.iter().map(|name| match *name {
+        // Names that Python has already are not made again: a look-up takes a few microseconds in all.
+        "input" => intern!(py, "input").clone(),
+        "output" => intern!(py, "output").clone(),
+        "conv3x3-bn-relu" => intern!(py, "conv3x3-bn-relu").clone(),
+        "conv1x1-bn-relu" => intern!(py, "conv1x1-bn-relu").clone(),
+        "maxpool3x3" => intern!(py, "maxpool3x3").clone(),
+        other => PyString::intern(py, other),
+    });
+    let fixed = PyDict::new(py);
+    fixed.set_item(intern!(py, "module_adjacency"), PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)?)?;
+    fixed.set_item(intern!(py, "module_operations"), PyList::new(py, operations.collect::<Vec<_>>())?)?;
+    fixed.set_item(intern!(py, "trainable_parameters"), official.trainable_parameters.0)?;
+    Ok(fixed)
 }
 
 fn official_dict<'py>(py: Python<'py>, answer: &Answer, stop: Stop) -> PyResult<Bound<'py, PyDict>> {
     let official = answer.official(stop);
-    let answered = PyDict::new(py);
-    answered.set_item("module_adjacency", lists(&official.module_adjacency))?;
-    answered.set_item("module_operations", official.module_operations)?;
-    answered.set_item("trainable_parameters", official.trainable_parameters.0)?;
-    answered.set_item("training_time", official.training_time.map(|time| time.0))?;
-    answered.set_item("train_accuracy", official.train_accuracy.map(|value| value.decimal()))?;
-    answered.set_item("validation_accuracy", official.validation_accuracy.map(|value| value.decimal()))?;
-    answered.set_item("test_accuracy", official.test_accuracy.map(|value| value.decimal()))?;
+    let answered = fixed_dict(py, &official)?;
+    let decimal = |accuracy: Option<Accuracy>| accuracy.map(Accuracy::decimal);
+    answered.set_item(intern!(py, "training_time"), official.training_time.map(|time| time.0))?;
+    answered.set_item(intern!(py, "train_accuracy"), decimal(official.train_accuracy))?;
+    answered.set_item(intern!(py, "validation_accuracy"), decimal(official.validation_accuracy))?;
+    answered.set_item(intern!(py, "test_accuracy"), decimal(official.test_accuracy))?;
     Ok(answered)
 }
 

@@ -220,21 +220,25 @@ fn decoded(encoding: &Value) -> Result<Option<Cell>, String> {
     let wrong = || format!("an encoding has {GENES} whole numbers, {EDGES} of them 0 or 1 and the others 0 to 2");
     let genes = encoding.as_array().filter(|genes| genes.len() == GENES).ok_or_else(wrong)?;
     // MATLAB has whole numbers as decimal ones.
-    let whole = |gene: &Value| gene.as_f64().filter(|value| [0.0, 1.0, 2.0].contains(value));
-    let genes = genes.iter().map(whole).collect::<Option<Vec<f64>>>().ok_or_else(wrong)?;
-    if genes[..EDGES].contains(&2.0) {
+    let whole = |gene: &Value| match gene.as_f64() {
+        Some(0.0) => Some(0),
+        Some(1.0) => Some(1),
+        Some(2.0) => Some(2),
+        _ => None,
+    };
+    let genes = genes.iter().map(whole).collect::<Option<Vec<usize>>>().ok_or_else(wrong)?;
+    if genes[..EDGES].contains(&2) {
         return Err(wrong());
     }
     let mut matrix = vec![b'0'; VERTICES * VERTICES];
     let places = (0..VERTICES).flat_map(|x| (x + 1..VERTICES).map(move |y| x * VERTICES + y));
     for (place, gene) in places.zip(&genes) {
-        matrix[place] = if *gene == 0.0 { b'0' } else { b'1' };
+        matrix[place] = if *gene == 0 { b'0' } else { b'1' };
     }
     let matrix = String::from_utf8(matrix).expect("digits");
     let space = Space::nas_bench_101();
     let names: Vec<&str> = space.operations().map(Operation::name).collect();
-    let of_gene = |gene: &f64| names[if *gene == 0.0 { 0 } else { 1 + usize::from(*gene == 2.0) }];
-    let operations: Vec<&str> = genes[EDGES..].iter().map(of_gene).collect();
+    let operations: Vec<&str> = genes[EDGES..].iter().map(|gene| names[*gene]).collect();
     let graph = RawGraph::from_matrix(&matrix, &operations.join(",")).map_err(|error| error.to_string())?;
     Ok(graph.cell(&space).ok())
 }
