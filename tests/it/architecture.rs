@@ -82,6 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("either", &[]),
     ("fastrand", &[]),
     ("itertools", &[]),
+    ("once_cell", &[]),
     ("serde_spanned", &[]),
     ("toml_datetime", &[]),
     ("toml_parser", &[]),
