@@ -56,7 +56,8 @@ class Files(unittest.TestCase):
         self.assertEqual(metadata["objectives_names"][0], "validation_error")
         if numpy is None:
             self.skipTest("numpy is not there")
-        values = numpy.load(folder / "objectives_evaluations.npy")
+        # The first axis is that of tasks, of which there is one.
+        (values,) = numpy.load(folder / "objectives_evaluations.npy")
         fidelities = numpy.load(folder / "fidelities_values.npy")
         self.assertEqual((values.dtype, list(fidelities)), (numpy.float32, self.bench.epochs))
         self.assertEqual(values.shape[2:], (len(fidelities), 5))
