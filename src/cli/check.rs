@@ -84,7 +84,7 @@ the processor) are equal bit for bit, others within the noise of repeats.
 Examples:
   nasbench check nasbench-run/benchmark
   nasbench check nasbench-run/benchmark --retrain 20
-  nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
+  nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 1,4,12 --repeats 3";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     if arguments.repair {

@@ -52,12 +52,12 @@ computed column without a name is named by its text, as in `count(*)`.
 A cell that is not recorded is listed with its nearest recorded cells, and the exit code is 1. Recorded cells among
 several are still answered.
 
-Without a folder the bundled benchmark is used: all cells of at most five vertices, trained on fashion-14
-with 2, 6 and 18 epochs, three times each. `nasbench info` describes it.
+Without a folder the bundled benchmark is used: all cells of at most five vertices, trained on fashion-clutter
+with 1, 4 and 12 epochs, three times each. `nasbench info` describes it.
 
 Examples:
   nasbench query --best 10
-  nasbench query --edges 0-1,1-2 --ops conv3x3 --epochs 18
+  nasbench query --edges 0-1,1-2 --ops conv3x3 --epochs 12
   nasbench query nasbench-run/benchmark --best 10
   nasbench query nb101 --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 108
   nasbench query nb101 --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3 --repeat all --format csv";

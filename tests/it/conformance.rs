@@ -156,7 +156,7 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
     let features = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
     let folder = tempfile::tempdir().unwrap();
     for quantity in QUANTITIES {
-        let target = Target { quantity: *quantity, epochs: Epochs(18) };
+        let target = Target { quantity: *quantity, epochs: Epochs(12) };
         let set = TrainingSet::new(&table, target).unwrap().draw(300, Seed(1)).unwrap();
         let ((seen, unseen), (values, truth)) = (set.cells.split_at(150), set.values.split_at(150));
         let rows = features.rows(seen).unwrap();
@@ -204,7 +204,7 @@ fn isomorphic_cells_have_one_answer_of_every_oracle() {
     let table = Benchmark::shipped().unwrap().table().unwrap();
     let mut tables = [1; 2].map(|seed| TableOracle::new(&table, Seed(seed)));
     let [one, other] = &mut tables;
-    assert_same_answers("table", 5, Epochs(18), [one, other]);
+    assert_same_answers("table", 5, Epochs(12), [one, other]);
 
     let images = dataset::find("fashion-14").unwrap().load(None).unwrap();
     let protocol = Protocol::find(TINY).unwrap().resolve(&images).unwrap();
@@ -223,7 +223,7 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
     let features = Features::new(&encodings, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
     for entry in SURROGATES {
         let [accuracy, time] = [Quantity::ValidationAccuracy, Quantity::TrainingTime].map(|quantity| {
-            let target = Target { quantity, epochs: Epochs(18) };
+            let target = Target { quantity, epochs: Epochs(12) };
             let lesson = TrainingSet::new(&table, target).unwrap().draw(60, Seed(1)).unwrap();
             let rows = features.rows(&lesson.cells).unwrap();
             Model::fit(entry, target, &features, &rows, &lesson.cells, &lesson.values, Seed(1)).unwrap()
@@ -233,7 +233,7 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
         let (accuracy, time) = (Arc::new(accuracy), Arc::new(time));
         let mut oracles = [(); 2].map(|()| SurrogateOracle::new().with_models(accuracy.clone(), time.clone()).unwrap());
         let [one, other] = &mut oracles;
-        assert_same_answers(entry.name, 5, Epochs(18), [one, other]);
+        assert_same_answers(entry.name, 5, Epochs(12), [one, other]);
     }
     assert_eq!(QUANTITIES.len(), 2, "a model of each quantity is asked");
 }
