@@ -180,6 +180,31 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
     }
 }
 
+/// The promise of `compare --noise`: the answers of a model are as far apart as the repeats of the table, for good cells and for bad ones.
+#[test]
+fn the_noise_of_a_model_is_that_of_cells_it_has_not_seen_in_each_decile() {
+    let table = Benchmark::shipped().unwrap().table().unwrap();
+    let features = Features::new(STANDARD, &Space::nas_bench_101()).unwrap();
+    let all = TrainingSet::new(&table, Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(12) }).unwrap();
+    let seen = all.draw(1_266, Seed(1)).unwrap();
+    let known: HashSet<_> = seen.hashes.iter().collect();
+    let unseen = all.choose(&all.hashes.iter().copied().filter(|hash| !known.contains(hash)).collect::<Vec<_>>()).unwrap();
+    let model =
+        seen.fit(surrogate::find("random-forest").unwrap(), &features, &features.rows(&seen.cells).unwrap(), Seed(1)).unwrap();
+    let noise = model.noise.as_ref().unwrap();
+    let predictions = model.predict_all(&unseen.cells).unwrap();
+    let mut cells: Vec<_> = predictions.iter().map(|prediction| prediction.mean).zip(unseen.repeats).collect();
+    cells.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut rng = Seed(2).rng();
+    for (decile, cells) in cells.chunks(cells.len().div_ceil(10)).enumerate() {
+        let of_table = statistics::pooled_deviation(cells.iter().map(|(_, repeats)| repeats)).unwrap();
+        let mut drawn = |mean: f32| (0..20).map(|_| f64::from(noise.draw(mean, &mut rng)).powi(2)).sum::<f64>() / 20.0;
+        let squares: Vec<f64> = cells.iter().map(|(predicted, _)| drawn(*predicted)).collect();
+        let of_model = statistics::mean(&squares).unwrap().sqrt();
+        assert!((of_model / of_table - 1.0).abs() < 0.25, "decile {}: {of_model}, in the table {of_table}", decile + 1);
+    }
+}
+
 /// Every numbering of every cell of at most so many vertices, and what is stored for each.
 fn numberings(max_vertices: usize) -> [Vec<Cell>; 2] {
     let labelled: Vec<_> = Space::nas_bench_101().with_max_vertices(max_vertices).unwrap().labelled_cells().collect();
