@@ -454,11 +454,11 @@ mod tests {
         let best = truths.iter().copied().fold(0.0, f64::max);
         let optimum = truth.optimum.unwrap().value;
         assert!((optimum - best).abs() < 0.015, "{optimum} and {best}");
-        let goals = Goals::new(vec![find(ERROR).unwrap()], vec!["error>=0.25".parse().unwrap()], Skeleton::nas_bench_101());
+        let goals = Goals::new(vec![find(ERROR).unwrap()], vec!["error>=0.27".parse().unwrap()], Skeleton::nas_bench_101());
         let limited = Setup { goals: goals.unwrap(), ..setup.clone() };
         let limited = GroundTruth::of_table(&table, &limited, Judging::Unseen { shown: 2 }).unwrap();
         let optimum = limited.optimum.unwrap().value;
-        assert!(limited.is_shrunk && (0.735..0.78).contains(&optimum), "{optimum}");
+        assert!(limited.is_shrunk && (0.72..0.775).contains(&optimum), "{optimum}");
         let all = GroundTruth::of_table(&table, &setup, Judging::All).unwrap();
         assert!(!all.is_shrunk && (all.optimum.unwrap().value - best).abs() < 0.015, "{:?}", all.optimum);
     }
