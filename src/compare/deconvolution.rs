@@ -30,7 +30,8 @@ pub struct Deconvolved {
     /// The standard deviation of one repeat of each point.
     deviations: Vec<f64>,
     weights: Vec<f64>,
-    bins: Vec<Bin>,
+    /// The least and the largest mean.
+    range: (f64, f64),
 }
 
 /// Means that are alike.
@@ -56,36 +57,41 @@ impl Deconvolved {
         if !(least.is_finite() && most.is_finite()) {
             return None;
         }
-        let at = |place: usize, parts: usize| least + (most - least) * (number(place) + 0.5) / number(parts);
-        let points: Vec<f64> = (0..POINTS).map(|place| at(place, POINTS)).collect();
+        let points: Vec<f64> = (0..POINTS).map(|place| middle((least, most), place, POINTS)).collect();
         let deviations: Vec<f64> = points.iter().map(|point| deviation(*point)).collect();
         if !deviations.iter().all(|deviation| deviation.is_finite() && *deviation >= 0.0) {
             return None;
         }
-        let mut repeats: Vec<usize> = means.iter().map(|mean| mean.repeats.max(1)).collect();
-        repeats.sort_unstable();
-        repeats.dedup();
-        let bins = repeats.into_iter().flat_map(|repeats| {
-            let mut counts = vec![0; BINS];
-            for mean in means.iter().filter(|mean| mean.repeats.max(1) == repeats) {
-                counts[bin_of(mean.value, least, most)] += 1;
-            }
-            let likelihoods = |bin: usize| likelihoods(&points, &deviations, NoisyMean { value: at(bin, BINS), repeats });
-            let filled = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
-            filled.map(|(bin, count)| Bin { count, likelihoods: likelihoods(bin) }).collect::<Vec<_>>()
-        });
-        let bins: Vec<Bin> = bins.collect();
-        let mut found = Self { weights: vec![1.0 / number(POINTS); POINTS], points, deviations, bins };
+        let mut found = Self { weights: vec![1.0 / number(POINTS); POINTS], points, deviations, range: (least, most) };
+        let bins = found.bins(means);
         for _ in 0..STEPS {
-            found.improve(number(means.len()));
+            found.improve(&bins, number(means.len()));
         }
         Some(found)
     }
 
+    /// Puts means that are alike together.
+    fn bins(&self, means: &[NoisyMean]) -> Vec<Bin> {
+        let mut repeats: Vec<usize> = means.iter().map(|mean| mean.repeats.max(1)).collect();
+        repeats.sort_unstable();
+        repeats.dedup();
+        let of = |repeats: usize| {
+            let mut counts = vec![0; BINS];
+            for mean in means.iter().filter(|mean| mean.repeats.max(1) == repeats) {
+                counts[bin_of(mean.value, self.range)] += 1;
+            }
+            let mean = move |bin| NoisyMean { value: middle(self.range, bin, BINS), repeats };
+            let likelihoods = move |bin| likelihoods(&self.points, &self.deviations, mean(bin));
+            let filled = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+            filled.map(move |(bin, count)| Bin { count, likelihoods: likelihoods(bin) })
+        };
+        repeats.into_iter().flat_map(of).collect()
+    }
+
     /// One step of the expectation maximisation.
-    fn improve(&mut self, all: f64) {
+    fn improve(&mut self, bins: &[Bin], all: f64) {
         let mut sums = vec![0.0; POINTS];
-        for bin in &self.bins {
+        for bin in bins {
             let posterior = bin.posterior(&self.weights);
             for (sum, share) in sums.iter_mut().zip(posterior) {
                 *sum += share * number(bin.count);
@@ -109,11 +115,12 @@ impl Deconvolved {
         self.points.iter().zip(bin.posterior(&self.weights)).map(|(point, share)| point * share).sum()
     }
 
-    /// The largest true value behind the means, with the interval in which it is with a probability of 95 %.
+    /// The largest true value behind means, all of those that this was found by or some, with the interval in which it is with a
+    /// probability of 95 %.
     #[must_use]
-    pub fn optimum(&self, rng: &mut ChaCha8Rng) -> Estimate {
+    pub fn optimum(&self, means: &[NoisyMean], rng: &mut ChaCha8Rng) -> Estimate {
         let cumulated: Vec<(f64, Vec<f64>)> = self
-            .bins
+            .bins(means)
             .iter()
             .map(|bin| {
                 let mut sum = 0.0;
@@ -140,6 +147,11 @@ impl Deconvolved {
     }
 }
 
+/// The middle of a part of a range.
+fn middle((least, most): (f64, f64), place: usize, parts: usize) -> f64 {
+    least + (most - least) * (number(place) + 0.5) / number(parts)
+}
+
 /// How likely each point makes a mean.
 fn likelihoods(points: &[f64], deviations: &[f64], mean: NoisyMean) -> Vec<f64> {
     // Without any noise the grid itself is how far a mean is known.
@@ -161,7 +173,7 @@ impl Bin {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list, clamped to it")]
-fn bin_of(value: f64, least: f64, most: f64) -> usize {
+fn bin_of(value: f64, (least, most): (f64, f64)) -> usize {
     let place = (value - least) / (most - least) * number(BINS);
     (place.max(0.0) as usize).min(BINS - 1)
 }
@@ -189,7 +201,7 @@ mod tests {
             let deviation = (truths.iter().map(|truth| (truth - mean).powi(2)).sum::<f64>() / 2_499.0).sqrt();
             let best = truths.iter().copied().fold(0.0, f64::max);
             let luckiest = means.iter().map(|mean| mean.value).fold(0.0, f64::max);
-            let optimum = found.optimum(&mut rng);
+            let optimum = found.optimum(&means, &mut rng);
             assert!((found.mean() - mean).abs() < 0.1 * deviation, "{} instead of {mean}", found.mean());
             // Of a few repeats the upper end is not known to a tenth of the deviation, but much better than by the luckiest mean.
             let (error, luck) = ((optimum.value - best).abs(), luckiest - best);
@@ -230,8 +242,10 @@ mod tests {
     fn without_noise_the_largest_mean_is_the_optimum() {
         let means: Vec<_> = (0..100_u8).map(|place| NoisyMean { value: f64::from(place) / 100.0, repeats: 1 }).collect();
         let found = Deconvolved::new(&means, |_| 0.0).unwrap();
-        let optimum = found.optimum(&mut Seed(1).rng());
+        let optimum = found.optimum(&means, &mut Seed(1).rng());
         assert!((optimum.value - 0.99).abs() < 0.01 && (found.mean() - 0.495).abs() < 0.01, "{optimum:?} {}", found.mean());
+        let of_some = found.optimum(&means[..50], &mut Seed(1).rng());
+        assert!((of_some.value - 0.49).abs() < 0.01, "{of_some:?}");
         assert!(Deconvolved::new(&[], |_| 1.0).is_none() && Deconvolved::new(&means, |_| f64::NAN).is_none());
         let one = Deconvolved::new(&[NoisyMean { value: 0.5, repeats: 1 }], |_| 0.1).unwrap();
         assert!((one.mean() - 0.5).abs() < 1e-9);

@@ -7,6 +7,7 @@ use nasbench::dataset::{self, DATASETS};
 use nasbench::engine::{DEVICES, Device};
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Candidate, Measurement, Oracle};
+use nasbench::search::conformance::Toy;
 use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::statistics;
@@ -17,24 +18,6 @@ use nasbench::train::{Data, PROTOCOLS, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 
 use crate::pipeline::TINY;
-
-/// The more edges, the better; every tenth training diverges.
-struct Toy {
-    asked: usize,
-}
-
-impl Oracle for Toy {
-    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
-        let measure = |candidate: &Candidate| {
-            self.asked += 1;
-            #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
-            let fraction = candidate.architecture.edge_count() as f32 / 10.0;
-            let validation_accuracy = if self.asked.is_multiple_of(10) { None } else { Accuracy::from_fraction(fraction) };
-            Measurement::new(validation_accuracy, Some(Seconds(1.0)))
-        };
-        Ok(candidates.iter().map(measure).collect())
-    }
-}
 
 const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
 
@@ -67,7 +50,7 @@ fn searches_that_repeat_no_cell_are_the_same_under_every_rule() {
         let entry = search::find(name).unwrap();
         let run = |duplicates| {
             let setup = Setup { duplicates, ..quick(entry, setup(5)) };
-            search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(90), Seed(3)).unwrap().trials
+            search::run(entry, &setup, &mut Toy::default(), Budget::Evaluations(90), Seed(3)).unwrap().trials
         };
         let published = run(Duplicates::Published);
         assert_eq!(published, run(Duplicates::Average), "{name}");
@@ -83,7 +66,7 @@ fn searches_take_every_sampler_and_every_mutation() {
             setup.options = serde_json::json!({ "population_size": 10, "sampler": sampler, "mutation": mutation });
             setup.options["tournament_size"] = 3.into();
             let entry = search::find("regularized-evolution").unwrap();
-            let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(60), Seed(1)).unwrap();
+            let history = search::run(entry, &setup, &mut Toy::default(), Budget::Evaluations(60), Seed(1)).unwrap();
             assert_eq!(history.trials.len(), 60, "{sampler} and {mutation}");
         }
     }
