@@ -47,7 +47,7 @@ pub(super) fn optimum(
     }
     let found = found.or_else(|| deconvolved(table, (epochs, judged_by), &cells))?;
     let means: Vec<NoisyMean> = cells.into_iter().map(|(_, mean)| mean).collect();
-    Some(found.optimum(&means, &mut Seed(0).derive("optimum").rng()))
+    Some(found.optimum(&means, Seed(0).derive("optimum")))
 }
 
 /// Returns the judged scores of all repeats of a cell.
