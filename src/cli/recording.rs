@@ -120,7 +120,7 @@ impl Arguments {
     pub(super) fn words(&self) -> anyhow::Result<Vec<String>> {
         let mut words = self.words_of_cells()?;
         let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
-        add("dataset", self.images.dataset.clone());
+        add("dataset", self.images.name().to_owned());
         if let Some(folder) = &self.images.data_dir {
             add("data-dir", utf8(&std::path::absolute(folder)?)?.to_owned());
         }
