@@ -13,6 +13,6 @@ nasbench="$(scripts/program.sh "${1:-}")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 python="$(scripts/python.sh "${PYTHON_FOLDER:-$folder/venv}" duckdb fastparquet pyarrow)"
-bench=data/nb101-5v-fashion14
+bench=data/nb101-5v-clutter
 "$nasbench" --quiet export "$bench" --format parquet --out "$folder/exported.parquet"
 "$python" scripts/check_sql.py "$nasbench" "$bench" "$folder/exported.parquet"

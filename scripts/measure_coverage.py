@@ -54,10 +54,10 @@ def published(file):
 
 def bundled(run):
     columns = "module_hash, module_adjacency, module_operations"
-    query = f"select {columns}, avg(final_validation_accuracy) as value from records where epochs = 18 group by {columns}"
+    query = f"select {columns}, avg(final_validation_accuracy) as value from records where epochs = 12 group by {columns}"
     rows = csv.DictReader(io.StringIO(run("query", "--sql", query, "--format", "csv")))
     return [(row["module_hash"], row["module_adjacency"], row["module_operations"], float(row["value"])) for row in rows], [
-        "nb101-5v-fashion14"
+        "nb101-5v-clutter"
     ]
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Orders the search algorithms on the benchmark that is part of the program: after 50 and after 250 full trainings, a tenth of the space,
-# each with the official sampler of random cells and with the uniform one, and the two evolutions with populations that live often. The
-# regret counts over repeats that no search is shown; the baselines are random search and the largest cells first.
+# each with the official sampler of random cells and with the uniform one, the two evolutions with populations that live often, and four
+# searches by each rule of which cell is returned. The regret counts over repeats that no search is shown; the baselines are random search
+# and the largest cells first.
 #
 #   scripts/order_searches.sh [RUNS [FOLDER]]
 #
@@ -19,7 +20,7 @@ fi
 nasbench="$(scripts/program.sh "${NASBENCH:-}")"
 
 compare() {
-    "$nasbench" compare --runs "$runs" --out "$folder/$1" --budget "$2" --algorithms "$3" --quiet > /dev/null
+    "$nasbench" compare --runs "$runs" --out "$folder/$1" --budget "$2" --algorithms "$3" --quiet "${@:4}" > /dev/null
 }
 
 all=random,random:replacement=false,largest-first,largest-first:by=parameters,non-regularized-evolution,regularized-evolution,genetic,local-search,reinforce,successive-halving,hyperband
@@ -38,6 +39,10 @@ done
 compare short 50evals "$all,bananas$uniform,bananas:sampler=uniform"
 compare long 250evals "$all$uniform"
 compare evolutions 250evals "$evolutions"
+for rule in top-k-mean posterior; do
+    compare "$rule" 250evals random:sampler=uniform,regularized-evolution:sampler=uniform,local-search:sampler=uniform,smac:sampler=uniform \
+        --returns "$rule"
+done
 
 python3 - "$folder" <<'PYTHON'
 import json, sys
@@ -77,7 +82,7 @@ class Comparison:
             print("|", " | ".join([name, *cells, self.better(other, "random (sampler=uniform)")]), "|")
         print()
 
-short, long, evolutions = map(Comparison, ["short", "long", "evolutions"])
+short, long, evolutions, top_k_mean, posterior = map(Comparison, ["short", "long", "evolutions", "top-k-mean", "posterior"])
 short.print(50)
 long.print(250)
 print("| population, tournament | non-regularized | better than random | regularized | better than non-regularized |")
@@ -87,4 +92,9 @@ for regularized in list(evolutions.means)[2::2]:
     setting = ", ".join(part.split("=")[1] for part in regularized.split("(")[1].rstrip(")").split(", "))
     cells = [evolutions.regret(other), evolutions.better(other, "random"), evolutions.regret(regularized)]
     print("|", " | ".join([setting, *cells, evolutions.better(regularized, other)]), "|")
+print()
+print("| after 250 trainings, uniform sampler | best seen | top-k mean | posterior of a forest |")
+print("|---|---|---|---|")
+for name in top_k_mean.means:
+    print("|", " | ".join([name.split(" (")[0], *(one.regret(name) for one in [long, top_k_mean, posterior])]), "|")
 PYTHON

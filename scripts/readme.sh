@@ -15,7 +15,7 @@ comparison="${COMPARISON:-$folder/comparison}"
 # On a run that is there it trains nothing, and prints the same.
 "$nasbench" run --out "$run" > "$folder/run.txt"
 if [ ! -e "$comparison/report.html" ]; then
-    "$nasbench" compare --on nb101-5v-fashion14 --algorithms random,largest-first,local-search,regularized-evolution,smac \
+    "$nasbench" compare --on nb101-5v-clutter --algorithms random,largest-first,local-search,regularized-evolution,smac \
         --runs 200 --budget 200evals --out "$comparison" > /dev/null
 fi
 mkdir -p data/pictures

@@ -32,6 +32,19 @@ pub fn plain(value: f64) -> String {
     format!("{value:.3}").replace('-', "−")
 }
 
+/// Rounds a number to ten significant digits: what a subtraction leaves behind them means nothing.
+#[must_use]
+pub fn ten_digits(value: f64) -> f64 {
+    format!("{value:.9e}").parse().unwrap_or(value)
+}
+
+/// Formats a hypervolume with its standard error, if it is estimated.
+#[must_use]
+pub fn hypervolume(value: f64, standard_error: Option<f64>) -> String {
+    let error = standard_error.map_or_else(String::new, |error| format!(" by samples, with a standard error of {error:.4}"));
+    format!("{value:.4}{error}")
+}
+
 /// Formats a value with its bounds.
 #[must_use]
 pub fn interval(estimate: Option<Estimate>, text: fn(f64) -> String) -> String {
@@ -148,6 +161,9 @@ mod tests {
         assert_eq!(points(-0.0052), "−0.52");
         assert_eq!(points(-0.000_001), "+0.00");
         assert_eq!(plain(-0.25), "−0.250");
+        assert_eq!([1.0 - 0.855_3, 882_570.0].map(|value| ten_digits(value).to_string()), ["0.1447", "882570"]);
+        assert_eq!(hypervolume(1.118_74, None), "1.1187");
+        assert_eq!(hypervolume(1.05, Some(0.0025)), "1.0500 by samples, with a standard error of 0.0025");
         assert_eq!(correlation(None), "–");
         assert_eq!([0_u64, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(counted(1, "cell"), "1 cell");

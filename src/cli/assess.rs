@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use anyhow::{Context as _, bail};
+use clap::builder::StringValueParser;
 use nasbench::file::replace;
 use nasbench::network::Size;
 use nasbench::report::learning_curves;
@@ -17,6 +19,7 @@ use nasbench::unit::{Epochs, Seed};
 use serde_json::Value;
 
 use super::format::{Format, Table};
+use super::lists::Item;
 use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
@@ -71,12 +74,12 @@ pub(super) struct Arguments {
     recorded: PathBuf,
 
     /// Model types: names of `nasbench list surrogates`, separated by commas, or `all`.
-    #[arg(long, value_name = "NAME,…|all", value_delimiter = ',', default_value = ALL)]
+    #[arg(long, value_name = "NAME,…|all", value_delimiter = ',', value_parser = Item(StringValueParser::new()), default_value = ALL)]
     model: Vec<String>,
 
     /// Training-set sizes, separated by commas [default: those of 100, 172, 424, 1000 and 4236 that are at most half of the cells, or half
     /// of the cells].
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = Item(usize::from_str))]
     train_sizes: Vec<usize>,
 
     /// Number of random draws.
@@ -92,7 +95,7 @@ pub(super) struct Arguments {
     target: Wanted,
 
     /// Features of a cell: names of `nasbench list encodings`, separated by commas.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_values = STANDARD)]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = Item(StringValueParser::new()), default_values = STANDARD)]
     encoding: Vec<String>,
 
     /// Also assess the models with the cells' results at this budget as a feature.

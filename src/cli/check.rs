@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::compact::name;
 use super::format::{ObjectFormat, chain};
+use super::lists::Item;
 use super::recording;
 use super::retrain::{self, Outcome};
 use super::steps::Steps;
@@ -42,7 +43,7 @@ pub(super) struct Arguments {
     max_vertices: Option<u8>,
 
     /// Every cell must be trained at these budgets, separated by commas.
-    #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = Item(clap::value_parser!(u16).range(1..)))]
     epochs: Vec<u16>,
 
     /// Number of trainings of each cell at each budget.
@@ -84,7 +85,7 @@ the processor) are equal bit for bit, others within the noise of repeats.
 Examples:
   nasbench check nasbench-run/benchmark
   nasbench check nasbench-run/benchmark --retrain 20
-  nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 2,6,18 --repeats 3";
+  nasbench check bench --space nas-bench-101 --max-vertices 5 --epochs 1,4,12 --repeats 3";
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
     if arguments.repair {

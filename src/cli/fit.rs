@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use clap::builder::StringValueParser;
 use nasbench::space::HashPrefix;
 use nasbench::surrogate::features::{READABLE, STANDARD};
 use nasbench::surrogate::importance::importances;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use super::cell::hashes_of;
 use super::format::{Format, Table};
+use super::lists::Item;
 use super::outputs::check_writable;
 use super::recorded::{CsvArguments, Recorded, Wanted, wanted};
 use super::{Global, note};
@@ -64,7 +66,7 @@ pub(super) struct Arguments {
 
     /// Features of a cell: names of `nasbench list encodings`, separated by commas [default: statistics,walks,triples,cost; for the judge
     /// statistics,cost, which are readable].
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = Item(StringValueParser::new()))]
     encoding: Vec<String>,
 
     /// Training cells: N cells, drawn with the seed, or a file of hashes, or of their first 8 digits, one per line [default: all].

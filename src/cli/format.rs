@@ -66,9 +66,20 @@ impl Table {
         self.rows.push(row);
     }
 
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.columns.iter().chain(&self.details)
+    }
+
+    /// The rows as JSON objects.
+    pub(super) fn objects(&self) -> Vec<Value> {
+        let object = |row: &Vec<Value>| -> Value {
+            self.names().zip(row).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
+        };
+        self.rows.iter().map(object).collect()
+    }
+
     /// Prints the table.
     pub(super) fn print(&self, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
-        let names = || self.columns.iter().chain(&self.details);
         match format {
             Format::Table => {
                 let mut page = comfy_table::Table::new();
@@ -76,15 +87,11 @@ impl Table {
                 writeln!(out, "{}", page.trim_fmt())?;
             }
             Format::Json => {
-                let object = |row: &Vec<Value>| -> Value {
-                    names().zip(row).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
-                };
-                let rows: Vec<_> = self.rows.iter().map(object).collect();
-                writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+                writeln!(out, "{}", serde_json::to_string_pretty(&self.objects())?)?;
             }
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(names())?;
+                writer.write_record(self.names())?;
                 for row in &self.rows {
                     writer.write_record(row.iter().map(text))?;
                 }

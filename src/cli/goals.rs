@@ -1,22 +1,27 @@
 //! What a search is to reach: objectives and limits.
 
 use std::path::Path;
+use std::str::FromStr as _;
 
 use anyhow::{Context as _, bail};
+use clap::builder::StringValueParser;
 use nasbench::compare::{PROBLEMS, Problem};
 use nasbench::network::Skeleton;
 use nasbench::objective::{self, ERROR, Goals, Limit, Objective};
+use nasbench::print;
+use nasbench::search::Returns;
 use nasbench::table::Identity;
 use serde_json::Value;
 
 use super::latency;
+use super::lists::Item;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Arguments {
     /// Objectives, separated by commas: names of `nasbench list objectives`. The first one is `error`, which algorithms for one objective
     /// minimise.
-    #[arg(long, default_value = ERROR, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, default_value = ERROR, value_name = "NAME,…", value_delimiter = ',', value_parser = Item(StringValueParser::new()))]
     objectives: Vec<String>,
 
     /// A named problem instead of objectives, with its published scale: `c10-mop1` or `c10-mop2` of EvoXBench, for an imported
@@ -26,7 +31,7 @@ pub(super) struct Arguments {
 
     /// Limits on objectives, separated by commas, as in `parameters<=5000,flops<=2e5`. A cell that breaks them is worse than any that
     /// keeps them, for every algorithm (Deb's feasibility rules).
-    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', value_parser = Item(Limit::from_str))]
     limit: Vec<Limit>,
 
     #[command(flatten)]
@@ -45,7 +50,7 @@ pub(super) enum Hypervolume {
 
 impl Hypervolume {
     /// The goals with hypervolumes that are computed so.
-    pub(super) fn of(self, goals: Goals) -> anyhow::Result<Goals> {
+    pub(super) fn apply_to(self, goals: Goals) -> anyhow::Result<Goals> {
         match (self, goals.objectives()) {
             (Self::Exact, _) => Ok(goals),
             (Self::MonteCarlo, [one]) => {
@@ -63,14 +68,25 @@ pub(super) fn printed(objective: &Objective, minimised: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return Value::from(value as i64);
     }
-    // An error is 1 less a number of seven digits: what its subtraction leaves behind them means nothing.
-    Value::from(format!("{value:.9e}").parse().unwrap_or(value))
+    // An error is 1 less a number of seven digits.
+    Value::from(print::ten_digits(value))
 }
 
 impl Arguments {
-    /// The objectives and limits for the networks of a skeleton, with the latencies that a benchmark has beside its rows.
-    pub(super) fn goals(&self, skeleton: Skeleton, folder: Option<&Path>, benchmark: Option<Identity>) -> anyhow::Result<Goals> {
-        self.latency.of(self.without_latencies(skeleton)?, folder, benchmark)
+    /// The objectives and limits for the networks of a skeleton, with the latencies that a benchmark has beside its rows; an error where
+    /// a search returns another cell than its front.
+    pub(super) fn goals(
+        &self,
+        skeleton: Skeleton,
+        folder: Option<&Path>,
+        benchmark: Option<Identity>,
+        returns: Returns,
+    ) -> anyhow::Result<Goals> {
+        let goals = self.latency.add_to(self.without_latencies(skeleton)?, folder, benchmark)?;
+        if goals.objectives().len() > 1 && !returns.is_best_seen() {
+            bail!("`--returns` is for one objective: of several, a search returns its front");
+        }
+        Ok(goals)
     }
 
     fn without_latencies(&self, skeleton: Skeleton) -> anyhow::Result<Goals> {

@@ -93,7 +93,7 @@ pub(super) struct File {
 
 impl File {
     /// The goals with the latencies that they need: of the file that was given, or else of the folder of the benchmark, if it has one.
-    pub(super) fn of(&self, goals: Goals, folder: Option<&Path>, benchmark: Option<Identity>) -> anyhow::Result<Goals> {
+    pub(super) fn add_to(&self, goals: Goals, folder: Option<&Path>, benchmark: Option<Identity>) -> anyhow::Result<Goals> {
         if !goals.needs_latencies() {
             if self.latency.is_some() {
                 bail!("`--latency` is for the objectives `latency` and `batch-latency`: neither is an objective, nor limited");

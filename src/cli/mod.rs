@@ -27,6 +27,7 @@ mod import;
 mod info;
 mod latency;
 mod list;
+mod lists;
 mod memory;
 mod merge;
 mod outputs;

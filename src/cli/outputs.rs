@@ -68,6 +68,29 @@ fn place(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(joined).unwrap_or_else(|| path.to_owned())
 }
 
+/// A folder for results. When this is dropped, what had to be made for it is gone again, if nothing is in it.
+#[derive(Debug)]
+pub(super) struct ResultFolder {
+    /// The folders that were made, the innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl ResultFolder {
+    pub(super) fn make(path: &Path) -> anyhow::Result<Self> {
+        let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let made = missing.map(Path::to_owned).collect();
+        fs_err::create_dir_all(path).context("could not make the folder of the results")?;
+        Ok(Self { made })
+    }
+}
+
+impl Drop for ResultFolder {
+    fn drop(&mut self) {
+        // A folder with something in it is not removed.
+        let _ = self.made.iter().try_for_each(fs_err::remove_dir);
+    }
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -109,6 +132,21 @@ mod tests {
         assert_eq!(check(false).unwrap_err().to_string(), text);
         check(true).unwrap();
         assert!(check_replaceable(folder.path(), "anything", true, |_| true).is_err(), "a folder is no file");
+    }
+
+    #[test]
+    fn a_folder_of_no_results_is_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let [outer, inner] = ["a", "a/b"].map(|name| folder.path().join(name));
+        drop(ResultFolder::make(&inner).unwrap());
+        assert!(!outer.exists());
+        let made = ResultFolder::make(&inner).unwrap();
+        fs_err::write(inner.join("result"), "").unwrap();
+        drop(made);
+        assert!(inner.join("result").exists());
+        fs_err::remove_file(inner.join("result")).unwrap();
+        drop(ResultFolder::make(&inner).unwrap());
+        assert!(inner.exists(), "it was there before");
     }
 
     #[cfg(target_os = "linux")]

@@ -5,18 +5,21 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use anyhow::Context as _;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser};
 use nasbench::compare::{ExactFront, REFERENCE};
-use nasbench::objective::{self, Goals, Limit};
-use nasbench::space::{Cell, ModuleHash, Operation, Space, prefix};
+use nasbench::objective::{self, Goals, Limit, Scale};
+use nasbench::print::hypervolume;
+use nasbench::space::{self, Cell, ModuleHash, Operation, Space, prefix};
 use nasbench::table::{Answer, Benchmark, Error, Means, RANKINGS, Ranking, Repeat, Status, Stop, Table};
 use nasbench::unit::{Epochs, Seed};
 use serde_json::{Value, json};
 
 use super::cell::{Batch, BatchArguments, Given, Resolver};
 use super::format::{self, Format};
+use super::lists::Item;
 use super::{Global, benchmark, goals, latency, sql};
 
 /// Maximum number of cells looked up in the files; more need the whole table.
@@ -45,6 +48,9 @@ A training time that was not measured is empty here, but 0 in files and in `--sq
 ok, diverged or failed; values at half of a training have the `stop` halfway. `nasbench import` reads printed final results, also of
 `--sql`.
 
+`--front` in JSON is an object: the list `front`, the size of the table, and the `hypervolume` with its scale (`ideal` becomes 0, `nadir`
+1, values as they are minimised) and `reference` point. In CSV it is the rows alone.
+
 In SQL, `describe records` lists the columns with type, unit and meaning, and `show tables` the tables. Whole numbers have 64 bits
 and a sign (`seed` 128), and other numbers double precision; a result beyond 64 bits is refused. Nulls come last in `order by`. A
 computed column without a name is named by its text, as in `count(*)`.
@@ -52,12 +58,12 @@ computed column without a name is named by its text, as in `count(*)`.
 A cell that is not recorded is listed with its nearest recorded cells, and the exit code is 1. Recorded cells among
 several are still answered.
 
-Without a folder the bundled benchmark is used: all cells of at most five vertices, trained on fashion-14
-with 2, 6 and 18 epochs, three times each. `nasbench info` describes it.
+Without a folder the bundled benchmark is used: all cells of at most five vertices, trained on fashion-clutter
+with 1, 4 and 12 epochs, three times each. `nasbench info` describes it.
 
 Examples:
   nasbench query --best 10
-  nasbench query --edges 0-1,1-2 --ops conv3x3 --epochs 18
+  nasbench query --edges 0-1,1-2 --ops conv3x3 --epochs 12
   nasbench query nasbench-run/benchmark --best 10
   nasbench query nb101 --hash 28cfc7874f6d200472e1a9dcd8650aa0 --epochs 108
   nasbench query nb101 --edges 0-1,0-2,1-3,2-3 --ops conv3x3-bn-relu,maxpool3x3 --repeat all --format csv";
@@ -85,11 +91,11 @@ pub(super) struct Arguments {
 
     /// The exact Pareto front instead of given cells: of objectives, separated by commas, as in `error,parameters` (`nasbench list
     /// objectives`). The error is that of validation, by the mean over the repeats of a cell.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["cells", "repeat", "seed", "stop", "best", "rows", "by"])]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = Item(StringValueParser::new()), conflicts_with_all = ["cells", "repeat", "seed", "stop", "best", "rows", "by"])]
     front: Vec<String>,
 
     /// Limits for `--front`, separated by commas, as in `parameters<=5000,flops<=2e5`.
-    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', requires = "front", conflicts_with_all = OTHERS)]
+    #[arg(long, value_name = "NAME<=X,…", value_delimiter = ',', value_parser = Item(Limit::from_str), requires = "front", conflicts_with_all = OTHERS)]
     limit: Vec<Limit>,
 
     /// How the hypervolume of `--front` is computed.
@@ -198,8 +204,9 @@ fn best(arguments: &Arguments, benchmark: &Benchmark, most: usize) -> anyhow::Re
 fn front(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
     let objectives = arguments.front.iter().map(|name| objective::find(name)).collect::<Result<Vec<_>, _>>()?;
     let goals = Goals::new(objectives.clone(), arguments.limit.clone(), benchmark.skeleton()?)?;
+    let goals = arguments.hypervolume.apply_to(goals)?;
     let file = latency::File { latency: arguments.latency.clone() };
-    let goals = file.of(arguments.hypervolume.of(goals)?, Some(benchmark.folder()), Some(benchmark.identity()))?;
+    let goals = file.add_to(goals, Some(benchmark.folder()), Some(benchmark.identity()))?;
     let table = benchmark.table().context("could not read the benchmark")?;
     let largest = || table.budgets().last().copied().context("the benchmark has no rows yet");
     let epochs = arguments.epochs.map_or_else(largest, |epochs| Ok(Epochs(epochs)))?;
@@ -212,16 +219,32 @@ fn front(arguments: &Arguments, benchmark: &Benchmark) -> anyhow::Result<()> {
         rows.push(std::iter::once(cell.hash().to_string().into()).chain(values).chain(texts).collect::<Vec<_>>());
     }
     let mut out = std::io::stdout().lock();
-    rows.print(arguments.format, &mut out)?;
-    if arguments.format == Format::Table {
-        let (cells, all, volume) = (found.cells.len(), table.len(), found.hypervolume);
-        let error = found.scale().standard_error;
-        let error = error.map_or_else(String::new, |error| format!(" by samples, with a standard error of {error:.4}"));
-        writeln!(
-            out,
-            "\n{cells} of {all} cells at {epochs} epochs. Scaled so that the front reaches from 0 to 1 in each objective, its hypervolume to \
-             {REFERENCE} is {volume:.4}{error}."
-        )?;
+    let (volume, error) = (found.hypervolume, found.standard_error());
+    match arguments.format {
+        Format::Json => {
+            let Scale { ideal, nadir, reference } = &found.scale;
+            let front = json!({
+                "epochs": epochs,
+                "cells": table.len(),
+                "ideal": ideal,
+                "nadir": nadir,
+                "reference": reference,
+                "hypervolume": volume,
+                "standard_error": error,
+                "front": rows.objects(),
+            });
+            writeln!(out, "{}", serde_json::to_string_pretty(&front)?)?;
+        }
+        Format::Csv => rows.print(Format::Csv, &mut out)?,
+        Format::Table => {
+            rows.print(Format::Table, &mut out)?;
+            let (cells, all, volume) = (found.cells.len(), table.len(), hypervolume(volume, error));
+            writeln!(
+                out,
+                "\n{cells} of {all} cells at {epochs} epochs. Scaled so that the front reaches from 0 to 1 in each objective, its \
+                 hypervolume to {REFERENCE} is {volume}."
+            )?;
+        }
     }
     Ok(())
 }
@@ -287,6 +310,7 @@ fn asked(given: &BatchArguments, whole: &Whole<'_>, global: &Global) -> anyhow::
         }
         Given::Graph(sketch) => match sketch.cell(&wide) {
             Ok(cell) => Ok(Found::Cell(cell)),
+            Err(wider @ space::Error::UnknownOperation { .. }) => Err(wider.into()),
             Err(wider) => Err(sketch.cell(&Space::nas_bench_101()).err().unwrap_or(wider).into()),
         },
     })?;

@@ -14,6 +14,7 @@ use nasbench::unit::{Epochs, Seed};
 use serde::Deserialize;
 
 use super::images;
+use super::lists::Item;
 use super::outputs::utf8;
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
     pub(super) protocol: String,
 
     /// Budgets in epochs: each cell is trained from scratch at each of them [default: the protocol's].
-    #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "E,E,…", value_delimiter = ',', value_parser = Item(clap::value_parser!(u16).range(1..)))]
     pub(super) epochs: Vec<u16>,
 
     /// Trainings of each cell at each budget, with different seeds [default: the protocol's].
@@ -119,7 +120,7 @@ impl Arguments {
     pub(super) fn words(&self) -> anyhow::Result<Vec<String>> {
         let mut words = self.words_of_cells()?;
         let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
-        add("dataset", self.images.dataset.clone());
+        add("dataset", self.images.name().to_owned());
         if let Some(folder) = &self.images.data_dir {
             add("data-dir", utf8(&std::path::absolute(folder)?)?.to_owned());
         }

@@ -49,7 +49,7 @@ pub(super) struct Outcome {
 pub(super) fn run(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> anyhow::Result<Option<Outcome>> {
     let Some(count) = arguments.retrain else { return Ok(None) };
     let device: Device = arguments.device.parse().context("could not choose the device")?;
-    let dataset = arguments.images.load()?;
+    let dataset = arguments.images.load_for(benchmark)?;
     let bar = progress::bar(global.quiet, Some(count.get() as u64), "{wide_bar} {pos}/{len}");
     let observe = |done: usize, all: usize| {
         bar.set_length(all as u64);

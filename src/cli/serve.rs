@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use nasbench::compare::evoxbench;
-use nasbench::search::{Duplicates, Setup, serve};
+use nasbench::search::{Duplicates, Returns, Setup, serve};
 use nasbench::unit::{Epochs, Seed};
 
 use super::search::models;
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
             .with_context(|| format!("could not serve `{}`", on.display()))?,
     };
     let (folder, benchmark) = source.benchmark();
-    let goals = arguments.goals.goals(source.skeleton(), folder, benchmark)?;
+    let goals = arguments.goals.goals(source.skeleton(), folder, benchmark, Returns::default())?;
     let setup = Setup { goals, duplicates: Duplicates::default(), ..setup };
     let Some(path) = &arguments.socket else {
         let mut oracle = source.oracle(seed, &setup, None);

@@ -86,7 +86,7 @@ impl ExactFront {
         let values: Vec<&[f64]> = feasible.iter().map(|place| worths[*place].values.as_slice()).collect();
         if feasible.is_empty() {
             let violations: Vec<f64> = worths.iter().map(|worth| worth.violation).collect();
-            return Err(none_keeps_the_limits(cells, &violations));
+            return Err(none_keeps_the_limits(cells, &violations, &goals));
         }
         let mut front = non_dominated(&values)?;
         front.sort_by(|one, other| values[*one][0].total_cmp(&values[*other][0]));
@@ -164,24 +164,30 @@ impl ExactFront {
         Ok(Followed { steps, archive: archive.points().iter().map(|(_, cell)| *cell).collect() })
     }
 
-    /// Returns which part of the hypervolume is lacking of the front of cells of which an accuracy was seen; all else is known of them.
+    /// Returns which part of the hypervolume is lacking of the front of cells of which an error was seen; all else is known of them.
     ///
     /// # Errors
     ///
     /// As [`lack`](Self::lack).
-    pub(super) fn lack_of_seen<'a>(&self, seen: impl Iterator<Item = (&'a Cell, f32)>) -> Result<f64, Error> {
-        let error = self.goals.objectives().iter().position(|objective| objective.name == ERROR);
+    pub(super) fn lack_of_seen<'a>(&self, seen: impl Iterator<Item = (&'a Cell, f64)>) -> Result<f64, Error> {
+        let place = self.goals.objectives().iter().position(|objective| objective.name == ERROR);
         let mut archive = Archive::default();
-        for (cell, accuracy) in seen {
+        for (cell, error) in seen {
             let fingerprint = cell.fingerprint();
             let Some(values) = self.values.get(&fingerprint) else { continue };
             let mut values = values.clone();
-            if let Some(error) = error {
-                values[error] = 1.0 - f64::from(accuracy);
+            if let Some(place) = place {
+                values[place] = error;
             }
             archive.insert(values, fingerprint);
         }
         self.lack(archive.points().iter().map(|(_, cell)| *cell))
+    }
+
+    /// Returns the standard error of the hypervolume; `None` if it is exact.
+    #[must_use]
+    pub fn standard_error(&self) -> Option<f64> {
+        self.sampled.as_ref().map(|sampled| sampled.standard_error)
     }
 
     /// Describes the front.
@@ -194,16 +200,17 @@ impl ExactFront {
             nadir: self.scale.nadir.clone(),
             reference: self.scale.reference,
             hypervolume: self.hypervolume,
-            standard_error: self.sampled.as_ref().map(|sampled| sampled.standard_error),
-            published: Problem::of(&self.goals).map_or(&[], |problem| problem.published),
+            standard_error: self.standard_error(),
+            published: Problem::matching(&self.goals).map_or(&[], |problem| problem.published),
         }
     }
 }
 
 /// Returns the error that names the cell which comes nearest to keeping the limits.
-pub(super) fn none_keeps_the_limits(cells: &[(Cell, Measurement)], violations: &[f64]) -> Error {
+pub(super) fn none_keeps_the_limits(cells: &[(Cell, Measurement)], violations: &[f64], goals: &Goals) -> Error {
     let nearest = violations.iter().zip(cells).min_by(|one, other| one.0.total_cmp(other.0));
-    Error::Limits { nearest: nearest.map(|(violation, (cell, _))| (*cell, *violation)) }
+    let nearest = nearest.map(|(_, (cell, measurement))| Ok((*cell, goals.broken(cell, measurement)?)));
+    nearest.transpose().map_or_else(Error::Objective, |nearest| Error::Limits { nearest })
 }
 
 fn scaled<P: AsRef<[f64]>>(points: &[P], scale: &Scale) -> Vec<Vec<f64>> {
@@ -283,7 +290,7 @@ pub(super) mod tests {
         let (exact, cells) = front([0.5, 0.75, 0.875], &[]);
         let exact = exact.unwrap();
         let sampled = ExactFront::new(&cells, exact.goals.clone().with_sampled_hypervolume()).unwrap();
-        let error = sampled.scale().standard_error.unwrap();
+        let error = sampled.standard_error().unwrap();
         assert!((sampled.hypervolume - exact.hypervolume).abs() < 4.0 * error && error < 0.01, "{error}");
         for which in [&[1][..], &[0, 2], &[0, 1, 2], &[]] {
             let lack = |front: &ExactFront| front.lack(which.iter().map(|place| cells[*place].0.fingerprint())).unwrap();

@@ -52,7 +52,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::front::{self, MAX_EXACT_OBJECTIVES};
-use crate::objective;
+use crate::objective::{self, BrokenLimit, nearest_in_words};
 use crate::search;
 use crate::space::Cell;
 use crate::surrogate;
@@ -134,10 +134,10 @@ pub enum Error {
         epochs: Epochs,
     },
     /// No cell keeps the limits.
-    #[error("no cell keeps the limits{}", nearest.as_ref().map_or_else(String::new, |(cell, violation)| format!(": `{cell}` comes nearest, and breaks them by {:.1} %", 100.0 * violation)))]
+    #[error("no cell keeps the limits{}", nearest.as_ref().map_or_else(String::new, |(cell, broken)| nearest_in_words(cell, broken)))]
     Limits {
-        /// The cell that comes nearest, and by how much it breaks them, in parts of their bounds.
-        nearest: Option<(Cell, f64)>,
+        /// The cell that comes nearest, and the limits that it breaks.
+        nearest: Option<(Cell, Vec<BrokenLimit>)>,
     },
     /// What a cell is worth is not known.
     #[error(transparent)]

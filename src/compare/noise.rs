@@ -5,11 +5,12 @@ use rand::seq::index::sample;
 use rayon::prelude::*;
 
 use super::{Deconvolved, GroundTruth, Judging, NoisyMean, Score};
+use crate::objective::validation_error;
 use crate::space::Cell;
 use crate::statistics::{Estimate, mean};
 use crate::surrogate::Noise;
-use crate::table::{Mean, Status, Stop, Table};
-use crate::unit::{Accuracy, Epochs, Seed};
+use crate::table::{Status, Stop, Table};
+use crate::unit::{Epochs, Seed};
 
 /// The records of a table behind a ground truth.
 #[derive(Debug)]
@@ -21,21 +22,32 @@ pub(super) struct Records<'a> {
     pub(super) scored: Vec<(usize, f64)>,
 }
 
-/// Estimates the best true score of some cells from all their repeats; `None` if no cell has two.
-pub(super) fn optimum(table: &Table, epochs: Epochs, judged_by: Score, scored: &[(usize, f64)]) -> Option<Estimate> {
-    let cells: Vec<Vec<f64>> = scored.par_iter().map(|(index, _)| repeats(table, epochs, judged_by, *index)).collect();
-    let means: Vec<NoisyMean> = cells.iter().map(|values| noisy_mean(values)).collect();
-    let deconvolved = Deconvolved::new(&means, deviation(&cells)?)?;
-    Some(deconvolved.optimum(&mut Seed(0).derive("optimum").rng()))
+/// Finds the distribution of the true scores behind the means of some cells, by the noise of all their repeats; `None` if no cell has two.
+pub(super) fn deconvolved(
+    table: &Table,
+    (epochs, judged_by): (Epochs, Score),
+    cells: &[(usize, NoisyMean)],
+) -> Option<Deconvolved> {
+    let repeats: Vec<Vec<f64>> = cells.par_iter().map(|(index, _)| repeats(table, epochs, judged_by, *index)).collect();
+    let means: Vec<NoisyMean> = cells.iter().map(|(_, mean)| *mean).collect();
+    Deconvolved::new(&means, deviation(&repeats)?)
 }
 
-/// Moves the means of some repeats of cells to where their true scores lie on average, given all of them: a mean of few repeats further
-/// than one of many. `None` if no cell has two repeats.
-pub(super) fn shrunk(table: &Table, epochs: Epochs, judged_by: Score, means: &[(usize, Mean)]) -> Option<Vec<f64>> {
-    let cells: Vec<Vec<f64>> = means.par_iter().map(|(index, _)| repeats(table, epochs, judged_by, *index)).collect();
-    let means: Vec<NoisyMean> = means.iter().map(|(_, mean)| NoisyMean { value: mean.value, repeats: mean.repeats }).collect();
-    let deconvolved = Deconvolved::new(&means, deviation(&cells)?)?;
-    Some(means.par_iter().map(|mean| deconvolved.posterior_mean(*mean)).collect())
+/// Estimates the best true score of some cells: behind the means that `found` is of, or else behind those of all their repeats. `None` if
+/// no cell has two.
+pub(super) fn optimum(
+    table: &Table,
+    (epochs, judged_by): (Epochs, Score),
+    found: Option<Deconvolved>,
+    mut cells: Vec<(usize, NoisyMean)>,
+) -> Option<Estimate> {
+    if found.is_none() {
+        let whole = |(index, mean): &mut (usize, NoisyMean)| *mean = noisy_mean(&repeats(table, epochs, judged_by, *index));
+        cells.par_iter_mut().for_each(whole);
+    }
+    let found = found.or_else(|| deconvolved(table, (epochs, judged_by), &cells))?;
+    let means: Vec<NoisyMean> = cells.into_iter().map(|(_, mean)| mean).collect();
+    Some(found.optimum(&means, Seed(0).derive("optimum")))
 }
 
 /// Returns the judged scores of all repeats of a cell.
@@ -66,12 +78,12 @@ const FLOOR_SEARCHES: u64 = 400;
 pub(super) fn regrets_of_one_in(part: usize, records: &Records<'_>, truth: &GroundTruth<'_>) -> Vec<f64> {
     let Records { table, epochs, judging, scored } = records;
     let shown = judging.shown(*epochs).map_or(u16::MAX, |(_, most)| most);
-    let answers = |index: usize| -> Vec<f32> {
+    let errors = |index: usize| -> Vec<f64> {
         let rows = table.repeats(index, *epochs).iter().filter(|row| row.repeat() < shown && row.status() != Status::Failed);
-        rows.map(|row| row.at(Stop::Final).validation_accuracy.map_or(0.0, Accuracy::fraction)).collect()
+        rows.map(|row| validation_error(row.at(Stop::Final).validation_accuracy)).collect()
     };
-    let known = scored.iter().map(|(index, score)| (answers(*index), *score, &table.cells()[*index]));
-    let known: Vec<(Vec<f32>, f64, &Cell)> = known.filter(|(answers, ..)| !answers.is_empty()).collect();
+    let known = scored.iter().map(|(index, score)| (errors(*index), *score, &table.cells()[*index]));
+    let known: Vec<(Vec<f64>, f64, &Cell)> = known.filter(|(errors, ..)| !errors.is_empty()).collect();
     let search = |number: u64| {
         let mut rng = Seed(number).derive("floor").rng();
         let places: Vec<usize> = if part == 1 {
@@ -80,10 +92,11 @@ pub(super) fn regrets_of_one_in(part: usize, records: &Records<'_>, truth: &Grou
             sample(&mut rng, known.len(), known.len().div_ceil(part)).into_vec()
         };
         let asked = places.into_iter().map(|place| &known[place]);
-        let seen = asked.map(|(answers, score, cell)| (answers[rng.random_range(0..answers.len())], *score, *cell));
+        let seen = asked.map(|(errors, score, cell)| (errors[rng.random_range(0..errors.len())], *score, *cell));
         match &truth.front {
-            Some(front) => front.lack_of_seen(seen.map(|(answer, _, cell)| (cell, answer))).ok(),
-            None => seen.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, score, _)| truth.best() - score),
+            Some(front) => front.lack_of_seen(seen.map(|(error, _, cell)| (cell, error))).ok(),
+            // Of equal ones the last.
+            None => seen.max_by(|one, other| other.0.total_cmp(&one.0)).map(|(_, score, _)| truth.best() - score),
         }
     };
     let mut regrets: Vec<f64> = (0..FLOOR_SEARCHES).into_par_iter().filter_map(search).collect();

@@ -63,6 +63,12 @@ impl Competitor {
         format!("{} ({})", self.entry.name, given.join(", "))
     }
 
+    /// The name of the algorithm, whatever its options; its own name if it has one.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        self.label.as_deref().unwrap_or(self.entry.name)
+    }
+
     /// All options with their values.
     #[must_use]
     pub fn options(&self) -> Value {
@@ -77,6 +83,12 @@ impl Competitor {
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.options() != (self.entry.defaults)()
+    }
+
+    /// The error of a search that failed.
+    pub(super) fn failed(&self, task: &Task, source: search::Error) -> Error {
+        let source = Box::new(source.named(self.algorithm()));
+        Error::Search { name: self.name(), task: task.name.clone(), source }
     }
 
     /// What makes two competitors the same, however their options were given.
@@ -232,9 +244,8 @@ impl Plan {
                 return Err(Error::Twice { name: competitor.name() });
             }
             for task in &self.tasks {
-                competitor.entry.searcher(&competitor.setup(&task.setup, self.duplicates, self.returns)).map_err(|source| {
-                    Error::Search { name: competitor.name(), task: task.name.clone(), source: Box::new(source) }
-                })?;
+                let setup = competitor.setup(&task.setup, self.duplicates, self.returns);
+                competitor.entry.searcher(&setup).map_err(|source| competitor.failed(task, source))?;
             }
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Problem {
     }
 
     /// Returns the problem that some goals are, with its scale.
-    pub(super) fn of(goals: &Goals) -> Option<&'static Self> {
+    pub(super) fn matching(goals: &Goals) -> Option<&'static Self> {
         let is_same = |problem: &&Self| {
             let names = goals.objectives().iter().map(|objective| objective.name);
             goals.limits().is_empty() && goals.scale() == Some(&problem.scale()) && names.eq(problem.objectives.iter().copied())
@@ -135,7 +135,7 @@ mod tests {
         let records: Vec<_> = kept.into_iter().flat_map(|(_, rows)| rows).cloned().collect();
         let table = Table::from_records(&records);
         let goals = Problem::find("c10-mop1").unwrap().goals(Skeleton::nas_bench_101()).unwrap();
-        assert_eq!(Problem::of(&goals).map(|problem| problem.name), Some("c10-mop1"));
+        assert_eq!(Problem::matching(&goals).map(|problem| problem.name), Some("c10-mop1"));
         let plan = fixture::plan(&["random", "nsga-2"], 3);
         let entries = [find("random").unwrap(), find("nsga-2").unwrap()];
         let task = Task::on_table(&table, ("a part", "part"), None, &entries, Judging::All, None).unwrap();
@@ -163,6 +163,6 @@ mod tests {
         // The same objectives without the scale are another problem.
         let unscaled =
             Goals::new(truth.front.unwrap().goals.objectives().to_vec(), Vec::new(), Skeleton::nas_bench_101()).unwrap();
-        assert!(Problem::of(&unscaled).is_none());
+        assert!(Problem::matching(&unscaled).is_none());
     }
 }

@@ -192,11 +192,7 @@ impl Finished {
 fn search_once(plan: &Plan, task: usize, competitor: usize, seed: Seed, oracle: &mut dyn Oracle) -> Result<History, Error> {
     let (task, competitor) = (&plan.tasks[task], &plan.competitors[competitor]);
     let setup = competitor.setup(&task.setup, plan.duplicates, plan.returns);
-    search::run(competitor.entry, &setup, oracle, plan.budget, seed).map_err(|source| Error::Search {
-        name: competitor.name(),
-        task: task.name.clone(),
-        source: Box::new(source),
-    })
+    search::run(competitor.entry, &setup, oracle, plan.budget, seed).map_err(|source| competitor.failed(task, source))
 }
 
 #[cfg(test)]
@@ -208,6 +204,7 @@ mod tests {
     use super::*;
     use crate::compare::tests::fixture;
     use crate::compare::{GroundTruth, Judging, Summary};
+    use crate::search::external::EXTERNAL;
     use crate::search::{Budget, Duplicates, Returns, Setup};
     use crate::table::{Status, Table, TableOracle};
     use crate::train::Evaluation;
@@ -322,6 +319,28 @@ mod tests {
             assert_eq!(runs.unwrap_err().to_string(), "could not run `random` on `toy at 108 epochs`");
             assert!(searches as usize <= threads);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_outside_is_started_once_for_each_run_and_named_as_it_was_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let starts = folder.path().join("starts");
+        let plan = |options: serde_json::Value| {
+            let mine = Competitor::new(&EXTERNAL, &options).unwrap().named("mine".to_owned());
+            Plan { competitors: vec![mine], ..fixture::plan(&[], 3) }
+        };
+        let failing = format!("echo one >> '{}'; exit 3", starts.display());
+        let file = folder.path().join("runs");
+        let error = run_on(2, &plan(json!({ "command": ["sh", "-c", failing] })), &file).0.unwrap_err();
+        let Error::Failed { failed: 3, of: 3, first } = error else { panic!("{error}") };
+        let Error::Search { name, source, .. } = *first else { panic!("{first}") };
+        assert_eq!((name.as_str(), source.to_string().as_str()), ("mine", "`mine` cannot go on"));
+        assert_eq!(fs_err::read_to_string(&starts).unwrap().lines().count(), 3);
+        assert!(!file.exists(), "no run is finished");
+        let error = run_on(1, &plan(json!({ "command": ["sh"], "timeout": 0 })), &file).0.unwrap_err();
+        let Error::Search { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.to_string(), "`mine` has timeout = 0, expected more than 0 seconds, and at most 1e9");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::fs::TryLockError;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
@@ -41,14 +42,15 @@ pub(super) struct LoggedRun {
     pub(super) outcome: Outcome,
 }
 
-/// The open file. It is locked as long as this lives.
+/// The open file. It is locked as long as this lives, and gone with it if it holds no run.
 #[derive(Debug)]
 pub(super) struct RunLog {
     file: Mutex<fs::File>,
+    has_runs: AtomicBool,
 }
 
 impl RunLog {
-    /// Opens the file, or begins it, and reads the runs that are there. One without runs is begun anew: a comparison that failed at
+    /// Opens the file, or begins it, and reads the runs that are there. One without runs is begun anew: a comparison that was ended at
     /// once leaves it.
     ///
     /// # Errors
@@ -71,7 +73,7 @@ impl RunLog {
         if end == 0 {
             file.write_all(&frame(&Heading { format: FORMAT.to_owned(), conditions: conditions.clone() }))?;
         }
-        Ok((Self { file: Mutex::new(file) }, runs))
+        Ok((Self { file: Mutex::new(file), has_runs: AtomicBool::new(!runs.is_empty()) }, runs))
     }
 
     /// Keeps a run. It outlives the process, but not a loss of power that comes at once.
@@ -82,7 +84,17 @@ impl RunLog {
     pub(super) fn append(&self, run: &LoggedRun) -> Result<(), Error> {
         let frame = frame(run);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_runs.store(true, Ordering::Relaxed);
         Ok(file.write_all(&frame)?)
+    }
+}
+
+impl Drop for RunLog {
+    fn drop(&mut self) {
+        if !*self.has_runs.get_mut() {
+            let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let _ = fs::remove_file(file.path());
+        }
     }
 }
 
@@ -205,6 +217,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs");
         drop(RunLog::open(&path, &of("5s")).unwrap());
+        assert!(!path.exists());
+        fs::write(&path, frame(&Heading { format: FORMAT.to_owned(), conditions: of("5s") })).unwrap();
         let (kept, runs) = RunLog::open(&path, &of("20evals")).unwrap();
         assert_eq!(runs, []);
         kept.append(&run(0)).unwrap();

@@ -177,7 +177,7 @@ impl Summary {
     pub fn leakage(&self) -> Vec<String> {
         let mut said = Vec::new();
         for task in &self.tasks {
-            let text = task.judged_by.leakage(task.judging, self.duplicates, self.returns);
+            let text = task.judged_by.leakage(task.judging, self.duplicates, self.returns, task.front.is_some());
             if !said.contains(&text) {
                 said.push(text);
             }
@@ -193,6 +193,12 @@ impl Summary {
 }
 
 impl OnTask {
+    /// Returns what a regret is a percentage of.
+    #[must_use]
+    pub const fn regret_unit(&self) -> &'static str {
+        if self.front.is_some() { "percent of the exact front's hypervolume" } else { "percentage points" }
+    }
+
     /// Describes of how many trainings the score of a cell is the mean; `None` if it is no mean.
     #[must_use]
     pub fn mean_of(&self) -> Option<String> {
@@ -222,7 +228,7 @@ impl OnTask {
         if !self.limits.is_empty() {
             remarks.push(format!(
                 "Only cells with {} count: what breaks a limit is worse than any cell that keeps all, and of two that break some the one \
-                 that breaks them less is better (Deb's rules).",
+                 that breaks them less is better: by the sum of what is beyond each bound, as a part of that bound (Deb's rules).",
                 self.limits.join(" and ")
             ));
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::hypervolume::none_keeps_the_limits;
 use super::noise::{self, Records};
-use super::{Error, ExactFront, Judging};
+use super::{Error, ExactFront, Judging, NoisyMean};
 use crate::objective::Goals;
 use crate::oracle::Measurement;
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
@@ -39,9 +39,9 @@ impl Score {
         }
     }
 
-    /// Describes what a search sees and what it is judged by.
+    /// Describes what a search sees and what it is judged by: a front, or its incumbent.
     #[must_use]
-    pub fn leakage(self, judging: Judging, duplicates: Duplicates, returns: Returns) -> String {
+    pub fn leakage(self, judging: Judging, duplicates: Duplicates, returns: Returns, is_of_fronts: bool) -> String {
         let means = match duplicates {
             Duplicates::Average => "and of a cell that it asks for again the mean of what it was shown of it so far",
             Duplicates::Published | Duplicates::Never => "nor a mean over repeats",
@@ -65,21 +65,34 @@ impl Score {
                 "over the other repeats at the full budget, which no search sees".to_owned(),
             ],
         };
-        let end = format!("{} Every training is paid for, those of few epochs too.", returns.in_words());
+        let rule = if is_of_fronts { String::new() } else { format!(" {}", returns.in_words()) };
+        let end = format!("{rule} Every training is paid for, those of few epochs too.");
+        let lack =
+            "Its regret is the part of the exact front's hypervolume that the front of what it saw lacks, with both fronts";
         match self {
+            Self::MeanTestAccuracy if is_of_fronts => {
+                format!("A search sees {saw}. {lack} judged by the mean test accuracy of each cell {truth}.{end}")
+            }
             Self::MeanTestAccuracy => format!(
-                "A search sees {saw}. The regret of its incumbent is the mean test accuracy of the best cell, less its own, both {truth}. {end}"
+                "A search sees {saw}. The regret of its incumbent is the mean test accuracy of the best cell, less its own, both {truth}.{end}"
             ),
             Self::MeanValidationAccuracy => format!(
                 "The benchmark has no test accuracies, so cells are judged by their mean validation accuracy {truth}. A search sees {saw}; \
-                 where a cell has one repeat only, it sees the very number that it is judged by, and a regret has no noise of training. {end}"
+                 where a cell has one repeat only, it sees the very number that it is judged by, and a regret has no noise of training.{}{end}",
+                if is_of_fronts { format!(" {lack} judged so.") } else { String::new() }
             ),
             Self::PredictedValidationAccuracy => {
-                let rule = if returns.is_best_seen() { String::new() } else { format!(" {}", returns.in_words()) };
-                let text = "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
-                 the predicted time. The regret of its incumbent is the prediction for the best cell, less that for its own, both without \
-                 noise: how well a search does on a model says how well it does on trainings only as far as the model can be trusted.";
-                format!("{text}{rule}")
+                let rule: &str = if returns.is_best_seen() { "" } else { &rule };
+                let regret: &str = if is_of_fronts {
+                    &format!("{lack} of predictions")
+                } else {
+                    "The regret of its incumbent is the prediction for the best cell, less that for its own, both"
+                };
+                format!(
+                    "On a model, a search sees what the model predicts of a cell, with the noise of a repeat if that was asked for, and pays \
+                     the predicted time. {regret} without noise: how well a search does on a model says how well it does on trainings only \
+                     as far as the model can be trusted.{rule}"
+                )
             }
         }
     }
@@ -143,8 +156,9 @@ pub struct GroundTruth<'a> {
     /// The regrets of measuring every cell once and taking the one that looked best: what a search cannot be below but by luck.
     /// Ascending; empty where a search sees the truth itself.
     pub floor: Vec<f64>,
-    /// The score of the best cell with the noise of its trainings removed, over all repeats, and with an interval: what
-    /// [`best`](Self::best) is the largest of is noisy. `None` where nothing is noisy, or the noise is not known.
+    /// The score of the best cell with the noise of its trainings removed, and with an interval: what [`best`](Self::best) is the largest
+    /// of is noisy. It is found from all repeats; where means are shrunk, from the distribution that they are shrunk by. `None` where
+    /// nothing is noisy, or the noise is not known.
     pub optimum: Option<Estimate>,
     /// How many trainings of the cells at the full budget diverged.
     pub divergence: Divergence,
@@ -176,15 +190,19 @@ impl<'a> GroundTruth<'a> {
         let epochs = setup.epochs;
         let judged_by = Score::of_table(table, epochs);
         let mean_of = |(index, cell): (usize, &Cell)| {
-            Some((index, judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell))?))
+            let Mean { value, repeats } = judged_by.mean(table, index, epochs, judging).filter(|_| setup.holds(cell))?;
+            Some((index, NoisyMean { value, repeats }))
         };
-        let mut means: Vec<(usize, Mean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
+        let means: Vec<(usize, NoisyMean)> = table.cells().par_iter().enumerate().filter_map(mean_of).collect();
         let counts = || means.iter().map(|(_, mean)| mean.repeats);
         let repeats = Some((counts().min().unwrap_or(0), counts().max().unwrap_or(0)));
         let is_unequal = judging != Judging::All && repeats.is_some_and(|(fewest, most)| fewest < most);
-        let shrunk = if is_unequal { noise::shrunk(table, epochs, judged_by, &means) } else { None };
-        let is_shrunk = shrunk.is_some();
-        means.iter_mut().zip(shrunk.into_iter().flatten()).for_each(|((_, mean), shrunk)| mean.value = shrunk);
+        let deconvolved = if is_unequal { noise::deconvolved(table, (epochs, judged_by), &means) } else { None };
+        let is_shrunk = deconvolved.is_some();
+        // A mean of few repeats moves further than one of many.
+        let score = |mean: NoisyMean| deconvolved.as_ref().map_or(mean.value, |found| found.posterior_mean(mean));
+        let mut cells: Vec<(usize, NoisyMean, f64)> =
+            means.into_par_iter().map(|(index, mean)| (index, mean, score(mean))).collect();
         let measured = |index: usize, mean: f64| {
             let time = || table.answer(index, epochs, judging.judged()).ok()?.end.training_time;
             (table.cells()[index], measurement(mean, time().map(|time| Seconds(time.value))))
@@ -192,19 +210,20 @@ impl<'a> GroundTruth<'a> {
         let front = if setup.goals.is_plain() {
             None
         } else {
-            let judged = means.par_iter().map(|(index, mean)| measured(*index, mean.value)).collect();
-            front_within(judged, &mut means, &setup.goals)?
+            let judged = cells.par_iter().map(|(index, _, score)| measured(*index, *score)).collect();
+            front_within(judged, &mut cells, &setup.goals)?
         };
         let mut divergence = Divergence::default();
-        for (index, _) in &means {
+        for (index, ..) in &cells {
             let rows = table.repeats(*index, epochs);
             divergence.trainings += rows.len();
             divergence.diverged += rows.iter().filter(|row| row.status() == Status::Diverged).count();
         }
-        let scored: Vec<(usize, f64)> = means.into_iter().map(|(index, mean)| (index, mean.value)).collect();
+        let scored: Vec<(usize, f64)> = cells.iter().map(|(index, _, score)| (*index, *score)).collect();
         let of_cells = scored.iter().map(|(index, score)| (table.cells()[*index].fingerprint(), *score)).collect();
         let sorted = descending(scored.iter().map(|(_, score)| *score).collect(), epochs)?;
-        let optimum = if front.is_none() { noise::optimum(table, epochs, judged_by, &scored) } else { None };
+        let means = cells.into_iter().map(|(index, mean, _)| (index, mean)).collect();
+        let optimum = if front.is_none() { noise::optimum(table, (epochs, judged_by), deconvolved, means) } else { None };
         let records = Records { table, epochs, judging, scored };
         let mut truth = Self {
             judged_by,
@@ -334,7 +353,7 @@ fn front_within<T>(
     let violation = |(cell, measurement): &(Cell, Measurement)| goals.violation(cell, measurement);
     let violations: Vec<f64> = judged.par_iter().map(violation).collect::<Result<_, _>>()?;
     if !judged.is_empty() && violations.iter().all(|violation| *violation > 0.0) {
-        return Err(none_keeps_the_limits(&judged, &violations));
+        return Err(none_keeps_the_limits(&judged, &violations, goals));
     }
     let mut keeps = violations.iter().map(|violation| *violation <= 0.0);
     others.retain(|_| keeps.next() == Some(true));
@@ -353,6 +372,8 @@ fn descending(mut scores: Vec<f64>, epochs: Epochs) -> Result<Vec<f64>, Error> {
 mod tests {
     use super::*;
     use crate::compare::tests::fixture;
+    use crate::network::Skeleton;
+    use crate::objective::{ERROR, find};
     use crate::search::Pool;
     use crate::table::{Record, Repeat};
     use crate::train::Evaluation;
@@ -429,8 +450,17 @@ mod tests {
         let one = |_, cell: &Cell| table.query(cell, Epochs(108), Repeat::One(2)).unwrap().end.test_accuracy.unwrap().value;
         let shrunk = |_, cell: &Cell| truth.score(cell).unwrap();
         assert!(error(&shrunk) < error(&one), "{} and {}", error(&shrunk), error(&one));
+        // The distribution that shrinks them knows the best true score, also of the cells that keep a limit.
+        let best = truths.iter().copied().fold(0.0, f64::max);
+        let optimum = truth.optimum.unwrap().value;
+        assert!((optimum - best).abs() < 0.015, "{optimum} and {best}");
+        let goals = Goals::new(vec![find(ERROR).unwrap()], vec!["error>=0.27".parse().unwrap()], Skeleton::nas_bench_101());
+        let limited = Setup { goals: goals.unwrap(), ..setup.clone() };
+        let limited = GroundTruth::of_table(&table, &limited, Judging::Unseen { shown: 2 }).unwrap();
+        let optimum = limited.optimum.unwrap().value;
+        assert!(limited.is_shrunk && (0.72..0.775).contains(&optimum), "{optimum}");
         let all = GroundTruth::of_table(&table, &setup, Judging::All).unwrap();
-        assert!(!all.is_shrunk);
+        assert!(!all.is_shrunk && (all.optimum.unwrap().value - best).abs() < 0.015, "{:?}", all.optimum);
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! Dominance, and the fronts into which it sorts points.
 
+use rayon::prelude::*;
+
 use super::error::{Error, objectives_of};
 use super::staircase::Staircase;
+
+/// From so many points on, those that a few good ones dominate are left out before the rest is sorted.
+const MANY: usize = 5_000;
+/// The number of these good ones.
+const GOOD: usize = 16;
 
 /// Returns whether `a` dominates `b`: it is nowhere worse, and somewhere better.
 ///
@@ -62,7 +69,22 @@ pub fn fronts<P: AsRef<[f64]>>(points: &[P]) -> Result<Vec<Vec<usize>>, Error> {
 /// Kung, Luccio & Preparata, "On finding the maxima of a set of vectors", 1975, for up to 3 objectives. More objectives: each
 /// point is compared with the front found so far, in the order of the sums of the objectives.
 pub fn non_dominated<P: AsRef<[f64]>>(points: &[P]) -> Result<Vec<usize>, Error> {
-    Ok(first_fronts(points, 1)?.pop().unwrap_or_default())
+    let first = |points: &[&[f64]]| Ok(first_fronts(points, 1)?.pop().unwrap_or_default());
+    let points: Vec<&[f64]> = points.iter().map(AsRef::as_ref).collect();
+    if points.len() < MANY {
+        return first(&points);
+    }
+    objectives_of(&points)?;
+    // A few good points of a sample dominate most of the others, which need no sorting then.
+    let sample: Vec<&[f64]> = points.iter().copied().step_by(points.len() / 1_000).collect();
+    let sum = |place: &usize| sample[*place].iter().sum::<f64>();
+    let mut good = first(&sample)?;
+    good.sort_unstable_by(|one, other| sum(one).total_cmp(&sum(other)));
+    good.truncate(GOOD);
+    let is_dominated = |point: &[f64]| good.iter().any(|place| dominates(sample[*place], point));
+    let kept: Vec<usize> = (0..points.len()).into_par_iter().filter(|place| !is_dominated(points[*place])).collect();
+    let front = first(&kept.iter().map(|place| points[*place]).collect::<Vec<_>>())?;
+    Ok(front.into_iter().map(|place| kept[place]).collect())
 }
 
 /// Returns the first `most` fronts.
@@ -253,6 +275,24 @@ mod tests {
         let uneven = [vec![1.0], vec![1.0, 2.0]];
         let expected = Error::Length { kind: "point", index: 1, expected: 1, found: 2 };
         assert_eq!((fronts(&uneven), non_dominated(&uneven)), (Err(expected.clone()), Err(expected)));
+    }
+
+    #[test]
+    fn what_is_left_out_of_many_points_is_not_on_the_front() {
+        let mut state = 1_u32;
+        // Few different values, so that there are ties and twins.
+        let mut number = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 24)
+        };
+        for objectives in 1..=4 {
+            let points: Vec<Vec<f64>> = (0..2 * MANY).map(|_| (0..objectives).map(|_| number()).collect()).collect();
+            assert_eq!(non_dominated(&points).unwrap(), fronts(&points).unwrap()[0], "{objectives} objectives");
+        }
+        let mut uneven = vec![vec![1.0, 2.0]; 2 * MANY];
+        uneven[7_777].pop();
+        let expected = Error::Length { kind: "point", index: 7_777, expected: 2, found: 1 };
+        assert_eq!(non_dominated(&uneven), Err(expected));
     }
 
     /// Removes what nothing left dominates, again and again.

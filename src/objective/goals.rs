@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
-use super::{Context, Error, Latencies, Latency, Limit, OBJECTIVES, Objective, Source};
+use super::{BrokenLimit, Context, Error, Latencies, Latency, Limit, OBJECTIVES, Objective, Source};
 use crate::network::Skeleton;
 use crate::oracle::Measurement;
 use crate::space::Architecture;
@@ -163,14 +163,23 @@ impl Goals {
     /// [`Error::Network`] if it makes no network, [`Error::NoValue`] if the measurement lacks a value.
     pub fn worth(&self, architecture: &Architecture, measurement: &Measurement) -> Result<Worth, Error> {
         let context = self.context(architecture)?;
-        let value = |objective: &'static Objective| {
-            let value = objective.value(&context, measurement);
-            value.ok_or(Error::NoValue { objective, architecture: *architecture })
-        };
+        let value = |objective| value(objective, &context, measurement);
         let values = self.objectives.iter().map(|objective| Ok(objective.minimised(value(objective)?)));
         let values = values.collect::<Result<_, Error>>()?;
         let violations = self.limits.iter().map(|limit| Ok(limit.violation(value(limit.objective)?)));
         Ok(Worth { values, violation: violations.sum::<Result<_, Error>>()? })
+    }
+
+    /// Returns the limits that an architecture breaks.
+    ///
+    /// # Errors
+    ///
+    /// As [`worth`](Self::worth).
+    pub fn broken(&self, architecture: &Architecture, measurement: &Measurement) -> Result<Vec<BrokenLimit>, Error> {
+        let context = self.context(architecture)?;
+        let of = |limit: &Limit| Ok(BrokenLimit { limit: *limit, value: value(limit.objective, &context, measurement)? });
+        let all = self.limits.iter().map(of).collect::<Result<Vec<_>, Error>>()?;
+        Ok(all.into_iter().filter(|broken| broken.limit.violation(broken.value) > 0.0).collect())
     }
 
     /// Whether there is one objective and no limit.
@@ -190,11 +199,16 @@ impl Goals {
     }
 }
 
+fn value(objective: &'static Objective, context: &Context<'_>, measurement: &Measurement) -> Result<f64, Error> {
+    let value = objective.value(context, measurement);
+    value.ok_or(Error::NoValue { objective, architecture: *context.architecture })
+}
+
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "whole numbers and their halves")]
 mod tests {
     use super::*;
-    use crate::objective::find;
+    use crate::objective::{find, nearest_in_words};
     use crate::unit::{Accuracy, Seconds};
 
     fn skeleton() -> Skeleton {
@@ -210,6 +224,13 @@ mod tests {
         let measured = |seconds: Option<f64>| Measurement::new(Accuracy::from_fraction(0.75), seconds.map(Seconds));
         let worth = goals.worth(&identity, &measured(Some(12.0))).unwrap();
         assert_eq!(worth, Worth { values: vec![0.25, -6.0], violation: 1.5 });
+        let broken = goals.broken(&identity, &measured(Some(12.0))).unwrap();
+        let message = nearest_in_words(&identity, &broken);
+        let expected = ": `0-1` comes nearest, where parameters is 882570, expected parameters<=441285 (100.0 % of the bound too much) and \
+                        training-time is 12, expected training-time<=8 (50.0 % of the bound too much)";
+        assert_eq!(message, expected);
+        let kept = goals.broken(&identity, &measured(Some(8.0))).unwrap();
+        assert_eq!(kept.iter().map(|broken| broken.value).collect::<Vec<_>>(), [882_570.0]);
         let message = goals.worth(&identity, &measured(None)).unwrap_err().to_string();
         assert_eq!(message, "no value of `training-time` is known of `0-1`");
         assert!(!goals.needs_latencies());

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Error, Objective, find};
+use crate::print;
+use crate::space::Architecture;
 
 /// A limit on an objective, as in `parameters<=5000`.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,33 @@ impl Limit {
         let size = if self.bound == 0.0 { 1.0 } else { self.bound.abs() };
         beyond.max(0.0) / size
     }
+}
+
+/// A limit, and a value that breaks it.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokenLimit {
+    /// The limit.
+    pub limit: Limit,
+    /// The value, in the unit of the objective.
+    pub value: f64,
+}
+
+/// As in `parameters is 7500, expected parameters<=5000 (50.0 % of the bound too much)`.
+impl fmt::Display for BrokenLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, value } = self;
+        let (name, far) = (limit.objective.name, if limit.is_most { "too much" } else { "too little" });
+        write!(f, "{name} is {}, expected {limit}", print::ten_digits(*value))?;
+        // A bound of 0 has no parts.
+        if limit.bound == 0.0 { Ok(()) } else { write!(f, " ({:.1} % of the bound {far})", 100.0 * limit.violation(*value)) }
+    }
+}
+
+/// Says which architecture comes nearest to keeping all limits, and what it breaks.
+#[must_use]
+pub fn nearest_in_words(architecture: &Architecture, broken: &[BrokenLimit]) -> String {
+    let broken: Vec<_> = broken.iter().map(ToString::to_string).collect();
+    format!(": `{architecture}` comes nearest, where {}", broken.join(" and "))
 }
 
 impl FromStr for Limit {

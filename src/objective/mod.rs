@@ -6,7 +6,7 @@ mod goals;
 mod limit;
 
 pub use goals::{Goals, Scale, Worth};
-pub use limit::Limit;
+pub use limit::{BrokenLimit, Limit, nearest_in_words};
 
 use std::cell::OnceCell;
 
@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::network::{self, Cost, Plan, Skeleton};
 use crate::oracle::Measurement;
 use crate::space::{Architecture, Operator};
-use crate::unit::Seconds;
+use crate::unit::{Accuracy, Seconds};
 
 /// What is known of an architecture before it is trained.
 #[derive(Debug)]
@@ -136,9 +136,7 @@ pub const OBJECTIVES: &[Objective] = &[
         about: "the validation error, 1 less the accuracy; that of a training that diverged is 1",
         unit: "fraction",
         direction: Direction::Minimise,
-        source: Source::Measured(|measurement| {
-            Some(measurement.validation_accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.decimal()))
-        }),
+        source: Source::Measured(|measurement| Some(validation_error(measurement.validation_accuracy))),
     },
     Objective {
         name: "training-time",
@@ -210,6 +208,12 @@ pub const OBJECTIVES: &[Objective] = &[
 #[expect(clippy::cast_precision_loss, reason = "operations and bytes of a network are below 2^53, or it cannot be trained")]
 const fn number(count: u64) -> f64 {
     count as f64
+}
+
+/// Returns the error of an accuracy; 1 where a training diverged and there is none.
+#[must_use]
+pub fn validation_error(accuracy: Option<Accuracy>) -> f64 {
+    accuracy.map_or(1.0, |accuracy| 1.0 - accuracy.decimal())
 }
 
 /// Returns the side of the square of pixels that a value of the last map sees: the largest of all ways to it.
@@ -310,7 +314,6 @@ pub fn find(name: &str) -> Result<&'static Objective, Error> {
 #[expect(clippy::float_cmp, reason = "whole numbers and their halves")]
 mod tests {
     use super::*;
-    use crate::unit::{Accuracy, Seconds};
 
     fn skeleton() -> Skeleton {
         Skeleton::nas_bench_101()

@@ -54,7 +54,7 @@ pub struct Clocking {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockingError {
-    /// A number must be at least 1.
+    /// A count must be at least 1.
     #[error("{what} is 0, expected at least 1")]
     Zero {
         /// What it counts.
@@ -97,7 +97,11 @@ pub fn clock(
     clocking: &Clocking,
     mut done: impl FnMut(),
 ) -> Result<Vec<LatencyRow>, ClockingError> {
-    let counts = [("the images of a batch", clocking.batch), ("the rounds", clocking.rounds), ("the passes", clocking.passes)];
+    let counts = [
+        ("the number of images of a batch", clocking.batch),
+        ("the number of rounds", clocking.rounds),
+        ("the number of passes", clocking.passes),
+    ];
     if let Some((what, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
         return Err(ClockingError::Zero { what });
     }
@@ -293,7 +297,7 @@ mod tests {
     fn counts_of_nothing_and_a_program_that_is_none_are_refused() {
         let cells = [Cell::from_texts("0100", "input,output").unwrap()];
         let message = |clocking: Clocking| clock(&cells, &skeleton(), &clocking, || {}).unwrap_err().to_string();
-        assert_eq!(message(Clocking { rounds: 0, ..clocking() }), "the rounds is 0, expected at least 1");
+        assert_eq!(message(Clocking { rounds: 0, ..clocking() }), "the number of rounds is 0, expected at least 1");
         let python = |name: &str| Clocking { through: Through::OnnxRuntime { python: name.into() }, ..clocking() };
         assert_eq!(message(python("/nowhere/python3")), "could not run `/nowhere/python3`");
         let found = message(python("false"));

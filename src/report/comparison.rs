@@ -106,8 +106,7 @@ fn by_budget(summaries: &[(String, &Summary)]) -> Vec<Block> {
             .right("budget", |(budget, _)| budget)
             .right("interquartile mean", |(_, result)| print::interval(result.interquartile_mean, fine))
             .grid;
-        let unit = if task.front.is_some() { "percent of the exact front's hypervolume" } else { "percentage points" };
-        let caption = format!("interquartile mean of the final regrets in {unit}, with its 95 % interval");
+        let caption = format!("interquartile mean of the final regrets in {}, with its 95 % interval", task.regret_unit());
         Block::Table(grid, format!("{}: {caption}", task.name))
     };
     let note = "Runs of one number share their seed, so that those of a smaller budget are mostly the beginnings of those of a larger one: \
@@ -128,7 +127,7 @@ fn checklist(items: &[Item]) -> Vec<Block> {
 fn parts(task: &OnTask) -> Vec<Section> {
     let mut parts = vec![
         Section::new("results", "Final regrets", results(task)),
-        Section::new("curves", "Curves", curves(&task.algorithms)),
+        Section::new("curves", "Curves", curves(&task.algorithms, task.regret_unit())),
         Section::new("pairs", "Every two of them", pairs_of(task)),
     ];
     if !task.budgets.is_empty() {
@@ -200,8 +199,9 @@ fn verdict(algorithms: &[AlgorithmResult], pairs: &[Pair]) -> Option<String> {
     ))
 }
 
-fn curves(algorithms: &[AlgorithmResult]) -> Vec<Block> {
-    let figures = [comparison::by_evaluations(algorithms), comparison::by_time(algorithms), comparison::distribution(algorithms)];
+fn curves(algorithms: &[AlgorithmResult], unit: &str) -> Vec<Block> {
+    let plots = [comparison::by_evaluations, comparison::by_time, comparison::distribution];
+    let figures = plots.map(|plot| plot(algorithms, unit));
     let untimed = algorithms.iter().filter(|standing| standing.simulated_seconds.is_none());
     let names: Vec<_> = untimed.map(|standing| standing.name.as_str()).collect();
     let note = format!("Without a curve over time, since the times of some trainings are not known: {}.", names.join(", "));

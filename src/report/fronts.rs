@@ -24,7 +24,7 @@ pub(super) fn about(task: &OnTask, front: &FrontScale) -> String {
     let limits = if task.limits.is_empty() { String::new() } else { format!(" with {}", task.limits.join(" and ")) };
     format!(
         "The exact front of {}{limits} has {} cells, by the {} of each{of}. Scaled so that ({}) becomes 0 and ({}) becomes 1, as values are \
-         minimised, its hypervolume to the reference point {} in each is {:.4}{}. A search is judged by the front of what it saw, measured \
+         minimised, its hypervolume to the reference point {} in each is {}. A search is judged by the front of what it saw, measured \
          anew by what cells are judged by.{}",
         front.objectives.join(" × "),
         front.front.len(),
@@ -32,8 +32,7 @@ pub(super) fn about(task: &OnTask, front: &FrontScale) -> String {
         list(&front.ideal),
         list(&front.nadir),
         front.reference,
-        front.hypervolume,
-        front.standard_error.map_or_else(String::new, |error| format!(" by samples, with a standard error of {error:.4}")),
+        print::hypervolume(front.hypervolume, front.standard_error),
         task.floor.map_or_else(String::new, |floor| {
             let [value, low, high] = [floor.value, floor.low, floor.high].map(fine);
             format!(
@@ -132,6 +131,8 @@ mod tests {
             "0.9439",
             "receptive-field (pixels)",
             "error (fraction)",
+            "final regret (percent of the exact front",
+            "Its regret is the part of the exact front&#39;s hypervolume that the front of what it saw lacks",
         ] {
             assert!(html.contains(text), "{text}");
         }

@@ -110,7 +110,11 @@ fn noise(landscape: &Landscape) -> Vec<String> {
         ));
     }
     if let Some(optimum) = landscape.optimum {
-        sentences.push(format!("with the noise removed the best cell is at {} %", percent_interval(optimum)));
+        sentences.push(format!(
+            "with the noise removed the best {} is {} %",
+            landscape.judged_by.name(),
+            percent_interval(optimum)
+        ));
     }
     sentences
 }
@@ -190,7 +194,8 @@ fn search(landscape: &Landscape) -> Vec<String> {
             Judging::All => "judged by all repeats, the one seen among them".to_owned(),
         };
         sentences.push(format!(
-            "regret in points ({judged}): {} of asking for every cell once, the floor; {} of asking for a tenth at random; floor / random {:.2}",
+            "regret in points of {} ({judged}): {} of asking for every cell once, the floor; {} of asking for a tenth at random; floor / random {:.2}",
+            landscape.judged_by.name(),
             percent_interval(floor),
             percent_interval(tenth),
             floor.value / tenth.value

@@ -26,9 +26,9 @@ const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
 /// More than the largest population that an algorithm begins with.
 const EVALUATIONS: usize = 130;
 
-/// The more edges, the better; every tenth training diverges. Each costs a second, whatever its epochs.
-#[derive(Default)]
-struct Toy {
+/// An oracle for tests: the more edges, the better; every tenth training diverges. Each costs a second, whatever its epochs.
+#[derive(Debug, Default)]
+pub struct Toy {
     asked: usize,
 }
 

@@ -104,16 +104,22 @@ pub enum ExternalError {
     Read(#[source] io::Error),
 }
 
-/// Another program at work. It ends when this is dropped.
+/// A search in another program, which is started when it is first asked.
 #[derive(Debug)]
 struct External {
     setup: Setup,
+    options: Options,
+    program: Option<Program>,
+}
+
+/// Another program at work. It ends when this is dropped.
+#[derive(Debug)]
+struct Program {
     timeout: Duration,
     child: Child,
     /// What is to be said; without it the program's standard input ends.
     lines: Option<Sender<String>>,
     answers: Receiver<Result<Vec<u8>, ExternalError>>,
-    is_started: bool,
 }
 
 /// The answer to a question for cells.
@@ -126,51 +132,11 @@ struct Answer {
 impl External {
     fn new(setup: &Setup) -> Result<Self, Error> {
         let options: Options = setup.options(EXTERNAL.name)?;
-        let Some((program, arguments)) = options.command.split_first() else {
-            let (algorithm, found) = (EXTERNAL.name, "[]".to_owned());
-            return Err(Error::Option { algorithm, option: "command", found, expected: "a program and its arguments" });
-        };
+        let is_command = !options.command.is_empty();
+        check_option(EXTERNAL.name, "command", &"[]", is_command, "a program and its arguments")?;
         let is_time = options.timeout > 0.0 && options.timeout <= 1e9;
         check_option(EXTERNAL.name, "timeout", &options.timeout, is_time, "more than 0 seconds, and at most 1e9")?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // What it starts itself is ended with it.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let started = command.spawn().map_err(|source| ExternalError::Start { program: program.clone(), source });
-        let mut child = started.map_err(failed)?;
-        let input = child.stdin.take().expect("its input was asked for");
-        let output = child.stdout.take().expect("its output was asked for");
-        let timeout = Duration::from_secs_f64(options.timeout);
-        let lines = Some(speak(input));
-        Ok(Self { setup: setup.clone(), timeout, child, lines, answers: listen(output), is_started: false })
-    }
-
-    /// Says a line. A program that does not listen is found out when it does not answer.
-    fn say(&self, line: &Value) {
-        if let Some(lines) = &self.lines {
-            let _ = lines.send(format!("{line}\n"));
-        }
-    }
-
-    fn answer(&mut self) -> Result<Vec<u8>, ExternalError> {
-        match self.answers.recv_timeout(self.timeout) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => Err(ExternalError::Silent { seconds: self.timeout.as_secs_f64() }),
-            Err(RecvTimeoutError::Disconnected) => Err(ExternalError::Ended { status: self.status() }),
-        }
-    }
-
-    /// How the program ended; it has a moment to do so.
-    fn status(&mut self) -> Option<ExitStatus> {
-        let started = Instant::now();
-        while started.elapsed() < GRACE {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Some(status);
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        None
+        Ok(Self { setup: setup.clone(), options, program: None })
     }
 }
 
@@ -216,6 +182,51 @@ fn trial_of(setup: &Setup, trial: &Trial) -> Result<Value, Error> {
         told["violation"] = json!(worth.violation);
     }
     Ok(told)
+}
+
+impl Program {
+    /// Starts the program of a command, which has one.
+    fn start(options: &Options) -> Result<Self, ExternalError> {
+        let (program, arguments) = options.command.split_first().expect("the options were checked");
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // What it starts itself is ended with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let started = command.spawn();
+        let mut child = started.map_err(|source| ExternalError::Start { program: program.clone(), source })?;
+        let input = child.stdin.take().expect("its input was asked for");
+        let output = child.stdout.take().expect("its output was asked for");
+        let timeout = Duration::from_secs_f64(options.timeout);
+        Ok(Self { timeout, child, lines: Some(speak(input)), answers: listen(output) })
+    }
+
+    /// Says a line. A program that does not listen is found out when it does not answer.
+    fn say(&self, line: &Value) {
+        if let Some(lines) = &self.lines {
+            let _ = lines.send(format!("{line}\n"));
+        }
+    }
+
+    fn answer(&mut self) -> Result<Vec<u8>, ExternalError> {
+        match self.answers.recv_timeout(self.timeout) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => Err(ExternalError::Silent { seconds: self.timeout.as_secs_f64() }),
+            Err(RecvTimeoutError::Disconnected) => Err(ExternalError::Ended { status: self.status() }),
+        }
+    }
+
+    /// How the program ended; it has a moment to do so.
+    fn status(&mut self) -> Option<ExitStatus> {
+        let started = Instant::now();
+        while started.elapsed() < GRACE {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
 }
 
 /// Writes lines to a program, from a thread of its own: one that does not read must not stop the search before its time is over.
@@ -297,7 +308,9 @@ fn described(cell: &space::Cell) -> Value {
 /// The beginning of an answer, for a message.
 fn shown(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer.trim_ascii_end());
-    let cut: String = text.chars().take(MOST_SHOWN).flat_map(char::escape_default).collect();
+    // What a terminal would act on is not shown as it is.
+    let printable = |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    let cut: String = text.chars().take(MOST_SHOWN).map(printable).collect();
     if text.chars().nth(MOST_SHOWN).is_some() { format!("{cut}…") } else { cut }
 }
 
@@ -318,28 +331,31 @@ fn failed(source: ExternalError) -> Error {
 
 impl Searcher for External {
     fn ask(&mut self, room: usize, rng: &mut SearchRng) -> Result<Vec<Candidate>, Error> {
-        if !self.is_started {
-            self.say(&beginning(&self.setup, rng.random()));
-            self.is_started = true;
+        if self.program.is_none() {
+            let program = Program::start(&self.options).map_err(failed)?;
+            program.say(&beginning(&self.setup, rng.random()));
+            self.program = Some(program);
         }
-        match self.answers.try_recv() {
+        let program = self.program.as_mut().expect("it was started");
+        match program.answers.try_recv() {
             Ok(Ok(line)) => return Err(failed(ExternalError::Unasked { found: shown(&line) })),
             Ok(Err(error)) => return Err(failed(error)),
             // One that has ended is found out below.
             Err(_) => {}
         }
-        self.say(&json!({ "type": "ask", "room": room }));
-        let answer = self.answer().map_err(failed)?;
+        program.say(&json!({ "type": "ask", "room": room }));
+        let answer = program.answer().map_err(failed)?;
         candidates(&self.setup, &answer).map_err(failed)
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), Error> {
-        self.say(&told(&self.setup, trials)?);
+        let told = told(&self.setup, trials)?;
+        self.program.iter().for_each(|program| program.say(&told));
         Ok(())
     }
 }
 
-impl Drop for External {
+impl Drop for Program {
     fn drop(&mut self) {
         drop(self.lines.take());
         if self.status().is_none() {
@@ -414,6 +430,18 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_started_when_it_is_asked_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let starts = folder.path().join("starts");
+        let cell = r#"{"cells":[{"matrix":"0100","ops":""}]}"#;
+        let setup = setup(&format!("echo one >> '{}'; {}", starts.display(), answering(cell)));
+        EXTERNAL.searcher(&setup).unwrap();
+        assert!(!starts.exists());
+        search(&setup, 2).unwrap();
+        assert_eq!(fs_err::read_to_string(starts).unwrap(), "one\n");
+    }
+
+    #[test]
     fn a_search_for_several_objectives_is_told_all_of_them() {
         let goals = ["error", "parameters"].map(|name| find(name).unwrap());
         let goals = Goals::new(goals.into(), vec!["flops<=1".parse().unwrap()], Skeleton::nas_bench_101()).unwrap();
@@ -437,7 +465,15 @@ mod tests {
                 "echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\",\"speed\":7}]}'",
                 "unknown key `speed`, expected `matrix`, `ops`",
             ),
-            ("echo '{\"cells\":[{\"matrix\":\"0000\",\"ops\":\"\"}]}'", "`{\\\"cells\\\":[{"),
+            (
+                "read start; read ask; echo '{\"cells\":[{\"matrix\":\"0000\",\"ops\":\"é\"}]}'",
+                "`{\"cells\":[{\"matrix\":\"0000\",\"ops\":\"é\"}]}`",
+            ),
+            ("read start; read ask; printf 'a\\033[2Jb\\n'", "it answered `a\\u{1b}[2Jb`: "),
+            (
+                "read start; read ask; echo '{\"cells\":[{\"matrix\":\"010001000\",\"ops\":\"odd\"}]}'",
+                "unknown operation `odd` (known: conv3x3-bn-relu, conv1x1-bn-relu, maxpool3x3)",
+            ),
             (
                 "read start; read ask; echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\"}]}'; echo more; cat > /dev/null",
                 "`more`",

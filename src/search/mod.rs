@@ -62,7 +62,7 @@ pub enum Error {
     #[error("the options of `{algorithm}` do not fit")]
     Options {
         /// The algorithm.
-        algorithm: &'static str,
+        algorithm: String,
         /// Which option, and what was expected.
         source: serde_json::Error,
     },
@@ -70,7 +70,7 @@ pub enum Error {
     #[error("`{algorithm}` has {option} = {found}, expected {expected}")]
     Option {
         /// The algorithm.
-        algorithm: &'static str,
+        algorithm: String,
         /// The option.
         option: &'static str,
         /// The value.
@@ -159,6 +159,21 @@ pub enum Error {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Error {
+    /// The same of a search with a name of its own, as one in another program has.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        if let Self::Options { algorithm, .. }
+        | Self::Option { algorithm, .. }
+        | Self::OverBudget { algorithm, .. }
+        | Self::Searcher { algorithm, .. } = &mut self
+        {
+            name.clone_into(algorithm);
+        }
+        self
+    }
 }
 
 fn known() -> String {
@@ -376,7 +391,7 @@ impl Setup {
 
     /// Reads the options of an algorithm.
     fn options<T: DeserializeOwned>(&self, algorithm: &'static str) -> Result<T, Error> {
-        T::deserialize(&self.options).map_err(|source| Error::Options { algorithm, source })
+        T::deserialize(&self.options).map_err(|source| Error::Options { algorithm: algorithm.to_owned(), source })
     }
 }
 
@@ -394,7 +409,8 @@ fn check_option(
     is_fine: bool,
     expected: &'static str,
 ) -> Result<(), Error> {
-    if is_fine { Ok(()) } else { Err(Error::Option { algorithm, option, found: found.to_string(), expected }) }
+    let wrong = || Error::Option { algorithm: algorithm.to_owned(), option, found: found.to_string(), expected };
+    if is_fine { Ok(()) } else { Err(wrong()) }
 }
 
 /// An algorithm, as the registry lists it.

@@ -135,10 +135,12 @@ pub enum Error {
         name: String,
     },
     /// No operation has this name.
-    #[error("unknown operation `{name}` (known: {})", names(&Operation::ALL))]
+    #[error("unknown operation `{name}` (known: {})", names(known))]
     UnknownOperation {
         /// The name given.
         name: String,
+        /// The operations that it could have named.
+        known: Vec<Operation>,
     },
     /// The operation is one that the space does not have.
     #[error("the cell has the operation `{operation}`, which is not one of the space (those are {})", names(operations))]

@@ -152,7 +152,8 @@ impl Operation {
     /// [`Error::UnknownOperation`] with the name that was given.
     pub fn from_name(name: &str) -> Result<Self, Error> {
         let found = OPERATIONS.iter().find(|spec| spec.name == name || spec.short_name == name);
-        found.map(|spec| spec.operation).ok_or_else(|| Error::UnknownOperation { name: name.to_owned() })
+        let unknown = || Error::UnknownOperation { name: name.to_owned(), known: Self::ALL.to_vec() };
+        found.map(|spec| spec.operation).ok_or_else(unknown)
     }
 }
 

@@ -8,13 +8,13 @@ use super::benchmark::{COMPACTED_FILE, MANIFEST_FILE};
 use super::{Benchmark, Error};
 use crate::file::replace;
 
-/// The name of the bundled benchmark: all cells of at most five vertices, trained on `fashion-14`.
-pub const SHIPPED: &str = "nb101-5v-fashion14";
+/// The name of the bundled benchmark: all cells of at most five vertices, trained on `fashion-clutter`.
+pub const SHIPPED: &str = "nb101-5v-clutter";
 
 /// What is unpacked. A folder is a benchmark when its `benchmark.toml` is there: so that comes last.
 const FILES: [(&str, &[u8]); 2] = [
-    (COMPACTED_FILE, include_bytes!("../../data/nb101-5v-fashion14/records.parquet")),
-    (MANIFEST_FILE, include_bytes!("../../data/nb101-5v-fashion14/benchmark.toml")),
+    (COMPACTED_FILE, include_bytes!("../../data/nb101-5v-clutter/records.parquet")),
+    (MANIFEST_FILE, include_bytes!("../../data/nb101-5v-clutter/benchmark.toml")),
 ];
 
 impl Benchmark {
@@ -76,6 +76,6 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
         let message = unpacked(Path::new("/dev/null")).unwrap_err().to_string();
-        assert!(message.contains("/dev/null/nasbench/nb101-5v-fashion14-"), "{message}");
+        assert!(message.contains("/dev/null/nasbench/nb101-5v-clutter-"), "{message}");
     }
 }

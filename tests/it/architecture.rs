@@ -218,6 +218,20 @@ fn every_algorithm_file_is_registered() {
 }
 
 #[test]
+fn every_list_with_commas_takes_spaces_around_them() {
+    let mut lists = 0;
+    for (name, text) in files(&source().join("cli")) {
+        for rest in text.split("value_delimiter = ',', ").skip(1) {
+            assert!(rest.starts_with("value_parser = Item("), "a list of `{name}` does not parse its items with `Item`");
+            lists += 1;
+        }
+        let delimiters = text.matches("value_delimiter").count() - text.matches("`value_delimiter`").count();
+        assert_eq!(delimiters, text.matches("value_delimiter = ',', ").count(), "`{name}`");
+    }
+    assert!(lists > 10, "the lists are found");
+}
+
+#[test]
 fn no_file_is_too_long_to_read() {
     for (name, text) in files(&source()) {
         let lines = text.lines().count();

@@ -25,6 +25,15 @@ fn results(folder: &Path) -> [Vec<u8>; 3] {
 }
 
 #[test]
+fn a_comparison_that_is_refused_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for algorithms in ["random,random", "genetic:elites=500"] {
+        assert!(!start(folder.path(), 1, algorithms, "2", 1).wait().unwrap().success());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0, "{algorithms}");
+    }
+}
+
+#[test]
 fn a_comparison_has_the_same_bytes_however_it_was_made() {
     const ALGORITHMS: &str = "random,regularized-evolution,hyperband,local-search";
     let folder = tempfile::tempdir().unwrap();

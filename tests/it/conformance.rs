@@ -7,6 +7,7 @@ use nasbench::dataset::{self, DATASETS};
 use nasbench::engine::{DEVICES, Device};
 use nasbench::network::ENCODINGS;
 use nasbench::oracle::{self, Candidate, Measurement, Oracle};
+use nasbench::search::conformance::Toy;
 use nasbench::search::{self, ALGORITHMS, Budget, Duplicates, Entry, Setup};
 use nasbench::space::{Cell, MUTATIONS, OPERATIONS, SAMPLERS, Space};
 use nasbench::statistics;
@@ -17,24 +18,6 @@ use nasbench::train::{Data, PROTOCOLS, Protocol, TrainingOracle};
 use nasbench::unit::{Accuracy, Epochs, Seconds, Seed};
 
 use crate::pipeline::TINY;
-
-/// The more edges, the better; every tenth training diverges.
-struct Toy {
-    asked: usize,
-}
-
-impl Oracle for Toy {
-    fn measure(&mut self, candidates: &[Candidate]) -> Result<Vec<Measurement>, oracle::Error> {
-        let measure = |candidate: &Candidate| {
-            self.asked += 1;
-            #[expect(clippy::cast_precision_loss, reason = "at most nine edges")]
-            let fraction = candidate.architecture.edge_count() as f32 / 10.0;
-            let validation_accuracy = if self.asked.is_multiple_of(10) { None } else { Accuracy::from_fraction(fraction) };
-            Measurement::new(validation_accuracy, Some(Seconds(1.0)))
-        };
-        Ok(candidates.iter().map(measure).collect())
-    }
-}
 
 const BUDGETS: [Epochs; 4] = [Epochs(4), Epochs(12), Epochs(36), Epochs(108)];
 
@@ -67,7 +50,7 @@ fn searches_that_repeat_no_cell_are_the_same_under_every_rule() {
         let entry = search::find(name).unwrap();
         let run = |duplicates| {
             let setup = Setup { duplicates, ..quick(entry, setup(5)) };
-            search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(90), Seed(3)).unwrap().trials
+            search::run(entry, &setup, &mut Toy::default(), Budget::Evaluations(90), Seed(3)).unwrap().trials
         };
         let published = run(Duplicates::Published);
         assert_eq!(published, run(Duplicates::Average), "{name}");
@@ -83,7 +66,7 @@ fn searches_take_every_sampler_and_every_mutation() {
             setup.options = serde_json::json!({ "population_size": 10, "sampler": sampler, "mutation": mutation });
             setup.options["tournament_size"] = 3.into();
             let entry = search::find("regularized-evolution").unwrap();
-            let history = search::run(entry, &setup, &mut Toy { asked: 0 }, Budget::Evaluations(60), Seed(1)).unwrap();
+            let history = search::run(entry, &setup, &mut Toy::default(), Budget::Evaluations(60), Seed(1)).unwrap();
             assert_eq!(history.trials.len(), 60, "{sampler} and {mutation}");
         }
     }
@@ -156,7 +139,7 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
     let features = Features::new(STANDARD, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
     let folder = tempfile::tempdir().unwrap();
     for quantity in QUANTITIES {
-        let target = Target { quantity: *quantity, epochs: Epochs(18) };
+        let target = Target { quantity: *quantity, epochs: Epochs(12) };
         let set = TrainingSet::new(&table, target).unwrap().draw(300, Seed(1)).unwrap();
         let ((seen, unseen), (values, truth)) = (set.cells.split_at(150), set.values.split_at(150));
         let rows = features.rows(seen).unwrap();
@@ -177,6 +160,31 @@ fn every_surrogate_beats_the_mean_on_cells_that_it_has_not_seen_and_is_the_same_
             assert_eq!(loaded.predict_all(unseen).unwrap(), predictions, "{} is another one from its file", entry.name);
             assert_eq!(loaded.estimates(unseen, &predictions), model.estimates(unseen, &predictions), "{}", entry.name);
         }
+    }
+}
+
+/// The promise of `compare --noise`: the answers of a model are as far apart as the repeats of the table, for good cells and for bad ones.
+#[test]
+fn the_noise_of_a_model_is_that_of_cells_it_has_not_seen_in_each_decile() {
+    let table = Benchmark::shipped().unwrap().table().unwrap();
+    let features = Features::new(STANDARD, &Space::nas_bench_101()).unwrap();
+    let all = TrainingSet::new(&table, Target { quantity: Quantity::ValidationAccuracy, epochs: Epochs(12) }).unwrap();
+    let seen = all.draw(1_266, Seed(1)).unwrap();
+    let known: HashSet<_> = seen.hashes.iter().collect();
+    let unseen = all.choose(&all.hashes.iter().copied().filter(|hash| !known.contains(hash)).collect::<Vec<_>>()).unwrap();
+    let model =
+        seen.fit(surrogate::find("random-forest").unwrap(), &features, &features.rows(&seen.cells).unwrap(), Seed(1)).unwrap();
+    let noise = model.noise.as_ref().unwrap();
+    let predictions = model.predict_all(&unseen.cells).unwrap();
+    let mut cells: Vec<_> = predictions.iter().map(|prediction| prediction.mean).zip(unseen.repeats).collect();
+    cells.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut rng = Seed(2).rng();
+    for (decile, cells) in cells.chunks(cells.len().div_ceil(10)).enumerate() {
+        let of_table = statistics::pooled_deviation(cells.iter().map(|(_, repeats)| repeats)).unwrap();
+        let mut drawn = |mean: f32| (0..20).map(|_| f64::from(noise.draw(mean, &mut rng)).powi(2)).sum::<f64>() / 20.0;
+        let squares: Vec<f64> = cells.iter().map(|(predicted, _)| drawn(*predicted)).collect();
+        let of_model = statistics::mean(&squares).unwrap().sqrt();
+        assert!((of_model / of_table - 1.0).abs() < 0.25, "decile {}: {of_model}, in the table {of_table}", decile + 1);
     }
 }
 
@@ -204,7 +212,7 @@ fn isomorphic_cells_have_one_answer_of_every_oracle() {
     let table = Benchmark::shipped().unwrap().table().unwrap();
     let mut tables = [1; 2].map(|seed| TableOracle::new(&table, Seed(seed)));
     let [one, other] = &mut tables;
-    assert_same_answers("table", 5, Epochs(18), [one, other]);
+    assert_same_answers("table", 5, Epochs(12), [one, other]);
 
     let images = dataset::find("fashion-14").unwrap().load(None).unwrap();
     let protocol = Protocol::find(TINY).unwrap().resolve(&images).unwrap();
@@ -223,7 +231,7 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
     let features = Features::new(&encodings, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
     for entry in SURROGATES {
         let [accuracy, time] = [Quantity::ValidationAccuracy, Quantity::TrainingTime].map(|quantity| {
-            let target = Target { quantity, epochs: Epochs(18) };
+            let target = Target { quantity, epochs: Epochs(12) };
             let lesson = TrainingSet::new(&table, target).unwrap().draw(60, Seed(1)).unwrap();
             let rows = features.rows(&lesson.cells).unwrap();
             Model::fit(entry, target, &features, &rows, &lesson.cells, &lesson.values, Seed(1)).unwrap()
@@ -233,7 +241,7 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
         let (accuracy, time) = (Arc::new(accuracy), Arc::new(time));
         let mut oracles = [(); 2].map(|()| SurrogateOracle::new().with_models(accuracy.clone(), time.clone()).unwrap());
         let [one, other] = &mut oracles;
-        assert_same_answers(entry.name, 5, Epochs(18), [one, other]);
+        assert_same_answers(entry.name, 5, Epochs(12), [one, other]);
     }
     assert_eq!(QUANTITIES.len(), 2, "a model of each quantity is asked");
 }

@@ -59,7 +59,10 @@ fn a_program_that_fails_costs_its_own_runs_only() {
     assert!(!output.status.success());
     let said = text(&output.stderr);
     assert!(said.contains("4 of 12 runs failed; the others are kept"), "{said}");
-    assert!(said.contains("could not run `failing`") && said.contains("it ended before it answered"), "{said}");
+    assert!(
+        said.contains("could not run `failing`") && said.contains("`failing` cannot go on: it ended before it answered"),
+        "{said}"
+    );
     fs_err::write(&flag, "").unwrap();
     let output = compare(&[&mine, &failing], "4");
     assert!(output.status.success(), "{}", text(&output.stderr));

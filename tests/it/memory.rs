@@ -13,7 +13,7 @@ fn limited(kibibytes: u32, arguments: &[&str]) -> Output {
 #[cfg(target_os = "linux")]
 fn a_join_of_all_rows_with_all_rows_names_the_limit_of_the_memory() {
     let everything = "select a.*, b.* from records a cross join records b";
-    let ended = limited(4_000_000, &["query", "data/nb101-5v-fashion14", "--sql", everything]);
+    let ended = limited(4_000_000, &["query", "data/nb101-5v-clutter", "--sql", everything]);
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{said}");
     let expected = "error: could not answer the SQL: it takes more memory than the limit of 3.8 GiB (`ulimit -v`): ";
@@ -26,12 +26,10 @@ fn a_join_of_all_rows_with_all_rows_names_the_limit_of_the_memory() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_question_that_fits_is_answered_under_a_limit() {
-    let ended = limited(
-        4_000_000,
-        &["query", "data/nb101-5v-fashion14", "--sql", "select count(*) as n from records", "--format", "csv"],
-    );
+    let ended =
+        limited(4_000_000, &["query", "data/nb101-5v-clutter", "--sql", "select count(*) as n from records", "--format", "csv"]);
     let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!((ended.status.code(), said.as_ref(), ended.stdout.as_slice()), (Some(0), "", b"n\n22788\n".as_slice()));
+    assert_eq!((ended.status.code(), said.as_ref(), ended.stdout.as_slice()), (Some(0), "", b"n\n25836\n".as_slice()));
 }
 
 #[test]
@@ -40,7 +38,7 @@ fn no_command_aborts_where_there_is_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name).display().to_string();
     let (model, out) = (place("model.json"), place("compared"));
-    let bench = "data/nb101-5v-fashion14";
+    let bench = "data/nb101-5v-clutter";
     // With less than some 200 MB the program itself is not loaded.
     for kibibytes in [300_000, 500_000, 1_000_000] {
         for arguments in [

@@ -37,6 +37,17 @@ fn rows_of_this_machine_come_out_the_same_bit_for_bit() {
     assert!(manifest.contains(&format!("\nnumerics = {}\n", nasbench::engine::NUMERICS)), "{manifest}");
 }
 
+/// Without `--dataset` a benchmark is trained on its own images, whichever these are.
+#[test]
+fn the_bundled_benchmark_comes_out_the_same() {
+    let ended = nasbench(&["check", "nb101-5v-clutter", "--retrain", "1", "--format", "json", "--quiet"]);
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let found: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let row = &found["retrained"]["rows"][0];
+    // Other vector instructions round differently.
+    assert_eq!(row["is_same"] == true, row["numerics"] == found["retrained"]["numerics"], "{row}");
+}
+
 #[test]
 fn other_images_and_other_arithmetic_are_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ mod ways;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::compare::{self, GroundTruth, Judging, interquartile_mean_interval};
+use crate::compare::{self, GroundTruth, Judging, Score, interquartile_mean_interval};
 use crate::network::{SIZES, Size, Skeleton, count};
 use crate::search::{self, Pool};
 use crate::space::{Cell, ModuleHash, distance};
@@ -85,6 +85,8 @@ pub struct Landscape {
     pub regrets: Option<[Estimate; 2]>,
     /// Which repeats these searches are shown and judged by.
     pub judging: Judging,
+    /// What these searches are judged by, and `optimum` is.
+    pub judged_by: Score,
     /// The score of the best cell with the noise removed.
     pub optimum: Option<Estimate>,
     /// Every cell, for pictures.
@@ -195,6 +197,7 @@ impl Landscape {
             optima: graph.as_ref().and_then(|graph| graph.optima(&known.accuracies, &known.means)),
             regrets: middle(&truth.floor).and_then(|floor| Some([floor, middle(&truth.regrets_of_one_in(BEST))?])),
             judging,
+            judged_by: truth.judged_by,
             optimum: truth.optimum,
             points,
         })

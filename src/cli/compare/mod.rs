@@ -5,9 +5,11 @@ mod results;
 mod tables;
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use clap::builder::StringValueParser;
 use indicatif::ProgressBar;
 use nasbench::compare::{self, Competitor, Finished, GroundTruth, Plan, Summary, Task};
 use nasbench::search::external::EXTERNAL;
@@ -16,7 +18,8 @@ use nasbench::table::SHIPPED;
 use nasbench::unit::Seed;
 
 use super::format::Format;
-use super::outputs::utf8;
+use super::lists::Item;
+use super::outputs::{ResultFolder, utf8};
 use super::search::cost::Cost;
 use super::search::source::Source;
 use super::search::{Duplicates, Spending, models, options};
@@ -28,7 +31,8 @@ const BASELINE: &str = "random";
 const HELP: &str = "\
 Every run is a search as in `nasbench search`, with its own seed. Its incumbent is the cell with the best observed value, unless
 `--returns` says otherwise; its regret is the mean test accuracy of the best cell of the benchmark, minus that of the incumbent, over all
-repeats at the full budget. No search sees a test accuracy or a mean, and short trainings are paid for like any other. In a benchmark
+repeats at the full budget. Of several objectives a search returns the front of what it saw, and its regret is the part of the exact
+front's hypervolume that this front lacks. No search sees a test accuracy or a mean, and short trainings are paid for like any other. In a benchmark
 without test accuracies cells are evaluated by validation accuracy, and the results say so.
 
 A benchmark that lacks some cells of its space, at one of the budgets that the algorithms use, is a pool: all searches stay within the
@@ -86,7 +90,7 @@ pub(super) struct Arguments {
 
     /// The algorithms: names of `nasbench list algorithms`, separated by commas. A name may be repeated with other options, as in
     /// `genetic,genetic:population_size=20:elites=2`.
-    #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', required_unless_present = "external")]
+    #[arg(long, value_name = "NAME[:KEY=VALUE]…,…", value_delimiter = ',', value_parser = Item(StringValueParser::new()), required_unless_present = "external")]
     algorithms: Vec<String>,
 
     /// Another program beside the algorithms, in any language, with a name of its own: it reads and writes lines of JSON, as in
@@ -108,7 +112,7 @@ pub(super) struct Arguments {
 
     /// Budget of each run: full trainings, as in `1000evals`, or simulated seconds, as in `3000s`. A training that starts before it is
     /// spent is finished and counted in full. Several, separated by commas, give one report.
-    #[arg(long, value_name = "Nevals|Ns,…", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "Nevals|Ns,…", value_delimiter = ',', value_parser = Item(Spending::from_str), required = true)]
     budget: Vec<Spending>,
 
     #[command(flatten)]
@@ -138,7 +142,7 @@ pub(super) struct Arguments {
 
     /// The full training budget, or several, separated by commas, each a task [default: the largest one of the benchmark]; multi-fidelity
     /// algorithms use smaller ones, too.
-    #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "E,…", value_delimiter = ',', value_parser = Item(clap::value_parser!(u16).range(1..)))]
     epochs: Vec<u16>,
 
     /// How cells of a benchmark are evaluated: by the repeats that no search sees, or by all, including the observed one, as in the
@@ -186,7 +190,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let truths = tasks.iter().zip(&on).map(|(task, source)| oracles::truth(source, task, arguments.truth));
     let truths = truths.collect::<anyhow::Result<Vec<_>>>().context("could not judge the cells")?;
     let truths: Vec<&GroundTruth> = truths.iter().collect();
-    fs_err::create_dir_all(&arguments.out).context("could not make the folder of the results")?;
+    let _folder = ResultFolder::make(&arguments.out)?;
     results::check(&arguments.out, arguments.force, &budgets)?;
     let (runs, seed) = (arguments.runs, Seed(arguments.seed));
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);

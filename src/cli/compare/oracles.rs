@@ -51,10 +51,8 @@ pub(super) fn tasks<'a>(
 
 fn task(source: &Source, epochs: Option<Epochs>, algorithms: &[&Entry], arguments: &Arguments) -> anyhow::Result<Task> {
     let (folder, benchmark) = source.benchmark();
-    let goals = arguments.hypervolume.of(arguments.goals.goals(source.skeleton(), folder, benchmark)?)?;
-    if goals.objectives().len() > 1 && !arguments.returns.is_best_seen() {
-        bail!("`--returns` is for one objective: of several, a search returns its front");
-    }
+    let goals = arguments.goals.goals(source.skeleton(), folder, benchmark, arguments.returns)?;
+    let goals = arguments.hypervolume.apply_to(goals)?;
     let task = match source {
         Source::Table { identity, table, costs, .. } => {
             let (on, judging) = (source.on(), judging(table, compare::full_budget(table, epochs), arguments.truth));
@@ -101,9 +99,10 @@ pub(super) fn check(
                 "note: some cells of `{name}` have one repeat only: the repeat that a search saw is among those that judge"
             ));
         }
-        for entry in competitors.iter().map(Competitor::entry) {
+        for competitor in competitors {
+            let entry = competitor.entry();
             budgets.iter().try_for_each(|budget| source.check_budget(*budget, entry.budgets(setup)))?;
-            let note = without_small_budgets(entry.name, &source.on(), setup.epochs);
+            let note = without_small_budgets(competitor.algorithm(), &source.on(), setup.epochs);
             if entry.misses_small_budgets(setup) && !notes.contains(&note) {
                 notes.push(note);
             }

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use nasbench::objective::{Goals, nearest_in_words};
 use nasbench::search::external::EXTERNAL;
 use nasbench::search::{self, Budget, Entry, History, Redraws, Returns, Setup, Trial};
 use nasbench::space::Cell;
@@ -186,11 +187,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
     let target = Target::open(&arguments.target, arguments.epochs.map(Epochs), entry, cost)?;
     let (duplicates, returns) = (arguments.duplicates.rule(), arguments.returns);
     let (folder, benchmark) = target.benchmark();
-    let goals = arguments.goals.goals(target.skeleton()?, folder, benchmark)?;
+    let goals = arguments.goals.goals(target.skeleton()?, folder, benchmark, returns)?;
     let setup = Setup { options, duplicates, returns, goals, ..target.setup().clone() };
-    if setup.goals.objectives().len() > 1 && !returns.is_best_seen() {
-        bail!("`--returns` is for one objective: of several, a search returns its front");
-    }
     // Options that do not fit are told before anything is trained.
     entry.searcher(&setup).context("could not set up the search")?;
     target.check_budget(budget, entry.budgets(&setup))?;
@@ -214,8 +212,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
         if let Some(outside) = target.fitted_range().and_then(|range| range.outside(&cells)) {
             note(format_args!("note: {outside}"));
         }
-        if let Some(nearest) = nearest_to_limits(&history) {
-            note(format_args!("note: {nearest}"));
+        if let Some(nearest) = nearest_to_limits(&history, &setup.goals)? {
+            note(format_args!("note: no cell of this search keeps the limits{nearest}"));
         }
         if history.is_short_of(budget) {
             let (name, trials) = (entry.name, history.trials.len());
@@ -232,13 +230,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 /// Says which cell comes nearest to the limits, if none keeps them.
-fn nearest_to_limits(history: &History) -> Option<String> {
-    let nearest = history.trials.iter().min_by(|one, other| one.violation.total_cmp(&other.violation))?;
-    let Trial { candidate, violation, .. } = nearest;
-    (*violation > 0.0).then(|| {
-        let cell = candidate.architecture;
-        format!("no cell of this search keeps the limits: `{cell}` comes nearest, and breaks them by {:.1} %", 100.0 * violation)
-    })
+fn nearest_to_limits(history: &History, goals: &Goals) -> anyhow::Result<Option<String>> {
+    let nearest = history.trials.iter().min_by(|one, other| one.violation.total_cmp(&other.violation));
+    let Some(Trial { candidate, measurement, .. }) = nearest.filter(|trial| trial.violation > 0.0) else { return Ok(None) };
+    let cell = &candidate.architecture;
+    Ok(Some(nearest_in_words(cell, &goals.broken(cell, measurement)?)))
 }
 
 /// Runs the search; the trials are saved if it ends before its budget is spent.

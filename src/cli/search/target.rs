@@ -189,7 +189,7 @@ fn check_options(Arguments { on, models, protocol, device, images }: &Arguments,
         ("--max-vertices", "model files and `train`", !is_benchmark, models.max_vertices != models::LARGEST),
         ("--protocol", "`train`", is_training, protocol != PROTOCOL),
         ("--device", "`train`", is_training, device != DEVICE),
-        ("--dataset", "`train`", is_training, images.dataset != images::DATASET),
+        ("--dataset", "`train`", is_training, images.dataset.is_some()),
         ("--data-dir", "`train`", is_training, images.data_dir.is_some()),
     ];
     match options.iter().find(|(_, _, has_meaning, is_given)| *is_given && !has_meaning) {

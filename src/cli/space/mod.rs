@@ -14,6 +14,7 @@ use clap::Subcommand;
 use nasbench::space::{Cell, Operation, Space};
 
 use super::Global;
+use super::lists::Item;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -71,7 +72,7 @@ struct Limits {
 
     /// The operations that a vertex may have, separated by commas [default: the three of NAS-Bench-101]; see `nasbench
     /// list operations`.
-    #[arg(long, global = true, value_name = "A,B,…", value_delimiter = ',', value_parser = operation, help_heading = "Space")]
+    #[arg(long, global = true, value_name = "A,B,…", value_delimiter = ',', value_parser = Item(operation), help_heading = "Space")]
     operations: Vec<Operation>,
 }
 

@@ -15,17 +15,17 @@ const QUARTILE_OPACITY: f64 = 0.3;
 const LEAST: f64 = 0.001;
 
 /// The median regret over the evaluations, with the quartiles.
-pub(in crate::report) fn by_evaluations(standings: &[AlgorithmResult]) -> Option<Figure> {
-    anytime(standings, "Regret against evaluations", "evaluations", |standing| &standing.by_evaluations)
+pub(in crate::report) fn by_evaluations(standings: &[AlgorithmResult], unit: &str) -> Option<Figure> {
+    anytime((standings, unit), "Regret against evaluations", "evaluations", |standing| &standing.by_evaluations)
 }
 
 /// The median regret over the simulated time, with the quartiles.
-pub(in crate::report) fn by_time(standings: &[AlgorithmResult]) -> Option<Figure> {
-    anytime(standings, "Regret against simulated time", "simulated time (s)", |standing| &standing.by_time)
+pub(in crate::report) fn by_time(standings: &[AlgorithmResult], unit: &str) -> Option<Figure> {
+    anytime((standings, unit), "Regret against simulated time", "simulated time (s)", |standing| &standing.by_time)
 }
 
 fn anytime(
-    standings: &[AlgorithmResult],
+    (standings, unit): (&[AlgorithmResult], &str),
     title: &'static str,
     spent: &str,
     curve: fn(&AlgorithmResult) -> &[AnytimePoint],
@@ -34,10 +34,11 @@ fn anytime(
     let x = Axis::logarithmic(spent, bands().map(|band| band.spent));
     let values = || bands().flat_map(|band| [band.lower_quartile, band.median, band.upper_quartile].map(points));
     // Where half of the runs have found the very best cell, there is no logarithm.
+    let regret = format!("regret ({unit})");
     let y = if bands().all(|band| points(band.median) >= LEAST) {
-        Axis::logarithmic("regret (percentage points)", values().filter(|value| *value >= LEAST))
+        Axis::logarithmic(&regret, values().filter(|value| *value >= LEAST))
     } else {
-        Axis::linear("regret (percentage points)", values())
+        Axis::linear(&regret, values())
     };
     let lowest = y.lowest();
     let mut areas = Vec::new();
@@ -59,10 +60,10 @@ fn anytime(
 }
 
 /// The share of the runs that ended with at most a regret.
-pub(in crate::report) fn distribution(standings: &[AlgorithmResult]) -> Option<Figure> {
+pub(in crate::report) fn distribution(standings: &[AlgorithmResult], unit: &str) -> Option<Figure> {
     let ends = || standings.iter().flat_map(|standing| &standing.distribution).map(|(regret, _)| points(*regret));
     ends().next()?;
-    let x = Axis::linear("final regret (percentage points)", ends().chain([0.0]));
+    let x = Axis::linear(&format!("final regret ({unit})"), ends().chain([0.0]));
     let y = Axis::linear("share of the runs (%)", [0.0, 100.0]);
     let series = standings.iter().zip(looks()).map(|(standing, (color, stroke))| {
         let mut share = 0.0;

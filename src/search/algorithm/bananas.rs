@@ -112,7 +112,7 @@ impl Options {
         check_option(ENTRY.name, "learning_rate", &self.learning_rate, is_rate, "more than 0, at most 1")?;
         let encoding = ENCODINGS.iter().find(|encoding| encoding.name == self.encoding);
         encoding.ok_or_else(|| Error::Option {
-            algorithm: ENTRY.name,
+            algorithm: ENTRY.name.to_owned(),
             option: "encoding",
             found: self.encoding.clone(),
             expected: "an encoding of `nasbench list encodings` that needs the cell alone",

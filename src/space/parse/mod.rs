@@ -268,7 +268,13 @@ impl RawGraph {
                 return Err(super::Error::EndOperation { vertex, expected, found: found.to_string() });
             }
         }
-        let interior = kept[1..kept.len() - 1].iter().map(|vertex| Operation::from_name(&self.names[*vertex]));
+        let of_space = |error| match error {
+            super::Error::UnknownOperation { name, .. } => {
+                super::Error::UnknownOperation { name, known: space.operations().collect() }
+            }
+            other => other,
+        };
+        let interior = kept[1..kept.len() - 1].iter().map(|vertex| Operation::from_name(&self.names[*vertex]).map_err(of_space));
         let cell = space.cell(&Spec::from_bits(edges, &interior.collect::<Result<Vec<_>, _>>()?))?;
         match self.hash.map(|given| (given, cell.hash())) {
             Some((given, found)) if given != found => Err(super::Error::OtherHash { given, found }),
@@ -434,7 +440,8 @@ mod tests {
         assert_eq!(edges(full, "odd,odd,odd,odd,odd"), "the cell has 10 edges, expected at most 9");
         assert_eq!(edges("0-1,1-2", "odd,odd,odd"), "the operation of vertex 0 is `odd`, expected `input`");
         assert_eq!(edges("0-1,1-2", "input,odd,odd"), "the operation of vertex 2 is `odd`, expected `output`");
-        assert!(edges("0-1,1-2", "odd").starts_with("unknown operation `odd` (known: "));
+        let known = "unknown operation `odd` (known: conv3x3-bn-relu, conv1x1-bn-relu, maxpool3x3)";
+        assert_eq!(edges("0-1,1-2", "odd"), known);
         assert!(edges("0-1,1-2", "identity").contains("`identity`, which is not one of the space"));
     }
 
