@@ -12,7 +12,8 @@ use crate::unit::Seed;
 const POINTS: usize = 200;
 /// The bins of the observed means with one number of repeats.
 const BINS: usize = 200;
-/// The steps of the expectation maximisation: many more would end at a few points that hold everything.
+/// The steps of the expectation maximisation. Twenty times as many end at a few points that hold everything, and are no nearer to what was
+/// planted.
 const STEPS: usize = 100;
 /// The resamples that the interval of the optimum is taken of.
 const RESAMPLES: u32 = 100;
@@ -96,7 +97,7 @@ impl Deconvolved {
     fn improve(&mut self, bins: &[Bin], all: f64) {
         let mut sums = vec![0.0; POINTS];
         for bin in bins {
-            let posterior = bin.posterior(&self.weights);
+            let posterior = posterior(&bin.likelihoods, &self.weights);
             for (sum, share) in sums.iter_mut().zip(posterior) {
                 *sum += share * number(bin.count);
             }
@@ -115,14 +116,16 @@ impl Deconvolved {
     /// The mean of what the true value behind a mean can be.
     #[must_use]
     pub fn posterior_mean(&self, mean: NoisyMean) -> f64 {
-        let bin = Bin { count: 1, repeats: mean.repeats, likelihoods: likelihoods(&self.points, &self.deviations, mean) };
-        self.points.iter().zip(bin.posterior(&self.weights)).map(|(point, share)| point * share).sum()
+        let posterior = posterior(&likelihoods(&self.points, &self.deviations, mean), &self.weights);
+        self.points.iter().zip(posterior).map(|(point, share)| point * share).sum()
     }
 
     /// The largest true value behind means, all of those that this was found by or some, with its interval of 95 %.
     ///
     /// The interval is that of a parametric bootstrap: true values are drawn behind the means, new means around those, and the largest true
-    /// value is estimated anew. Of 2,532 planted values it held the largest one in 75 to 100 of 100 cases, by the form of their distribution.
+    /// value is estimated anew. In simulations of 2,500 values each it held the largest one in 90 to 100 % of 48 drawings, by the form of their
+    /// distribution and the number of repeats; the ignored test of this file repeats them. Where most values lie at an edge, the estimate
+    /// itself is too high, by a third of what the luckiest mean is.
     ///
     /// # Source
     ///
@@ -147,7 +150,7 @@ impl Deconvolved {
     fn cumulated(&self, means: &[NoisyMean]) -> Vec<(Bin, Vec<f64>)> {
         let cumulate = |bin: Bin| {
             let mut sum = 0.0;
-            let shares = bin.posterior(&self.weights).into_iter().map(|share| {
+            let shares = posterior(&bin.likelihoods, &self.weights).into_iter().map(|share| {
                 sum += share;
                 sum
             });
@@ -206,13 +209,11 @@ fn likelihoods(points: &[f64], deviations: &[f64], mean: NoisyMean) -> Vec<f64> 
     points.iter().zip(deviations).map(density).collect()
 }
 
-impl Bin {
-    /// The share of each point, given the weights of the points.
-    fn posterior(&self, weights: &[f64]) -> Vec<f64> {
-        let shares: Vec<f64> = self.likelihoods.iter().zip(weights).map(|(likelihood, weight)| likelihood * weight).collect();
-        let sum: f64 = shares.iter().sum();
-        if sum > 0.0 { shares.into_iter().map(|share| share / sum).collect() } else { weights.to_vec() }
-    }
+/// The share of each point, given how likely it makes what was seen and the weights of the points.
+fn posterior(likelihoods: &[f64], weights: &[f64]) -> Vec<f64> {
+    let shares: Vec<f64> = likelihoods.iter().zip(weights).map(|(likelihood, weight)| likelihood * weight).collect();
+    let sum: f64 = shares.iter().sum();
+    if sum > 0.0 { shares.into_iter().map(|share| share / sum).collect() } else { weights.to_vec() }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list, clamped to it")]
@@ -225,38 +226,99 @@ fn bin_of(value: f64, (least, most): (f64, f64)) -> usize {
 mod tests {
     use super::*;
 
-    /// How far the estimated optimum and the luckiest mean are from the best of planted values, in their standard deviations, on average
-    /// over four drawings, and how often the interval holds the best.
-    fn errors(repeats: usize, plant: fn(&mut ChaCha8Rng) -> f64) -> (f64, f64, u32) {
-        let (noise, mut errors, mut lucks, mut held) = (0.008, Vec::new(), Vec::new(), 0);
-        for seed in 1..=4 {
+    /// The noise of one repeat.
+    const NOISE: f64 = 0.008;
+
+    /// Draws a true value.
+    type Plant = fn(&mut ChaCha8Rng) -> f64;
+
+    /// How often each value is measured.
+    #[derive(Clone, Copy, Debug)]
+    enum Repeats {
+        All(usize),
+        /// Three times, and those with the best tenth of means twelve more times, which alone count then.
+        ThreeAndTwelve,
+    }
+
+    /// How far the optimum is from the best planted value, in their standard deviations, on average over drawings.
+    #[derive(Debug)]
+    struct Found {
+        /// The error of the estimate.
+        error: f64,
+        /// The error of the luckiest mean.
+        luck: f64,
+        /// The share of the drawings whose interval holds the best.
+        held: f64,
+    }
+
+    fn found(drawings: u64, repeats: Repeats, plant: Plant) -> Found {
+        let measured = |truth: f64, repeats: usize, rng: &mut ChaCha8Rng| NoisyMean {
+            value: truth + NOISE * standard_normal(rng) / number(repeats).sqrt(),
+            repeats,
+        };
+        let drawn = |seed: u64| {
             let mut rng = Seed(seed).rng();
             let truths: Vec<f64> = (0..2_500).map(|_| plant(&mut rng)).collect();
             let middle = mean(&truths).unwrap();
             let deviation = crate::statistics::standard_deviation(&truths).unwrap();
             let best = truths.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let mut observed = |truth: &f64| truth + noise * standard_normal(&mut rng) / number(repeats).sqrt();
-            let means: Vec<_> = truths.iter().map(|truth| NoisyMean { value: observed(truth), repeats }).collect();
-            let found = Deconvolved::new(&means, |_| noise).unwrap();
+            let first = if let Repeats::All(repeats) = repeats { repeats } else { 3 };
+            let mut means: Vec<NoisyMean> = truths.iter().map(|truth| measured(*truth, first, &mut rng)).collect();
+            if let Repeats::ThreeAndTwelve = repeats {
+                let mut places: Vec<usize> = (0..means.len()).collect();
+                places.sort_by(|one, other| means[*other].value.total_cmp(&means[*one].value));
+                for place in &places[..places.len() / 10] {
+                    means[*place] = measured(truths[*place], 12, &mut rng);
+                }
+            }
+            let found = Deconvolved::new(&means, |_| NOISE).unwrap();
             assert!((found.mean() - middle).abs() < 0.1 * deviation, "{} instead of {middle}", found.mean());
             let optimum = found.optimum(&means, Seed(1));
             let luckiest = means.iter().map(|mean| mean.value).fold(f64::NEG_INFINITY, f64::max);
-            errors.push((optimum.value - best).abs() / deviation);
-            lucks.push((luckiest - best).abs() / deviation);
-            held += u32::from(optimum.low <= best && best <= optimum.high);
-        }
-        (mean(&errors).unwrap(), mean(&lucks).unwrap(), held)
+            let is_held = optimum.low <= best && best <= optimum.high;
+            ((optimum.value - best).abs() / deviation, (luckiest - best).abs() / deviation, f64::from(u8::from(is_held)))
+        };
+        let all: Vec<(f64, f64, f64)> = (1..=drawings).map(drawn).collect();
+        let average = |of: fn(&(f64, f64, f64)) -> f64| mean(&all.iter().map(of).collect::<Vec<f64>>()).unwrap();
+        Found { error: average(|one| one.0), luck: average(|one| one.1), held: average(|one| one.2) }
+    }
+
+    /// As spread as the cells of the bundled benchmark.
+    fn bell(rng: &mut ChaCha8Rng) -> f64 {
+        0.5 + 0.03 * standard_normal(rng)
+    }
+
+    /// Most at an edge, where noise alone goes beyond it.
+    fn edge(rng: &mut ChaCha8Rng) -> f64 {
+        0.85 - 0.03 * rng.random::<f64>().powi(2)
     }
 
     #[test]
     fn a_planted_distribution_is_recovered() {
-        // As spread as the cells of the bundled benchmark.
-        let (error, _, held) = errors(15, |rng| 0.5 + 0.03 * standard_normal(rng));
-        assert!(error < 0.1 && held >= 3, "{error} {held}");
-        // Most at an edge, where noise alone goes beyond it.
+        let of_bell = found(4, Repeats::All(15), bell);
+        assert!(of_bell.error < 0.1 && of_bell.held >= 0.75, "{of_bell:?}");
         for repeats in [3, 15] {
-            let (error, luck, held) = errors(repeats, |rng| 0.85 - 0.03 * rng.random::<f64>().powi(2));
-            assert!(error < 0.5 * luck && luck > 0.5 && held >= 2, "{repeats} repeats: {error} {luck} {held}");
+            let of_edge = found(4, Repeats::All(repeats), edge);
+            assert!(of_edge.error < 0.5 * of_edge.luck && of_edge.luck > 0.5 && of_edge.held >= 0.5, "{repeats}: {of_edge:?}");
+        }
+    }
+
+    #[test]
+    #[ignore = "takes minutes: where the interval's figures are from"]
+    fn the_interval_holds_the_best_of_many_forms() {
+        let flat: Plant = |rng| 0.85 - 0.03 * rng.random::<f64>();
+        let skew: Plant = |rng| 0.9 + 0.01 * (0..3).map(|_| (1.0 - rng.random::<f64>()).ln()).sum::<f64>();
+        let two: Plant = |rng| {
+            let (middle, spread) = if rng.random::<f64>() < 0.1 { (0.55, 0.005) } else { (0.5, 0.02) };
+            middle + spread * standard_normal(rng)
+        };
+        let plants: [(&str, Plant); 5] = [("bell", bell), ("edge", edge), ("flat", flat), ("skew", skew), ("two", two)];
+        for (name, plant) in plants {
+            for repeats in [Repeats::All(3), Repeats::All(15), Repeats::ThreeAndTwelve] {
+                let found = found(48, repeats, plant);
+                println!("{name}, {repeats:?}: {found:?}");
+                assert!(found.held >= 0.8, "{name}, {repeats:?}: {found:?}");
+            }
         }
     }
 

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use super::error::{Error, objectives_of};
 use super::staircase::Staircase;
 
-/// From so many points on, those that a few good ones dominate are left out before the rest is sorted.
+/// The number of points from which on a filter with a few good points pays before the sort.
 const MANY: usize = 5_000;
-/// The number of these good ones.
+/// The number of good points in that filter.
 const GOOD: usize = 16;
 
 /// Returns whether `a` dominates `b`: it is nowhere worse, and somewhere better.

@@ -85,7 +85,7 @@ pub struct Landscape {
     pub regrets: Option<[Estimate; 2]>,
     /// Which repeats these searches are shown and judged by.
     pub judging: Judging,
-    /// What these searches are judged by, and `optimum` is.
+    /// The score by which these searches are judged, and of which `optimum` is an estimate.
     pub judged_by: Score,
     /// The score of the best cell with the noise removed.
     pub optimum: Option<Estimate>,
