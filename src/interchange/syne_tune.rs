@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use fs_err as fs;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, GzipLevel};
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value, json};
 
@@ -107,7 +107,7 @@ fn write_hyperparameters(table: &Table, cells: &[usize], space: &Space, file: &P
         (format!("op_{vertex}"), Arc::new(of_cells) as ArrayRef)
     });
     let batch = RecordBatch::try_from_iter(edges.chain(operations)).expect("columns of one length");
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties = WriterProperties::builder().set_compression(Compression::GZIP(GzipLevel::default())).build();
     let broken = |source| Error::Table(crate::table::Error::Parquet { file: file.to_owned(), source });
     replace(file, |open| {
         let mut writer = ArrowWriter::try_new(open, batch.schema(), Some(properties)).map_err(broken)?;
