@@ -96,9 +96,10 @@ impl Deconvolved {
     /// One step of the expectation maximisation.
     fn improve(&mut self, bins: &[Bin], all: f64) {
         let mut sums = vec![0.0; POINTS];
+        let mut shares = vec![0.0; POINTS];
         for bin in bins {
-            let posterior = posterior(&bin.likelihoods, &self.weights);
-            for (sum, share) in sums.iter_mut().zip(posterior) {
+            posterior(&bin.likelihoods, &self.weights, &mut shares);
+            for (sum, share) in sums.iter_mut().zip(&shares) {
                 *sum += share * number(bin.count);
             }
         }
@@ -116,8 +117,9 @@ impl Deconvolved {
     /// The mean of what the true value behind a mean can be.
     #[must_use]
     pub fn posterior_mean(&self, mean: NoisyMean) -> f64 {
-        let posterior = posterior(&likelihoods(&self.points, &self.deviations, mean), &self.weights);
-        self.points.iter().zip(posterior).map(|(point, share)| point * share).sum()
+        let mut shares = vec![0.0; POINTS];
+        posterior(&likelihoods(&self.points, &self.deviations, mean), &self.weights, &mut shares);
+        self.points.iter().zip(shares).map(|(point, share)| point * share).sum()
     }
 
     /// The largest true value behind means, all of those that this was found by or some, with its interval of 95 %.
@@ -149,12 +151,13 @@ impl Deconvolved {
     /// Puts means that are alike together, with the probability that a true value behind them is at most at each point.
     fn cumulated(&self, means: &[NoisyMean]) -> Vec<(Bin, Vec<f64>)> {
         let cumulate = |bin: Bin| {
+            let mut shares = vec![0.0; POINTS];
+            posterior(&bin.likelihoods, &self.weights, &mut shares);
             let mut sum = 0.0;
-            let shares = posterior(&bin.likelihoods, &self.weights).into_iter().map(|share| {
-                sum += share;
-                sum
-            });
-            let shares = shares.collect();
+            for share in &mut shares {
+                sum += *share;
+                *share = sum;
+            }
             (bin, shares)
         };
         self.bins(means).into_iter().map(cumulate).collect()
@@ -209,11 +212,17 @@ fn likelihoods(points: &[f64], deviations: &[f64], mean: NoisyMean) -> Vec<f64> 
     points.iter().zip(deviations).map(density).collect()
 }
 
-/// The share of each point, given how likely it makes what was seen and the weights of the points.
-fn posterior(likelihoods: &[f64], weights: &[f64]) -> Vec<f64> {
-    let shares: Vec<f64> = likelihoods.iter().zip(weights).map(|(likelihood, weight)| likelihood * weight).collect();
+/// Sets the share of each point, given how likely it makes what was seen and the weights of the points.
+fn posterior(likelihoods: &[f64], weights: &[f64], shares: &mut [f64]) {
+    for ((share, likelihood), weight) in shares.iter_mut().zip(likelihoods).zip(weights) {
+        *share = likelihood * weight;
+    }
     let sum: f64 = shares.iter().sum();
-    if sum > 0.0 { shares.into_iter().map(|share| share / sum).collect() } else { weights.to_vec() }
+    if sum > 0.0 {
+        shares.iter_mut().for_each(|share| *share /= sum);
+    } else {
+        shares.copy_from_slice(weights);
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a list, clamped to it")]

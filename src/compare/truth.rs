@@ -11,9 +11,9 @@ use crate::objective::Goals;
 use crate::oracle::Measurement;
 use crate::search::{self, Duplicates, Entry, Returns, Setup};
 use crate::space::Cell;
-use crate::statistics::{Estimate, RankCorrelation, number};
+use crate::statistics::{Estimate, number};
 use crate::surrogate::{Model, Prediction};
-use crate::table::{BetweenBudgets, Divergence, Mean, Status, Table, mean_accuracy};
+use crate::table::{BetweenBudgets, Divergence, Mean, Reached, Status, Table, mean_accuracy};
 use crate::unit::{Accuracy, Epochs, Seconds};
 
 /// What the score of a cell is.
@@ -320,21 +320,15 @@ impl<'a> GroundTruth<'a> {
     #[must_use]
     pub fn agreements(&self, budgets: &[Epochs]) -> Vec<BetweenBudgets> {
         let Some(Records { table, scored, .. }) = &self.records else { return Vec::new() };
-        let of_budget = |epochs: &Epochs| -> (Vec<f64>, Vec<f64>) {
+        let of_budget = |epochs: &Epochs| {
             let reached = |(index, _): &(usize, f64)| {
                 let values = table.judged_accuracies(*index, *epochs);
                 (values.first().copied().unwrap_or(f64::NAN), mean_accuracy(values.iter().copied()).unwrap_or(f64::NAN))
             };
-            scored.par_iter().map(reached).unzip()
+            let (one, mean) = scored.par_iter().map(reached).unzip();
+            Reached { epochs: *epochs, one, mean }
         };
-        let values: Vec<_> = budgets.iter().map(of_budget).collect();
-        let pairs = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| (smaller, larger)));
-        let between = |(smaller, larger): (usize, usize)| BetweenBudgets {
-            smaller: budgets[smaller],
-            larger: budgets[larger],
-            correlation: RankCorrelation::new(&values[smaller].0, &values[larger].1),
-        };
-        pairs.map(between).collect()
+        BetweenBudgets::all(&budgets.iter().map(of_budget).collect::<Vec<_>>())
     }
 }
 

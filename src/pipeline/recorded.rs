@@ -1,12 +1,12 @@
 //! Averages the records of each cell, and measures how far repeats and budgets agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Job;
 use crate::report::{RecordedCell, Records, RepeatAgreement, RowCount};
 use crate::space::{Cell, ModuleHash};
-use crate::statistics::{RankCorrelation, mean, pearson_interval, pooled_deviation, spearman_interval};
-use crate::table::{BetweenBudgets, Record, Status, judged_records};
+use crate::statistics::{mean, pearson_interval, pooled_deviation, spearman_interval};
+use crate::table::{BetweenBudgets, Reached, Record, Status, judged_records};
 use crate::unit::{Accuracy, Epochs, Flops, Parameters, Seconds};
 
 /// A recorded cell at the top budget.
@@ -61,15 +61,13 @@ pub(super) fn cells(cells: &[Cell], records: &[Record], epochs: Epochs, classes:
 /// Makes the part of the report about the records.
 pub(super) fn findings(space: String, records: &[Record], recorded: &[Measured], job: &Job, classes: usize) -> Records {
     let budgets = &job.protocol.budgets;
-    let pairs =
-        budgets.iter().enumerate().flat_map(|(place, lower)| budgets[place + 1..].iter().map(move |upper| (*lower, *upper)));
     Records {
         space,
         budget: budgets.last().copied(),
         cells: recorded.iter().map(|measured| measured.row.clone()).collect(),
         rows: budgets.iter().map(|epochs| count(records, *epochs)).collect(),
         repeats: budgets.iter().map(|epochs| repeat_agreement(records, *epochs, classes)).collect(),
-        budgets: pairs.map(|(lower, upper)| budget_agreement(records, lower, upper, classes)).collect(),
+        budgets: budget_agreements(records, budgets, classes),
     }
 }
 
@@ -98,14 +96,19 @@ fn repeat_agreement(records: &[Record], epochs: Epochs, classes: usize) -> Repea
 }
 
 /// How well one training at a smaller budget ranks the cells of a larger one.
-fn budget_agreement(records: &[Record], smaller: Epochs, larger: Epochs, classes: usize) -> BetweenBudgets {
-    let high = by_cell(records, larger);
-    let pair = |(hash, rows): (&ModuleHash, &Vec<&Record>)| {
-        let one = judged(rows, classes).first().copied()?;
-        Some((fraction(one), fraction(Accuracy::mean(&judged(high.get(hash)?, classes))?)))
+fn budget_agreements(records: &[Record], budgets: &[Epochs], classes: usize) -> Vec<BetweenBudgets> {
+    let cells: BTreeSet<ModuleHash> = records.iter().map(|record| record.hash).collect();
+    let of_budget = |epochs: &Epochs| {
+        let rows = by_cell(records, *epochs);
+        let reached = |hash: &ModuleHash| {
+            let values = rows.get(hash).map_or_else(Vec::new, |rows| judged(rows, classes));
+            let value = |accuracy: Option<Accuracy>| accuracy.map_or(f64::NAN, fraction);
+            (value(values.first().copied()), value(Accuracy::mean(&values)))
+        };
+        let (one, mean) = cells.iter().map(reached).unzip();
+        Reached { epochs: *epochs, one, mean }
     };
-    let (x, y): (Vec<_>, Vec<_>) = by_cell(records, smaller).iter().filter_map(pair).unzip();
-    BetweenBudgets { smaller, larger, correlation: RankCorrelation::new(&x, &y) }
+    BetweenBudgets::all(&budgets.iter().map(of_budget).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -157,7 +160,7 @@ mod tests {
                 ]
             })
             .collect();
-        let found = budget_agreement(&records, Epochs(1), Epochs(4), 10).correlation;
+        let found = budget_agreements(&records, &[Epochs(1), Epochs(4)], 10)[0].correlation;
         assert_eq!(found.cells, 5);
         assert!(found.spearman.unwrap().value > 1.0 - 1e-9 && found.kendall_tau_b.unwrap().value > 1.0 - 1e-9, "{found:?}");
     }

@@ -258,25 +258,36 @@ impl Spec {
     ///
     /// [`Error::Disconnected`] if the input does not reach the output.
     pub fn prune(&self) -> Result<Cell, Error> {
-        let kept = on_paths(self.vertices() - 1, |y| self.predecessor_bits(y));
+        // All at once, since searches prune a great deal.
+        let (mut predecessors, mut bits) = ([0; CAPACITY], self.edge_bits());
+        for (vertex, predecessors) in predecessors.iter_mut().enumerate().take(self.vertices()) {
+            *predecessors = bits & ((1 << vertex) - 1);
+            bits >>= vertex;
+        }
+        let kept = on_paths(self.vertices() - 1, |y| predecessors[y]);
         if kept == 0 {
             return Err(Error::Disconnected);
         }
-        Ok(Cell::from_pruned(if kept.count_ones() as usize == self.vertices() { *self } else { self.select(kept) }))
+        Ok(Cell::from_pruned(if kept.count_ones() as usize == self.vertices() {
+            *self
+        } else {
+            self.select(kept, &predecessors)
+        }))
     }
 
     /// The graph of some of the vertices, a bit for each, the input and the output among them.
-    fn select(self, kept: u64) -> Self {
+    fn select(self, kept: u64, predecessors: &[u64; CAPACITY]) -> Self {
+        let old_labels = self.0 >> EDGE_BITS & ((1 << (VERTICES_SHIFT - EDGE_BITS)) - 1);
         let mut edges = 0;
         let mut labels = 0;
         for (y, old_y) in ones(kept).enumerate().skip(1) {
-            let fed = self.predecessor_bits(old_y);
-            for (x, old_x) in ones(kept).enumerate().take(y) {
-                edges |= (fed >> old_x & 1) << (x + y * (y - 1) / 2);
+            for old_x in ones(predecessors[old_y] & kept) {
+                let x = (kept & ((1 << old_x) - 1)).count_ones() as usize;
+                edges |= edge_bit(x, y);
             }
-            if let Some(operation) = self.operation(old_y) {
-                labels |= u64::from(operation.label()) << (OPERATION_BITS as usize * (y - 1));
-            }
+            // The output has no operation, and zeros stand in its place.
+            let label = old_labels >> (OPERATION_BITS as usize * (old_y - 1)) & 0b111;
+            labels |= label << (OPERATION_BITS as usize * (y - 1));
         }
         Self((u64::from(kept.count_ones()) << VERTICES_SHIFT) | (labels << EDGE_BITS) | edges)
     }

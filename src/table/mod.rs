@@ -35,6 +35,7 @@ pub(crate) mod writer;
 
 pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use budgets::BetweenBudgets;
+pub(crate) use budgets::Reached;
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
 pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};

@@ -9,7 +9,7 @@ use super::{
     BestCell, BudgetCount, BySize, Failure, Noise, Provenance, Range, RepeatNoise, Summary, VerticesCount, WithinBudget,
 };
 use crate::statistics::{self, RankCorrelation, spearman_interval};
-use crate::table::{BetweenBudgets, Key, STATUSES, Status, chance, judged, mean_accuracy};
+use crate::table::{BetweenBudgets, Key, Reached, STATUSES, Status, chance, judged, mean_accuracy};
 use crate::unit::{Epochs, shortest_decimal};
 
 /// The cells and the failures that a summary names.
@@ -220,20 +220,17 @@ fn by_size(rows: &Rows, budget: &Budget) -> Vec<BySize> {
 }
 
 fn between_budgets(cells: usize, budgets: &[Budget]) -> Vec<BetweenBudgets> {
-    let pairs: Vec<_> = (0..budgets.len()).flat_map(|larger| (0..larger).map(move |smaller| (smaller, larger))).collect();
-    let dense = |budget: &Budget, of_cells: &[f64]| {
-        let mut values = vec![f64::NAN; cells];
-        for (cell, value) in budget.cells.iter().zip(of_cells) {
-            values[*cell as usize] = *value;
-        }
-        values
+    let reached = |budget: &Budget| {
+        let dense = |of_cells: &[f64]| {
+            let mut values = vec![f64::NAN; cells];
+            for (cell, value) in budget.cells.iter().zip(of_cells) {
+                values[*cell as usize] = *value;
+            }
+            values
+        };
+        Reached { epochs: budget.epochs, one: dense(&budget.one), mean: dense(&budget.validation) }
     };
-    let of = |(smaller, larger): (usize, usize)| {
-        let (smaller, larger) = (&budgets[smaller], &budgets[larger]);
-        let correlation = RankCorrelation::new(&dense(smaller, &smaller.one), &dense(larger, &larger.validation));
-        BetweenBudgets { smaller: smaller.epochs, larger: larger.epochs, correlation }
-    };
-    pairs.into_par_iter().map(of).collect()
+    BetweenBudgets::all(&budgets.iter().map(reached).collect::<Vec<_>>())
 }
 
 fn repeat_noise(budget: &Budget) -> RepeatNoise {

@@ -19,7 +19,7 @@ use crate::cli::benchmark::refuse_file_to_import;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(in crate::cli) struct Arguments {
-    /// A model of the training time, instead of the one in the model file of `--on`.
+    /// A model of the training time, instead of the one in the model file.
     #[arg(long, value_name = "MODEL")]
     pub(in crate::cli) time_model: Option<PathBuf>,
 
