@@ -231,7 +231,7 @@ struct Written {
 impl Written {
     fn new(setup: &search::Setup) -> Result<Self, Error> {
         Python::attach(|py| {
-            let options = |source| Error::Options { algorithm: PYTHON.name, source };
+            let options = |source| Error::Options { algorithm: PYTHON.name.to_owned(), source };
             let Options { class: key } = Options::deserialize(&setup.options).map_err(options)?;
             let maker = MAKERS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map(|maker| maker.clone_ref(py));
             let maker = maker.ok_or_else(|| failed(said(Kind::Search, format!("no class `{key}` is known"))))?;

@@ -90,10 +90,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> 
 }
 
 /// Answers each connection on a thread of its own, for ever.
-fn answer_all<C: Read + Write + Send>(
-    connections: impl Iterator<Item = std::io::Result<C>>,
-    answer: impl Fn(C) + Sync,
-) -> anyhow::Result<()> {
+fn answer_all<C: Read + Write + Send>(connections: impl Iterator<Item = std::io::Result<C>>, answer: impl Fn(C) + Sync) {
     let open = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for connection in connections {
@@ -117,7 +114,6 @@ fn answer_all<C: Read + Write + Send>(
             }
         }
     });
-    Ok(())
 }
 
 #[cfg(unix)]
@@ -138,7 +134,8 @@ fn listen(path: &Path, source: &Source, setup: &Setup, seed: Seed, global: &Glob
         let mut oracle = source.oracle(seed, setup, None);
         // That the other side has ended is its own affair.
         let _ = connection.try_clone().and_then(|input| serve(setup, oracle.as_mut(), seed, BufReader::new(input), &connection));
-    })
+    });
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -158,5 +155,6 @@ fn listen_for_evoxbench(port: u16, source: &Source, seed: Seed, global: &Global)
     }
     answer_all(listener.incoming(), |connection: TcpStream| {
         let _ = connection.try_clone().and_then(|input| evoxbench(table, *skeleton, seed, BufReader::new(input), &connection));
-    })
+    });
+    Ok(())
 }

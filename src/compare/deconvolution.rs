@@ -219,7 +219,9 @@ fn posterior(likelihoods: &[f64], weights: &[f64], shares: &mut [f64]) {
     }
     let sum: f64 = shares.iter().sum();
     if sum > 0.0 {
-        shares.iter_mut().for_each(|share| *share /= sum);
+        for share in shares {
+            *share /= sum;
+        }
     } else {
         shares.copy_from_slice(weights);
     }

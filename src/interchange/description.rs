@@ -42,17 +42,16 @@ pub fn croissant(benchmark: &Benchmark) -> Result<Value, Error> {
         }));
     }
     // Several shards are one set of files.
-    let source = match files.as_slice() {
-        [_] => json!({ "fileObject": { "@id": distribution[0]["@id"] } }),
-        _ => {
-            distribution.push(json!({
-                "@type": "cr:FileSet",
-                "@id": "shards",
-                "encodingFormat": "application/vnd.apache.parquet",
-                "includes": "shards/*.parquet",
-            }));
-            json!({ "fileSet": { "@id": "shards" } })
-        }
+    let source = if let [_] = files.as_slice() {
+        json!({ "fileObject": { "@id": distribution[0]["@id"] } })
+    } else {
+        distribution.push(json!({
+            "@type": "cr:FileSet",
+            "@id": "shards",
+            "encodingFormat": "application/vnd.apache.parquet",
+            "includes": "shards/*.parquet",
+        }));
+        json!({ "fileSet": { "@id": "shards" } })
     };
     let fields = schema();
     let field = |column: &crate::table::ColumnDescription| {
@@ -101,14 +100,13 @@ pub fn croissant(benchmark: &Benchmark) -> Result<Value, Error> {
 #[must_use]
 pub fn card(benchmark: &Benchmark) -> String {
     let name = name_of(benchmark);
+    let row = |column: &crate::table::ColumnDescription| format!("| `{}` | {} | {} |\n", column.name, column.unit, column.about);
+    let rows: Vec<String> = columns().iter().map(row).collect();
     format!(
         "---\npretty_name: {name}\ntags:\n- neural-architecture-search\n- tabular-benchmark\n- nas-bench-101\nconfigs:\n- config_name: default\n  \
          data_files: \"*.parquet\"\n---\n\n# {name}\n\n{}\n\n| column | unit | |\n|---|---|---|\n{}",
         about(benchmark),
-        columns()
-            .iter()
-            .map(|column| format!("| `{}` | {} | {} |\n", column.name, column.unit, column.about))
-            .collect::<String>()
+        rows.concat()
     )
 }
 

@@ -88,22 +88,23 @@ struct Fixed {
 }
 
 /// The end of a training. That of its half is not read: [`Record`](crate::table::Record)s of other programs have none.
-#[derive(Deserialize)]
-struct Final {
-    #[serde(default)]
-    final_training_time: Value,
-    #[serde(default)]
-    final_train_accuracy: Value,
-    #[serde(default)]
-    final_validation_accuracy: Value,
-    #[serde(default)]
-    final_test_accuracy: Value,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct End {
+    #[serde(rename = "final_training_time")]
+    time: Value,
+    #[serde(rename = "final_train_accuracy")]
+    train: Value,
+    #[serde(rename = "final_validation_accuracy")]
+    validation: Value,
+    #[serde(rename = "final_test_accuracy")]
+    test: Value,
 }
 
 #[derive(Deserialize)]
 struct Statistics {
     fixed_statistics: BTreeMap<String, Fixed>,
-    computed_statistics: BTreeMap<String, BTreeMap<String, Vec<Final>>>,
+    computed_statistics: BTreeMap<String, BTreeMap<String, Vec<End>>>,
 }
 
 /// Returns what NASLib holds, or a dict with an object for each cell, as objects one after the other, which [`tabular`](super::tabular) reads;
@@ -145,10 +146,10 @@ fn flattened(Statistics { fixed_statistics, computed_statistics }: Statistics) -
                     "trainable_parameters": fixed.trainable_parameters,
                     "epochs": epochs,
                     "repeat": repeat,
-                    "training_time": end.final_training_time,
-                    "train_accuracy": end.final_train_accuracy,
-                    "validation_accuracy": end.final_validation_accuracy,
-                    "test_accuracy": end.final_test_accuracy,
+                    "training_time": end.time,
+                    "train_accuracy": end.train,
+                    "validation_accuracy": end.validation,
+                    "test_accuracy": end.test,
                 });
                 serde_json::to_writer(&mut text, &row)?;
                 text.push(b'\n');

@@ -70,7 +70,7 @@ pub fn export(benchmark: &Benchmark, name: &str, out: &Path) -> Result<Blackbox,
     let bounds = [budgets.first(), budgets.last()].map(|epochs| epochs.map_or(1, |epochs| epochs.0));
     let categories: Vec<&str> = space.operations().map(Operation::name).collect();
     let configurations: Map<String, Value> = genes(&space)
-        .map(|gene| (gene.clone(), categorical(if gene.starts_with("edge") { json!([0, 1]) } else { json!(categories) })))
+        .map(|gene| (gene.clone(), categorical(&if gene.starts_with("edge") { json!([0, 1]) } else { json!(categories) })))
         .collect();
     let fidelity = json!({ FIDELITY: { "domain_cls": "Integer", "domain_kwargs": { "lower": bounds[0], "upper": bounds[1] } } });
     let metadata = json!({ "objectives_names": OBJECTIVES, "task_names": [name], "identity": benchmark.identity().to_string() });
@@ -82,7 +82,7 @@ pub fn export(benchmark: &Benchmark, name: &str, out: &Path) -> Result<Blackbox,
     Ok(Blackbox { cells: complete.len(), left_out: table.len() - complete.len(), repeats })
 }
 
-fn categorical(categories: Value) -> Value {
+fn categorical(categories: &Value) -> Value {
     json!({ "domain_cls": "Categorical", "domain_kwargs": { "categories": categories } })
 }
 
@@ -148,8 +148,8 @@ fn values_of(table: &Table, index: usize, budgets: &[Epochs], repeats: usize) ->
 fn write_array(file: &Path, kind: &str, shape: &[usize], bytes: impl Iterator<Item = u8>) -> Result<(), Error> {
     const ALIGNMENT: usize = 64;
     const BEFORE: usize = 10;
-    let lengths = shape.iter().map(|length| format!("{length},")).collect::<String>();
-    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({lengths}), }}");
+    let lengths = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({lengths},), }}");
     let length = (BEFORE + header.len() + 1).next_multiple_of(ALIGNMENT) - BEFORE;
     header.extend(std::iter::repeat_n(' ', length - header.len() - 1));
     header.push('\n');
@@ -191,7 +191,7 @@ mod tests {
         assert!((f64::from(error) - expected).abs() < 1e-6, "{error} and {expected}");
         let space: Value = serde_json::from_slice(&fs::read(out.join("configspace.json")).unwrap()).unwrap();
         assert_eq!(space.as_object().unwrap().len(), 26);
-        assert_eq!(space["edge_0_1"], categorical(json!([0, 1])));
+        assert_eq!(space["edge_0_1"], categorical(&json!([0, 1])));
         let metadata: Value = serde_json::from_slice(&fs::read(out.join("metadata.json")).unwrap()).unwrap();
         assert_eq!(metadata["task_names"], json!(["tiny"]));
     }

@@ -95,7 +95,7 @@ fn a_thousand_hostile_lines_are_answered_one_by_one() {
     let mut output = BufReader::new(output);
     let mut first = String::new();
     output.read_line(&mut first).unwrap();
-    assert!(first.starts_with(r#"{"#) && first.contains(r#""type":"start""#), "{first}");
+    assert!(first.starts_with('{') && first.contains(r#""type":"start""#), "{first}");
     survives(input, output, CELLS);
     // With the end of its input it ends, and well.
     assert!(server.0.wait().unwrap().success());
@@ -130,7 +130,7 @@ fn a_socket_serves_many_and_one_that_is_killed_leaves_the_others() {
     let server = start();
     let connect = || {
         let connection = UnixStream::connect(&path).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let mut output = BufReader::new(connection.try_clone().unwrap());
         let mut first = String::new();
         output.read_line(&mut first).unwrap();
@@ -168,7 +168,7 @@ fn evoxbench_is_answered_at_the_loopback_address() {
     assert!(address.starts_with("127.0.0.1:"), "{said}");
     let connect = || {
         let connection = TcpStream::connect(&address).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        connection.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         (connection.try_clone().unwrap(), BufReader::new(connection))
     };
     let (mut input, mut output) = connect();
