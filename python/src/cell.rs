@@ -36,6 +36,9 @@ impl std::hash::Hash for Cell {
     }
 }
 
+/// What a cell is made of again: its matrix and the names of its operations.
+type Arguments = (Vec<Vec<i32>>, Vec<&'static str>);
+
 #[pymethods]
 impl Cell {
     /// Makes a cell of a matrix and a list of operations.
@@ -125,7 +128,7 @@ impl Cell {
     }
 
     /// For `pickle` and `copy`.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Vec<Vec<i32>>, Vec<&'static str>))> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Arguments)> {
         Ok((py.import("nasbench")?.getattr("Cell")?, (self.matrix(), self.ops())))
     }
 }

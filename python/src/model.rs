@@ -115,7 +115,7 @@ impl Model {
     /// The name of the surrogate.
     #[getter]
     fn name(&self) -> &str {
-        &self.0.name
+        self.0.name
     }
 
     /// Predicts the validation accuracies of cells, as fractions: a mean for each, and a standard deviation where the model has one.

@@ -321,7 +321,7 @@ pub(crate) fn duplicates(name: &str) -> PyResult<Duplicates> {
 }
 
 pub(crate) fn returns(text: &str) -> PyResult<Returns> {
-    text.parse().map_err(|error| PyValueError::new_err(format!("{error}")))
+    text.parse().map_err(|error: String| PyValueError::new_err(error))
 }
 
 /// Options as JSON.
