@@ -276,6 +276,9 @@ impl Benchmark {
     #[pyo3(signature = (columns=None))]
     fn table(&self, py: Python<'_>, columns: Option<Vec<String>>) -> PyResult<Arrow> {
         let names: Option<Vec<&str>> = columns.as_ref().map(|names| names.iter().map(String::as_str).collect());
+        if names.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PyValueError::new_err("`columns` is empty, expected the name of a column or more, or None for all"));
+        }
         let open = self.opened()?;
         let read = detached(py, || open.benchmark.batches(Part::Recorded, names.as_deref()))?;
         let (schema, batches) = read.raise(Kind::Benchmark)?;

@@ -93,6 +93,10 @@ class LookUps(unittest.TestCase):
         self.assertEqual(whole.num_rows, len(table))
         self.assertEqual(sum(1 for vertices in read["vertices"].to_pylist() if vertices == 5), rows[-1]["models"])
 
+    def test_a_table_has_columns(self):
+        with self.assertRaisesRegex(ValueError, "`columns` is empty"):
+            self.bench.table([])
+
     def test_the_front_is_a_front(self):
         front = self.bench.front(["error", "parameters"])
         values = [(found["error"], found["parameters"]) for _, found in front]
