@@ -10,7 +10,16 @@ cd "$(dirname "$0")/.."
 python="${1:-python3}"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
-"$python" -m venv "$folder/venv"
+if ! "$python" -m venv "$folder/venv" > "$folder/venv.txt" 2>&1; then
+    # Debian has it in a package of its own.
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 python3-venv; } > /dev/null 2>&1 || true
+    fi
+    if ! "$python" -m venv "$folder/venv" > "$folder/venv.txt" 2>&1; then
+        echo "skipped: $python makes no virtual environment ($(tail -1 "$folder/venv.txt"))"
+        exit 0
+    fi
+fi
 pip=("$folder/venv/bin/pip" --quiet --disable-pip-version-check)
 if ! "${pip[@]}" install 'maturin>=1.15,<2' 2> "$folder/pip.txt"; then
     echo "skipped: PyPI cannot be reached ($(tail -1 "$folder/pip.txt"))"
