@@ -94,6 +94,20 @@ pub fn read_text(source: impl BufRead, most: u64) -> io::Result<String> {
     Ok(text)
 }
 
+/// Reads a line with its line feed; `None` after the last one.
+///
+/// # Errors
+///
+/// An [`io::Error`] if it cannot be read, or has more than `most` bytes.
+pub fn read_line(source: &mut impl BufRead, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let found = source.take(most.saturating_add(1)).read_until(b'\n', &mut line)?;
+    if found as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("a line has more than {most} bytes")));
+    }
+    Ok((found > 0).then_some(line))
+}
+
 /// The name under which a file is written before it appears. Nobody takes it for the file itself.
 #[must_use]
 pub fn temporary_name(name: &OsStr) -> OsString {

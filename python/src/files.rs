@@ -45,10 +45,7 @@ pub(crate) fn written(
             "croissant" => text(format!("{:#}\n", description::croissant(benchmark)?)),
             "card" => text(description::card(benchmark)),
             "naslib" => replace(path, |file: &mut fs_err::File| naslib::export(benchmark, &mut BufWriter::new(file)).map(drop)),
-            "syne-tune" => {
-                let name = benchmark.folder().file_name().map_or_else(|| "benchmark".into(), |name| name.to_string_lossy());
-                syne_tune::export(benchmark, &name, path).map(drop)
-            }
+            "syne-tune" => syne_tune::export(benchmark, path).map(drop),
             _ => official::export(benchmark, path, &mut told).map(drop),
         }
     };

@@ -48,7 +48,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    fn of(setup: &search::Setup) -> Self {
+    fn new(setup: &search::Setup) -> Self {
         Self {
             space: Space(setup.space),
             epochs: setup.epochs.0,
@@ -235,7 +235,7 @@ impl Written {
             let Options { class: key } = Options::deserialize(&setup.options).map_err(options)?;
             let maker = MAKERS.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map(|maker| maker.clone_ref(py));
             let maker = maker.ok_or_else(|| failed(said(Kind::Search, format!("no class `{key}` is known"))))?;
-            let build = || py.import("nasbench._searcher")?.getattr("build")?.call1((maker, Setup::of(setup)));
+            let build = || py.import("nasbench._searcher")?.getattr("build")?.call1((maker, Setup::new(setup)));
             Ok(Self { searcher: build().map_err(failed)?.unbind(), setup: setup.clone(), rng: None })
         })
     }

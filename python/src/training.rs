@@ -31,6 +31,22 @@ fn prepared(name: &str, data_dir: Option<PathBuf>, protocol: &str, device: &str)
     Ok((dataset, protocol, device))
 }
 
+fn workers_or_cores(workers: Option<NonZeroUsize>) -> NonZeroUsize {
+    workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Tells of each finished model, and of all that are to be trained: recorded ones, and in a run later those that are verified.
+fn models_counted(watch: &Watch) -> impl Fn(Event<'_>) + Sync {
+    let all = AtomicU64::new(0);
+    move |event: Event<'_>| match event {
+        Event::Workload(workload) => {
+            all.fetch_add((workload.models - workload.recorded) as u64, Ordering::Relaxed);
+        }
+        Event::Model { event: nasbench::record::Event::Finished(_), .. } => watch.add(1, all.load(Ordering::Relaxed)),
+        _ => {}
+    }
+}
+
 /// Trains a cell for real, and returns what it reached. `progress` is called with the steps that are done and those of the whole training;
 /// `save` is a file for the model.
 #[pyfunction]
@@ -122,7 +138,6 @@ pub(crate) fn record(
     }
     protocol.repeats = repeats.unwrap_or(protocol.repeats);
     let watch = Watch::new(py, progress)?;
-    let workers = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let folder = path.clone();
     let recording = Recording {
         folder: path,
@@ -132,19 +147,13 @@ pub(crate) fn record(
         only,
         seed: Seed(seed),
         device,
-        workers,
+        workers: workers_or_cores(workers),
         share: Share::new(0, 1).expect("the whole of one"),
         order: Order::Cost,
         retry_failed: false,
         stop: Some(watch.stop()),
     };
-    let all = AtomicU64::new(0);
-    let observe = |event: Event<'_>| match event {
-        Event::Workload(workload) => all.store((workload.models - workload.recorded) as u64, Ordering::Relaxed),
-        Event::Model { event: nasbench::record::Event::Finished(_), .. } => watch.add(1, all.load(Ordering::Relaxed)),
-        _ => {}
-    };
-    watch.run(py, || pipeline::record(&recording, &observe))?.raise(Kind::Training)?;
+    watch.run(py, || pipeline::record(&recording, &models_counted(&watch)))?.raise(Kind::Training)?;
     open(py, Some(folder))
 }
 
@@ -167,21 +176,12 @@ pub(crate) fn run(
 ) -> PyResult<String> {
     let (dataset, protocol, device) = detached(py, || prepared(dataset, data_dir, protocol, device))??;
     let space = nasbench::space::Space::nas_bench_101().with_max_vertices(max_vertices).raise(Kind::Cell)?;
-    let workers = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let workers = workers_or_cores(workers);
     let command = "nasbench.run(…)".to_owned();
     let watch = Watch::new(py, progress)?;
     let stop = Some(Arc::clone(watch.stop()));
     let job = Job { out, dataset, protocol, space, device, workers, seed: Seed(seed), command, stop };
-    let all = AtomicU64::new(0);
-    let observe = |event: Event<'_>| match event {
-        // Models that are recorded, and later those that are verified.
-        Event::Workload(workload) => {
-            all.fetch_add((workload.models - workload.recorded) as u64, Ordering::Relaxed);
-        }
-        Event::Model { event: nasbench::record::Event::Finished(_), .. } => watch.add(1, all.load(Ordering::Relaxed)),
-        _ => {}
-    };
-    let report = watch.run(py, || pipeline::run(&job, &observe))?.raise(Kind::Training)?;
+    let report = watch.run(py, || pipeline::run(&job, &models_counted(&watch)))?.raise(Kind::Training)?;
     Ok(report.text())
 }
 
@@ -194,7 +194,7 @@ pub(crate) fn _answers(py: Python<'_>, model: PathBuf, out: PathBuf, images: usi
     detached(py, || model.write_answers(&out, &dataset, images, Device::Cpu))?.raise(Kind::Model)
 }
 
-/// What can be chosen, by the names of `nasbench list`.
+/// The data sets of `nasbench list`: dicts with the keys `name` and `about`.
 #[pyfunction]
 pub(crate) fn datasets(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
     let described = |entry: &dataset::Entry| {

@@ -140,8 +140,7 @@ fn blackbox(arguments: &Arguments, benchmark: &Benchmark, global: &Global) -> an
     if !arguments.force && out.exists() && fs_err::read_dir(out)?.next().is_some() {
         bail!("`{}` is not empty\nhint: `--force` writes into it", out.display());
     }
-    let name = arguments.benchmark.file_name().map_or_else(|| "benchmark".into(), OsStr::to_string_lossy);
-    let written = syne_tune::export(benchmark, &name, out).context("could not export the benchmark")?;
+    let written = syne_tune::export(benchmark, out).context("could not export the benchmark")?;
     if !global.quiet {
         let syne_tune::Blackbox { cells, left_out, repeats } = written;
         note(format_args!("{cells} cells with {repeats} repeats each are in `{}`", out.display()));

@@ -4,16 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use nasbench::hex;
 use nasbench::interchange::tabular::{Columns, read_table};
 use nasbench::network::Skeleton;
 use nasbench::space::{Operation, Space};
 use nasbench::statistics::mean;
 use nasbench::surrogate::{Features, Quantity, Target, TrainingSet};
-use nasbench::table::{Divergence, Status, Table};
+use nasbench::table::{Divergence, Status, Table, sha256};
 use nasbench::train::Protocol;
 use nasbench::unit::{Epochs, Seconds};
-use sha2::{Digest as _, Sha256};
 
 use super::{benchmark, note};
 
@@ -68,7 +66,7 @@ impl Recorded {
                 )
             })?;
             let contents = read_table(path, &csv.columns()?, &skeleton).context("could not read the cells")?;
-            let identity = format!("file {}", hex::print(&Sha256::digest(fs_err::read(path)?)));
+            let identity = format!("file {}", sha256(path)?);
             (Table::from_records(&contents.records).with_classes(skeleton.classes), skeleton, identity)
         } else {
             if !csv.column.is_empty() {

@@ -1,6 +1,6 @@
 //! `nasbench serve`: answers programs that search by themselves.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -133,7 +133,8 @@ fn listen(path: &Path, source: &Source, setup: &Setup, seed: Seed, global: &Glob
     answer_all(listener.incoming(), |connection: UnixStream| {
         let mut oracle = source.oracle(seed, setup, None);
         // That the other side has ended is its own affair.
-        let _ = connection.try_clone().and_then(|input| serve(setup, oracle.as_mut(), seed, BufReader::new(input), &connection));
+        let output = BufWriter::new(&connection);
+        let _ = connection.try_clone().and_then(|input| serve(setup, oracle.as_mut(), seed, BufReader::new(input), output));
     });
     Ok(())
 }
@@ -154,7 +155,9 @@ fn listen_for_evoxbench(port: u16, source: &Source, seed: Seed, global: &Global)
         note(format_args!("listening at {}; Ctrl-C ends it", listener.local_addr().context("could not listen")?));
     }
     answer_all(listener.incoming(), |connection: TcpStream| {
-        let _ = connection.try_clone().and_then(|input| evoxbench(table, *skeleton, seed, BufReader::new(input), &connection));
+        // An answer in one piece: of two pieces the second one waits until the other side has acknowledged the first, for 40 ms.
+        let output = BufWriter::new(&connection);
+        let _ = connection.try_clone().and_then(|input| evoxbench(table, *skeleton, seed, BufReader::new(input), output));
     });
     Ok(())
 }

@@ -7,17 +7,18 @@
 //! Unlike there, `true_eval` gives the mean of the validation errors over all repeats: no search is told of a test accuracy.
 //! `calc_perf_indicator` and `call` are refused.
 
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, Write};
 
 use rand::RngExt as _;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use super::ExactFront;
+use crate::file::read_line;
 use crate::network::Skeleton;
 use crate::objective::{self, Goals};
 use crate::oracle::Measurement;
-use crate::search::SearchRng;
+use crate::search::{SearchRng, external::MOST_BYTES};
 use crate::space::{Cell, Operation, RawGraph, Space};
 use crate::table::{Repeat, Table};
 use crate::unit::{Accuracy, Epochs, Seconds, Seed};
@@ -28,8 +29,6 @@ const VERTICES: usize = 7;
 const EDGES: usize = VERTICES * (VERTICES - 1) / 2;
 /// The numbers of an encoding.
 const GENES: usize = EDGES + VERTICES - 2;
-/// The longest line.
-const MOST_BYTES: u64 = 16 << 20;
 /// The most encodings that `sample` draws at once.
 const MOST_SAMPLES: u64 = 1 << 20;
 /// The objectives by their names there.
@@ -57,22 +56,18 @@ pub fn evoxbench(
     mut output: impl Write,
 ) -> io::Result<()> {
     let mut connection = Connection { table, skeleton, rng: seed.derive("evoxbench").rng(), problem: None };
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let length = (&mut input).take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
-        if length == 0 {
-            return Ok(());
-        }
-        let is_too_long = length as u64 > MOST_BYTES;
-        let answer = if is_too_long {
-            Err(format!("a line has more than {MOST_BYTES} bytes"))
-        } else {
-            match serde_json::from_slice::<Value>(&line) {
+        let line = read_line(&mut input, MOST_BYTES);
+        let is_too_long = line.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge);
+        let answer = match line {
+            Err(error) if is_too_long => Err(error.to_string()),
+            Err(error) => return Err(error),
+            Ok(None) => return Ok(()),
+            Ok(Some(line)) => match serde_json::from_slice::<Value>(&line) {
                 Err(error) => Err(format!("the line is no JSON: {error}")),
                 Ok(request) if request["operation"] == "delete" => return Ok(()),
                 Ok(request) => connection.answer(&request),
-            }
+            },
         };
         let text = match answer {
             Ok(None) => "{\"status\":\"ok\"}".to_owned(),

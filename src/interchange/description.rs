@@ -1,16 +1,10 @@
 //! Descriptions of a benchmark for those who look for data: Croissant's JSON-LD, and the card of a data set.
 
-use std::io::Read as _;
-use std::path::Path;
-
 use arrow::datatypes::DataType;
-use fs_err as fs;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::Error;
-use crate::hex;
-use crate::table::{Benchmark, Part, columns, schema};
+use crate::table::{Benchmark, Part, columns, schema, sha256};
 
 /// The licence that whoever publishes a benchmark is reminded to state.
 const LICENSE: &str = "https://spdx.org/licenses/other";
@@ -28,7 +22,7 @@ const LICENSE: &str = "https://spdx.org/licenses/other";
 /// Akhtar et al., "Croissant: a metadata format for ML-ready datasets", DEEM 2024; version 1.0 of the specification.
 pub fn croissant(benchmark: &Benchmark) -> Result<Value, Error> {
     let files = benchmark.files(Part::Recorded)?;
-    let name = name_of(benchmark);
+    let name = benchmark.name();
     let mut distribution = Vec::new();
     for file in &files {
         let place = file.strip_prefix(benchmark.folder()).unwrap_or(file).to_string_lossy().into_owned();
@@ -38,7 +32,7 @@ pub fn croissant(benchmark: &Benchmark) -> Result<Value, Error> {
             "name": place,
             "contentUrl": place,
             "encodingFormat": "application/vnd.apache.parquet",
-            "sha256": digest(file)?,
+            "sha256": sha256(file)?,
         }));
     }
     // Several shards are one set of files.
@@ -99,7 +93,7 @@ pub fn croissant(benchmark: &Benchmark) -> Result<Value, Error> {
 /// Returns the card of a benchmark as Hugging Face has it: a README whose first lines are for programs.
 #[must_use]
 pub fn card(benchmark: &Benchmark) -> String {
-    let name = name_of(benchmark);
+    let name = benchmark.name();
     let row = |column: &crate::table::ColumnDescription| format!("| `{}` | {} | {} |\n", column.name, column.unit, column.about);
     let rows: Vec<String> = columns().iter().map(row).collect();
     format!(
@@ -110,11 +104,6 @@ pub fn card(benchmark: &Benchmark) -> String {
     )
 }
 
-fn name_of(benchmark: &Benchmark) -> String {
-    let folder = fs::canonicalize(benchmark.folder()).unwrap_or_else(|_| benchmark.folder().to_owned());
-    folder.file_name().map_or_else(|| "benchmark".to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
 /// What the benchmark is, in a sentence or two.
 fn about(benchmark: &Benchmark) -> String {
     let manifest = benchmark.manifest();
@@ -123,18 +112,6 @@ fn about(benchmark: &Benchmark) -> String {
         manifest.dataset.name,
         benchmark.identity()
     )
-}
-
-fn digest(file: &Path) -> Result<String, Error> {
-    let mut open = fs::File::open(file)?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let length = open.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(hex::print(&digest.finalize()));
-        }
-        digest.update(&buffer[..length]);
-    }
 }
 
 /// The type of a column, or of the items of a list, as Croissant names it.
@@ -192,7 +169,11 @@ fn context() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::hex;
 
     #[test]
     fn a_description_has_each_file_with_its_digest_and_each_column() {

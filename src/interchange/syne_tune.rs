@@ -46,7 +46,7 @@ pub struct Blackbox {
 ///
 /// Salinas et al., "Syne Tune: a library for large scale hyperparameter tuning and reproducible research", AutoML 2022; the folder is that of
 /// version 0.16.
-pub fn export(benchmark: &Benchmark, name: &str, out: &Path) -> Result<Blackbox, Error> {
+pub fn export(benchmark: &Benchmark, out: &Path) -> Result<Blackbox, Error> {
     let table = benchmark.table()?;
     let budgets: Vec<Epochs> = table.budgets().to_vec();
     let usable = |index: usize, epochs: Epochs| {
@@ -73,7 +73,8 @@ pub fn export(benchmark: &Benchmark, name: &str, out: &Path) -> Result<Blackbox,
         .map(|gene| (gene.clone(), categorical(&if gene.starts_with("edge") { json!([0, 1]) } else { json!(categories) })))
         .collect();
     let fidelity = json!({ FIDELITY: { "domain_cls": "Integer", "domain_kwargs": { "lower": bounds[0], "upper": bounds[1] } } });
-    let metadata = json!({ "objectives_names": OBJECTIVES, "task_names": [name], "identity": benchmark.identity().to_string() });
+    let metadata =
+        json!({ "objectives_names": OBJECTIVES, "task_names": [benchmark.name()], "identity": benchmark.identity().to_string() });
     for (file, value) in
         [("configspace.json", Value::Object(configurations)), ("fidelityspace.json", fidelity), ("metadata.json", metadata)]
     {
@@ -173,7 +174,7 @@ mod tests {
         let table = benchmark.table().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("box");
-        let found = export(&benchmark, "tiny", &out).unwrap();
+        let found = export(&benchmark, &out).unwrap();
         assert_eq!((found.cells, found.left_out), (91, 0));
         let bytes = fs::read(out.join("objectives_evaluations.npy")).unwrap();
         let values = 91 * found.repeats * table.budgets().len() * OBJECTIVES.len();
@@ -193,6 +194,6 @@ mod tests {
         assert_eq!(space.as_object().unwrap().len(), 26);
         assert_eq!(space["edge_0_1"], categorical(&json!([0, 1])));
         let metadata: Value = serde_json::from_slice(&fs::read(out.join("metadata.json")).unwrap()).unwrap();
-        assert_eq!(metadata["task_names"], json!(["tiny"]));
+        assert_eq!(metadata["task_names"], json!(["tiny-benchmark"]));
     }
 }

@@ -3,7 +3,7 @@
 //! The guide to searches in other programs has the protocol with examples.
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
+use crate::file::read_line;
 use crate::oracle::Candidate;
 use crate::space::{self, Operation, RawGraph};
 use crate::unit::{Accuracy, Epochs};
@@ -32,8 +33,8 @@ pub const EXTERNAL: Entry = Entry {
     build: |setup| Ok(Box::new(External::new(setup)?)),
 };
 
-/// The longest line of an answer: more is no answer, but a program that does not stop.
-pub(super) const MOST_BYTES: u64 = 16 << 20;
+/// The longest line, in bytes: more is no answer, but a program that does not stop.
+pub(crate) const MOST_BYTES: u64 = 16 << 20;
 /// The most bytes of an answer that an error shows.
 const MOST_SHOWN: usize = 200;
 /// How long a program may take to end after its standard input was closed.
@@ -88,9 +89,6 @@ pub enum ExternalError {
         /// The time that it had.
         seconds: f64,
     },
-    /// Its answer has no end.
-    #[error("its answer has more than {MOST_BYTES} bytes, expected one line of JSON")]
-    TooLong,
     /// Its answer is not what the protocol says.
     #[error("it answered `{found}`: {problem}")]
     Answer {
@@ -249,12 +247,9 @@ fn listen(output: ChildStdout) -> Receiver<Result<Vec<u8>, ExternalError>> {
     thread::spawn(move || {
         let mut output = BufReader::new(output);
         loop {
-            let mut line = Vec::new();
-            let read = output.by_ref().take(MOST_BYTES + 1).read_until(b'\n', &mut line);
-            let answer = match read {
-                Ok(0) => return,
-                Ok(length) if length as u64 > MOST_BYTES => Err(ExternalError::TooLong),
-                Ok(_) => Ok(line),
+            let answer = match read_line(&mut output, MOST_BYTES) {
+                Ok(None) => return,
+                Ok(Some(line)) => Ok(line),
                 Err(error) => Err(ExternalError::Read(error)),
             };
             let is_last = answer.is_err();
@@ -478,7 +473,7 @@ mod tests {
                 "read start; read ask; echo '{\"cells\":[{\"matrix\":\"0100\",\"ops\":\"\"}]}'; echo more; cat > /dev/null",
                 "`more`",
             ),
-            ("yes | tr -d '\\n'", "its answer has more than 16777216 bytes"),
+            ("yes | tr -d '\\n'", "could not read its answer: a line has more than 16777216 bytes"),
         ] {
             let found = message(script);
             assert!(found.starts_with("`external` cannot go on: ") && found.contains(expected), "{script}: {found}");

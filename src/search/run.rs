@@ -318,7 +318,7 @@ fn ask_again(
 }
 
 /// Makes a trial that knows whether it keeps the limits.
-fn trial(goals: &Goals, candidate: Candidate, measurement: Measurement) -> Result<Trial, Error> {
+pub(super) fn trial(goals: &Goals, candidate: Candidate, measurement: Measurement) -> Result<Trial, Error> {
     #[expect(clippy::cast_possible_truncation, reason = "a part of a bound")]
     let violation = goals.violation(&candidate.architecture, &measurement)? as f32;
     Ok(Trial { candidate, measurement, violation })

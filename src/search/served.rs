@@ -2,13 +2,14 @@
 //!
 //! The lines are those of [a search in another program](super::external), from the other side.
 
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, Write};
 
 use serde_json::{Value, json};
 
 use super::external::{MOST_BYTES, beginning, candidates, sentence, told};
-use super::{Setup, Trial};
-use crate::oracle::{Candidate, Measurement, Oracle};
+use super::{Error, Setup, run};
+use crate::file::read_line;
+use crate::oracle::Oracle;
 use crate::unit::Seed;
 
 /// Answers questions until there are no more. The first line says what can be asked for, with a seed made of `seed`. An answer to a line that
@@ -28,16 +29,13 @@ pub fn serve(
     let said = beginning(setup, seed.derive("served").0 as u32);
     let mut say = |line: &Value| writeln!(output, "{line}").and_then(|()| output.flush());
     say(&said)?;
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let length = (&mut input).take(MOST_BYTES + 1).read_until(b'\n', &mut line)?;
-        if length == 0 {
-            return Ok(());
-        }
-        if length as u64 > MOST_BYTES {
-            return say(&json!({ "error": format!("a line has more than {MOST_BYTES} bytes") }));
-        }
+        let line = match read_line(&mut input, MOST_BYTES) {
+            Ok(None) => return Ok(()),
+            Ok(Some(line)) => line,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return say(&json!({ "error": error.to_string() })),
+            Err(error) => return Err(error),
+        };
         if line.trim_ascii().is_empty() {
             continue;
         }
@@ -49,13 +47,8 @@ pub fn serve(
 fn answer(setup: &Setup, oracle: &mut dyn Oracle, line: &[u8]) -> Result<Value, String> {
     let candidates = candidates(setup, line).map_err(|error| sentence(&error))?;
     let measurements = oracle.measure(&candidates).map_err(|error| sentence(&error))?;
-    let trial = |(candidate, measurement): (&Candidate, Measurement)| -> Result<Trial, String> {
-        let violation = setup.goals.violation(&candidate.architecture, &measurement);
-        #[expect(clippy::cast_possible_truncation, reason = "a violation needs no more than seven digits")]
-        let violation = violation.map_err(|error| sentence(&error))? as f32;
-        Ok(Trial { violation, ..Trial::new(*candidate, measurement) })
-    };
-    let trials = candidates.iter().zip(measurements).map(trial).collect::<Result<Vec<_>, _>>()?;
+    let trials = candidates.iter().zip(measurements).map(|(candidate, measured)| run::trial(&setup.goals, *candidate, measured));
+    let trials = trials.collect::<Result<Vec<_>, Error>>().map_err(|error| sentence(&error))?;
     told(setup, &trials).map_err(|error| sentence(&error))
 }
 

@@ -166,6 +166,13 @@ impl Benchmark {
         &self.folder
     }
 
+    /// Returns the name of the folder.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        folder.file_name().map_or_else(|| "benchmark".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// Returns the folder of a part. That of the verified one may not be there yet.
     #[must_use]
     pub fn part(&self, part: Part) -> PathBuf {

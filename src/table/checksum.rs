@@ -1,16 +1,18 @@
-//! The checksum of a file, which is stored in the file itself, so that any change of its bytes is noticed.
+//! The checksum of a file of ours, which is stored in the file itself, so that any change of its bytes is noticed.
 //!
 //! Parquet has a place for the sums of pages, but the library that writes our files leaves it empty. So the footer holds,
 //! under `nasbench.crc32`, eight hex digits: the CRC-32 of all bytes of the file, these digits as zeros. Other programs pass
 //! over it.
 
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use fs_err as fs;
 use parquet::file::metadata::KeyValue;
+use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use crate::hex;
 
 const KEY: &str = "nasbench.crc32";
 const NO_DIGITS: &str = "00000000";
@@ -18,6 +20,24 @@ const NO_DIGITS: &str = "00000000";
 const JOINT: [u8; 2] = [0x18, 0x08];
 /// The end of a file, in which the digits stand: behind them are a name and a byte or two for each column.
 const TAIL: usize = 1 << 16;
+
+/// Computes the SHA-256 of the bytes of a file, as hex digits.
+///
+/// # Errors
+///
+/// An [`io::Error`] that names the file if it cannot be read.
+pub fn sha256(file: &Path) -> io::Result<String> {
+    let (mut digest, mut open) = (Sha256::new(), BufReader::with_capacity(1 << 20, fs::File::open(file)?));
+    loop {
+        let bytes = open.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex::print(&digest.finalize()));
+        }
+        let length = bytes.len();
+        digest.update(bytes);
+        open.consume(length);
+    }
+}
 
 /// What the footer must hold, written last, so that [`Summed::finish`] finds a place for the digits.
 pub(super) fn entry() -> KeyValue {

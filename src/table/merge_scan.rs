@@ -107,11 +107,14 @@ impl Sorted {
             let batches = Reader::open(file, identity, &columns)?.batches()?;
             return Ok(Self { identity, columns, rows, order: Order::AsRead(Box::new(batches)), files });
         }
-        let mut locations = Vec::new();
-        for (index, file) in files.iter().enumerate() {
-            let index = u32::try_from(index).expect("a folder has fewer than 2^32 files");
+        let of_file = |(index, file): (usize, &PathBuf)| {
+            let (mut locations, index) = (Vec::new(), u32::try_from(index).expect("a folder has fewer than 2^32 files"));
             for_each_key(file, identity, |key, yields, row| locations.push((yields, RowLocation { key, file: index, row })))?;
-        }
+            Ok(locations)
+        };
+        // Collected twice, so that the error is that of the first damaged file.
+        let locations: Vec<Result<Vec<_>, Error>> = files.par_iter().enumerate().map(of_file).collect();
+        let mut locations = locations.into_iter().collect::<Result<Vec<_>, Error>>()?.concat();
         locations.par_sort_unstable_by_key(|(yields, location)| (location.key, *yields, *location));
         let mut locations: Vec<_> = locations.into_iter().map(|(_, location)| location).collect();
         locations.dedup_by_key(|location| location.key);

@@ -37,6 +37,7 @@ pub use benchmark::{Benchmark, FIRST_VERIFIED_REPEAT, Part};
 pub use budgets::BetweenBudgets;
 pub(crate) use budgets::Reached;
 pub use check::{Damaged, Findings, Listed, Promise, Promised, check};
+pub use checksum::sha256;
 pub use column::{ColumnDescription, columns};
 pub use compact::{Compacted, compact};
 pub use cost::Costs;

@@ -47,7 +47,7 @@ impl Benchmark {
 
 /// Unpacks what is missing or different, and opens it.
 fn unpacked(caches: &Path) -> Result<Benchmark, Error> {
-    let folder = caches.join("nasbench").join(format!("{SHIPPED}-{}", env!("CARGO_PKG_VERSION")));
+    let folder = caches.join("nasbench").join(env!("CARGO_PKG_VERSION")).join(SHIPPED);
     fs::create_dir_all(&folder)?;
     for (name, content) in FILES {
         let file = folder.join(name);
@@ -76,6 +76,6 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_written_is_named() {
         let message = unpacked(Path::new("/dev/null")).unwrap_err().to_string();
-        assert!(message.contains("/dev/null/nasbench/nb101-5v-clutter-"), "{message}");
+        assert!(message.contains("/dev/null/nasbench/nb101-5v-clutter"), "{message}");
     }
 }

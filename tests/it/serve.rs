@@ -173,7 +173,7 @@ fn evoxbench_is_answered_at_the_loopback_address() {
     };
     let (mut input, mut output) = connect();
     let mut ask = |line: &str| {
-        writeln!(input, "{line}").unwrap();
+        input.write_all(format!("{line}\n").as_bytes()).unwrap();
         let mut answer = String::new();
         output.read_line(&mut answer).unwrap();
         answer

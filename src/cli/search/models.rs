@@ -6,12 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use nasbench::hex;
 use nasbench::search::{Budget, Setup};
 use nasbench::space::Space;
 use nasbench::surrogate::{self, Model, Quantity, SurrogateOracle};
+use nasbench::table::sha256;
 use nasbench::unit::{Epochs, Seed};
-use sha2::{Digest as _, Sha256};
 
 use crate::cli::benchmark::refuse_file_to_import;
 
@@ -216,10 +215,6 @@ fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
         bail!("`{}` predicts {found}, expected a model of the {quantity}", path.display());
     }
     Ok(Arc::new(model))
-}
-
-fn sha256(path: &Path) -> anyhow::Result<String> {
-    Ok(hex::print(&Sha256::digest(fs_err::read(path)?)))
 }
 
 #[cfg(test)]
