@@ -24,7 +24,7 @@ compare() {
 }
 
 all=random,random:replacement=false,largest-first,largest-first:by=parameters,non-regularized-evolution,regularized-evolution,genetic,local-search,reinforce,successive-halving,hyperband
-all+=,tpe,tpe:encoding=continuous,smac,pnas,screened-evolution,bohb
+all+=,differential-evolution,cma-es,nes,coevolution,controller,controller:method=ppo,tpe,tpe:encoding=continuous,smac,pnas,screened-evolution,bohb
 uniform=
 for name in random non-regularized-evolution regularized-evolution genetic local-search successive-halving hyperband tpe smac \
     screened-evolution bohb; do

@@ -2,7 +2,7 @@
 
 use rand::RngExt as _;
 
-use super::SearchRng;
+use super::{SearchRng, count};
 use crate::space::{Cell, OPERATIONS, Operation, Space, Spec};
 
 /// The genes of the largest space: 21 edges and 5 operations.
@@ -83,6 +83,26 @@ impl Genome {
     pub(super) fn draw(&self, gene: usize, rng: &mut SearchRng) -> u8 {
         rng.random_range(0..self.choices(gene)) as u8
     }
+}
+
+/// Sets the genes of edges: those of the `number` largest numbers are there, of equals the first ones.
+pub(super) fn keep_largest(genes: &mut Genes, edges: &[f64], number: f64) {
+    let mut order: Vec<_> = (0..edges.len()).collect();
+    order.sort_by(|one, other| edges[*other].total_cmp(&edges[*one]));
+    for (place, edge) in order.into_iter().enumerate() {
+        genes[edge] = u8::from(count(place) < number);
+    }
+}
+
+/// The chances that logits give to the first `count` values.
+pub(super) fn softmax(logits: &Chances, count: usize) -> Chances {
+    let highest = logits[..count].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut chances = [0.0; CHOICES];
+    for (chance, logit) in chances[..count].iter_mut().zip(logits) {
+        *chance = (logit - highest).exp();
+    }
+    let sum: f64 = chances.iter().sum();
+    chances.map(|chance| chance / sum)
 }
 
 /// Draws one of `choices` values by its probability.

@@ -14,10 +14,12 @@ mod duplicates;
 mod evolution;
 pub mod external;
 mod forest;
+mod generations;
 mod genes;
 mod multi;
 mod parzen;
 mod pool;
+mod recurrent;
 mod redraws;
 mod returned;
 mod rows;
@@ -26,6 +28,7 @@ mod scalarised;
 mod served;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 pub use algorithm::{ALGORITHMS, options};
 pub use duplicates::{Draws, Duplicates};

@@ -4,6 +4,7 @@
 //! function here answers with NaN. A new statistic is one function, with its formula or its source in its documentation.
 
 pub(crate) mod distribution;
+pub mod eigen;
 mod interval;
 mod known_mean;
 

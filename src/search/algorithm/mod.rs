@@ -4,6 +4,10 @@ pub(super) mod ant_colony;
 mod bananas;
 pub(super) mod bee_colony;
 mod bohb;
+mod cma_es;
+mod coevolution;
+mod controller;
+mod differential_evolution;
 mod epsilon_constraint;
 mod genetic;
 mod hyperband;
@@ -14,6 +18,7 @@ mod local_search;
 pub(super) mod moead;
 pub(super) mod moga;
 pub(super) mod mopso;
+mod nes;
 mod non_regularized_evolution;
 pub(super) mod nsga2;
 pub(super) mod nsga3;
@@ -54,7 +59,12 @@ algorithms! {
     non_regularized_evolution => NonRegularizedEvolution,
     genetic => Genetic,
     local_search => LocalSearch,
+    differential_evolution => DifferentialEvolution,
+    cma_es => CmaEs,
+    nes => Nes,
+    coevolution => Coevolution,
     reinforce => Reinforce,
+    controller => Controller,
     successive_halving => SuccessiveHalving,
     hyperband => Hyperband,
     tpe => Tpe,
@@ -83,6 +93,7 @@ algorithms! {
 /// What options can be.
 mod values {
     pub use super::bananas::Exploration;
+    pub use super::controller::Method;
     pub use super::genetic::Crossover;
     pub use super::moead::Decomposition;
     #[cfg(feature = "classic-ml")]

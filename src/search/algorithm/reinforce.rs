@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Candidate;
-use crate::search::genes::{CHOICES, Chances, Genes, Genome, MOST, draw_by_chance};
+use crate::search::genes::{CHOICES, Chances, Genes, Genome, MOST, draw_by_chance, softmax};
 use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, defaults_of};
 use crate::unit::Epochs;
@@ -66,8 +66,7 @@ impl Reinforce {
         for (gene, chances) in policy[..genome.len()].iter_mut().enumerate() {
             *chances = softmax(&logits[gene], genome.choices(gene));
         }
-        let baseline = Baseline { average: 0.0, bias: 1.0 };
-        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline })
+        Ok(Self { region: setup.region(), epochs: setup.epochs, options, genome, logits, policy, baseline: Baseline::new() })
     }
 
     fn reward(&mut self, genes: &Genes, reward: f64) {
@@ -83,17 +82,6 @@ impl Reinforce {
     }
 }
 
-/// The chances that logits give to the first `count` values.
-fn softmax(logits: &Chances, count: usize) -> Chances {
-    let highest = logits[..count].iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut chances = [0.0; CHOICES];
-    for (chance, logit) in chances[..count].iter_mut().zip(logits) {
-        *chance = (logit - highest).exp();
-    }
-    let sum: f64 = chances.iter().sum();
-    chances.map(|chance| chance / sum)
-}
-
 /// The gradient of the expected reward by the logits: advantage · (one-hot − chances).
 fn gradient(chances: &Chances, drawn: usize, advantage: f64) -> Chances {
     std::array::from_fn(|value| advantage * (f64::from(u8::from(value == drawn)) - chances[value]))
@@ -101,15 +89,19 @@ fn gradient(chances: &Chances, drawn: usize, advantage: f64) -> Chances {
 
 /// A moving average of the rewards, without the bias of its start at 0.
 #[derive(Debug)]
-struct Baseline {
+pub(super) struct Baseline {
     average: f64,
     /// The weight of the start that is left.
     bias: f64,
 }
 
 impl Baseline {
+    pub(super) const fn new() -> Self {
+        Self { average: 0.0, bias: 1.0 }
+    }
+
     /// Adds a reward, and returns the average.
-    fn update(&mut self, reward: f64, momentum: f64) -> f64 {
+    pub(super) fn update(&mut self, reward: f64, momentum: f64) -> f64 {
         self.average = momentum * self.average + (1.0 - momentum) * reward;
         self.bias *= momentum;
         self.average / (1.0 - self.bias)

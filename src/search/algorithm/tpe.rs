@@ -4,7 +4,7 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::oracle::Candidate;
-use crate::search::genes::{Chances, Genes, Genome, MOST, draw_by_chance};
+use crate::search::genes::{Chances, Genes, Genome, MOST, draw_by_chance, keep_largest};
 use crate::search::parzen::{Parzen, REMEMBERED, Range, weight};
 use crate::search::pool::{MOST_REDRAWS, Region};
 use crate::search::{Entry, Error, SearchRng, Searcher, Setup, Trial, check_option, count, defaults_of};
@@ -227,11 +227,7 @@ impl Tpe {
 /// A point of genes and numbers, of which the numbers tell the edges if there are any.
 fn point(mut genes: Genes, numbers: Vec<f64>) -> Point {
     if let Some((number, edges)) = numbers.split_last() {
-        let mut order: Vec<_> = (0..edges.len()).collect();
-        order.sort_by(|one, other| edges[*other].total_cmp(&edges[*one]));
-        for (place, edge) in order.into_iter().enumerate() {
-            genes[edge] = u8::from(count(place) < *number);
-        }
+        keep_largest(&mut genes, edges, *number);
     }
     Point { genes, numbers }
 }

@@ -132,6 +132,17 @@ fn the_genetic_algorithm_solves_one_max() {
 }
 
 #[test]
+fn searches_that_draw_generations_beat_random_search() {
+    let landscape = Landscape { worth: &one_max, deviation: 0.5 / count(GENES) };
+    let random = landscape.ends("random", &json!({}), 500, 60);
+    for algorithm in ["differential-evolution", "cma-es", "nes", "coevolution"] {
+        let ends = landscape.ends(algorithm, &json!({}), 500, 60);
+        let apart = standard_errors(&ends, &random);
+        assert!(apart > 5.0, "{algorithm}: {apart}, {:?} and {:?}", mean(&ends), mean(&random));
+    }
+}
+
+#[test]
 fn both_encodings_of_the_parzen_estimator_beat_random_search() {
     let landscape = Landscape { worth: &one_max, deviation: 0.5 / count(GENES) };
     for (encoding, evaluations, runs) in [("bits", 150, 80), ("continuous", 100, 12)] {
