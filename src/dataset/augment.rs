@@ -20,12 +20,21 @@ pub struct Augmentation {
     pub flip: bool,
 }
 
-/// What became of one image: where the part was cut out of the padded image, and whether it was mirrored then.
-#[derive(Clone, Copy, Debug)]
-struct Draw {
+/// What becomes of one image: where the part is cut out of the padded image, and whether it is mirrored then. By default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Draw {
     top: usize,
     left: usize,
     mirrored: bool,
+}
+
+impl Draw {
+    /// As one number: ten bits of the top, ten of the left, and one if the image is mirrored.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn packed(self) -> u32 {
+        let bits = self.top | self.left << 10 | usize::from(self.mirrored) << 20;
+        u32::try_from(bits).expect("a padding is at most 255 pixels")
+    }
 }
 
 impl Augmentation {
@@ -50,7 +59,8 @@ impl Augmentation {
         self.cut(draw, image, shape, out);
     }
 
-    fn draw(self, rng: &mut ChaCha8Rng) -> Draw {
+    /// Draws what becomes of the next image.
+    pub fn draw(self, rng: &mut ChaCha8Rng) -> Draw {
         let furthest = 2 * u32::from(self.padding);
         let mut shift = || if furthest == 0 { 0 } else { rng.random_range(0..=furthest) as usize };
         let (top, left) = (shift(), shift());

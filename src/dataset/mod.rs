@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-pub use augment::Augmentation;
+pub use augment::{Augmentation, Draw};
 pub use batch::{Batch, shuffled};
 pub use error::Error;
 pub use images::{ImageShape, Images};

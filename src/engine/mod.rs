@@ -1,8 +1,8 @@
 //! Runs a plan: forward, backward and the optimizer's step.
 //!
-//! There are two engines: `burn/` computes with tensors of burn and reaches every GPU, `lane/` is our own for processors. Initial
-//! weights and optimizer are the same in both, so that every device follows the same formulas from the same numbers, and
-//! one engine checks the other.
+//! There are three engines: `burn/` computes with tensors of burn and reaches every GPU, `lane/` is our own for processors, and `stack/`
+//! trains many models at once on a GPU. Initial weights and optimizer are the same in all, so that every device follows the same formulas
+//! from the same numbers, and one engine checks the other.
 
 #[cfg_attr(not(feature = "burn"), path = "without_burn.rs")]
 mod burn;
@@ -10,12 +10,16 @@ mod lane;
 mod model;
 mod optimizer;
 mod prove;
+#[cfg(feature = "gpu")]
+mod stack;
 mod state;
 mod weights;
 
 pub use model::Model;
 pub use optimizer::Optimizer;
 pub use prove::{Found, Proof, TOLERANCE, found, prove, reference_losses};
+#[cfg(feature = "gpu")]
+pub use stack::{Pick, Pictures, Stack, Traffic, traffic};
 pub use state::{Array, State};
 pub use weights::initial;
 
@@ -64,6 +68,28 @@ pub enum Error {
         expected: String,
         /// Its shape in the state, or that it has none.
         found: String,
+    },
+    /// A buffer of a stack of models, or a launch, is larger than the device can address.
+    #[error(
+        "device `{device}` has buffers and launches of at most {limit}, the models need {needed} ({buffer}): fewer at once may fit"
+    )]
+    BufferLimit {
+        /// The device.
+        device: Device,
+        /// The buffer, or that it is a number of workgroups.
+        buffer: String,
+        /// The bytes or workgroups needed.
+        needed: u64,
+        /// The most that there may be.
+        limit: u64,
+    },
+    /// The device has too little memory for a stack of models.
+    #[error("device `{device}` has less memory than the {needed} bytes that the models need: fewer at once may fit")]
+    OutOfDeviceMemory {
+        /// The device.
+        device: Device,
+        /// The bytes needed.
+        needed: u64,
     },
     /// The device stopped answering.
     #[error("device `{device}` failed: {reason}")]

@@ -31,6 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aligned_vec", &["engine/lane"]),
     ("burn", &["engine/burn"]),
     ("pulp", &["engine/lane", "space"]),
+    ("wgpu", &["engine/stack"]),
     // Mathematics and models.
     ("libm", &["statistics", "surrogate", "search"]),
     ("linfa", &["surrogate"]),

@@ -172,6 +172,12 @@ impl Model {
         &self.parameters
     }
 
+    /// The gradients of the last step, weight decay included.
+    #[cfg(all(test, feature = "gpu"))]
+    pub(in crate::engine) fn gradients(&self) -> &[Vec<f32>] {
+        &self.gradients
+    }
+
     /// Allocates the memory for batches of `images` images, so that no step has to.
     ///
     /// What the allocator gave for a smaller batch it may keep; so the largest one is reserved before the first evaluation.
