@@ -1,13 +1,15 @@
-//! `nasbench analyse`: the landscape of a table.
+//! `nasbench analyse`: the landscape of a table, and what the parts of its cells matter.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use nasbench::analysis::importance::Importance;
 use nasbench::analysis::landscape::Landscape;
+use nasbench::compare::full_budget;
 use nasbench::file::replace;
-use nasbench::report::{landscape_page, landscape_text};
+use nasbench::report::{importance_text, landscape_page, landscape_text};
 use nasbench::table::SHIPPED;
 use nasbench::unit::{Epochs, Seed};
 
@@ -15,6 +17,8 @@ use super::format::ObjectFormat;
 use super::outputs::{check_replaceable, has_mark, utf8};
 use super::{Global, benchmark, note};
 
+/// The data set of the official release.
+const CIFAR_10: &str = "cifar-10";
 /// The start of a page's command.
 const COMMAND: &str = "nasbench analyse landscape";
 
@@ -27,6 +31,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Landscape(LandscapeArguments),
+    Importance(ImportanceArguments),
 }
 
 /// Analyse a landscape: the effect of size, the noise, and how hard it is to search.
@@ -62,9 +67,45 @@ struct LandscapeArguments {
     format: ObjectFormat,
 }
 
+/// Analyse what the parts of cells matter: the effect of each operation and edge, and shares of the variance.
+///
+/// At one budget, by the mean final validation accuracies: what it does to replace an operation by another one, at any depth and at each (the
+/// edges of the longest path from the input); what it does to remove an edge; and which share of the variance over all cells of one number of
+/// vertices is due to edges, to operations, and to both together. Both cells of a change must be recorded. Intervals are 95 %.
+#[derive(Debug, clap::Args)]
+struct ImportanceArguments {
+    /// Folder of the benchmark [default: the bundled one].
+    #[arg(value_name = "BENCH")]
+    benchmark: Option<PathBuf>,
+
+    /// Epochs [default: the largest].
+    #[arg(long, value_name = "E")]
+    epochs: Option<u16>,
+
+    /// Output format.
+    #[arg(long, value_enum, default_value_t)]
+    format: ObjectFormat,
+}
+
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
-    let What::Landscape(arguments) = &arguments.what;
-    landscape(arguments, global)
+    match &arguments.what {
+        What::Landscape(arguments) => landscape(arguments, global),
+        What::Importance(arguments) => importance(arguments, global),
+    }
+}
+
+fn importance(arguments: &ImportanceArguments, global: &Global) -> anyhow::Result<()> {
+    let benchmark = benchmark::open_or_shipped(arguments.benchmark.as_deref(), global)?;
+    let table = benchmark.table().context("could not read the benchmark")?;
+    let epochs = full_budget(&table, arguments.epochs.map(Epochs));
+    let importance = Importance::new(&table, epochs).context("could not analyse the benchmark")?;
+    let manifest = benchmark.manifest();
+    let is_official = manifest.seed.is_none() && manifest.dataset.name == CIFAR_10;
+    let text = match arguments.format {
+        ObjectFormat::Table => importance_text(&importance, is_official),
+        ObjectFormat::Json => serde_json::to_string_pretty(&importance)? + "\n",
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn landscape(arguments: &LandscapeArguments, global: &Global) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ mod comparison;
 mod drawing;
 mod fronts;
 mod grid;
+mod importance;
 mod info;
 mod landscape;
 mod model;
@@ -27,6 +28,7 @@ use std::path::Path;
 
 pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
+pub use importance::importance_text;
 pub use info::info;
 pub use landscape::{landscape_page, landscape_text};
 pub use model::{Header, Prediction, RecordedCell, Records, RepeatAgreement, RowCount, SearchRun, Stage, Surrogates};

@@ -146,7 +146,17 @@ impl Network {
 
 /// The product of a matrix, row by row, and a vector.
 fn product(matrix: &[f64], vector: &[f64]) -> Vec<f64> {
-    matrix.chunks_exact(vector.len()).map(|row| row.iter().zip(vector).map(|(weight, entry)| weight * entry).sum()).collect()
+    matrix.chunks_exact(vector.len()).map(|row| dot(row, vector)).collect()
+}
+
+/// The sum of the products of the entries: eight sums side by side, which a processor adds at once.
+fn dot(one: &[f64], other: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (ones, others) = (one.chunks(8), other.chunks(8));
+    for (one, other) in ones.zip(others) {
+        sums.iter_mut().zip(one.iter().zip(other)).for_each(|(sum, (one, other))| *sum += one * other);
+    }
+    sums.iter().sum()
 }
 
 /// Adds to a matrix the products of the entries of two vectors.

@@ -27,8 +27,10 @@ fn setup(max_vertices: usize) -> Setup {
 
 /// A set-up whose models are hardly trained: what is tested here does not depend on how good they are.
 fn quick(entry: &Entry, mut setup: Setup) -> Setup {
-    if (entry.defaults)().get("training_epochs").is_some() {
-        setup.options = serde_json::json!({ "training_epochs": 3 });
+    for (option, small) in [("training_epochs", 3), ("hidden", 8)] {
+        if (entry.defaults)().get(option).is_some() {
+            setup.options[option] = small.into();
+        }
     }
     setup
 }

@@ -104,7 +104,7 @@ impl Controller {
     }
 }
 
-/// What a batch says of its choices: the cells, by how much each was better than expected, and how likely each choice was.
+/// What a batch says of its choices: the cells, by how much each was better than expected, and, for PPO, how likely each choice was.
 struct Batch {
     cells: Vec<Genes>,
     advantages: Vec<f64>,
@@ -184,17 +184,17 @@ impl Strategy for Controller {
         let Some(policy) = &mut self.policy else { return };
         let rewards: Vec<f64> = generation.iter().map(|(_, loss)| (1.0 - loss).max(0.0)).collect();
         let expected = self.baseline.update(rewards.iter().sum::<f64>() / count(rewards.len()), self.options.momentum);
-        let likelihoods = |genes: &Genes| {
+        let is_ppo = self.options.method == Method::Ppo;
+        let likelihoods = |(genes, _): &(Genes, f64)| {
             let steps = policy.0.unroll(|gene, _| genes[gene]);
             steps.iter().zip(genes).map(|(step, choice)| step.chances[usize::from(*choice)]).collect()
         };
         let batch = Batch {
-            likelihoods: generation.iter().map(|(genes, _)| likelihoods(genes)).collect(),
+            likelihoods: generation.iter().filter(|_| is_ppo).map(likelihoods).collect(),
             cells: generation.into_iter().map(|(genes, _)| genes).collect(),
             advantages: rewards.iter().map(|reward| reward - expected).collect(),
         };
-        let steps = if self.options.method == Method::Ppo { self.options.steps } else { 1 };
-        for _ in 0..steps {
+        for _ in 0..if is_ppo { self.options.steps } else { 1 } {
             batch.follow(policy, &self.options);
         }
     }
