@@ -146,11 +146,10 @@ impl Known {
                 let mut changes: Vec<(usize, Change)> = Vec::new();
                 for (index, (cell, ..)) in self.cells.iter().enumerate() {
                     let spec = cell.spec();
-                    let depths = depths(spec);
-                    for vertex in 1..spec.vertices() - 1 {
+                    for (vertex, depth) in depths(spec).into_iter().enumerate() {
                         if spec.operation(vertex) == Some(*from) {
                             let change = self.change(index, spec.with_operation(vertex, *to));
-                            changes.extend(change.map(|change| (depths[vertex], change)));
+                            changes.extend(change.map(|change| (depth, change)));
                         }
                     }
                 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::kernels::Kernel;
-use super::layout::{Layout, ModelLayout, NONE, Region, wrap};
+use super::layout::{Layout, ModelLayout, NONE, Region};
 use crate::dataset::ImageShape;
 use crate::network::{Input, Operator, Plan, Step};
 

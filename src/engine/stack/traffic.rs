@@ -19,10 +19,15 @@ pub struct Traffic {
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub fn traffic(plan: &Plan) -> [Traffic; 6] {
-    let kinds = ["convolutions", "statistics", "pools, sums, concatenations"];
-    let back = ["gradients of values", "gradients of normalisation", "gradients of kernels"];
-    let mut all = [kinds, back].concat().into_iter().map(|kind| Traffic { kind, bytes: 0.0, flops: 0.0 });
-    let mut all: [Traffic; 6] = std::array::from_fn(|_| all.next().expect("six kinds"));
+    let kinds = [
+        "convolutions",
+        "statistics",
+        "pools, sums, concatenations",
+        "gradients of values",
+        "gradients of normalisation",
+        "gradients of kernels",
+    ];
+    let mut all = kinds.map(|kind| Traffic { kind, bytes: 0.0, flops: 0.0 });
     let mut add = |kind: usize, values: usize, flops: u64| {
         all[kind].bytes += 4.0 * values as f64;
         all[kind].flops += flops as f64;

@@ -122,7 +122,9 @@ impl Distribution {
             .map(|(point, weight)| (point.iter().zip(&self.mean).map(|(one, mean)| (one - mean) / self.sigma).collect(), *weight))
             .collect();
         let mut step = vec![0.0; n];
-        steps.iter().for_each(|(one, weight)| add(&mut step, *weight, one));
+        for (one, weight) in &steps {
+            add(&mut step, *weight, one);
+        }
         add(&mut self.mean, self.sigma, &step);
 
         self.path_sigma.iter_mut().for_each(|entry| *entry *= 1.0 - c_sigma);
@@ -143,7 +145,9 @@ impl Distribution {
         let missing = if is_short { 0.0 } else { c_1 * c_c * (2.0 - c_c) };
         self.covariance.iter_mut().for_each(|entry| *entry *= 1.0 - c_1 - c_mu + missing);
         add_square(&mut self.covariance, c_1, &self.path);
-        steps.iter().for_each(|(one, weight)| add_square(&mut self.covariance, c_mu * weight, one));
+        for (one, weight) in &steps {
+            add_square(&mut self.covariance, c_mu * weight, one);
+        }
         self.sigma *= (c_sigma / self.constants.damping * (length / self.constants.mean_length - 1.0)).exp();
 
         let (variances, axes) = symmetric_eigen(&self.covariance, n);

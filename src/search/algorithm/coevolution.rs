@@ -158,8 +158,8 @@ mod tests {
     /// The share of the edges that are there, and of the operations that are the last one.
     fn parts(genes: &Genes) -> [f64; 2] {
         let share = |genes: &[u8], wanted: u8| {
-            let good = genes.iter().filter(|gene| **gene == wanted).count();
-            crate::search::count(good) / crate::search::count(genes.len())
+            let good: u8 = genes.iter().map(|gene| u8::from(*gene == wanted)).sum();
+            f64::from(good) / crate::search::count(genes.len())
         };
         [share(&genes[..21], 1), share(&genes[21..], 2)]
     }

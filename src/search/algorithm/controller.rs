@@ -299,7 +299,7 @@ mod tests {
                 let by_score = |at: usize, step: &Step| batch.score_gradients(index, at, step, genes[at], &search.options);
                 network.add_gradients(&steps, by_score, &mut gradients);
             }
-            for at in 0..gradients.len() {
+            for (at, found) in gradients.iter().enumerate() {
                 let mut moved = |by: f64| {
                     network.weights_mut()[at] += by;
                     let value = objective(&network, &batch, &search.options);
@@ -307,7 +307,7 @@ mod tests {
                     value
                 };
                 let expected = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-                assert!((gradients[at] - expected).abs() < 1e-7, "{method}: weight {at}: {} and {expected}", gradients[at]);
+                assert!((found - expected).abs() < 1e-7, "{method}: weight {at}: {found} and {expected}");
             }
         }
     }
