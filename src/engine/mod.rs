@@ -177,7 +177,12 @@ impl Device {
     ///
     /// [`Error::NotBuilt`] or [`Error::NoDevice`].
     pub fn check(self) -> Result<(), Error> {
-        if self == Self::Cpu { Ok(()) } else { self::burn::open(self).map(drop) }
+        match self {
+            Self::Cpu => Ok(()),
+            #[cfg(feature = "gpu")]
+            Self::Gpu { .. } => Stack::largest_buffer(self).map(drop),
+            _ => self::burn::open(self).map(drop),
+        }
     }
 
     /// Whether the device has memory of its own, and a driver that may fail.

@@ -230,6 +230,12 @@ impl Sources {
             };
             observe(Event::Model { worker, portion, event });
         };
+        if trainer.has_groups(&remaining) {
+            // One worker hands the device as many models as it can hold.
+            let train = |group: &[record::Assignment<'_>]| trainer.train_group(group, &|note| observe(Event::Note(note)));
+            let size = |tasks: &[Task]| trainer.group_size(tasks);
+            return Ok(recorder.record_groups(tasks, NonZeroUsize::MIN, tell, size, train)?);
+        }
         Ok(recorder.record(tasks, workers, tell, |assignment| trainer.train(assignment))?)
     }
 

@@ -47,7 +47,7 @@ pub struct Activity {
     pub worked: f64,
     /// The best model that it trained, of the largest budget so far.
     pub best: Option<Best>,
-    /// The model that each worker trains.
+    /// The model that each worker trains, or each model of its group.
     pub workers: Vec<Option<AtWork>>,
 }
 
@@ -133,6 +133,10 @@ impl Activity {
     }
 
     fn observe(&mut self, worker: usize, event: Event<'_>) {
+        // A group has more models in training than there are workers.
+        if worker >= self.workers.len() {
+            self.workers.resize(worker + 1, None);
+        }
         match event {
             Event::Started(task) => {
                 let at = AtWork { key: task.key(), fraction: 0.0, work: task.work.to_f64(), since: Timestamp::now() };

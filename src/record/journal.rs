@@ -36,17 +36,17 @@ impl Journal {
         Ok(Self { file, rows: 0 })
     }
 
-    /// Appends a record. It is on the disk when this returns.
+    /// Appends records. They are on the disk when this returns.
     ///
     /// # Errors
     ///
-    /// [`Error::Table`] for a record that no reader would accept, [`Error::File`] if the disk does not take it; then
+    /// [`Error::Table`] for a record that no reader would accept, [`Error::File`] if the disk does not take them; then
     /// nothing more may be appended.
-    pub(super) fn append(&mut self, record: &Record) -> Result<(), Error> {
-        record.check()?;
-        self.file.write_all(&frame(record))?;
+    pub(super) fn append(&mut self, records: &[Record]) -> Result<(), Error> {
+        records.iter().try_for_each(Record::check)?;
+        self.file.write_all(&records.iter().flat_map(frame).collect::<Vec<_>>())?;
         self.file.sync_data()?;
-        self.rows += 1;
+        self.rows += records.len();
         Ok(())
     }
 
@@ -114,7 +114,7 @@ mod tests {
         let mut journal = Journal::create(folder.path().join("journals/a.journal")).unwrap();
         let mut ends = Vec::new();
         for record in &records {
-            journal.append(record).unwrap();
+            journal.append(std::slice::from_ref(record)).unwrap();
             ends.push(usize::try_from(journal.file.metadata().unwrap().len()).unwrap());
         }
         assert_eq!(journal.rows(), 4);
@@ -193,7 +193,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let task = fixture::tasks(&fixture::benchmark(folder.path()), 1)[0];
         let mut journal = Journal::create(folder.path().join("a.journal")).unwrap();
-        let message = journal.append(&Record { total_time: Seconds(-1.0), ..fixture::trained(&task) }).unwrap_err().to_string();
+        let message = journal.append(&[Record { total_time: Seconds(-1.0), ..fixture::trained(&task) }]).unwrap_err().to_string();
         assert!(message.ends_with("column `total_time`: expected seconds, 0 or more, found -1"), "{message}");
         assert_eq!(read(&journal.close()).unwrap().records, []);
     }

@@ -195,7 +195,7 @@ mod tests {
         for (worker, rows) in [(0, &records[3..]), (1, &records[..4])] {
             let mut journal = Journal::create(journal_path(&benchmark, Part::Recorded, Share::WHOLE, worker)).unwrap();
             for record in rows {
-                journal.append(record).unwrap();
+                journal.append(std::slice::from_ref(record)).unwrap();
             }
         }
         let files = journals(&benchmark, Part::Recorded, Share::WHOLE).unwrap();

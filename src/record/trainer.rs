@@ -10,7 +10,7 @@ use super::{Assignment, Task, panic_text};
 use crate::engine::{self, Device};
 use crate::space::Cell;
 use crate::table::{Record, Status, Telemetry};
-use crate::train::{self, Checkpoint, Data, Progress, Protocol, Run, Trained, Training};
+use crate::train::{self, Checkpoint, Data, Group, Progress, Protocol, Run, Trained, Training};
 use crate::unit::{Epochs, Flops, Seed};
 
 /// The time of training that a killed process loses at most.
@@ -51,6 +51,67 @@ impl Trainer<'_> {
                     .unwrap_or_else(|panic| Err(engine::Error::Failed { device, reason: panic_text(&*panic) }.into())),
             }
         })
+    }
+
+    /// Returns whether some of the tasks are to be trained in groups, as stacks on a GPU.
+    #[must_use]
+    pub fn has_groups(&self, tasks: &[Task]) -> bool {
+        let is_gpu = matches!(self.device, Device::Gpu { .. });
+        is_gpu && tasks.iter().any(|task| Group::suits(&self.training(task, self.device)))
+    }
+
+    /// Returns how many of the first tasks are a group; 0 if the first one is to be trained by itself.
+    #[must_use]
+    pub fn group_size(&self, tasks: &[Task]) -> usize {
+        if !matches!(self.device, Device::Gpu { .. }) {
+            return 0;
+        }
+        let trainings: Vec<_> = tasks.iter().take(Group::MOST).map(|task| self.training(task, self.device)).collect();
+        // What is wrong with a task is said when it is trained.
+        Group::fit(&trainings).unwrap_or(0)
+    }
+
+    /// Trains the models of a group: at once, if that is more than one or the first could be one of a group.
+    ///
+    /// A GPU that fails in the middle gets a second chance; then each model is trained by itself. If the device has too little memory, the
+    /// halves of the group are trained one after the other, and `tell` is told so.
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train).
+    pub fn train_group(&self, assignments: &[Assignment<'_>], tell: &dyn Fn(&str)) -> Result<Option<Vec<Record>>, train::Error> {
+        if self.group_size(&[*assignments[0].task]) > 0 {
+            for _ in 0..2 {
+                match self.train_stack(assignments) {
+                    Err(train::Error::Engine(engine::Error::Failed { reason, .. })) => {
+                        tell(&format!("`{}` failed with {} models: {reason}", self.device, assignments.len()));
+                    }
+                    Err(error) if error.is_too_large() && assignments.len() > 1 => {
+                        let (one, other) = assignments.split_at(assignments.len() / 2);
+                        tell(&format!("{error}: {} models are trained at a time now", one.len().max(other.len())));
+                        let Some(mut records) = self.train_group(one, tell)? else { return Ok(None) };
+                        let Some(rest) = self.train_group(other, tell)? else { return Ok(None) };
+                        records.extend(rest);
+                        return Ok(Some(records));
+                    }
+                    Err(error) if error.is_too_large() => break,
+                    result => return result,
+                }
+            }
+        }
+        assignments.iter().map(|assignment| self.train(assignment)).collect()
+    }
+
+    fn train_stack(&self, assignments: &[Assignment<'_>]) -> Result<Option<Vec<Record>>, train::Error> {
+        let trainings: Vec<_> = assignments.iter().map(|one| self.training(one.task, self.device)).collect();
+        let trained = catch_unwind(AssertUnwindSafe(|| go_on_together(&trainings, assignments)))
+            .unwrap_or_else(|panic| Err(engine::Error::Failed { device: self.device, reason: panic_text(&*panic) }.into()))?;
+        let record = |(trained, assignment): (Trained, &Assignment<'_>)| {
+            let operations = self.operations(assignment.task, trained.cost.flops);
+            let numerics = Some(format!("{} in stacks", self.device.numerics()));
+            Record { numerics, ..row(assignment.task, self.device, operations, trained) }
+        };
+        Ok(trained.map(|trained| trained.into_iter().zip(assignments).map(record).collect()))
     }
 
     /// Trains the model of a row once more, from the seed of the row.
@@ -162,6 +223,29 @@ fn go_on(mut run: Run<'_>, assignment: &Assignment<'_>) -> Result<Option<Trained
         }
     }
     Ok(Some(run.finish().0))
+}
+
+/// As [`start`] and [`go_on`], of a group. It saves checkpoints only when the recording is to stop.
+fn go_on_together(trainings: &[Training<'_>], assignments: &[Assignment<'_>]) -> Result<Option<Vec<Trained>>, train::Error> {
+    let saved: Result<Vec<_>, _> = assignments.iter().map(|assignment| Checkpoint::read(assignment.checkpoint)).collect();
+    let mut group = match saved.map(|saved| Group::resume(trainings, &saved)) {
+        Ok(Ok(group)) => group,
+        Ok(Err(error @ train::Error::Engine(_))) => return Err(error),
+        Ok(Err(_)) | Err(_) => Group::start(trainings)?,
+    };
+    while let Some(fraction) = group.advance()? {
+        for assignment in assignments {
+            assignment.report(fraction);
+        }
+        if assignments[0].is_to_stop() && fraction < 1.0 {
+            for (checkpoint, assignment) in group.checkpoints()?.iter().zip(assignments) {
+                fs_err::create_dir_all(assignment.checkpoint.parent().expect("a checkpoint lies in a folder"))?;
+                checkpoint.write(assignment.checkpoint)?;
+            }
+            return Ok(None);
+        }
+    }
+    Ok(Some(group.finish()))
 }
 
 fn row(task: &Task, device: Device, operations: Flops, trained: Trained) -> Record {

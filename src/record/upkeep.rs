@@ -96,7 +96,7 @@ mod tests {
         let write = |rows: &[Record], worker| {
             let mut journal = Journal::create(shard::journal_path(&benchmark, Part::Recorded, Share::WHOLE, worker)).unwrap();
             for record in rows {
-                journal.append(record).unwrap();
+                journal.append(std::slice::from_ref(record)).unwrap();
             }
             journal.close()
         };

@@ -6,10 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::feed::Source;
 use super::tally::Tally;
 use super::training::Training;
 use super::{Error, Protocol, tensors};
-use crate::engine::Array;
+use crate::engine::{Array, State};
 use crate::space::Cell;
 use crate::unit::{Epochs, Seed};
 
@@ -70,8 +71,35 @@ impl RngPosition {
 }
 
 impl Checkpoint {
-    pub(super) fn new(training: &Training<'_>, arrays: Vec<Array>, position: Position) -> Self {
-        Self { about: About::new(training), arrays, position }
+    pub(super) fn new(training: &Training<'_>, state: &State, source: &Source<'_>, tally: Tally) -> Self {
+        let position = Position {
+            tally,
+            order: RngPosition::new(&source.stream.rng),
+            waiting: source.stream.waiting.clone(),
+            augmentation: RngPosition::new(&source.augmentation),
+        };
+        Self { about: About::new(training), arrays: state.arrays().cloned().collect(), position }
+    }
+
+    /// Moves what batches are drawn from to where the training is, and returns the state of its model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AnotherTraining`] if the checkpoint is of another training, [`Error::Impossible`] if it is one that no training
+    /// makes.
+    pub(super) fn restore(&self, training: &Training<'_>, source: &mut Source<'_>) -> Result<State, Error> {
+        self.check(training)?;
+        let state = State::from_arrays(&training.plan()?, self.arrays.clone())?;
+        let Position { tally, order, waiting, augmentation } = &self.position;
+        let images = training.protocol.images.train;
+        let is_possible = tally.step <= training.steps()? && waiting.len() < images + training.protocol.batch_size;
+        if !is_possible || waiting.iter().any(|image| *image as usize >= images) || state.memory().is_empty() {
+            return Err(Error::Impossible { steps: tally.step });
+        }
+        source.stream.waiting.clone_from(waiting);
+        order.move_to(&mut source.stream.rng);
+        augmentation.move_to(&mut source.augmentation);
+        Ok(state)
     }
 
     /// Reads a checkpoint.

@@ -3,7 +3,11 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::{Data, Protocol, Training};
+#[cfg(feature = "gpu")]
+use crate::dataset::Draw;
 use crate::dataset::{Batch, shuffled};
+#[cfg(feature = "gpu")]
+use crate::engine::Pick;
 use crate::unit::Seed;
 
 /// Returns the batches of a training, in line or prepared ahead.
@@ -70,7 +74,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(training: &Training<'a>) -> Self {
+    pub(super) fn new(training: &Training<'a>) -> Self {
         let Training { protocol, data, seed, .. } = *training;
         let stream = Stream::new(protocol.images.train, seed.derive("batches"));
         Self { protocol, data, stream, augmentation: seed.derive("augmentation").rng() }
@@ -80,6 +84,18 @@ impl<'a> Source<'a> {
         let indices = self.stream.next(self.protocol.batch_size);
         batch.fill(self.data.dataset().train(), &indices, self.data.normalisation());
         batch.augment(self.protocol.augmentation, &mut self.augmentation);
+    }
+}
+
+#[cfg(feature = "gpu")]
+impl Source<'_> {
+    /// The images of the next batch and how each is varied: what [`fill`](Self::fill) makes a batch of.
+    pub(super) fn picks(&mut self) -> impl Iterator<Item = Pick> {
+        let (augmentation, indices) = (self.protocol.augmentation, self.stream.next(self.protocol.batch_size));
+        indices.into_iter().map(move |image| {
+            let is_none = augmentation.is_none();
+            Pick { image, draw: if is_none { Draw::default() } else { augmentation.draw(&mut self.augmentation) } }
+        })
     }
 }
 

@@ -8,6 +8,8 @@ mod evaluator;
 mod feed;
 #[cfg(test)]
 mod fixture;
+#[cfg_attr(not(feature = "gpu"), path = "without_gpu.rs")]
+mod group;
 mod memory;
 mod metrics;
 mod onnx;
@@ -25,6 +27,7 @@ mod training;
 pub use checkpoint::Checkpoint;
 pub use data::Data;
 pub use evaluator::Figures;
+pub use group::Group;
 pub use memory::{available as available_memory, check_memory};
 pub use metrics::Quality;
 pub use onnx::untrained_onnx;
@@ -39,6 +42,7 @@ pub use training::Training;
 use std::path::PathBuf;
 
 use crate::dataset::{ImageShape, Sizes};
+use crate::engine;
 use crate::print::memory_size;
 use crate::unit::Epochs;
 
@@ -214,5 +218,13 @@ pub enum Error {
     Network(#[from] crate::network::Error),
     /// The device cannot be used.
     #[error(transparent)]
-    Engine(#[from] crate::engine::Error),
+    Engine(#[from] engine::Error),
+}
+
+impl Error {
+    /// Whether a device cannot hold the models, and may hold fewer of them.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        matches!(self, Self::Engine(engine::Error::BufferLimit { .. } | engine::Error::OutOfDeviceMemory { .. }))
+    }
 }

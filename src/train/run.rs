@@ -4,14 +4,13 @@ use std::time::Instant;
 
 use cpu_time::ThreadTime;
 
-use super::checkpoint::{Position, RngPosition};
 use super::evaluator::Evaluator;
-use super::feed::Feed;
+use super::feed::{Feed, Source};
 use super::tally::Tally;
 use super::training::Training;
 use super::{Checkpoint, Curves, Error, Evaluation, Protocol, Trained, memory};
 use crate::dataset::Batch;
-use crate::engine::{Device, Model, State, StepReport};
+use crate::engine::{Device, Model, StepReport};
 use crate::network::{Cost, Plan};
 use crate::unit::Seconds;
 
@@ -74,22 +73,12 @@ impl<'a> Training<'a> {
     ///
     /// Panics if the protocol is not resolved.
     pub fn resume(&self, checkpoint: &Checkpoint) -> Result<Run<'a>, Error> {
-        checkpoint.check(self)?;
-        let plan = self.plan()?;
-        let state = State::from_arrays(&plan, checkpoint.arrays.clone())?;
-        let mut run = Run::new(self, plan)?;
+        let mut source = Source::new(self);
+        let state = checkpoint.restore(self, &mut source)?;
+        let mut run = Run::new(self, self.plan()?)?;
         run.model.restore(&state)?;
-        let Position { tally, order, waiting, augmentation } = &checkpoint.position;
-        let images = self.protocol.images.train;
-        let is_possible = tally.step <= run.steps && waiting.len() < images + self.protocol.batch_size;
-        if !is_possible || waiting.iter().any(|image| *image as usize >= images) || state.memory().is_empty() {
-            return Err(Error::Impossible { steps: tally.step });
-        }
-        run.tally = tally.clone();
-        let source = run.feed.source_mut();
-        source.stream.waiting.clone_from(waiting);
-        order.move_to(&mut source.stream.rng);
-        augmentation.move_to(&mut source.augmentation);
+        run.tally = checkpoint.position.tally.clone();
+        *run.feed.source_mut() = source;
         Ok(run)
     }
 }
@@ -111,11 +100,7 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(training: &Training<'a>, plan: Plan) -> Result<Self, Error> {
         let clock = Clock::start(training.device);
-        let (images, batch) = (training.protocol.images.train, training.protocol.batch_size);
-        let steps = usize::from(training.epochs.0) * images / batch;
-        if steps == 0 {
-            return Err(Error::NoStep { epochs: training.epochs, images, batch });
-        }
+        let (steps, batch) = (training.steps()?, training.protocol.batch_size);
         let (cost, memory) = (plan.cost(), training.memory_of(&plan));
         memory::check_one(training.device, training.needed(&plan), batch)?;
         let mut model = Model::new(plan, training.protocol.update, training.seed.derive("weights"), training.device)?;
@@ -144,24 +129,16 @@ impl<'a> Run<'a> {
         }
         let rate = self.training.protocol.learning_rate.learning_rate(self.tally.step, self.steps);
         let report = self.train_step(rate)?;
-        if !report.loss.is_finite() || !report.gradient_norm.is_finite() {
-            self.tally.diverged = true;
+        self.tally.add(&report);
+        if self.tally.diverged {
             return Ok(None);
         }
-        self.tally.step += 1;
-        self.tally.epoch.add(&report);
         if self.tally.step == self.steps.div_ceil(2) {
             self.tally.halfway = Some(self.evaluate(usize::MAX)?);
         }
         if self.tally.step == self.steps {
             let figures = self.evaluator.figures(&mut self.model)?;
-            self.tally.figures = Some(figures);
-            self.tally.end = Some(Evaluation {
-                training_time: self.tally.training_time,
-                train_accuracy: Some(figures.train_accuracy),
-                validation_accuracy: Some(figures.validation.accuracy),
-                test_accuracy: Some(figures.test.accuracy),
-            });
+            self.tally.end(figures);
         }
         self.close_epoch(rate)?;
         Ok(Some(Progress { steps: self.tally.step, of: self.steps, loss: report.loss, learning_rate: rate }))
@@ -191,33 +168,15 @@ impl<'a> Run<'a> {
     ///
     /// [`Error::Engine`] if the device fails.
     pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
-        let source = self.feed.source();
-        let position = Position {
-            tally: Tally { total_time: self.total_time(), ..self.tally.clone() },
-            order: RngPosition::new(&source.stream.rng),
-            waiting: source.stream.waiting.clone(),
-            augmentation: RngPosition::new(&source.augmentation),
-        };
-        Ok(Checkpoint::new(&self.training, self.model.state()?.arrays().cloned().collect(), position))
+        let tally = Tally { total_time: self.total_time(), ..self.tally.clone() };
+        Ok(Checkpoint::new(&self.training, &self.model.state()?, self.feed.source(), tally))
     }
 
     /// What the training came to, and its model.
     #[must_use]
     pub fn finish(self) -> (Trained, Model) {
-        let (total_time, images_per_second) = (self.total_time(), self.images_per_second());
-        let Tally { start, halfway, end, figures, curves, training_time, .. } = self.tally;
-        let without = Evaluation { training_time, ..Evaluation::default() };
-        let trained = Trained {
-            cost: self.cost,
-            start,
-            halfway: halfway.unwrap_or(without),
-            end: end.unwrap_or(without),
-            figures,
-            curves,
-            total_time,
-            images_per_second,
-            peak_memory: self.memory,
-        };
+        let total_time = self.total_time();
+        let trained = self.tally.finish(self.cost, total_time, self.training.protocol.batch_size, self.memory);
         (trained, self.model)
     }
 
@@ -225,14 +184,11 @@ impl<'a> Run<'a> {
         let clock = Clock::start(self.training.device);
         let step = |batch: &Batch| self.model.step(batch.values(), batch.labels(), rate);
         let report = self.feed.next(self.evaluator.batch(), step)?;
-        let elapsed = clock.elapsed();
-        self.tally.training_time += elapsed;
-        self.tally.epoch.training_time += elapsed;
+        self.tally.add_time(clock.elapsed());
         Ok(report)
     }
 
     /// Adds a point to the curves if the last step was the last one of an epoch.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "means of single-precision numbers")]
     fn close_epoch(&mut self, rate: f64) -> Result<(), Error> {
         let Protocol { batch_size, images, .. } = self.training.protocol;
         let finished = self.tally.step * batch_size / images.train;
@@ -241,14 +197,7 @@ impl<'a> Run<'a> {
         }
         let validation = self.training.data.dataset().validation();
         let accuracy = self.evaluator.accuracy(&mut self.model, validation, images.curve)?;
-        let totals = std::mem::take(&mut self.tally.epoch);
-        let curves = &mut self.tally.curves;
-        curves.train_loss.push((totals.loss / totals.steps as f64) as f32);
-        curves.train_accuracy.push(totals.correct as f32 / (totals.steps * batch_size) as f32);
-        curves.validation_accuracy.push(accuracy.fraction());
-        curves.learning_rate.push(rate as f32);
-        curves.gradient_norm.push((totals.gradient_norm / totals.steps as f64) as f32);
-        curves.images_per_second.push(rate_of(totals.steps * batch_size, totals.training_time));
+        self.tally.close_epoch(accuracy, rate, *batch_size);
         Ok(())
     }
 
@@ -269,18 +218,6 @@ impl<'a> Run<'a> {
         total += self.clock.elapsed();
         total
     }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
-    fn images_per_second(&self) -> Option<f32> {
-        let images = self.tally.step * self.training.protocol.batch_size;
-        self.tally.training_time.rate_of(images as f64).map(|rate| rate as f32)
-    }
-}
-
-/// Images per second.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a rate to be read by people")]
-fn rate_of(images: usize, time: Seconds) -> f32 {
-    (images as f64 / time.0.max(f64::MIN_POSITIVE)) as f32
 }
 
 /// Measures what a training pays for.

@@ -56,6 +56,17 @@ impl Training<'_> {
         Ok(network::cost(self.cell, &self.skeleton())?)
     }
 
+    /// The steps of the optimizer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStep`] if there are none.
+    pub(super) fn steps(&self) -> Result<usize, Error> {
+        let (epochs, images, batch) = (self.epochs, self.protocol.images.train, self.protocol.batch_size);
+        let steps = usize::from(epochs.0) * images / batch;
+        if steps == 0 { Err(Error::NoStep { epochs, images, batch }) } else { Ok(steps) }
+    }
+
     pub(super) fn memory_of(&self, plan: &Plan) -> u64 {
         self.needed(plan).saturating_add(self.data.bytes().saturating_sub(SMALL))
     }

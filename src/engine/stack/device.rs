@@ -1,7 +1,7 @@
 //! The device: its adapter, the compiled kernels, and the buffers that they share.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use wgpu::{BufferUsages, ErrorFilter};
@@ -155,6 +155,16 @@ impl Gpu {
         self.queue.submit([encoder.finish()]);
     }
 
+    /// Copies the first bytes of one buffer to another one, after all that was launched, and waits until that is done.
+    pub(super) fn copy(&self, from: Binding, to: Binding, bytes: u64) -> Result<(), Error> {
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+        encoder.copy_buffer_to_buffer(&self.storage[position(from)], 0, &self.storage[position(to)], 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        polled.map(drop).map_err(|error| self.failed(&error))
+    }
+
     /// Reads words of a buffer, after all that was launched.
     pub(super) fn read(&self, binding: Binding, range: std::ops::Range<usize>) -> Result<Vec<u32>, Error> {
         let mut words = Vec::with_capacity(range.len());
@@ -209,7 +219,7 @@ pub(super) fn to_bytes(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
 
 /// Returns an error if a buffer or a launch is larger than the device can address.
 fn check_limits(name: Device, limits: &wgpu::Limits, sizes: &Sizes, launches: &[Launch]) -> Result<(), Error> {
-    let largest = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(LARGEST);
+    let largest = largest_of(limits);
     for (binding, needed) in BINDINGS.iter().zip(sizes.storage) {
         if needed > largest {
             return Err(Error::BufferLimit { device: name, buffer: format!("{binding:?}"), needed, limit: largest });
@@ -223,33 +233,49 @@ fn check_limits(name: Device, limits: &wgpu::Limits, sizes: &Sizes, launches: &[
     Ok(())
 }
 
-/// Opens the adapter with the index of a device, counted as burn counts them, and asks for all that it can give.
+/// Opens the adapter of a device, and asks for all that it can give.
 fn open(name: Device) -> Result<(wgpu::Device, wgpu::Queue), Error> {
-    let mut adapters = adapters();
-    let (found, index) = (adapters.len(), name.index().unwrap_or(0));
-    if index >= found {
-        return Err(Error::NoDevice { device: name, found });
-    }
-    let adapter = adapters.swap_remove(index);
+    let adapter = adapter(name)?;
     let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
     wait(adapter.request_device(&descriptor)).map_err(|error| Error::Failed { device: name, reason: error.to_string() })
 }
 
+/// Finds the adapter of a device by its index, counted as burn counts them.
+fn adapter(name: Device) -> Result<wgpu::Adapter, Error> {
+    let mut adapters = adapters();
+    let (found, index) = (adapters.len(), name.index().unwrap_or(0));
+    if index < found { Ok(adapters.swap_remove(index)) } else { Err(Error::NoDevice { device: name, found }) }
+}
+
+/// The interfaces to GPUs, in the order in which they are tried.
+const INTERFACES: [wgpu::Backends; 3] = [wgpu::Backends::VULKAN, wgpu::Backends::METAL, wgpu::Backends::DX12];
+/// Made once: drivers may crash where instances come and go on several threads.
+static INSTANCES: OnceLock<[wgpu::Instance; 3]> = OnceLock::new();
+
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        memory_budget_thresholds: wgpu::MemoryBudgetThresholds { for_resource_creation: Some(95), for_device_loss: None },
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    })
+}
+
+/// The most bytes that a device can address at once.
+pub(super) fn largest(name: Device) -> Result<u64, Error> {
+    Ok(largest_of(&adapter(name)?.limits()))
+}
+
+fn largest_of(limits: &wgpu::Limits) -> u64 {
+    limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(LARGEST)
+}
+
 /// The adapters of the first interface that reaches a GPU, or else of the first that reaches anything.
 fn adapters() -> Vec<wgpu::Adapter> {
-    let budget = wgpu::MemoryBudgetThresholds { for_resource_creation: Some(95), for_device_loss: None };
-    let list = |backends| {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends,
-            memory_budget_thresholds: budget,
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        });
-        wait(instance.enumerate_adapters(backends))
-    };
     let is_gpu = |adapter: &wgpu::Adapter| adapter.get_info().device_type != wgpu::DeviceType::Cpu;
     let mut software = Vec::new();
-    for backends in [wgpu::Backends::VULKAN, wgpu::Backends::METAL, wgpu::Backends::DX12] {
-        let found = list(backends);
+    let instances = INSTANCES.get_or_init(|| INTERFACES.map(instance));
+    for (instance, interface) in instances.iter().zip(INTERFACES) {
+        let found = wait(instance.enumerate_adapters(interface));
         if found.iter().any(is_gpu) {
             return found;
         }

@@ -18,23 +18,23 @@
 //!
 //! # What bounds the speed, on paper
 //!
-//! Bytes moved and operations of a training step for one image, as [`traffic`] adds them up: the mean of 64 cells of up to five vertices,
-//! spread over their list, of 14 × 14 pixels, 8 channels and three stacks of one cell (`scripts/measure_gpu.sh` prints the table):
+//! Bytes moved and operations of a training step for one image, as [`traffic`] adds them up: the mean of 4,096
+//! models of cells of up to five vertices, of 14 × 14 pixels, 8 channels and three stacks of one cell (`scripts/measure_gpu.sh` prints the table):
 //!
 //! | launches | bytes | operations |
 //! |---|---|---|
-//! | convolutions | 72,347 | 389,047 |
-//! | statistics | 36,727 | 0 |
-//! | pools, sums, concatenations | 86,258 | 0 |
-//! | gradients of values | 144,783 | 360,823 |
-//! | gradients of normalisation | 183,633 | 0 |
-//! | gradients of kernels | 72,347 | 389,047 |
-//! | all | 596,095 | 1,138,917 |
+//! | convolutions | 74,134 | 419,364 |
+//! | statistics | 37,814 | 0 |
+//! | pools, sums, concatenations | 86,419 | 0 |
+//! | gradients of values | 147,118 | 391,140 |
+//! | gradients of normalisation | 189,068 | 0 |
+//! | gradients of kernels | 74,134 | 419,364 |
+//! | all | 608,687 | 1,229,868 |
 //!
-//! So memory is the bound: at 1, 3.35 and 4.8 TB/s it allows 1.7, 5.6 and 8.1 million images a second, at 1.9, 6.4 and 9.2 TFLOP/s. **It was
+//! So memory is the bound: at 1, 3.35 and 4.8 TB/s it allows 1.6, 5.5 and 7.9 million images a second, at 2.0, 6.8 and 9.7 TFLOP/s. **It was
 //! never measured on a GPU**, only run on Mesa's software adapter.
 //!
-//! Not fused yet: statistics into the convolution before them (36,727 bytes); sums and concatenations, which could be read in
+//! Not fused yet: statistics into the convolution before them (37,814 bytes); sums and concatenations, which could be read in
 //! place; convolutions that read the same input; the two passes over a channel's gradient, of which the second is in the cache only if
 //! the channels at work fit in it. Gradients are kept until the kernels' gradients are computed at the end: half of the memory.
 
@@ -145,6 +145,15 @@ impl Stack {
         fitting
     }
 
+    /// The bytes of the largest buffer that a device can address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoDevice`] if there is no such device.
+    pub fn largest_buffer(device: Device) -> Result<u64, Error> {
+        device::largest(device)
+    }
+
     /// The bytes of the buffers that were created.
     #[must_use]
     pub fn allocated(&self) -> u64 {
@@ -167,6 +176,18 @@ impl Stack {
     #[must_use]
     pub fn launches(&self) -> usize {
         self.program.training.len()
+    }
+
+    /// Copies all values once, and returns the bytes that were read and written: what the memory's speed is measured by.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if the device stops answering.
+    pub fn copy(&mut self) -> Result<u64, Error> {
+        let bytes = 16 * self.layout.grads;
+        // Each step writes all gradients anew.
+        self.gpu.copy(Binding::Values, Binding::Grads, bytes)?;
+        Ok(2 * bytes)
     }
 
     /// Starts a step of every model that still learns, and returns before it is done.

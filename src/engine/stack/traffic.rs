@@ -2,6 +2,15 @@
 
 use crate::network::{Operator, Plan};
 
+const KINDS: [&str; 6] = [
+    "convolutions",
+    "statistics",
+    "pools, sums, concatenations",
+    "gradients of values",
+    "gradients of normalisation",
+    "gradients of kernels",
+];
+
 /// What the launches of a kind move and compute for one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Traffic {
@@ -19,15 +28,7 @@ pub struct Traffic {
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub fn traffic(plan: &Plan) -> [Traffic; 6] {
-    let kinds = [
-        "convolutions",
-        "statistics",
-        "pools, sums, concatenations",
-        "gradients of values",
-        "gradients of normalisation",
-        "gradients of kernels",
-    ];
-    let mut all = kinds.map(|kind| Traffic { kind, bytes: 0.0, flops: 0.0 });
+    let mut all = KINDS.map(|kind| Traffic { kind, bytes: 0.0, flops: 0.0 });
     let mut add = |kind: usize, values: usize, flops: u64| {
         all[kind].bytes += 4.0 * values as f64;
         all[kind].flops += flops as f64;

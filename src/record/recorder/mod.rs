@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -46,14 +46,16 @@ pub struct Assignment<'a> {
     pub task: &'a Task,
     /// Where a checkpoint of the training belongs, and may lie already. It is removed when the model is recorded.
     pub checkpoint: &'a Path,
-    report: &'a dyn Fn(f64),
+    /// Its position in its group.
+    number: usize,
+    report: &'a dyn Fn(usize, f64),
     stop: Option<&'a AtomicBool>,
 }
 
 impl Assignment<'_> {
     /// Reports the fraction that is done, 0 to 1.
     pub fn report(&self, fraction: f64) {
-        (self.report)(fraction);
+        (self.report)(self.number, fraction);
     }
 
     /// Returns whether the recording is to end now: the training saves a checkpoint and is broken off.
@@ -178,6 +180,33 @@ impl<'a> Recorder<'a> {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let alone = |assignments: &[Assignment<'_>]| train(&assignments[0]).map(|record| record.map(|record| vec![record]));
+        self.record_groups(tasks, workers, observe, |_| 1, alone)
+    }
+
+    /// As [`record`](Self::record), but a worker takes several tasks at a time, whose rows reach the disk together.
+    ///
+    /// `size` says of the tasks that are left how many of the first ones are a group: at least 1 are. `train` returns a record for
+    /// each. The models of a group are observed as if each had a worker of its own, from the number of their worker on.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Self::record).
+    ///
+    /// # Panics
+    ///
+    /// Never: that `train` returned too few records is an error, [`Error::Panicked`].
+    pub fn record_groups<E>(
+        &mut self,
+        tasks: &[Task],
+        workers: NonZeroUsize,
+        observe: impl Fn(usize, Event<'_>) + Sync,
+        size: impl Fn(&[Task]) -> usize + Sync,
+        train: impl Fn(&[Assignment<'_>]) -> Result<Option<Vec<Record>>, E> + Sync,
+    ) -> Result<usize, Error>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let remaining = self.remaining(tasks);
         let models = tasks.iter().filter(|task| self.share.holds(&task.hash)).count();
         let reporter = Reporter::new(self.benchmark, self.part, self.share, models, &remaining, workers.get());
@@ -185,15 +214,24 @@ impl<'a> Recorder<'a> {
             reporter.observe(worker, event);
             observe(worker, event);
         };
-        let queue = Queue::new(&remaining, self.stop);
-        let run = |worker: usize, task: &Task| {
-            observe(worker, Event::Started(task));
+        let queue = Queue::new(&remaining, &size, self.stop);
+        let run = |worker: usize, group: &[Task]| {
+            group.iter().enumerate().for_each(|(number, task)| observe(worker + number, Event::Started(task)));
             let started = Instant::now();
-            let checkpoint = shard::checkpoint_path(self.benchmark, self.part, &task.key());
-            let report = |fraction| observe(worker, Event::Progressed(task, fraction));
-            let result = train(&Assignment { task, checkpoint: &checkpoint, report: &report, stop: self.stop });
-            let record = result.map_err(|source| Error::Training { task: *task, source: source.into() })?;
-            record.map(|record| self.completed(record, task, started)).transpose()
+            let path = |task: &Task| shard::checkpoint_path(self.benchmark, self.part, &task.key());
+            let checkpoints: Vec<_> = group.iter().map(path).collect();
+            let report = |number, fraction| observe(worker + number, Event::Progressed(&group[number], fraction));
+            let numbered = group.iter().zip(&checkpoints).enumerate();
+            let assignments: Vec<_> = numbered
+                .map(|(number, (task, checkpoint))| Assignment { task, checkpoint, number, report: &report, stop: self.stop })
+                .collect();
+            let result = train(&assignments);
+            let records = result.map_err(|source| Error::Training { task: group[0], source: source.into() })?;
+            let completed = |records: Vec<Record>| {
+                assert_eq!(records.len(), group.len(), "a record for each task of a group");
+                records.into_iter().zip(group).map(|(record, task)| self.completed(record, task, started)).collect()
+            };
+            records.map(completed).transpose()
         };
         let tell = |worker: usize, record: &Record| observe(worker, Event::Finished(record));
         let worked = self.work_off(&queue, workers, &run, &tell);
@@ -226,24 +264,24 @@ impl<'a> Recorder<'a> {
         results.into_iter().collect()
     }
 
-    /// One worker: takes tasks until there are none or one went wrong.
+    /// One worker: takes groups of tasks until there are none or one went wrong.
     fn work(&self, worker: usize, queue: &Queue<'_>, run: &Run<'_>, tell: &Tell<'_>) -> Result<(), Error> {
         let attempt = || {
             let mut journal = self.start_journal(worker)?;
-            while let Some(task) = queue.take() {
+            while let Some(group) = queue.take() {
                 let step = || {
-                    let Some(record) = run(worker, task)? else {
+                    let Some(records) = run(worker, group)? else {
                         queue.stop();
                         return Ok(());
                     };
-                    journal.append(&record)?;
-                    note(&queue.finished, [record.key()]);
-                    self.forget_checkpoint(task)?;
-                    tell(worker, &record);
+                    journal.append(&records)?;
+                    note(&queue.finished, records.iter().map(Record::key));
+                    group.iter().try_for_each(|task| self.forget_checkpoint(task))?;
+                    records.iter().enumerate().for_each(|(number, record)| tell(worker + number, record));
                     Ok(())
                 };
                 let caught = catch_unwind(AssertUnwindSafe(step));
-                caught.unwrap_or_else(|panic| Err(Error::Panicked { task: *task, message: panic_text(&*panic) }))?;
+                caught.unwrap_or_else(|panic| Err(Error::Panicked { task: group[0], message: panic_text(&*panic) }))?;
                 if journal.rows() >= self.rows_per_shard {
                     let rolled = self.roll_journals(self.share, &[journal.close()])?;
                     note(&queue.landed, rolled.outcomes.into_iter().map(|(key, _)| key));
@@ -362,15 +400,17 @@ impl Drop for Recorder<'_> {
     }
 }
 
-/// Trains a task and completes its record; `None` if it was broken off.
-type Run<'a> = dyn Fn(usize, &Task) -> Result<Option<Record>, Error> + Sync + 'a;
+/// Trains the tasks of a group and completes their records; `None` if it was broken off.
+type Run<'a> = dyn Fn(usize, &[Task]) -> Result<Option<Vec<Record>>, Error> + Sync + 'a;
 /// Reports a finished record.
 type Tell<'a> = dyn Fn(usize, &Record) + Sync + 'a;
 
 /// Tasks that workers take, each once, and what became of them.
 struct Queue<'a> {
     tasks: &'a [Task],
-    next: AtomicUsize,
+    /// How many of the first of some tasks are a group.
+    size: &'a (dyn Fn(&[Task]) -> usize + Sync),
+    next: Mutex<usize>,
     stopped: AtomicBool,
     stop: Option<&'a AtomicBool>,
     /// Those that stand in a journal or did.
@@ -380,16 +420,23 @@ struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
-    fn new(tasks: &'a [Task], stop: Option<&'a AtomicBool>) -> Self {
-        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { tasks, next, stopped, stop, finished: Mutex::default(), landed: Mutex::default() }
+    fn new(tasks: &'a [Task], size: &'a (dyn Fn(&[Task]) -> usize + Sync), stop: Option<&'a AtomicBool>) -> Self {
+        let (next, stopped) = (Mutex::new(0), AtomicBool::new(false));
+        Self { tasks, size, next, stopped, stop, finished: Mutex::default(), landed: Mutex::default() }
     }
 
-    fn take(&self) -> Option<&'a Task> {
+    fn take(&self) -> Option<&'a [Task]> {
         if self.stopped.load(Ordering::Relaxed) || self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
             return None;
         }
-        self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed))
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = &self.tasks[*next..];
+        if left.is_empty() {
+            return None;
+        }
+        let group = &left[..(self.size)(left).clamp(1, left.len())];
+        *next += group.len();
+        Some(group)
     }
 
     fn stop(&self) {

@@ -215,7 +215,7 @@ fn the_record_of_another_task_is_refused() {
 fn leave_journal(benchmark: &Benchmark, worker: usize, tasks: &[Task]) -> std::path::PathBuf {
     let mut journal = Journal::create(shard::journal_path(benchmark, Part::Recorded, Share::WHOLE, worker)).unwrap();
     for task in tasks {
-        journal.append(&Record { seed: Some(task.seed), ..fixture::trained(task) }).unwrap();
+        journal.append(&[Record { seed: Some(task.seed), ..fixture::trained(task) }]).unwrap();
     }
     journal.close()
 }
@@ -348,7 +348,7 @@ fn whoever_comes_next_brings_in_what_a_killed_share_left() {
     let own: Vec<_> = tasks.iter().filter(|task| share.holds(&task.hash)).take(2).collect();
     let mut journal = Journal::create(shard::journal_path(&benchmark, Part::Recorded, share, 0)).unwrap();
     for task in &own {
-        journal.append(&Record { seed: Some(task.seed), ..fixture::trained(task) }).unwrap();
+        journal.append(&[Record { seed: Some(task.seed), ..fixture::trained(task) }]).unwrap();
     }
     fs::write(benchmark.folder().join("journals/1-of-2.claim"), "process 4294967295\n").unwrap();
     let other = Recorder::open_share(&benchmark, Part::Recorded, Share::new(0, 2).unwrap()).unwrap();
@@ -411,6 +411,35 @@ fn a_recording_that_is_told_to_stop_leaves_its_checkpoints_for_the_next() {
     let mut recorder = Recorder::open(&benchmark, Part::Recorded).unwrap();
     assert_eq!(recorder.record(&tasks, workers(2), |_, _| {}, continuing).unwrap(), 9);
     drop(recorder);
+    assert_complete(&benchmark, &tasks);
+}
+
+#[test]
+fn the_models_of_a_group_are_recorded_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let benchmark = fixture::benchmark(folder.path());
+    let tasks = fixture::tasks(&benchmark, 2);
+    let (groups, finished) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    // As many as there are of the budget, 5 at most; what is less than one is one.
+    let size = |tasks: &[Task]| tasks.iter().take(5).take_while(|task| task.epochs == tasks[0].epochs).count() / 5 * 5;
+    let train = |assignments: &[Assignment<'_>]| {
+        assert!(finished.lock().unwrap().len() == groups.lock().unwrap().iter().sum::<usize>(), "no row before its group");
+        groups.lock().unwrap().push(assignments.len());
+        for assignment in assignments {
+            assignment.report(0.5);
+        }
+        Ok::<_, Infallible>(Some(assignments.iter().map(|assignment| fixture::trained(assignment.task)).collect()))
+    };
+    let observe = |worker, event: Event<'_>| match event {
+        Event::Progressed(task, _) => assert!(tasks.contains(task)),
+        Event::Finished(_) => finished.lock().unwrap().push(worker),
+        Event::Started(_) => {}
+    };
+    let mut recorder = Recorder::open(&benchmark, Part::Recorded).unwrap();
+    assert_eq!(recorder.record_groups(&tasks, workers(1), observe, size, train).unwrap(), 28);
+    drop(recorder);
+    assert_eq!(groups.into_inner().unwrap(), [5, 5, 1, 1, 1, 1, 5, 5, 1, 1, 1, 1]);
+    assert_eq!(finished.into_inner().unwrap()[..7], [0, 1, 2, 3, 4, 0, 1]);
     assert_complete(&benchmark, &tasks);
 }
 

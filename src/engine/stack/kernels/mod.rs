@@ -23,7 +23,6 @@ pub(super) enum Kernel {
 /// What a kernel is compiled of.
 #[derive(Debug)]
 pub(super) struct Source {
-    pub(super) kernel: Kernel,
     /// The function in the text.
     pub(super) entry: &'static str,
     pub(super) text: &'static str,
@@ -38,39 +37,52 @@ const NORMALISATION: &str = include_str!("normalisation.wgsl");
 const KERNEL_GRADIENT: &str = include_str!("kernel_gradient.wgsl");
 const UPDATE: &str = include_str!("update.wgsl");
 
-const fn source(kernel: Kernel, entry: &'static str, text: &'static str, bindings: &'static [Binding]) -> Source {
-    Source { kernel, entry, text, bindings }
+const fn source(entry: &'static str, text: &'static str, bindings: &'static [Binding]) -> Source {
+    Source { entry, text, bindings }
 }
 
 /// Every kernel, in the order of [`Kernel`].
 pub(super) const KERNELS: &[Source] = &[
-    source(Kernel::Fill, "fill", include_str!("batch.wgsl"), &[Items, Values, Pixels, Levels, Picks]),
-    source(Kernel::Convolve, "convolve", include_str!("convolution.wgsl"), &[Items, Values, Weights, Channels]),
-    source(Kernel::Observe, "observe", NORMALISATION, &[Items, Values, Weights, Channels, Running]),
-    source(Kernel::Fold, "fold", NORMALISATION, &[Items, Weights, Channels, Running]),
-    source(Kernel::Combine, "combine", include_str!("combination.wgsl"), &[Items, Values, Channels, Winners]),
-    source(
-        Kernel::CrossEntropy,
-        "cross_entropy",
-        include_str!("head.wgsl"),
-        &[Items, Values, Grads, WeightGrads, Pixels, Picks, Reports],
-    ),
-    source(Kernel::Collect, "collect", include_str!("gradient.wgsl"), &[Items, Grads, Weights, Winners]),
-    source(Kernel::Differentiate, "differentiate", NORMALISATION, &[Items, Values, Grads, WeightGrads, Channels]),
-    source(Kernel::Differentiate3, "differentiate_3", KERNEL_GRADIENT, &[Items, Values, Grads, WeightGrads, Channels]),
-    source(Kernel::Differentiate1, "differentiate_1", KERNEL_GRADIENT, &[Items, Values, Grads, WeightGrads, Channels]),
-    source(Kernel::Measure, "measure", UPDATE, &[Items, Weights, WeightGrads, Reports, Alive]),
-    source(Kernel::Update, "update", UPDATE, &[Items, Weights, WeightGrads, Momenta, MeanSquares, Alive]),
+    source("fill", include_str!("batch.wgsl"), &[Items, Values, Pixels, Levels, Picks]),
+    source("convolve", include_str!("convolution.wgsl"), &[Items, Values, Weights, Channels]),
+    source("observe", NORMALISATION, &[Items, Values, Weights, Channels, Running]),
+    source("fold", NORMALISATION, &[Items, Weights, Channels, Running]),
+    source("combine", include_str!("combination.wgsl"), &[Items, Values, Channels, Winners]),
+    source("cross_entropy", include_str!("head.wgsl"), &[Items, Values, Grads, WeightGrads, Pixels, Picks, Reports]),
+    source("collect", include_str!("gradient.wgsl"), &[Items, Grads, Weights, Winners]),
+    source("differentiate", NORMALISATION, &[Items, Values, Grads, WeightGrads, Channels]),
+    source("differentiate_3", KERNEL_GRADIENT, &[Items, Values, Grads, WeightGrads, Channels]),
+    source("differentiate_1", KERNEL_GRADIENT, &[Items, Values, Grads, WeightGrads, Channels]),
+    source("measure", UPDATE, &[Items, Weights, WeightGrads, Reports, Alive]),
+    source("update", UPDATE, &[Items, Weights, WeightGrads, Momenta, MeanSquares, Alive]),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ORDER: [Kernel; 12] = [
+        Kernel::Fill,
+        Kernel::Convolve,
+        Kernel::Observe,
+        Kernel::Fold,
+        Kernel::Combine,
+        Kernel::CrossEntropy,
+        Kernel::Collect,
+        Kernel::Differentiate,
+        Kernel::Differentiate3,
+        Kernel::Differentiate1,
+        Kernel::Measure,
+        Kernel::Update,
+    ];
+
     #[test]
     fn the_kernels_are_in_order_and_bind_what_every_adapter_can() {
+        assert_eq!(KERNELS.len(), Kernel::Update as usize + 1);
         for (position, source) in KERNELS.iter().enumerate() {
-            assert_eq!(source.kernel as usize, position);
+            assert_eq!(ORDER[position] as usize, position);
+            let name = format!("{:?}", ORDER[position]).to_lowercase();
+            assert_eq!(source.entry.replace('_', ""), name);
             assert!(source.bindings.len() <= 8 && source.text.contains(&format!("fn {}(", source.entry)), "{source:?}");
         }
     }
