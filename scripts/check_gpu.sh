@@ -27,4 +27,4 @@ fi
 # Mesa complains of its absence once for each adapter.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 cargo test --locked --features gpu --test it -- gpu:: --nocapture
-cargo test --locked --features gpu --lib -- engine::stack --nocapture
+cargo test --locked --features gpu --lib -- engine::stack train::group record::trainer --nocapture

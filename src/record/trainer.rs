@@ -328,4 +328,40 @@ mod tests {
             assert!(record.training_operations.is_some());
         }
     }
+
+    #[test]
+    #[cfg(feature = "gpu")]
+    fn a_group_that_the_device_cannot_hold_is_trained_in_parts() {
+        use crate::record::Recorder;
+        use crate::table::Part;
+
+        let device = Device::Gpu { index: None };
+        if device.check().is_err() {
+            return println!("skipped: no GPU adapter was found");
+        }
+        let dataset = dataset::find("fashion-14").unwrap().load(None).unwrap();
+        let mut protocol = Protocol::find(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml")).unwrap();
+        // So large that a software adapter, which addresses 128 MiB at once, cannot hold 14 models.
+        (protocol.batch_size, protocol.network.stem_channels) = (100, 32);
+        let protocol = protocol.resolve(&dataset).unwrap();
+        let data = Data::select(&protocol, &dataset).unwrap();
+        let trainer = Trainer { protocol: &protocol, data: &data, device };
+        let folder = tempfile::tempdir().unwrap();
+        let benchmark = fixture::benchmark(folder.path());
+        let mut tasks = fixture::tasks(&benchmark, 2);
+        tasks.retain(|task| task.epochs == Epochs(1));
+        let fitting = trainer.group_size(&tasks);
+        assert!(fitting > 0 && trainer.has_groups(&tasks));
+        let notes = std::sync::Mutex::new(Vec::new());
+        let tell = |note: &str| notes.lock().unwrap().push(note.to_owned());
+        let mut recorder = Recorder::open(&benchmark, Part::Recorded).unwrap();
+        let train = |group: &[Assignment<'_>]| trainer.train_group(group, &tell);
+        let recorded = recorder.record_groups(&tasks, NonZeroUsize::MIN, |_, _| {}, <[Task]>::len, train).unwrap();
+        let notes = notes.into_inner().unwrap();
+        assert_eq!((recorded, notes.is_empty()), (14, fitting == 14), "{notes:?}");
+        assert!(notes.iter().all(|note| note.contains("models are trained at a time now")), "{notes:?}");
+        drop(recorder);
+        let records = benchmark.records().unwrap();
+        assert!(records.iter().all(|record| record.status == Status::Ok && record.device.as_deref() == Some("gpu")));
+    }
 }
