@@ -49,16 +49,16 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Network`] if a network cannot be built, [`Error::Engine`] if there is no such device.
+    /// [`Error::Network`] if the first network cannot be built, [`Error::Engine`] if there is no such device.
     pub fn fit(trainings: &[Training<'_>]) -> Result<usize, Error> {
         let Some(first) = trainings.first() else { return Ok(0) };
         let mut plans = Vec::new();
         for training in trainings.iter().take(Self::MOST).take_while(|training| training.epochs == first.epochs) {
-            let plan = training.plan()?;
-            if plan.cost().flops > LARGE {
-                break;
+            match training.plan() {
+                Ok(plan) if plan.cost().flops <= LARGE => plans.push(plan),
+                Err(error) if plans.is_empty() => return Err(error),
+                _ => break,
             }
-            plans.push(plan);
         }
         let largest = Stack::largest_buffer(first.device)?;
         let parts = parts(first.data);
