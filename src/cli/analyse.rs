@@ -9,12 +9,16 @@ use nasbench::analysis::importance::Importance;
 use nasbench::analysis::landscape::Landscape;
 use nasbench::compare::full_budget;
 use nasbench::file::replace;
-use nasbench::report::{importance_text, landscape_page, landscape_text};
+use nasbench::report::{attribution_text, importance_text, landscape_page, landscape_text};
+use nasbench::surrogate::Quantity;
+use nasbench::surrogate::attribution::{Attribution, attributions};
 use nasbench::table::SHIPPED;
 use nasbench::unit::{Epochs, Seed};
+use serde::Serialize;
 
 use super::format::ObjectFormat;
 use super::outputs::{check_replaceable, has_mark, utf8};
+use super::search::models;
 use super::{Global, benchmark, note};
 
 /// The data set of the official release.
@@ -82,9 +86,26 @@ struct ImportanceArguments {
     #[arg(long, value_name = "E")]
     epochs: Option<u16>,
 
+    /// Also explain a fitted model of the accuracy, made of trees: exact Shapley values of its features, and partial dependence.
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// Seed by which the cells that a model is explained on are drawn.
+    #[arg(long, default_value_t = 0, requires = "model", value_name = "S")]
+    seed: u64,
+
     /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: ObjectFormat,
+}
+
+/// What the JSON of an importance has.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    importance: &'a Importance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<Vec<Attribution>>,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> anyhow::Result<()> {
@@ -101,9 +122,19 @@ fn importance(arguments: &ImportanceArguments, global: &Global) -> anyhow::Resul
     let importance = Importance::new(&table, epochs).context("could not analyse the benchmark")?;
     let manifest = benchmark.manifest();
     let is_official = manifest.seed.is_none() && manifest.dataset.name == CIFAR_10;
+    let explain = |file: &PathBuf| {
+        let model = models::load(file, Quantity::ValidationAccuracy)?;
+        attributions(&model, table.cells(), Seed(arguments.seed)).context("could not explain the model")
+    };
+    let features = arguments.model.as_ref().map(explain).transpose()?;
     let text = match arguments.format {
-        ObjectFormat::Table => importance_text(&importance, is_official),
-        ObjectFormat::Json => serde_json::to_string_pretty(&importance)? + "\n",
+        ObjectFormat::Table => {
+            importance_text(&importance, is_official) + &features.as_deref().map_or_else(String::new, attribution_text)
+        }
+        ObjectFormat::Json => {
+            let found = Found { importance: &importance, features };
+            serde_json::to_string_pretty(&found)? + "\n"
+        }
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

@@ -1,10 +1,11 @@
-//! What the parts of cells matter, as text for the terminal.
+//! What the parts of cells matter, and the features of a model, as text for the terminal.
 
 use super::block::{Block, Section};
 use super::grid::{Grid, tabulate};
 use crate::analysis::importance::{Effect, Importance, Variance};
 use crate::print::{self, percent, points};
 use crate::space::Operation;
+use crate::surrogate::attribution::Attribution;
 
 /// The published effects on NAS-Bench-101 of replacing an operation: of the accuracy in percentage points, of the training time in percent.
 ///
@@ -16,6 +17,35 @@ const PUBLISHED: [(Operation, Operation, f64, f64); 3] = [
     (Operation::Conv3x3, Operation::MaxPool3x3, -1.99, -9.84),
     (Operation::Conv1x1, Operation::MaxPool3x3, -0.81, 5.04),
 ];
+
+/// The features of a model that a text has; the JSON has all.
+const MOST_FEATURES: usize = 15;
+
+/// Formats what the features of a model add to its predictions as aligned plain text; ends with a line break.
+#[must_use]
+pub fn attribution_text(attributions: &[Attribution]) -> String {
+    let about = "the mean absolute Shapley value of each feature, and the mean prediction if all cells had its lowest, middle and highest \
+        value, in percentage points and percent";
+    let shown = &attributions[..attributions.len().min(MOST_FEATURES)];
+    let at = |one: &Attribution, index: usize| {
+        one.dependence.get(index).map(|(value, mean)| format!("{} % at {value}", percent(*mean)))
+    };
+    let grid = tabulate(shown)
+        .left("feature", |one| one.feature.as_str())
+        .right("Shapley", |one| percent(one.mean_absolute))
+        .left("lowest", |one| at(one, 0))
+        .left("middle", |one| at(one, one.dependence.len() / 2))
+        .left("highest", |one| at(one, one.dependence.len().saturating_sub(1)))
+        .grid;
+    let mut blocks = vec![Block::Table(grid, about.to_owned())];
+    if let Some(left @ 1..) = attributions.len().checked_sub(MOST_FEATURES) {
+        blocks.push(Block::Paragraph(format!(
+            "{} that add less are left out: `--format json` has all",
+            print::counted(left, "feature")
+        )));
+    }
+    Section::new("features", "what the features of the model add to its predictions", blocks).text()
+}
 
 /// Formats what the parts of cells matter as aligned plain text; ends with a line break. `with_published` sets the published effects on
 /// NAS-Bench-101 beside those found: for its own records.

@@ -28,7 +28,7 @@ use std::path::Path;
 
 pub use comparison::Comparison;
 pub use drawing::{svg_of, text_of};
-pub use importance::importance_text;
+pub use importance::{attribution_text, importance_text};
 pub use info::info;
 pub use landscape::{landscape_page, landscape_text};
 pub use model::{Header, Prediction, RecordedCell, Records, RepeatAgreement, RowCount, SearchRun, Stage, Surrogates};

@@ -92,6 +92,10 @@ impl Surrogate for Boosting {
         self.trees.sum(rows, self.start)
     }
 
+    fn shapley(&self, row: &[f32], background: &Rows) -> Result<Option<Vec<f64>>, Error> {
+        self.trees.shapley(row, background).map(Some)
+    }
+
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
     }

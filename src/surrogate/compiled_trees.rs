@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Prediction, Rows};
+use crate::statistics::number;
 
 /// Rows that one thread scores at a time: few enough that they stay in its second-level cache while all trees pass by, and so many
 /// that a large forest, which does not stay there, is not fetched often.
@@ -107,6 +108,66 @@ impl CompiledTrees {
         self.score(rows, |sum, _| Prediction { mean: (f64::from(start) + sum) as f32, std: None })
     }
 
+    /// The Shapley values of the features for the sum of the trees: how much each adds to the prediction of a row, from the mean prediction of
+    /// some background rows, of which it takes the features that are missing from a coalition.
+    ///
+    /// # Source
+    ///
+    /// Lundberg et al., "From local explanations to global understanding with explainable AI for trees", Nature Machine Intelligence 2, 2020:
+    /// the interventional form, exact.
+    pub(super) fn shapley(&self, row: &[f32], background: &Rows) -> Result<Vec<f64>, Error> {
+        background.check_width(self.width)?;
+        let mut values = vec![0.0; self.width];
+        let mut split = Split { owners: vec![None; self.width], of_row: Vec::new(), of_other: Vec::new() };
+        for other in background.iter() {
+            for root in &self.roots {
+                self.descend(*root as usize, [row, other], &mut split, &mut values);
+            }
+        }
+        let count = number(background.len());
+        Ok(values.into_iter().map(|value| value / count).collect())
+    }
+
+    /// Goes down a tree wherever a row or another one goes, and shares the value of each leaf among the features that decided between them.
+    fn descend(&self, place: usize, rows: [&[f32]; 2], split: &mut Split, values: &mut [f64]) {
+        let node = self.nodes[place];
+        if node.left as usize == place {
+            let [row, other] = [&split.of_row, &split.of_other].map(|features| number(features.len()));
+            let value = f64::from(self.values[place]);
+            let share = |own: f64, others: f64| value / (own * choose(own + others, own));
+            for feature in &split.of_row {
+                values[*feature] += share(row, other);
+            }
+            for feature in &split.of_other {
+                values[*feature] -= share(other, row);
+            }
+            return;
+        }
+        let feature = node.feature as usize;
+        let [next, of_other] = rows.map(|row| node.next(row));
+        match split.owners[feature] {
+            Some(true) => self.descend(next, rows, split, values),
+            Some(false) => self.descend(of_other, rows, split, values),
+            None if next == of_other => self.descend(next, rows, split, values),
+            None => {
+                split.owners[feature] = Some(true);
+                split.of_row.push(feature);
+                self.descend(next, rows, split, values);
+                split.of_row.pop();
+                split.owners[feature] = Some(false);
+                split.of_other.push(feature);
+                self.descend(of_other, rows, split, values);
+                split.of_other.pop();
+                split.owners[feature] = None;
+            }
+        }
+    }
+
+    /// Returns the number of trees.
+    pub(super) const fn trees(&self) -> usize {
+        self.roots.len()
+    }
+
     /// Predicts rows from the sum of the trees and the sum of their squares.
     fn score(&self, rows: &Rows, said: impl Fn(f64, f64) -> Prediction + Sync) -> Result<Vec<Prediction>, Error> {
         rows.check_width(self.width)?;
@@ -179,6 +240,25 @@ impl CompiledTrees {
     }
 }
 
+/// The features that decided on the way to a node whether a row or another one is followed, and which.
+struct Split {
+    /// For each feature: whether it decided for the row; `None` if it did not decide.
+    owners: Vec<Option<bool>>,
+    of_row: Vec<usize>,
+    of_other: Vec<usize>,
+}
+
+/// The number of ways to choose some of many things.
+fn choose(of: f64, chosen: f64) -> f64 {
+    let mut ways = 1.0;
+    let mut left = 0.0;
+    while left < chosen.min(of - chosen) {
+        ways *= (of - left) / (left + 1.0);
+        left += 1.0;
+    }
+    ways
+}
+
 /// The largest single-precision number that is not above: `x <= threshold` stays what it was for every `x` in single precision.
 #[expect(clippy::cast_possible_truncation, reason = "rounded on purpose")]
 pub(super) fn rounded_down(threshold: f64) -> f32 {
@@ -226,6 +306,7 @@ impl TryFrom<Columns> for CompiledTrees {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::Seed;
 
     fn stump(threshold: f64) -> Vec<Branch> {
         vec![Branch::Split { feature: 1, threshold, left: 2, right: 1 }, Branch::Leaf { value: 5.0 }, Branch::Leaf { value: 3.0 }]
@@ -262,5 +343,83 @@ mod tests {
         assert!(CompiledTrees::try_from(Columns { left: vec![1, 0, 2], ..columns() }).is_err(), "a path without end");
         assert!(CompiledTrees::try_from(Columns { roots: vec![7], ..columns() }).is_err(), "a root that does not exist");
         assert!(CompiledTrees::try_from(Columns { values: vec![0.5], ..columns() }).is_err(), "columns of different lengths");
+    }
+
+    /// Random trees of five features, of which none asks for the last.
+    fn random_trees(rng: &mut rand_chacha::ChaCha8Rng) -> CompiledTrees {
+        use rand::RngExt as _;
+        let mut tree = |_| {
+            let mut branches = vec![Branch::Leaf { value: 0.0 }];
+            for split in 0..12 {
+                let leaves: Vec<usize> = (0..branches.len()).filter(|at| matches!(branches[*at], Branch::Leaf { .. })).collect();
+                let at = leaves[rng.random_range(0..leaves.len())];
+                let (left, feature) = (branches.len(), rng.random_range(0..4));
+                branches.extend(
+                    [1.0, 2.0].map(|value| Branch::Leaf { value: value * f64::from(split) * rng.random_range(-1.0..1.0) }),
+                );
+                branches[at] = Branch::Split { feature, threshold: rng.random_range(0.0..1.0), left, right: left + 1 };
+            }
+            branches
+        };
+        let trees: Vec<Vec<Branch>> = (0..3).map(&mut tree).collect();
+        CompiledTrees::new(5, trees.iter().map(Vec::as_slice))
+    }
+
+    /// The mean prediction of the background rows with some features of a row.
+    fn coalition(trees: &CompiledTrees, row: &[f32], background: &Rows, features: usize) -> f64 {
+        let mut mixed = Rows::new(5);
+        for other in background.iter() {
+            let values: Vec<f32> = (0..5).map(|at| if features >> at & 1 == 1 { row[at] } else { other[at] }).collect();
+            mixed.push(&values).unwrap();
+        }
+        let sum: f64 = trees.sum(&mixed, 0.0).unwrap().iter().map(|prediction| f64::from(prediction.mean)).sum();
+        sum / number(background.len())
+    }
+
+    #[test]
+    fn shapley_values_are_those_of_all_coalitions() {
+        use rand::RngExt as _;
+        let mut rng = Seed(1).rng();
+        for _ in 0..20 {
+            let trees = random_trees(&mut rng);
+            let mut draw = || (0..5).map(|_| rng.random_range(0.0..1.0_f32)).collect::<Vec<f32>>();
+            let (row, mut background) = (draw(), Rows::new(5));
+            for _ in 0..4 {
+                background.push(&draw()).unwrap();
+            }
+            let found = trees.shapley(&row, &background).unwrap();
+            for (feature, found) in found.iter().enumerate() {
+                let mut expected = 0.0;
+                for others in (0..32_usize).filter(|features| features >> feature & 1 == 0) {
+                    let size = others.count_ones();
+                    let weight = 1.0 / (5.0 * choose(4.0, f64::from(size)));
+                    let gain = coalition(&trees, &row, &background, others | 1 << feature)
+                        - coalition(&trees, &row, &background, others);
+                    expected += weight * gain;
+                }
+                assert!((found - expected).abs() < 1e-5, "{found} and {expected}");
+            }
+            let all = coalition(&trees, &row, &background, 31) - coalition(&trees, &row, &background, 0);
+            assert!((found.iter().sum::<f64>() - all).abs() < 1e-5, "the values sum to the difference");
+            assert_eq!(found[4], 0.0, "no tree asks for the last feature");
+        }
+    }
+
+    #[test]
+    fn features_that_do_the_same_have_the_same_share() {
+        // The sum of two stumps: each feature adds 2 beyond its threshold, and the background is below both.
+        let stump = |feature| {
+            vec![
+                Branch::Split { feature, threshold: 0.5, left: 1, right: 2 },
+                Branch::Leaf { value: 0.0 },
+                Branch::Leaf { value: 2.0 },
+            ]
+        };
+        let (one, two) = (stump(0), stump(1));
+        let trees = CompiledTrees::new(2, [one.as_slice(), two.as_slice()]);
+        let mut background = Rows::new(2);
+        background.push(&[0.0, 0.0]).unwrap();
+        assert_eq!(trees.shapley(&[1.0, 1.0], &background).unwrap(), [2.0, 2.0]);
+        assert!(trees.shapley(&[1.0, 1.0], &Rows::new(3)).is_err());
     }
 }

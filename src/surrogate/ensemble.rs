@@ -42,6 +42,12 @@ impl Surrogate for Ensemble {
         Ok(forest.into_iter().zip(boosting).map(|(forest, boosting)| mixed(forest, boosting)).collect())
     }
 
+    fn shapley(&self, row: &[f32], background: &Rows) -> Result<Option<Vec<f64>>, Error> {
+        let parts = (self.forest.shapley(row, background)?, self.boosting.shapley(row, background)?);
+        let (Some(forest), Some(boosting)) = parts else { return Ok(None) };
+        Ok(Some(forest.into_iter().zip(boosting).map(|(forest, boosting)| f64::midpoint(forest, boosting)).collect()))
+    }
+
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {
         serde_json::to_value(self)
     }

@@ -12,6 +12,7 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 use super::compiled_trees::{Branch, CompiledTrees};
 use super::entry::restore;
 use super::{Entry, Error, Prediction, Rows, Surrogate};
+use crate::statistics::number;
 use crate::unit::Seed;
 
 /// Trees that are fitted together, on one thread.
@@ -57,6 +58,11 @@ impl Forest {
 impl Surrogate for Forest {
     fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error> {
         self.0.mean(rows)
+    }
+
+    fn shapley(&self, row: &[f32], background: &Rows) -> Result<Option<Vec<f64>>, Error> {
+        let trees = number(self.0.trees());
+        Ok(Some(self.0.shapley(row, background)?.into_iter().map(|value| value / trees).collect()))
     }
 
     fn parameters(&self) -> serde_json::Result<serde_json::Value> {

@@ -6,6 +6,7 @@
 //! and one line of [`SURROGATES`].
 
 pub mod assess;
+pub mod attribution;
 mod boosting;
 pub mod calibration;
 mod compiled_trees;
@@ -68,6 +69,9 @@ pub const SURROGATES: &[Entry] = &[
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A model is not made of trees, whose Shapley values are computed.
+    #[error("`{0}` is not made of trees: expected a model of `random-forest`, `gradient-boosting` or `ensemble`")]
+    NoTrees(&'static str),
     /// No surrogate has this name.
     #[error("unknown surrogate `{0}` (known: {known})", known = known_surrogates())]
     UnknownSurrogate(String),
@@ -415,6 +419,23 @@ pub trait Surrogate: Send + Sync + std::fmt::Debug {
     ///
     /// [`Error::Width`].
     fn predict(&self, rows: &Rows) -> Result<Vec<Prediction>, Error>;
+
+    /// The Shapley values of the features of a row: how much each adds to its prediction, from the mean prediction of some background rows.
+    /// `None` of a model that is not made of trees.
+    ///
+    /// # Shapes
+    ///
+    /// - `row`: `[width]`
+    /// - `background`: `[n, width]`
+    /// - returns: `[width]`
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Width`].
+    fn shapley(&self, row: &[f32], background: &Rows) -> Result<Option<Vec<f64>>, Error> {
+        let _ = (row, background);
+        Ok(None)
+    }
 
     /// The parameters, from which its [`Entry`] restores it.
     ///

@@ -184,6 +184,15 @@ impl Model {
         self.surrogate.predict(rows)
     }
 
+    /// The Shapley values of the features of a row, as [`Surrogate::shapley`] gives them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTrees`] and [`Error::Width`].
+    pub fn shapley(&self, row: &[f32], background: &Rows) -> Result<Vec<f64>, Error> {
+        self.surrogate.shapley(row, background)?.ok_or(Error::NoTrees(self.name))
+    }
+
     /// Writes the model to a file, with that of the time if it has one.
     ///
     /// # Errors

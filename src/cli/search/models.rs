@@ -207,7 +207,8 @@ fn cheaper(path: &Path, of: &Model, is_timed: bool) -> anyhow::Result<Arc<Model>
     Ok(model)
 }
 
-fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
+/// Reads a model of a quantity.
+pub(in crate::cli) fn load(path: &Path, quantity: Quantity) -> anyhow::Result<Arc<Model>> {
     refuse_file_to_import(path)?;
     let model = Model::load(path).context("could not read the model")?;
     let found = model.target;
