@@ -52,7 +52,7 @@ pub(super) const BINDINGS: [Binding; 15] = [
 /// The most bytes of a buffer: its numbers are counted in 32 bits.
 pub(super) const LARGEST: u64 = u32::MAX as u64;
 /// The bytes from one launch's numbers to the next: what every adapter can address.
-const SLOT: u64 = 256;
+const SLOT: u32 = 256;
 /// The bytes of the buffer through which numbers come back.
 const STAGING: u64 = 1 << 20;
 /// The bytes of `Turn` in `shared.wgsl`.
@@ -68,7 +68,7 @@ pub(super) struct Sizes {
 impl Sizes {
     /// All bytes together.
     pub(super) fn total(&self) -> u64 {
-        self.storage.iter().sum::<u64>() + SLOT * self.launches + TURN + STAGING
+        self.storage.iter().sum::<u64>() + u64::from(SLOT) * self.launches + TURN + STAGING
     }
 }
 
@@ -83,8 +83,8 @@ pub(super) struct Gpu {
     storage: Vec<wgpu::Buffer>,
     turn: wgpu::Buffer,
     staging: wgpu::Buffer,
-    /// The first error that nobody asked for.
-    error: Arc<Mutex<Option<String>>>,
+    /// The first error that nobody asked for, and whether the memory ran out.
+    error: Arc<Mutex<Option<(String, bool)>>>,
     bytes: u64,
 }
 
@@ -96,7 +96,8 @@ impl Gpu {
         let error = Arc::new(Mutex::new(None));
         let first = Arc::clone(&error);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.to_string());
+            let is_memory = matches!(error, wgpu::Error::OutOfMemory { .. });
+            first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| (error.to_string(), is_memory));
         }));
         let scope = device.push_error_scope(ErrorFilter::OutOfMemory);
         let create = |size: u64, usage| {
@@ -104,7 +105,7 @@ impl Gpu {
         };
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
         let storage: Vec<_> = sizes.storage.iter().map(|size| create(*size, usage)).collect();
-        let slots = create(SLOT * sizes.launches, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+        let slots = create(u64::from(SLOT) * sizes.launches, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         let turn = create(TURN, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         let staging = create(STAGING, BufferUsages::MAP_READ | BufferUsages::COPY_DST);
         let out_of_memory = wait(scope.pop()).is_some();
@@ -113,7 +114,7 @@ impl Gpu {
         }
         let bytes = storage.iter().chain([&slots, &turn, &staging]).map(wgpu::Buffer::size).sum();
         for (launch, number) in launches.iter().zip(0..) {
-            queue.write_buffer(&slots, SLOT * number, &to_bytes(launch.words));
+            queue.write_buffer(&slots, u64::from(SLOT) * number, &to_bytes(launch.words));
         }
         let (mut pipelines, mut groups) = (Vec::new(), Vec::new());
         for source in KERNELS {
@@ -143,8 +144,7 @@ impl Gpu {
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for (slot, launch) in launches {
-                let (kernel, offset) =
-                    (launch.kernel as usize, u32::try_from(SLOT).expect("it is small") * super::layout::wrap(slot as u64));
+                let (kernel, offset) = (launch.kernel as usize, SLOT * super::layout::wrap(slot as u64));
                 pass.set_pipeline(&self.pipelines[kernel]);
                 pass.set_bind_group(0, &self.groups[kernel], &[offset]);
                 let [x, y, z] = launch.grid;
@@ -198,8 +198,11 @@ impl Gpu {
 
     /// Returns the first error that the driver reported on its own.
     fn check(&self) -> Result<(), Error> {
-        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        error.map_or(Ok(()), |error| Err(self.failed(&error)))
+        match self.error.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            None => Ok(()),
+            Some((_, true)) => Err(Error::OutOfDeviceMemory { device: self.name, needed: self.bytes }),
+            Some((reason, false)) => Err(self.failed(&reason)),
+        }
     }
 
     fn failed(&self, reason: &dyn std::fmt::Display) -> Error {
