@@ -356,9 +356,9 @@ mod tests {
         let tell = |note: &str| notes.lock().unwrap().push(note.to_owned());
         let mut recorder = Recorder::open(&benchmark, Part::Recorded).unwrap();
         let train = |group: &[Assignment<'_>]| trainer.train_group(group, &tell);
-        let recorded = recorder.record_groups(&tasks, NonZeroUsize::MIN, |_, _| {}, <[Task]>::len, train).unwrap();
+        let count = recorder.record_groups(&tasks, NonZeroUsize::MIN, |_, _| {}, <[Task]>::len, train).unwrap();
         let notes = notes.into_inner().unwrap();
-        assert_eq!((recorded, notes.is_empty()), (14, fitting == 14), "{notes:?}");
+        assert_eq!((count, notes.is_empty()), (14, fitting == 14), "{notes:?}");
         assert!(notes.iter().all(|note| note.contains("models are trained at a time now")), "{notes:?}");
         drop(recorder);
         let records = benchmark.records().unwrap();
