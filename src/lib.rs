@@ -37,7 +37,7 @@
 //! | `classic-ml` | the surrogates `random-forest`, `svr` and `ensemble`, the judge, what needs them: [`pipeline::run`], `screened-evolution` |
 //! | `plots` | the plots of [`report`] |
 //! | `burn` | the device `reference` |
-//! | `gpu`, `cuda` | GPUs, through burn; with `gpu` also [`engine::Stack`], many models at once |
+//! | `gpu`, `cuda` | GPUs, through burn; with `gpu` also `engine::Stack`, many models at once |
 
 #![cfg_attr(
     not(all(feature = "sql", feature = "classic-ml", feature = "plots", feature = "burn")),
