@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
 
@@ -18,6 +18,10 @@ use super::shard::{self, Rolled};
 use super::{Error, Share, Task, panic_text};
 use crate::file::{remove_if_there, sync_folder};
 use crate::table::{self, Benchmark, Key, Part, Record, Source, Status, Timestamp};
+
+/// How often, and after which pause, a recorder that ends tries to have the folder alone.
+const ATTEMPTS: usize = 5;
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// An event of a recording.
 #[derive(Clone, Copy, Debug)]
@@ -394,8 +398,13 @@ impl Drop for Recorder<'_> {
     /// Tidies up if nobody else records. Where that fails, the next recorder does it.
     fn drop(&mut self) {
         self.claim = None;
-        if let Ok(_alone) = Lock::take(&self.benchmark.part(self.part)) {
-            let _ = shard::tidy(self.benchmark, self.part);
+        // A program that another thread starts has a copy of our locks for a moment, until it runs.
+        for _ in 0..ATTEMPTS {
+            if let Ok(_alone) = Lock::take(&self.benchmark.part(self.part)) {
+                let _ = shard::tidy(self.benchmark, self.part);
+                return;
+            }
+            thread::sleep(MOMENT);
         }
     }
 }
