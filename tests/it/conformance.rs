@@ -229,7 +229,7 @@ fn isomorphic_cells_have_one_answer_of_every_surrogate() {
     let benchmark = Benchmark::shipped().unwrap();
     let (table, skeleton) = (benchmark.table().unwrap(), benchmark.skeleton().unwrap());
     // Each on all encodings that can stand side by side, those that depend on the numbering among them.
-    let encodings = ["adjacency", "path", "statistics", "walks", "triples", "cost"];
+    let encodings = ["adjacency", "path", "statistics", "walks", "triples", "graf", "cost"];
     let features = Features::new(&encodings, &Space::nas_bench_101()).unwrap().with_skeleton(skeleton);
     for entry in SURROGATES {
         let [accuracy, time] = [Quantity::ValidationAccuracy, Quantity::TrainingTime].map(|quantity| {

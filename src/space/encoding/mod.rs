@@ -4,6 +4,7 @@
 //! cell is an encoding, too, but lives where networks do: see [`network::ENCODINGS`](crate::network::ENCODINGS).
 
 mod adjacency;
+mod graf;
 mod labels;
 mod operations;
 mod path;
@@ -24,6 +25,7 @@ pub const ENCODINGS: &[Encoding] = &[
     walks::ENTRY,
     triples::ENTRY,
     labels::ENTRY,
+    graf::ENTRY,
 ];
 
 /// An encoding, as a list has it: as many numbers for each cell as it has columns.
@@ -148,6 +150,7 @@ mod tests {
             ("walks", 23),
             ("triples", 48),
             ("labels", 192),
+            ("graf", 59),
         ];
         assert_eq!(widths, expected);
     }
