@@ -54,12 +54,12 @@ fn encode(space: &Space, cell: &Cell, row: &mut [f32]) {
 
 /// The [`MEASURES`] of the vertices that are left.
 fn measure(cell: Cell, is_left: impl Fn(usize) -> bool) -> [usize; MEASURES.len()] {
-    let last = cell.vertices() - 1;
+    let output = cell.vertices() - 1;
     let (mut incoming, mut outgoing) = ([0; CAPACITY], [0; CAPACITY]);
     // The least and the greatest number of edges from the input; none where no path leads.
     let mut lengths: [Option<(usize, usize)>; CAPACITY] = [None; CAPACITY];
     lengths[0] = Some((0, 0));
-    for y in (1..=last).filter(|y| is_left(*y)) {
+    for y in (1..=output).filter(|y| is_left(*y)) {
         for x in cell.predecessors(y).filter(|x| is_left(*x)) {
             incoming[y] += 1;
             outgoing[x] += 1;
@@ -69,9 +69,9 @@ fn measure(cell: Cell, is_left: impl Fn(usize) -> bool) -> [usize; MEASURES.len(
             }
         }
     }
-    let (least, greatest) = lengths[last].unwrap_or((NO_PATH, 0));
-    let most = |degrees: &[usize]| degrees[1..last].iter().copied().max().unwrap_or(0);
-    [least, greatest, outgoing[0], incoming[last], most(&incoming), most(&outgoing), incoming.iter().sum()]
+    let (least, greatest) = lengths[output].unwrap_or((NO_PATH, 0));
+    let most = |degrees: &[usize]| degrees[1..output].iter().copied().max().unwrap_or(0);
+    [least, greatest, outgoing[0], incoming[output], most(&incoming), most(&outgoing), incoming.iter().sum()]
 }
 
 #[cfg(test)]
