@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Orders the search algorithms on the benchmark that is part of the program: after 50 and after 250 full trainings, a tenth of the space,
-# each with the official sampler of random cells and with the uniform one, the two evolutions with populations that live often, and four
-# searches by each rule of which cell is returned. The regret counts over repeats that no search is shown; the baselines are random search
-# and the largest cells first.
+# each with the official sampler of random cells and with the uniform one, the two evolutions with populations that live often, the
+# searches that learn from whole generations, and four searches by each rule of which cell is returned. The regret counts over repeats
+# that no search is shown; the baselines are random search and the largest cells first.
 #
 #   scripts/order_searches.sh [RUNS [FOLDER]]
 #
-# Without arguments there are 500 runs of each, some 30 minutes on 2 cores. Prints tables in Markdown; the comparisons with their
+# Without arguments there are 500 runs of each, some 50 minutes on 2 cores. Prints tables in Markdown; the comparisons with their
 # reports are left in FOLDER, where there is one, and go on there if they were stopped. The program is built first, unless NASBENCH
 # names it.
 set -euo pipefail
@@ -24,7 +24,7 @@ compare() {
 }
 
 all=random,random:replacement=false,largest-first,largest-first:by=parameters,non-regularized-evolution,regularized-evolution,genetic,local-search,reinforce,successive-halving,hyperband
-all+=,differential-evolution,cma-es,nes,coevolution,controller,controller:method=ppo,tpe,tpe:encoding=continuous,smac,pnas,screened-evolution,bohb
+all+=,tpe,tpe:encoding=continuous,smac,pnas,screened-evolution,bohb
 uniform=
 for name in random non-regularized-evolution regularized-evolution genetic local-search successive-halving hyperband tpe smac \
     screened-evolution bohb; do
@@ -39,6 +39,9 @@ done
 compare short 50evals "$all,bananas$uniform,bananas:sampler=uniform"
 compare long 250evals "$all$uniform"
 compare evolutions 250evals "$evolutions"
+generations=random,differential-evolution,cma-es,nes,coevolution,reinforce,controller,controller:method=ppo
+compare generations-short 50evals "$generations"
+compare generations-long 250evals "$generations"
 for rule in top-k-mean posterior; do
     compare "$rule" 250evals random:sampler=uniform,regularized-evolution:sampler=uniform,local-search:sampler=uniform,smac:sampler=uniform \
         --returns "$rule"
@@ -85,6 +88,8 @@ class Comparison:
 short, long, evolutions, top_k_mean, posterior = map(Comparison, ["short", "long", "evolutions", "top-k-mean", "posterior"])
 short.print(50)
 long.print(250)
+Comparison("generations-short").print(50)
+Comparison("generations-long").print(250)
 print("| population, tournament | non-regularized | better than random | regularized | better than non-regularized |")
 print("|---|---|---|---|---|")
 for regularized in list(evolutions.means)[2::2]:
